@@ -1,0 +1,127 @@
+"""What every args value has in common: frozen, closed to unknown keys, and clear about all its problems at once."""
+
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Annotated, Any, Generic, NotRequired, Required, TypeVar
+
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
+from pydantic_core import core_schema
+from typing_extensions import is_typeddict
+
+
+class Value(BaseModel):
+    """A checked description of something, made of a component's args before anything is registered."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class BadInput(ValueError):
+    """Args that break a rule. Its text has a line for each problem: the key's path, the rule, the value given."""
+
+    def __init__(self, problems: list[str]):
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class CheckedAs:
+    """`Annotated[PoolArgs, CheckedAs(Pool)]`: args that are checked as the Value they become, and stay args."""
+
+    def __init__(self, value: type[Value]):
+        self._value = value
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        def keep(given: Any, checked: core_schema.ValidatorFunctionWrapHandler) -> Any:
+            checked(given)
+            return given
+
+        return core_schema.no_info_wrap_validator_function(keep, handler.generate_schema(self._value))
+
+
+T = TypeVar("T")
+
+
+class _Given(Value, Generic[T]):
+    """Lends its config to what it holds: a TypedDict has none of its own and would take any key."""
+
+    given: T
+
+
+def check(shape: type[T], given: Any, at: str = "") -> T:
+    """`given` as a `shape` (a Value or a TypedDict). Raises BadInput with every problem, paths starting with `at`."""
+    try:
+        return _Given[shape](given=given).given
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+        raise BadInput([_problem({**problem, "loc": problem["loc"][1:]}, shape, at) for problem in found]) from None
+
+
+def _problem(problem: Mapping[str, Any], shape: Any, at: str) -> str:
+    keys = [str(key) for key in problem["loc"]]
+    path = ".".join([part for part in (at, *keys) if part])
+    where = path or "the settings"
+    match problem["type"]:
+        case "extra_forbidden":
+            known = sorted(_keys_at(shape, keys[:-1]))
+            return f"{where} is not a known key{_nearest(keys[-1], known)}"
+        case "missing":
+            return f"{where} is required"
+        case "value_error":
+            return f"{where}: {problem['ctx']['error']}" if path else str(problem["ctx"]["error"])
+        case "enum" | "literal_error":
+            expected = [word.strip("' ") for word in problem["ctx"]["expected"].replace(" or ", ", ").split(",")]
+            return f"{where} must be one of {', '.join(expected)}, got {_shown(problem)}{_nearest(problem['input'], expected)}"
+        case _:
+            rule = problem["msg"].replace("Input should be", "must be").replace("Input should have", "must have")
+            rule = rule.replace("greater than or equal to", "at least").replace("less than or equal to", "at most")
+            return f"{where} {rule[0].lower()}{rule[1:]}, got {_shown(problem)}"
+
+
+def _shown(problem: Mapping[str, Any]) -> str:
+    text = repr(problem["input"])
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _nearest(given: Any, known: list[str]) -> str:
+    """The valid value that the given one was probably meant to be; every valid one when none is close."""
+    close = get_close_matches(str(given), known, n=1, cutoff=0.5)
+    if close:
+        return f"; nearest: {close[0]}"
+    return f"; known: {', '.join(known)}" if known else ""
+
+
+def _keys_at(shape: Any, path: list[str]) -> set[str]:
+    """The keys that a value of `shape` may have at a path; a path goes through models, TypedDicts, maps and lists."""
+    for arm in _arms(shape):
+        fields = _fields(arm)
+        if not path:
+            if fields:
+                return set(fields)
+            continue
+        inner = fields.get(path[0]) if fields else next(reversed(typing.get_args(arm)), None)
+        if inner is not None and (found := _keys_at(inner, path[1:])):
+            return found
+    return set()
+
+
+def _arms(shape: Any) -> Iterator[Any]:
+    """The alternatives of a type, wrappers such as NotRequired and Annotated taken off."""
+    origin = typing.get_origin(shape)
+    if origin in (typing.Union, types.UnionType):
+        for arm in typing.get_args(shape):
+            yield from _arms(arm)
+    elif origin in (Annotated, Required, NotRequired):
+        yield from _arms(typing.get_args(shape)[0])
+    elif origin is tuple:
+        yield from _arms(list[typing.get_args(shape)[0]])
+    else:
+        yield shape
+
+
+def _fields(shape: Any) -> dict[str, Any]:
+    if isinstance(shape, type) and issubclass(shape, BaseModel):
+        return {name: field.annotation for name, field in shape.model_fields.items()}
+    if is_typeddict(shape):
+        return typing.get_type_hints(shape, include_extras=True)
+    return {}

@@ -1,0 +1,86 @@
+"""The resource graph: what a program registered, whatever recorded it."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+STACK = "pulumi:pulumi:Stack"
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One registration. `inputs` and `outputs` have wire names (camelCase); secrets are masked in both."""
+
+    urn: str
+    type: str
+    name: str
+    parent: str = ""
+    custom: bool = True
+    id: str = ""
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """As the engine is told them: `ignoreChanges`, `protect`, `retainOnDelete`, `customTimeouts`, `aliases`, ..."""
+    dependencies: frozenset[str] = frozenset()
+    """URNs it waits for, those its inputs come from among them."""
+    property_dependencies: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    provider: str = ""
+
+    def __getitem__(self, key: str) -> Any:
+        """An output, else the input of that name, else None: an update's view of a property."""
+        value = self.outputs.get(key)
+        return self.inputs.get(key) if value is None else value
+
+
+class Graph:
+    """Resources by URN, type, parent and id."""
+
+    def __init__(self, resources: Iterable[Resource]):
+        self._by_urn = {resource.urn: resource for resource in resources}
+
+    def __iter__(self) -> Iterator[Resource]:
+        return iter(self._by_urn.values())
+
+    def __len__(self) -> int:
+        return len(self._by_urn)
+
+    def get(self, urn: str) -> Resource | None:
+        return self._by_urn.get(urn)
+
+    @cached_property
+    def _by_type(self) -> dict[str, list[Resource]]:
+        return _grouped((resource.type, resource) for resource in self)
+
+    @cached_property
+    def _by_parent(self) -> dict[str, list[Resource]]:
+        return _grouped((resource.parent, resource) for resource in self)
+
+    @cached_property
+    def _by_id(self) -> dict[str, list[Resource]]:
+        return _grouped((resource.id, resource) for resource in self if resource.id)
+
+    def of(self, *types: str) -> list[Resource]:
+        """Resources of these type tokens, in the order of registration within a type."""
+        return [resource for type_ in types for resource in self._by_type.get(type_, ())]
+
+    def one(self, type_: str, name: str | None = None) -> Resource:
+        """The only resource of a type, or of that name. Raises LookupError when there is none or more than one."""
+        found = [resource for resource in self.of(type_) if name is None or resource.name == name]
+        if len(found) != 1:
+            raise LookupError(f"want one {type_} {name or ''}, found {sorted(resource.name for resource in found)}")
+        return found[0]
+
+    def children(self, urn: str) -> list[Resource]:
+        return self._by_parent.get(urn, [])
+
+    def by_id(self, id_: str, *types: str) -> Resource | None:
+        """The resource with this provider id, of one of the types where ids of several kinds can be equal."""
+        return next((r for r in self._by_id.get(id_, ()) if not types or r.type in types), None)
+
+
+def _grouped(pairs: Iterable[tuple[str, Resource]]) -> dict[str, list[Resource]]:
+    out: dict[str, list[Resource]] = {}
+    for key, resource in pairs:
+        out.setdefault(key, []).append(resource)
+    return out

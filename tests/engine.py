@@ -1,0 +1,61 @@
+"""Run a program in a test and ask what it registered."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from eks_gpu_planner import engine
+from eks_gpu_planner.answers import CatalogAnswers
+from eks_gpu_planner.graph import Graph, Resource
+
+REGION = "us-west-2"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A program's registrations; `inputs`, `options` and `dependencies` stand on each resource."""
+
+    graph: Graph
+    exports: Mapping[str, Any]
+    log: list[tuple[str, str]]
+
+    def of(self, type_: str) -> list[Resource]:
+        return self.graph.of(type_)
+
+    def one(self, type_: str, name: str | None = None) -> Resource:
+        return self.graph.one(type_, name)
+
+    def under(self, name: str) -> dict[str, Resource]:
+        """The children of the component of this name, by name; of equal names the type tells: `name (type)`."""
+        (parent,) = (resource for resource in self.graph if resource.name == name and not resource.custom)
+        children = self.graph.children(parent.urn)
+        names = [child.name for child in children]
+        return {
+            child.name if names.count(child.name) == 1 else f"{child.name} ({child.type.split(':')[-1]})": child
+            for child in children
+        }
+
+    def urns(self) -> set[str]:
+        return {resource.urn for resource in self.graph}
+
+
+def run(
+    program: Callable[[], Any],
+    *,
+    region: str = REGION,
+    given: Mapping[str, Any] | None = None,
+    config: Mapping[str, str] | None = None,
+    preview: bool = False,
+) -> Run:
+    """Run a program as an update, or as a first preview. `given` answers look-ups by token."""
+
+    def without_result() -> None:
+        program()  # a resource that a lambda returns is not awaitable
+
+    recording = engine.run(
+        without_result,
+        CatalogAnswers(region, given),
+        config={"aws:region": region, **(config or {})},
+        preview=preview,
+    )
+    return Run(recording.graph, recording.outputs, recording.log)
