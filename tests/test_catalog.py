@@ -1,7 +1,10 @@
 """The catalog's types, zones and prices: facts that a change of its data must not change unseen."""
 
+import re
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -300,6 +303,33 @@ def test_a_need_finds_its_cheapest_type(need, first):
     assert names(resolve(need, "us-west-2"))[0] == first
 
 
+@pytest.mark.parametrize(
+    ("need", "change"),
+    [
+        (Need(), {"accelerator": None}),
+        (Need(), {"accelerator": Accelerator("aws", "trainium", 1, 32768)}),
+        (Need(), {"accelerator": Accelerator("nvidia", "l4", 0, 11444, fraction=0.5)}),
+        (Need(gpu_memory_mib=16384), {"accelerator": Accelerator("nvidia", "t4", 1, 16383)}),
+        (Need(), {"architecture": "arm64"}),
+        (Need(vcpus=4), {"vcpus": 3}),
+        (Need(memory_mib=16384), {"memory_mib": 16383}),
+        (Need(efa=True), {"efa": False}),
+        (Need(bare_metal=False), {"bare_metal": True}),
+        (Need(spot=True), {"spot": False}),
+    ],
+)
+def test_a_type_that_lacks_one_thing_is_not_admitted(need, change):
+    row = replace(instance_type("g4dn.xlarge"), efa=True)
+
+    assert need.admits(row)
+    assert not need.admits(replace(row, **change))
+
+
+def test_a_limit_on_spot_is_a_limit_on_its_estimate():
+    assert names(resolve(Need(spot=True, max_hourly=0.4), "us-west-2")) == ["g4dn.xlarge", "g4dn.2xlarge"]
+    assert names(resolve(Need(max_hourly=0.4), "us-west-2")) == []
+
+
 def test_types_without_a_price_come_last_and_never_pass_a_limit():
     assert names(resolve(Need(gpus=8, gpu_memory_mib=100_000), "us-west-2")) == [
         "p5en.48xlarge",
@@ -397,6 +427,14 @@ def test_kubelet_and_the_hypervisor_keep_a_part_of_a_node(name, resources):
 )
 def test_a_type_counts_against_its_quota(name, quota):
     assert quota_family(instance_type(name)) == quota
+
+
+def test_the_example_of_the_docs_prints_what_the_docs_say(capsys):
+    page = (Path(__file__).parent.parent / "docs" / "catalog.md").read_text()
+    program, printed = re.findall(r"```(?:python|text)\n(.*?)```", page, re.DOTALL)[:2]
+
+    exec(program)
+    assert capsys.readouterr().out == printed
 
 
 def test_the_data_is_small_enough_for_a_wheel():

@@ -56,7 +56,9 @@ def recorded_answers(regions: Collection[str] = ()) -> Answers:
     recorded = INSTANCE_TYPE_OFFERINGS["availability-zone-id"]
     asked = sorted(regions or recorded)
     if unknown := set(asked) - recorded.keys():
-        raise ValueError(f"no recorded offers of {', '.join(sorted(unknown))}; there are of {', '.join(recorded)}")
+        raise ValueError(
+            f"no recorded offers of {', '.join(sorted(unknown))}; there are of {', '.join(sorted(recorded))}"
+        )
     say(f"reading the recorded answers of {len(asked)} regions")
     return Answers(
         source="AWS's answers as moto records them",

@@ -1,0 +1,80 @@
+"""`python -m benchmarks`: three ratios with their limits. Exit code 1 when one is over."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from statistics import median
+
+from eks_gpu_planner.analysis import analyse
+from eks_gpu_planner.graph import Graph, Resource
+
+ROOT = Path(__file__).parent.parent
+EKS_GPU = [str(Path(sys.executable).parent / "eks-gpu")]
+
+# What no offline run can avoid: the SDKs, and the first touch of each resource class that the program uses.
+IMPORTS = """
+import pulumi, pulumi_aws as aws, pulumi_eks as eks, pulumi_kubernetes as k8s
+aws.ec2.Vpc, aws.iam.Role, aws.eks.NodeGroup, aws.autoscaling.Group, aws.sqs.Queue, aws.cloudwatch.EventRule
+aws.ssm.get_parameter_output, aws.kms.Key, eks.Cluster
+k8s.helm.v3.Release, k8s.apps.v1.Deployment, k8s.core.v1.Service, k8s.storage.v1.StorageClass, k8s.batch.v1.Job
+"""
+
+
+def seconds(command: list[str], runs: int = 5) -> float:
+    """The median of whole processes."""
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        times.append(time.perf_counter() - start)
+    return median(times)
+
+
+def pools(count: int) -> Graph:
+    """A graph of `count` managed GPU node groups."""
+    taint = {"key": "nvidia.com/gpu", "value": "true", "effect": "NO_SCHEDULE"}
+    inputs = {
+        "amiType": "AL2023_x86_64_NVIDIA",
+        "capacityType": "SPOT",
+        "instanceTypes": ["g4dn.xlarge", "g5.xlarge"],
+        "scalingConfig": {"minSize": 0, "maxSize": 4, "desiredSize": 0},
+        "taints": [taint],
+    }
+    groups = [
+        Resource(f"urn:{n}", "aws:eks/nodeGroup:NodeGroup", f"gpu-{n}", id=f"c:gpu-{n}", inputs=inputs)
+        for n in range(count)
+    ]
+    return Graph(groups)
+
+
+def analysis(count: int) -> float:
+    graph, times = pools(count), []
+    for _ in range(5):
+        start = time.perf_counter()
+        analyse(graph, "us-west-2", on=date(2026, 11, 24))
+        times.append(time.perf_counter() - start)
+    return median(times)
+
+
+def main() -> int:
+    sdk = seconds([sys.executable, "-c", IMPORTS])
+    one = seconds([*EKS_GPU, "plan"])
+    every = seconds([*EKS_GPU, "plan", "--all"], runs=3)
+    ratios: list[tuple[str, Callable[[], float], float]] = [
+        ("plan of one stack / importing the SDKs it uses", lambda: one / sdk, 1.6),
+        ("plan of three stacks / plan of one", lambda: every / one, 2.2),
+        ("400 pools / twice the time of 200", lambda: analysis(400) / (2 * analysis(200)), 1.3),
+    ]
+    over = False
+    for name, ratio, limit in ratios:
+        value = ratio()
+        over |= value > limit
+        print(f"{value:5.2f}  limit {limit:.1f}  {name}")
+    return int(over)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,20 @@
+"""The two data files beside this module, parsed at their first use. tools/refresh_catalog.py makes them."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+
+
+@cache
+def ec2() -> dict[str, Any]:
+    """`{"source", "types": {name: row}, "zones": {region: {zone name: zone id}}}`; a row has instance_types.COLUMNS."""
+    return json.loads((HERE / "ec2.json").read_bytes())
+
+
+@cache
+def prices() -> dict[str, dict[str, list[Any]]]:
+    """`{region: {type: [USD per hour, date]}}`, on-demand Linux."""
+    return json.loads((HERE / "prices.json").read_bytes())

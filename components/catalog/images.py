@@ -1,0 +1,113 @@
+"""Amazon machine images: which one a node needs, what is already on it, where its data lies."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .instance_types import InstanceType
+
+FAMILIES = ("al2023", "bottlerocket")
+
+
+@dataclass(frozen=True, slots=True)
+class AmiType:
+    """A managed node group's `ami_type` taken apart. Source: EKS API, AMITypes."""
+
+    name: str
+    family: str
+    """al2023 or bottlerocket."""
+    architecture: str
+    accelerator: str | None
+    """nvidia or neuron where the image is a variant for it."""
+    device_plugin: bool
+    """Whether the image brings the accelerator's device plugin; a second one breaks it."""
+
+    @property
+    def driver(self) -> bool:
+        """Whether the image brings the accelerator's driver."""
+        return self.accelerator is not None
+
+
+def _ami_types() -> Iterator[AmiType]:
+    yield AmiType("AL2023_x86_64_STANDARD", "al2023", "amd64", None, False)
+    yield AmiType("AL2023_ARM_64_STANDARD", "al2023", "arm64", None, False)
+    yield AmiType("AL2023_x86_64_NVIDIA", "al2023", "amd64", "nvidia", False)
+    yield AmiType("AL2023_ARM_64_NVIDIA", "al2023", "arm64", "nvidia", False)
+    yield AmiType("AL2023_x86_64_NEURON", "al2023", "amd64", "neuron", False)
+    for fips in ("", "_FIPS"):
+        yield AmiType(f"BOTTLEROCKET_x86_64{fips}", "bottlerocket", "amd64", None, False)
+        yield AmiType(f"BOTTLEROCKET_ARM_64{fips}", "bottlerocket", "arm64", None, False)
+        yield AmiType(f"BOTTLEROCKET_x86_64_NVIDIA{fips}", "bottlerocket", "amd64", "nvidia", True)
+        yield AmiType(f"BOTTLEROCKET_ARM_64_NVIDIA{fips}", "bottlerocket", "arm64", "nvidia", True)
+
+
+AMI_TYPES = {ami.name: ami for ami in _ami_types()}
+"""Linux AMI types that Kubernetes 1.33 and later can use, by name; Amazon Linux 2 ended with 1.32."""
+
+# Source: Amazon EKS User Guide, "EKS-optimized accelerated AMIs".
+NVIDIA_AMI_FAMILIES = {
+    "amd64": frozenset(
+        {"g4dn", "g5", "g6", "g6e", "g6f", "g7e", "gr6", "gr6f"}
+        | {"p3", "p3dn", "p4d", "p4de", "p5", "p5e", "p5en", "p6-b200", "p6-b300"}
+    ),
+    "arm64": frozenset({"g5g", "p6e-gb200"}),
+}
+"""Instance families that the NVIDIA AMIs are made for, by architecture; K80, M60 and AMD GPUs are not among them."""
+NEURON_AMI_FAMILIES = frozenset({"inf1", "inf2", "trn1", "trn1n", "trn2"})
+
+
+def ami_type(family: str, architecture: str, accelerator: str | None = None) -> str:
+    """`AL2023_x86_64_NVIDIA` of ("al2023", "amd64", "nvidia"). Raises ValueError where EKS makes no such image."""
+    # Bottlerocket's standard image carries what Neuron devices need.
+    variant = None if (family, accelerator) == ("bottlerocket", "neuron") else accelerator
+    for ami in AMI_TYPES.values():  # the first of equals: FIPS comes after
+        if (ami.family, ami.architecture, ami.accelerator) == (family, architecture, variant):
+            return ami.name
+    made = ", ".join(" ".join(filter(None, (a.family, a.architecture, a.accelerator))) for a in _without_fips())
+    asked = " ".join(filter(None, (family, architecture, accelerator)))
+    raise ValueError(f"EKS makes no image for {asked}; it makes them for {made}")
+
+
+def _without_fips() -> Iterator[AmiType]:
+    return (ami for ami in AMI_TYPES.values() if not ami.name.endswith("_FIPS"))
+
+
+def has_device_plugin(ami_type: str) -> bool:
+    """Whether the image brings a device plugin; False for an AMI type outside the catalog, such as CUSTOM."""
+    return ami_type in AMI_TYPES and AMI_TYPES[ami_type].device_plugin
+
+
+def has_driver(ami_type: str) -> bool:
+    """Whether the image brings an accelerator's driver; False for an AMI type outside the catalog, such as CUSTOM."""
+    return ami_type in AMI_TYPES and AMI_TYPES[ami_type].driver
+
+
+def image_supports(instance_type: InstanceType) -> bool:
+    """Whether an EKS image has a driver for the type's accelerator; True without one."""
+    accelerator = instance_type.accelerator
+    if accelerator is None:
+        return True
+    if accelerator.kind == "nvidia":
+        return instance_type.family in NVIDIA_AMI_FAMILIES[instance_type.architecture]
+    return accelerator.kind == "neuron" and instance_type.family in NEURON_AMI_FAMILIES
+
+
+def ssm_parameter(family: str, kubernetes: str, architecture: str, accelerator: str | None = None) -> str:
+    """Name of the SSM parameter that holds the newest image's id. Raises ValueError as ami_type."""
+    ami = AMI_TYPES[ami_type(family, architecture, accelerator)]
+    machine = "x86_64" if architecture == "amd64" else architecture
+    if family == "al2023":
+        variant = ami.accelerator or "standard"
+        folder = f"eks/optimized-ami/{kubernetes}/amazon-linux-2023/{machine}/{variant}/recommended"
+    else:
+        variant = f"-{ami.accelerator}" if ami.accelerator else ""
+        folder = f"bottlerocket/aws-k8s-{kubernetes}{variant}/{machine}/latest"
+    return f"/aws/service/{folder}/image_id"
+
+
+ROOT_DEVICE = "/dev/xvda"
+"""Where every image boots from."""
+
+
+def data_device(family: str) -> str:
+    """The volume that container images fill, and so the one to make large: Bottlerocket keeps them off its root."""
+    return {"al2023": ROOT_DEVICE, "bottlerocket": "/dev/xvdb"}[family]

@@ -1,0 +1,194 @@
+"""EC2 instance types: what a node of each has, and which of them satisfy a need."""
+
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+
+from . import data
+from .scheduling import GPU_RESOURCE, NEURON_RESOURCE
+
+# Which resource the maker's device plugin registers.
+RESOURCES = {
+    "nvidia": GPU_RESOURCE,
+    "amd": "amd.com/gpu",
+    "habana": "habana.ai/gaudi",
+    "qualcomm": "qualcomm.com/qaic",
+    "aws": NEURON_RESOURCE,
+}
+
+# Families that programs still name and the catalog lacks, with the reason and what to take instead.
+RETIRED_FAMILIES = {
+    "dl1": ("AWS lists Gaudi nodes no longer", "p4d.24xlarge"),
+    "g3": ("AWS lists it no longer, and no EKS image has a driver for its M60", "g4dn.xlarge"),
+    "g3s": ("AWS lists it no longer, and no EKS image has a driver for its M60", "g4dn.xlarge"),
+    "g4ad": ("its GPU is AMD's, for which no EKS image has a driver", "g4dn.xlarge"),
+    "p2": ("AWS lists it no longer, and no EKS image has a driver for its K80", "g4dn.xlarge"),
+    "p3": ("AWS lists it no longer", "g5.xlarge"),
+}
+
+# EC2's vCPU quotas by the letters a family starts with; every other letter counts as Standard.
+# Source: EC2 User Guide, "On-Demand Instance limits".
+_QUOTAS = {
+    "dl": "DL",
+    "f": "F",
+    "g": "G and VT",
+    "gr": "G and VT",
+    "hpc": "HPC",
+    "inf": "Inf",
+    "p": "P",
+    "trn": "Trn",
+    "u": "High Memory",
+    "vt": "G and VT",
+    "x": "X",
+}
+
+
+class UnknownInstanceType(ValueError):
+    """A type that the catalog lacks; the message says why where that is known, and names the nearest that it has."""
+
+    def __init__(self, name: str):
+        retired = RETIRED_FAMILIES.get(name.partition(".")[0])
+        if retired:
+            reason, successor = retired
+            super().__init__(f"instance type {name} is no longer offered: {reason}; nearest: {successor}")
+            return
+        nearest = get_close_matches(name.lower(), data.ec2()["types"], n=1, cutoff=0)
+        super().__init__(f"instance type {name} is not in the catalog; nearest: {nearest[0]}")
+
+
+@dataclass(frozen=True, slots=True)
+class Accelerator:
+    """The devices of one node: GPUs, or Neuron, Gaudi and AI 100 devices."""
+
+    maker: str
+    """nvidia, amd, habana, qualcomm or aws: Karpenter's `instance-gpu-manufacturer`."""
+    name: str
+    """Karpenter's label value, as t4, a10g or rtx-pro-server-6000."""
+    count: int
+    """Whole devices that pods can ask for, 0 where the node has a fraction of one; of Neuron the devices, not cores."""
+    memory_mib: int
+    """Of each device; of the fraction, where the node has only that."""
+    fraction: float = 1.0
+    """Under 1 where AWS cuts a GPU into parts (g6f, gr6f)."""
+
+    @property
+    def resource(self) -> str:
+        """The resource that a pod requests."""
+        return RESOURCES[self.maker]
+
+    @property
+    def kind(self) -> str:
+        """The word that pools and images use: nvidia, neuron, or another maker."""
+        return "neuron" if self.maker == "aws" else self.maker
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceType:
+    """One row of the catalog. Source: DescribeInstanceTypes."""
+
+    name: str
+    architecture: str
+    """amd64 or arm64, as Kubernetes says it."""
+    vcpus: int
+    memory_mib: int
+    """All of it; `kubelet.allocatable` says what pods get."""
+    accelerator: Accelerator | None
+    efa: bool
+    instance_store_gb: int
+    """0 where every disk is EBS."""
+    hypervisor: str
+    """nitro, xen, or empty for bare metal."""
+    bare_metal: bool
+    max_pods: int
+    """Addresses that the VPC CNI has for pods: ENIs of the first network card × (IPv4 of each - 1) + 2."""
+    spot: bool
+    """Whether Spot sells it at all."""
+    current: bool
+    """False for a type that AWS calls previous generation."""
+
+    @property
+    def family(self) -> str:
+        """g4dn of g4dn.xlarge."""
+        return self.name.partition(".")[0]
+
+    @property
+    def size(self) -> str:
+        """xlarge of g4dn.xlarge."""
+        return self.name.partition(".")[2]
+
+    @property
+    def category(self) -> str:
+        """The letters a name starts with, g of g4dn.xlarge: Karpenter's `instance-category`."""
+        return _letters_and_number(self.name)[0]
+
+    @property
+    def generation(self) -> int:
+        """The first number in a name, 4 of g4dn.xlarge: Karpenter's `instance-generation`."""
+        return _letters_and_number(self.name)[1]
+
+    @property
+    def accelerators(self) -> int:
+        """Devices of any maker that pods can ask for."""
+        return self.accelerator.count if self.accelerator else 0
+
+    @property
+    def gpus(self) -> int:
+        """NVIDIA devices that pods can ask for."""
+        return self.accelerators if self.accelerator and self.accelerator.maker == "nvidia" else 0
+
+
+def _letters_and_number(name: str) -> tuple[str, int]:
+    # u-6tb1.metal has its size in memory before its generation.
+    parts = re.match(r"([a-z]+)(?:-\d+tb)?(\d+)", name)
+    assert parts, name
+    return parts[1], int(parts[2])
+
+
+COLUMNS = (
+    "architecture",
+    "vcpus",
+    "memory_mib",
+    "accelerator",
+    "efa",
+    "instance_store_gb",
+    "hypervisor",
+    "bare_metal",
+    "max_pods",
+    "spot",
+    "current",
+    "offers",
+)
+"""A row of ec2.json: the fields of InstanceType after its name, then the zones as `use1:124 usw2:12`."""
+
+
+def _row(name: str) -> list:
+    row = data.ec2()["types"].get(name)
+    if row is None:
+        raise UnknownInstanceType(name)
+    return row
+
+
+@cache
+def instance_type(name: str) -> InstanceType:
+    """The type of that name. Raises UnknownInstanceType."""
+    architecture, vcpus, memory_mib, devices, *rest, _ = _row(name)
+    return InstanceType(name, architecture, vcpus, memory_mib, Accelerator(*devices) if devices else None, *rest)
+
+
+@cache
+def instance_types() -> tuple[InstanceType, ...]:
+    """Every type that Linux nodes can have, by name; Mac types are left out."""
+    return tuple(map(instance_type, sorted(data.ec2()["types"])))
+
+
+@cache
+def offers(name: str) -> frozenset[str]:
+    """Ids of the zones that offer the type, in every region of the catalog. Raises UnknownInstanceType."""
+    places = (place.partition(":") for place in _row(name)[-1].split())
+    return frozenset(f"{prefix}-az{number}" for prefix, _, numbers in places for number in numbers)
+
+
+def quota_family(instance_type: InstanceType) -> str:
+    """The EC2 vCPU quota that the type counts against: Standard, P, Inf, Trn, "G and VT" and so on."""
+    return _QUOTAS.get(instance_type.category, "Standard")

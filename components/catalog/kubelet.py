@@ -1,0 +1,40 @@
+"""What pods get of a node: its resources less what kubelet, eviction and the hypervisor keep."""
+
+from math import ceil
+
+from .instance_types import InstanceType
+
+# What kubelet keeps of each core, in ten-thousandths of it: the first four, then every one after them.
+# Source: amazon-eks-ami, nodeadm, kubelet configuration.
+_CPU_SHARES, _CPU_SHARE_BEYOND = (600, 100, 50, 50), 25
+MEMORY_RESERVE_MIB = 255
+MEMORY_RESERVE_MIB_PER_POD = 11
+EVICTION_MIB = 100
+
+VM_MEMORY_OVERHEAD = 0.075
+"""Share of the listed memory that the hypervisor keeps. Source: Karpenter 1.14, VM_MEMORY_OVERHEAD_PERCENT."""
+
+
+def reserved_millicores(vcpus: int) -> int:
+    """CPU that kubelet keeps, in thousandths of a core."""
+    beyond = max(0, vcpus - len(_CPU_SHARES)) * _CPU_SHARE_BEYOND
+    return (sum(_CPU_SHARES[:vcpus]) + beyond) // 10
+
+
+def reserved_mib(max_pods: int) -> int:
+    """Memory that kubelet keeps, without the eviction threshold."""
+    return MEMORY_RESERVE_MIB + MEMORY_RESERVE_MIB_PER_POD * max_pods
+
+
+def allocatable(instance_type: InstanceType) -> dict[str, int]:
+    """Resource to amount: `cpu` in millicores, `memory` in MiB, `pods`, and the accelerator's resource in devices."""
+    overhead_mib = ceil(instance_type.memory_mib * VM_MEMORY_OVERHEAD)
+    kept_mib = overhead_mib + reserved_mib(instance_type.max_pods) + EVICTION_MIB
+    resources = {
+        "cpu": 1000 * instance_type.vcpus - reserved_millicores(instance_type.vcpus),
+        "memory": max(0, instance_type.memory_mib - kept_mib),
+        "pods": instance_type.max_pods,
+    }
+    if instance_type.accelerator and instance_type.accelerators:
+        resources[instance_type.accelerator.resource] = instance_type.accelerators
+    return resources

@@ -1,0 +1,103 @@
+"""Prices in USD. None is silently another region's or out of date: `Price.region` and `Price.as_of` tell."""
+
+from dataclasses import dataclass
+
+from . import data
+from .instance_types import instance_type
+
+HOURS_PER_MONTH = 730
+BASE_REGION = "us-east-1"
+"""Whose price stands in where a region's own is not known."""
+_AS_OF = "2026-11-21"
+
+# No history of Spot prices comes with the catalog, so one rule stands in: a share of the on-demand price. Accelerators
+# are scarcer and get the larger share, so that a steady cost is rather too high than too low.
+SPOT_SHARE = 0.40
+SPOT_SHARE_ACCELERATED = 0.50
+
+AUTO_MODE_SHARE = 0.12
+"""What EKS Auto Mode adds to a node, of its on-demand price, on Spot too. Source: AWS price page, about 12 %."""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """USD per hour; `region` and `as_of` (an ISO date) are where and when it was so, `estimate` is True for a rule."""
+
+    hourly: float
+    region: str
+    as_of: str
+    estimate: bool = False
+
+    @property
+    def monthly(self) -> float:
+        """USD for 730 hours."""
+        return self.hourly * HOURS_PER_MONTH
+
+
+def _listed(hourly: float) -> Price:
+    return Price(hourly, BASE_REGION, _AS_OF)
+
+
+# Source: AWS price page of each service, us-east-1.
+CONTROL_PLANE_HOURLY = _listed(0.10)
+EXTENDED_SUPPORT_HOURLY = _listed(0.50)
+"""On top of CONTROL_PLANE_HOURLY, for a Kubernetes minor past its standard support."""
+NAT_GATEWAY_HOURLY = _listed(0.045)
+NLB_HOURLY = _listed(0.0225)
+ALB_HOURLY = _listed(0.0225)
+PUBLIC_IPV4_HOURLY = _listed(0.005)
+INTERFACE_ENDPOINT_HOURLY = _listed(0.01)
+"""One endpoint in one zone."""
+
+# USD a month for a GiB. Source: Amazon EBS price page, us-east-1.
+_EBS_GIB_MONTH = {"gp3": 0.08, "gp2": 0.10, "io1": 0.125, "io2": 0.125, "st1": 0.045, "sc1": 0.015, "standard": 0.05}
+# gp3 gives so much of each to every volume, and the rest is paid: USD a month.
+GP3_FREE_IOPS, _GP3_IOPS_MONTH = 3000, 0.005
+GP3_FREE_THROUGHPUT_MIB_S, _GP3_THROUGHPUT_MONTH = 125, 0.04
+# USD a month for an IOPS, all of them paid; io2's is for the first 32,000.
+_PROVISIONED_IOPS_MONTH = {"io1": 0.065, "io2": 0.065}
+
+
+def ebs_gib_month(volume_type: str) -> Price:
+    """One GiB of EBS; `.monthly` is the number AWS lists. Raises ValueError for a type that EBS does not have."""
+    if volume_type not in _EBS_GIB_MONTH:
+        raise ValueError(f"volume type must be one of {', '.join(sorted(_EBS_GIB_MONTH))}, got {volume_type!r}")
+    return _listed(_EBS_GIB_MONTH[volume_type] / HOURS_PER_MONTH)
+
+
+def ebs_volume(volume_type: str, size_gib: float, iops: float = 0, throughput_mib_s: float = 0) -> Price:
+    """A whole volume; 0 leaves IOPS and throughput at what the type comes with. Raises ValueError as ebs_gib_month."""
+    monthly = ebs_gib_month(volume_type).monthly * size_gib + _PROVISIONED_IOPS_MONTH.get(volume_type, 0) * iops
+    if volume_type == "gp3":
+        monthly += max(0, iops - GP3_FREE_IOPS) * _GP3_IOPS_MONTH
+        monthly += max(0, throughput_mib_s - GP3_FREE_THROUGHPUT_MIB_S) * _GP3_THROUGHPUT_MONTH
+    return _listed(monthly / HOURS_PER_MONTH)
+
+
+def on_demand_price(name: str, region: str) -> Price | None:
+    """A Linux node's own price in the region, else its us-east-1 price, else None."""
+    for priced_region in (region, BASE_REGION):
+        row = data.prices().get(priced_region, {}).get(name)
+        if row:
+            return Price(row[0], priced_region, row[1])
+    return None
+
+
+def spot_price(name: str, region: str) -> Price | None:
+    """40 % of the on-demand price, 50 % for accelerated types, always an estimate; None where Spot has no such type.
+
+    Raises UnknownInstanceType.
+    """
+    row = instance_type(name)
+    share = SPOT_SHARE_ACCELERATED if row.accelerator else SPOT_SHARE
+    return _share(name, region, share) if row.spot else None
+
+
+def auto_mode_surcharge(name: str, region: str) -> Price | None:
+    """What EKS Auto Mode adds for a node of the type, whatever its capacity type; an estimate."""
+    return _share(name, region, AUTO_MODE_SHARE)
+
+
+def _share(name: str, region: str, share: float) -> Price | None:
+    price = on_demand_price(name, region)
+    return Price(price.hourly * share, price.region, price.as_of, estimate=True) if price else None

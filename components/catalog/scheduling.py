@@ -1,0 +1,128 @@
+"""Labels, taints, resources and capacity types, each written once, with the spellings that AWS and Kubernetes want."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Self
+
+# Extended resources, as device plugins register them.
+GPU_RESOURCE = "nvidia.com/gpu"
+NEURON_RESOURCE = "aws.amazon.com/neuron"
+
+# Labels. The device plugin's chart schedules on the first; the autoscaler waits for a GPU on nodes with the second.
+GPU_PRESENT_LABEL = "nvidia.com/gpu.present"
+ACCELERATOR_LABEL = "k8s.amazonaws.com/accelerator"
+CAPACITY_TYPE_LABEL = "karpenter.sh/capacity-type"
+
+# Labels that kubelet or the cloud provider sets on every node.
+ARCH_LABEL = "kubernetes.io/arch"
+HOSTNAME_LABEL = "kubernetes.io/hostname"
+OS_LABEL = "kubernetes.io/os"
+INSTANCE_TYPE_LABEL = "node.kubernetes.io/instance-type"
+REGION_LABEL = "topology.kubernetes.io/region"
+ZONE_LABEL = "topology.kubernetes.io/zone"
+ZONE_ID_LABEL = "topology.k8s.aws/zone-id"
+
+# Tags of an auto scaling group that the cluster autoscaler reads. Source: its AWS README, version 1.35.
+AUTOSCALER_ENABLED_TAG = "k8s.io/cluster-autoscaler/enabled"
+AUTOSCALER_LABEL_TAG = "k8s.io/cluster-autoscaler/node-template/label/"
+AUTOSCALER_TAINT_TAG = "k8s.io/cluster-autoscaler/node-template/taint/"
+AUTOSCALER_RESOURCE_TAG = "k8s.io/cluster-autoscaler/node-template/resources/"
+AUTOSCALER_OPTION_TAG = "k8s.io/cluster-autoscaler/node-template/autoscaling-options/"
+
+
+def autoscaler_cluster_tag(cluster: str) -> str:
+    """Key of the tag that keeps one cluster's autoscaler off another cluster's groups."""
+    return f"k8s.io/cluster-autoscaler/{cluster}"
+
+
+_EKS_EFFECTS = {"NoSchedule": "NO_SCHEDULE", "PreferNoSchedule": "PREFER_NO_SCHEDULE", "NoExecute": "NO_EXECUTE"}
+_KUBERNETES_EFFECTS = {eks: kubernetes for kubernetes, eks in _EKS_EFFECTS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Taint:
+    """A node's taint; effect in Kubernetes' spelling. Raises ValueError for an effect that Kubernetes does not have."""
+
+    key: str
+    value: str
+    effect: str
+
+    def __post_init__(self) -> None:
+        if self.effect not in _EKS_EFFECTS:
+            raise ValueError(f"effect must be one of {', '.join(_EKS_EFFECTS)}, got {self.effect!r}")
+
+    @classmethod
+    def from_kubernetes(cls, taint: Mapping[str, Any]) -> Self:
+        """From a Node's or NodePool's taint, where the value may be left out."""
+        return cls(taint["key"], taint.get("value") or "", taint["effect"])
+
+    @classmethod
+    def from_eks(cls, taint: Mapping[str, Any]) -> Self:
+        """From a managed node group's taint. Raises ValueError for Kubernetes' spelling, which EKS refuses."""
+        if taint["effect"] not in _KUBERNETES_EFFECTS:
+            raise ValueError(f"effect must be one of {', '.join(_KUBERNETES_EFFECTS)}, got {taint['effect']!r}")
+        return cls(taint["key"], taint.get("value") or "", _KUBERNETES_EFFECTS[taint["effect"]])
+
+    @classmethod
+    def from_autoscaler_tag(cls, key: str, value: str) -> Self | None:
+        """As the cluster autoscaler reads a tag: None for another tag, and for a value that is not `value:Effect`."""
+        if not key.startswith(AUTOSCALER_TAINT_TAG):
+            return None
+        taint_value, _, effect = value.partition(":")
+        if effect not in _EKS_EFFECTS:
+            return None  # the autoscaler ignores such a tag without a message
+        return cls(key.removeprefix(AUTOSCALER_TAINT_TAG), taint_value, effect)
+
+    def for_kubernetes(self) -> dict[str, str]:
+        """`{"key", "value", "effect": "NoSchedule"}`, for Nodes and NodePools."""
+        return {"key": self.key, "value": self.value, "effect": self.effect}
+
+    def for_eks(self) -> dict[str, str]:
+        """`{"key", "value", "effect": "NO_SCHEDULE"}`, for a managed node group."""
+        return {"key": self.key, "value": self.value, "effect": _EKS_EFFECTS[self.effect]}
+
+    def for_autoscaler_tag(self) -> tuple[str, str]:
+        """Tag key and value, as `("k8s.io/.../taint/nvidia.com/gpu", "true:NoSchedule")`."""
+        return f"{AUTOSCALER_TAINT_TAG}{self.key}", f"{self.value}:{self.effect}"
+
+    def for_kubelet(self) -> str:
+        """`key=value:Effect`, for the flag `--register-with-taints`."""
+        return f"{self.key}={self.value}:{self.effect}"
+
+    def toleration(self) -> dict[str, str]:
+        """Tolerates the key whatever its value, so that a pool with another value stays open to the pod."""
+        return {"key": self.key, "operator": "Exists", "effect": self.effect}
+
+
+# A value, always: the autoscaler skips a managed node group's taint that has none.
+GPU_TAINT = Taint(GPU_RESOURCE, "true", "NoSchedule")
+NEURON_TAINT = Taint(NEURON_RESOURCE, "true", "NoSchedule")
+SYSTEM_TAINT = Taint("CriticalAddonsOnly", "true", "NoSchedule")
+
+
+class CapacityType(StrEnum):
+    """How AWS sells a node, in the words of `karpenter.sh/capacity-type`; ordered from the one to use first."""
+
+    RESERVED = "reserved"
+    SPOT = "spot"
+    ON_DEMAND = "on-demand"
+
+    def for_eks(self) -> str:
+        """A managed node group's `capacity_type`."""
+        return _EKS_CAPACITY_TYPES[self]
+
+    @classmethod
+    def from_eks(cls, capacity_type: str) -> "CapacityType":
+        """From a managed node group's `capacity_type`. Raises ValueError for one that EKS does not have."""
+        ours = {eks: ours for ours, eks in _EKS_CAPACITY_TYPES.items()}
+        if capacity_type not in ours:
+            raise ValueError(f"capacity_type must be one of {', '.join(ours)}, got {capacity_type!r}")
+        return ours[capacity_type]
+
+
+_EKS_CAPACITY_TYPES = {
+    CapacityType.RESERVED: "CAPACITY_BLOCK",
+    CapacityType.SPOT: "SPOT",
+    CapacityType.ON_DEMAND: "ON_DEMAND",
+}

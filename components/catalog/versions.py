@@ -1,0 +1,121 @@
+"""Versions that belong together: Kubernetes minors, charts, images and add-ons, as of 2026-11-21."""
+
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True, slots=True)
+class KubernetesVersion:
+    """A Kubernetes minor on EKS. Source: EKS User Guide, "Understand the Kubernetes version lifecycle on EKS"."""
+
+    minor: str
+    standard_until: date
+    """Last day without surcharge."""
+    extended_until: date
+    """Last day on which EKS runs it at all: 12 months later."""
+    autoscaler_image_tag: str
+    """Cluster autoscaler of this minor; the chart's own image is another minor's."""
+    karpenter_since: str
+    """Oldest Karpenter that supports it. Source: Karpenter 1.14, compatibility matrix."""
+
+    def support(self, on: date) -> str:
+        """`standard`, `extended` (EXTENDED_SUPPORT_HOURLY more) or `ended`."""
+        if on <= self.standard_until:
+            return "standard"
+        return "extended" if on <= self.extended_until else "ended"
+
+
+_VERSIONS = (
+    KubernetesVersion("1.33", date(2026, 7, 29), date(2027, 7, 29), "v1.33.6", "1.5"),
+    KubernetesVersion("1.34", date(2026, 12, 2), date(2027, 12, 2), "v1.34.5", "1.6"),
+    KubernetesVersion("1.35", date(2027, 3, 27), date(2028, 3, 27), "v1.35.2", "1.9"),
+    # AWS's calendar ends at 1.35: the first date is an article's, the second the rule of 12 months more.
+    KubernetesVersion("1.36", date(2027, 8, 2), date(2028, 8, 2), "v1.36.1", "1.13"),
+)
+KUBERNETES = {version.minor: version for version in _VERSIONS}
+"""By minor, oldest first."""
+SUPPORTED = tuple(KUBERNETES)
+DEFAULT_KUBERNETES = "1.35"
+"""Every chart below supports it."""
+
+
+class UnknownKubernetesVersion(ValueError):
+    """A minor that this library does not support; the message names those that it does."""
+
+    def __init__(self, minor: str):
+        super().__init__(f"Kubernetes version must be one of {', '.join(SUPPORTED)}, got {minor}")
+
+
+def kubernetes_version(minor: str) -> KubernetesVersion:
+    """The minor's dates and images. Raises UnknownKubernetesVersion."""
+    if minor not in KUBERNETES:
+        raise UnknownKubernetesVersion(minor)
+    return KUBERNETES[minor]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A Helm chart, pinned."""
+
+    name: str
+    """What a Helm release calls `chart`: a name in `repository`, or the whole oci:// reference."""
+    version: str
+    repository: str | None
+    """Address of the chart repository; None for OCI."""
+    app_version: str
+    """Of the software that the chart's default image holds."""
+
+
+_EKS_CHARTS = "https://aws.github.io/eks-charts"
+
+# Source of each: the chart's own Chart.yaml, read in August 2026.
+CLUSTER_AUTOSCALER_CHART = Chart("cluster-autoscaler", "9.59.0", "https://kubernetes.github.io/autoscaler", "1.35.0")
+DEVICE_PLUGIN_CHART = Chart("nvidia-device-plugin", "0.20.0", "https://nvidia.github.io/k8s-device-plugin", "0.20.0")
+GPU_OPERATOR_CHART = Chart("gpu-operator", "v26.7.0", "https://helm.ngc.nvidia.com/nvidia", "v26.7.0")
+NFD_CHART = Chart("oci://registry.k8s.io/nfd/charts/node-feature-discovery", "0.19.0", None, "v0.19.0")
+DCGM_EXPORTER_CHART = Chart("dcgm-exporter", "4.8.2", "https://nvidia.github.io/dcgm-exporter/helm-charts", "4.8.2")
+KARPENTER_CHART = Chart("oci://public.ecr.aws/karpenter/karpenter", "1.14.1", None, "1.14.1")
+KARPENTER_CRD_CHART = Chart("oci://public.ecr.aws/karpenter/karpenter-crd", KARPENTER_CHART.version, None, "1.14.1")
+LOAD_BALANCER_CONTROLLER_CHART = Chart("aws-load-balancer-controller", "3.5.0", _EKS_CHARTS, "v3.5.0")
+METRICS_SERVER_CHART = Chart("metrics-server", "3.13.1", "https://kubernetes-sigs.github.io/metrics-server", "0.8.1")
+KEDA_CHART = Chart("keda", "2.20.2", "https://kedacore.github.io/charts", "2.20.2")
+
+# Nodes of the AMI release that Karpenter's alias is pinned to. Source: amazon-eks-ami, CHANGELOG.md.
+AMI_RELEASE = "v20260714"
+NVIDIA_DRIVER = "580.159.03"
+NVIDIA_CONTAINER_TOOLKIT = "1.19.1"
+
+CLUSTER_AUTOSCALER_IMAGE = "registry.k8s.io/autoscaling/cluster-autoscaler"
+"""Without its tag, which the Kubernetes minor decides: `autoscaler_image_tag`."""
+CUDA_SAMPLE_IMAGE = "nvcr.io/nvidia/k8s/cuda-sample:vectoradd-cuda12.5.0"
+"""Adds two vectors on one GPU and ends. Source: NVIDIA device plugin 0.20, README.md."""
+NVIDIA_SMI_IMAGE = "public.ecr.aws/amazonlinux/amazonlinux:2023-minimal"
+"""Has no CUDA: `nvidia-smi` comes from the node's driver."""
+TENSORFLOW_SERVING_IMAGE = "tensorflow/serving:2.20.0-gpu"
+"""amd64 alone, CUDA 12.5; holds no model."""
+TRITON_IMAGE = "nvcr.io/nvidia/tritonserver:26.07-py3"
+
+# Source: eksctl 0.230, known_addons.go; Amazon EKS User Guide.
+ADDONS = frozenset(
+    {
+        "adot",
+        "amazon-cloudwatch-observability",
+        "aws-ebs-csi-driver",
+        "aws-efs-csi-driver",
+        "aws-fsx-csi-driver",
+        "aws-guardduty-agent",
+        "aws-mountpoint-s3-csi-driver",
+        "cert-manager",
+        "coredns",
+        "eks-node-monitoring-agent",
+        "eks-pod-identity-agent",
+        "external-dns",
+        "kube-proxy",
+        "kube-state-metrics",
+        "metrics-server",
+        "prometheus-node-exporter",
+        "snapshot-controller",
+        "vpc-cni",
+    }
+)
+"""Names of EKS add-ons. NVIDIA's software, both autoscalers and the load balancer controller are charts instead."""
