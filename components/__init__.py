@@ -1,32 +1,28 @@
-"""GPU and Spot capacity on Amazon EKS that costs nothing while idle: the components, the pool, the facts.
+"""GPU and Spot capacity on Amazon EKS that costs nothing while idle: components, the pool, the facts.
 
-Names load on first use, so that `eks_gpu_components.catalog` can be read without importing Pulumi.
+The public names stand in `__init__.pyi`. A name loads its module on first use, so that `eks_gpu_components.catalog`
+can be read without importing Pulumi.
 """
 
+import ast
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-if TYPE_CHECKING:
-    from .cluster import Cluster as Cluster
-    from .cluster import ClusterArgs as ClusterArgs
-    from .cluster import ClusterSettingsArgs as ClusterSettingsArgs
-    from .cluster_autoscaler import ClusterAutoscaler as ClusterAutoscaler
-    from .cluster_autoscaler import ClusterAutoscalerArgs as ClusterAutoscalerArgs
-    from .cuda_vector_add import CudaVectorAdd as CudaVectorAdd
-    from .cuda_vector_add import CudaVectorAddArgs as CudaVectorAddArgs
-    from .eks_cluster import EksCluster as EksCluster
-    from .eks_cluster import eks_cluster_by_name as eks_cluster_by_name
-    from .eks_cluster import from_aws as from_aws
-    from .eks_cluster import from_pulumi_eks as from_pulumi_eks
-    from .gpu_node_group import GpuNodeGroup as GpuNodeGroup
-    from .gpu_node_group import GpuNodeGroupArgs as GpuNodeGroupArgs
-    from .gpu_pool import GpuPool as GpuPool
-    from .gpu_pool import GpuPoolArgs as GpuPoolArgs
-    from .network import Network as Network
-    from .network import NetworkArgs as NetworkArgs
-    from .network import NodeSubnet as NodeSubnet
-    from .nvidia_device_plugin import NvidiaDevicePlugin as NvidiaDevicePlugin
-    from .nvidia_device_plugin import NvidiaDevicePluginArgs as NvidiaDevicePluginArgs
-    from .spot_node_group import SpotNodeGroup as SpotNodeGroup
-    from .spot_node_group import SpotNodeGroupArgs as SpotNodeGroupArgs
-    from .value import BadInput as BadInput
+_STUB = ast.parse(Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
+_HOMES = {
+    alias.name: f".{statement.module}"
+    for statement in _STUB.body
+    if isinstance(statement, ast.ImportFrom)
+    for alias in statement.names
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name], __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(_HOMES)

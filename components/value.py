@@ -54,28 +54,33 @@ def check(shape: type[T], given: Any, at: str = "") -> T:
         return _Given[shape](given=given).given
     except ValidationError as error:
         found = error.errors(include_url=False)
-        raise BadInput([_problem({**problem, "loc": problem["loc"][1:]}, shape, at) for problem in found]) from None
+        told = [_problem({**problem, "loc": problem["loc"][1:]}, shape, at) for problem in found]
+        raise BadInput([line for lines in told for line in lines]) from None
 
 
-def _problem(problem: Mapping[str, Any], shape: Any, at: str) -> str:
+def _problem(problem: Mapping[str, Any], shape: Any, at: str) -> list[str]:
+    """Lines for one of pydantic's errors: one, but where a rule between fields found several problems itself."""
     keys = [str(key) for key in problem["loc"]]
     path = ".".join([part for part in (at, *keys) if part])
     where = path or "the settings"
     match problem["type"]:
         case "extra_forbidden":
             known = sorted(_keys_at(shape, keys[:-1]))
-            return f"{where} is not a known key{_nearest(keys[-1], known)}"
+            return [f"{where} is not a known key{_nearest(keys[-1], known)}"]
         case "missing":
-            return f"{where} is required"
+            return [f"{where} is required"]
         case "value_error":
-            return f"{where}: {problem['ctx']['error']}" if path else str(problem["ctx"]["error"])
+            lines = str(problem["ctx"]["error"]).splitlines()
+            return [f"{path}: {line}" for line in lines] if path else lines
         case "enum" | "literal_error":
             expected = [word.strip("' ") for word in problem["ctx"]["expected"].replace(" or ", ", ").split(",")]
-            return f"{where} must be one of {', '.join(expected)}, got {_shown(problem)}{_nearest(problem['input'], expected)}"
+            close = get_close_matches(str(problem["input"]), expected, n=1, cutoff=0.5)
+            nearest = f"; nearest: {close[0]}" if close else ""
+            return [f"{where} must be one of {', '.join(expected)}, got {_shown(problem)}{nearest}"]
         case _:
-            rule = problem["msg"].replace("Input should be", "must be").replace("Input should have", "must have")
+            rule = problem["msg"].replace("Input should ", "must ").replace("Input is ", "is ")
             rule = rule.replace("greater than or equal to", "at least").replace("less than or equal to", "at most")
-            return f"{where} {rule[0].lower()}{rule[1:]}, got {_shown(problem)}"
+            return [f"{where} {rule[0].lower()}{rule[1:]}, got {_shown(problem)}"]
 
 
 def _shown(problem: Mapping[str, Any]) -> str:
@@ -83,9 +88,9 @@ def _shown(problem: Mapping[str, Any]) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def _nearest(given: Any, known: list[str]) -> str:
-    """The valid value that the given one was probably meant to be; every valid one when none is close."""
-    close = get_close_matches(str(given), known, n=1, cutoff=0.5)
+def _nearest(key: str, known: list[str]) -> str:
+    """The key that was probably meant; every known one when none is close."""
+    close = get_close_matches(key, known, n=1, cutoff=0.5)
     if close:
         return f"; nearest: {close[0]}"
     return f"; known: {', '.join(known)}" if known else ""

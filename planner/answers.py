@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from eks_gpu_components.catalog import partition, zones
+from eks_gpu_components.catalog import DEFAULT_KUBERNETES, partition, zones
 
 from .engine import Recorder, Unanswered
 from .graph import Resource
@@ -376,8 +376,8 @@ def _statement(statement: Properties) -> dict[str, Any]:
 
 def _cluster(cloud: CatalogAnswers, args: Properties) -> Properties:
     name = str(args.get("name", ""))
-    cloud.assumed.add(f"cluster {name}: its endpoint, certificate and network")
-    found = _aws_cluster(cloud, name, {})
+    cloud.assumed.add(f"cluster {name}: Kubernetes {DEFAULT_KUBERNETES}, its endpoint, certificate and network")
+    found = _aws_cluster(cloud, name, {"version": DEFAULT_KUBERNETES})
     # The look-up has lists where the resource has one object.
     lists = {
         "certificateAuthorities": [found["certificateAuthority"]],

@@ -63,7 +63,7 @@ def plan(
             plans.append(make_plan(loaded, each))
 
     for made in plans:
-        console.print(render(made, console.width))
+        console.print(render(made))
     if json_file:
         found = [made.as_json() for made in plans] if all_stacks else plans[0].as_json()
         text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"

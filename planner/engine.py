@@ -79,18 +79,21 @@ class Recording:
     outputs: dict[str, Any] = field(default_factory=dict)
     """The stack's exports, secrets masked."""
     log: list[tuple[str, str]] = field(default_factory=list)
-    """(severity, message), severity one of `debug`, `info`, `warning`, `error`."""
+    """(severity, message), severity one of `info`, `warning`, `error`."""
 
 
 def plain(value: Any) -> Any:
-    """A wire value as plain data: whole numbers are ints, secrets are masked, references are their URNs."""
+    """A wire value as plain data: whole numbers are ints, secrets are masked, references are their URNs.
+
+    Keys are sorted, because a map on the wire has no order of its own.
+    """
     if isinstance(value, dict):
         match value.get(SIGNATURE):
             case signature if signature == SECRET:
                 return MASK
             case signature if signature == RESOURCE:
                 return value["urn"]
-        return {key: plain(item) for key, item in value.items()}
+        return {key: plain(value[key]) for key in sorted(value)}
     if isinstance(value, list):
         return [plain(item) for item in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
@@ -194,13 +197,14 @@ def _answer(response: Any, result: Mapping[str, Any]) -> Any:
 
 
 class _Log:
-    """The engine's log service."""
+    """The engine's log service. What the SDK tells of its own work, severity debug, is left out."""
 
     def __init__(self) -> None:
         self.lines: list[tuple[str, str]] = []
 
     def Log(self, request):  # noqa: N802 - the protocol's name
-        self.lines.append((engine_pb2.LogSeverity.Name(request.severity).lower(), request.message))
+        if request.severity != engine_pb2.DEBUG:
+            self.lines.append((engine_pb2.LogSeverity.Name(request.severity).lower(), request.message))
 
 
 class ReadKeys(dict[str, str]):
@@ -275,7 +279,9 @@ def run(
 
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # the first error is raised; the rest is its echo
     contextvars.Context().run(in_own_context)
-    return Recording(Graph(recorder.recorded.values()), recorder.exports, log.lines)
+    # Registrations arrive from several threads; by URN their order is the same in every run.
+    graph = Graph(sorted(recorder.recorded.values(), key=lambda resource: resource.urn))
+    return Recording(graph, recorder.exports, log.lines)
 
 
 def _close(loop: asyncio.AbstractEventLoop) -> None:

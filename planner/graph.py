@@ -61,7 +61,7 @@ class Graph:
         return _grouped((resource.id, resource) for resource in self if resource.id)
 
     def of(self, *types: str) -> list[Resource]:
-        """Resources of these type tokens, in the order of registration within a type."""
+        """Resources of these type tokens, in the graph's own order within a type."""
         return [resource for type_ in types for resource in self._by_type.get(type_, ())]
 
     def one(self, type_: str, name: str | None = None) -> Resource:

@@ -73,7 +73,13 @@ class Project:
         entry = program if program.is_file() else program / "__main__.py"
         if not entry.exists():
             raise InputError(f"{entry}: no such file; the project's program is needed")
-        return cls(name, root, program, {key: value for key, value in defaults.items() if value is not None})
+        # The program changes the working directory, so no path may depend on it.
+        return cls(
+            name,
+            root.resolve(),
+            program.resolve(),
+            {key: value for key, value in defaults.items() if value is not None},
+        )
 
     def stack_names(self) -> list[str]:
         """The stacks that have a file here, by name."""

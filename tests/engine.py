@@ -27,7 +27,8 @@ class Run:
 
     def under(self, name: str) -> dict[str, Resource]:
         """The children of the component of this name, by name; of equal names the type tells: `name (type)`."""
-        (parent,) = (resource for resource in self.graph if resource.name == name and not resource.custom)
+        ours = [made for made in self.graph if made.name == name and made.type.startswith("eks-gpu-components:")]
+        (parent,) = ours or [made for made in self.graph if made.name == name and not made.custom]
         children = self.graph.children(parent.urn)
         names = [child.name for child in children]
         return {

@@ -186,3 +186,15 @@ def test_a_group_of_yaml_registers_its_objects():
         "kubernetes:core/v1:Namespace",
         "kubernetes:karpenter.sh/v1:NodePool",
     }
+
+
+def test_the_log_holds_what_the_program_says_and_nothing_of_the_sdk():
+    assert run(lambda: (pulumi.log.warn("mind the gap"), group())).log == [("warning", "mind the gap")]
+
+
+def test_the_order_of_registrations_is_the_same_in_every_run():
+    def program():
+        for name in "cab":
+            group(name)
+
+    assert [resource.name for resource in run(program).graph] == ["a", "b", "c"]

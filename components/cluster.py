@@ -1,0 +1,212 @@
+"""Cluster: an EKS control plane, its add-ons, and a fixed group of system nodes for controllers."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, NotRequired
+
+import pulumi_aws as aws
+import pulumi_eks as eks
+import pulumi_kubernetes as kubernetes
+from pulumi import ComponentResource, Input, Output, ResourceOptions
+from typing_extensions import TypedDict
+
+from . import catalog
+from .addons import AFTER_NODES, BEFORE_NODES, add_ons
+from .cluster_settings import AccessEntry, ClusterSettings, ClusterSpec
+from .eks_cluster import EksCluster, from_pulumi_eks
+from .network import NodeSubnet
+from .system_nodes import SystemNodesArgs, create_system_nodes
+from .value import check
+
+
+class EndpointArgs(TypedDict):
+    """From where the Kubernetes API can be reached."""
+
+    private: NotRequired[bool]
+    """From the VPC and what is connected to it. Default yes."""
+    public: NotRequired[bool]
+    """From the internet. Default no, and then `pulumi up` itself must run with a way into the VPC."""
+    public_cidrs: NotRequired[Sequence[str]]
+    """Addresses that may, required where `public` is true."""
+    open_to_world: NotRequired[bool]
+    """Whether `public_cidrs` may hold 0.0.0.0/0. Default no."""
+
+
+class AccessEntryArgs(TypedDict):
+    """A person, or a role that people take, with a permission in the cluster."""
+
+    principal_arn: str
+    """ARN of the IAM user or role."""
+    policy: str
+    """One of EKS's access policies, as AmazonEKSViewPolicy."""
+    namespaces: NotRequired[Sequence[str]]
+    """Where it holds. Default everywhere."""
+
+
+class ClusterSettingsArgs(TypedDict):
+    """What differs from environment to environment."""
+
+    name: str
+    """Name in EKS, which never changes."""
+    kubernetes_version: NotRequired[str]
+    """Minor version, 1.33 to 1.36. Default 1.35."""
+    endpoint: NotRequired[EndpointArgs]
+    """Default the VPC alone."""
+    log_types: NotRequired[Sequence[str]]
+    """Control-plane logs for CloudWatch: api, audit, authenticator, controllerManager, scheduler. Default none."""
+    kms_key_arn: NotRequired[str]
+    """Key for Kubernetes secrets. Default the one that EKS owns."""
+    create_kms_key: NotRequired[bool]
+    """Whether to make such a key. Default no."""
+    deletion_protection: NotRequired[bool]
+    """Whether EKS refuses to delete the cluster. Default yes."""
+    support: NotRequired[str]
+    """STANDARD (default): EKS upgrades a minor whose standard support ends. EXTENDED: it stays, for a surcharge."""
+    access_entries: NotRequired[Mapping[str, AccessEntryArgs]]
+    """Who may do what, by a name of your own; whoever creates the cluster is its administrator anyway."""
+    addon_versions: NotRequired[Mapping[str, str]]
+    """Versions by add-on. Default EKS's own choice when it makes the add-on; later ones are yours to name."""
+    system_nodes: NotRequired[SystemNodesArgs]
+    """Nodes for CoreDNS and controllers."""
+
+
+class ClusterArgs(TypedDict):
+    """Where the cluster runs, from the network, and what it is like, from the environment."""
+
+    region: str
+    """Region, as us-west-2."""
+    vpc_id: Input[str]
+    """The VPC."""
+    subnets: Sequence[NodeSubnet]
+    """Private subnets, in two zones or more where EKS runs control planes."""
+    settings: ClusterSettingsArgs
+    """The cluster."""
+
+
+class Cluster(ComponentResource):
+    """A cluster that can run pods: network, DNS, storage and metrics are there, and so are nodes for controllers."""
+
+    reference: EksCluster
+    """What other components take as `cluster`."""
+    provider: kubernetes.Provider
+    """For objects in the cluster; ready once DNS and system nodes are."""
+    kubeconfig: Output[str]
+    """As JSON; its tokens come from the AWS CLI."""
+
+    def __init__(self, name: str, args: ClusterArgs, opts: ResourceOptions | None = None):
+        spec = check(ClusterSpec, args)
+        super().__init__("eks-gpu-components:index:Cluster", name, args, opts)
+
+        cluster = _create_control_plane(self, name, spec)
+        reference = from_pulumi_eks(cluster, spec.region)
+        for who, entry in spec.settings.access_entries.items():
+            _grant(self, f"{name}-{who}", reference, entry)
+        add = partial(add_ons, self, name, reference, versions=spec.settings.addon_versions, deleted_with=cluster)
+        network = add(BEFORE_NODES)
+        nodes = create_system_nodes(
+            f"{name}-system",
+            reference,
+            self,
+            spec.settings.system_nodes,
+            subnet_ids=[subnet.subnet_id for subnet in spec.subnets],
+            depends_on=network,
+        )
+        services = add(AFTER_NODES, depends_on=[nodes])
+        self.provider = kubernetes.Provider(
+            name,
+            kubeconfig=cluster.kubeconfig_json,
+            opts=ResourceOptions(parent=self, depends_on=[nodes, *services]),
+        )
+        kubernetes.storage.v1.StorageClass(
+            f"{name}-gp3",
+            **storage_class(),
+            opts=ResourceOptions(parent=self, provider=self.provider, deleted_with=cluster),
+        )
+
+        self.kubeconfig = cluster.kubeconfig_json
+        self.reference = {**reference, "vpc_id": args["vpc_id"], "node_role_arn": nodes.node_role_arn}
+        self.register_outputs({"reference": self.reference, "kubeconfig": self.kubeconfig})
+
+
+def control_plane(settings: ClusterSettings) -> dict[str, Any]:
+    """What pulumi_eks is asked for: a control plane alone, whose add-ons and nodes are resources of our own."""
+    endpoint = settings.endpoint
+    return {
+        "name": settings.name,
+        "version": settings.kubernetes_version,
+        "authentication_mode": eks.AuthenticationMode.API,
+        "create_oidc_provider": True,
+        "endpoint_private_access": endpoint.private,
+        "endpoint_public_access": endpoint.public,
+        "public_access_cidrs": [str(cidr) for cidr in endpoint.public_cidrs] or None,
+        "enabled_cluster_log_types": list(settings.log_types),
+        "deletion_protection": settings.deletion_protection,
+        "upgrade_policy": {"support_type": settings.support},
+        # EKS's own security group connects nodes and control plane; a second pair would have to be kept in step.
+        "skip_default_security_groups": True,
+        "skip_default_node_group": True,
+        "bootstrap_self_managed_addons": False,
+        "use_default_vpc_cni": True,  # pulumi_eks then adds no vpc-cni
+        "kube_proxy_addon_options": {"enabled": False},
+        "coredns_addon_options": {"enabled": False},
+    }
+
+
+def access_policy_arn(policy: str, region: str) -> str:
+    """ARN of one of EKS's access policies by its name."""
+    return f"arn:{catalog.partition(region)}:eks::aws:cluster-access-policy/{policy}"
+
+
+def storage_class() -> dict[str, Any]:
+    """Encrypted gp3 for claims that name no class, made in the zone where the pod runs."""
+    return {
+        "metadata": {"name": "gp3", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+        "provisioner": "ebs.csi.aws.com",
+        "parameters": {"type": "gp3", "encrypted": "true"},
+        "volume_binding_mode": "WaitForFirstConsumer",
+        "allow_volume_expansion": True,
+        "reclaim_policy": "Delete",
+    }
+
+
+def _create_control_plane(parent: Cluster, name: str, spec: ClusterSpec) -> eks.Cluster:
+    return eks.Cluster(
+        name,
+        **control_plane(spec.settings),
+        vpc_id=spec.vpc_id,
+        subnet_ids=[subnet.subnet_id for subnet in spec.control_plane_subnets],
+        encryption_config_key_arn=_key_arn(parent, name, spec.settings),
+        opts=ResourceOptions(parent=parent),
+    )
+
+
+def _key_arn(parent: Cluster, name: str, settings: ClusterSettings) -> Input[str] | None:
+    if not settings.create_kms_key:
+        return settings.kms_key_arn
+    key = aws.kms.Key(
+        f"{name}-secrets",
+        description=f"Kubernetes secrets of {settings.name}",
+        enable_key_rotation=True,
+        deletion_window_in_days=30,
+        opts=ResourceOptions(parent=parent),
+    )
+    return key.arn
+
+
+def _grant(parent: Cluster, name: str, cluster: EksCluster, entry: AccessEntry) -> None:
+    principal = aws.eks.AccessEntry(
+        name,
+        cluster_name=cluster["name"],
+        principal_arn=entry.principal_arn,
+        type="STANDARD",
+        opts=ResourceOptions(parent=parent),
+    )
+    scope = {"type": "namespace", "namespaces": list(entry.namespaces)} if entry.namespaces else {"type": "cluster"}
+    aws.eks.AccessPolicyAssociation(
+        name,
+        cluster_name=cluster["name"],
+        principal_arn=principal.principal_arn,
+        policy_arn=access_policy_arn(entry.policy, cluster["region"]),
+        access_scope=aws.eks.AccessPolicyAssociationAccessScopeArgs(**scope),
+        opts=ResourceOptions(parent=parent),
+    )

@@ -1,0 +1,186 @@
+"""ClusterAutoscaler: grows node groups for pods that find no room, and removes nodes that nobody needs."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Literal, NotRequired
+
+import pulumi_kubernetes as kubernetes
+from pulumi import ComponentResource, Input, Output, ResourceOptions
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from . import catalog
+from .eks_cluster import EksCluster
+from .pod_identity import pod_identity
+from .system_nodes import SYSTEM_NODE_LABELS, SYSTEM_TOLERATIONS
+from .value import Value, check
+
+NAMESPACE = "kube-system"
+SERVICE_ACCOUNT = "cluster-autoscaler"
+
+
+class ClusterAutoscalerSettingsArgs(TypedDict):
+    """Where the autoscaler runs and how patient it is."""
+
+    expander: NotRequired[str]
+    """Which group grows when several would do: least-waste (default), most-pods or random."""
+    scale_down_unneeded_s: NotRequired[int]
+    """Seconds a node is kept that nobody needs, 30 or more. Default 600; a GPU pool's `idle_s` overrides it there."""
+    scale_down_delay_after_add_s: NotRequired[int]
+    """Seconds without removals after a node has come. Default 600."""
+    gpu_utilization_threshold: NotRequired[float]
+    """Share of a node's GPUs in use, 0 to 1, under which it counts as not needed. Default 0.5."""
+    replicas: NotRequired[int]
+    """Pods, of which one works. Default 1."""
+    node_labels: NotRequired[Mapping[str, str]]
+    """Labels of the nodes it runs on, never of those that it can remove. Default the system nodes' of `Cluster`."""
+
+
+class ClusterAutoscalerArgs(TypedDict):
+    """One autoscaler serves a whole cluster."""
+
+    cluster: EksCluster
+    """The cluster whose groups it sizes: those that carry its discovery tags."""
+    settings: NotRequired[ClusterAutoscalerSettingsArgs]
+    """Default: removes nodes after 10 minutes, on the system nodes of `Cluster`."""
+
+
+class ClusterAutoscalerSettings(Value):
+    """The settings, checked."""
+
+    # `price` has no implementation for AWS, and `priority` needs a second object to say the priorities.
+    expander: Literal["least-waste", "most-pods", "random"] = "least-waste"
+    scale_down_unneeded_s: int = Field(default=600, ge=30)
+    scale_down_delay_after_add_s: int = Field(default=600, ge=0)
+    gpu_utilization_threshold: float = Field(default=0.5, ge=0, le=1)
+    replicas: int = Field(default=1, ge=1)
+    node_labels: Mapping[str, str] = SYSTEM_NODE_LABELS
+
+
+class ClusterAutoscalerSpec(Value):
+    """What ClusterAutoscalerArgs become."""
+
+    cluster: Any
+    settings: ClusterAutoscalerSettings = Field(default_factory=ClusterAutoscalerSettings)
+
+
+class ClusterAutoscaler(ComponentResource):
+    """The autoscaler's chart with the image of the cluster's minor, allowed to touch this cluster's groups alone."""
+
+    role_arn: Output[str]
+    """IAM role of its pods."""
+
+    def __init__(self, name: str, args: ClusterAutoscalerArgs, opts: ResourceOptions | None = None):
+        spec = check(ClusterAutoscalerSpec, args)
+        super().__init__("eks-gpu-components:index:ClusterAutoscaler", name, args, opts)
+
+        cluster: EksCluster = spec.cluster
+        cluster_name = Output.from_input(cluster["name"])
+        role, permissions = pod_identity(
+            self,
+            name,
+            cluster,
+            NAMESPACE,
+            SERVICE_ACCOUNT,
+            policy=cluster_name.apply(lambda known: json.dumps(autoscaler_policy(known, cluster["region"]))),
+        )
+        chart = catalog.CLUSTER_AUTOSCALER_CHART
+        kubernetes.helm.v3.Release(
+            name,
+            name=SERVICE_ACCOUNT,
+            namespace=NAMESPACE,
+            chart=chart.name,
+            version=chart.version,
+            repository_opts={"repo": chart.repository},
+            values=chart_values(
+                spec.settings,
+                cluster_name,
+                cluster["region"],
+                Output.from_input(cluster["kubernetes_version"]).apply(image_tag),
+            ),
+            opts=ResourceOptions(parent=self, depends_on=permissions),
+        )
+
+        self.role_arn = role.arn
+        self.register_outputs({"role_arn": self.role_arn})
+
+
+def image_tag(kubernetes_version: str) -> str:
+    """The autoscaler of a Kubernetes minor: it simulates that minor's scheduler. Raises UnknownKubernetesVersion."""
+    return catalog.kubernetes_version(kubernetes_version).autoscaler_image_tag
+
+
+def chart_values(
+    settings: ClusterAutoscalerSettings, cluster_name: Input[str], region: str, image_tag: Input[str]
+) -> dict[str, Any]:
+    """Values of the chart where they differ from its own."""
+    return {
+        "fullnameOverride": SERVICE_ACCOUNT,
+        "awsRegion": region,  # pods cannot ask the instance metadata
+        "autoDiscovery": {
+            "clusterName": cluster_name,  # without it the chart renders no Deployment, and does not fail
+            "tags": [
+                catalog.AUTOSCALER_ENABLED_TAG,
+                catalog.autoscaler_cluster_tag("{{ .Values.autoDiscovery.clusterName }}"),
+            ],
+        },
+        "image": {"tag": image_tag},
+        "replicaCount": settings.replicas,
+        "rbac": {"serviceAccount": {"create": True, "name": SERVICE_ACCOUNT}},
+        "priorityClassName": "system-cluster-critical",
+        "nodeSelector": dict(settings.node_labels),
+        "tolerations": SYSTEM_TOLERATIONS,
+        "resources": {"requests": {"cpu": "100m", "memory": "300Mi"}, "limits": {"memory": "1Gi"}},
+        "extraArgs": {
+            "expander": settings.expander,
+            "scale-down-unneeded-time": f"{settings.scale_down_unneeded_s}s",
+            "scale-down-delay-after-add": f"{settings.scale_down_delay_after_add_s}s",
+            "scale-down-gpu-utilization-threshold": str(settings.gpu_utilization_threshold),
+            # Zones differ in capacity for GPUs, so equal sizes are no aim.
+            "balance-similar-node-groups": "false",
+            # Frameworks take their shared memory as emptyDir: such a pod would hold its GPU node for ever.
+            "skip-nodes-with-local-storage": "false",
+        },
+    }
+
+
+def autoscaler_policy(cluster_name: str, region: str) -> dict[str, Any]:
+    """See everything, change only groups tagged as this cluster's own. Source: the autoscaler's AWS README, 1.35."""
+    partition = catalog.partition(region)
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "See",
+                "Effect": "Allow",
+                "Action": [
+                    "autoscaling:DescribeAutoScalingGroups",
+                    "autoscaling:DescribeAutoScalingInstances",
+                    "autoscaling:DescribeLaunchConfigurations",
+                    "autoscaling:DescribeScalingActivities",
+                    "autoscaling:DescribeTags",
+                    "ec2:DescribeImages",
+                    "ec2:DescribeInstanceTypes",
+                    "ec2:DescribeLaunchTemplateVersions",
+                    "ec2:GetInstanceTypesFromInstanceRequirements",
+                ],
+                "Resource": "*",
+            },
+            {
+                # A managed group's labels and taints, while it has no node.
+                "Sid": "SeeNodeGroups",
+                "Effect": "Allow",
+                "Action": "eks:DescribeNodegroup",
+                "Resource": f"arn:{partition}:eks:{region}:*:nodegroup/{cluster_name}/*/*",
+            },
+            {
+                "Sid": "Scale",
+                "Effect": "Allow",
+                "Action": ["autoscaling:SetDesiredCapacity", "autoscaling:TerminateInstanceInAutoScalingGroup"],
+                "Resource": f"arn:{partition}:autoscaling:{region}:*:autoScalingGroup:*",
+                "Condition": {
+                    "StringEquals": {f"aws:ResourceTag/{catalog.autoscaler_cluster_tag(cluster_name)}": "owned"}
+                },
+            },
+        ],
+    }

@@ -1,0 +1,126 @@
+"""CudaVectorAdd: the smoke test, NVIDIA's sample that adds two vectors on one GPU."""
+
+from typing import Any, NotRequired, Self
+
+import pulumi_kubernetes as kubernetes
+from pulumi import ComponentResource, CustomTimeouts, Output, ResourceOptions
+from pydantic import Field, model_validator
+from typing_extensions import TypedDict
+
+from . import catalog
+from .gpu_pool import GpuPool, GpuPoolArgs
+from .value import Value, check
+
+SAMPLE = "/cuda-samples/vectorAdd"
+# The sample ends at once, and a container that ends is CrashLoopBackOff. The trap lets a node drain without waiting.
+FOR_EVER = f"trap 'exit 0' TERM; while {SAMPLE}; do sleep 10 & wait; done; exit 1"
+
+ONCE_TIMEOUT = "30m"
+"""A node from zero, its driver and the image take longer than the provider's 10 minutes."""
+
+
+class CudaVectorAddArgs(TypedDict):
+    """Which pool to test, and for how long."""
+
+    pool: GpuPoolArgs
+    """The GPU pool whose nodes it runs on."""
+    replicas: NotRequired[int]
+    """Absent: one pod runs once, and `pulumi up` waits for it. Given: so many pods repeat the sample for ever."""
+    namespace: NotRequired[str]
+    """Where it runs. Default default."""
+
+
+class CudaVectorAddSpec(Value):
+    """What CudaVectorAddArgs become."""
+
+    pool: GpuPool
+    replicas: int | None = Field(default=None, ge=0)
+    namespace: str = "default"
+
+    @model_validator(mode="after")
+    def _has_nvidia_gpus(self) -> Self:
+        if self.pool.accelerator != "nvidia":
+            raise ValueError(f"pool must have NVIDIA GPUs, got {self.pool.accelerator}")
+        return self
+
+
+class CudaVectorAdd(ComponentResource):
+    """A Job or a Deployment whose pods take one GPU each."""
+
+    workload_name: Output[str]
+    """Name in Kubernetes."""
+
+    def __init__(self, name: str, args: CudaVectorAddArgs, opts: ResourceOptions | None = None):
+        spec = check(CudaVectorAddSpec, args)
+        super().__init__("eks-gpu-components:index:CudaVectorAdd", name, args, opts)
+
+        if spec.replicas is None:
+            workload = kubernetes.batch.v1.Job(
+                name,
+                **job(name, spec),
+                opts=ResourceOptions(
+                    parent=self, custom_timeouts=CustomTimeouts(create=ONCE_TIMEOUT, update=ONCE_TIMEOUT)
+                ),
+            )
+        else:
+            workload = kubernetes.apps.v1.Deployment(
+                name, **deployment(name, spec, spec.replicas), opts=ResourceOptions(parent=self)
+            )
+
+        self.workload_name = workload.metadata.name
+        self.register_outputs({"workload_name": self.workload_name})
+
+
+def job(name: str, spec: CudaVectorAddSpec) -> dict[str, Any]:
+    """One pod, tried again when its node goes."""
+    return {
+        "metadata": {"name": name, "namespace": spec.namespace},
+        "spec": {"backoffLimit": 3, "template": {"spec": {**pod(spec.pool, SAMPLE), "restartPolicy": "Never"}}},
+    }
+
+
+def deployment(name: str, spec: CudaVectorAddSpec, replicas: int) -> dict[str, Any]:
+    """Pods that hold their GPUs until the replicas are lowered."""
+    labels = {"app.kubernetes.io/name": "cuda-vector-add", "app.kubernetes.io/instance": name}
+    return {
+        "metadata": {
+            "name": name,
+            "namespace": spec.namespace,
+            "labels": labels,
+            # Whether a zone has GPUs to sell right now is not for `pulumi up` to wait for.
+            "annotations": {"pulumi.com/skipAwait": "true"},
+        },
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": labels},
+            # A rolling update would want a GPU more than the pool may have.
+            "strategy": {"type": "Recreate"},
+            "template": {"metadata": {"labels": labels}, "spec": pod(spec.pool, FOR_EVER)},
+        },
+    }
+
+
+def pod(pool: GpuPool, script: str) -> dict[str, Any]:
+    """A pod's spec that only the pool's nodes can take, and with no more rights than it needs."""
+    return {
+        "nodeSelector": pool.node_labels,
+        "tolerations": [taint.toleration() for taint in pool.taints],
+        "automountServiceAccountToken": False,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 65532,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [
+            {
+                "name": "cuda-vector-add",
+                "image": catalog.CUDA_SAMPLE_IMAGE,
+                "command": ["sh", "-c", script],
+                "resources": {
+                    "requests": {"cpu": "100m", "memory": "256Mi"},
+                    "limits": {"memory": "1Gi", catalog.GPU_RESOURCE: "1"},
+                },
+                "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+            }
+        ],
+    }

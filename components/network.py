@@ -1,0 +1,254 @@
+"""Network: a VPC whose private subnets nodes run in, or one that exists already."""
+
+from collections.abc import Sequence
+from typing import NotRequired
+
+import pulumi_aws as aws
+from pulumi import ComponentResource, Input, Output, ResourceOptions
+from typing_extensions import TypedDict
+
+from .network_endpoints import flow_logs, gateway_endpoint, interface_endpoints
+from .network_layout import ExistingNetwork, Nat, NetworkSpec, subnets
+from .value import check
+
+DISCOVERY_TAG = "karpenter.sh/discovery"  # Karpenter's subnet selector; the value is the cluster's name
+INTERNAL_LOAD_BALANCER_TAG = "kubernetes.io/role/internal-elb"
+PUBLIC_LOAD_BALANCER_TAG = "kubernetes.io/role/elb"
+
+
+class NodeSubnet(TypedDict):
+    """A subnet that nodes can run in, and where it is."""
+
+    zone: str
+    """Availability zone by name, as us-west-2a; names differ from account to account."""
+    zone_id: str
+    """The same zone by its id, as usw2-az1; the same place in every account."""
+    subnet_id: Input[str]
+    """The subnet."""
+
+
+class ZoneArgs(TypedDict):
+    """An availability zone of the account."""
+
+    zone: str
+    """Name in this account, as us-west-2a; another account may give the name to another place."""
+    zone_id: str
+    """Id, as usw2-az1; the same place in every account."""
+
+
+class FlowLogsArgs(TypedDict):
+    """A record of the VPC's connections, in CloudWatch."""
+
+    retention_days: NotRequired[int]
+    """Days that records are kept, one of CloudWatch's steps; default 30."""
+
+
+class ExistingSubnetArgs(TypedDict):
+    """A private subnet that exists already."""
+
+    zone: str
+    """Availability zone by name, as us-west-2a."""
+    zone_id: NotRequired[str]
+    """Its id, as usw2-az1; default the id that `zones` gives for the name."""
+    subnet_id: str
+    """The subnet."""
+
+
+class ExistingNetworkArgs(TypedDict):
+    """A VPC that exists already; its routes are its owner's."""
+
+    vpc_id: str
+    """The VPC."""
+    private_subnets: Sequence[ExistingSubnetArgs]
+    """Subnets for nodes, in two zones or more."""
+    public_subnet_ids: NotRequired[Sequence[str]]
+    """Subnets for load balancers that face the internet."""
+    discovery_tags: NotRequired[bool]
+    """Whether to tag the private subnets for Karpenter; default no, because they belong to somebody else."""
+
+
+class NetworkSettingsArgs(TypedDict):
+    """What differs from environment to environment."""
+
+    cidr: NotRequired[str]
+    """Addresses of the VPC; default 10.0.0.0/16."""
+    nat: NotRequired[str]
+    """How private subnets reach the internet: `none`, `single` (default) or `per-zone`."""
+    private_prefix: NotRequired[int]
+    """Prefix length of each private subnet; default 19, room for 8187 pods and nodes."""
+    public_prefix: NotRequired[int]
+    """Prefix length of each public subnet; default 24."""
+    interface_endpoints: NotRequired[bool]
+    """Whether AWS is reached through private endpoints, as a cluster without internet needs; default no."""
+    extra_interface_endpoints: NotRequired[Sequence[str]]
+    """More services to reach so, as `bedrock-runtime`: the part of the endpoint's name after the region."""
+    flow_logs: NotRequired[FlowLogsArgs]
+    """Absent: no flow logs."""
+    existing: NotRequired[ExistingNetworkArgs]
+    """Use this VPC and make none; excludes every other setting."""
+
+
+class NetworkArgs(TypedDict):
+    """Zones come from the caller, who can ask the account for their names."""
+
+    region: str
+    """Region, as us-west-2."""
+    zones: NotRequired[Sequence[ZoneArgs]]
+    """Two or three zones that take control-plane subnets; required for a new VPC."""
+    cluster_name: str
+    """Name of the cluster that runs here, for Karpenter's subnet tag."""
+    settings: NotRequired[NetworkSettingsArgs]
+    """Default: a new VPC with one NAT gateway."""
+
+
+class Network(ComponentResource):
+    """Private subnets for nodes, public ones for load balancers, and the way out."""
+
+    vpc_id: Output[str]
+    """The VPC."""
+    private_subnets: list[NodeSubnet]
+    """Subnets for nodes, a zone each when the VPC is new."""
+    private_subnet_ids: list[Output[str]]
+    """The same, ids alone."""
+    public_subnet_ids: list[Output[str]]
+    """Subnets for load balancers that face the internet; none where `nat` is none."""
+
+    def __init__(self, name: str, args: NetworkArgs, opts: ResourceOptions | None = None):
+        spec = check(NetworkSpec, args)
+        super().__init__("eks-gpu-components:index:Network", name, args, opts)
+
+        if spec.settings.existing:
+            self._take(name, spec, spec.settings.existing)
+        else:
+            self._make(name, spec)
+
+        self.private_subnet_ids = [Output.from_input(subnet["subnet_id"]) for subnet in self.private_subnets]
+        self.register_outputs(
+            {
+                "vpc_id": self.vpc_id,
+                "private_subnets": self.private_subnets,
+                "private_subnet_ids": self.private_subnet_ids,
+                "public_subnet_ids": self.public_subnet_ids,
+            }
+        )
+
+    def _take(self, name: str, spec: NetworkSpec, existing: ExistingNetwork) -> None:
+        self.vpc_id = Output.from_input(existing.vpc_id)
+        self.public_subnet_ids = [Output.from_input(subnet_id) for subnet_id in existing.public_subnet_ids]
+        self.private_subnets = [
+            {"zone": subnet.zone, "zone_id": spec.zone_id(subnet), "subnet_id": subnet.subnet_id}
+            for subnet in existing.private_subnets
+        ]
+        for subnet in existing.private_subnets if existing.discovery_tags else ():
+            aws.ec2.Tag(
+                f"{name}-{subnet.subnet_id}",
+                resource_id=subnet.subnet_id,
+                key=DISCOVERY_TAG,
+                value=spec.cluster_name,
+                opts=ResourceOptions(parent=self),
+            )
+
+    def _make(self, name: str, spec: NetworkSpec) -> None:
+        vpc = aws.ec2.Vpc(
+            name,
+            cidr_block=str(spec.settings.cidr),
+            enable_dns_hostnames=True,  # interface endpoints answer to AWS's own names only with it
+            enable_dns_support=True,
+            tags={"Name": name},
+            opts=ResourceOptions(parent=self),
+        )
+        private = _subnets(self, name, vpc, spec, "private", {DISCOVERY_TAG: spec.cluster_name})
+        tables = {zone: _route_table(self, f"{name}-private-{zone}", vpc, subnet) for zone, subnet in private.items()}
+        public: dict[str, aws.ec2.Subnet] = {}
+        if spec.settings.nat is not Nat.NONE:
+            public = _subnets(self, name, vpc, spec, "public", {})
+            _way_out(self, name, vpc, public, tables, spec.settings.nat)
+        gateway_endpoint(self, f"{name}-s3", vpc, spec.region, tables)
+        interface_endpoints(self, name, vpc, spec, private)
+        if spec.settings.flow_logs:
+            flow_logs(self, f"{name}-flow-logs", vpc, spec.settings.flow_logs.retention_days)
+
+        self.vpc_id = vpc.id
+        self.public_subnet_ids = [subnet.id for subnet in public.values()]
+        self.private_subnets = [
+            {"zone": zone.zone, "zone_id": zone.zone_id, "subnet_id": private[zone.zone].id} for zone in spec.zones
+        ]
+
+
+def _subnets(
+    parent: Network, name: str, vpc: aws.ec2.Vpc, spec: NetworkSpec, kind: str, tags: dict[str, str]
+) -> dict[str, aws.ec2.Subnet]:
+    """A zone's subnet of one kind, by zone name."""
+    role = {"private": INTERNAL_LOAD_BALANCER_TAG, "public": PUBLIC_LOAD_BALANCER_TAG}[kind]
+    layout = subnets(
+        spec.settings.cidr,
+        [zone.zone for zone in spec.zones],
+        spec.settings.private_prefix,
+        spec.settings.public_prefix,
+    )
+    return {
+        zone: aws.ec2.Subnet(
+            f"{name}-{kind}-{zone}",
+            vpc_id=vpc.id,
+            availability_zone=zone,
+            cidr_block=blocks[kind],
+            map_public_ip_on_launch=False,
+            tags={"Name": f"{name}-{kind}-{zone}", role: "1", **tags},
+            opts=ResourceOptions(parent=parent),
+        )
+        for zone, blocks in layout.items()
+    }
+
+
+def _route_table(parent: Network, name: str, vpc: aws.ec2.Vpc, *subnets: aws.ec2.Subnet) -> aws.ec2.RouteTable:
+    table = aws.ec2.RouteTable(name, vpc_id=vpc.id, tags={"Name": name}, opts=ResourceOptions(parent=parent))
+    for number, subnet in enumerate(subnets):
+        aws.ec2.RouteTableAssociation(
+            name if len(subnets) == 1 else f"{name}-{number}",
+            route_table_id=table.id,
+            subnet_id=subnet.id,
+            opts=ResourceOptions(parent=parent),
+        )
+    return table
+
+
+def _way_out(
+    parent: Network,
+    name: str,
+    vpc: aws.ec2.Vpc,
+    public: dict[str, aws.ec2.Subnet],
+    private_tables: dict[str, aws.ec2.RouteTable],
+    nat: Nat,
+) -> None:
+    """The internet for public subnets, and through NAT gateways for private ones."""
+    internet = aws.ec2.InternetGateway(name, vpc_id=vpc.id, tags={"Name": name}, opts=ResourceOptions(parent=parent))
+    aws.ec2.Route(
+        f"{name}-public",
+        route_table_id=_route_table(parent, f"{name}-public", vpc, *public.values()).id,
+        destination_cidr_block="0.0.0.0/0",
+        gateway_id=internet.id,
+        opts=ResourceOptions(parent=parent),
+    )
+    zones = list(public) if nat is Nat.PER_ZONE else list(public)[:1]
+    # AWS detaches an internet gateway only after every public address behind it is gone.
+    after_internet = ResourceOptions(parent=parent, depends_on=[internet])
+    gateways = {
+        zone: aws.ec2.NatGateway(
+            f"{name}-{zone}",
+            allocation_id=aws.ec2.Eip(
+                f"{name}-{zone}", domain="vpc", tags={"Name": f"{name}-{zone}"}, opts=after_internet
+            ).id,
+            subnet_id=public[zone].id,
+            tags={"Name": f"{name}-{zone}"},
+            opts=after_internet,
+        )
+        for zone in zones
+    }
+    for zone, table in private_tables.items():
+        aws.ec2.Route(
+            f"{name}-private-{zone}",
+            route_table_id=table.id,
+            destination_cidr_block="0.0.0.0/0",
+            nat_gateway_id=gateways.get(zone, gateways[zones[0]]).id,
+            opts=ResourceOptions(parent=parent),
+        )

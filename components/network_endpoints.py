@@ -1,0 +1,115 @@
+"""Private ways to AWS, and the record of what went where."""
+
+import json
+from typing import Any
+
+import pulumi_aws as aws
+from pulumi import ComponentResource, ResourceOptions
+
+from .network_layout import NetworkSpec
+
+# What nodes, add-ons and this library's controllers call. Source: Amazon EKS User Guide, "Deploy private clusters".
+CLUSTER_SERVICES = (
+    "autoscaling",
+    "ec2",
+    "ecr.api",
+    "ecr.dkr",
+    "eks",
+    "eks-auth",
+    "elasticloadbalancing",
+    "logs",
+    "sqs",
+    "ssm",
+    "ssmmessages",
+    "sts",
+)
+
+
+def endpoint_services(spec: NetworkSpec) -> list[str]:
+    """Services that get an interface endpoint, by the part of its name after the region, sorted."""
+    asked = set(CLUSTER_SERVICES) if spec.settings.interface_endpoints else set()
+    return sorted(asked | set(spec.settings.extra_interface_endpoints))
+
+
+def gateway_endpoint(
+    parent: ComponentResource, name: str, vpc: aws.ec2.Vpc, region: str, tables: dict[str, aws.ec2.RouteTable]
+) -> None:
+    """S3 past the NAT gateways, free of charge: image layers are most of what a GPU node fetches."""
+    aws.ec2.VpcEndpoint(
+        name,
+        vpc_id=vpc.id,
+        service_name=f"com.amazonaws.{region}.s3",
+        vpc_endpoint_type="Gateway",
+        route_table_ids=[table.id for table in tables.values()],
+        tags={"Name": name},
+        opts=ResourceOptions(parent=parent),
+    )
+
+
+def interface_endpoints(
+    parent: ComponentResource, name: str, vpc: aws.ec2.Vpc, spec: NetworkSpec, private: dict[str, aws.ec2.Subnet]
+) -> None:
+    """An endpoint for each service in every private subnet, open to the VPC."""
+    services = endpoint_services(spec)
+    if not services:
+        return
+    group = aws.ec2.SecurityGroup(
+        f"{name}-endpoints",
+        vpc_id=vpc.id,
+        description="HTTPS from the VPC to AWS endpoints",
+        ingress=[{"protocol": "tcp", "from_port": 443, "to_port": 443, "cidr_blocks": [vpc.cidr_block]}],
+        tags={"Name": f"{name}-endpoints"},
+        opts=ResourceOptions(parent=parent),
+    )
+    for service in services:
+        aws.ec2.VpcEndpoint(
+            f"{name}-{service}",
+            vpc_id=vpc.id,
+            service_name=f"com.amazonaws.{spec.region}.{service}",
+            vpc_endpoint_type="Interface",
+            subnet_ids=[subnet.id for subnet in private.values()],
+            security_group_ids=[group.id],
+            private_dns_enabled=True,
+            tags={"Name": f"{name}-{service}"},
+            opts=ResourceOptions(parent=parent),
+        )
+
+
+FLOW_LOGS_TRUST: dict[str, Any] = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "vpc-flow-logs.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ],
+}
+
+
+def flow_logs_policy(log_group_arn: str) -> dict[str, Any]:
+    """What the flow log service may do: write to this log group."""
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+                "Resource": [log_group_arn, f"{log_group_arn}:*"],
+            }
+        ],
+    }
+
+
+def flow_logs(parent: ComponentResource, name: str, vpc: aws.ec2.Vpc, retention_days: int) -> None:
+    """Every connection of the VPC, accepted or not, into CloudWatch."""
+    opts = ResourceOptions(parent=parent)
+    group = aws.cloudwatch.LogGroup(name, retention_in_days=retention_days, opts=opts)
+    role = aws.iam.Role(name, assume_role_policy=json.dumps(FLOW_LOGS_TRUST), opts=opts)
+    policy = aws.iam.RolePolicy(
+        name, role=role.name, policy=group.arn.apply(lambda arn: json.dumps(flow_logs_policy(arn))), opts=opts
+    )
+    aws.ec2.FlowLog(
+        name,
+        vpc_id=vpc.id,
+        traffic_type="ALL",
+        log_destination=group.arn,
+        iam_role_arn=role.arn,
+        opts=ResourceOptions(parent=parent, depends_on=[policy]),
+    )

@@ -1,0 +1,37 @@
+"""From groups as data to resources, with either back end; what GpuNodeGroup and SpotNodeGroup share."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pulumi import Input, Output, Resource
+
+from .auto_scaling_group import create_auto_scaling_groups
+from .eks_cluster import EksCluster
+from .managed_node_group import create_managed_node_groups
+from .node_group import Backend, NodeGroup
+from .node_role import create_node_role
+
+
+@dataclass(frozen=True)
+class CreatedNodeGroups:
+    """What a component publishes of its groups."""
+
+    names: Output[Sequence[str]]
+    role_arn: Output[str]
+
+
+def create_node_groups(
+    name: str,
+    backend: Backend,
+    groups: Mapping[str, NodeGroup],
+    cluster: EksCluster,
+    node_policies: Mapping[str, Input[str]],
+    parent: Resource,
+) -> CreatedNodeGroups:
+    """The groups under their own names, and one role of `name` for all of them."""
+    node_role = create_node_role(name, cluster["region"], parent, node_policies)
+    if backend is Backend.MANAGED_NODE_GROUP:
+        names = create_managed_node_groups(groups, cluster, node_role, parent)
+    else:
+        names = create_auto_scaling_groups(name, groups, cluster, node_role, parent)
+    return CreatedNodeGroups(Output.all(*names), node_role.role.arn)

@@ -1,0 +1,151 @@
+"""NvidiaDevicePlugin: tells Kubernetes of the GPUs on a pool's nodes, and how pods share them."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, NotRequired, Self
+
+import pulumi_kubernetes as kubernetes
+from pulumi import ComponentResource, Output, ResourceOptions
+from pydantic import model_validator
+from typing_extensions import TypedDict
+
+from . import catalog
+from .gpu_pool import GpuPool, GpuPoolArgs, GpuSharing
+from .labels_and_taints import DEPLOY_DEVICE_PLUGIN_LABEL
+from .value import Value, check
+
+RELEASE = "nvidia-device-plugin"
+WITHOUT_SHARING = "default"
+
+# The chart's own: Helm replaces a list, so what it had must be said again. Source: chart 0.20.0, values.yaml.
+CHART_TOLERATIONS = (
+    {"key": "CriticalAddonsOnly", "operator": "Exists"},
+    {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"},
+)
+
+
+class NvidiaDevicePluginArgs(TypedDict):
+    """The pools whose nodes it serves; one device plugin serves a whole cluster."""
+
+    pools: Sequence[GpuPoolArgs]
+    """Every GPU pool of the cluster."""
+    namespace: NotRequired[str]
+    """Made for it. Default nvidia-device-plugin."""
+
+
+class NvidiaDevicePluginSpec(Value):
+    """What NvidiaDevicePluginArgs become."""
+
+    pools: tuple[GpuPool, ...]
+    namespace: str = RELEASE
+
+    @property
+    def served(self) -> tuple[GpuPool, ...]:
+        """The pools whose nodes have NVIDIA GPUs and no device plugin of their own."""
+        return tuple(pool for pool in self.pools if not _reason_to_leave(pool))
+
+    @model_validator(mode="after")
+    def _has_nodes_to_serve(self) -> Self:
+        if not self.served:
+            reasons = dict.fromkeys(reason for pool in self.pools if (reason := _reason_to_leave(pool)))
+            raise ValueError(f"no pool needs the device plugin: {'; '.join(reasons) or 'there is none'}")
+        return self
+
+    @model_validator(mode="after")
+    def _has_its_own_namespace(self) -> Self:
+        if self.namespace == "default":
+            raise ValueError("namespace must not be default, which the chart refuses")
+        return self
+
+
+def _reason_to_leave(pool: GpuPool) -> str:
+    if pool.accelerator != "nvidia":
+        return f"{pool.accelerator} devices have a plugin of their own"
+    if catalog.has_device_plugin(catalog.ami_type(pool.node_image, pool.architecture, pool.accelerator)):
+        return f"the {pool.node_image} image brings its own, and a second one breaks it"
+    return ""
+
+
+class NvidiaDevicePlugin(ComponentResource):
+    """The device plugin's chart, on GPU nodes and no others."""
+
+    namespace: Output[str]
+    """Where it runs."""
+
+    def __init__(self, name: str, args: NvidiaDevicePluginArgs, opts: ResourceOptions | None = None):
+        spec = check(NvidiaDevicePluginSpec, args)
+        super().__init__("eks-gpu-components:index:NvidiaDevicePlugin", name, args, opts)
+
+        chart = catalog.DEVICE_PLUGIN_CHART
+        kubernetes.helm.v3.Release(
+            name,
+            name=RELEASE,
+            namespace=spec.namespace,
+            create_namespace=True,
+            chart=chart.name,
+            version=chart.version,
+            repository_opts={"repo": chart.repository},
+            values=chart_values(spec.served),
+            opts=ResourceOptions(parent=self),
+        )
+
+        self.namespace = Output.from_input(spec.namespace)
+        self.register_outputs({"namespace": self.namespace})
+
+
+def chart_values(pools: Sequence[GpuPool]) -> dict[str, Any]:
+    """Values of the chart where they differ from its own."""
+    values: dict[str, Any] = {
+        "fullnameOverride": RELEASE,
+        "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": gpu_nodes()}},
+        "tolerations": tolerations(pools),
+    }
+    if configurations := sharing_configurations(pool.sharing for pool in pools):
+        values["config"] = {"map": configurations, "default": WITHOUT_SHARING}
+    return values
+
+
+def gpu_nodes() -> dict[str, Any]:
+    """A node selector: GPUs, and nobody else's device plugin. The label is the pools', so it works from zero nodes."""
+    return {
+        "nodeSelectorTerms": [
+            {
+                "matchExpressions": [
+                    {"key": catalog.GPU_PRESENT_LABEL, "operator": "In", "values": ["true"]},
+                    {"key": DEPLOY_DEVICE_PLUGIN_LABEL, "operator": "NotIn", "values": ["false"]},
+                    {"key": "eks.amazonaws.com/compute-type", "operator": "NotIn", "values": ["auto"]},
+                ]
+            }
+        ]
+    }
+
+
+def tolerations(pools: Iterable[GpuPool]) -> list[dict[str, str]]:
+    """The chart's own, and one for each further taint of the pools."""
+    found = [*CHART_TOLERATIONS, *(taint.toleration() for pool in pools for taint in pool.taints)]
+    return [toleration for number, toleration in enumerate(found) if toleration not in found[:number]]
+
+
+def sharing_configurations(sharings: Iterable[GpuSharing | None]) -> dict[str, str]:
+    """The plugin's configuration files by name; a node picks its own by label. Empty where nobody shares.
+
+    Source: NVIDIA device plugin 0.20, README.md, "Shared access to GPUs".
+    """
+    named = {sharing.config: sharing for sharing in sharings if sharing}
+    if not named:
+        return {}
+    return {name: json.dumps(_configuration(sharing)) for name, sharing in {WITHOUT_SHARING: None, **named}.items()}
+
+
+def _configuration(sharing: GpuSharing | None) -> dict[str, Any]:
+    plain: dict[str, Any] = {"version": "v1", "flags": {"migStrategy": "none"}}
+    if sharing is None:
+        return plain
+    rules: dict[str, Any] = {
+        "renameByDefault": False,  # pods go on asking for nvidia.com/gpu
+        "resources": [{"name": catalog.GPU_RESOURCE, "replicas": sharing.replicas}],
+    }
+    if sharing.strategy == "mps":
+        return {**plain, "sharing": {"mps": rules}}
+    # Two shares of one GPU are no faster than one, so asking for two is a mistake.
+    return {**plain, "sharing": {"timeSlicing": {**rules, "failRequestsGreaterThanOne": True}}}

@@ -1,0 +1,118 @@
+"""SpotNodeGroup: general work on Spot nodes, between a minimum and a maximum."""
+
+from collections.abc import Mapping, Sequence
+from typing import NotRequired
+
+from pulumi import ComponentResource, Input, Output, ResourceOptions
+from typing_extensions import TypedDict
+
+from .catalog import CAPACITY_TYPE_LABEL
+from .eks_cluster import EksCluster
+from .network import NodeSubnet
+from .node_group import Backend, Node, NodeGroup
+from .node_groups import create_node_groups
+from .placement import not_offered, subnet_problems, types_by_zone
+from .spot_pool import SpotPool, SpotPoolArgs
+from .value import BadInput, check
+
+
+class SpotNodeGroupArgs(TypedDict):
+    """Where the nodes run, and what they are."""
+
+    cluster: EksCluster
+    """The cluster the nodes join."""
+    subnets: Sequence[NodeSubnet]
+    """Private subnets; the more zones, the more Spot capacity to choose from."""
+    pool: SpotPoolArgs
+    """The nodes."""
+    backend: NotRequired[str]
+    """auto-scaling-group or managed-node-group, which is Spot alone. Default auto-scaling-group."""
+    node_policies: NotRequired[Mapping[str, Input[str]]]
+    """IAM policies of the nodes beside those that every node needs: ARNs by a name that stays the same."""
+
+
+def spot_node_group(pool: SpotPool, subnets: Sequence[NodeSubnet], region: str) -> NodeGroup:
+    """One group over all the zones.
+
+    Its nodes have the label `karpenter.sh/capacity-type` where all are Spot: beside on-demand nodes it would lie.
+    Raises BadInput for types that no zone offers and for zones that offer none.
+    """
+    names = [row.name for row in pool.instance_types]
+    offered = types_by_zone(names, subnets, region)
+    problems = subnet_problems(subnets, region)
+    if not problems:
+        nowhere = [name for name in names if not any(name in types for types in offered.values())]
+        without = [zone for zone, types in offered.items() if not types]
+        problems += [not_offered(name, list(offered), region) for name in nowhere]
+        problems += [f"subnets: {zone} offers none of {', '.join(names)}" for zone in without]
+    if problems:
+        raise BadInput(problems)
+    mixed = pool.on_demand_base or pool.on_demand_percentage
+    return NodeGroup(
+        node=Node(
+            image=pool.node_image,
+            architecture=pool.instance_types[0].architecture,
+            disk_gib=pool.disk_gib,
+            labels=pool.labels if mixed else {CAPACITY_TYPE_LABEL: "spot", **pool.labels},
+            taints=tuple(taint.plain() for taint in pool.taints),
+            resources={},
+        ),
+        instance_types=tuple(names),
+        subnet_ids=tuple(subnet["subnet_id"] for subnet in subnets),
+        one_zone=False,
+        min_nodes=pool.min_nodes,
+        desired_nodes=pool.min_nodes if pool.desired_nodes is None else pool.desired_nodes,
+        max_nodes=pool.max_nodes,
+        on_demand_base=pool.on_demand_base,
+        on_demand_percentage=pool.on_demand_percentage,
+    )
+
+
+def _spot_alone(pool: SpotPool, backend: Backend) -> None:
+    if backend is Backend.MANAGED_NODE_GROUP:
+        shares = {"on_demand_base": pool.on_demand_base, "on_demand_percentage": pool.on_demand_percentage}
+        problems = [
+            f"pool.{field} must be 0 with backend {backend}, whose groups are Spot or on demand, got {share}"
+            for field, share in shares.items()
+            if share
+        ]
+        if problems:
+            raise BadInput(problems)
+
+
+class SpotNodeGroup(ComponentResource):
+    """Nodes on Spot, from `min_nodes` to `max_nodes`, in one group over all its zones.
+
+    Raises BadInput, with every problem, before anything is registered.
+    """
+
+    node_group_names: Output[Sequence[str]]
+    """Name in EKS, or of the auto scaling group; a list of one."""
+    role_arn: Output[str]
+    """IAM role the nodes run as."""
+    labels: dict[str, str]
+    """Labels of every node."""
+    taints: list[dict[str, str]]
+    """Taints of every node, as Kubernetes writes them."""
+
+    def __init__(self, name: str, args: SpotNodeGroupArgs, opts: ResourceOptions | None = None):
+        pool = check(SpotPool, args["pool"], "pool")
+        backend = check(Backend, args.get("backend", Backend.AUTO_SCALING_GROUP), "backend")
+        _spot_alone(pool, backend)
+        group = spot_node_group(pool, args["subnets"], args["cluster"]["region"])
+        super().__init__("eks-gpu-components:index:SpotNodeGroup", name, {**args}, opts)
+
+        policies = args.get("node_policies", {})
+        created = create_node_groups(name, backend, {name: group}, args["cluster"], policies, self)
+
+        self.node_group_names, self.role_arn = created.names, created.role_arn
+        self.labels = dict(group.node.labels)
+        self.taints = [taint.for_kubernetes() for taint in group.node.taints]
+        self.register_outputs(
+            {
+                "node_group_names": self.node_group_names,
+                "role_arn": self.role_arn,
+                "labels": self.labels,
+                "taints": self.taints,
+            }
+        )

@@ -1,0 +1,73 @@
+"""Analysis: everything that a resource graph says of capacity, demand, admission, cost and checks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from . import checks
+from .admission import Room, Verdict, rooms
+from .capacity import pools as read_pools
+from .clusters import clusters
+from .cost import Cost, cost, expected, node_hourly
+from .demand import Workload, workloads
+from .graph import Graph
+from .packing import pack
+from .pools import Candidate, Pool
+from .software import Software, addon_requests, software
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """One stack. `verdicts` has one for each pool, in the order of `pools`, by the workload's URN."""
+
+    pools: list[Pool]
+    rooms: list[Room]
+    """The pools, each with what its nodes have for a pod: `room.verdict(pod)` judges any other pod."""
+    workloads: list[Workload]
+    software: list[Software]
+    verdicts: Mapping[str, list[Verdict]]
+    cost: Cost
+    findings: list[checks.Finding]
+
+    def admitted_by(self, workload: Workload) -> list[str]:
+        """Names of the pools that take a pod of the workload."""
+        return [verdict.pool for verdict in self.verdicts[workload.urn] if verdict.admits]
+
+
+def analyse(graph: Graph, region: str, on: date, budget: float | None = None) -> Analysis:
+    """`budget` is the most a month may cost, in USD. Raises InputError for workloads with broken quantities."""
+    pools, demand, releases = read_pools(graph, region), workloads(graph), software(graph)
+    daemons = [workload.pod for workload in demand if workload.daemon]
+    space = rooms(pools, daemons, addon_requests(graph))
+    verdicts = {workload.urn: [room.verdict(workload.pod) for room in space] for workload in demand}
+    admitted_by = {
+        urn: [room.pool.urn for room, verdict in zip(space, found, strict=True) if verdict.admits]
+        for urn, found in verdicts.items()
+    }
+    fleet = pack(
+        [workload for workload in demand if not workload.daemon],
+        space,
+        admitted_by,
+        lambda pool: node_hourly(pool, region),
+        lambda pool: _expected_node(pool, region),
+    )
+    found = cost(graph, region, on, pools, fleet)
+    context = checks.Context(
+        graph=graph,
+        region=region,
+        on=on,
+        pools=pools,
+        workloads=demand,
+        software=releases,
+        clusters=clusters(graph),
+        verdicts=verdicts,
+        cost=found,
+        budget=budget,
+        left_over=fleet.left_over,
+    )
+    return Analysis(pools, space, demand, releases, verdicts, found, checks.findings(context))
+
+
+def _expected_node(pool: Pool, region: str) -> Candidate | None:
+    name, _ = expected(pool, pool.on_demand_percentage < 100, region)
+    return next((node for node in pool.candidates if node.instance_type.name == name), None)

@@ -1,0 +1,21 @@
+"""Capacity: the pools of a stack, read from what it registered, whoever wrote the program."""
+
+from collections.abc import Callable, Iterator
+
+from ..graph import Graph, Resource
+from ..pools import Pool
+from .auto_scaling_group import auto_scaling_group
+from .managed_node_group import managed_node_group
+from .stack import Stack
+
+READERS: dict[str, Callable[[Resource, Stack], Iterator[Pool]]] = {
+    "aws:autoscaling/group:Group": auto_scaling_group,
+    "aws:eks/nodeGroup:NodeGroup": managed_node_group,
+}
+"""By type of resource."""
+
+
+def pools(graph: Graph, region: str) -> list[Pool]:
+    """Every pool, fixed groups too, in the order of registration."""
+    stack = Stack(graph, region)
+    return [pool for resource in graph if (reader := READERS.get(resource.type)) for pool in reader(resource, stack)]

@@ -1,0 +1,152 @@
+"""What a node is told at its first start, in any of the formats that EKS images understand."""
+
+import re
+import shlex
+import tomllib
+from base64 import b64decode
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from email import message_from_string
+from typing import Any
+
+import yaml
+
+from eks_gpu_components.catalog import Taint
+
+
+@dataclass(frozen=True)
+class JoinedNode:
+    """Labels and taints that a node registers with, and the cluster it joins."""
+
+    image: str = ""
+    """al2023, al2 or bottlerocket: whose format it is."""
+    cluster: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    taints: tuple[Taint, ...] = ()
+
+
+def joined_node(user_data: Any) -> JoinedNode | None:
+    """From a launch template's user data, base64 or not; None where it cannot be read."""
+    text = _decoded(user_data)
+    if text is None:
+        return None
+    found = list(_nodes(text))
+    if not found:
+        return None
+    labels = {key: value for node in found for key, value in node.labels.items()}
+    taints = tuple(dict.fromkeys(taint for node in found for taint in node.taints))
+    cluster = next((node.cluster for node in found if node.cluster), "")
+    return JoinedNode(found[0].image, cluster, labels, taints)
+
+
+def _decoded(user_data: Any) -> str | None:
+    if not isinstance(user_data, str) or not user_data:
+        return None
+    try:
+        return b64decode(user_data, validate=True).decode()
+    except ValueError:
+        return user_data
+
+
+def _nodes(text: str) -> Iterator[JoinedNode]:
+    """Every part of the user data that speaks of the node."""
+    if re.search(r"^content-type:\s*multipart/", text, re.IGNORECASE | re.MULTILINE):
+        for part in message_from_string(text).walk():
+            if not part.is_multipart():
+                yield from _nodes(_payload(part))
+    elif "node.eks.aws/" in text:
+        yield from map(_of_node_config, _yaml_documents(text))
+    elif "bootstrap.sh" in text:
+        yield from _of_bootstrap_script(text)
+    elif "settings" in text:
+        yield from _of_bottlerocket(text)
+
+
+def _payload(part: Any) -> str:
+    payload = part.get_payload(decode=True)
+    return payload.decode(errors="replace") if isinstance(payload, bytes) else str(payload)
+
+
+def _yaml_documents(text: str) -> list[Mapping[str, Any]]:
+    try:
+        documents = list(yaml.safe_load_all(text))
+    except yaml.YAMLError:
+        return []
+    return [document for document in documents if isinstance(document, dict) and document.get("kind") == "NodeConfig"]
+
+
+def _of_node_config(config: Mapping[str, Any]) -> JoinedNode:
+    """AL2023. Source: amazon-eks-ami, nodeadm, NodeConfig v1alpha1."""
+    spec = config.get("spec") or {}
+    kubelet = spec.get("kubelet") or {}
+    node = _of_flags(kubelet.get("flags") or ())
+    registered = (kubelet.get("config") or {}).get("registerWithTaints") or ()
+    structured = (_taint(f"{item.get('key')}={item.get('value') or ''}:{item.get('effect')}") for item in registered)
+    taints = (*node.taints, *filter(None, structured))
+    return JoinedNode("al2023", (spec.get("cluster") or {}).get("name", ""), node.labels, taints)
+
+
+def _of_bootstrap_script(text: str) -> Iterator[JoinedNode]:
+    """Amazon Linux 2 and Ubuntu: `bootstrap.sh <cluster> --kubelet-extra-args '--node-labels=... ...'`."""
+    for line in text.replace("\\\n", " ").splitlines():
+        if "bootstrap.sh" not in line or line.lstrip().startswith("#"):
+            continue
+        try:
+            words = shlex.split(line)
+        except ValueError:
+            continue
+        called = next((index for index, word in enumerate(words) if word.endswith("bootstrap.sh")), len(words))
+        after = words[called + 1 :]
+        flags = [flag for word in _values_of(after, "--kubelet-extra-args") for flag in shlex.split(word)]
+        node = _of_flags(flags)
+        cluster = after[0] if after and not after[0].startswith("-") else ""
+        yield JoinedNode("al2", cluster, node.labels, node.taints)
+
+
+def _of_bottlerocket(text: str) -> Iterator[JoinedNode]:
+    """Source: Bottlerocket settings reference, settings.kubernetes."""
+    try:
+        settings = tomllib.loads(text).get("settings", {}).get("kubernetes", {})
+    except tomllib.TOMLDecodeError:
+        return
+    labels = {key: str(value) for key, value in settings.get("node-labels", {}).items()}
+    taints = [
+        taint
+        for key, values in settings.get("node-taints", {}).items()
+        for value in ([values] if isinstance(values, str) else values)
+        if (taint := _taint(f"{key}={value}"))
+    ]
+    yield JoinedNode("bottlerocket", settings.get("cluster-name", ""), labels, tuple(taints))
+
+
+def _of_flags(flags: Iterable[str]) -> JoinedNode:
+    flags = list(flags)
+    labels = dict(
+        pair.split("=", 1) for value in _values_of(flags, "--node-labels") for pair in value.split(",") if "=" in pair
+    )
+    taints = [
+        taint
+        for value in _values_of(flags, "--register-with-taints")
+        for text in value.split(",")
+        if (taint := _taint(text))
+    ]
+    return JoinedNode(labels=labels, taints=tuple(taints))
+
+
+def _values_of(words: list[str], flag: str) -> Iterator[str]:
+    """Values of `--flag=value` and `--flag value`."""
+    for index, word in enumerate(words):
+        if word.startswith(f"{flag}="):
+            yield word.partition("=")[2]
+        elif word == flag and index + 1 < len(words):
+            yield words[index + 1]
+
+
+def _taint(text: str) -> Taint | None:
+    """`key=value:Effect` or `key:Effect`, as kubelet reads it; None for what kubelet refuses."""
+    left, _, effect = text.strip().rpartition(":")
+    key, _, value = left.partition("=")
+    try:
+        return Taint(key, value, effect) if key else None
+    except ValueError:
+        return None

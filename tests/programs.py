@@ -1,0 +1,29 @@
+"""The project's own program and the examples, each under each of its stacks, run once a test session."""
+
+from functools import cache
+from pathlib import Path
+
+from eks_gpu_planner.offline import record
+from eks_gpu_planner.plan import Plan, make_plan
+from eks_gpu_planner.project import Project
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = sorted(file.parent for file in ROOT.glob("examples/*/Pulumi.yaml"))
+PROGRAMS = [
+    (folder.relative_to(ROOT).as_posix(), stack)
+    for folder in (ROOT, *EXAMPLES)
+    for stack in Project.load(folder).stack_names()
+]
+IDS = [f"{folder}-{stack}" for folder, stack in PROGRAMS]
+
+
+@cache
+def plan_of(folder: str, stack: str) -> Plan:
+    project = Project.load(ROOT / folder)
+    return make_plan(project, project.stack(stack))
+
+
+@cache
+def preview_urns(folder: str, stack: str) -> frozenset[str]:
+    project = Project.load(ROOT / folder)
+    return frozenset(resource.urn for resource in record(project, project.stack(stack), preview=True)[0].graph)

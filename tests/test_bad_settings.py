@@ -1,0 +1,258 @@
+"""Broken settings of the project's own program: one clear line for each problem, and nothing else."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from eks_gpu_planner.offline import record
+from eks_gpu_planner.problems import InputError
+from eks_gpu_planner.project import Project, Stack
+from tests.programs import ROOT
+
+KEY = "eks-gpu:settings"
+REMOVED = "(removed)"
+
+
+def settings() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())["config"][KEY]
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """The settings of dev with one value changed, added or removed."""
+    all_of_it = here = settings()
+    *way, last = path.split("/")
+    for key in way:
+        here = here.setdefault(key, {})
+    if value is REMOVED:
+        del here[last]
+    else:
+        here[last] = value
+    return all_of_it
+
+
+def refused(given: Any) -> list[str]:
+    config = {"aws:region": "us-west-2", KEY: json.dumps(given)}
+    with pytest.raises(InputError) as refusal:
+        record(Project.load(ROOT), Stack("dev", Path("Pulumi.dev.yaml"), "us-west-2", config, frozenset()))
+    return refusal.value.problems
+
+
+GPU = "gpu_node_groups/gpu/pool"
+SPOT = "spot_node_groups/general/pool"
+BROKEN: list[tuple[str, Any, str]] = [
+    ("cluster", REMOVED, "cluster is required"),
+    ("clutser", {}, "clutser is not a known key; nearest: cluster"),
+    (
+        "zones",
+        ["us-west-2x", "us-west-2a"],
+        "zones must be 2 or 3 of us-west-2a, us-west-2b, us-west-2c, us-west-2d, got us-west-2x, us-west-2a",
+    ),
+    ("zones", ["us-west-2a"], "zones must be 2 or 3 of us-west-2a, us-west-2b, us-west-2c, us-west-2d, got us-west-2a"),
+    ("zones", "us-west-2a", "zones must be a valid list, got 'us-west-2a'"),
+    ("network/nat", "singel", "network.nat must be one of none, single, per-zone, got 'singel'; nearest: single"),
+    (
+        "network/nat",
+        "none",
+        "network: nat none needs interface_endpoints: nodes without a way out cannot pull images or join the cluster",
+    ),
+    ("network/natt", "single", "network.natt is not a known key; nearest: nat"),
+    (
+        "network/cidr",
+        "10.0.0.0/8",
+        "network.cidr must have a prefix length of 16 to 28 (nearest: 16), got '10.0.0.0/8'",
+    ),
+    ("network/cidr", "ten", "network.cidr is not a valid IPv4 network, got 'ten'"),
+    (
+        "network/private_prefix",
+        17,
+        "network: cidr must have room for 3 private /17 and 3 public /24 subnets, got 10.0.0.0/16",
+    ),
+    (
+        "network/flow_logs",
+        {"retention_days": 31},
+        "network.flow_logs.retention_days must be one of CloudWatch's steps (nearest: 30), got 31",
+    ),
+    ("cluster/name", "", "cluster.name must be 1 to 100 letters, digits, '-' and '_', the first no sign, got ''"),
+    ("cluster/name", REMOVED, "cluster.name is required"),
+    (
+        "cluster/kubernetes_version",
+        "1.32",
+        "cluster.kubernetes_version: Kubernetes version must be one of 1.33, 1.34, 1.35, 1.36, got 1.32",
+    ),
+    ("cluster/kubernetes_version", 1.35, "cluster.kubernetes_version must be a valid string, got 1.35"),
+    ("cluster/endpoint", {"public": True}, "cluster.endpoint: public_cidrs is required where public is true"),
+    (
+        "cluster/endpoint",
+        {"public": True, "public_cidrs": ["0.0.0.0/0"]},
+        "cluster.endpoint: public_cidrs holds 0.0.0.0/0: narrow it, or say open_to_world: true",
+    ),
+    (
+        "cluster/endpoint",
+        {"private": False},
+        "cluster.endpoint: private or public must be true: nobody could reach the API",
+    ),
+    (
+        "cluster/log_types",
+        ["audits"],
+        "cluster.log_types.0 must be one of api, audit, authenticator, controllerManager, scheduler, got 'audits'; nearest: audit",
+    ),
+    (
+        "cluster/deletion_protection",
+        "maybe",
+        "cluster.deletion_protection must be a valid boolean, unable to interpret input, got 'maybe'",
+    ),
+    ("cluster/support", "LONG", "cluster.support must be one of STANDARD, EXTENDED, got 'LONG'"),
+    (
+        "cluster/access_entries",
+        {"ops": {"principal_arn": "ops", "policy": "AmazonEKSViewPolicy"}},
+        "cluster.access_entries.ops.principal_arn must be the ARN of an IAM user or role, got 'ops'",
+    ),
+    ("cluster/system_nodes/nodes", 1, "cluster.system_nodes.nodes must be at least 2, got 1"),
+    (
+        "cluster/system_nodes/instance_types",
+        ["g4dn.xlarge"],
+        "cluster.system_nodes: instance_types must have no accelerator, got g4dn.xlarge with t4",
+    ),
+    (
+        "cluster_autoscaler/expander",
+        "price",
+        "cluster_autoscaler.expander must be one of least-waste, most-pods, random, got 'price'",
+    ),
+    (
+        "cluster_autoscaler/scale_down_unneeded_s",
+        5,
+        "cluster_autoscaler.scale_down_unneeded_s must be at least 30, got 5",
+    ),
+    (
+        f"{SPOT}/instance_types",
+        ["m5.xlarge"],
+        "spot_node_groups.general.pool.instance_types: give 6 to 20 different types, got 1; types that fit m5.xlarge: m8a.xlarge, m8azn.xlarge, m8i-flex.xlarge, m8i.xlarge, m8ib.xlarge, m8id.xlarge",
+    ),
+    (f"{SPOT}/max_nodes", 0, "spot_node_groups.general.pool.max_nodes must be at least 1, got 0"),
+    (f"{SPOT}/min_nodes", 9, "spot_node_groups.general.pool.min_nodes must be at most max_nodes 3, got 9"),
+    (
+        f"{SPOT}/labels",
+        {"kubernetes.io/hostname": "x"},
+        "spot_node_groups.general.pool.labels: kubernetes.io/hostname is in a domain that kubelet may not set; nearest: node.kubernetes.io/hostname",
+    ),
+    (
+        f"{GPU}/instance_types",
+        ["g4dn.xlrge"],
+        "gpu_node_groups.gpu.pool.instance_types.0: instance type g4dn.xlrge is not in the catalog; nearest: g4dn.xlarge",
+    ),
+    (
+        f"{GPU}/instance_types",
+        ["p2.xlarge"],
+        "gpu_node_groups.gpu.pool.instance_types.0: instance type p2.xlarge is no longer offered: AWS lists it no longer, and no EKS image has a driver for its K80; nearest: g4dn.xlarge",
+    ),
+    (
+        f"{GPU}/instance_types",
+        ["g4dn.xlarge", "g4dn.12xlarge"],
+        "gpu_node_groups.gpu.pool.instance_types: types must have one accelerator count, because the autoscaler plans every node with the first type: g4dn.xlarge has 1, g4dn.12xlarge has 4",
+    ),
+    (f"{GPU}/instance_types", ["m5.xlarge"], "gpu_node_groups.gpu.pool.instance_types: m5.xlarge has no accelerator"),
+    (
+        f"{GPU}/instance_types",
+        ["g6f.xlarge"],
+        "gpu_node_groups.gpu.pool.instance_types: g6f.xlarge has 0.125 of a GPU, which no pod can request: nvidia.com/gpu counts whole devices",
+    ),
+    (
+        f"{GPU}/instance_types",
+        [],
+        "gpu_node_groups.gpu.pool.instance_types: give instance_types, or a need that they must satisfy",
+    ),
+    (f"{GPU}/max_gpus", 0, "gpu_node_groups.gpu.pool.max_gpus must be at least 1, got 0"),
+    (
+        f"{GPU}/max_gpus",
+        "many",
+        "gpu_node_groups.gpu.pool.max_gpus must be a valid integer, unable to parse string as an integer, got 'many'",
+    ),
+    (
+        f"{GPU}/capacity_types",
+        ["spots"],
+        "gpu_node_groups.gpu.pool.capacity_types.0 must be one of reserved, spot, on-demand, got 'spots'; nearest: spot",
+    ),
+    (
+        f"{GPU}/capacity_types",
+        ["spot", "spot"],
+        "gpu_node_groups.gpu.pool.capacity_types must have one entry or more, none of them twice, got ['spot', 'spot']",
+    ),
+    (
+        f"{GPU}/capacity_types",
+        ["reserved"],
+        "gpu_node_groups.gpu.pool.capacity_types: reserved needs a capacity reservation, which a node group here cannot name",
+    ),
+    (f"{GPU}/disk_gib", 8, "gpu_node_groups.gpu.pool.disk_gib must be at least 30, got 8"),
+    (
+        f"{GPU}/zones",
+        ["us-east-1a"],
+        "gpu_node_groups.gpu.pool.zones: us-east-1a has no subnet; zones that have one: us-west-2a, us-west-2b, us-west-2c",
+    ),
+    (
+        f"{GPU}/taint",
+        {"key": "nvidia.com/gpu", "value": "true", "effect": "NO_SCHEDULE"},
+        "gpu_node_groups.gpu.pool.taint.effect must be one of NoSchedule, PreferNoSchedule, NoExecute, got 'NO_SCHEDULE'",
+    ),
+    (
+        f"{GPU}/taint",
+        {"key": "nvidia.com/gpu", "effect": "NoSchedule"},
+        "gpu_node_groups.gpu.pool.taint.value is required",
+    ),
+    (
+        f"{GPU}/labels",
+        {"nvidia.com/gpu.present": "false"},
+        "gpu_node_groups.gpu.pool.labels: nvidia.com/gpu.present follows from the pool itself",
+    ),
+    (
+        f"{GPU}/sharing",
+        {"strategy": "time-slicing", "replicas": 1},
+        "gpu_node_groups.gpu.pool.sharing.replicas must be at least 2, got 1",
+    ),
+    (f"{GPU}/idle_s", 1, "gpu_node_groups.gpu.pool.idle_s must be at least 30, got 1"),
+    (
+        "gpu_node_groups/gpu/backend",
+        "asg",
+        "gpu_node_groups.gpu.backend must be one of managed-node-group, auto-scaling-group, got 'asg'",
+    ),
+    ("cuda_vector_add/pool", "gpus", "cuda_vector_add.pool must be one of gpu, got 'gpus'"),
+    ("cuda_vector_add/replicas", -1, "cuda_vector_add.replicas must be at least 0, got -1"),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "problem"), BROKEN, ids=[f"{path}={value}" for path, value, _ in BROKEN])
+def test_a_broken_setting_is_told_in_one_line_with_file_and_key(path, value, problem):
+    assert refused(changed(path, value)) == [f"Pulumi.dev.yaml: {KEY}.{problem}"]
+
+
+def test_all_problems_are_told_at_once():
+    given = changed("network/nat", "singel")
+    given["cluster"]["support"] = "LONG"
+    given["gpu_node_groups"]["gpu"]["pool"]["max_gpus"] = 0
+    given["gpus"] = {}
+    assert [problem.removeprefix(f"Pulumi.dev.yaml: {KEY}.").split(" ")[0] for problem in refused(given)] == [
+        "network.nat",
+        "cluster.support",
+        "gpu_node_groups.gpu.pool.max_gpus",
+        "gpus",
+    ]
+
+
+def test_problems_that_only_the_zones_show_are_told_for_all_pools_at_once():
+    given = changed(f"{GPU}/zones", ["us-east-1a"])
+    given["gpu_node_groups"]["other"] = {
+        "pool": {**given["gpu_node_groups"]["gpu"]["pool"], "capacity_types": ["reserved"]}
+    }
+    del given["gpu_node_groups"]["other"]["pool"]["zones"]
+    assert [problem.split(": ")[1] for problem in refused(given)] == [
+        f"{KEY}.gpu_node_groups.gpu.pool.zones",
+        f"{KEY}.gpu_node_groups.other.pool.capacity_types",
+    ]
+
+
+@pytest.mark.parametrize("given", [None, [], "x", 3])
+def test_settings_that_are_no_map_are_told(given):
+    (problem,) = refused(given)
+    assert problem.startswith(f"Pulumi.dev.yaml: {KEY} ")

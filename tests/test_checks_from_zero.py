@@ -1,0 +1,95 @@
+"""What the autoscaler is told of a node that does not exist yet."""
+
+from tests.graphs import (
+    GPU_TAGS,
+    TEMPLATE,
+    device_plugin,
+    failure,
+    findings,
+    gpu_group,
+    gpu_work,
+    healthy,
+    managed_group,
+    tags,
+    without,
+)
+
+
+def test_a_label_that_the_autoscaler_is_not_told_of():
+    group = gpu_group(tags=without(f"{TEMPLATE}/label/nvidia.com/gpu.present"))
+    assert failure("scale-from-zero-labels-match-node", gpu=group) == (
+        "gpu",
+        "the autoscaler is not told of label nvidia.com/gpu.present=true, so pods that select it never bring up the "
+        "first node: tag the group k8s.io/cluster-autoscaler/node-template/label/nvidia.com/gpu.present = true",
+    )
+
+
+def test_a_label_that_only_the_tags_have():
+    group = gpu_group(tags=tags({**GPU_TAGS, f"{TEMPLATE}/label/team": "ml"}))
+    assert failure("scale-from-zero-labels-match-node", gpu=group) == (
+        "gpu",
+        "the autoscaler is told of label team=ml, which nodes do not carry, so it starts nodes that the pods cannot "
+        "use: give it to the nodes or remove the tag",
+    )
+
+
+def test_a_tag_may_say_what_every_node_has_anyway():
+    group = gpu_group(tags=tags({**GPU_TAGS, f"{TEMPLATE}/label/kubernetes.io/arch": "amd64"}))
+    assert findings("scale-from-zero-labels-match-node", *healthy(gpu=group))["gpu"][0]
+
+
+def test_a_taint_that_the_autoscaler_is_not_told_of():
+    group = gpu_group(tags=without(f"{TEMPLATE}/taint/nvidia.com/gpu"))
+    assert failure("scale-from-zero-taints-match-node", gpu=group) == (
+        "gpu",
+        "the autoscaler is not told of taint nvidia.com/gpu=true:NoSchedule, so it starts nodes for pods that the "
+        "taint keeps off: tag the group k8s.io/cluster-autoscaler/node-template/taint/nvidia.com/gpu = true:NoSchedule",
+    )
+
+
+def test_a_taint_that_only_the_tags_have():
+    group = gpu_group(tags=tags({**GPU_TAGS, f"{TEMPLATE}/taint/team": "ml:NoExecute"}))
+    assert failure("scale-from-zero-taints-match-node", gpu=group) == (
+        "gpu",
+        "the autoscaler is told of taint team=ml:NoExecute, which nodes do not carry: register it on the nodes or "
+        "remove the tag",
+    )
+
+
+def test_a_taint_tag_that_the_autoscaler_ignores():
+    group = gpu_group(tags=tags({**GPU_TAGS, f"{TEMPLATE}/taint/dedicated": "nvidia.com/gpu=true"}))
+    assert failure("scale-from-zero-taints-match-node", gpu=group) == (
+        "gpu",
+        "tag k8s.io/cluster-autoscaler/node-template/taint/dedicated has the value nvidia.com/gpu=true, which the "
+        "autoscaler ignores: write value:Effect, as true:NoSchedule",
+    )
+
+
+def test_a_managed_groups_taint_without_value_is_not_told():
+    zero = {"minSize": 0, "desiredSize": 0, "maxSize": 2}
+    group = managed_group(
+        scalingConfig=zero, taints=[{"key": "team", "effect": "NO_SCHEDULE"}], ignore=("scalingConfig.desiredSize",)
+    )
+    subject, message = failure("scale-from-zero-taints-match-node", system=group, web=gpu_work("other"))
+    assert subject == "system"
+    assert message.startswith("the autoscaler is not told of taint team=:NoSchedule")
+
+
+def test_more_gpus_told_than_a_node_has():
+    group = gpu_group(tags=tags({**GPU_TAGS, f"{TEMPLATE}/resources/nvidia.com/gpu": "4"}))
+    assert failure("scale-from-zero-resources-match-node", gpu=group) == (
+        "gpu",
+        "the autoscaler expects 4 nvidia.com/gpu of a node, which will have 1: tag the group "
+        "k8s.io/cluster-autoscaler/node-template/resources/nvidia.com/gpu = 1",
+    )
+
+
+SHARING = "sharing: {timeSlicing: {resources: [{name: nvidia.com/gpu, replicas: 4}]}}"
+
+
+def test_a_shared_gpu_counts_as_often_as_it_is_shared():
+    plugin = device_plugin(config={"map": {"default": SHARING}})
+    _, message = failure("scale-from-zero-resources-match-node", device_plugin=plugin)
+    assert message.startswith("the autoscaler expects 1 nvidia.com/gpu of a node, which will have 4")
+    group = gpu_group(tags=tags({**GPU_TAGS, f"{TEMPLATE}/resources/nvidia.com/gpu": "4"}))
+    assert findings("scale-from-zero-resources-match-node", *healthy(device_plugin=plugin, gpu=group))["gpu"][0]

@@ -1,0 +1,140 @@
+"""Groups of nodes: shape, place, floor, metadata and disks."""
+
+import pytest
+
+from tests.graphs import (
+    failure,
+    findings,
+    gpu_group,
+    healthy,
+    launch_template,
+    managed_group,
+    overrides,
+    user_data,
+)
+
+
+def test_gpu_nodes_without_taint():
+    template = launch_template(userData=user_data(taints=""))
+    assert failure("gpu-nodes-are-tainted", gpu_template=template) == (
+        "gpu",
+        "nodes have no taint, so any pod may land there and keep a GPU node running: "
+        "add nvidia.com/gpu=true:NoSchedule",
+    )
+
+
+def test_a_soft_taint_is_none():
+    template = launch_template(userData=user_data(taints="nvidia.com/gpu=true:PreferNoSchedule"))
+    assert failure("gpu-nodes-are-tainted", gpu_template=template)[0] == "gpu"
+
+
+def test_types_that_differ_in_gpus():
+    group = gpu_group(mixedInstancesPolicy=overrides("g4dn.xlarge", "g4dn.12xlarge"))
+    assert failure("one-gpu-count-a-group", gpu=group) == (
+        "gpu",
+        "types differ in GPUs (g4dn.xlarge 1, g4dn.12xlarge 4), but the autoscaler plans every node with the first: "
+        "make a group for each count",
+    )
+
+
+@pytest.mark.parametrize(
+    ("subnets", "places"),
+    [(["subnet-a", "subnet-b"], "us-west-2a, us-west-2b"), (["subnet-a", "subnet-elsewhere"], "2 subnets")],
+)
+def test_a_gpu_group_over_several_zones(subnets, places):
+    assert failure("one-zone-a-gpu-group", gpu=gpu_group(vpcZoneIdentifiers=subnets)) == (
+        "gpu",
+        f"it spans {places}, but the autoscaler plans with one zone and EC2 picks another: make a group a zone",
+    )
+
+
+def test_a_type_that_the_zone_does_not_sell():
+    policy = overrides("g4dn.xlarge", "p5en.48xlarge")
+    group = gpu_group(mixedInstancesPolicy=policy, vpcZoneIdentifiers=["subnet-b"])
+    assert failure("instance-types-offered-in-zones", gpu=group) == (
+        "gpu",
+        "p5en.48xlarge is not offered in us-west-2b: it is in us-west-2a, us-west-2c, us-west-2d",
+    )
+
+
+def test_a_zone_that_sells_none_of_the_types():
+    policy = overrides("p5en.48xlarge")
+    group = gpu_group(mixedInstancesPolicy=policy, vpcZoneIdentifiers=["subnet-a", "subnet-b"])
+    assert failure("instance-types-offered-in-zones", gpu=group) == (
+        "gpu",
+        "us-west-2b offers none of p5en.48xlarge: leave the zone out or add a type that it has",
+    )
+
+
+def test_a_type_that_is_misspelt_or_gone():
+    group = gpu_group(mixedInstancesPolicy=overrides("g4dn.xlrge", "p2.xlarge"))
+    assert failure("instance-types-offered-in-zones", gpu=group) == (
+        "gpu",
+        "instance type g4dn.xlrge is not in the catalog; nearest: g4dn.xlarge; "
+        "instance type p2.xlarge is no longer offered: AWS lists it no longer, and no EKS image has a driver for its "
+        "K80; nearest: g4dn.xlarge",
+    )
+
+
+@pytest.mark.parametrize(
+    ("sizes", "said"),
+    [
+        ({"minSize": 1}, "1 GPU nodes run while nothing asks for them (minimum 1, desired 0): set both to 0"),
+        ({"desiredCapacity": 2}, "2 GPU nodes run while nothing asks for them (minimum 0, desired 2): set both to 0"),
+    ],
+)
+def test_gpu_nodes_that_run_without_work(sizes, said):
+    assert failure("gpu-pools-start-at-zero", gpu=gpu_group(**sizes)) == ("gpu", said)
+
+
+def test_rebalancing_over_zones():
+    group = gpu_group(suspendedProcesses=[], vpcZoneIdentifiers=["subnet-a", "subnet-b"])
+    assert failure("azrebalance-suspended-on-gpu-groups", gpu=group) == (
+        "gpu",
+        "EC2 may end a working GPU node to balance zones, without notice to its pods: suspend AZRebalance",
+    )
+
+
+def test_one_zone_has_nothing_to_rebalance():
+    found = findings("azrebalance-suspended-on-gpu-groups", *healthy(gpu=gpu_group(suspendedProcesses=[])))
+    assert found == {"gpu": (True, "one zone has nothing to balance")}
+
+
+def test_a_size_that_an_update_sets_back():
+    assert failure("desired-size-belongs-to-the-autoscaler", gpu=gpu_group(ignore=())) == (
+        "gpu",
+        "every update sets the size back to 0: add ignore_changes=['desiredCapacity']",
+    )
+    managed = managed_group(scalingConfig={"minSize": 1, "desiredSize": 3, "maxSize": 5})
+    assert failure("desired-size-belongs-to-the-autoscaler", system=managed) == (
+        "system",
+        "every update sets the size back to 3: add ignore_changes=['scalingConfig.desiredSize']",
+    )
+
+
+def test_a_fixed_group_is_nobodys_but_the_programs():
+    assert "system" not in findings("desired-size-belongs-to-the-autoscaler", *healthy())
+
+
+def test_nodes_that_leave_imdsv1_open():
+    template = launch_template(metadataOptions={"httpTokens": "optional"})
+    assert failure("nodes-require-imdsv2", gpu_template=template) == (
+        "gpu",
+        'its launch template leaves IMDSv1 open: set metadata_options http_tokens="required"',
+    )
+    assert failure("nodes-require-imdsv2", system=managed_group(launchTemplate=None)) == (
+        "system",
+        'nothing in the stack requires IMDSv2: give it a launch template with http_tokens="required"',
+    )
+
+
+def test_disks_that_are_not_encrypted():
+    mappings = [{"deviceName": "/dev/xvda", "ebs": {"volumeSize": 100}}]
+    assert failure("node-disks-are-encrypted", gpu_template=launch_template(blockDeviceMappings=mappings)) == (
+        "gpu",
+        'its disk of 100 GiB is not encrypted: set encrypted="true" in the launch template',
+    )
+    assert failure("node-disks-are-encrypted", gpu_template=launch_template(blockDeviceMappings=[])) == (
+        "gpu",
+        "nothing in the stack says that its disks are encrypted: give it block device mappings that do",
+    )

@@ -1,0 +1,125 @@
+"""Workloads and the device plugin that gives them GPUs."""
+
+from tests.graphs import (
+    GPU_TOLERATION,
+    analysed,
+    cluster,
+    cpu_work,
+    device_plugin,
+    failure,
+    findings,
+    gpu_work,
+    healthy,
+    kubernetes,
+    launch_template,
+    pod,
+    release,
+    user_data,
+)
+
+
+def test_a_workload_that_no_pool_takes():
+    assert failure("workloads-are-admitted", train=gpu_work(gpus=2)) == (
+        "Deployment default/train",
+        "no pool takes its pods, which stay Pending. gpu: the group may bring g4dn.xlarge in us-west-2a: pod needs 2 "
+        "of nvidia.com/gpu, an empty g4dn.xlarge has 1; system: the group may bring m7i.large in us-west-2a: pod "
+        "needs 2 of nvidia.com/gpu, an empty m7i.large has 0",
+    )
+
+
+def test_without_pools_nothing_is_said_of_workloads():
+    assert findings("workloads-are-admitted", gpu_work()) == {}
+
+
+def test_a_daemon_set_needs_no_pool_of_its_own():
+    agent = kubernetes("DaemonSet", "agent", {"template": {"spec": pod({"nvidia.com/gpu": 9})}})
+    assert set(findings("workloads-are-admitted", *healthy(web=agent))) == {"Deployment default/train"}
+
+
+def test_cpu_work_that_tolerates_gpu_nodes():
+    work = cpu_work(tolerations=[GPU_TOLERATION])
+    assert failure("cpu-work-stays-off-gpu-nodes", web=work) == (
+        "Deployment default/web",
+        "it asks for no GPU but may run on gpu, and keep a GPU node from going: remove its toleration, or taint the "
+        "nodes",
+    )
+
+
+def test_more_replicas_than_the_ceilings_allow_is_a_warning():
+    assert failure("stated-replicas-find-room", train=gpu_work(replicas=6)) == (
+        "Deployment default/train",
+        "2 of 6 replicas find no node: the pools that take them are at their maximum",
+    )
+    found = [one for one in analysed(*healthy(train=gpu_work(replicas=6))).findings if not one.passed]
+    assert [one.severity for one in found] == ["warning"]
+
+
+def test_a_stack_without_device_plugin():
+    assert failure("device-plugin-reaches-gpu-pools", device_plugin=cluster()) == (
+        "gpu",
+        "the stack has no NVIDIA device plugin, so its nodes offer no GPU: add the component or the chart",
+    )
+
+
+def test_a_taint_that_the_device_plugin_does_not_tolerate():
+    template = launch_template(userData=user_data(taints="team=ml:NoSchedule"))
+    assert failure("device-plugin-reaches-gpu-pools", gpu_template=template) == (
+        "gpu",
+        "the device plugin does not run there, so its nodes offer no GPU. release nvidia-device-plugin: pod does not "
+        "tolerate taint team=ml:NoSchedule",
+    )
+
+
+def test_the_chart_alone_needs_a_label_before_1_35():
+    old = cluster(version="1.34")
+    unlabelled = launch_template(userData=user_data(labels="a=b"))
+    subject, message = failure("device-plugin-reaches-gpu-pools", cluster=old, gpu_template=unlabelled)
+    assert subject == "gpu"
+    assert message.endswith(
+        "nodes have no label feature.node.kubernetes.io/pci-10de.present, "
+        "no label feature.node.kubernetes.io/cpu-model.vendor_id, no label nvidia.com/gpu.present"
+    )
+    assert findings("device-plugin-reaches-gpu-pools", *healthy(gpu_template=unlabelled))["gpu"][0]
+
+
+def test_the_operator_and_a_plain_daemon_set_bring_a_plugin_too():
+    operator = release("gpu-operator")
+    assert findings("device-plugin-reaches-gpu-pools", *healthy(device_plugin=operator)) == {
+        "gpu": (True, "release gpu-operator runs on every node")
+    }
+    spec = {"containers": [{"image": "nvcr.io/nvidia/k8s-device-plugin:v0.20.0"}], "tolerations": [GPU_TOLERATION]}
+    daemon = kubernetes("DaemonSet", "plugin", {"template": {"spec": spec}}, namespace="kube-system")
+    assert findings("device-plugin-reaches-gpu-pools", *healthy(device_plugin=daemon))["gpu"][0]
+
+
+def test_an_operator_without_its_plugin_is_none():
+    operator = release("gpu-operator", devicePlugin={"enabled": False})
+    assert failure("device-plugin-reaches-gpu-pools", device_plugin=operator)[0] == "gpu"
+
+
+def test_an_image_with_a_plugin_needs_no_other():
+    toml = '[settings.kubernetes]\ncluster-name = "shop"\n'
+    stack = healthy(gpu_template=launch_template(userData=toml), device_plugin=cluster())
+    assert findings("device-plugin-reaches-gpu-pools", *stack) == {}
+
+
+def test_a_device_plugin_on_cpu_nodes():
+    plugin = device_plugin(affinity={})
+    assert failure("device-plugin-avoids-cpu-pools", device_plugin=plugin) == (
+        "release nvidia-device-plugin",
+        "it runs on system, where it finds no NVIDIA GPU and crash-loops: require the label "
+        "nvidia.com/gpu.present=true",
+    )
+
+
+def test_a_device_plugin_beside_that_of_the_image():
+    toml = """[settings.kubernetes]
+cluster-name = "shop"
+[settings.kubernetes.node-labels]
+"nvidia.com/gpu.present" = "true"
+"""
+    assert failure("device-plugin-avoids-cpu-pools", gpu_template=launch_template(userData=toml)) == (
+        "release nvidia-device-plugin",
+        "it runs on gpu, where the image brings a device plugin already: require nvidia.com/gpu.deploy.device-plugin "
+        "NotIn [false], and give those nodes the label with the value false",
+    )

@@ -1,0 +1,105 @@
+"""Every program under every stack: it plans, its checks hold, and what it registers is what the providers take."""
+
+import kubernetes_validate
+import pytest
+
+from eks_gpu_planner.manifests import kubernetes_objects
+from tests.programs import IDS, PROGRAMS, plan_of, preview_urns
+from tests.sdk_schema import ignored_path_problem, problems
+
+every_program = pytest.mark.parametrize(("folder", "stack"), PROGRAMS, ids=IDS)
+
+
+@every_program
+def test_every_check_holds(folder, stack):
+    failing = [finding for finding in plan_of(folder, stack).analysis.findings if not finding.passed]
+    assert [f"{finding.id}: {finding.message}" for finding in failing] == []
+
+
+@every_program
+def test_a_preview_registers_what_an_update_does(folder, stack):
+    assert preview_urns(folder, stack) == {resource.urn for resource in plan_of(folder, stack).graph}
+
+
+@every_program
+def test_every_input_is_one_that_its_provider_has(folder, stack):
+    found = [problem for made in plan_of(folder, stack).graph for problem in problems(made.type, dict(made.inputs))]
+    assert found == []
+
+
+@every_program
+def test_every_ignored_path_exists(folder, stack):
+    found = [
+        ignored_path_problem(made.type, path)
+        for made in plan_of(folder, stack).graph
+        for path in made.options.get("ignoreChanges", ())
+    ]
+    assert found and set(found) == {None}
+
+
+@every_program
+def test_every_kubernetes_object_is_valid(folder, stack):
+    for _, manifest in kubernetes_objects(plan_of(folder, stack).graph):
+        if manifest["apiVersion"].split("/")[0] not in (
+            "karpenter.sh",
+            "karpenter.k8s.aws",
+            "eks.amazonaws.com",
+            "keda.sh",
+        ):
+            kubernetes_validate.validate(manifest, "1.35", strict=True)
+
+
+@every_program
+def test_the_levels_of_use_differ_in_cost(folder, stack):
+    cost = plan_of(folder, stack).analysis.cost
+    assert 0 < cost.idle.hourly < cost.steady.hourly < cost.max.hourly
+
+
+@every_program
+def test_every_resource_has_a_parent_or_is_a_component(folder, stack):
+    top = {made.type for made in plan_of(folder, stack).graph if not made.parent}
+    assert {type_ for type_ in top if not type_.startswith("eks-gpu-components:")} == set()
+
+
+@every_program
+def test_every_gpu_pool_is_empty_while_idle(folder, stack):
+    pools = [pool for pool in plan_of(folder, stack).analysis.pools if pool.accelerator]
+    assert pools and {(pool.min_nodes, pool.desired_nodes, pool.scales_to_zero) for pool in pools} <= {
+        (0, 0, True),
+        (0, None, True),
+    }
+
+
+def test_the_spot_example_is_the_articles_system_as_of_today():
+    found = plan_of("examples/spot-autoscaling-groups", "dev").analysis
+    groups = {pool.name: pool for pool in found.pools}
+
+    assert {name: (pool.min_nodes, pool.max_nodes, pool.zones) for name, pool in groups.items()} == {
+        "gaia-system": (2, 2, ("us-west-2a", "us-west-2b", "us-west-2c")),
+        "spot": (2, 20, ("us-west-2a", "us-west-2b", "us-west-2c")),
+        "gpu-spot-us-west-2a-spot": (0, 10, ("us-west-2a",)),
+        "gpu-spot-us-west-2b-spot": (0, 10, ("us-west-2b",)),
+        "gpu-spot-us-west-2c-spot": (0, 10, ("us-west-2c",)),
+    }
+    assert len(groups["spot"].instance_types) == 10
+    (workload,) = found.workloads
+    assert (workload.name, workload.replicas) == ("cuda-vector-add", 10)
+    assert found.admitted_by(workload) == [f"gpu-spot-us-west-2{zone}-spot" for zone in "abc"]
+
+
+def test_dev_is_small_and_easily_destroyed():
+    plan = plan_of(".", "dev")
+    assert len(plan.graph.of("aws:ec2/natGateway:NatGateway")) == 1
+    assert plan.graph.one("eks:index:Cluster").inputs["deletionProtection"] is False
+    assert plan.analysis.cost.idle.monthly < 400
+
+
+@pytest.mark.parametrize("stack", ["staging", "prod"])
+def test_staging_and_prod_are_private_protected_and_logged(stack):
+    plan = plan_of(".", stack)
+    cluster = plan.graph.one("eks:index:Cluster").inputs
+    assert (cluster["endpointPrivateAccess"], cluster["endpointPublicAccess"]) == (True, False)
+    assert cluster["deletionProtection"] is True
+    assert cluster["enabledClusterLogTypes"][:3] == ["api", "audit", "authenticator"]
+    assert len(plan.graph.of("aws:kms/key:Key")) == 1
+    assert len(plan.graph.of("aws:ec2/natGateway:NatGateway")) == 3
