@@ -27,7 +27,7 @@ benchmark: .venv/test.stamp
 .venv/plan.stamp: requirements/plan.txt pyproject.toml
 	@tools/environment plan $(PYTHON)
 
-.venv/test.stamp: requirements/test.txt pyproject.toml | .venv/plan.stamp
+.venv/test.stamp: requirements/test.txt pyproject.toml
 	@tools/environment test $(PYTHON)
 
 # Pins with hashes and no index: wherever they are installed from, they are the same files.

@@ -1,0 +1,131 @@
+"""The distribution: what a consumer installs, imports and gets as a schema."""
+
+import json
+import subprocess
+import sys
+import tomllib
+import zipfile
+from functools import cache
+from pathlib import Path
+
+import pulumi
+import pytest
+from pulumi.provider.experimental.component import ComponentProvider
+
+import components
+from tests.programs import ROOT
+
+SCHEMA = ROOT / "tests" / "schema.json"
+CLASSES = [
+    made
+    for name in dir(components)
+    if isinstance(made := getattr(components, name), type) and issubclass(made, pulumi.ComponentResource)
+]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("wheel")
+    source = target / "source"
+    # A copy: a build leaves folders behind, and tests run side by side.
+    copied = "git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t"
+    source.mkdir()
+    subprocess.run(["bash", "-c", f"{copied} {source}"], cwd=ROOT, check=True)
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(target), str(source)]
+    subprocess.run(command, check=True, capture_output=True)
+    return next(target.glob("*.whl"))
+
+
+def test_the_wheel_holds_the_library_and_the_planner_under_their_installed_names(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.split("/")[0] for name in names} == {
+        "eks_gpu_components",
+        "eks_gpu_planner",
+        "eks_gpu_components-0.1.0.dist-info",
+    }
+    assert {
+        "eks_gpu_components/py.typed",
+        "eks_gpu_components/__init__.pyi",
+        "eks_gpu_components/catalog/ec2.json",
+        "eks_gpu_planner/checks/groups.py",
+    } <= set(names)
+
+
+def test_the_installed_library_runs_beside_a_components_folder_of_the_consumers_own(wheel, tmp_path):
+    zipfile.ZipFile(wheel).extractall(tmp_path / "site")
+    (tmp_path / "components").mkdir()
+    (tmp_path / "components" / "__init__.py").write_text("raise RuntimeError('the wrong one')")
+    code = "import eks_gpu_components as e; print(e.GpuPool.__module__, e.__file__)"
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(tmp_path / "site")},
+    )
+    assert ran.stderr == ""
+    assert ran.stdout.split() == ["eks_gpu_components.gpu_pool", str(tmp_path / "site/eks_gpu_components/__init__.py")]
+
+
+def test_every_package_of_the_checkout_is_in_the_distribution():
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    found = {
+        f"eks_gpu_{file.parent.relative_to(ROOT).as_posix().replace('/', '.')}"
+        for room in ("components", "planner")
+        for file in ROOT.glob(f"{room}/**/__init__.py")
+    }
+    assert set(listed) == found
+
+
+def test_the_facts_are_read_without_pulumi():
+    code = "import sys, eks_gpu_components.catalog; print('pulumi' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "False\n"
+
+
+@pytest.mark.parametrize("name", dir(components))
+def test_every_public_name_loads(name):
+    assert getattr(components, name).__name__ == name
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="has no attribute 'Nope'"):
+        components.Nope  # noqa: B018 - the access is the test
+
+
+def test_the_schema_for_other_languages_changes_only_on_purpose():
+    """`python -m tests.test_package` writes it anew."""
+    assert json.loads(SCHEMA.read_text()) == schema()
+
+
+@pytest.mark.parametrize("made", CLASSES, ids=lambda made: made.__name__)
+def test_every_component_and_argument_is_described(made):
+    resource = schema()["resources"][f"eks-gpu-components:index:{made.__name__}"]
+    assert made.__doc__ and resource["description"]
+    undescribed = [name for name, field in resource["inputProperties"].items() if not field.get("description")]
+    assert undescribed == []
+
+
+def test_requirements_have_hashes_and_no_index():
+    for file in (ROOT / "requirements.txt", *(ROOT / "requirements").glob("*.txt")):
+        text = file.read_text()
+        assert "--hash=sha256:" in text
+        assert "http" not in text and "index" not in text
+
+
+def test_pinned_versions_are_the_same_in_every_lock():
+    pins = [
+        dict(line.split(" ")[0].split("==") for line in file.read_text().splitlines() if "==" in line)
+        for file in (ROOT / "requirements.txt", ROOT / "requirements/plan.txt", ROOT / "requirements/test.txt")
+    ]
+    for smaller in pins[:2]:
+        assert {name: pins[2].get(name) for name in smaller} == smaller
+
+
+@cache
+def schema() -> dict:
+    return json.loads(ComponentProvider(CLASSES, "eks-gpu-components", version="0.1.0").schema)
+
+
+if __name__ == "__main__":
+    SCHEMA.write_text(json.dumps(schema(), indent=2) + "\n")
