@@ -82,7 +82,7 @@ if pools:
 if "cluster_autoscaler" in settings:
     eks_gpu.ClusterAutoscaler(
         "cluster-autoscaler",
-        {"cluster": cluster.reference, "settings": settings["cluster_autoscaler"]},
+        {"cluster": cluster.reference, "pools": pools, "settings": settings["cluster_autoscaler"]},
         in_cluster,
     )
 if "cuda_vector_add" in settings:

@@ -1,6 +1,7 @@
 """ClusterAutoscaler: grows node groups for pods that find no room, and removes nodes that nobody needs."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Literal, NotRequired
 
@@ -11,6 +12,7 @@ from typing_extensions import TypedDict
 
 from . import catalog
 from .eks_cluster import EksCluster
+from .gpu_pool import GpuPool, GpuPoolArgs
 from .pod_identity import pod_identity
 from .system_nodes import SYSTEM_NODE_LABELS, SYSTEM_TOLERATIONS
 from .value import Value, check
@@ -41,6 +43,8 @@ class ClusterAutoscalerArgs(TypedDict):
 
     cluster: EksCluster
     """The cluster whose groups it sizes: those that carry its discovery tags."""
+    pools: NotRequired[Mapping[str, GpuPoolArgs]]
+    """Pools by the name of their `GpuNodeGroup`; of each, the preferred capacity type grows first. Default none."""
     settings: NotRequired[ClusterAutoscalerSettingsArgs]
     """Default: removes nodes after 10 minutes, on the system nodes of `Cluster`."""
 
@@ -48,7 +52,7 @@ class ClusterAutoscalerArgs(TypedDict):
 class ClusterAutoscalerSettings(Value):
     """The settings, checked."""
 
-    # `price` has no implementation for AWS, and `priority` needs a second object to say the priorities.
+    # `price` has no implementation for AWS; `priority` follows from the pools.
     expander: Literal["least-waste", "most-pods", "random"] = "least-waste"
     scale_down_unneeded_s: int = Field(default=600, ge=30)
     scale_down_delay_after_add_s: int = Field(default=600, ge=0)
@@ -61,6 +65,7 @@ class ClusterAutoscalerSpec(Value):
     """What ClusterAutoscalerArgs become."""
 
     cluster: Any
+    pools: Mapping[str, GpuPool] = Field(default_factory=dict)
     settings: ClusterAutoscalerSettings = Field(default_factory=ClusterAutoscalerSettings)
 
 
@@ -97,6 +102,7 @@ class ClusterAutoscaler(ComponentResource):
                 cluster_name,
                 cluster["region"],
                 Output.from_input(cluster["kubernetes_version"]).apply(image_tag),
+                priorities(spec.pools),
             ),
             opts=ResourceOptions(parent=self, depends_on=permissions),
         )
@@ -111,10 +117,15 @@ def image_tag(kubernetes_version: str) -> str:
 
 
 def chart_values(
-    settings: ClusterAutoscalerSettings, cluster_name: Input[str], region: str, image_tag: Input[str]
+    settings: ClusterAutoscalerSettings,
+    cluster_name: Input[str],
+    region: str,
+    image_tag: Input[str],
+    priorities: Mapping[str, list[str]],
 ) -> dict[str, Any]:
     """Values of the chart where they differ from its own."""
     return {
+        **({"expanderPriorities": dict(priorities)} if priorities else {}),
         "fullnameOverride": SERVICE_ACCOUNT,
         "awsRegion": region,  # pods cannot ask the instance metadata
         "autoDiscovery": {
@@ -132,7 +143,8 @@ def chart_values(
         "tolerations": SYSTEM_TOLERATIONS,
         "resources": {"requests": {"cpu": "100m", "memory": "300Mi"}, "limits": {"memory": "1Gi"}},
         "extraArgs": {
-            "expander": settings.expander,
+            # The first decides; among the groups that it leaves, the second.
+            "expander": f"priority,{settings.expander}" if priorities else settings.expander,
             "scale-down-unneeded-time": f"{settings.scale_down_unneeded_s}s",
             "scale-down-delay-after-add": f"{settings.scale_down_delay_after_add_s}s",
             "scale-down-gpu-utilization-threshold": str(settings.gpu_utilization_threshold),
@@ -142,6 +154,21 @@ def chart_values(
             "skip-nodes-with-local-storage": "false",
         },
     }
+
+
+def priorities(pools: Mapping[str, GpuPool]) -> dict[str, list[str]]:
+    """Priority, the highest first to grow, to patterns of group names; empty where no pool has a preference.
+
+    A group's name holds its `GpuNodeGroup`'s, zone and capacity type; EKS puts `eks-` before and an id behind.
+    Every other group has the lowest. Source: the autoscaler's priority expander, 1.35.
+    """
+    if all(len(pool.capacity_types) == 1 for pool in pools.values()):
+        return {}
+    found: dict[str, list[str]] = {"1": [".*"]}
+    for name, pool in pools.items():
+        for rank, capacity_type in enumerate(reversed(pool.capacity_types), start=1):
+            found.setdefault(str(10 * rank), []).append(f"^(eks-)?{re.escape(name)}-[a-z0-9-]*-{capacity_type}-")
+    return found
 
 
 def autoscaler_policy(cluster_name: str, region: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """ClusterAutoscaler: what the chart is told, what IAM lets it do, and what is refused."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ from components.cluster_autoscaler import (
     autoscaler_policy,
     chart_values,
     image_tag,
+    priorities,
 )
-from components.value import BadInput
+from components.gpu_pool import GpuPool
+from components.value import BadInput, check
 from tests.documentation import run_example
 from tests.engine import run
 from tests.given import CLUSTER
@@ -39,6 +42,49 @@ def values(**settings: Any) -> dict[str, Any]:
     return autoscaler(**settings).one(RELEASE).inputs["values"]
 
 
+POOL = {"instance_types": ["g6.xlarge"], "max_gpus": 4}
+
+
+def test_the_capacity_type_that_a_pool_prefers_grows_first():
+    pools = {
+        "gpu": check(GpuPool, {**POOL, "capacity_types": ["spot", "on-demand"]}),
+        "batch": check(GpuPool, {**POOL, "capacity_types": ["on-demand", "spot"]}),
+    }
+    patterns = priorities(pools)
+    assert patterns == {
+        "1": [".*"],
+        "10": ["^(eks-)?gpu-[a-z0-9-]*-on-demand-", "^(eks-)?batch-[a-z0-9-]*-spot-"],
+        "20": ["^(eks-)?gpu-[a-z0-9-]*-spot-", "^(eks-)?batch-[a-z0-9-]*-on-demand-"],
+    }
+
+    def first(*groups: str) -> str:
+        return max(
+            groups,
+            key=lambda group: max(int(p) for p, own in patterns.items() if any(re.search(r, group) for r in own)),
+        )
+
+    assert first("eks-gpu-us-west-2a-on-demand-1a2b-3c", "eks-gpu-us-west-2b-spot-4d5e-6f").startswith(
+        "eks-gpu-us-west-2b-spot"
+    )
+    assert (
+        first("batch-us-west-2a-on-demand-7a8b9c0", "batch-us-west-2a-spot-7a8b9c0")
+        == "batch-us-west-2a-on-demand-7a8b9c0"
+    )
+
+
+def test_without_a_preference_the_expander_alone_decides():
+    assert priorities({"gpu": check(GpuPool, POOL)}) == {}
+    assert "expanderPriorities" not in values()
+
+
+def test_the_preference_reaches_the_chart():
+    pool = {**POOL, "capacity_types": ["spot", "on-demand"]}
+    given: Any = {"cluster": CLUSTER, "pools": {"gpu": pool}}
+    chart = run(lambda: ClusterAutoscaler("autoscaler", given)).one(RELEASE).inputs["values"]
+    assert chart["extraArgs"]["expander"] == "priority,least-waste"
+    assert sorted(chart["expanderPriorities"]) == ["1", "10", "20"]
+
+
 def test_the_chart_is_pinned_and_told_what_pods_cannot_ask():
     release = autoscaler().one(RELEASE).inputs
     assert release["chart"] == "cluster-autoscaler"
@@ -48,7 +94,7 @@ def test_the_chart_is_pinned_and_told_what_pods_cannot_ask():
 
 
 def test_the_values_of_the_chart():
-    assert chart_values(ClusterAutoscalerSettings(), "gaia", "us-west-2", "v1.35.2") == {
+    assert chart_values(ClusterAutoscalerSettings(), "gaia", "us-west-2", "v1.35.2", {}) == {
         "fullnameOverride": "cluster-autoscaler",
         "awsRegion": "us-west-2",
         "autoDiscovery": {
