@@ -11,7 +11,7 @@ from .eks_cluster import EksCluster
 from .gpu_pool import GpuPool, GpuPoolArgs
 from .network import NodeSubnet
 from .node_group import Backend
-from .node_groups import create_node_groups
+from .node_groups import check_names, create_node_groups
 from .placement import placement
 from .value import check
 
@@ -50,11 +50,12 @@ class GpuNodeGroup(ComponentResource):
         pool = check(GpuPool, args["pool"], "pool")
         backend = check(Backend, args.get("backend", Backend.MANAGED_NODE_GROUP), "backend")
         placed = placement(pool, args["subnets"], args["cluster"]["region"])
+        groups = {f"{name}-{place}": group for place, group in placed.groups.items()}
+        check_names(name, groups)
         super().__init__("eks-gpu-components:index:GpuNodeGroup", name, {**args}, opts)
 
         for sentence in placed.left_out:
             pulumi.log.info(f"{name}: {sentence}", self)
-        groups = {f"{name}-{place}": group for place, group in placed.groups.items()}
         created = create_node_groups(name, backend, groups, args["cluster"], args.get("node_policies", {}), self)
 
         self.node_group_names, self.role_arn = created.names, created.role_arn

@@ -1,6 +1,6 @@
 """From groups as data to resources, with either back end; what GpuNodeGroup and SpotNodeGroup share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pulumi import Input, Output, Resource
@@ -10,6 +10,20 @@ from .eks_cluster import EksCluster
 from .managed_node_group import create_managed_node_groups
 from .node_group import Backend, NodeGroup
 from .node_role import create_node_role
+from .value import BadInput
+
+
+# EKS takes 63 characters, and Pulumi puts a hyphen and seven more behind. Source: EKS API, CreateNodegroup.
+MAX_GROUP_NAME = 55
+
+
+def check_names(name: str, groups: Iterable[str]) -> None:
+    """Raises BadInput for a component's name that makes the names of its groups too long."""
+    longest = max(groups, key=len, default="")
+    if len(longest) > MAX_GROUP_NAME:
+        most = MAX_GROUP_NAME - (len(longest) - len(name))
+        reason = f"its groups are named {longest} and the like, and EKS takes 63 with Pulumi's suffix"
+        raise BadInput([f"name must be {most} characters or fewer, got {len(name)}: {reason}"])
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from .catalog import CAPACITY_TYPE_LABEL
 from .eks_cluster import EksCluster
 from .network import NodeSubnet
 from .node_group import Backend, Node, NodeGroup
-from .node_groups import create_node_groups
+from .node_groups import check_names, create_node_groups
 from .placement import not_offered, subnet_problems, types_by_zone
 from .spot_pool import SpotPool, SpotPoolArgs
 from .value import BadInput, check
@@ -100,6 +100,7 @@ class SpotNodeGroup(ComponentResource):
         backend = check(Backend, args.get("backend", Backend.AUTO_SCALING_GROUP), "backend")
         _spot_alone(pool, backend)
         group = spot_node_group(pool, args["subnets"], args["cluster"]["region"])
+        check_names(name, [name])
         super().__init__("eks-gpu-components:index:SpotNodeGroup", name, {**args}, opts)
 
         policies = args.get("node_policies", {})

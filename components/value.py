@@ -77,10 +77,31 @@ def _problem(problem: Mapping[str, Any], shape: Any, at: str) -> list[str]:
             close = get_close_matches(str(problem["input"]), expected, n=1, cutoff=0.5)
             nearest = f"; nearest: {close[0]}" if close else ""
             return [f"{where} must be one of {', '.join(expected)}, got {_shown(problem)}{nearest}"]
+        case "string_type" if isinstance(problem["input"], int | float):  # YAML's own reading of 1.35
+            return [f"{where} must be a text, got {_shown(problem)}; nearest: '{problem['input']}', in quotes"]
         case _:
-            rule = problem["msg"].replace("Input should ", "must ").replace("Input is ", "is ")
-            rule = rule.replace("greater than or equal to", "at least").replace("less than or equal to", "at most")
+            rule = problem["msg"]
+            for pydantics, ours in _WORDS.items():
+                rule = rule.replace(pydantics, ours)
             return [f"{where} {rule[0].lower()}{rule[1:]}, got {_shown(problem)}"]
+
+
+# What pydantic says, in the words of someone who writes YAML.
+_WORDS = {
+    "Input should ": "must ",
+    "Input is ": "is ",
+    "greater than or equal to": "at least",
+    "less than or equal to": "at most",
+    "a valid tuple": "a list",
+    "a valid list": "a list",
+    "a valid dictionary": "a map",
+    "a valid mapping": "a map",
+    "a valid string": "a text",
+    "a valid integer": "a whole number",
+    "a valid boolean": "true or false",
+    ", unable to parse string as an integer": "",
+    ", unable to interpret input": "",
+}
 
 
 def _shown(problem: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.catalog import Taint, instance_type, on_demand_price
+from components.catalog import Taint, instance_type, instance_types, on_demand_price
 from components.gpu_pool import GpuPool, GpuPoolArgs
 from components.value import BadInput, check
 from tests.given import example
@@ -234,6 +234,12 @@ def test_a_need_that_nothing_satisfies_is_refused():
 )
 def test_a_pool_that_cannot_work_is_refused_with_the_rule_and_the_value(wish, message):
     assert problem(**wish).startswith(message)
+
+
+def test_eks_takes_twenty_types_in_a_group():
+    types = [row.name for row in instance_types() if row.gpus == 1 and row.architecture == "amd64"]
+
+    assert problem(instance_types=types[:21]) == "pool.instance_types: a node group takes at most 20 types, got 21"
 
 
 def test_all_problems_come_at_once():

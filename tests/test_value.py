@@ -67,8 +67,15 @@ def test_a_rule_between_fields_stands_at_their_path():
 def test_a_missing_key_and_a_wrong_type():
     assert problems(Settings, {"pools": []}) == [
         "network is required",
-        "pools must be a valid dictionary, got []",
+        "pools must be a map, got []",
     ]
+
+
+def test_a_number_where_a_text_belongs_is_told_in_quotes():
+    class Version(Value):
+        version: str
+
+    assert problems(Version, {"version": 1.35}) == ["version must be a text, got 1.35; nearest: '1.35', in quotes"]
 
 
 def test_a_long_value_is_cut():
