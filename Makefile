@@ -4,11 +4,12 @@ PYTHON ?= python3
 STACK  ?= dev
 BIN    := .venv/bin
 
-.PHONY: plan test check-style benchmark lock clean help
+.PHONY: plan test e2e benchmark lock clean help
 
 help:
 	@echo "make plan [STACK=dev]   what the stack builds, admits and costs; no cloud account"
 	@echo "make test               lint, types and every fast test"
+	@echo "make e2e                the slow ones: a real model, exported, served and asked"
 	@echo "make benchmark          timings as ratios"
 	@echo "make lock               resolve the pinned requirements anew"
 
@@ -20,6 +21,10 @@ test: .venv/test.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/pytest -n 2 --dist worksteal
+
+e2e: .venv/test.stamp
+	@tools/resnet_environment $(PYTHON)
+	$(BIN)/pytest tests/e2e
 
 benchmark: .venv/test.stamp
 	$(BIN)/python -m benchmarks
@@ -35,4 +40,4 @@ lock: .venv/test.stamp
 	$(BIN)/python tools/lock.py
 
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv .venv-resnet build *.egg-info
