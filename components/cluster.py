@@ -1,18 +1,20 @@
-"""Cluster: an EKS control plane, its add-ons, and a fixed group of system nodes for controllers."""
+"""Cluster: an EKS control plane and its add-ons, with system nodes for controllers or with EKS Auto Mode."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NotRequired
 
 import pulumi_aws as aws
 import pulumi_eks as eks
 import pulumi_kubernetes as kubernetes
-from pulumi import ComponentResource, Input, Output, ResourceOptions
+from pulumi import ComponentResource, Input, Output, Resource, ResourceOptions
 from typing_extensions import TypedDict
 
-from . import catalog
+from .access_entries import grant
 from .addons import AFTER_NODES, BEFORE_NODES, add_ons
-from .cluster_settings import AccessEntry, ClusterSettings, ClusterSpec
+from .auto_mode import AutoMode, AutoModeArgs, auto_mode_options, create_auto_mode_node_role
+from .catalog.auto_mode import DISK_PROVISIONER
+from .cluster_settings import ClusterSettings, ClusterSpec
 from .eks_cluster import EksCluster, from_pulumi_eks
 from .network import NodeSubnet
 from .system_nodes import SystemNodesArgs, create_system_nodes
@@ -68,6 +70,8 @@ class ClusterSettingsArgs(TypedDict):
     """Versions by add-on. Default EKS's own choice when it makes the add-on; later ones are yours to name."""
     system_nodes: NotRequired[SystemNodesArgs]
     """Nodes for CoreDNS and controllers."""
+    auto_mode: NotRequired[AutoModeArgs]
+    """Present: AWS runs the nodes. There are no system nodes then, nor add-ons for what Auto Mode does itself."""
 
 
 class ClusterArgs(TypedDict):
@@ -84,7 +88,7 @@ class ClusterArgs(TypedDict):
 
 
 class Cluster(ComponentResource):
-    """A cluster that can run pods: network, DNS, storage and metrics are there, and so are nodes for controllers."""
+    """A cluster that can run pods: network, DNS, storage and metrics are there, and nodes for controllers."""
 
     reference: EksCluster
     """What other components take as `cluster`."""
@@ -97,40 +101,38 @@ class Cluster(ComponentResource):
         spec = check(ClusterSpec, args)
         super().__init__("eks-gpu-components:index:Cluster", name, args, opts)
 
+        settings = spec.settings
         cluster = _create_control_plane(self, name, spec)
         reference = from_pulumi_eks(cluster, spec.region)
-        for who, entry in spec.settings.access_entries.items():
-            _grant(self, f"{name}-{who}", reference, entry)
-        add = partial(add_ons, self, name, reference, versions=spec.settings.addon_versions, deleted_with=cluster)
-        network = add(BEFORE_NODES)
-        nodes = create_system_nodes(
-            f"{name}-system",
-            reference,
-            self,
-            spec.settings.system_nodes,
-            subnet_ids=[subnet.subnet_id for subnet in spec.subnets],
-            depends_on=network,
-        )
-        services = add(AFTER_NODES, depends_on=[nodes])
+        for who, entry in settings.access_entries.items():
+            grant(self, f"{name}-{who}", reference, entry.principal_arn, entry.policy, namespaces=entry.namespaces)
+        add = partial(add_ons, self, name, reference, versions=settings.addon_versions, deleted_with=cluster)
+        if settings.auto_mode:
+            role_arn, ready = _auto_mode_nodes(self, name, reference, settings.auto_mode, add)
+        else:
+            role_arn, ready = _system_nodes(self, name, reference, spec, add)
         self.provider = kubernetes.Provider(
             name,
             kubeconfig=cluster.kubeconfig_json,
-            opts=ResourceOptions(parent=self, depends_on=[nodes, *services]),
+            opts=ResourceOptions(parent=self, depends_on=ready),
         )
         kubernetes.storage.v1.StorageClass(
             f"{name}-gp3",
-            **storage_class(),
+            **storage_class(DISK_PROVISIONER if settings.auto_mode else "ebs.csi.aws.com"),
             opts=ResourceOptions(parent=self, provider=self.provider, deleted_with=cluster),
         )
 
         self.kubeconfig = cluster.kubeconfig_json
-        self.reference = {**reference, "vpc_id": args["vpc_id"], "node_role_arn": nodes.node_role_arn}
+        self.reference = {**reference, "vpc_id": args["vpc_id"], "node_role_arn": role_arn}
+        if settings.auto_mode:
+            self.reference["auto_mode"] = True
         self.register_outputs({"reference": self.reference, "kubeconfig": self.kubeconfig})
 
 
 def control_plane(settings: ClusterSettings) -> dict[str, Any]:
     """What pulumi_eks is asked for: a control plane alone, whose add-ons and nodes are resources of our own."""
     endpoint = settings.endpoint
+    auto_mode = {"auto_mode": auto_mode_options(settings.auto_mode)} if settings.auto_mode else {}
     return {
         "name": settings.name,
         "version": settings.kubernetes_version,
@@ -149,19 +151,15 @@ def control_plane(settings: ClusterSettings) -> dict[str, Any]:
         "use_default_vpc_cni": True,  # pulumi_eks then adds no vpc-cni
         "kube_proxy_addon_options": {"enabled": False},
         "coredns_addon_options": {"enabled": False},
+        **auto_mode,
     }
 
 
-def access_policy_arn(policy: str, region: str) -> str:
-    """ARN of one of EKS's access policies by its name."""
-    return f"arn:{catalog.partition(region)}:eks::aws:cluster-access-policy/{policy}"
-
-
-def storage_class() -> dict[str, Any]:
+def storage_class(provisioner: str) -> dict[str, Any]:
     """Encrypted gp3 for claims that name no class, made in the zone where the pod runs."""
     return {
         "metadata": {"name": "gp3", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
-        "provisioner": "ebs.csi.aws.com",
+        "provisioner": provisioner,
         "parameters": {"type": "gp3", "encrypted": "true"},
         "volume_binding_mode": "WaitForFirstConsumer",
         "allow_volume_expansion": True,
@@ -193,20 +191,25 @@ def _key_arn(parent: Cluster, name: str, settings: ClusterSettings) -> Input[str
     return key.arn
 
 
-def _grant(parent: Cluster, name: str, cluster: EksCluster, entry: AccessEntry) -> None:
-    principal = aws.eks.AccessEntry(
-        name,
-        cluster_name=cluster["name"],
-        principal_arn=entry.principal_arn,
-        type="STANDARD",
-        opts=ResourceOptions(parent=parent),
+def _system_nodes(
+    parent: Cluster, name: str, cluster: EksCluster, spec: ClusterSpec, add: Callable[..., list[Resource]]
+) -> tuple[Output[str], list[Resource]]:
+    """The system nodes' role, and what pods need; the add-ons come in the order in which each can work."""
+    network = add(BEFORE_NODES)
+    nodes = create_system_nodes(
+        f"{name}-system",
+        cluster,
+        parent,
+        spec.settings.system_nodes,
+        subnet_ids=[subnet.subnet_id for subnet in spec.subnets],
+        depends_on=network,
     )
-    scope = {"type": "namespace", "namespaces": list(entry.namespaces)} if entry.namespaces else {"type": "cluster"}
-    aws.eks.AccessPolicyAssociation(
-        name,
-        cluster_name=cluster["name"],
-        principal_arn=principal.principal_arn,
-        policy_arn=access_policy_arn(entry.policy, cluster["region"]),
-        access_scope=aws.eks.AccessPolicyAssociationAccessScopeArgs(**scope),
-        opts=ResourceOptions(parent=parent),
-    )
+    return nodes.node_role_arn, [nodes, *add(AFTER_NODES, depends_on=[nodes])]
+
+
+def _auto_mode_nodes(
+    parent: Cluster, name: str, cluster: EksCluster, auto_mode: AutoMode, add: Callable[..., list[Resource]]
+) -> tuple[Output[str], list[Resource]]:
+    """The role of node classes of one's own, and what their nodes and pods need."""
+    nodes = create_auto_mode_node_role(f"{name}-nodes", cluster, parent)
+    return nodes.arn, [*nodes.ready, *add(auto_mode.add_ons)]

@@ -11,6 +11,8 @@ from pydantic_core import PydanticCustomError
 
 from . import catalog
 from .addons import ADDON_NAMES
+from .auto_mode import AutoMode
+from .catalog.auto_mode import ADDONS as AUTO_MODE_ADDONS
 from .network_layout import Region
 from .system_nodes import SystemNodes
 from .value import Value
@@ -48,6 +50,12 @@ def _cluster_name(name: str) -> str:
     if not re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}", name):
         raise PydanticCustomError("rule", "must be 1 to 100 letters, digits, '-' and '_', the first no sign")
     return name
+
+
+def _reason_to_have_none(addon: str) -> str:
+    if addon in AUTO_MODE_ADDONS:
+        return "EKS does its work itself, and a second one is in the way"
+    return "it has no node to run on without built_in_pools"
 
 
 def _principal_arn(arn: str) -> str:
@@ -99,6 +107,7 @@ class ClusterSettings(Value):
     access_entries: Mapping[str, AccessEntry] = Field(default_factory=dict)
     addon_versions: Mapping[str, str] = Field(default_factory=dict)
     system_nodes: SystemNodes = Field(default_factory=SystemNodes)
+    auto_mode: AutoMode | None = None
 
     @field_validator("addon_versions")
     @classmethod
@@ -113,6 +122,23 @@ class ClusterSettings(Value):
     def _has_one_key(self) -> Self:
         if self.kms_key_arn and self.create_kms_key:
             raise ValueError("kms_key_arn and create_kms_key exclude each other")
+        return self
+
+    @model_validator(mode="after")
+    def _leaves_to_auto_mode_what_it_does_itself(self) -> Self:
+        if not self.auto_mode:
+            return self
+        problems = []
+        if "system_nodes" in self.model_fields_set:
+            problems.append("system_nodes and auto_mode exclude each other: AWS runs the nodes for controllers too")
+        made = {addon.name for addon in self.auto_mode.add_ons}
+        problems += [
+            f"addon_versions.{name}: under auto_mode {_reason_to_have_none(name)}, so leave it out"
+            for name in self.addon_versions
+            if name not in made
+        ]
+        if problems:
+            raise ValueError("\n".join(problems))
         return self
 
 
@@ -144,12 +170,12 @@ class ClusterSpec(Value):
         if len({subnet.zone_id for subnet in self.control_plane_subnets}) < 2:
             shown = ", ".join(f"{subnet.zone} {subnet.zone_id}" for subnet in self.subnets) or "none"
             problems.append(f"subnets must lie in 2 zones or more where EKS runs control planes, got {shown}")
-        types = self.settings.system_nodes.instance_types
+        types = () if self.settings.auto_mode else self.settings.system_nodes.instance_types
         offering = {zone.id for name in types for zone in catalog.zones_offering(name, self.region)}
         problems += [
             f"settings.system_nodes.instance_types must have a type that {subnet.zone} offers, got {', '.join(types)}"
             for subnet in self.subnets
-            if subnet.zone_id not in offering
+            if types and subnet.zone_id not in offering
         ]
         if problems:
             raise ValueError("\n".join(problems))

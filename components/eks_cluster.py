@@ -33,7 +33,9 @@ class EksCluster(TypedDict):
     oidc_issuer: NotRequired[Input[str]]
     """Issuer of service account tokens, without https://."""
     node_role_arn: NotRequired[Input[str]]
-    """IAM role of the system nodes."""
+    """IAM role of the system nodes, or under Auto Mode of nodes of one's own node classes."""
+    auto_mode: NotRequired[bool]
+    """Whether EKS Auto Mode runs the nodes; it brings drivers, device plugin, disks and load balancers. Default no."""
 
 
 def from_pulumi_eks(cluster: eks.Cluster, region: str) -> EksCluster:

@@ -17,9 +17,18 @@ from .catalog import (
     Taint,
     image_supports,
     instance_type,
+    instance_types,
 )
 from .gpu_need import MAX_INSTANCE_TYPES, GpuNeed, GpuNeedArgs
-from .labels_and_taints import DEPLOY_DEVICE_PLUGIN_LABEL, DEVICE_PLUGIN_CONFIG_LABEL, Labels, NodeTaint, TaintArgs
+from .labels_and_taints import (
+    DEPLOY_DEVICE_PLUGIN_LABEL,
+    DEVICE_PLUGIN_CONFIG_LABEL,
+    MPS_CAPABLE_LABEL,
+    Labels,
+    NodeTaint,
+    TaintArgs,
+)
+from .patterns import like
 from .value import Value
 
 # The spelling that the autoscaler's list of known GPUs has for the first data-centre cards.
@@ -59,7 +68,15 @@ class GpuPoolArgs(TypedDict):
     idle_s: NotRequired[int]
     """Seconds an empty node is kept, 30 or more. Default 600."""
     sharing: NotRequired[GpuSharingArgs]
-    """Several pods on one GPU. Default none."""
+    """Several pods on one GPU, which Karpenter and Auto Mode cannot plan with. Default none."""
+    max_age_h: NotRequired[int]
+    """Hours after which a node is replaced; not for node groups. Default 720 with Karpenter, 336 on Auto Mode."""
+    disruption_budget: NotRequired[str]
+    """Nodes that may go at once, as 20% or 2; not for node groups. Default all that are empty, else a tenth."""
+    termination_grace_s: NotRequired[int]
+    """Seconds until a pod that holds a leaving node is ended with it; not for node groups. Default 86400."""
+    weight: NotRequired[int]
+    """1 to 100: of several pools that would do, the highest is taken; not for node groups. Default none, the lowest."""
 
 
 class GpuSharing(Value):
@@ -75,7 +92,13 @@ class GpuSharing(Value):
 
 
 def _row(name: Any) -> Any:
-    return instance_type(name) if isinstance(name, str) else name
+    if not isinstance(name, str):
+        return name
+    if family := [row for row in instance_types() if row.family == name]:
+        nearest = min(family, key=lambda row: (row.accelerators, row.vcpus))
+        reason = "pods packed on one of its larger types can cost more than a small node for each"
+        raise ValueError(f"{name} is a family, and {reason}: name the types; nearest: {nearest.name}")
+    return instance_type(name)
 
 
 class GpuPool(Value):
@@ -94,6 +117,11 @@ class GpuPool(Value):
     taint: NodeTaint | None = None
     idle_s: int = Field(default=600, ge=30)
     sharing: GpuSharing | None = None
+    max_age_h: int | None = Field(default=None, ge=1)
+    # None at a time would keep every idle node.
+    disruption_budget: Annotated[str, like(r"(100|[1-9]\d?)%|[1-9]\d*", "nodes, as 20% or 2")] | None = None
+    termination_grace_s: int | None = Field(default=None, ge=60)
+    weight: int | None = Field(default=None, ge=1, le=100)
 
     @field_validator("instance_types", mode="before")
     @classmethod
@@ -193,6 +221,8 @@ class GpuPool(Value):
             labels[DEPLOY_DEVICE_PLUGIN_LABEL] = "false"
         if self.sharing:
             labels[DEVICE_PLUGIN_CONFIG_LABEL] = self.sharing.config
+            if self.sharing.strategy == "mps":
+                labels[MPS_CAPABLE_LABEL] = "true"
         return labels
 
     @property

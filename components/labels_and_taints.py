@@ -6,13 +6,15 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator
 from typing_extensions import TypedDict
 
-from .catalog import ACCELERATOR_LABEL, CAPACITY_TYPE_LABEL, GPU_PRESENT_LABEL, Taint
+from .catalog import ACCELERATOR_LABEL, CAPACITY_TYPE_LABEL, GPU_PRESENT_LABEL, INSTANCE_TYPE_LABEL, Taint
 from .value import Value
 
 DEVICE_PLUGIN_CONFIG_LABEL = "nvidia.com/device-plugin.config"
 """Names the entry of the device plugin's `config.map` for the node. Source: NVIDIA device plugin 0.20, README.md."""
 DEPLOY_DEVICE_PLUGIN_LABEL = "nvidia.com/gpu.deploy.device-plugin"
 """`false` keeps a device plugin off a node whose image brings one."""
+MPS_CAPABLE_LABEL = "nvidia.com/mps.capable"
+"""`true` brings the daemon that MPS needs to the node. Source: NVIDIA device plugin 0.20, Helm chart."""
 
 OWN_LABELS = frozenset(
     {
@@ -21,6 +23,8 @@ OWN_LABELS = frozenset(
         DEPLOY_DEVICE_PLUGIN_LABEL,
         DEVICE_PLUGIN_CONFIG_LABEL,
         GPU_PRESENT_LABEL,
+        INSTANCE_TYPE_LABEL,
+        MPS_CAPABLE_LABEL,
     }
 )
 """Follow from the pool itself, so nobody gives them."""
@@ -68,7 +72,7 @@ def _label_problem(label: str, text: str) -> str | None:
         return f"{label} follows from the pool itself"
     if domain == "eks.amazonaws.com":
         return f"{label} is for EKS to set"
-    if domain == "karpenter.sh" or domain.endswith("karpenter.k8s.aws"):
+    if _of(domain, "karpenter.sh", "karpenter.k8s.aws"):
         return f"{label} is for Karpenter to set"
     if _of(domain, "kubernetes.io", "k8s.io") and not _of(domain, "kubelet.kubernetes.io", "node.kubernetes.io"):
         nearest = f"node.kubernetes.io/{label.rpartition('/')[2]}"

@@ -18,32 +18,33 @@ class Placement:
     left_out: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a pool's nodes can be."""
+
+    types: dict[str, tuple[str, ...]]
+    """Zone name to those of the pool's types that the zone offers, one at least."""
+    subnets: tuple[NodeSubnet, ...]
+    """In these zones."""
+    left_out: tuple[str, ...]
+    """A sentence for each zone or type without a place."""
+
+
 def placement(pool: GpuPool, subnets: Sequence[NodeSubnet], region: str) -> Placement:
     """The groups of a pool in those of its zones that have a subnet and offer its types.
 
-    Raises BadInput for a zone without a subnet, a type that no zone offers, and capacity that needs a reservation.
+    Raises BadInput as `places`, and for what a node group cannot express.
     """
-    chosen = [subnet for subnet in subnets if pool.zones is None or subnet["zone"] in pool.zones]
-    names = [row.name for row in pool.instance_types]
-    offered = types_by_zone(names, chosen, region)
-    nowhere = [name for name in names if not any(name in types for types in offered.values())]
-    problems = [*subnet_problems(subnets, region), *_zone_problems(pool, subnets), *_capacity_problems(pool)]
-    # Types that answer a need are the catalog's choice: it is enough that some of them are there.
-    if chosen and nowhere and (pool.need is None or len(nowhere) == len(names)):
-        problems += [not_offered(name, list(offered), region) for name in nowhere]
-    if problems:
-        raise BadInput(problems)
-
-    left_out = [*_skipped(offered, [name for name in names if name not in nowhere])]
-    places = [zone for zone, types in offered.items() if types]
+    found = places(pool, subnets, region, node_group_problems(pool))
+    left_out = [*found.left_out]
     groups: dict[str, NodeGroup] = {}
     for capacity_type, nodes in zip(pool.capacity_types, shares(pool.max_nodes, len(pool.capacity_types)), strict=True):
-        by_zone = dict(zip(places, shares(nodes, len(places)), strict=True))
+        by_zone = dict(zip(found.types, shares(nodes, len(found.types)), strict=True))
         groups |= {
             f"{zone}-{capacity_type}": NodeGroup(
                 node=_node(pool, capacity_type),
-                instance_types=offered[zone],
-                subnet_ids=tuple(subnet["subnet_id"] for subnet in chosen if subnet["zone"] == zone),
+                instance_types=found.types[zone],
+                subnet_ids=tuple(subnet["subnet_id"] for subnet in found.subnets if subnet["zone"] == zone),
                 one_zone=True,
                 max_nodes=max_nodes,
                 on_demand_percentage=100 if capacity_type == CapacityType.ON_DEMAND else 0,
@@ -53,6 +54,28 @@ def placement(pool: GpuPool, subnets: Sequence[NodeSubnet], region: str) -> Plac
         }
         left_out += _without_share(pool, capacity_type, by_zone)
     return Placement(groups, tuple(left_out))
+
+
+def places(pool: GpuPool, subnets: Sequence[NodeSubnet], region: str, problems: Sequence[str] = ()) -> Places:
+    """Those of a pool's zones that have a subnet and offer its types.
+
+    Raises BadInput for a zone without a subnet and a type that no zone offers, and for `problems` found before.
+    """
+    chosen = [subnet for subnet in subnets if pool.zones is None or subnet["zone"] in pool.zones]
+    names = [row.name for row in pool.instance_types]
+    offered = types_by_zone(names, chosen, region)
+    nowhere = [name for name in names if not any(name in types for types in offered.values())]
+    problems = [*subnet_problems(subnets, region), *_zone_problems(pool, subnets), *problems]
+    # Types that answer a need are the catalog's choice: it is enough that some of them are there.
+    if chosen and nowhere and (pool.need is None or len(nowhere) == len(names)):
+        problems += [not_offered(name, list(offered), region) for name in nowhere]
+    if problems:
+        raise BadInput(problems)
+    return Places(
+        types={zone: types for zone, types in offered.items() if types},
+        subnets=tuple(subnet for subnet in chosen if offered[subnet["zone"]]),
+        left_out=tuple(_skipped(offered, [name for name in names if name not in nowhere])),
+    )
 
 
 def shares(total: int, parts: int) -> list[int]:
@@ -99,10 +122,25 @@ def _zone_problems(pool: GpuPool, subnets: Sequence[NodeSubnet]) -> list[str]:
     ]
 
 
-def _capacity_problems(pool: GpuPool) -> list[str]:
-    if CapacityType.RESERVED not in pool.capacity_types:
-        return []
-    return ["pool.capacity_types: reserved needs a capacity reservation, which a node group here cannot name"]
+_BEYOND_A_NODE_GROUP = {
+    "max_age_h": "a node group replaces no node for its age",
+    "disruption_budget": "the cluster autoscaler says for the whole cluster how many nodes go at once",
+    "termination_grace_s": "the cluster autoscaler says for the whole cluster how long it waits for a pod",
+    "weight": "the cluster autoscaler chooses among node groups by its expander",
+}
+
+
+def node_group_problems(pool: GpuPool) -> list[str]:
+    """What a node group cannot express of the pool, a sentence for each with the reason."""
+    problems = []
+    if CapacityType.RESERVED in pool.capacity_types:
+        reason = "reserved needs a capacity reservation, which a node group here cannot name"
+        problems.append(f"pool.capacity_types: {reason}")
+    return problems + [
+        f"pool.{field}: {reason}, got {given}: leave it out, or use KarpenterGpuPool"
+        for field, reason in _BEYOND_A_NODE_GROUP.items()
+        if (given := getattr(pool, field)) is not None
+    ]
 
 
 def _skipped(offered: dict[str, tuple[str, ...]], names: Sequence[str]) -> list[str]:

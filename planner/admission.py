@@ -11,9 +11,10 @@ from typing import Any
 
 from eks_gpu_components.catalog import GPU_RESOURCE, NEURON_RESOURCE, InstanceType, Taint, allocatable
 
-from .pods import Expression, Pod, Term, Toleration
+from .pods import Pod, Toleration
 from .pools import Candidate, Pool
 from .quantities import CPU, EPHEMERAL_STORAGE, MEMORY, PODS, amount, written
+from .selection import granted, unselected
 
 ACCELERATOR_RESOURCES = (GPU_RESOURCE, NEURON_RESOURCE)
 
@@ -46,8 +47,14 @@ class Room:
         reason = self._rejection(pod)
         return Verdict(self.pool.name, not reason, reason)
 
+    def suits(self, candidate: Candidate, pod: Pod) -> bool:
+        """Whether an empty node of this kind takes the pod, its taints aside."""
+        return not self._rejection_by(candidate, pod)
+
     def _rejection(self, pod: Pod) -> str:
         pool = self.pool
+        if not pool.types:
+            return f"no instance type of the pool is known: {', '.join(pool.instance_types) or 'it names none'}"
         if pool.max_nodes == 0:
             return "the pool's maximum is 0 nodes"
         if pod.node_name:
@@ -55,31 +62,65 @@ class Room:
         if reason := untolerated(pod, pool.hard_taints):
             return reason
         if not pool.candidates:
-            return f"no instance type of the pool is known: {', '.join(pool.instance_types) or 'it names none'}"
-        reasons: list[str] = []
-        for candidate in pool.candidates:
-            reason = self._rejection_by(candidate, pod)
-            if reason and pool.chooses_node_itself:
-                return _of_several(pool, candidate, reason)
-            reasons.append(reason)
-        return "" if "" in reasons else reasons[0]
+            return f"no zone of the pool offers {' or '.join(pool.instance_types)}"
+        return self._rejection_by_group(pod) if pool.chooses_node_itself else self._rejection_by_node_pool(pod)
+
+    def _rejection_by_group(self, pod: Pod) -> str:
+        """EC2 chooses without looking at the pod, so every choice must suit it."""
+        for candidate in self.pool.candidates:
+            if reason := self._rejection_by(candidate, pod):
+                return _of_several(self.pool, candidate, reason)
+        return ""
+
+    def _rejection_by_node_pool(self, pod: Pod) -> str:
+        """Karpenter looks at the pod first: one choice is enough, or as many as the pool's minValues want."""
+        suiting: list[Candidate] = []
+        reason = ""
+        for candidate in self.pool.candidates:
+            unsuited, selected = self._judged(candidate, pod)
+            if not unsuited:
+                if not self.pool.min_values:
+                    return ""
+                suiting.append(candidate)
+            elif selected or not reason:  # the largest that the pod selects tells most
+                reason = unsuited
+        if suiting:
+            return _too_few_values(self.pool, suiting)
+        kinds = len(self.pool.types)
+        return reason if kinds == 1 else f"none of its {kinds} instance types suits: {reason}"
 
     def _rejection_by(self, candidate: Candidate, pod: Pod) -> str:
-        return unselected(pod, candidate.labels) or unfit(pod, self.left(candidate), candidate.instance_type.name)
+        return self._judged(candidate, pod)[0]
+
+    def _judged(self, candidate: Candidate, pod: Pod) -> tuple[str, bool]:
+        """Why the node does not suit, empty when it does; and whether it is one that the pod selects."""
+        unlike = [unselected(pod, candidate.labels | chosen) for chosen in granted(self.pool.chosen_labels, pod)]
+        if all(unlike):
+            return unlike[0], False
+        row = candidate.instance_type
+        blocked = self.pool.limits.blocked_by(row) if self.pool.limits else ""
+        return f"one {row.name} is beyond its limit of {blocked}" if blocked else self._unfit(candidate, pod), True
+
+    def _unfit(self, candidate: Candidate, pod: Pod) -> str:
+        return unfit(pod, self.left(candidate), candidate.instance_type.name)
 
     @cached_property
-    def _left(self) -> dict[tuple[str, str], Mapping[str, int]]:
-        return {(node.instance_type.name, node.zone): self._left_of(node) for node in self.pool.candidates}
+    def _left(self) -> dict[tuple[str, str, str], Mapping[str, int]]:
+        return {}
 
     def left(self, candidate: Candidate) -> Mapping[str, int]:
         """Resource to amount: CPU in millicores, memory and storage in MiB, the rest in ones."""
-        return self._left[candidate.instance_type.name, candidate.zone]
+        key = (candidate.instance_type.name, candidate.zone, candidate.capacity_type)
+        if key not in self._left:
+            self._left[key] = self._left_of(candidate)
+        return self._left[key]
 
     def _left_of(self, candidate: Candidate) -> Mapping[str, int]:
         left = Counter(node_resources(self.pool, candidate.instance_type))
         left.subtract(self.taken or {})
+        labels = candidate.labels | dict(self.pool.late_labels)
         for daemon in self.daemons:
-            if not untolerated(daemon, self.pool.hard_taints) and not unselected(daemon, candidate.labels):
+            if not untolerated(daemon, self.pool.hard_taints) and not unselected(daemon, labels):
                 left.subtract({**daemon.requests, PODS: 1})
         return left
 
@@ -91,10 +132,16 @@ def node_resources(pool: Pool, row: InstanceType) -> dict[str, int]:
         stated = pool.template.resources.get(row.accelerator.resource)
         if stated is not None:
             resources[row.accelerator.resource] = _stated(row.accelerator.resource, stated)
-    if pool.disks:
-        # kubelet evicts at 10 % free and keeps 1 GiB. Source: amazon-eks-ami, nodeadm.
-        resources[EPHEMERAL_STORAGE] = max(0, max(disk.gib for disk in pool.disks) * 9 // 10 - 1) * 1024
+    if pool.instance_store and row.instance_store_gb:
+        resources[EPHEMERAL_STORAGE] = _usable_mib(int(row.instance_store_gb * 1e9 / 2**30))
+    elif pool.disks:
+        resources[EPHEMERAL_STORAGE] = _usable_mib(max(disk.gib for disk in pool.disks))
     return resources
+
+
+def _usable_mib(gib: int) -> int:
+    """What a disk leaves pods: kubelet evicts at 10 % free and keeps 1 GiB. Source: amazon-eks-ami, nodeadm."""
+    return max(0, gib * 9 // 10 - 1) * 1024
 
 
 def _stated(resource: str, text: str) -> int:
@@ -110,6 +157,15 @@ def _of_several(pool: Pool, candidate: Candidate, reason: str) -> str:
         return reason
     node = f"{candidate.instance_type.name} in {candidate.zone}" if candidate.zone else candidate.instance_type.name
     return f"the group may bring {node}: {reason}"
+
+
+def _too_few_values(pool: Pool, suiting: Sequence[Candidate]) -> str:
+    """Karpenter starts nothing where fewer values are left than a requirement's minValues."""
+    for key, least in pool.min_values:
+        found = {candidate.labels.get(key) for candidate in suiting}
+        if len(found) < least:
+            return f"the pool wants {least} values of {key} to choose among, and {len(found)} suit the pod"
+    return ""
 
 
 # --- taints ----------------------------------------------------------------------------------------------------------
@@ -132,69 +188,6 @@ def tolerates(toleration: Toleration, taint: Taint) -> bool:
     if toleration.operator == "Exists":
         return True
     return bool(toleration.key) and toleration.operator == "Equal" and toleration.value == taint.value
-
-
-# --- labels ----------------------------------------------------------------------------------------------------------
-
-
-def unselected(pod: Pod, labels: Mapping[str, str]) -> str:
-    """Why the pod's selector or required node affinity does not match; empty when both do."""
-    for key, value in pod.node_selector.items():
-        if labels.get(key) != value:
-            return f"pod selects {key}={value}, nodes have {_shown(key, labels)}"
-    if pod.node_affinity is None or any(_holds(term, labels) for term in pod.node_affinity):
-        return ""
-    failing = [str(_first_failing(term, labels)) for term in pod.node_affinity]
-    shown = dict.fromkeys(
-        _shown(expression.key, labels) for term in pod.node_affinity for expression in term.expressions
-    )
-    return f"pod requires {' or '.join(failing) or 'a node affinity term'}, nodes have {', '.join(shown) or 'none'}"
-
-
-def _holds(term: Term, labels: Mapping[str, str]) -> bool:
-    return _first_failing(term, labels) is None
-
-
-def _first_failing(term: Term, labels: Mapping[str, str]) -> Expression | str | None:
-    """The part of a term that does not hold; an empty term never does."""
-    if not term.expressions and not term.fields:
-        return "an empty term"
-    for expression in term.expressions:
-        if not matches(expression, labels):
-            return expression
-    # A new node's name is not known beforehand: nobody can ask for it, but anybody can rule out another.
-    return next((field for field in term.fields if field.operator != "NotIn"), None)
-
-
-def matches(expression: Expression, labels: Mapping[str, str]) -> bool:
-    """As the API's NodeSelectorRequirement: NotIn and DoesNotExist hold without the label, Gt and Lt want integers."""
-    value = labels.get(expression.key)
-    match expression.operator:
-        case "In":
-            return value in expression.values
-        case "NotIn":
-            return value not in expression.values
-        case "Exists":
-            return value is not None
-        case "DoesNotExist":
-            return value is None
-        case "Gt" | "Lt":
-            return _compared(value, expression)
-        case _:
-            return False
-
-
-def _compared(value: str | None, expression: Expression) -> bool:
-    try:
-        (bound,) = expression.values
-        number, limit = int(value or ""), int(bound)
-    except ValueError:
-        return False
-    return number > limit if expression.operator == "Gt" else number < limit
-
-
-def _shown(key: str, labels: Mapping[str, str]) -> str:
-    return f"{key}={labels[key]}" if key in labels else f"no label {key}"
 
 
 # --- resources -------------------------------------------------------------------------------------------------------

@@ -8,11 +8,12 @@ from . import checks
 from .admission import Room, Verdict, rooms
 from .capacity import pools as read_pools
 from .clusters import clusters
-from .cost import Cost, cost, expected, node_hourly
+from .cost import Cost, cost
 from .demand import Workload, workloads
 from .graph import Graph
+from .node_cost import expected_node, node_hourly
 from .packing import pack
-from .pools import Candidate, Pool
+from .pools import Pool
 from .software import Software, addon_requests, software
 
 
@@ -44,14 +45,17 @@ def analyse(graph: Graph, region: str, on: date, budget: float | None = None) ->
         urn: [room.pool.urn for room, verdict in zip(space, found, strict=True) if verdict.admits]
         for urn, found in verdicts.items()
     }
-    fleet = pack(
-        [workload for workload in demand if not workload.daemon],
-        space,
-        admitted_by,
-        lambda pool: node_hourly(pool, region),
-        lambda pool: _expected_node(pool, region),
+    idle, steady = (
+        pack(
+            some,
+            space,
+            admitted_by,
+            lambda room, pod: expected_node(room, pod, region),
+            lambda pool, node: node_hourly(pool, node, region),
+        )
+        for some in ((), [workload for workload in demand if not workload.daemon])
     )
-    found = cost(graph, region, on, pools, fleet)
+    found = cost(graph, region, on, pools, idle, steady)
     context = checks.Context(
         graph=graph,
         region=region,
@@ -63,11 +67,6 @@ def analyse(graph: Graph, region: str, on: date, budget: float | None = None) ->
         verdicts=verdicts,
         cost=found,
         budget=budget,
-        left_over=fleet.left_over,
+        left_over=steady.left_over,
     )
     return Analysis(pools, space, demand, releases, verdicts, found, checks.findings(context))
-
-
-def _expected_node(pool: Pool, region: str) -> Candidate | None:
-    name, _ = expected(pool, pool.on_demand_percentage < 100, region)
-    return next((node for node in pool.candidates if node.instance_type.name == name), None)

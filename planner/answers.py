@@ -271,6 +271,13 @@ def _of_kubernetes(resource: Resource) -> Properties:
         }
     metadata = resource.inputs.get("metadata") or {}
     name = metadata.get("name", resource.name)
+    if (resource.inputs.get("spec") or {}).get("type") == "LoadBalancer":
+        hostname = f"{name}-{_digest(resource.urn)}.elb.amazonaws.com"
+        return {**_of_object(metadata, name), "status": {"loadBalancer": {"ingress": [{"hostname": hostname}]}}}
+    return _of_object(metadata, name)
+
+
+def _of_object(metadata: Properties, name: str) -> Properties:
     return {"id": f"{metadata.get('namespace', 'default')}/{name}", "metadata": {**metadata, "name": name}}
 
 

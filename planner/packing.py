@@ -1,13 +1,23 @@
 """Packing: how many nodes of each pool the stated replicas need."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .admission import Room
 from .demand import Workload
+from .limits import capacity
+from .pods import Pod
 from .pools import Candidate, Pool
 from .quantities import PODS
+
+
+@dataclass
+class Node:
+    """One that is there, and what is free on it."""
+
+    kind: Candidate
+    free: dict[str, int]
 
 
 @dataclass
@@ -15,53 +25,80 @@ class Fleet:
     """Nodes by pool URN, and pods by workload for which the pools that take them have no node left."""
 
     nodes: Counter[str] = field(default_factory=Counter)
+    there: dict[str, list[Node]] = field(default_factory=dict)
+    """The same nodes one by one, where the kind of node to expect is known."""
     left_over: dict[str, int] = field(default_factory=dict)
+
+    def add(self, room: Room, kind: Candidate) -> Node:
+        """An empty node more."""
+        node = Node(kind, dict(room.left(kind)))
+        self.nodes[room.pool.urn] += 1
+        self.there[room.pool.urn].append(node)
+        return node
+
+    def has_room_for(self, pool: Pool, kind: Candidate) -> bool:
+        """Whether the pool may have one more node, of this kind."""
+        if pool.max_nodes is not None and self.nodes[pool.urn] >= pool.max_nodes:
+            return False
+        if pool.limits is None:
+            return True
+        used: Counter[str] = Counter()
+        for node in self.there[pool.urn]:
+            used.update(capacity(node.kind.instance_type))
+        return pool.limits.nodes_of(kind.instance_type, used) >= 1
 
 
 def pack(
     workloads: Sequence[Workload],
     rooms: Sequence[Room],
     admitted_by: Mapping[str, Sequence[str]],
-    hourly: Callable[[Pool], float],
-    node: Callable[[Pool], Candidate | None],
+    expected: Callable[[Room, Pod | None], Candidate | None],
+    hourly: Callable[[Pool, Candidate], float],
 ) -> Fleet:
     """First fit, the largest pods first: into nodes that are there, then into new ones of the cheapest pool.
 
-    `admitted_by` maps a workload's URN to the URNs of the pools that take it; `node` is what a pool is expected to
-    bring. No node ends up below a pool's minimum or beyond its maximum. Topology spread is left to the scheduler.
+    `admitted_by` maps a workload's URN to the URNs of the pools that take it; `expected` is the node that a pool is
+    expected to bring, for a pod where the pool looks at it, and `hourly` its price. The heavier of two node pools comes
+    first. No node ends up below a pool's minimum or beyond its maximum. Topology spread is left to the scheduler.
     """
-    fleet = Fleet(Counter({room.pool.urn: room.pool.min_nodes for room in rooms}))
-    shapes = {room.pool.urn: room.left(shape) for room in rooms if (shape := node(room.pool))}
-    free = {
-        room.pool.urn: [dict(shapes[room.pool.urn]) for _ in range(room.pool.min_nodes)]
-        for room in rooms
-        if room.pool.urn in shapes
-    }
-    by_urn = {room.pool.urn: room.pool for room in rooms}
+    fleet = Fleet(there={room.pool.urn: [] for room in rooms})
+    for room in rooms:
+        if kind := expected(room, None) if room.pool.min_nodes else None:
+            for _ in range(room.pool.min_nodes):
+                fleet.add(room, kind)
+        fleet.nodes[room.pool.urn] = room.pool.min_nodes
     for workload in sorted(workloads, key=_size, reverse=True):
-        pods, needs = workload.replicas, {**workload.requests, PODS: 1}
-        places = sorted((by_urn[urn] for urn in admitted_by.get(workload.urn, ()) if urn in shapes), key=hourly)
-        for pool in places:
-            pods = _fill(free[pool.urn], needs, pods)
-        for pool in places:
-            while pods and (pool.max_nodes is None or fleet.nodes[pool.urn] < pool.max_nodes):
-                new = dict(shapes[pool.urn])
-                left = _fill([new], needs, pods)
-                if left == pods:
-                    break
-                fleet.nodes[pool.urn] += 1
-                free[pool.urn].append(new)
-                pods = left
-        if pods and places:
-            fleet.left_over[str(workload)] = pods
+        takers = set(admitted_by.get(workload.urn, ()))
+        places = [
+            (room, kind)
+            for room in rooms
+            if room.pool.urn in takers and (kind := expected(room, workload.pod)) is not None
+        ]
+        places.sort(key=lambda place: (-place[0].pool.weight, hourly(place[0].pool, place[1])))
+        left = _place(workload, places, fleet)
+        if left and places:
+            fleet.left_over[str(workload)] = left
     return fleet
 
 
-def _fill(nodes: list[dict[str, int]], needs: Mapping[str, int], pods: int) -> int:
+def _place(workload: Workload, places: Iterable[tuple[Room, Candidate]], fleet: Fleet) -> int:
+    """Puts the workload's pods on nodes, and returns how many are left."""
+    pods, needs = workload.replicas, {**workload.requests, PODS: 1}
+    for room, _ in places:
+        there = fleet.there[room.pool.urn]
+        pods = _fill((node for node in there if room.suits(node.kind, workload.pod)), needs, pods)
+    for room, kind in places:
+        while pods and fleet.has_room_for(room.pool, kind):
+            pods = _fill([fleet.add(room, kind)], needs, pods)
+    return pods
+
+
+def _fill(nodes: Iterable[Node], needs: Mapping[str, int], pods: int) -> int:
     """Places as many as fit, and returns how many are left."""
-    for free in nodes:
+    for node in nodes:
         if not pods:
             break
+        free = node.free
         fitting = min([pods, *(max(0, free[name]) // need for name, need in needs.items() if name in free)])
         for name, need in needs.items():
             if name in free:

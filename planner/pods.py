@@ -24,7 +24,7 @@ class Expression:
 
     key: str
     operator: str
-    """In, NotIn, Exists, DoesNotExist, Gt or Lt."""
+    """In, NotIn, Exists, DoesNotExist, Gt or Lt; in a NodePool also Gte or Lte."""
     values: tuple[str, ...] = ()
 
     def __str__(self) -> str:

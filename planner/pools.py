@@ -1,6 +1,6 @@
 """Pool: nodes of one kind that come and go together, whatever makes them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import ceil
@@ -8,17 +8,28 @@ from typing import Any
 
 from eks_gpu_components.catalog import (
     ARCH_LABEL,
+    CAPACITY_TYPE_LABEL,
     INSTANCE_TYPE_LABEL,
     OS_LABEL,
     REGION_LABEL,
+    ZONE_ID_LABEL,
     ZONE_LABEL,
+    CapacityType,
     InstanceType,
     Taint,
     UnknownInstanceType,
+    UnknownRegion,
     instance_type,
+    zones,
+    zones_offering,
 )
 
+from .karpenter import labels as known_labels
+from .limits import Limits
+from .pods import Expression
+
 AUTO_SCALING_GROUP, MANAGED_NODE_GROUP = "auto-scaling-group", "managed-node-group"
+KARPENTER, AUTO_MODE = "karpenter", "auto-mode"
 HARD_EFFECTS = ("NoSchedule", "NoExecute")
 
 
@@ -49,7 +60,9 @@ class Candidate:
 
     instance_type: InstanceType
     zone: str
-    labels: Mapping[str, str]
+    labels: dict[str, str]
+    capacity_type: str = ""
+    """Empty where AWS mixes them within a pool, so that no pod can choose."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +78,7 @@ class Pool:
     region: str
 
     instance_types: tuple[str, ...]
-    """In the order given: the autoscaler plans with the first."""
+    """In the order given, with the first of which the autoscaler plans; of a node pool, cheapest first."""
     capacity_types: tuple[str, ...]
     on_demand_base: int = 0
     """Nodes that are on demand before any is Spot."""
@@ -78,6 +91,10 @@ class Pool:
     desired_nodes: int | None
     max_nodes: int | None
     """None without a limit."""
+    limits: Limits | None = None
+    """Of a node pool: what all nodes may have together. `max_nodes` follows from them."""
+    weight: int = 0
+    """The heavier of two node pools is tried first."""
 
     labels: Mapping[str, str] = field(default_factory=dict)
     """What the stack gives each node; `well_known` labels come on top."""
@@ -86,9 +103,21 @@ class Pool:
     """None for a back end that needs none."""
     well_known: Mapping[str, str] = field(default_factory=dict)
     """Labels that the back end adds, beyond those of `candidates`."""
+    late_labels: Mapping[str, str] = field(default_factory=dict)
+    """What a node says of itself once it is there: a pod that selects it brings up no node."""
+    chosen_labels: tuple[Expression, ...] = ()
+    """Requirements on labels of one's own: a node gets the value that a pod asks for, where these allow it."""
+    min_values: tuple[tuple[str, int], ...] = ()
+    """Label and how many values of it a node pool wants to choose among."""
+    unknown_requirements: tuple[str, ...] = ()
+    """Labels that the pool requires something of, but that the catalog does not know."""
     disks: tuple[Disk, ...] | None = None
     """None where nothing says."""
+    instance_store: bool = False
+    """Whether pods' storage is on the instance's own disks, where it has some."""
     imds_v2: bool | None = None
+    driver: bool | None = None
+    """Whether the nodes' image brings the accelerator's driver, None where nothing says."""
     device_plugin: bool = False
     """Whether the nodes' image brings the accelerator's device plugin."""
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -117,6 +146,8 @@ class Pool:
     @property
     def max_gpus(self) -> int | None:
         """Accelerators when every node is there and of the largest kind; None without a limit."""
+        if self.limits and self.scales_to_zero:
+            return self.limits.accelerators(self.types)
         if self.max_nodes is None:
             return None
         return self.max_nodes * max((row.accelerators for row in self.types), default=0)
@@ -144,20 +175,27 @@ class Pool:
     @cached_property
     def candidates(self) -> tuple[Candidate, ...]:
         """Every kind of node that it may bring, with all labels of it that are known beforehand."""
+        places = [(row, zone) for row in self.types for zone in (self.zones or ("",))]
+        if self.chooses_node_itself:
+            return tuple(Candidate(row, zone, self._labels(row, zone)) for row, zone in places)
         return tuple(
-            Candidate(row, zone, self._labels(row, zone)) for row in self.types for zone in (self.zones or ("",))
+            Candidate(row, zone, self._labels(row, zone) | {CAPACITY_TYPE_LABEL: capacity_type}, capacity_type)
+            for row, zone in places
+            if is_offered(row, self.region, [zone] if zone else [])
+            for capacity_type in self.capacity_types
+            if row.spot or capacity_type != CapacityType.SPOT
         )
 
     def _labels(self, row: InstanceType, zone: str) -> dict[str, str]:
-        labels = {
-            **self.labels,
-            **self.well_known,
-            ARCH_LABEL: row.architecture,
-            INSTANCE_TYPE_LABEL: row.name,
-            OS_LABEL: "linux",
-            REGION_LABEL: self.region,
-        }
-        return {**labels, ZONE_LABEL: zone} if zone else labels
+        labels = {**self.labels, **self.well_known, REGION_LABEL: self.region}
+        if zone:
+            labels[ZONE_LABEL] = zone
+        if self.chooses_node_itself:
+            return {**labels, ARCH_LABEL: row.architecture, INSTANCE_TYPE_LABEL: row.name, OS_LABEL: "linux"}
+        prefix = known_labels.AUTO_MODE if self.backend == AUTO_MODE else known_labels.KARPENTER
+        if zone_id := zone_ids(self.region).get(zone):
+            labels[ZONE_ID_LABEL] = zone_id
+        return {**labels, **known_labels.of_type(row, prefix)}
 
     def on_demand_nodes(self, nodes: int) -> int:
         """How many of so many nodes are on demand."""
@@ -187,6 +225,23 @@ class Pool:
 def has_nvidia(instance_types: Iterable[str]) -> bool:
     """Whether a node of one of the types has NVIDIA devices that pods can ask for."""
     return any(row.gpus for row in map(_known, instance_types) if row)
+
+
+def is_offered(row: InstanceType, region: str, names: Sequence[str]) -> bool:
+    """Whether one of the zones sells the type, any of the region where none is named; True where nobody knows."""
+    try:
+        found = {zone.name for zone in zones_offering(row.name, region)}
+    except UnknownRegion:
+        return True
+    return bool(found.intersection(names) if names else found)
+
+
+def zone_ids(region: str) -> dict[str, str]:
+    """Zone name to id, as the catalog has them; empty for a region that it does not know."""
+    try:
+        return {zone.name: zone.id for zone in zones(region)}
+    except UnknownRegion:
+        return {}
 
 
 def _known(name: str) -> InstanceType | None:

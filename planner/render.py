@@ -130,7 +130,7 @@ def _cell(items: Sequence[Item], region: str) -> Text:
 
 def _kind(item: Item) -> str:
     """`g6.xlarge` or `disks`, without what the row and the level say already."""
-    kind = item.name.partition(": ")[2].partition(",")[0].partition(" of ")[0]
+    kind = item.name.partition(": ")[2].partition(",")[0].partition(" of ")[0].partition(" on ")[0]
     return kind.removesuffix("s") if item.quantity == 1 else kind
 
 

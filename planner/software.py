@@ -8,12 +8,14 @@ from typing import Any
 import yaml
 
 from .graph import Graph
-from .pods import Pod, node_selector_terms, toleration
+from .pods import Expression, Pod, Term, node_selector_terms, toleration
 
 RELEASES = ("kubernetes:helm.sh/v3:Release", "kubernetes:helm.sh/v4:Chart")
 ADDON = "aws:eks/addon:Addon"
 
 DEVICE_PLUGIN, GPU_OPERATOR, CLUSTER_AUTOSCALER = "nvidia-device-plugin", "gpu-operator", "cluster-autoscaler"
+KARPENTER, KARPENTER_CRDS = "karpenter", "karpenter-crd"
+LOAD_BALANCER_CONTROLLER = "aws-load-balancer-controller"
 DEVICE_PLUGIN_CONFIG_LABEL = "nvidia.com/device-plugin.config"
 """A node's choice among the plugin's configurations. Source: NVIDIA device plugin 0.20, README.md."""
 
@@ -41,6 +43,8 @@ _PLUGIN_DEFAULTS: Mapping[str, Any] = {
 }
 # Source: NVIDIA GPU operator 26.7, Helm chart, values.yaml. The operator labels the nodes that it finds itself.
 _OPERATOR_TOLERATIONS = [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
+# By the value false of one of these labels a node refuses all pods of the operator, or the plugin's.
+_REFUSE_ALL, _REFUSE_PLUGIN = "nvidia.com/gpu.deploy.operands", ("nvidia.com/gpu.deploy.device-plugin",)
 
 
 @dataclass(frozen=True)
@@ -81,8 +85,7 @@ def device_plugin_pod(release: Software) -> Pod | None:
     if release.chart == GPU_OPERATOR:
         if release.value("devicePlugin", "enabled", default=True) is False:
             return None
-        given = release.value("daemonsets", "tolerations", default=_OPERATOR_TOLERATIONS)
-        return Pod(tolerations=tuple(map(toleration, given)))
+        return operator_pod(release, *_REFUSE_PLUGIN)
     if release.chart != DEVICE_PLUGIN:
         return None
     values = {**_PLUGIN_DEFAULTS, **{key: value for key, value in release.values.items() if value is not None}}
@@ -94,6 +97,13 @@ def device_plugin_pod(release: Software) -> Pod | None:
         node_affinity=node_selector_terms(required) if required else None,
         tolerations=tuple(map(toleration, values["tolerations"] or ())),
     )
+
+
+def operator_pod(release: Software, *refused_by: str) -> Pod:
+    """Where the GPU operator's DaemonSets run, those that a node refuses by the labels too."""
+    given = release.value("daemonsets", "tolerations", default=_OPERATOR_TOLERATIONS)
+    refused = tuple(Expression(key, "NotIn", ("false",)) for key in (_REFUSE_ALL, *refused_by))
+    return Pod(node_affinity=(Term(refused),), tolerations=tuple(map(toleration, given)))
 
 
 def finds_its_own_nodes(release: Software) -> bool:
@@ -119,7 +129,8 @@ def sharing_replicas(release: Software, labels: Mapping[str, str]) -> int:
     return 1
 
 
-# What one pod of each add-on's DaemonSet requests: millicores, MiB. Source: the add-ons' manifests, 2026.
+# What one pod of each add-on's DaemonSet is assumed to request: millicores, MiB. It changes with an add-on's version
+# and its configuration, neither of which a plan can ask for.
 _ADDON_PODS = {
     "vpc-cni": (50, 0),
     "kube-proxy": (100, 0),
@@ -129,7 +140,7 @@ _ADDON_PODS = {
 
 
 def addon_requests(graph: Graph) -> Iterator[Mapping[str, int]]:
-    """What the DaemonSets of the stack's EKS add-ons take of every node."""
+    """What the DaemonSets of the stack's EKS add-ons are assumed to take of every node."""
     for addon in graph.of(ADDON):
         if addon.inputs.get("addonName") in _ADDON_PODS:
             cpu, memory = _ADDON_PODS[addon.inputs["addonName"]]

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eks_gpu_components.catalog import Taint, instance_types
-from eks_gpu_planner.admission import Room, matches, rooms, tolerates
+from eks_gpu_planner.admission import Room, rooms, tolerates
 from eks_gpu_planner.pods import Expression, Pod, Term, Toleration, pod_from_template
 from eks_gpu_planner.pools import Pool, Template
+from eks_gpu_planner.selection import matches
 
 TAINT = Taint("nvidia.com/gpu", "true", "NoSchedule")
 TOLERATES = Toleration("nvidia.com/gpu", "Exists", effect="NoSchedule")

@@ -17,11 +17,11 @@ REMOVED = "(removed)"
 
 
 def settings() -> dict[str, Any]:
-    return yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())["config"][KEY]
+    return yaml.safe_load((ROOT / "tests/settings.yaml").read_text())
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
-    """The settings of dev with one value changed, added or removed."""
+    """Good settings with one value changed, added or removed."""
     all_of_it = here = settings()
     *way, last = path.split("/")
     for key in way:
@@ -42,6 +42,7 @@ def refused(given: Any) -> list[str]:
 
 GPU = "gpu_node_groups/gpu/pool"
 SPOT = "spot_node_groups/general/pool"
+BOUGHT = "karpenter_gpu_pools/bought"
 BROKEN: list[tuple[str, Any, str]] = [
     ("cluster", REMOVED, "cluster is required"),
     ("clutser", {}, "clutser is not a known key; nearest: cluster"),
@@ -226,9 +227,134 @@ BROKEN: list[tuple[str, Any, str]] = [
         "asg",
         "gpu_node_groups.gpu.backend must be one of managed-node-group, auto-scaling-group, got 'asg'",
     ),
-    ("cuda_vector_add/pool", "gpus", "cuda_vector_add.pool must be one of gpu, got 'gpus'"),
+    ("cuda_vector_add/pool", "gpus", "cuda_vector_add.pool must be one of gpu, bought, got 'gpus'"),
     ("cuda_vector_add/replicas", -1, "cuda_vector_add.replicas must be at least 0, got -1"),
+    ("karpenter/replicas", 0, "karpenter.replicas must be at least 1, got 0"),
+    (
+        "karpenter/feature_gates",
+        {"node_repairs": True},
+        "karpenter.feature_gates.node_repairs is not a known key; nearest: node_repair",
+    ),
+    (
+        f"{BOUGHT}/pool/sharing",
+        {"strategy": "time-slicing", "replicas": 4},
+        "karpenter_gpu_pools.bought.pool.sharing: Karpenter counts whole GPUs, so it would buy a node for each pod, got time-slicing-4: leave it out, or use a node group",
+    ),
+    (
+        f"{BOUGHT}/pool/instance_types",
+        ["g6"],
+        "karpenter_gpu_pools.bought.pool.instance_types.0: g6 is a family, and pods packed on one of its larger types can cost more than a small node for each: name the types; nearest: g6.xlarge",
+    ),
+    (
+        f"{BOUGHT}/pool/capacity_types",
+        ["on-demand", "spot"],
+        "karpenter_gpu_pools.bought.pool.capacity_types: Karpenter takes reserved, spot, on-demand in this order, got on-demand, spot; nearest: spot, on-demand",
+    ),
+    (
+        f"{BOUGHT}/pool/capacity_types",
+        ["reserved"],
+        "karpenter_gpu_pools.bought.capacity_reservation_ids: pool.capacity_types has reserved, so name one reservation or more",
+    ),
+    (
+        f"{BOUGHT}/pool/disruption_budget",
+        "half",
+        "karpenter_gpu_pools.bought.pool.disruption_budget: must be nodes, as 20% or 2, got 'half'",
+    ),
+    (f"{BOUGHT}/pool/weight", 0, "karpenter_gpu_pools.bought.pool.weight must be at least 1, got 0"),
+    (f"{BOUGHT}/pool/max_age_h", 0, "karpenter_gpu_pools.bought.pool.max_age_h must be at least 1, got 0"),
+    (
+        f"{BOUGHT}/pool/termination_grace_s",
+        0,
+        "karpenter_gpu_pools.bought.pool.termination_grace_s must be at least 60, got 0",
+    ),
+    (
+        f"{BOUGHT}/pool/node_image",
+        "bottlerocket",
+        "karpenter_gpu_pools.bought.image_version: name a release of Bottlerocket, as v1.46.0, or its nodes change without notice",
+    ),
+    (
+        "karpenter_gpu_pools/gpu",
+        {"pool": {"instance_types": ["g6.xlarge"], "max_gpus": 1}},
+        "pools must have names of their own, got gpu in two sections",
+    ),
+    (
+        f"{GPU}/max_age_h",
+        24,
+        "gpu_node_groups.gpu.pool.max_age_h: a node group replaces no node for its age, got 24: leave it out, or use KarpenterGpuPool",
+    ),
+    (
+        f"{GPU}/weight",
+        5,
+        "gpu_node_groups.gpu.pool.weight: the cluster autoscaler chooses among node groups by its expander, got 5: leave it out, or use KarpenterGpuPool",
+    ),
+    (
+        "auto_mode_gpu_pools/auto",
+        {"pool": {"instance_types": ["g6.xlarge"], "max_gpus": 1, "max_age_h": 400}},
+        "auto_mode_gpu_pools.auto.pool.max_age_h must be at most 336: Auto Mode lets no node grow older, got 400",
+    ),
+    (
+        "auto_mode_gpu_pools/auto",
+        {"pool": {"instance_types": ["g6.xlarge"], "max_gpus": 1, "sharing": {"strategy": "mps", "replicas": 2}}},
+        "auto_mode_gpu_pools.auto.pool.sharing: Auto Mode counts whole GPUs, so it would buy a node for each pod, got mps-2: leave it out, or use a node group",
+    ),
+    (
+        "auto_mode_gpu_pools/auto",
+        {"pool": {"instance_types": ["g6.xlarge"], "max_gpus": 1}, "storage": {"iops": 100}},
+        "auto_mode_gpu_pools.auto.storage.iops must be at least 3000, got 100",
+    ),
+    (
+        "cluster/auto_mode",
+        {"built_in_pools": ["gpu"]},
+        "cluster.auto_mode.built_in_pools.0 must be one of general-purpose, system, got 'gpu'",
+    ),
+    (
+        "cluster/auto_mode",
+        {},
+        "cluster: system_nodes and auto_mode exclude each other: AWS runs the nodes for controllers too",
+    ),
+    (
+        "gpu_operator",
+        {"node_image": "bottlerocket"},
+        "gpu_operator: node_image: bottlerocket brings driver, toolkit and device plugin, and lets nobody replace them: it needs no operator",
+    ),
+    (
+        "gpu_operator",
+        {"mig_strategy": "double"},
+        "gpu_operator.mig_strategy must be one of none, single, mixed, got 'double'",
+    ),
+    (
+        "resnet/settings/image",
+        "tensorflow/serving:latest",
+        "resnet.settings.image: must have a tag that stays, or a digest, got 'tensorflow/serving:latest'; nearest: tensorflow/serving:2.20.0-gpu",
+    ),
+    (
+        "resnet/settings/hpa",
+        {"max_replicas": 9},
+        "resnet.settings: the pool has GPUs for 4 pods (max_gpus 4), got 9 replicas",
+    ),
+    ("resnet/settings/model", {}, "resnet.settings.model: give one of from_image, s3_uri, volume_claim, got none"),
+    (
+        "resnet/settings/load_balancer",
+        {"public": True},
+        "resnet.settings.load_balancer: public needs source_ranges: TensorFlow Serving asks for no password; public needs certificate_arn, or allow_plain_http: true where nobody minds being read",
+    ),
+    (
+        "resnet/settings/load_balancer",
+        {"public": True, "source_ranges": ["0.0.0.0/0"], "allow_plain_http": True},
+        "resnet.settings.load_balancer.source_ranges.0: 0.0.0.0/0 is everyone, and TensorFlow Serving asks for no password: give the clients' ranges",
+    ),
+    (
+        "resnet/settings/keda",
+        {"max_replicas": 2, "cpu": {}},
+        "resnet.settings.keda: cpu is measured on a running pod, so it never starts the first: use cron, sqs or prometheus",
+    ),
+    ("aws_load_balancer_controller/replicas", 0, "aws_load_balancer_controller.replicas must be at least 1, got 0"),
 ]
+
+
+def test_the_settings_that_are_broken_here_are_good():
+    config = {"aws:region": "us-west-2", KEY: json.dumps(settings())}
+    assert record(Project.load(ROOT), Stack("dev", Path("Pulumi.dev.yaml"), "us-west-2", config, frozenset()))[0].graph
 
 
 @pytest.mark.parametrize(("path", "value", "problem"), BROKEN, ids=[f"{path}={value}" for path, value, _ in BROKEN])

@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 
 from components import GpuNodeGroup, SpotNodeGroup
+from components.karpenter import Karpenter
+from components.karpenter_gpu_pool import KarpenterGpuPool
 from eks_gpu_planner.analysis import analyse
 from eks_gpu_planner.checks import CHECKS, Context, check
 from eks_gpu_planner.checks import findings as all_findings
 from eks_gpu_planner.graph import Graph
+from tests import karpenter_graphs
 from tests.engine import run
 from tests.given import CLUSTER
 from tests.given import subnets as given_subnets
@@ -28,7 +31,8 @@ from tests.graphs import (
 
 
 def test_every_check_holds_in_a_healthy_stack_and_says_so():
-    found = analysed(*healthy(), budget=5000).findings
+    stacks = (healthy(), karpenter_graphs.healthy(), karpenter_graphs.healthy_auto_mode())
+    found = [finding for stack in stacks for finding in analysed(*stack, budget=5000).findings]
     assert [finding for finding in found if not finding.passed] == []
     assert {finding.id for finding in found} == set(CHECKS)
 
@@ -50,6 +54,22 @@ def test_this_librarys_node_groups_pass(backend, image):
     parts = [subnet("a"), subnet("b"), cluster("gaia"), autoscaler(autoDiscovery={"clusterName": "gaia"}), *software]
     found = analyse(Graph([*parts, *run(program).graph]), "us-west-2", TODAY)
     assert len(found.pools) == 3
+    assert [finding for finding in found.findings if not finding.passed] == []
+
+
+def test_this_librarys_karpenter_pools_pass():
+    pool: Any = {"instance_types": ["g4dn.xlarge", "g5.xlarge", "g6.xlarge"], "max_gpus": 4}
+
+    def program():
+        karpenter = Karpenter("karpenter", {"cluster": CLUSTER})
+        for name, capacity_types in (("first", ["spot", "on-demand"]), ("second", ["on-demand"])):
+            args: Any = {"cluster": CLUSTER, "subnets": given_subnets("ab"), "node_role_name": karpenter.node_role_name}
+            args["pool"] = {**pool, "capacity_types": capacity_types}
+            KarpenterGpuPool(name, args)
+
+    parts = [subnet("a"), subnet("b"), cluster("gaia"), device_plugin()]
+    found = analyse(Graph([*parts, *run(program).graph]), "us-west-2", TODAY)
+    assert [(pool.backend, pool.max_gpus) for pool in found.pools] == [("karpenter", 4), ("karpenter", 4)]
     assert [finding for finding in found.findings if not finding.passed] == []
 
 

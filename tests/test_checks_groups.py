@@ -124,7 +124,7 @@ def test_nodes_that_leave_imdsv1_open():
     )
     assert failure("nodes-require-imdsv2", system=managed_group(launchTemplate=None)) == (
         "system",
-        'nothing in the stack requires IMDSv2: give it a launch template with http_tokens="required"',
+        'nothing in the stack requires IMDSv2: give it a launch template with metadata_options http_tokens="required"',
     )
 
 

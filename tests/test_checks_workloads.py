@@ -118,8 +118,9 @@ cluster-name = "shop"
 [settings.kubernetes.node-labels]
 "nvidia.com/gpu.present" = "true"
 """
-    assert failure("device-plugin-avoids-cpu-pools", gpu_template=launch_template(userData=toml)) == (
-        "release nvidia-device-plugin",
-        "it runs on gpu, where the image brings a device plugin already: require nvidia.com/gpu.deploy.device-plugin "
-        "NotIn [false], and give those nodes the label with the value false",
+    assert failure("one-owner-of-the-gpu-stack", gpu_template=launch_template(userData=toml)) == (
+        "gpu",
+        "the node image and release nvidia-device-plugin each bring a device plugin, which fight over its GPUs: keep "
+        "the chart off: require nvidia.com/gpu.deploy.device-plugin NotIn [false], and give these nodes the label, "
+        "false",
     )

@@ -103,6 +103,7 @@ def test_a_self_managed_group_stays_in_its_zone_and_tells_the_autoscaler():
                 "label/nvidia.com/gpu.present": "true",
                 "label/k8s.amazonaws.com/accelerator": "nvidia-l4",
                 "label/nvidia.com/device-plugin.config": "mps-4",
+                "label/nvidia.com/mps.capable": "true",
                 "label/karpenter.sh/capacity-type": "spot",
                 "taint/nvidia.com/gpu": "true:NoSchedule",
                 "resources/nvidia.com/gpu": "4",

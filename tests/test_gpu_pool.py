@@ -77,6 +77,20 @@ def test_bottlerocket_keeps_a_second_device_plugin_off():
     assert "nvidia.com/gpu.deploy.device-plugin" not in pool().node_labels
 
 
+def test_mps_brings_its_daemon_to_the_node_and_time_slicing_does_not():
+    def shared(strategy: str) -> dict[str, str]:
+        return pool(sharing={"strategy": strategy, "replicas": 2}).node_labels
+
+    assert shared("mps")["nvidia.com/mps.capable"] == "true"
+    assert "nvidia.com/mps.capable" not in shared("time-slicing")
+
+
+def test_age_budget_grace_and_weight_are_left_to_the_back_end_unless_given():
+    made = pool()
+
+    assert (made.max_age_h, made.disruption_budget, made.termination_grace_s, made.weight) == (None, None, None, None)
+
+
 def test_a_shared_gpu_counts_for_each_pod_and_names_its_configuration():
     made = pool(instance_types=["g5.12xlarge"], max_gpus=4, sharing={"strategy": "time-slicing", "replicas": 3})
 
@@ -168,6 +182,19 @@ def test_a_need_that_nothing_satisfies_is_refused():
             {"instance_types": ["g5.xlrge"]},
             "pool.instance_types.0: instance type g5.xlrge is not in the catalog; nearest: g5.xlarge",
         ),
+        (
+            {"instance_types": ["g4dn"]},
+            "pool.instance_types.0: g4dn is a family, and pods packed on one of its larger types can cost more than a "
+            "small node for each: name the types; nearest: g4dn.xlarge",
+        ),
+        ({"max_age_h": 0}, "pool.max_age_h must be at least 1, got 0"),
+        ({"termination_grace_s": 59}, "pool.termination_grace_s must be at least 60, got 59"),
+        ({"weight": 0}, "pool.weight must be at least 1, got 0"),
+        ({"weight": 101}, "pool.weight must be at most 100, got 101"),
+        *(
+            ({"disruption_budget": budget}, f"pool.disruption_budget: must be nodes, as 20% or 2, got {budget!r}")
+            for budget in ("0", "0%", "101%", "half")
+        ),
         ({"instance_types": ["m7i.large"]}, "pool.instance_types: m7i.large has no accelerator"),
         (
             {"instance_types": ["g6f.xlarge"]},
@@ -218,6 +245,15 @@ def test_a_need_that_nothing_satisfies_is_refused():
         ),
         ({"labels": {"eks.amazonaws.com/x": "1"}}, "pool.labels: eks.amazonaws.com/x is for EKS to set"),
         ({"labels": {"karpenter.sh/x": "1"}}, "pool.labels: karpenter.sh/x is for Karpenter to set"),
+        ({"labels": {"a.karpenter.sh/x": "1"}}, "pool.labels: a.karpenter.sh/x is for Karpenter to set"),
+        (
+            {"labels": {"node.kubernetes.io/instance-type": "g5.xlarge"}},
+            "pool.labels: node.kubernetes.io/instance-type follows from the pool itself",
+        ),
+        (
+            {"labels": {"nvidia.com/mps.capable": "true"}},
+            "pool.labels: nvidia.com/mps.capable follows from the pool itself",
+        ),
         (
             {"labels": {"nvidia.com/gpu.present": "false"}},
             "pool.labels: nvidia.com/gpu.present follows from the pool itself",

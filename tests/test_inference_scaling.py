@@ -1,7 +1,11 @@
 """How many pods an inference service has, and who decides."""
 
+from typing import Any
+
 import pytest
 
+from components.inference_scaling import Hpa, Keda, horizontal_pod_autoscaler, scaled_object
+from components.value import BadInput, check
 from eks_gpu_planner.demand import workloads
 from tests.inference import CRON, DEPLOYMENT, SQS, deployment, inference
 
@@ -110,3 +114,58 @@ def test_a_queue_is_asked_under_the_role_of_kedas_operator():
 def test_a_plan_sees_how_many_pods_there_can_be(settings, least, most):
     (found,) = workloads(inference(**settings).graph)
     assert (found.min_replicas, found.max_replicas) == (least, most)
+
+
+def test_an_hpa_is_in_the_namespace_of_what_it_scales():
+    made = horizontal_pod_autoscaler("resnet", "ml", 1, Hpa(max_replicas=2))
+    assert made["metadata"] == {"name": "resnet", "namespace": "ml"}
+
+
+def test_the_smallest_numbers_and_what_keda_waits_unasked():
+    assert check(Hpa, {"max_replicas": 1, "cpu_percent": 1}).cpu_percent == 1
+    assert check(Keda, {"max_replicas": 1, "cooldown_s": 0, "cron": {**CRON, "replicas": 1}}).cooldown_s == 0
+    assert check(Keda, {"max_replicas": 2, "cron": CRON}).cooldown_s == 300
+
+
+QUERY: dict[str, Any] = {"server": "http://prometheus:9090", "query": "q", "threshold": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("shape", "args", "problem"),
+    [
+        (Hpa, {"max_replicas": 0}, "max_replicas must be at least 1, got 0"),
+        (Hpa, {"max_replicas": 1, "cpu_percent": 0}, "cpu_percent must be at least 1, got 0"),
+        (Hpa, {"max_replicas": 1, "cpu_percent": 101}, "cpu_percent must be at most 100, got 101"),
+        (Keda, {"max_replicas": 0, "prometheus": QUERY}, "max_replicas must be at least 1, got 0"),
+        (Keda, {"max_replicas": 1, "prometheus": QUERY, "cooldown_s": -1}, "cooldown_s must be at least 0, got -1"),
+        (Keda, {"max_replicas": 1, "cron": {**CRON, "replicas": 0}}, "cron.replicas must be at least 1, got 0"),
+        (Keda, {"max_replicas": 1, "cron": {**CRON, "timezone": ""}}, "cron.timezone string should have at least 1"),
+        (Keda, {"max_replicas": 1, "sqs": {**SQS, "region": ""}}, "sqs.region string should have at least 1"),
+        (
+            Keda,
+            {"max_replicas": 1, "sqs": {**SQS, "messages_per_replica": 0}},
+            "sqs.messages_per_replica must be at least 1, got 0",
+        ),
+        (
+            Keda,
+            {"max_replicas": 1, "prometheus": {**QUERY, "query": ""}},
+            "prometheus.query string should have at least 1",
+        ),
+        (
+            Keda,
+            {"max_replicas": 1, "prometheus": {**QUERY, "threshold": 0}},
+            "prometheus.threshold must be greater than 0, got 0",
+        ),
+    ],
+)
+def test_numbers_that_scale_nothing_are_refused(shape, args, problem):
+    with pytest.raises(BadInput) as refused:
+        check(shape, args)
+    assert refused.value.problems[0].startswith(problem)
+
+
+def test_a_threshold_may_be_a_fraction():
+    (trigger,) = scaled_object("resnet", "ml", check(Keda, {"max_replicas": 1, "prometheus": QUERY}))["spec"][
+        "triggers"
+    ]
+    assert trigger["metadata"]["threshold"] == "0.5"

@@ -41,11 +41,13 @@ def test_a_folder_in_s3_may_end_with_a_slash(uri):
 @pytest.mark.parametrize(
     ("settings", "problem"),
     [
-        ({"image": "registry.example/resnet"}, "image: must have a tag other than latest, or a digest, got"),
-        ({"image": "registry.example:5000/resnet"}, "image: must have a tag other than latest, or a digest, got"),
+        ({"image": "registry.example/resnet"}, "image: must have a tag that stays, or a digest, got"),
+        ({"image": "registry.example/resnet@sha256:12"}, "image: must have a tag that stays, or a digest, got"),
+        ({"image": "tensorflow/serving:latest-gpu"}, "image: must have a tag that stays, or a digest, got"),
+        ({"image": "registry.example:5000/resnet"}, "image: must have a tag that stays, or a digest, got"),
         (
             {"image": "tensorflow/serving:latest"},
-            "image: must have a tag other than latest, or a digest, got 'tensorflow/serving:latest'; "
+            "image: must have a tag that stays, or a digest, got 'tensorflow/serving:latest'; "
             "nearest: tensorflow/serving:2.20.0-gpu",
         ),
         ({"model": {"from_image": True, "loader_image": "aws-cli"}}, "model.loader_image: must have a tag"),
@@ -63,6 +65,8 @@ def test_a_folder_in_s3_may_end_with_a_slash(uri):
             "model.name: must be letters, digits, -, _ and ., as resnet, got 'a/b'",
         ),
         ({"namespace": "ML"}, "namespace: must be at most 63 of a-z, 0-9 and -, as resnet, got 'ML'"),
+        ({"cpu_millicores": 99}, "cpu_millicores must be at least 100, got 99"),
+        ({"memory_mib": 511}, "memory_mib must be at least 512, got 511"),
         ({"replicas": 0}, "replicas must be at least 1, got 0"),
         ({"keda": {"max_replicas": 2}}, "keda: give a trigger, or no pod ever starts: cron, sqs or prometheus"),
         (
@@ -79,7 +83,7 @@ def test_a_folder_in_s3_may_end_with_a_slash(uri):
         ),
         (
             {"keda": {"max_replicas": 2, "sqs": {**SQS, "queue_url": "pictures"}}},
-            "keda.sqs.queue_url: must be a queue's URL, as https://sqs.us-west-2.amazonaws.com/1/pictures, got 'pictures'",
+            "keda.sqs.queue_url: must be a queue's URL, as https://sqs.us-west-2.amazonaws.com/1/pictures, got",
         ),
         (
             {"keda": {"max_replicas": 2, "prometheus": {"server": "prometheus", "query": "up", "threshold": 1}}},
@@ -97,7 +101,7 @@ def test_a_bad_setting_is_refused_with_the_reason(settings, problem):
     assert refused.value.problems[0].startswith(f"settings.{problem}")
 
 
-@pytest.mark.parametrize("image", ["registry.example:5000/resnet:1.2", f"registry.example/resnet@sha256:{'a' * 64}"])
+@pytest.mark.parametrize("image", ["registry.example:5000/resnet:1.2", f"registry.example/resnet:1@sha256:{'a' * 64}"])
 def test_an_image_is_pinned_by_tag_or_digest(image):
     assert server(image=image)["image"] == image
 
@@ -122,6 +126,12 @@ def test_the_default_image_is_tensorflows_and_needs_a_model_from_elsewhere():
         ),
         ({"replicas": 3, "hpa": {"max_replicas": 2}}, "hpa.max_replicas must be at least replicas 3, got 2"),
         ({"namespace": "default"}, "create_namespace must be false for default, which every cluster has"),
+        ({"namespace": "kube-system"}, "create_namespace must be false for kube-system, which every cluster has"),
+        (
+            {"namespace": "default", "image": "tensorflow/serving:2.20.0-gpu"},
+            "model.from_image needs an image with a model in it, and tensorflow/serving:2.20.0-gpu has none; "
+            "create_namespace must be false for default, which every cluster has",
+        ),
         (
             {"model": {"volume_claim": "models"}},
             "create_namespace must be false for model.volume_claim: the claim is there before",

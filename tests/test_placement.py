@@ -7,7 +7,7 @@ from hypothesis import given, settings
 
 from components.gpu_pool import GpuPool
 from components.placement import Placement, placement, shares
-from components.value import check
+from components.value import BadInput, check
 from tests.given import subnets
 from tests.pools import placed, pools
 
@@ -120,3 +120,38 @@ def test_of_a_need_the_types_that_the_zones_have_are_enough():
     assert [group.instance_types for group in placement(pool, subnets("d"), "us-west-2").groups.values()] == [
         ("g6.xlarge", "g6.2xlarge", "g6.4xlarge", "gr6.4xlarge")
     ]
+
+
+@pytest.mark.parametrize(
+    ("wish", "message"),
+    [
+        (
+            {"max_age_h": 168},
+            "pool.max_age_h: a node group replaces no node for its age, got 168: leave it out, or use KarpenterGpuPool",
+        ),
+        (
+            {"disruption_budget": "20%"},
+            "pool.disruption_budget: the cluster autoscaler says for the whole cluster how many nodes go at once, "
+            "got 20%: leave it out, or use KarpenterGpuPool",
+        ),
+        (
+            {"termination_grace_s": 60},
+            "pool.termination_grace_s: the cluster autoscaler says for the whole cluster how long it waits for a pod, "
+            "got 60: leave it out, or use KarpenterGpuPool",
+        ),
+        (
+            {"weight": 1},
+            "pool.weight: the cluster autoscaler chooses among node groups by its expander, got 1: leave it out, or "
+            "use KarpenterGpuPool",
+        ),
+        (
+            {"capacity_types": ["reserved", "spot"]},
+            "pool.capacity_types: reserved needs a capacity reservation, which a node group here cannot name",
+        ),
+    ],
+)
+def test_what_a_node_group_cannot_express_is_refused_with_the_reason(wish, message):
+    with pytest.raises(BadInput) as refused:
+        place("a", **wish)
+
+    assert str(refused.value) == message

@@ -2,15 +2,21 @@
 
 from collections.abc import Callable, Iterator
 
+from .. import clusters
 from ..graph import Graph, Resource
+from ..karpenter import objects
 from ..pools import Pool
 from .auto_scaling_group import auto_scaling_group
 from .managed_node_group import managed_node_group
+from .node_pool import read_built_in_pools, read_node_pool
 from .stack import Stack
 
 READERS: dict[str, Callable[[Resource, Stack], Iterator[Pool]]] = {
     "aws:autoscaling/group:Group": auto_scaling_group,
     "aws:eks/nodeGroup:NodeGroup": managed_node_group,
+    clusters.COMPONENT: read_built_in_pools,
+    clusters.RESOURCE: read_built_in_pools,
+    objects.NODE_POOL: read_node_pool,
 }
 """By type of resource."""
 

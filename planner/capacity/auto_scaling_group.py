@@ -51,6 +51,7 @@ def auto_scaling_group(resource: Resource, stack: Stack) -> Iterator[Pool]:
         well_known=stack.labels_of_image(image, accelerated),
         disks=started.disks,
         imds_v2=started.imds_v2,
+        driver=True if accelerated and image == "bottlerocket" else None,
         device_plugin=accelerated and image == "bottlerocket",
         tags=tags,
         suspended_processes=tuple(inputs.get("suspendedProcesses") or ()),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from eks_gpu_components.catalog import AMI_TYPES, CapacityType, Taint
+from eks_gpu_components.catalog import AMI_TYPES, AmiType, CapacityType, Taint
 
 from ..graph import Resource
 from ..pools import MANAGED_NODE_GROUP, Disk, Pool, has_nvidia
@@ -54,6 +54,7 @@ def managed_node_group(resource: Resource, stack: Stack) -> Iterator[Pool]:
         },
         disks=_disks(started, inputs),
         imds_v2=started.imds_v2,
+        driver=_driver(ami, image) if accelerated else None,
         device_plugin=accelerated and (ami.device_plugin if ami else image == "bottlerocket"),
         tags=tags,
         desired_is_ignored=bool(
@@ -69,6 +70,13 @@ def _group_tags(resource: Resource, stack: Stack) -> dict[str, str]:
         for group in made.get("autoscalingGroups") or ():
             tags |= stack.group_tags.get(str(group.get("name")), {})
     return tags
+
+
+def _driver(ami: AmiType | None, image: str) -> bool | None:
+    """Whether the image brings the accelerator's driver, None for one's own."""
+    if ami:
+        return ami.driver
+    return True if image == "bottlerocket" else None
 
 
 def _taint(item: Mapping[str, Any]) -> Taint | None:

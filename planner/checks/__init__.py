@@ -3,13 +3,26 @@
 A module holds one family; importing it registers its checks, and `docs/checks.md` lists them.
 """
 
-from . import autoscaler, budget, device_plugin, from_zero, groups, nodes, workloads
+from . import (
+    auto_mode,
+    autoscaler,
+    budget,
+    device_plugin,
+    from_zero,
+    groups,
+    karpenter,
+    node_pools,
+    nodes,
+    services,
+    workloads,
+)
 from .registry import CHECKS, Context, Finding, check, findings
 
 __all__ = [
     "CHECKS",
     "Context",
     "Finding",
+    "auto_mode",
     "autoscaler",
     "budget",
     "check",
@@ -17,6 +30,9 @@ __all__ = [
     "findings",
     "from_zero",
     "groups",
+    "karpenter",
+    "node_pools",
     "nodes",
+    "services",
     "workloads",
 ]

@@ -75,6 +75,8 @@ def offered(context: Context) -> Iterator[Said]:
     for pool in context.pools:
         problems = [*_unknown(pool), *_not_offered(pool)]
         places = ", ".join(pool.zones) or context.region
+        if not pool.chooses_node_itself and not pool.instance_types:
+            problems.append(f"no instance type of {places} meets all of its requirements, so no node ever comes")
         yield verdict(pool.name, "; ".join(problems), f"{len(pool.instance_types)} types are offered in {places}")
 
 

@@ -2,7 +2,19 @@
 
 from collections.abc import Iterator
 
+from ..pools import KARPENTER, Pool
 from .registry import Context, Said, check, verdict
+
+TEMPLATE, NODE_CLASS = "launch template", "EC2NodeClass"
+_IMDS_V2 = {
+    TEMPLATE: 'metadata_options http_tokens="required"',
+    NODE_CLASS: "metadataOptions.httpTokens: required",
+}
+
+
+def _source(pool: Pool) -> str:
+    """What says how the pool's nodes start. Auto Mode's always start safely."""
+    return NODE_CLASS if pool.backend == KARPENTER else TEMPLATE
 
 
 @check("nodes-require-imdsv2")
@@ -12,9 +24,9 @@ def imds_v2(context: Context) -> Iterator[Said]:
         problem = (
             ""
             if pool.imds_v2
-            else 'its launch template leaves IMDSv1 open: set metadata_options http_tokens="required"'
+            else f"its {_source(pool)} leaves IMDSv1 open: set {_IMDS_V2[_source(pool)]}"
             if pool.imds_v2 is False
-            else 'nothing in the stack requires IMDSv2: give it a launch template with http_tokens="required"'
+            else f"nothing in the stack requires IMDSv2: give it a {_source(pool)} with {_IMDS_V2[_source(pool)]}"
         )
         yield verdict(pool.name, problem, "metadata needs a session token")
 
@@ -29,5 +41,6 @@ def encrypted(context: Context) -> Iterator[Said]:
             problem = "nothing in the stack says that its disks are encrypted: give it block device mappings that do"
         elif plain:
             sizes = ", ".join(f"{disk.gib} GiB" for disk in plain)
-            problem = f'its disk of {sizes} is not encrypted: set encrypted="true" in the launch template'
+            setting = "encrypted: true" if pool.backend == KARPENTER else 'encrypted="true"'
+            problem = f"its disk of {sizes} is not encrypted: set {setting} in the {_source(pool)}"
         yield verdict(pool.name, problem, "every disk is encrypted")

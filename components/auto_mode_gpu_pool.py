@@ -1,0 +1,181 @@
+"""AutoModeGpuPool: GPU or Neuron nodes that EKS Auto Mode starts for pods, drivers and device plugin included."""
+
+import re
+from collections.abc import Sequence
+from typing import Any, NotRequired, Self
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+from pulumi import ComponentResource, CustomTimeouts, Input, Output, ResourceOptions
+from pydantic import Field, model_validator
+from typing_extensions import TypedDict
+
+from .auto_mode import create_auto_mode_node_role
+from .catalog import CapacityType
+from .catalog.auto_mode import ACCELERATED_FAMILIES, BUILT_IN_NODE_CLASS, BUILT_IN_POOLS, MAX_AGE_H
+from .eks_cluster import EksCluster
+from .gpu_pool import GpuPool, GpuPoolArgs
+from .network import NodeSubnet
+from .node_pool import API_VERSION, AUTO_MODE, KIND, node_pool, node_pool_problems, termination_grace_s
+from .placement import places
+from .value import Value, check
+
+# gp3's bounds. Source: Amazon EBS User Guide, "General Purpose SSD volumes".
+MAX_IOPS_PER_GIB = 500
+MAX_THROUGHPUT_PER_IOPS = 0.25
+# Longer than it takes AWS to end the instances, once no pod holds them.
+DELETE_MARGIN_S = 1800
+
+
+class NodeStorageArgs(TypedDict):
+    """How fast a node's disk is; how large it is, the pool says."""
+
+    iops: NotRequired[int]
+    """3000 (default) to 16000."""
+    throughput_mib_s: NotRequired[int]
+    """MiB a second, 125 (default) to 1000."""
+
+
+class AutoModeGpuPoolArgs(TypedDict):
+    """Where the nodes run, and what they are."""
+
+    cluster: EksCluster
+    """A cluster with Auto Mode. Its `node_role_arn` is the nodes' role; where it names none, the pool makes one."""
+    subnets: Sequence[NodeSubnet]
+    """Private subnets, in one zone or more."""
+    pool: GpuPoolArgs
+    """The nodes; together they stay under its `max_gpus`."""
+    storage: NotRequired[NodeStorageArgs]
+    """Default 3000 operations and 125 MiB a second."""
+
+
+class NodeStorage(Value):
+    """How fast a node's disk is, checked."""
+
+    iops: int = Field(default=3000, ge=3000, le=16_000)
+    throughput_mib_s: int = Field(default=125, ge=125, le=1000)
+
+    @model_validator(mode="after")
+    def _throughput_has_its_operations(self) -> Self:
+        if self.throughput_mib_s > (most := int(self.iops * MAX_THROUGHPUT_PER_IOPS)):
+            given = self.throughput_mib_s
+            raise ValueError(f"throughput_mib_s must be at most {most} with iops {self.iops}, got {given}")
+        return self
+
+
+class AutoModeGpuPool(ComponentResource):
+    """Tainted nodes for pods that ask for an accelerator: none while idle, `max_gpus` accelerators at most.
+
+    Raises BadInput, with every problem, before anything is registered.
+    """
+
+    node_pool_name: Output[str]
+    """Name of the NodePool, which its nodes carry as the label `karpenter.sh/nodepool`."""
+    labels: dict[str, str]
+    """Labels of every node; those that say what its type is come on top, as eks.amazonaws.com/instance-gpu-name."""
+    taints: list[dict[str, str]]
+    """Taints of every node, as Kubernetes writes them."""
+
+    def __init__(self, name: str, args: AutoModeGpuPoolArgs, opts: ResourceOptions | None = None):
+        pool = check(GpuPool, args["pool"], "pool")
+        storage = check(NodeStorage, args.get("storage", {}), "storage")
+        cluster = args["cluster"]
+        problems = [*auto_mode_problems(name, pool), *storage_problems(storage, pool)]
+        placed = places(pool, args["subnets"], cluster["region"], problems)
+        super().__init__("eks-gpu-components:index:AutoModeGpuPool", name, {**args}, opts)
+
+        for sentence in placed.left_out:
+            pulumi.log.info(f"{name}: {sentence}", self)
+        nodes = kubernetes.apiextensions.CustomResource(
+            f"{name}-node-class",
+            api_version=f"{AUTO_MODE.group}/v1",
+            kind=AUTO_MODE.node_class_kind,
+            metadata={"name": name},
+            spec=node_class(
+                pool,
+                storage,
+                node_role_name=_node_role_name(self, name, cluster),
+                subnet_ids=[subnet["subnet_id"] for subnet in placed.subnets],
+                security_group_id=cluster["security_group_id"],
+            ),
+            opts=ResourceOptions(parent=self),
+        )
+        kubernetes.apiextensions.CustomResource(
+            name,
+            api_version=API_VERSION,
+            kind=KIND,
+            metadata={"name": name},
+            spec=node_pool(pool, AUTO_MODE, name, list(placed.types)),
+            opts=ResourceOptions(
+                parent=self,
+                depends_on=[nodes],
+                # Its deletion lasts until the last node is gone, and a pod may hold that one for the grace period.
+                custom_timeouts=CustomTimeouts(delete=f"{termination_grace_s(pool) + DELETE_MARGIN_S}s"),
+            ),
+        )
+
+        self.node_pool_name = Output.from_input(name)
+        self.labels, self.taints = pool.node_labels, [taint.for_kubernetes() for taint in pool.taints]
+        self.register_outputs({"node_pool_name": self.node_pool_name, "labels": self.labels, "taints": self.taints})
+
+
+def node_class(
+    pool: GpuPool,
+    storage: NodeStorage,
+    *,
+    node_role_name: Input[str],
+    subnet_ids: Sequence[Input[str]],
+    security_group_id: Input[str],
+) -> dict[str, Any]:
+    """A NodeClass's `spec`. Image, user data, volume encryption and IMDSv2 with one hop are AWS's own there.
+
+    Source: EKS User Guide, "Create a Node Class for Amazon EKS".
+    """
+    return {
+        "role": node_role_name,
+        # By id: what the program names and nothing else, whether or not somebody tagged it.
+        "subnetSelectorTerms": [{"id": subnet_id} for subnet_id in subnet_ids],
+        "securityGroupSelectorTerms": [{"id": security_group_id}],
+        "ephemeralStorage": {
+            "size": f"{pool.disk_gib}Gi",
+            "iops": storage.iops,
+            "throughput": storage.throughput_mib_s,
+        },
+    }
+
+
+def auto_mode_problems(name: str, pool: GpuPool) -> list[str]:
+    """What Auto Mode cannot do with the pool, or not under this name, a sentence for each with the reason."""
+    problems = node_pool_problems(pool, AUTO_MODE)
+    if name in (own := (*BUILT_IN_POOLS, BUILT_IN_NODE_CLASS)):
+        problems.append(f"the component's name must not be one of EKS's own objects, {', '.join(own)}, got {name!r}")
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", name):
+        rule = "must be 63 lower-case letters, digits and '-' at most, because nodes carry it as a label"
+        problems.append(f"the component's name {rule}, got {name!r}")
+    if CapacityType.RESERVED in pool.capacity_types:
+        problems.append("pool.capacity_types: reserved needs a capacity reservation, and the node class names none")
+    if pool.max_age_h and pool.max_age_h > MAX_AGE_H:
+        reason = "Auto Mode lets no node grow older"
+        problems.append(f"pool.max_age_h must be at most {MAX_AGE_H}: {reason}, got {pool.max_age_h}")
+    if pool.node_image != "al2023":
+        problems.append(f"pool.node_image: Auto Mode chooses the image itself, got {pool.node_image}: leave it out")
+    known = ", ".join(sorted(ACCELERATED_FAMILIES))
+    return problems + [
+        f"pool.instance_types: Auto Mode starts no {row.family}, got {row.name}; of accelerated families it has {known}"
+        for row in pool.instance_types
+        if row.family not in ACCELERATED_FAMILIES
+    ]
+
+
+def storage_problems(storage: NodeStorage, pool: GpuPool) -> list[str]:
+    """More operations than AWS gives a disk of this size."""
+    if storage.iops <= (most := MAX_IOPS_PER_GIB * pool.disk_gib):
+        return []
+    return [f"storage.iops must be at most {most} with pool.disk_gib {pool.disk_gib}, got {storage.iops}"]
+
+
+def _node_role_name(parent: AutoModeGpuPool, name: str, cluster: EksCluster) -> Output[str]:
+    """Of the cluster's role for nodes like these, or of one that the pool makes."""
+    given = cluster.get("node_role_arn")
+    arn = given if given is not None else create_auto_mode_node_role(name, cluster, parent).arn
+    return Output.from_input(arn).apply(lambda known: known.rpartition("/")[2])

@@ -1,0 +1,119 @@
+"""AwsLoadBalancerController: makes the network load balancers that Services ask for, and removes them."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NotRequired, Self
+
+import pulumi_kubernetes as kubernetes
+from pulumi import ComponentResource, Input, Output, ResourceOptions
+from pydantic import Field, model_validator
+from typing_extensions import TypedDict
+
+from . import catalog
+from .eks_cluster import EksCluster
+from .load_balancer_iam import load_balancer_policy
+from .pod_identity import pod_identity
+from .system_nodes import SYSTEM_NODE_LABELS, SYSTEM_TOLERATIONS
+from .value import Value, check
+
+NAMESPACE = "kube-system"
+SERVICE_ACCOUNT = "aws-load-balancer-controller"
+
+
+class AwsLoadBalancerControllerSettingsArgs(TypedDict):
+    """Where the controller runs and which Services it takes."""
+
+    replicas: NotRequired[int]
+    """Pods, of which one works. Default 2: its webhook must answer when pods with a readiness gate start."""
+    service_mutator_webhook: NotRequired[bool]
+    """Whether it takes LoadBalancer Services that name no class. Default no: no Service could be made without it."""
+    node_labels: NotRequired[Mapping[str, str]]
+    """Labels of the nodes it runs on. Default the system nodes' of `Cluster`."""
+
+
+class AwsLoadBalancerControllerArgs(TypedDict):
+    """One controller serves a whole cluster."""
+
+    cluster: EksCluster
+    """A cluster without Auto Mode, which brings a controller of its own."""
+    settings: NotRequired[AwsLoadBalancerControllerSettingsArgs]
+    """Default: two pods on the system nodes of `Cluster`, for Services that name the class service.k8s.aws/nlb."""
+
+
+class AwsLoadBalancerControllerSettings(Value):
+    """The settings, checked."""
+
+    replicas: int = Field(default=2, ge=1)
+    service_mutator_webhook: bool = False
+    node_labels: Mapping[str, str] = SYSTEM_NODE_LABELS
+
+
+class AwsLoadBalancerControllerSpec(Value):
+    """What AwsLoadBalancerControllerArgs become."""
+
+    cluster: Any
+    settings: AwsLoadBalancerControllerSettings = Field(default_factory=AwsLoadBalancerControllerSettings)
+
+    @model_validator(mode="after")
+    def _is_the_only_one(self) -> Self:
+        if self.cluster.get("auto_mode"):
+            raise ValueError("cluster has Auto Mode, whose own controller makes load balancers: leave this one out")
+        return self
+
+
+class AwsLoadBalancerController(ComponentResource):
+    """The controller's chart. Services depend on it, or `pulumi destroy` leaves their load balancers to bill."""
+
+    role_arn: Output[str]
+    """IAM role of its pods."""
+
+    def __init__(self, name: str, args: AwsLoadBalancerControllerArgs, opts: ResourceOptions | None = None):
+        spec = check(AwsLoadBalancerControllerSpec, args)
+        super().__init__("eks-gpu-components:index:AwsLoadBalancerController", name, args, opts)
+
+        cluster: EksCluster = spec.cluster
+        role, permissions = pod_identity(
+            self,
+            name,
+            cluster,
+            NAMESPACE,
+            SERVICE_ACCOUNT,
+            policy=Output.from_input(json.dumps(load_balancer_policy(cluster["region"]), separators=(",", ":"))),
+        )
+        chart = catalog.LOAD_BALANCER_CONTROLLER_CHART
+        kubernetes.helm.v3.Release(
+            name,
+            name=SERVICE_ACCOUNT,
+            namespace=NAMESPACE,
+            chart=chart.name,
+            version=chart.version,
+            repository_opts={"repo": chart.repository},
+            values=chart_values(spec.settings, cluster["name"], cluster["region"], cluster["vpc_id"]),
+            opts=ResourceOptions(parent=self, depends_on=permissions),
+        )
+
+        self.role_arn = role.arn
+        self.register_outputs({"role_arn": self.role_arn})
+
+
+def chart_values(
+    settings: AwsLoadBalancerControllerSettings, cluster_name: Input[str], region: str, vpc_id: Input[str]
+) -> dict[str, Any]:
+    """Values of the chart where they differ from its own."""
+    values: dict[str, Any] = {
+        "fullnameOverride": SERVICE_ACCOUNT,
+        "clusterName": cluster_name,
+        # Pods cannot ask the instance metadata.
+        "region": region,
+        "vpcId": vpc_id,
+        "serviceAccount": {"create": True, "name": SERVICE_ACCOUNT},
+        "replicaCount": settings.replicas,
+        "enableServiceMutatorWebhook": settings.service_mutator_webhook,
+        "keepTLSSecret": True,  # or every render has a new certificate, and the old pods keep theirs
+        "nodeSelector": dict(settings.node_labels),
+        "tolerations": SYSTEM_TOLERATIONS,
+        "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}},
+    }
+    if settings.replicas > 1:
+        values["podDisruptionBudget"] = {"maxUnavailable": 1}
+    return values

@@ -1,0 +1,29 @@
+"""EKS Auto Mode: what AWS runs itself there, and within which bounds. Source: Amazon EKS User Guide, EKS Auto Mode."""
+
+COMPUTE_TYPE_LABEL = "eks.amazonaws.com/compute-type"
+"""`auto` on each of its nodes."""
+
+BUILT_IN_POOLS = ("general-purpose", "system")
+"""Node pools that EKS makes where asked: neither has GPUs, and the second takes what tolerates CriticalAddonsOnly."""
+BUILT_IN_NODE_CLASS = "default"
+"""Name that a node class of one's own cannot have."""
+
+ADDONS = frozenset({"aws-ebs-csi-driver", "coredns", "eks-pod-identity-agent", "kube-proxy", "vpc-cni"})
+"""EKS add-ons whose work it does itself."""
+DISK_PROVISIONER = "ebs.csi.eks.amazonaws.com"
+"""Of its storage classes; the add-on's is another one."""
+CLUSTER_ACCESS_POLICY = "AmazonEKSAutoNodePolicy"
+"""What the role of a node class of one's own needs, in an access entry of type EC2."""
+NODE_POLICIES = ("AmazonEC2ContainerRegistryPullOnly", "AmazonEKSWorkerNodeMinimalPolicy")
+"""What a node itself calls."""
+
+MAX_AGE_H = 336
+"""Hours until a node is replaced, at most; 21 days after its start AWS ends it whatever runs there."""
+
+# Source: "Learn about Amazon EKS Auto Mode Managed instances".
+ACCELERATED_FAMILIES = frozenset(
+    {"g4ad", "g4dn", "g5", "g5g", "g6", "g6e", "g7e", "gr6"}
+    | {"p3dn", "p4d", "p4de", "p5", "p5e", "p5en", "p6-b200", "p6-b300"}
+    | {"inf1", "inf2", "trn1", "trn1n", "trn2"}
+)
+"""Instance families with accelerators that it can start."""

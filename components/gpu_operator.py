@@ -1,0 +1,176 @@
+"""GpuOperator: NVIDIA's whole stack for GPU nodes, less what their image brings."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, NotRequired, Self
+
+import pulumi_kubernetes as kubernetes
+from pulumi import ComponentResource, Output, ResourceOptions
+from pydantic import Field, model_validator
+from typing_extensions import TypedDict
+
+from . import catalog
+from .gpu_pool import GpuPool, GpuPoolArgs
+from .nvidia_device_plugin import WITHOUT_SHARING, sharing_configurations
+from .system_nodes import SYSTEM_NODE_LABELS, SYSTEM_TOLERATIONS
+from .value import Value, check
+
+RELEASE = "gpu-operator"
+DEVICE_PLUGIN_CONFIG_MAP = "nvidia-device-plugin"
+
+# The chart's own: Helm replaces a list, so what it had must be said again. Source: chart v26.7.0, values.yaml.
+CHART_TOLERATION = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
+
+DRIVER_IN_IMAGE = {"eks-nvidia": True, "ubuntu": False}
+"""Node images that the operator can serve, and whether driver and container toolkit are in them."""
+REFUSED_IMAGES = {
+    "bottlerocket": "brings driver, toolkit and device plugin, and lets nobody replace them: it needs no operator",
+    "auto-mode": "brings driver, toolkit and device plugin, and a second one breaks them: it needs no operator",
+}
+# Source: NVIDIA Multi-Instance GPU User Guide, "Supported GPUs".
+MIG_GPUS = frozenset({"a100", "h100", "h200", "b200", "b300", "rtx-pro-server-6000"})
+
+
+class GpuOperatorSettingsArgs(TypedDict):
+    """What the operator puts on GPU nodes."""
+
+    node_image: NotRequired[str]
+    """eks-nvidia (default): driver and toolkit are in the image. ubuntu: the operator installs both."""
+    dcgm_exporter: NotRequired[bool]
+    """Whether each GPU node serves its GPUs' metrics for Prometheus. Default yes."""
+    mig_strategy: NotRequired[str]
+    """none (default), single or mixed: how parts of one GPU are named. A node's label nvidia.com/mig.config cuts it."""
+    node_labels: NotRequired[Mapping[str, str]]
+    """Labels of the nodes that its controllers run on. Default the system nodes' of `Cluster`."""
+
+
+class GpuOperatorArgs(TypedDict):
+    """The pools whose nodes it serves; one operator serves a whole cluster."""
+
+    pools: Sequence[GpuPoolArgs]
+    """Every NVIDIA pool of the cluster."""
+    settings: NotRequired[GpuOperatorSettingsArgs]
+    """Default: for EKS's NVIDIA images, with metrics."""
+    namespace: NotRequired[str]
+    """Made for it. Default gpu-operator."""
+
+
+class GpuOperatorSettings(Value):
+    """The settings, checked."""
+
+    node_image: str = "eks-nvidia"
+    dcgm_exporter: bool = True
+    mig_strategy: Literal["none", "single", "mixed"] = "none"
+    node_labels: Mapping[str, str] = SYSTEM_NODE_LABELS
+
+    @model_validator(mode="after")
+    def _serves_the_image(self) -> Self:
+        if reason := REFUSED_IMAGES.get(self.node_image):
+            raise ValueError(f"node_image: {self.node_image} {reason}")
+        if self.node_image not in DRIVER_IN_IMAGE:
+            raise ValueError(f"node_image must be one of {', '.join(DRIVER_IN_IMAGE)}, got {self.node_image!r}")
+        return self
+
+
+class GpuOperatorSpec(Value):
+    """What GpuOperatorArgs become."""
+
+    pools: tuple[GpuPool, ...]
+    settings: GpuOperatorSettings = Field(default_factory=GpuOperatorSettings)
+    namespace: str = RELEASE
+
+    @model_validator(mode="after")
+    def _fits_the_pools(self) -> Self:
+        if not self.pools:
+            raise ValueError("pools must name one or more: the operator has nothing to serve")
+        problems = [f"pools.{number}: {reason}" for number, pool in enumerate(self.pools) for reason in _unserved(pool)]
+        strategy = self.settings.mig_strategy
+        if strategy != "none":
+            problems += _mig_problems(strategy, self.pools)
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+
+def _unserved(pool: GpuPool) -> Iterable[str]:
+    if pool.accelerator != "nvidia":
+        yield f"the operator is for NVIDIA GPUs, and {pool.instance_types[0].name} has {pool.accelerator} devices"
+    if reason := REFUSED_IMAGES.get(pool.node_image):
+        yield f"{pool.node_image} {reason}"
+
+
+def _mig_problems(strategy: str, pools: Sequence[GpuPool]) -> Iterable[str]:
+    if not any(row.accelerator and row.accelerator.name in MIG_GPUS for pool in pools for row in pool.instance_types):
+        known = ", ".join(sorted(MIG_GPUS))
+        yield f"settings.mig_strategy {strategy}: no pool has a GPU that can be cut; these can: {known}"
+    rule = "settings.mig_strategy must be none where pods share whole GPUs"
+    yield from (f"pools.{number}.sharing: {rule}, got {strategy}" for number, pool in enumerate(pools) if pool.sharing)
+
+
+class GpuOperator(ComponentResource):
+    """The operator's chart with node feature discovery, in a namespace that lets its pods touch the node."""
+
+    namespace: Output[str]
+    """Where it runs."""
+
+    def __init__(self, name: str, args: GpuOperatorArgs, opts: ResourceOptions | None = None):
+        spec = check(GpuOperatorSpec, args)
+        super().__init__("eks-gpu-components:index:GpuOperator", name, args, opts)
+
+        namespace = kubernetes.core.v1.Namespace(
+            name, **privileged_namespace(spec.namespace), opts=ResourceOptions(parent=self)
+        )
+        chart = catalog.GPU_OPERATOR_CHART
+        kubernetes.helm.v3.Release(
+            name,
+            name=RELEASE,
+            namespace=namespace.metadata.name,
+            chart=chart.name,
+            version=chart.version,
+            repository_opts={"repo": chart.repository},
+            values=chart_values(spec.pools, spec.settings),
+            opts=ResourceOptions(parent=self),
+        )
+
+        self.namespace = namespace.metadata.name
+        self.register_outputs({"namespace": self.namespace})
+
+
+def privileged_namespace(name: str) -> dict[str, Any]:
+    """Its pods load drivers and read devices, which no stricter level of pod security allows."""
+    levels = ("enforce", "audit", "warn")
+    labels = {f"pod-security.kubernetes.io/{level}": "privileged" for level in levels}
+    return {"metadata": {"name": name, "labels": labels}}
+
+
+def chart_values(pools: Sequence[GpuPool], settings: GpuOperatorSettings) -> dict[str, Any]:
+    """Values of the chart where they differ from its own."""
+    tolerations = [CHART_TOLERATION, *(taint.toleration() for pool in pools for taint in pool.taints)]
+    tolerations = [each for number, each in enumerate(tolerations) if each not in tolerations[:number]]
+    controllers = {"nodeSelector": dict(settings.node_labels), "tolerations": SYSTEM_TOLERATIONS}
+    installs = not DRIVER_IN_IMAGE[settings.node_image]
+    values: dict[str, Any] = {
+        "operator": controllers,
+        "node-feature-discovery": {
+            "master": controllers,
+            "gc": controllers,
+            # It must reach every GPU node: where it has not been, the operator sets the pool's own label
+            # nvidia.com/gpu.present to false, and pods that select by it never start.
+            "worker": {"tolerations": tolerations},
+        },
+        "daemonsets": {"tolerations": tolerations},
+        "driver": {"enabled": installs},
+        "toolkit": {"enabled": installs},
+        "dcgmExporter": {"enabled": settings.dcgm_exporter},
+        "mig": {"strategy": settings.mig_strategy},
+        "migManager": {"enabled": settings.mig_strategy != "none"},
+    }
+    if configurations := sharing_configurations(pool.sharing for pool in pools):
+        values["devicePlugin"] = {
+            "config": {
+                "create": True,
+                "name": DEVICE_PLUGIN_CONFIG_MAP,
+                "default": WITHOUT_SHARING,
+                "data": configurations,
+            }
+        }
+    return values

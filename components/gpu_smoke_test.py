@@ -1,0 +1,137 @@
+"""GpuSmokeTest: nvidia-smi on one GPU of a given name, which makes Karpenter or Auto Mode start a node that has it."""
+
+from typing import Any, Literal, NotRequired, Self
+
+import pulumi_kubernetes as kubernetes
+from pulumi import ComponentResource, CustomTimeouts, Output, ResourceOptions
+from pydantic import Field, model_validator
+from typing_extensions import TypedDict
+
+from . import catalog, node_pool
+from .cuda_vector_add import ONCE_TIMEOUT
+from .gpu_pool import GpuPool, GpuPoolArgs
+from .value import Value, check
+
+PROVISIONERS = {"auto-mode": node_pool.AUTO_MODE, "karpenter": node_pool.KARPENTER}
+
+
+class GpuSmokeTestArgs(TypedDict):
+    """Which GPU to test, of which pool."""
+
+    pool: GpuPoolArgs
+    """The GPU pool whose nodes it runs on."""
+    gpu: NotRequired[str]
+    """Name of the GPU, as l40s. Default the one that all the pool's types have."""
+    backend: str
+    """karpenter or auto-mode: which of them makes the pool's nodes, and so how their labels are called."""
+    cpu_millicores: NotRequired[int]
+    """Thousandths of a core that the pod asks for. Default 100."""
+    memory_mib: NotRequired[int]
+    """Memory it asks for and may use. Default 256."""
+    namespace: NotRequired[str]
+    """Where it runs. Default default."""
+
+
+class GpuSmokeTestSpec(Value):
+    """What GpuSmokeTestArgs become."""
+
+    pool: GpuPool
+    gpu: str = ""
+    backend: Literal["karpenter", "auto-mode"]
+    cpu_millicores: int = Field(default=100, ge=1)
+    memory_mib: int = Field(default=256, ge=32)
+    namespace: str = "default"
+
+    @property
+    def gpu_name(self) -> str:
+        """The GPU asked for, or the only one that the pool's types have."""
+        return self.gpu or next(iter(_gpus(self.pool)))
+
+    @model_validator(mode="after")
+    def _names_a_gpu_of_the_pool(self) -> Self:
+        gpus = _gpus(self.pool)
+        if self.pool.accelerator != "nvidia":
+            raise ValueError(f"pool must have NVIDIA GPUs, got {self.pool.accelerator}")
+        if not self.gpu and len(gpus) > 1:
+            raise ValueError(f"gpu is required where a pool has several kinds, one of {', '.join(gpus)}")
+        if self.gpu_name not in gpus:
+            raise ValueError(f"gpu must be one that the pool has, {', '.join(gpus)}, got {self.gpu!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _fits_a_node_with_it(self) -> Self:
+        room = {row.name: catalog.allocatable(row) for row in _gpus(self.pool)[self.gpu_name]}
+        if not any(self.cpu_millicores <= node["cpu"] and self.memory_mib <= node["memory"] for node in room.values()):
+            has = ", ".join(f"{name} {node['cpu']} and {node['memory']} MiB" for name, node in room.items())
+            asked = f"{self.cpu_millicores} cpu_millicores and memory_mib {self.memory_mib}"
+            raise ValueError(f"no node with {self.gpu_name} has room for {asked}; for pods have {has}")
+        return self
+
+
+class GpuSmokeTest(ComponentResource):
+    """A Job that ends when nvidia-smi has seen the GPU; `pulumi up` waits for it."""
+
+    job_name: Output[str]
+    """Name in Kubernetes."""
+
+    def __init__(self, name: str, args: GpuSmokeTestArgs, opts: ResourceOptions | None = None):
+        spec = check(GpuSmokeTestSpec, args)
+        super().__init__("eks-gpu-components:index:GpuSmokeTest", name, args, opts)
+
+        made = kubernetes.batch.v1.Job(
+            name,
+            **job(name, spec),
+            opts=ResourceOptions(parent=self, custom_timeouts=CustomTimeouts(create=ONCE_TIMEOUT, update=ONCE_TIMEOUT)),
+        )
+
+        self.job_name = made.metadata.name
+        self.register_outputs({"job_name": self.job_name})
+
+
+def job(name: str, spec: GpuSmokeTestSpec) -> dict[str, Any]:
+    """One pod, tried again when its node goes."""
+    return {
+        "metadata": {"name": name, "namespace": spec.namespace},
+        "spec": {"backoffLimit": 3, "template": {"spec": {**pod(spec), "restartPolicy": "Never"}}},
+    }
+
+
+def pod(spec: GpuSmokeTestSpec) -> dict[str, Any]:
+    """A pod's spec that only the pool's nodes with this GPU can take, and with no more rights than it needs."""
+    memory = f"{spec.memory_mib}Mi"
+    return {
+        "nodeSelector": {
+            **spec.pool.node_labels,
+            # Known to the provisioner of each type, so it may choose the type by it before there is a node.
+            f"{PROVISIONERS[spec.backend].group}/instance-gpu-name": spec.gpu_name,
+        },
+        "tolerations": [taint.toleration() for taint in spec.pool.taints],
+        "automountServiceAccountToken": False,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 65532,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [
+            {
+                "name": "nvidia-smi",
+                # Without CUDA: the device plugin puts the node's nvidia-smi into the container.
+                "image": catalog.NVIDIA_SMI_IMAGE,
+                "command": ["nvidia-smi"],
+                "resources": {
+                    "requests": {"cpu": f"{spec.cpu_millicores}m", "memory": memory},
+                    "limits": {"memory": memory, catalog.GPU_RESOURCE: "1"},
+                },
+                "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+            }
+        ],
+    }
+
+
+def _gpus(pool: GpuPool) -> dict[str, list[catalog.InstanceType]]:
+    """GPU name to the pool's types that have it."""
+    found: dict[str, list[catalog.InstanceType]] = {}
+    for row in pool.instance_types:
+        if row.accelerator:
+            found.setdefault(row.accelerator.name, []).append(row)
+    return found

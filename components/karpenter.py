@@ -1,0 +1,262 @@
+"""Karpenter: buys a node for pods that find no room, and removes it when they are gone."""
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, NotRequired
+
+import pulumi_aws as aws
+import pulumi_kubernetes as kubernetes
+from pulumi import ComponentResource, Input, Output, Resource, ResourceOptions
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from . import catalog
+from .eks_cluster import EksCluster
+from .interruption_queue import create_interruption_queue
+from .karpenter_iam import POLICIES, ControllerScope, controller_policy
+from .network import DISCOVERY_TAG
+from .node_role import NodeRole, create_node_role
+from .pod_identity import pod_role
+from .system_nodes import SYSTEM_NODE_LABELS, SYSTEM_TOLERATIONS
+from .value import Value, check
+
+NAMESPACE = "kube-system"
+SERVICE_ACCOUNT = "karpenter"
+
+
+class KarpenterFeatureGatesArgs(TypedDict):
+    """What Karpenter 1.14 can do beyond its defaults."""
+
+    reserved_capacity: NotRequired[bool]
+    """Whether pools may use capacity reservations. Default yes."""
+    spot_to_spot_consolidation: NotRequired[bool]
+    """Whether a Spot node gives way to a cheaper Spot node. Default no."""
+    node_repair: NotRequired[bool]
+    """Whether a node that reports itself broken is replaced. Default no."""
+    node_overlay: NotRequired[bool]
+    """Whether NodeOverlays correct prices and resources of types. Default no."""
+    static_capacity: NotRequired[bool]
+    """Whether a NodePool may have a fixed number of nodes. Default no."""
+    capacity_buffer: NotRequired[bool]
+    """Whether CapacityBuffers keep room free. Default no."""
+
+
+class KarpenterSettingsArgs(TypedDict):
+    """What differs from environment to environment."""
+
+    spot_service_linked_role: NotRequired[bool]
+    """Whether to make the role that Spot needs once an account; one stack does, and keeps it. Default no."""
+    replicas: NotRequired[int]
+    """Controller pods, of which one works, each on a node of its own. Default 2."""
+    zonal_shift: NotRequired[bool]
+    """Whether no node is bought in a zone that the cluster's zonal shift has left. Default no."""
+    feature_gates: NotRequired[KarpenterFeatureGatesArgs]
+    """Default Karpenter's own."""
+    node_labels: NotRequired[Mapping[str, str]]
+    """Labels of the nodes it runs on, never of those that it buys. Default the system nodes' of `Cluster`."""
+
+
+class KarpenterArgs(TypedDict):
+    """One Karpenter serves a whole cluster."""
+
+    cluster: EksCluster
+    """The cluster whose nodes it buys."""
+    settings: NotRequired[KarpenterSettingsArgs]
+    """Default: two pods on the system nodes of `Cluster`."""
+    node_policies: NotRequired[Mapping[str, Input[str]]]
+    """IAM policies of the nodes beside those that every node needs: ARNs by a name that stays the same."""
+
+
+class KarpenterFeatureGates(Value):
+    """The gates, checked, with Karpenter's own defaults."""
+
+    reserved_capacity: bool = True
+    spot_to_spot_consolidation: bool = False
+    node_repair: bool = False
+    node_overlay: bool = False
+    static_capacity: bool = False
+    capacity_buffer: bool = False
+
+    def for_chart(self) -> dict[str, bool]:
+        """`settings.featureGates`. Source: Karpenter 1.14, chart values."""
+        return {
+            "reservedCapacity": self.reserved_capacity,
+            "spotToSpotConsolidation": self.spot_to_spot_consolidation,
+            "nodeRepair": self.node_repair,
+            "nodeOverlay": self.node_overlay,
+            "staticCapacity": self.static_capacity,
+            "capacityBuffer": self.capacity_buffer,
+        }
+
+
+class KarpenterSettings(Value):
+    """The settings, checked."""
+
+    spot_service_linked_role: bool = False
+    replicas: int = Field(default=2, ge=1)
+    zonal_shift: bool = False
+    feature_gates: KarpenterFeatureGates = Field(default_factory=KarpenterFeatureGates)
+    node_labels: Mapping[str, str] = SYSTEM_NODE_LABELS
+
+
+class KarpenterSpec(Value):
+    """What KarpenterArgs become."""
+
+    cluster: Any
+    settings: KarpenterSettings = Field(default_factory=KarpenterSettings)
+    node_policies: Mapping[str, Any] = Field(default_factory=dict)
+
+
+class Karpenter(ComponentResource):
+    """The controller, what it may do in AWS, how it hears of interruptions, and the role of the nodes that it buys."""
+
+    node_role_name: Output[str]
+    """IAM role of the nodes, by name. Whatever uses it waits for the controller, and on the way down goes before it."""
+    node_role_arn: Output[str]
+    """The same role."""
+    queue_name: Output[str]
+    """SQS queue of interruptions."""
+    role_arn: Output[str]
+    """IAM role of its pods."""
+
+    def __init__(self, name: str, args: KarpenterArgs, opts: ResourceOptions | None = None):
+        spec = check(KarpenterSpec, args)
+        super().__init__("eks-gpu-components:index:Karpenter", name, args, opts)
+
+        cluster: EksCluster = spec.cluster
+        if spec.settings.spot_service_linked_role:
+            _create_spot_role(name, self)
+        _tag_for_discovery(name, cluster, self)
+        node_role = create_node_role(f"{name}-node", cluster["region"], self, spec.node_policies)
+        access = _admit_nodes(name, cluster, node_role, self)
+        queue = create_interruption_queue(name, cluster, self)
+        role, permissions = _create_controller_role(name, cluster, node_role, queue, self)
+        release = _create_releases(name, spec.settings, cluster, queue, permissions, self)
+
+        # A node class that takes the name from here depends on all of this, or a node could neither join nor go.
+        needed = [release.name, access.type, *(attached.policy_arn for attached in node_role.attachments)]
+        self.node_role_name = Output.all(node_role.role.name, *needed).apply(lambda known: known[0])
+        self.node_role_arn, self.queue_name, self.role_arn = node_role.role.arn, queue.name, role.arn
+        self.register_outputs(
+            {
+                "node_role_name": self.node_role_name,
+                "node_role_arn": self.node_role_arn,
+                "queue_name": self.queue_name,
+                "role_arn": self.role_arn,
+            }
+        )
+
+
+def chart_values(
+    settings: KarpenterSettings, cluster_name: Input[str], cluster_endpoint: Input[str], queue_name: Input[str]
+) -> dict[str, Any]:
+    """Values of the chart where they differ from its own. Its own keep two pods apart and off Karpenter's nodes."""
+    return {
+        "fullnameOverride": SERVICE_ACCOUNT,
+        "serviceAccount": {"create": True, "name": SERVICE_ACCOUNT},
+        "replicas": settings.replicas,
+        "nodeSelector": dict(settings.node_labels),
+        "tolerations": SYSTEM_TOLERATIONS,
+        "controller": {"resources": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "1Gi"}}},
+        "settings": {
+            "clusterName": cluster_name,
+            "clusterEndpoint": cluster_endpoint,
+            "interruptionQueue": queue_name,
+            "enableZonalShift": settings.zonal_shift,
+            "featureGates": settings.feature_gates.for_chart(),
+        },
+    }
+
+
+def _create_spot_role(name: str, parent: Resource) -> None:
+    """A look-up instead would find the role on the second update, and so delete it."""
+    aws.iam.ServiceLinkedRole(
+        f"{name}-spot",
+        aws_service_name="spot.amazonaws.com",
+        opts=ResourceOptions(parent=parent, retain_on_delete=True),  # the account's other stacks need it too
+    )
+
+
+def _tag_for_discovery(name: str, cluster: EksCluster, parent: Resource) -> None:
+    """For node classes that select by tag; `Network` tags its subnets."""
+    aws.ec2.Tag(
+        f"{name}-security-group",
+        resource_id=cluster["security_group_id"],
+        key=DISCOVERY_TAG,
+        value=cluster["name"],
+        opts=ResourceOptions(parent=parent),
+    )
+
+
+def _admit_nodes(name: str, cluster: EksCluster, node_role: NodeRole, parent: Resource) -> aws.eks.AccessEntry:
+    return aws.eks.AccessEntry(
+        f"{name}-node-access",
+        cluster_name=cluster["name"],
+        principal_arn=node_role.role.arn,
+        type="EC2_LINUX",
+        opts=ResourceOptions(parent=parent),
+    )
+
+
+def _create_controller_role(
+    name: str, cluster: EksCluster, node_role: NodeRole, queue: aws.sqs.Queue, parent: Resource
+) -> tuple[aws.iam.Role, list[Resource]]:
+    """A role for the controller's service account, and all that its pods must wait for."""
+    opts = ResourceOptions(parent=parent)
+    role, _ = pod_role(parent, name)
+    scope = Output.all(cluster_name=cluster["name"], node_role_arn=node_role.role.arn, queue_arn=queue.arn).apply(
+        lambda known: ControllerScope(region=cluster["region"], account_id=_account(known["node_role_arn"]), **known)
+    )
+    policies = [
+        aws.iam.RolePolicy(
+            f"{name}-{policy}", role=role.name, policy=scope.apply(partial(_document, policy)), opts=opts
+        )
+        for policy in POLICIES
+    ]
+    association = aws.eks.PodIdentityAssociation(
+        name,
+        cluster_name=cluster["name"],
+        namespace=NAMESPACE,
+        service_account=SERVICE_ACCOUNT,
+        role_arn=role.arn,
+        opts=opts,
+    )
+    return role, [*policies, association]
+
+
+def _account(arn: str) -> str:
+    return arn.split(":")[4]
+
+
+def _document(policy: str, scope: ControllerScope) -> str:
+    return json.dumps(controller_policy(policy, scope), separators=(",", ":"))
+
+
+def _create_releases(
+    name: str,
+    settings: KarpenterSettings,
+    cluster: EksCluster,
+    queue: aws.sqs.Queue,
+    permissions: list[Resource],
+    parent: Resource,
+) -> kubernetes.helm.v3.Release:
+    # A chart of their own, because Helm never upgrades what a chart has in its crds folder.
+    definitions = kubernetes.helm.v3.Release(
+        f"{name}-crd",
+        name=f"{SERVICE_ACCOUNT}-crd",
+        namespace=NAMESPACE,
+        chart=catalog.KARPENTER_CRD_CHART.name,
+        version=catalog.KARPENTER_CRD_CHART.version,
+        opts=ResourceOptions(parent=parent),
+    )
+    return kubernetes.helm.v3.Release(
+        name,
+        name=SERVICE_ACCOUNT,
+        namespace=NAMESPACE,
+        chart=catalog.KARPENTER_CHART.name,
+        version=catalog.KARPENTER_CHART.version,
+        skip_crds=True,
+        values=chart_values(settings, cluster["name"], cluster["endpoint"], queue.name),
+        opts=ResourceOptions(parent=parent, depends_on=[definitions, *permissions]),
+    )

@@ -1,0 +1,155 @@
+"""KarpenterGpuPool: accelerated nodes that Karpenter buys one by one, for as long as pods need them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NotRequired
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+from pulumi import ComponentResource, Input, Output, Resource, ResourceOptions
+from typing_extensions import TypedDict
+
+from .catalog import AMI_RELEASE, ROOT_DEVICE, CapacityType, data_device
+from .eks_cluster import EksCluster
+from .gpu_pool import GpuPool, GpuPoolArgs
+from .network import NodeSubnet
+from .node_pool import KARPENTER, create_node_pool, name_problems, node_pool_problems
+from .placement import places
+from .value import check
+
+BOTTLEROCKET_ROOT_GIB = 4  # what its image needs; Karpenter asks for a size where AWS would take the image's own
+
+
+class KarpenterGpuPoolArgs(TypedDict):
+    """Where the nodes run, and what they are."""
+
+    cluster: EksCluster
+    """The cluster the nodes join."""
+    subnets: Sequence[NodeSubnet]
+    """Private subnets, in one zone or more."""
+    node_role_name: Input[str]
+    """IAM role the nodes run as, by name and not ARN: `node_role_name` of the cluster's `Karpenter`."""
+    pool: GpuPoolArgs
+    """The nodes; together they stay under its `max_gpus`."""
+    capacity_reservation_ids: NotRequired[Sequence[Input[str]]]
+    """Capacity reservations to use first, required with the capacity type reserved and without use otherwise."""
+    image_version: NotRequired[str]
+    """Release of the node image, as v20260714. Default this library's for al2023; Bottlerocket needs one."""
+
+
+class KarpenterGpuPool(ComponentResource):
+    """Tainted nodes for pods that ask for an accelerator: none while idle, `max_gpus` accelerators at most.
+
+    Raises BadInput, with every problem, before anything is registered.
+    """
+
+    node_pool_name: Output[str]
+    """Name of the NodePool, which its nodes carry as the label `karpenter.sh/nodepool`."""
+    labels: dict[str, str]
+    """Labels of every node; its `karpenter.sh/capacity-type` comes on top."""
+    taints: list[dict[str, str]]
+    """Taints of every node, as Kubernetes writes them."""
+
+    def __init__(self, name: str, args: KarpenterGpuPoolArgs, opts: ResourceOptions | None = None):
+        pool = check(GpuPool, args["pool"], "pool")
+        placed = places(pool, args["subnets"], args["cluster"]["region"], karpenter_problems(name, pool, args))
+        super().__init__("eks-gpu-components:index:KarpenterGpuPool", name, {**args}, opts)
+
+        for sentence in placed.left_out:
+            pulumi.log.info(f"{name}: {sentence}", self)
+        node_class = _create_node_class(name, pool, args, [subnet["subnet_id"] for subnet in placed.subnets], self)
+        create_node_pool(name, pool, KARPENTER, node_class, list(placed.types), self)
+
+        self.node_pool_name = Output.from_input(name)
+        self.labels, self.taints = pool.node_labels, [taint.for_kubernetes() for taint in pool.taints]
+        self.register_outputs({"node_pool_name": self.node_pool_name, "labels": self.labels, "taints": self.taints})
+
+
+def karpenter_problems(name: str, pool: GpuPool, args: Mapping[str, Any]) -> list[str]:
+    """What Karpenter cannot do with the pool, or not with these args, a sentence for each."""
+    problems = [*name_problems(name), *node_pool_problems(pool, KARPENTER)]
+    reserved = CapacityType.RESERVED in pool.capacity_types
+    if reserved and not args.get("capacity_reservation_ids"):
+        problems.append("capacity_reservation_ids: pool.capacity_types has reserved, so name one reservation or more")
+    if args.get("capacity_reservation_ids") and not reserved:
+        nearest = ", ".join([CapacityType.RESERVED, *pool.capacity_types])
+        given = ", ".join(pool.capacity_types)
+        problems.append(f"pool.capacity_types must have reserved for reservations, got {given}; nearest: {nearest}")
+    if pool.node_image == "bottlerocket" and "image_version" not in args:
+        problems.append("image_version: name a release of Bottlerocket, as v1.46.0, or its nodes change without notice")
+    return problems
+
+
+def ec2_node_class(
+    pool: GpuPool,
+    *,
+    image_version: str,
+    node_role_name: Input[str],
+    subnet_ids: Sequence[Input[str]],
+    security_group_id: Input[str],
+    capacity_reservation_ids: Sequence[Input[str]] = (),
+) -> dict[str, Any]:
+    """An EC2NodeClass's `spec`, without tags. Source: Karpenter 1.14, EC2NodeClass v1."""
+    spec: dict[str, Any] = {
+        # Of an alias Karpenter takes the variant with the driver that the instance type needs.
+        "amiSelectorTerms": [{"alias": f"{pool.node_image}@{image_version}"}],
+        "role": node_role_name,
+        # By id: what the program names and nothing else, whether or not somebody tagged it.
+        "subnetSelectorTerms": [{"id": subnet_id} for subnet_id in subnet_ids],
+        "securityGroupSelectorTerms": [{"id": security_group_id}],
+        "blockDeviceMappings": _block_devices(pool),
+        "metadataOptions": {
+            "httpEndpoint": "enabled",
+            "httpProtocolIPv6": "disabled",
+            "httpTokens": "required",
+            # One hop ends on the node: pods have Pod Identity, and must not take the node's own role.
+            "httpPutResponseHopLimit": 1,
+        },
+    }
+    if _store_is_enough(pool):
+        spec["instanceStorePolicy"] = "RAID0"
+    if capacity_reservation_ids:
+        spec["capacityReservationSelectorTerms"] = [{"id": each} for each in capacity_reservation_ids]
+    return spec
+
+
+def _block_devices(pool: GpuPool) -> list[dict[str, Any]]:
+    data = data_device(pool.node_image)
+    return [
+        {
+            "deviceName": device,
+            "ebs": {
+                "volumeSize": f"{pool.disk_gib if device == data else BOTTLEROCKET_ROOT_GIB}Gi",
+                "volumeType": "gp3",
+                "encrypted": True,
+                "deleteOnTermination": True,
+            },
+        }
+        for device in dict.fromkeys((ROOT_DEVICE, data))
+    ]
+
+
+def _store_is_enough(pool: GpuPool) -> bool:
+    """Whether every type's own disks, which cost nothing more and are faster, have room for `disk_gib`."""
+    return all(row.instance_store_gb * 10**9 >= pool.disk_gib * 2**30 for row in pool.instance_types)
+
+
+def _create_node_class(
+    name: str, pool: GpuPool, args: KarpenterGpuPoolArgs, subnet_ids: Sequence[Input[str]], parent: Resource
+) -> kubernetes.apiextensions.CustomResource:
+    cluster = args["cluster"]
+    spec = ec2_node_class(
+        pool,
+        image_version=args.get("image_version", AMI_RELEASE),
+        node_role_name=args["node_role_name"],
+        subnet_ids=subnet_ids,
+        security_group_id=cluster["security_group_id"],
+        capacity_reservation_ids=args.get("capacity_reservation_ids", ()),
+    )
+    return kubernetes.apiextensions.CustomResource(
+        f"{name}-node-class",
+        api_version=f"{KARPENTER.group}/v1",
+        kind=KARPENTER.node_class_kind,
+        metadata={"name": name},
+        spec={**spec, "tags": {"Name": Output.concat(cluster["name"], f"-{name}")}},
+        opts=ResourceOptions(parent=parent),
+    )

@@ -1,0 +1,188 @@
+"""ResnetInference: a TensorFlow model behind a network load balancer, one GPU a pod, internal unless asked."""
+
+import json
+from typing import Any, NotRequired, Self
+
+import pulumi_kubernetes as kubernetes
+from pulumi import ComponentResource, CustomTimeouts, Output, Resource, ResourceOptions
+from pydantic import model_validator
+from typing_extensions import TypedDict
+
+from . import catalog
+from . import inference_manifests as manifests
+from .eks_cluster import EksCluster
+from .gpu_pool import GpuPool, GpuPoolArgs
+from .inference_load_balancer import LoadBalancer, service
+from .inference_scaling import horizontal_pod_autoscaler, scaled_object, trigger_authentication
+from .inference_settings import Model, ResnetInferenceSettings, ResnetInferenceSettingsArgs
+from .pod_identity import pod_identity
+from .value import Value, check
+
+TIMEOUT = "35m"
+"""Beyond the Deployment's own deadline, so that what `pulumi up` says is Kubernetes' reason."""
+
+
+class ResnetInferenceArgs(TypedDict):
+    """A model, and the pool whose GPUs serve it."""
+
+    pool: GpuPoolArgs
+    """The GPU pool whose nodes it runs on."""
+    settings: ResnetInferenceSettingsArgs
+    """What is served, by how many pods, to whom."""
+    cluster: NotRequired[EksCluster]
+    """For a model in S3: where the role that may read it is given to the pods."""
+
+
+class ResnetInferenceSpec(Value):
+    """What ResnetInferenceArgs become."""
+
+    pool: GpuPool
+    settings: ResnetInferenceSettings
+    cluster: Any = None
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        pods = self.pool.max_nodes * self.pool.resources_per_node
+        problems = []
+        if self.pool.accelerator != "nvidia":
+            problems.append(f"pool must have NVIDIA GPUs, got {self.pool.accelerator}")
+        elif self.pool.architecture != "amd64" and self.settings.image == catalog.TENSORFLOW_SERVING_IMAGE:
+            image = self.settings.image
+            problems.append(f"pool must have amd64 nodes, since {image} is made for no other, got arm64")
+        if self.settings.max_replicas > pods:
+            problems.append(
+                f"settings: the pool has GPUs for {pods} pods (max_gpus {self.pool.max_gpus}), "
+                f"got {self.settings.max_replicas} replicas"
+            )
+        if self.settings.model.s3_uri and self.cluster is None:
+            problems.append("cluster is required for settings.model.s3_uri: its pods need a role to read it")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+
+class ResnetInference(ComponentResource):
+    """Pods, their load balancer, and what scales and protects them."""
+
+    url: Output[str]
+    """Of the server, as http://<load balancer>:8501; inside the cluster until the load balancer is there."""
+
+    def __init__(self, name: str, args: ResnetInferenceArgs, opts: ResourceOptions | None = None):
+        spec = check(ResnetInferenceSpec, args)
+        super().__init__("eks-gpu-components:index:ResnetInference", name, args, opts)
+
+        settings = spec.settings
+        namespace: list[Resource] = []
+        if settings.create_namespace:
+            made = kubernetes.core.v1.Namespace(
+                name, **manifests.namespace(settings), opts=ResourceOptions(parent=self)
+            )
+            namespace.append(made)
+        balancer = create_service(self, name, settings, namespace)
+        # The gate that holds a pod for unready is put on those that start after the load balancer.
+        deployment = kubernetes.apps.v1.Deployment(
+            name,
+            **manifests.deployment(name, spec.pool, settings),
+            opts=ResourceOptions(
+                parent=self,
+                depends_on=[balancer, *create_access_to_model(self, name, spec, namespace)],
+                custom_timeouts=CustomTimeouts(create=TIMEOUT, update=TIMEOUT),
+            ),
+        )
+        create_scaler(self, name, settings, deployment)
+
+        self.url = balancer.status.apply(
+            lambda status: url(settings.load_balancer, f"{name}.{settings.namespace}.svc", hostname(status))
+        )
+        self.register_outputs({"url": self.url})
+
+
+def create_service(
+    parent: Resource, name: str, settings: ResnetInferenceSettings, namespace: list[Resource]
+) -> kubernetes.core.v1.Service:
+    """The Service, and who may connect to its pods and take them away."""
+    opts = ResourceOptions(parent=parent, depends_on=namespace)
+    kubernetes.policy.v1.PodDisruptionBudget(name, **manifests.disruption_budget(name, settings.namespace), opts=opts)
+    kubernetes.networking.v1.NetworkPolicy(
+        name,
+        **manifests.network_policy(name, settings.namespace, settings.load_balancer, settings.model),
+        opts=opts,
+    )
+    labels, balancer = manifests.workload_labels(name), settings.load_balancer
+    return kubernetes.core.v1.Service(
+        name, **service(name, settings.namespace, labels, balancer, settings.model.path), opts=opts
+    )
+
+
+def create_access_to_model(
+    parent: Resource, name: str, spec: ResnetInferenceSpec, namespace: list[Resource]
+) -> list[Resource]:
+    """For a model in S3 the service account and its role, which pods must wait for; nothing for any other."""
+    if not spec.settings.model.s3_uri:
+        return []
+    cluster: EksCluster = spec.cluster
+    account = kubernetes.core.v1.ServiceAccount(
+        name,
+        **manifests.service_account(name, spec.settings.namespace),
+        opts=ResourceOptions(parent=parent, depends_on=namespace),
+    )
+    policy = json.dumps(model_policy(spec.settings.model, cluster["region"]))
+    _, permissions = pod_identity(
+        parent, name, cluster, spec.settings.namespace, name, policy=Output.from_input(policy)
+    )
+    return [account, *permissions]
+
+
+def create_scaler(parent: Resource, name: str, settings: ResnetInferenceSettings, deployment: Resource) -> None:
+    """The HPA or the ScaledObject asked for, if any."""
+    opts = ResourceOptions(parent=parent, depends_on=[deployment])
+    if settings.hpa:
+        kubernetes.autoscaling.v2.HorizontalPodAutoscaler(
+            name,
+            **horizontal_pod_autoscaler(name, settings.namespace, settings.min_replicas, settings.hpa),
+            opts=opts,
+        )
+    if settings.keda:
+        custom = kubernetes.apiextensions.CustomResource
+        before: list[Resource] = [deployment]
+        if settings.keda.sqs:
+            before.append(
+                custom(f"{name}-authentication", **trigger_authentication(name, settings.namespace), opts=opts)
+            )
+        custom(
+            name,
+            **scaled_object(name, settings.namespace, settings.keda),
+            opts=ResourceOptions(parent=parent, depends_on=before),
+        )
+
+
+def model_policy(model: Model, region: str) -> dict[str, Any]:
+    """Read what lies under the model's prefix, and list no more than that."""
+    bucket, prefix = model.bucket_and_prefix
+    arn = f"arn:{catalog.partition(region)}:s3:::{bucket}"
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Sid": "Read", "Effect": "Allow", "Action": "s3:GetObject", "Resource": f"{arn}/{prefix}/*"},
+            {
+                "Sid": "List",
+                "Effect": "Allow",
+                "Action": "s3:ListBucket",
+                "Resource": arn,
+                "Condition": {"StringLike": {"s3:prefix": f"{prefix}/*"}},
+            },
+        ],
+    }
+
+
+def hostname(status: Any) -> str:
+    """Of the load balancer; empty while it has none."""
+    ingress = status and status.load_balancer and status.load_balancer.ingress
+    return ingress[0].hostname if ingress else ""
+
+
+def url(balancer: LoadBalancer, inside: str, host: str) -> str:
+    """Of the load balancer's host, or while it has none of the Service inside the cluster, where nothing is TLS."""
+    if not host:
+        return f"http://{inside}:{balancer.port}"
+    return f"https://{host}" if balancer.certificate_arn else f"http://{host}:{balancer.port}"

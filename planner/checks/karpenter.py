@@ -1,0 +1,117 @@
+"""Karpenter: controller, CRDs, objects and AWS's events fit each other."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from eks_gpu_components.catalog import KARPENTER_CHART, KUBERNETES, CapacityType
+
+from ..capacity.node_class import role
+from ..karpenter.interruption import gaps
+from ..karpenter.objects import node_classes, object_name, part
+from ..karpenter.schema import node_class_problems, node_pool_problems
+from ..manifests import kubernetes_objects
+from ..pools import KARPENTER as BACKEND
+from ..software import KARPENTER, KARPENTER_CRDS
+from .registry import Context, Said, check, verdict
+
+# Chart versions that serve an API version: from, and before. Source: Karpenter's upgrade guide.
+_SERVED = {"v1alpha1": ("0", "0.33"), "v1alpha5": ("0", "0.33"), "v1beta1": ("0.32", "1.1"), "v1": ("1.0", "")}
+_GROUPS = ("karpenter.sh", "karpenter.k8s.aws", "eks.amazonaws.com")
+_KINDS = ("NodePool", "EC2NodeClass", "NodeClass", "Provisioner", "AWSNodeTemplate")
+_BALANCED_SINCE = "1.14"
+
+
+@check("interruption-path-is-complete")
+def interruption(context: Context) -> Iterator[Said]:
+    """Without the queue a Spot node vanishes after two minutes, and its pods with it."""
+    spot = [pool for pool in context.pools if pool.backend == BACKEND and CapacityType.SPOT in pool.capacity_types]
+    for release in context.charts(KARPENTER) if spot else ():
+        found = "; ".join(gaps(release, context.graph))
+        problem = f"Spot nodes of {', '.join(pool.name for pool in spot)} go without a drain: {found}" if found else ""
+        yield verdict(release.name, problem, "queue, policy, five rules, chart value and IAM permissions are there")
+
+
+@check("node-pool-fields-fit-the-chart")
+def fields_fit(context: Context) -> Iterator[Said]:
+    """What the API server does not know it refuses or drops, and a pool without its limit has none."""
+    charts = context.charts(KARPENTER_CRDS) or context.charts(KARPENTER)
+    chart = charts[0].version if charts else KARPENTER_CHART.version
+    for _, manifest in kubernetes_objects(context.graph):
+        group, _, version = str(manifest["apiVersion"]).partition("/")
+        if group not in _GROUPS or manifest["kind"] not in _KINDS:
+            continue
+        auto_mode = group == "eks.amazonaws.com" or _is_for_auto_mode(manifest)
+        served = _served(version, KARPENTER_CHART.version if auto_mode else chart)
+        problems = [served] if served else list(_problems(manifest, chart)) if version == "v1" else []
+        subject = f"{manifest['kind']} {manifest['metadata']['name']}"
+        yield verdict(subject, "; ".join(problems), f"every field is one of {group}/{version}")
+
+
+def _is_for_auto_mode(manifest: Mapping[str, Any]) -> bool:
+    return part(manifest, "spec", "template", "spec", "nodeClassRef").get("group") == "eks.amazonaws.com"
+
+
+def _served(version: str, chart: str) -> str:
+    since, before = _SERVED.get(version, ("", ""))
+    if since and _number(chart) >= _number(since) and (not before or _number(chart) < _number(before)):
+        return ""
+    span = f"charts {since} and later serve it" if not before else f"charts before {before} serve it"
+    return f"apiVersion {version} is not served by chart {chart}: {span if since else 'no chart serves it'}"
+
+
+def _problems(manifest: Mapping[str, Any], chart: str) -> Iterator[str]:
+    if manifest["kind"] != "NodePool":
+        yield from node_class_problems(manifest)
+        return
+    yield from node_pool_problems(manifest)
+    policy = part(manifest, "spec", "disruption").get("consolidationPolicy")
+    if policy == "Balanced" and _number(chart) < _number(_BALANCED_SINCE):
+        yield f"spec.disruption.consolidationPolicy Balanced came with chart {_BALANCED_SINCE}, got chart {chart}"
+
+
+@check("crd-chart-matches-controller")
+def crds_match(context: Context) -> Iterator[Said]:
+    """Helm installs the CRDs inside a chart once and never upgrades them."""
+    crds = context.charts(KARPENTER_CRDS)
+    for release in context.charts(KARPENTER):
+        problem = ""
+        if not crds:
+            problem = (
+                "Helm never upgrades the CRDs of its chart, so new fields are lost at the next version: add a release "
+                f"of {KARPENTER_CRDS} {release.version}, and skip the CRDs here"
+            )
+        elif others := [found.version for found in crds if found.version != release.version]:
+            problem = f"its CRDs are of {', '.join(others)}: give {KARPENTER_CRDS} the version {release.version} too"
+        yield verdict(release.name, problem, f"CRDs and controller are both {release.version}")
+
+
+@check("karpenter-supports-kubernetes-minor")
+def supports_minor(context: Context) -> Iterator[Said]:
+    """An older Karpenter does not know the API of a newer cluster."""
+    minors = {cluster.version for cluster in context.clusters} & KUBERNETES.keys()
+    for release in context.charts(KARPENTER):
+        for minor in sorted(minors):
+            since = KUBERNETES[minor].karpenter_since
+            too_old = _number(release.version) < _number(since)
+            problem = f"{release.version} does not support Kubernetes {minor}: take {since} or later" if too_old else ""
+            yield verdict(release.name, problem, f"{release.version} supports Kubernetes {minor}")
+
+
+@check("node-role-is-a-name")
+def role_is_a_name(context: Context) -> Iterator[Said]:
+    """Karpenter makes an instance profile of the role's name; an ARN makes none, or another at every change."""
+    for resource in node_classes(context.graph):
+        given = role(resource)
+        if not given:
+            continue
+        problem = (
+            f"spec.role must be the role's name, {given.rpartition('/')[2]}, got {given}"
+            if given.startswith("arn:") or "/" in given
+            else ""
+        )
+        yield verdict(object_name(resource), problem, f"{given} is a name")
+
+
+def _number(version: str) -> tuple[int, ...]:
+    """The first two parts."""
+    return tuple(int(piece) for piece in version.removeprefix("v").split(".")[:2] if piece.isdigit())

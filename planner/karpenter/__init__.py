@@ -1,0 +1,1 @@
+"""Karpenter and EKS Auto Mode as a stack registers them: node pools, node classes, and the queue for interruptions."""
