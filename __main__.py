@@ -1,4 +1,4 @@
-"""One program for every environment: Pulumi.<stack>.yaml holds the values, settings.py their shape, this file the wiring.
+"""One program for every environment: Pulumi.<stack>.yaml holds the values, settings.py their shape, this the wiring.
 
 What is made after something is taken away before it: workloads, then pools, then controllers, cluster and network.
 """
@@ -37,7 +37,8 @@ with problems.at("cluster"):
 
 
 def in_cluster(*after: pulumi.Resource) -> pulumi.ResourceOptions:
-    return pulumi.ResourceOptions(providers=[cluster.provider], depends_on=after)
+    """`deleted_with` reaches what leaves nothing in AWS: it goes with the cluster and needs no deletion of its own."""
+    return pulumi.ResourceOptions(providers=[cluster.provider], depends_on=after, deleted_with=cluster)
 
 
 node_groups = settings.get("gpu_node_groups", {})

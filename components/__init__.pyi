@@ -38,6 +38,7 @@ from .inference_settings import ResnetInferenceSettings as ResnetInferenceSettin
 from .inference_settings import ResnetInferenceSettingsArgs as ResnetInferenceSettingsArgs
 from .karpenter import Karpenter as Karpenter
 from .karpenter import KarpenterArgs as KarpenterArgs
+from .karpenter import KarpenterFeatureGatesArgs as KarpenterFeatureGatesArgs
 from .karpenter import KarpenterSettings as KarpenterSettings
 from .karpenter import KarpenterSettingsArgs as KarpenterSettingsArgs
 from .karpenter_gpu_pool import KarpenterGpuPool as KarpenterGpuPool

@@ -1,12 +1,11 @@
 """AutoModeGpuPool: GPU or Neuron nodes that EKS Auto Mode starts for pods, drivers and device plugin included."""
 
-import re
 from collections.abc import Sequence
 from typing import Any, NotRequired, Self
 
 import pulumi
 import pulumi_kubernetes as kubernetes
-from pulumi import ComponentResource, CustomTimeouts, Input, Output, ResourceOptions
+from pulumi import ComponentResource, Input, Output, ResourceOptions
 from pydantic import Field, model_validator
 from typing_extensions import TypedDict
 
@@ -16,15 +15,13 @@ from .catalog.auto_mode import ACCELERATED_FAMILIES, BUILT_IN_NODE_CLASS, BUILT_
 from .eks_cluster import EksCluster
 from .gpu_pool import GpuPool, GpuPoolArgs
 from .network import NodeSubnet
-from .node_pool import API_VERSION, AUTO_MODE, KIND, node_pool, node_pool_problems, termination_grace_s
+from .node_pool import AUTO_MODE, create_node_pool, name_problems, node_pool_problems
 from .placement import places
 from .value import Value, check
 
 # gp3's bounds. Source: Amazon EBS User Guide, "General Purpose SSD volumes".
 MAX_IOPS_PER_GIB = 500
 MAX_THROUGHPUT_PER_IOPS = 0.25
-# Longer than it takes AWS to end the instances, once no pod holds them.
-DELETE_MARGIN_S = 1800
 
 
 class NodeStorageArgs(TypedDict):
@@ -100,19 +97,7 @@ class AutoModeGpuPool(ComponentResource):
             ),
             opts=ResourceOptions(parent=self),
         )
-        kubernetes.apiextensions.CustomResource(
-            name,
-            api_version=API_VERSION,
-            kind=KIND,
-            metadata={"name": name},
-            spec=node_pool(pool, AUTO_MODE, name, list(placed.types)),
-            opts=ResourceOptions(
-                parent=self,
-                depends_on=[nodes],
-                # Its deletion lasts until the last node is gone, and a pod may hold that one for the grace period.
-                custom_timeouts=CustomTimeouts(delete=f"{termination_grace_s(pool) + DELETE_MARGIN_S}s"),
-            ),
-        )
+        create_node_pool(name, pool, AUTO_MODE, nodes, list(placed.types), self)
 
         self.node_pool_name = Output.from_input(name)
         self.labels, self.taints = pool.node_labels, [taint.for_kubernetes() for taint in pool.taints]
@@ -149,9 +134,7 @@ def auto_mode_problems(name: str, pool: GpuPool) -> list[str]:
     problems = node_pool_problems(pool, AUTO_MODE)
     if name in (own := (*BUILT_IN_POOLS, BUILT_IN_NODE_CLASS)):
         problems.append(f"the component's name must not be one of EKS's own objects, {', '.join(own)}, got {name!r}")
-    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", name):
-        rule = "must be 63 lower-case letters, digits and '-' at most, because nodes carry it as a label"
-        problems.append(f"the component's name {rule}, got {name!r}")
+    problems += name_problems(name)
     if CapacityType.RESERVED in pool.capacity_types:
         problems.append("pool.capacity_types: reserved needs a capacity reservation, and the node class names none")
     if pool.max_age_h and pool.max_age_h > MAX_AGE_H:

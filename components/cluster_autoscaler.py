@@ -11,6 +11,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from . import catalog
+from .disposable import disposable
 from .eks_cluster import EksCluster
 from .gpu_pool import GpuPool, GpuPoolArgs
 from .pod_identity import pod_identity
@@ -104,7 +105,7 @@ class ClusterAutoscaler(ComponentResource):
                 Output.from_input(cluster["kubernetes_version"]).apply(image_tag),
                 priorities(spec.pools),
             ),
-            opts=ResourceOptions(parent=self, depends_on=permissions),
+            opts=disposable(self, opts, depends_on=permissions),
         )
 
         self.role_arn = role.arn

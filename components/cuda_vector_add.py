@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from typing_extensions import TypedDict
 
 from . import catalog
+from .disposable import disposable
 from .gpu_pool import GpuPool, GpuPoolArgs
 from .value import Value, check
 
@@ -58,13 +59,11 @@ class CudaVectorAdd(ComponentResource):
             workload = kubernetes.batch.v1.Job(
                 name,
                 **job(name, spec),
-                opts=ResourceOptions(
-                    parent=self, custom_timeouts=CustomTimeouts(create=ONCE_TIMEOUT, update=ONCE_TIMEOUT)
-                ),
+                opts=disposable(self, opts, custom_timeouts=CustomTimeouts(create=ONCE_TIMEOUT, update=ONCE_TIMEOUT)),
             )
         else:
             workload = kubernetes.apps.v1.Deployment(
-                name, **deployment(name, spec, spec.replicas), opts=ResourceOptions(parent=self)
+                name, **deployment(name, spec, spec.replicas), opts=disposable(self, opts)
             )
 
         self.workload_name = workload.metadata.name

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from typing_extensions import TypedDict
 
 from . import catalog
+from .disposable import disposable
 from .gpu_pool import GpuPool, GpuPoolArgs
 from .nvidia_device_plugin import WITHOUT_SHARING, sharing_configurations
 from .system_nodes import SYSTEM_NODE_LABELS, SYSTEM_TOLERATIONS
@@ -117,7 +118,7 @@ class GpuOperator(ComponentResource):
         super().__init__("eks-gpu-components:index:GpuOperator", name, args, opts)
 
         namespace = kubernetes.core.v1.Namespace(
-            name, **privileged_namespace(spec.namespace), opts=ResourceOptions(parent=self)
+            name, **privileged_namespace(spec.namespace), opts=disposable(self, opts)
         )
         chart = catalog.GPU_OPERATOR_CHART
         kubernetes.helm.v3.Release(
@@ -128,7 +129,7 @@ class GpuOperator(ComponentResource):
             version=chart.version,
             repository_opts={"repo": chart.repository},
             values=chart_values(spec.pools, spec.settings),
-            opts=ResourceOptions(parent=self),
+            opts=disposable(self, opts),
         )
 
         self.namespace = namespace.metadata.name

@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 
 from . import catalog, node_pool
 from .cuda_vector_add import ONCE_TIMEOUT
+from .disposable import disposable
 from .gpu_pool import GpuPool, GpuPoolArgs
 from .value import Value, check
 
@@ -81,7 +82,7 @@ class GpuSmokeTest(ComponentResource):
         made = kubernetes.batch.v1.Job(
             name,
             **job(name, spec),
-            opts=ResourceOptions(parent=self, custom_timeouts=CustomTimeouts(create=ONCE_TIMEOUT, update=ONCE_TIMEOUT)),
+            opts=disposable(self, opts, custom_timeouts=CustomTimeouts(create=ONCE_TIMEOUT, update=ONCE_TIMEOUT)),
         )
 
         self.job_name = made.metadata.name

@@ -1,5 +1,6 @@
 """KarpenterGpuPool: accelerated nodes that Karpenter buys one by one, for as long as pods need them."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired
 
@@ -74,6 +75,10 @@ def karpenter_problems(name: str, pool: GpuPool, args: Mapping[str, Any]) -> lis
         nearest = ", ".join([CapacityType.RESERVED, *pool.capacity_types])
         given = ", ".join(pool.capacity_types)
         problems.append(f"pool.capacity_types must have reserved for reservations, got {given}; nearest: {nearest}")
+    version = args.get("image_version", AMI_RELEASE)
+    if not re.fullmatch(r"v[0-9][0-9.]*", version):
+        rule = "must be a release, as v20260714 or v1.46.0, or nodes change with each new one"
+        problems.append(f"image_version: {rule}, got {version!r}")
     if pool.node_image == "bottlerocket" and "image_version" not in args:
         problems.append("image_version: name a release of Bottlerocket, as v1.46.0, or its nodes change without notice")
     return problems

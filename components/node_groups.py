@@ -12,7 +12,6 @@ from .node_group import Backend, NodeGroup
 from .node_role import create_node_role
 from .value import BadInput
 
-
 # EKS takes 63 characters, and Pulumi puts a hyphen and seven more behind. Source: EKS API, CreateNodegroup.
 MAX_GROUP_NAME = 55
 

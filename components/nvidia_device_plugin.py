@@ -10,6 +10,8 @@ from pydantic import model_validator
 from typing_extensions import TypedDict
 
 from . import catalog
+from .catalog.auto_mode import COMPUTE_TYPE_LABEL
+from .disposable import disposable
 from .gpu_pool import GpuPool, GpuPoolArgs, GpuSharing
 from .labels_and_taints import DEPLOY_DEVICE_PLUGIN_LABEL
 from .value import Value, check
@@ -86,7 +88,7 @@ class NvidiaDevicePlugin(ComponentResource):
             version=chart.version,
             repository_opts={"repo": chart.repository},
             values=chart_values(spec.served),
-            opts=ResourceOptions(parent=self),
+            opts=disposable(self, opts),
         )
 
         self.namespace = Output.from_input(spec.namespace)
@@ -113,7 +115,7 @@ def gpu_nodes() -> dict[str, Any]:
                 "matchExpressions": [
                     {"key": catalog.GPU_PRESENT_LABEL, "operator": "In", "values": ["true"]},
                     {"key": DEPLOY_DEVICE_PLUGIN_LABEL, "operator": "NotIn", "values": ["false"]},
-                    {"key": "eks.amazonaws.com/compute-type", "operator": "NotIn", "values": ["auto"]},
+                    {"key": COMPUTE_TYPE_LABEL, "operator": "NotIn", "values": ["auto"]},
                 ]
             }
         ]

@@ -6,6 +6,7 @@ Judged by the planner, from the objects that AWS and Kubernetes would be given.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
@@ -160,9 +161,10 @@ def pods(pool: GpuPool) -> st.SearchStrategy[Pod]:
 # The law
 
 
-@settings(max_examples=300, deadline=None)
+@pytest.mark.parametrize("thousand", (1, 2))  # for two workers at once
+@settings(max_examples=1000, deadline=None)
 @given(st.data())
-def test_all_renderings_of_a_pool_admit_the_same_pods_under_the_same_ceiling(data):
+def test_all_renderings_of_a_pool_admit_the_same_pods_under_the_same_ceiling(thousand, data):
     pool = data.draw(POOLS)
     found = {rendering: planned(pool, rendering) for rendering in RENDERINGS}
 

@@ -1,9 +1,9 @@
 """NVIDIA's GPU operator: a system group for controllers, a group for general work, and GPU nodes from zero."""
 
 import pulumi
+from ubuntu import ubuntu_gpu_nodes
 
 import eks_gpu_components as eks_gpu
-from ubuntu import ubuntu_gpu_nodes
 
 REGION = "us-west-2"
 

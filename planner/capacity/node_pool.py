@@ -17,6 +17,7 @@ from eks_gpu_components.catalog import (
     instance_types,
     on_demand_price,
 )
+from eks_gpu_components.catalog.auto_mode import ACCELERATED_FAMILIES, COMPUTE_TYPE_LABEL
 
 from ..clusters import COMPONENT, clusters
 from ..graph import Resource
@@ -30,11 +31,6 @@ from ..selection import matches
 from .node_class import node_class
 from .stack import Stack
 
-# Source: EKS User Guide, "Learn about Amazon EKS Auto Mode Managed instances".
-AUTO_MODE_ACCELERATED = frozenset(
-    {"g4ad", "g4dn", "g5", "g5g", "g6", "g6e", "g7e", "gr6", "inf1", "inf2", "p3dn", "p4d", "p4de", "p5", "p5e"}
-    | {"p5en", "p6-b200", "p6-b300", "trn1", "trn1n", "trn2"}
-)
 _AUTO_MODE_TOO_SMALL = ("nano", "micro", "small")
 
 # What Auto Mode's own pools require. Source: EKS User Guide, "Enable or Disable Built-in NodePools".
@@ -120,7 +116,7 @@ def read_built_in_pools(resource: Resource, stack: Stack) -> Iterator[Pool]:
             max_nodes=None,
             limits=Limits({}),
             taints=taints,
-            well_known={known_labels.COMPUTE_TYPE_LABEL: "auto", known_labels.NODE_POOL_LABEL: name},
+            well_known={COMPUTE_TYPE_LABEL: "auto", known_labels.NODE_POOL_LABEL: name},
             disks=(Disk(80, encrypted=True),),
             imds_v2=True,
         )
@@ -132,8 +128,10 @@ def read_built_in_pools(resource: Resource, stack: Stack) -> Iterator[Pool]:
 def _selectable(pool: NodePool, region: str) -> list[InstanceType]:
     """Types that meet every requirement which the catalog can judge, cheapest first."""
     required = [item.expression for item in pool.requirements if known_labels.is_of_type(item.expression.key)]
-    auto_mode = pool.auto_mode
-    rows = (row for row in instance_types() if _in_auto_mode(row) or not auto_mode)
+    # A pool that names its types, as most do, needs no look at the thousand others.
+    named = [set(item.values) for item in required if item.key == INSTANCE_TYPE_LABEL and item.operator == "In"]
+    known = (row for row in instance_types() if all(row.name in names for names in named))
+    rows = (row for row in known if not pool.auto_mode or _in_auto_mode(row))
     return _by_price((row for row in rows if all(_may_match(expression, row) for expression in required)), region)
 
 
@@ -155,7 +153,7 @@ def _by_price(rows: Iterable[InstanceType], region: str) -> list[InstanceType]:
 
 
 def _in_auto_mode(row: InstanceType) -> bool:
-    if row.accelerator and row.family not in AUTO_MODE_ACCELERATED:
+    if row.accelerator and row.family not in ACCELERATED_FAMILIES:
         return False
     return row.vcpus > 1 and row.size not in _AUTO_MODE_TOO_SMALL
 
@@ -225,5 +223,5 @@ def _taints(given: Iterable[Mapping[str, Any]]) -> Iterator[Taint]:
 def _own_labels(pool: NodePool) -> dict[str, str]:
     name = str(part(pool.template, "nodeClassRef").get("name") or "")
     if pool.auto_mode:
-        return {known_labels.NODE_POOL_LABEL: pool.name, known_labels.COMPUTE_TYPE_LABEL: "auto"}
+        return {known_labels.NODE_POOL_LABEL: pool.name, COMPUTE_TYPE_LABEL: "auto"}
     return {known_labels.NODE_POOL_LABEL: pool.name, "karpenter.k8s.aws/ec2nodeclass": name}

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from eks_gpu_components.catalog.auto_mode import COMPUTE_TYPE_LABEL
+
 from ..admission import untolerated
-from ..karpenter.labels import COMPUTE_TYPE_LABEL
 from ..pods import Pod
 from ..pools import AUTO_MODE, Pool
 from ..selection import unselected

@@ -17,9 +17,10 @@ from eks_gpu_components.catalog import (
     ZONE_LABEL,
     InstanceType,
 )
+from eks_gpu_components.catalog.auto_mode import COMPUTE_TYPE_LABEL
 
 KARPENTER, AUTO_MODE = "karpenter.k8s.aws", "eks.amazonaws.com"
-NODE_POOL_LABEL, COMPUTE_TYPE_LABEL = "karpenter.sh/nodepool", "eks.amazonaws.com/compute-type"
+NODE_POOL_LABEL = "karpenter.sh/nodepool"
 
 PLACE_LABELS = (ZONE_LABEL, ZONE_ID_LABEL, REGION_LABEL)
 TYPE_LABELS = (INSTANCE_TYPE_LABEL, ARCH_LABEL, OS_LABEL)

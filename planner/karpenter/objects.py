@@ -54,7 +54,7 @@ class NodePool:
         given = part(self.spec, "template", "metadata", "labels")
         return {str(key): str(value) for key, value in given.items()}
 
-    @property
+    @cached_property
     def auto_mode(self) -> bool:
         """Whether EKS Auto Mode runs it, and not a Karpenter of one's own."""
         return part(self.template, "nodeClassRef").get("group") == AUTO_MODE
