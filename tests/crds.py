@@ -19,7 +19,7 @@ MODULE = f"github.com/aws/karpenter-provider-aws@v{KARPENTER_CHART.version}"
 
 
 @functools.cache
-def _folder() -> Path | None:
+def folder() -> Path | None:
     """Beside the checkout, or in the Go module of the chart's version."""
     if BESIDE.is_dir():
         return BESIDE
@@ -28,16 +28,16 @@ def _folder() -> Path | None:
     told = subprocess.run(
         ["go", "mod", "download", "-json", MODULE], cwd="/", capture_output=True, text=True, timeout=300, check=False
     )
-    folder = Path(json.loads(told.stdout or "{}").get("Dir", "/nowhere")) / "pkg" / "apis" / "crds"
-    return folder if folder.is_dir() else None
+    crds = Path(json.loads(told.stdout or "{}").get("Dir", "/nowhere")) / "pkg" / "apis" / "crds"
+    return crds if crds.is_dir() else None
 
 
 @functools.cache
 def _validator(plural: str) -> Draft202012Validator | None:
-    folder = _folder()
-    if folder is None:
+    found = folder()
+    if found is None:
         return None
-    definition = yaml.safe_load((folder / f"{plural}.yaml").read_text(encoding="utf-8"))
+    definition = yaml.safe_load((found / f"{plural}.yaml").read_text(encoding="utf-8"))
     (schema,) = (
         version["schema"]["openAPIV3Schema"] for version in definition["spec"]["versions"] if version["served"]
     )
