@@ -41,7 +41,7 @@ def record(project: Project, stack: Stack, *, preview: bool = False) -> tuple[Re
             raise InputError([*_told(error, project), *misspelt]) from error
     if unread := _unread(project, stack, keys):
         raise InputError(unread)
-    return recording, sorted(answers.assumed)
+    return recording, sorted(answers.account.assumed)
 
 
 def _unread(project: Project, stack: Stack, keys: engine.ReadKeys) -> list[str]:
