@@ -3,6 +3,7 @@
 import json
 import sys
 import warnings
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated
 
@@ -24,9 +25,13 @@ app = typer.Typer(
 STDOUT = Path("-")
 
 
+ROOMS = "eks_gpu.commands"
+"""Entry points of rooms that build on this one and add a group of commands to it."""
+
+
 @app.callback()
 def _commands() -> None:
-    """Keeps `plan` a command of its own while it is the only one."""
+    """Keeps `plan` a command of its own where it is the only one."""
 
 
 @app.command(
@@ -98,11 +103,26 @@ def _write(file: Path, text: str) -> None:
         raise InputError(f"{file}: cannot be written: {error.strerror}") from None
 
 
+def add_rooms(wanted: str | None) -> None:
+    """Adds the groups of other rooms; one whose extra is not installed ends the run only where it is wanted."""
+    for room in entry_points(group=ROOMS):
+        try:
+            app.add_typer(room.load(), name=room.name)
+        except ImportError as missing:
+            if wanted == room.name:
+                raise InputError(
+                    f"eks-gpu {room.name} needs {missing.name}: pip install 'eks-gpu-components[{room.name}]'"
+                ) from None
+
+
 def main() -> None:
     """The console script."""
     # What a program leaves unfinished when it stops with an error is not its user's concern.
     warnings.filterwarnings("ignore", message="coroutine .* was never awaited")
+    wanted = sys.argv[1] if len(sys.argv) > 1 else None
     try:
+        if wanted != "plan":
+            add_rooms(wanted)
         app()
     except InputError as error:
         for problem in error.problems:

@@ -7,10 +7,10 @@ import pytest
 
 from components.cluster import Cluster
 from components.value import BadInput
+from eks_gpu_planner.sdk_schema import problems
 from tests.documentation import run_example
 from tests.engine import run
 from tests.given import subnets
-from tests.sdk_schema import problems
 
 ADDON = "aws:eks/addon:Addon"
 CONTROL_PLANE = "eks:index:Cluster"

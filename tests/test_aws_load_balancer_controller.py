@@ -13,10 +13,10 @@ from components.aws_load_balancer_controller import (
 )
 from components.load_balancer_iam import load_balancer_policy
 from components.value import BadInput
+from eks_gpu_planner.sdk_schema import problems
 from tests.documentation import run_example
 from tests.engine import run
 from tests.given import CLUSTER
-from tests.sdk_schema import problems
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 OTHER: dict[str, Any] = {"replicas": 1, "service_mutator_webhook": True, "node_labels": {"role": "infra"}}

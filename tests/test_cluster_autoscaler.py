@@ -17,10 +17,10 @@ from components.cluster_autoscaler import (
 )
 from components.gpu_pool import GpuPool
 from components.value import BadInput, check
+from eks_gpu_planner.sdk_schema import problems
 from tests.documentation import run_example
 from tests.engine import run
 from tests.given import CLUSTER
-from tests.sdk_schema import problems
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 OTHER: dict[str, Any] = {

@@ -7,9 +7,9 @@ import pytest
 
 from components.cuda_vector_add import CudaVectorAdd
 from components.value import BadInput
+from eks_gpu_planner.sdk_schema import problems
 from tests.documentation import run_example
 from tests.engine import run
-from tests.sdk_schema import problems
 
 JOB = "kubernetes:batch/v1:Job"
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"

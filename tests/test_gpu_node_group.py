@@ -12,8 +12,8 @@ from components.gpu_pool import GpuPool
 from components.managed_node_group import managed_node_group
 from components.placement import placement
 from components.value import BadInput, check
+from eks_gpu_planner import sdk_schema
 from eks_gpu_planner.answers import CatalogAnswers
-from tests import sdk_schema
 from tests.engine import Run, run
 from tests.given import CLUSTER, example, subnets
 

@@ -7,9 +7,9 @@ import pytest
 
 from components.gpu_operator import GpuOperator
 from components.value import BadInput
+from eks_gpu_planner.sdk_schema import problems
 from tests.documentation import run_example
 from tests.engine import run
-from tests.sdk_schema import problems
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 NAMESPACE = "kubernetes:core/v1:Namespace"

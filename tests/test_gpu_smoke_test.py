@@ -7,9 +7,9 @@ import pytest
 
 from components.gpu_smoke_test import GpuSmokeTest
 from components.value import BadInput
+from eks_gpu_planner.sdk_schema import problems
 from tests.documentation import run_example
 from tests.engine import run
-from tests.sdk_schema import problems
 
 JOB = "kubernetes:batch/v1:Job"
 POOL: Any = {"instance_types": ["g6.xlarge", "g6.2xlarge", "g6e.xlarge", "g6e.2xlarge"], "max_gpus": 4}

@@ -15,10 +15,10 @@ from components.karpenter import (
 )
 from components.karpenter_gpu_pool import KarpenterGpuPool
 from components.value import BadInput
+from eks_gpu_planner.sdk_schema import problems
 from tests.documentation import run_example
 from tests.engine import Run, run
 from tests.given import CLUSTER, subnets
-from tests.sdk_schema import problems
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 NODE_CLASS = "kubernetes:karpenter.k8s.aws/v1:EC2NodeClass"

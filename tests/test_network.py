@@ -11,9 +11,9 @@ from components.network import Network
 from components.network_endpoints import flow_logs_policy
 from components.network_layout import subnets
 from components.value import BadInput
+from eks_gpu_planner.sdk_schema import problems
 from tests.documentation import run_example
 from tests.engine import run
-from tests.sdk_schema import problems
 
 ZONES = [
     {"zone": "us-west-2a", "zone_id": "usw2-az2"},

@@ -7,9 +7,9 @@ import pytest
 
 from components.nvidia_device_plugin import NvidiaDevicePlugin
 from components.value import BadInput
+from eks_gpu_planner.sdk_schema import problems
 from tests.documentation import run_example
 from tests.engine import run
-from tests.sdk_schema import problems
 
 POOL = {"instance_types": ["g5.xlarge"], "max_gpus": 2}
 TIME_SLICING = {"strategy": "time-slicing", "replicas": 4}

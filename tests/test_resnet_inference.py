@@ -11,10 +11,10 @@ from components.inference_load_balancer import LoadBalancer
 from components.resnet_inference import hostname, url
 from components.value import BadInput
 from eks_gpu_planner.manifests import kubernetes_objects
+from eks_gpu_planner.sdk_schema import problems
 from tests.documentation import run_example
 from tests.given import CLUSTER
 from tests.inference import DEPLOYMENT, S3, SQS, deployment, inference
-from tests.sdk_schema import problems
 
 COMPONENT = "eks-gpu-components:index:ResnetInference"
 

@@ -1,6 +1,6 @@
 """The check of recorded inputs finds what the SDK lets through."""
 
-from tests.sdk_schema import ignored_path_problem, problems
+from eks_gpu_planner.sdk_schema import ignored_path_problem, problems
 
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 GROUP = {

@@ -10,7 +10,7 @@ from components.auto_scaling_group import auto_scaling_group
 from components.managed_node_group import managed_node_group
 from components.spot_node_group import SpotNodeGroup, SpotNodeGroupArgs, SpotPool, SpotPoolArgs, spot_node_group
 from components.value import BadInput, check
-from tests import sdk_schema
+from eks_gpu_planner import sdk_schema
 from tests.engine import Run, run
 from tests.given import CLUSTER, example, subnets
 

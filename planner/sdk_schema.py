@@ -16,7 +16,7 @@ from typing import Any
 import pulumi
 from pulumi import _types
 
-from eks_gpu_planner.sdk_types import resource_class
+from .sdk_types import resource_class
 
 UNKNOWN = pulumi.runtime.rpc.UNKNOWN
 

@@ -1,0 +1,223 @@
+"""A project's own program, unchanged, on the real Pulumi engine against the lab; and back.
+
+What it asks of AWS goes to stand-in providers and into moto, what it asks of Kubernetes through the real provider into
+the real API server. The engine's state lives and dies with the lab.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pulumi
+import yaml
+from pulumi import automation
+
+from eks_gpu_planner.problems import InputError
+from eks_gpu_planner.project import Project, Stack
+
+from .aws.commands import write_commands
+from .charts import PLAYED, Controllers, Release, followed, releases, without_templates
+from .cluster_api import ClusterApi
+from .control_plane import Note
+from .karpenter import ANY_CREDENTIALS
+from .leftovers import leftovers
+from .ports import LOOPBACK
+from .problem import LabProblem
+from .state import Lab
+from .toolchain import toolchain
+
+SECRET = "[secret]"
+"""In place of a stack's secrets: what opens them is not the lab's to have."""
+_FOREIGN = ("AWS_", "PULUMI_", "KUBE")
+"""Variables that lead to a person's accounts and clusters."""
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What `up` did."""
+
+    changes: Mapping[str, int]
+    """Resources by what happened to them: create, update, same."""
+    seconds: float
+    charts: tuple[Release, ...]
+    """Installed without their templates."""
+    outputs: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Destroyed:
+    """What `destroy` did."""
+
+    deleted: int
+    seconds: float
+    left: tuple[str, ...]
+    """What is still in the lab's AWS and cluster."""
+
+
+class LabStack:
+    """One stack of a project, in the lab."""
+
+    def __init__(self, lab: Lab, project: Project, stack: Stack, autoscaler_arguments: Mapping[str, str] | None = None):
+        """Raises InputError for a stack of another region than the lab plays."""
+        if stack.region != lab.region:
+            raise InputError(
+                f"{stack.place('aws:region')}: aws:region must be the lab's, {lab.region}, got {stack.region}; "
+                f"or `eks-gpu lab up --region {stack.region}`"
+            )
+        self._lab, self._project, self._stack = lab, project, stack
+        self._controllers = Controllers(lab, autoscaler_arguments)
+        self._folder = lab.folder / "projects" / project.name
+        self.log = lab.log(f"pulumi-{project.name}-{stack.name}")
+
+    def up(self, note: Note = lambda _: None) -> Applied:
+        """Brings it up, or up to date. Raises LabProblem with the engine's errors, and InputError."""
+        started = time.monotonic()
+        with self._project.entered(), followed(self._controllers, interrupt), self._engine() as engine:
+            result = self._run(engine.up, note)
+        found = tuple(releases(ClusterApi(self._lab)))
+        outputs = {name: SECRET if output.secret else output.value for name, output in result.outputs.items()}
+        return Applied(result.summary.resource_changes or {}, time.monotonic() - started, found, outputs)
+
+    def destroy(self, note: Note = lambda _: None) -> Destroyed:
+        """Takes it away. Raises LabProblem with the engine's errors."""
+        started = time.monotonic()
+        with followed(self._controllers, interrupt), self._engine() as engine:
+            result = self._run(engine.destroy, note)
+            engine.workspace.remove_stack(self._stack.name)
+        deleted = (result.summary.resource_changes or {}).get("delete", 0)
+        return Destroyed(deleted, time.monotonic() - started, tuple(leftovers(self._lab)))
+
+    def _program(self) -> None:
+        pulumi.runtime.register_resource_transform(without_templates(self._lab.folder / "charts"))
+        self._project.main()
+
+    @contextmanager
+    def _engine(self) -> Iterator[automation.Stack]:
+        self._write_settings()
+        with environment_of(variables(self._lab)):
+            options = automation.LocalWorkspaceOptions(work_dir=str(self._folder))
+            try:
+                stack = automation.create_or_select_stack(
+                    self._stack.name, project_name=self._project.name, program=self._program, opts=options
+                )
+            except automation.CommandError as error:
+                refused = str(error).partition("stderr:")[2].strip()
+                raise LabProblem(
+                    f"the engine does not take {self._project.name}, {self._stack.file.name}: {refused}"
+                ) from None
+            yield stack
+
+    def _write_settings(self) -> None:
+        """What the engine reads of a project. It writes there too, which is why it does not get the project itself."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        source = next(self._project.root / name for name in ("Pulumi.yaml", "Pulumi.yml") if self._has(name))
+        project = yaml.safe_load(source.read_text(encoding="utf-8"))
+        project = {key: value for key, value in project.items() if key != "main"} | {"runtime": "python"}
+        stack = yaml.safe_load(self._stack.file.read_text(encoding="utf-8")) or {}
+        values = {key: SECRET if _sealed(value) else value for key, value in (stack.get("config") or {}).items()}
+        _write_yaml(self._folder / "Pulumi.yaml", project)
+        _write_yaml(self._folder / f"Pulumi.{self._stack.name}.yaml", {"config": values})
+
+    def _has(self, name: str) -> bool:
+        return (self._project.root / name).exists()
+
+    def _run(self, operation: Callable[..., Any], note: Note) -> Any:
+        """The engine's result; all that it says goes to a log, its last line to `note`."""
+        errors: list[str] = []
+
+        def hear(event: automation.EngineEvent) -> None:
+            said = event.diagnostic_event
+            if said and said.severity == "error":
+                errors.append(f"{_short(said.urn)}{said.message.strip()}")
+
+        self.log.parent.mkdir(exist_ok=True)
+        with self.log.open("a", encoding="utf-8") as log:
+
+            def say(line: str) -> None:
+                log.write(f"{line}\n")
+                log.flush()
+                if line.strip():
+                    note(line.strip()[:100])
+
+            try:
+                return operation(on_output=say, on_event=hear, color="never")
+            except automation.ConcurrentUpdateError:
+                raise LabProblem(f"stack {self._stack.name} of {self._project.name} is being changed: wait") from None
+            except automation.CommandError as error:
+                told = errors or [str(error).strip()]
+                raise LabProblem("\n".join([*told, f"The engine's words are in {self.log}"])) from None
+
+
+def lab_stack(lab: Lab, project: Path, stack: str, autoscaler_arguments: Mapping[str, str] | None = None) -> LabStack:
+    """Raises InputError for a folder without a project, and for a stack without a file."""
+    loaded = Project.load(project)
+    return LabStack(lab, loaded, loaded.stack(stack), autoscaler_arguments)
+
+
+def variables(lab: Lab) -> dict[str, str]:
+    """What the engine and its providers need to know of the lab, and nothing that leads out of it."""
+    tools = toolchain(["pulumi", "pulumi-resource-kubernetes"])
+    commands = write_commands(lab.folder / "commands", lab.token)
+    backend = lab.folder / "pulumi" / "state"
+    backend.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folders = [commands, *(tool.parent for tool in tools.values())]
+    return {
+        "AWS_ENDPOINT_URL": lab.aws_endpoint,
+        "AWS_REGION": lab.region,
+        **ANY_CREDENTIALS,
+        "KUBECONFIG": str(lab.kubeconfig),
+        "NO_PROXY": LOOPBACK,
+        "no_proxy": LOOPBACK,
+        "PATH": os.pathsep.join([*map(str, folders), os.environ.get("PATH", os.defpath)]),
+        "PULUMI_BACKEND_URL": f"file://{backend}",
+        "PULUMI_CONFIG_PASSPHRASE": "",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "PULUMI_HOME": str(backend.parent / "home"),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+    }
+
+
+@contextmanager
+def environment_of(given: Mapping[str, str]) -> Iterator[None]:
+    """The process has these variables, and none that leads out of the lab; afterwards all is as before."""
+    before = dict(os.environ)
+    for name in before:
+        if name.startswith(_FOREIGN):
+            del os.environ[name]
+    os.environ.update(given)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def interrupt() -> None:
+    """Tells the engine that this process runs to stop as soon as it can, as Ctrl-C does."""
+    for child in psutil.Process().children():
+        if child.name() == "pulumi":
+            child.send_signal(signal.SIGINT)
+
+
+def played(charts: tuple[Release, ...]) -> tuple[list[Release], list[Release]]:
+    """Those whose controllers the lab runs itself, and those of which nothing runs here."""
+    return [each for each in charts if each.chart in PLAYED], [each for each in charts if each.chart not in PLAYED]
+
+
+def _sealed(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) == {"secure"}
+
+
+def _short(urn: str | None) -> str:
+    return f"{urn.rpartition('::')[2]}: " if urn else ""
+
+
+def _write_yaml(file: Path, content: Mapping[str, Any]) -> None:
+    file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    file.chmod(0o600)

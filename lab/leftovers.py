@@ -1,0 +1,73 @@
+"""What is still there after a stack has gone: in the lab's AWS and in its cluster."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from .cluster_api import ClusterApi
+from .nodes import aws_client
+from .state import Lab
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Objects of AWS that cost money or act, and belong to nobody but a stack."""
+
+    what: str
+    service: str
+    call: str
+    path: str
+    """Where the answer lists them."""
+    name: str = ""
+    """Member that names one; empty where the list is of names."""
+    gone: tuple[str, str] = ("", "")
+    """Member and value of one that is listed after its end."""
+
+
+# Left out is what moto forgets when its owner goes: the default network ACL of a VPC, the interfaces of NAT gateways
+# and of groups' instances, tags of what is deleted.
+KINDS = (
+    Kind("vpc", "ec2", "describe_vpcs", "Vpcs", "VpcId", ("IsDefault", "True")),
+    Kind("address", "ec2", "describe_addresses", "Addresses", "AllocationId"),
+    Kind("NAT gateway", "ec2", "describe_nat_gateways", "NatGateways", "NatGatewayId", ("State", "deleted")),
+    Kind("launch template", "ec2", "describe_launch_templates", "LaunchTemplates", "LaunchTemplateName"),
+    Kind("group", "autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups", "AutoScalingGroupName"),
+    Kind("cluster", "eks", "list_clusters", "clusters"),
+    Kind("role", "iam", "list_roles", "Roles", "RoleName"),
+    Kind("instance profile", "iam", "list_instance_profiles", "InstanceProfiles", "InstanceProfileName"),
+    Kind("OIDC provider", "iam", "list_open_id_connect_providers", "OpenIDConnectProviderList", "Arn"),
+    Kind("queue", "sqs", "list_queues", "QueueUrls"),
+    Kind("event rule", "events", "list_rules", "Rules", "Name"),
+    Kind("log group", "logs", "describe_log_groups", "logGroups", "logGroupName"),
+)
+
+
+def leftovers(lab: Lab) -> list[str]:
+    """Each as kind and name. Raises LabProblem, and OSError when the API server does not answer."""
+    return [*_in_aws(lab), *_in_cluster(ClusterApi(lab))]
+
+
+def _in_aws(lab: Lab) -> Iterator[str]:
+    for kind in KINDS:
+        answer: dict[str, Any] = getattr(aws_client(lab, kind.service), kind.call)()
+        for item in answer.get(kind.path, []):
+            member, value = kind.gone
+            if not member or str(item.get(member)) != value:
+                yield f"{kind.what} {item[kind.name] if kind.name else item}"
+    reservations = aws_client(lab, "ec2").describe_instances()["Reservations"]
+    for instance in (each for reservation in reservations for each in reservation["Instances"]):
+        if instance["State"]["Name"] != "terminated":
+            yield f"instance {instance['InstanceId']}"
+
+
+def _in_cluster(api: ClusterApi) -> Iterator[str]:
+    for path, what in (
+        ("/api/v1/nodes", "node"),
+        ("/apis/karpenter.sh/v1/nodeclaims", "NodeClaim"),
+        ("/apis/karpenter.sh/v1/nodepools", "NodePool"),
+    ):
+        for item in api.list(path):
+            yield f"{what} {item['metadata']['name']}"
+    for service in api.list("/api/v1/services"):
+        if service["spec"]["type"] == "LoadBalancer":
+            yield f"LoadBalancer Service {service['metadata']['namespace']}/{service['metadata']['name']}"

@@ -1,0 +1,59 @@
+"""Plays the AWS Load Balancer Controller, as far as a program waits for it: a Service of type LoadBalancer gets a name.
+
+`python -m eks_gpu_lab.load_balancers`, for as long as the release of the controller's chart is there.
+"""
+
+import hashlib
+import sys
+import time
+from collections.abc import Mapping
+from http.client import HTTPException
+from typing import Any
+
+from .cluster_api import ClusterApi
+from .problem import LabProblem
+from .state import recorded_lab
+
+EVERY_S = 0.5
+CLASS = "service.k8s.aws/nlb"
+"""Services of another class, or of none, are not the controller's. Source: its documentation, Service annotations."""
+
+
+def hostname(service: Mapping[str, Any], region: str) -> str:
+    """In the form of the controller's names. Nothing answers there."""
+    metadata = service["metadata"]
+    digest = hashlib.sha256(metadata["uid"].encode()).hexdigest()[:10]
+    return f"k8s-{metadata['namespace'][:8]}-{metadata['name'][:8]}-{digest}.elb.{region}.amazonaws.com"
+
+
+def reconcile(api: ClusterApi, region: str) -> list[str]:
+    """Names each that waits for one; says which."""
+    done = []
+    for service in api.list("/api/v1/services"):
+        metadata, spec = service["metadata"], service["spec"]
+        waits = spec["type"] == "LoadBalancer" and spec.get("loadBalancerClass") == CLASS
+        if waits and not service["status"]["loadBalancer"].get("ingress"):
+            name = hostname(service, region)
+            status = {"loadBalancer": {"ingress": [{"hostname": name}]}}
+            path = f"/api/v1/namespaces/{metadata['namespace']}/services/{metadata['name']}/status"
+            api.replace(path, {**service, "apiVersion": "v1", "kind": "Service", "status": status})
+            done.append(f"{metadata['namespace']}/{metadata['name']}: {name}")
+    return done
+
+
+def main() -> None:
+    lab = recorded_lab()
+    if lab is None:
+        sys.exit("no lab is up")
+    api = ClusterApi(lab)
+    while True:
+        try:
+            for line in reconcile(api, lab.region):
+                print(line, flush=True)
+        except (OSError, HTTPException, LabProblem) as problem:  # a Service changed meanwhile: the next round sees it
+            print(problem, flush=True)
+        time.sleep(EVERY_S)
+
+
+if __name__ == "__main__":
+    main()
