@@ -4,12 +4,14 @@ PYTHON ?= python3
 STACK  ?= dev
 BIN    := .venv/bin
 
-.PHONY: plan test e2e benchmark lock clean help
+.PHONY: plan test e2e lab replays benchmark lock clean help
 
 help:
 	@echo "make plan [STACK=dev]   what the stack builds, admits and costs; no cloud account"
 	@echo "make test               lint, types and every fast test"
-	@echo "make e2e                the slow ones: a real model, exported, served and asked"
+	@echo "make e2e                the slow ones: a real model served and asked; the real engine and control plane"
+	@echo "make lab [PROJECT=...]  a project on the real engine and controllers, on this machine"
+	@echo "make replays            whole systems against the real controllers, 6 minutes"
 	@echo "make benchmark          timings as ratios"
 	@echo "make lock               resolve the pinned requirements anew"
 
@@ -24,7 +26,15 @@ test: .venv/test.stamp
 
 e2e: .venv/test.stamp
 	@tools/resnet_environment $(PYTHON)
-	$(BIN)/pytest tests/e2e
+	$(BIN)/pytest tests/e2e --ignore tests/e2e/test_lab_replays.py
+
+PROJECT ?= examples/karpenter-inference
+lab: .venv/test.stamp
+	@$(BIN)/eks-gpu lab status >/dev/null 2>&1 || $(BIN)/eks-gpu lab up
+	@$(BIN)/eks-gpu lab apply $(PROJECT)
+
+replays: .venv/test.stamp
+	$(BIN)/pytest tests/e2e/test_lab_replays.py
 
 benchmark: .venv/test.stamp
 	$(BIN)/python -m benchmarks

@@ -26,7 +26,7 @@ from .charts import PLAYED, Controllers, Release, followed, releases, without_te
 from .cluster_api import ClusterApi
 from .control_plane import Note
 from .karpenter import ANY_CREDENTIALS
-from .leftovers import leftovers
+from .leftovers import end_with_cluster, leftovers
 from .ports import LOOPBACK
 from .problem import LabProblem
 from .state import Lab
@@ -90,6 +90,7 @@ class LabStack:
         with followed(self._controllers, interrupt), self._engine() as engine:
             result = self._run(engine.destroy, note)
             engine.workspace.remove_stack(self._stack.name)
+            end_with_cluster(self._lab)
         deleted = (result.summary.resource_changes or {}).get("delete", 0)
         return Destroyed(deleted, time.monotonic() - started, tuple(leftovers(self._lab)))
 

@@ -176,18 +176,19 @@ def followed(controllers: Controllers, on_problem: Callable[[], None]) -> Iterat
 
     For one that cannot be started `on_problem` is called, and LabProblem raised at the end.
     """
-    done, problems = threading.Event(), []
+    done, problems = threading.Event(), list[Exception]()
 
     def follow() -> None:
         while not done.wait(EVERY_S):
             try:
                 controllers.follow()
-            except LabProblem as problem:
-                problems.append(problem)
-                on_problem()
-                break
             except (OSError, HTTPException):  # the API server is busy: the next round asks again
                 continue
+            except Exception as problem:  # the engine would wait for what no controller brings
+                known = isinstance(problem, LabProblem)
+                problems.append(problem if known else LabProblem(f"{type(problem).__name__}: {problem}"))
+                on_problem()
+                break
 
     thread = threading.Thread(target=follow, name="controllers", daemon=True)
     thread.start()

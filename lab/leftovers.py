@@ -1,5 +1,6 @@
 """What is still there after a stack has gone: in the lab's AWS and in its cluster."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -42,9 +43,41 @@ KINDS = (
 )
 
 
+PATIENCE_S = 15
+"""Seconds for what ends by itself: nodes of instances that are gone, objects that wait for their pods."""
+
+# What lives in a cluster, its dependents first.
+OBJECTS = (
+    ("pod", "/api/v1", "pods"),
+    ("Deployment", "/apis/apps/v1", "deployments"),
+    ("DaemonSet", "/apis/apps/v1", "daemonsets"),
+    ("Job", "/apis/batch/v1", "jobs"),
+    ("release", "/api/v1", "secrets"),
+)
+_AT_ONCE = "?gracePeriodSeconds=0&propagationPolicy=Background"
+
+
 def leftovers(lab: Lab) -> list[str]:
-    """Each as kind and name. Raises LabProblem, and OSError when the API server does not answer."""
-    return [*_in_aws(lab), *_in_cluster(ClusterApi(lab))]
+    """Each as kind and name, after a moment. Raises LabProblem, and OSError when the API server does not answer."""
+    until, api = time.monotonic() + PATIENCE_S, ClusterApi(lab)
+    while (left := [*_in_aws(lab), *_in_cluster(api)]) and time.monotonic() < until:
+        time.sleep(0.5)
+    return left
+
+
+def end_with_cluster(lab: Lab) -> None:
+    """When AWS has no cluster any more, what ran in it ends too: the lab's API server outlives it."""
+    if aws_client(lab, "eks").list_clusters()["clusters"]:
+        return
+    api = ClusterApi(lab)
+    for what, group, plural in OBJECTS:
+        for item in _items(api, what, group, plural):
+            metadata = item["metadata"]
+            api.delete(f"{group}/namespaces/{metadata['namespace']}/{plural}/{metadata['name']}{_AT_ONCE}")
+
+
+def _items(api: ClusterApi, what: str, group: str, plural: str) -> list[dict[str, Any]]:
+    return api.list(f"{group}/{plural}" + ("?labelSelector=owner%3Dhelm" if what == "release" else ""))
 
 
 def _in_aws(lab: Lab) -> Iterator[str]:
@@ -68,6 +101,9 @@ def _in_cluster(api: ClusterApi) -> Iterator[str]:
     ):
         for item in api.list(path):
             yield f"{what} {item['metadata']['name']}"
+    for what, group, plural in OBJECTS:
+        for item in _items(api, what, group, plural):
+            yield f"{what} {item['metadata']['namespace']}/{item['metadata']['name']}"
     for service in api.list("/api/v1/services"):
         if service["spec"]["type"] == "LoadBalancer":
             yield f"LoadBalancer Service {service['metadata']['namespace']}/{service['metadata']['name']}"

@@ -7,16 +7,18 @@ from .problem import LabProblem
 
 def role_credentials(eks: Any, sts: Any, cluster: str, namespace: str, service_account: str) -> dict[str, str]:
     """AWS_* variables of a session of the role. Raises LabProblem where no association gives one, as on AWS."""
-    found = eks.list_pod_identity_associations(clusterName=cluster)["associations"]
-    roles = [
-        each["roleArn"] for each in found if (each["namespace"], each["serviceAccount"]) == (namespace, service_account)
-    ]
-    if not roles:
+    found = eks.list_pod_identity_associations(
+        clusterName=cluster, namespace=namespace, serviceAccount=service_account
+    )["associations"]
+    mine = [each for each in found if (each["namespace"], each["serviceAccount"]) == (namespace, service_account)]
+    if not mine:
         raise LabProblem(
             f"no Pod Identity association of cluster {cluster} gives a role to service account "
             f"{namespace}/{service_account}: its pods would have no credentials"
         )
-    session = sts.assume_role(RoleArn=roles[0], RoleSessionName=f"{cluster}-{service_account}")["Credentials"]
+    association = eks.describe_pod_identity_association(clusterName=cluster, associationId=mine[0]["associationId"])
+    role = association["association"]["roleArn"]
+    session = sts.assume_role(RoleArn=role, RoleSessionName=f"{cluster}-{service_account}")["Credentials"]
     return {
         "AWS_ACCESS_KEY_ID": session["AccessKeyId"],
         "AWS_SECRET_ACCESS_KEY": session["SecretAccessKey"],

@@ -15,7 +15,7 @@ from .replay import Moment, Result, told
 from .scenario import Scenario
 
 BARS = "▁▂▃▄▅▆▇█"
-WIDTH = 60
+WIDTH = 48
 """Characters of a line of the timeline."""
 
 
@@ -58,7 +58,8 @@ def timeline(moments: Sequence[Moment]) -> RenderableType:
     for quantity, unit in (("gpu_nodes", "GPU nodes"), ("pending_pods", "pending pods"), ("hourly", "USD an hour")):
         values = [getattr(moment, quantity) for moment in moments]
         table.add_row(unit, Text(bars(values)), f"peak {max(values):g}")
-    table.add_row("", Text(f"0 s{f'{moments[-1].t_s:.0f} s':>{min(WIDTH, len(moments)) - 3}}", "dim"), "")
+    end, width = f"{moments[-1].t_s:.0f} s", min(WIDTH, len(moments))
+    table.add_row("", Text(f"0 s{end:>{max(0, width - 3)}}", "dim"), "")
     return table
 
 
@@ -82,11 +83,13 @@ def _comparison(result: Result) -> Table:
 
 
 def _quantities(wanted: Any, measured: Any) -> Iterator[tuple[str, str, str]]:
+    never = "not reached"
     if not isinstance(wanted, Mapping):
-        yield "in AWS and the cluster", told(wanted), "not reached" if measured is None else told(measured)
+        yield "in AWS and the cluster", told(wanted), never if measured is None else told(measured)
         return
     for quantity, value in wanted.items():
         if quantity == "within_s":
-            yield "seconds", f"at most {told(value)}", told(measured["after_s"]) if measured else "not reached"
+            yield "seconds", f"at most {told(value)}", told(measured["after_s"]) if measured else never
         else:
-            yield quantity.replace("_", " "), told(value), told(measured[quantity]) if measured else "not reached"
+            name = quantity.replace("_", " ").replace("gpu", "GPU")
+            yield name, told(value), told(measured[quantity]) if measured else never

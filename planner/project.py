@@ -17,6 +17,8 @@ from .problems import InputError, nearest
 
 REGION_KEY = "aws:region"
 ANSWERS_FILE = "plan-answers.yaml"
+CONFIG_KEYS = frozenset({"type", "items", "description", "secret", "default", "value"})
+"""What the engine takes for a configuration key of Pulumi.yaml; it refuses the file for any other."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,14 @@ class Project:
         config = data.get("config") or {}
         if not isinstance(config, dict):
             raise InputError(f"{file.name}: config must be a map, got {type(config).__name__}")
+        unknown = [
+            f"{file.name}: config.{key}.{word} is not a known key{nearest(str(word), CONFIG_KEYS)}"
+            for key, value in config.items()
+            if isinstance(value, dict)
+            for word in value.keys() - CONFIG_KEYS
+        ]
+        if unknown:
+            raise InputError(sorted(unknown))
         defaults = {
             key: value.get("value", value.get("default")) if isinstance(value, dict) else value
             for key, value in config.items()

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import os
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +17,7 @@ from typer.testing import CliRunner
 
 from eks_gpu_components.catalog import CapacityType
 from eks_gpu_lab import charts, cli, load_balancers, report
-from eks_gpu_lab.apply import LabStack, environment_of, lab_stack
+from eks_gpu_lab.apply import Applied, Destroyed, LabStack, environment_of, lab_stack
 from eks_gpu_lab.pod_identity import role_credentials
 from eks_gpu_lab.problem import LabProblem
 from eks_gpu_lab.replay import Moment, Record, Result, shorten_idle, told
@@ -125,7 +126,7 @@ def test_the_report_ends_with_measured_against_expected():
     scenario = Scenario.load("karpenter-inference")
     shown = text(report.replayed(result(), scenario))
     assert shown.startswith("Karpenter buys one g4dn.xlarge for each ResNet replica")
-    assert ["new", "gpu", "nodes", "5", "g4dn.xlarge", "5", "g4dn.xlarge"] in [
+    assert ["new", "GPU", "nodes", "5", "g4dn.xlarge", "5", "g4dn.xlarge"] in [
         line.split() for line in shown.splitlines()
     ]
     assert shown.rstrip().endswith("as expected")
@@ -316,8 +317,15 @@ class Aws:
     """EKS with one association, and STS."""
 
     def list_pod_identity_associations(self, **_: str) -> dict[str, Any]:
-        association = {"namespace": "kube-system", "serviceAccount": "karpenter", "roleArn": "arn:karpenter"}
-        return {"associations": [association]}
+        return {
+            "associations": [
+                {"namespace": "kube-system", "serviceAccount": "karpenter", "associationId": "a-1"},
+            ]
+        }
+
+    def describe_pod_identity_association(self, **given: str) -> dict[str, Any]:
+        assert given == {"clusterName": "gaia", "associationId": "a-1"}
+        return {"association": {"roleArn": "arn:karpenter"}}
 
     def assume_role(self, **given: str) -> dict[str, Any]:
         assert given == {"RoleArn": "arn:karpenter", "RoleSessionName": "gaia-karpenter"}
@@ -362,6 +370,49 @@ def test_a_replay_shortens_how_long_a_group_keeps_empty_nodes_and_nothing_else()
 def test_what_a_scenario_shortens_is_told():
     shown = text(report.replayed(result(), Scenario.load("spot-autoscaling-groups")))
     assert "Shortened for the replay: scale-down-delay-after-add 10s, idle_s 10." in shown
+
+
+def test_a_controller_that_cannot_start_stops_the_engine_and_is_the_error():
+    stopped = threading.Event()
+
+    class Broken:
+        def follow(self) -> None:
+            raise ValueError("no such flag")
+
+    broken: Any = Broken()
+    with pytest.raises(LabProblem) as problem, charts.followed(broken, stopped.set):
+        stopped.wait(2)
+    assert str(problem.value) == "ValueError: no such flag"
+    assert stopped.is_set()
+
+
+RELEASES = (
+    charts.Release("karpenter", "kube-system", 1, "karpenter", "1.14.1"),
+    charts.Release("nvidia-device-plugin", "nvidia", 1, "nvidia-device-plugin", "0.20.0"),
+)
+
+
+def test_apply_tells_which_charts_run_in_the_lab_and_which_are_skipped():
+    done = Applied({"same": 3, "create": 98}, 58.6, RELEASES, {"url": "http://a:8501", "kubeconfig": "[secret]"})
+    assert text(report.applied(done, Path("/l"))).splitlines() == [
+        "up after 59 s; resources: 98 create, 3 same",
+        "charts whose controllers the lab runs itself: karpenter 1.14.1",
+        "charts skipped, nothing of them runs here: nvidia-device-plugin 0.20.0",
+        "outputs:",
+        "  url: http://a:8501",
+        "  kubeconfig: [secret]",
+        "the engine's words are in /l",
+    ]
+
+
+def test_destroy_tells_what_is_left():
+    assert text(report.destroyed(Destroyed(98, 22.5, ()))).splitlines() == [
+        "98 resources deleted after 22 s; nothing is left in AWS or the cluster"
+    ]
+    assert text(report.destroyed(Destroyed(97, 22.5, ("role node",)))).splitlines() == [
+        "97 resources deleted after 22 s; left:",
+        "  role node",
+    ]
 
 
 def service(kind: str, of: str | None, **status: Any) -> dict[str, Any]:

@@ -148,6 +148,11 @@ def test_an_error_of_the_program_is_told_with_its_line_and_no_traceback(shop, pr
             "Pulumi.yaml: runtime must be python to run offline, got nodejs; "
             "a program in another language is checked by its preview or state: eks-gpu check --help",
         ),
+        (
+            PULUMI + "config:\n  size: {type: integer, description: Pods, each alone}\n",
+            "Pulumi.yaml: config.size.each alone is not a known key; "
+            "there are: default, description, items, secret, type, value",
+        ),
         ("- a\n", "Pulumi.yaml: must be a map of keys to values, got CommentedSeq"),
         ("name: shop\nruntime: python\nconfig: 3\n", "Pulumi.yaml: config must be a map, got int"),
         (
