@@ -124,6 +124,9 @@ def test_what_ran_in_a_cluster_ends_at_once_when_aws_has_it_no_more(cluster):
 def test_another_cluster_keeps_what_runs_in_it(cluster):
     api = cluster(RUNNING)
     role = leftovers.aws_client(LAB, "iam").create_role(RoleName="eks", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-    leftovers.aws_client(LAB, "eks").create_cluster(name="gaia", roleArn=role, resourcesVpcConfig={"subnetIds": []})
+    subnet = leftovers.aws_client(LAB, "ec2").describe_subnets()["Subnets"][0]["SubnetId"]
+    leftovers.aws_client(LAB, "eks").create_cluster(
+        name="gaia", roleArn=role, resourcesVpcConfig={"subnetIds": [subnet]}
+    )
     leftovers.end_with_cluster(LAB)
     assert api.deleted == []
