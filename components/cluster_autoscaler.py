@@ -33,6 +33,8 @@ class ClusterAutoscalerSettingsArgs(TypedDict):
     """Seconds without removals after a node has come. Default 600."""
     gpu_utilization_threshold: NotRequired[float]
     """Share of a node's GPUs in use, 0 to 1, under which it counts as not needed. Default 0.5."""
+    spread_over_zones: NotRequired[bool]
+    """New nodes are shared among groups alike but for their zone. Default false: zones differ in capacity for GPUs."""
     replicas: NotRequired[int]
     """Pods, of which one works. Default 1."""
     node_labels: NotRequired[Mapping[str, str]]
@@ -58,6 +60,7 @@ class ClusterAutoscalerSettings(Value):
     scale_down_unneeded_s: int = Field(default=600, ge=30)
     scale_down_delay_after_add_s: int = Field(default=600, ge=0)
     gpu_utilization_threshold: float = Field(default=0.5, ge=0, le=1)
+    spread_over_zones: bool = False
     replicas: int = Field(default=1, ge=1)
     node_labels: Mapping[str, str] = SYSTEM_NODE_LABELS
 
@@ -149,8 +152,7 @@ def chart_values(
             "scale-down-unneeded-time": f"{settings.scale_down_unneeded_s}s",
             "scale-down-delay-after-add": f"{settings.scale_down_delay_after_add_s}s",
             "scale-down-gpu-utilization-threshold": str(settings.gpu_utilization_threshold),
-            # Zones differ in capacity for GPUs, so equal sizes are no aim.
-            "balance-similar-node-groups": "false",
+            "balance-similar-node-groups": str(settings.spread_over_zones).lower(),
             # Frameworks take their shared memory as emptyDir: such a pod would hold its GPU node for ever.
             "skip-nodes-with-local-storage": "false",
         },

@@ -7,9 +7,10 @@ the real API server. The engine's state lives and dies with the lab.
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,17 @@ from pulumi import automation
 from eks_gpu_planner.problems import InputError
 from eks_gpu_planner.project import Project, Stack
 
+from . import processes
+from .auto_mode import auto_mode_clusters
+from .auto_mode_terms import ProgramTranslation
 from .aws.commands import write_commands
 from .charts import PLAYED, Controllers, Release, followed, releases, without_templates
 from .cluster_api import ClusterApi
 from .control_plane import Note
+from .interrupted import Lock, locks, names, orphans, settled
 from .karpenter import ANY_CREDENTIALS
 from .leftovers import end_with_cluster, leftovers
+from .nodes import aws_client
 from .ports import LOOPBACK
 from .problem import LabProblem
 from .state import Lab
@@ -39,6 +45,15 @@ _FOREIGN = ("AWS_", "PULUMI_", "KUBE")
 
 
 @dataclass(frozen=True)
+class Step:
+    """What the engine did with one resource."""
+
+    operation: str
+    """create, update, delete, same and so on."""
+    urn: str
+
+
+@dataclass(frozen=True)
 class Applied:
     """What `up` did."""
 
@@ -48,6 +63,8 @@ class Applied:
     charts: tuple[Release, ...]
     """Installed without their templates."""
     outputs: Mapping[str, Any]
+    steps: tuple[Step, ...] = ()
+    """In the order of their ends."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +75,30 @@ class Destroyed:
     seconds: float
     left: tuple[str, ...]
     """What is still in the lab's AWS and cluster."""
+    steps: tuple[Step, ...] = ()
+    """In the order of their ends."""
+
+
+@dataclass(frozen=True)
+class Cancelled:
+    """What `cancel` found where an engine was killed."""
+
+    engines: tuple[int, ...]
+    """Process ids of the engines that had left the stack locked."""
+    changes: Mapping[str, int]
+    """Resources by what the refresh found: same, update, delete."""
+    unknown: tuple[str, ...]
+    """Type and name of what was being made and may be in AWS all the same, unknown to the stack."""
+
+    def __str__(self) -> str:
+        lock = f"unlocked, left by engine {', '.join(map(str, self.engines))}" if self.engines else "no lock was left"
+        changes = ", ".join(f"{count} {what}" for what, count in sorted(self.changes.items()))
+        lines = [f"{lock}; resources after a refresh: {changes or 'none'}"]
+        if self.unknown:
+            lines += ["these were being made, and AWS may have them without the stack's knowing:"]
+            lines += [f"  {each}" for each in self.unknown]
+            lines += ["`eks-gpu lab destroy` names what it leaves of them, `eks-gpu lab down` ends all"]
+        return "\n".join(lines)
 
 
 class LabStack:
@@ -73,39 +114,92 @@ class LabStack:
         self._lab, self._project, self._stack = lab, project, stack
         self._controllers = Controllers(lab, autoscaler_arguments)
         self._folder = lab.folder / "projects" / project.name
+        self._typed = f"{project.root} --stack {stack.name}"
         self.log = lab.log(f"pulumi-{project.name}-{stack.name}")
 
-    def up(self, note: Note = lambda _: None) -> Applied:
-        """Brings it up, or up to date. Raises LabProblem with the engine's errors, and InputError."""
+    def up(self, note: Note = lambda _: None, transforms: Sequence[pulumi.ResourceTransform] = ()) -> Applied:
+        """Brings it up, or up to date, with its resources changed by the transforms.
+
+        Raises LabProblem with the engine's errors, and InputError.
+        """
         started = time.monotonic()
-        with self._project.entered(), followed(self._controllers, interrupt), self._engine() as engine:
-            result = self._run(engine.up, note)
+        eks = aws_client(self._lab, "eks")
+        words = ProgramTranslation(lambda: bool(auto_mode_clusters(eks)))
+        transforms = (*transforms, words.transform)
+        with self._project.entered(), followed(self._controllers, interrupt), self._engine(transforms) as engine:
+            result, steps = self._run(engine.up, note)
         found = tuple(releases(ClusterApi(self._lab)))
         outputs = {name: SECRET if output.secret else output.value for name, output in result.outputs.items()}
-        return Applied(result.summary.resource_changes or {}, time.monotonic() - started, found, outputs)
+        return Applied(result.summary.resource_changes or {}, time.monotonic() - started, found, outputs, steps)
 
     def destroy(self, note: Note = lambda _: None) -> Destroyed:
         """Takes it away. Raises LabProblem with the engine's errors."""
         started = time.monotonic()
         with followed(self._controllers, interrupt), self._engine() as engine:
-            result = self._run(engine.destroy, note)
+            result, steps = self._run(engine.destroy, note)
             engine.workspace.remove_stack(self._stack.name)
             end_with_cluster(self._lab)
         deleted = (result.summary.resource_changes or {}).get("delete", 0)
-        return Destroyed(deleted, time.monotonic() - started, tuple(leftovers(self._lab)))
+        return Destroyed(deleted, time.monotonic() - started, tuple(leftovers(self._lab)), steps)
 
-    def _program(self) -> None:
-        pulumi.runtime.register_resource_transform(without_templates(self._lab.folder / "charts"))
+    def refresh(self, note: Note = lambda _: None) -> Mapping[str, int]:
+        """Makes the state say what there is; resources by what was found: same, update, delete. Raises LabProblem."""
+        with self._engine() as engine:
+            result, _ = self._run(engine.refresh, note)
+        return result.summary.resource_changes or {}
+
+    def cancel(self, note: Note = lambda _: None) -> Cancelled:
+        """The way back after the engine was killed: unlocks the stack, and finds out what there is of it.
+
+        Raises LabProblem while an engine is at work on it.
+        """
+        left = self._locks()
+        if any(lock.held for lock in left):
+            raise LabProblem(self._locked())
+        processes.end(orphans(self._backend.parent / "home", self._project.name))
+        with self._engine() as engine:
+            engine.cancel()
+            state = engine.export_stack()
+            found = settled(state.deployment)
+            engine.import_stack(replace(state, deployment=found.deployment))
+            result, _ = self._run(engine.refresh, note)
+        changes = result.summary.resource_changes or {}
+        return Cancelled(tuple(lock.pid for lock in left), changes, tuple(names(found.unknown)))
+
+    @property
+    def _backend(self) -> Path:
+        return self._lab.folder / "pulumi" / "state"
+
+    def _locks(self) -> list[Lock]:
+        return locks(self._backend, self._project.name, self._stack.name)
+
+    def _locked(self) -> str:
+        """Who has the stack, and what to do; empty for a stack that nobody has."""
+        what, left = f"stack {self._stack.name} of {self._project.name}", self._locks()
+        for lock in left:
+            if lock.held:
+                return f"{what} is being changed by another engine (pid {lock.pid}): wait until it is done"
+        if not left:
+            return ""
+        return (
+            f"{what} is locked by an engine that was killed (pid {left[0].pid}): `eks-gpu lab cancel {self._typed}` "
+            "unlocks it and finds out what there is; then apply or destroy it again"
+        )
+
+    def _program(self, transforms: Sequence[pulumi.ResourceTransform] = ()) -> None:
+        for transform in (without_templates(self._lab.folder / "charts"), *transforms):
+            pulumi.runtime.register_resource_transform(transform)
         self._project.main()
 
     @contextmanager
-    def _engine(self) -> Iterator[automation.Stack]:
+    def _engine(self, transforms: Sequence[pulumi.ResourceTransform] = ()) -> Iterator[automation.Stack]:
         self._write_settings()
+        program = partial(self._program, transforms)
         with environment_of(variables(self._lab)):
             options = automation.LocalWorkspaceOptions(work_dir=str(self._folder))
             try:
                 stack = automation.create_or_select_stack(
-                    self._stack.name, project_name=self._project.name, program=self._program, opts=options
+                    self._stack.name, project_name=self._project.name, program=program, opts=options
                 )
             except automation.CommandError as error:
                 refused = str(error).partition("stderr:")[2].strip()
@@ -128,14 +222,16 @@ class LabStack:
     def _has(self, name: str) -> bool:
         return (self._project.root / name).exists()
 
-    def _run(self, operation: Callable[..., Any], note: Note) -> Any:
-        """The engine's result; all that it says goes to a log, its last line to `note`."""
-        errors: list[str] = []
+    def _run(self, operation: Callable[..., Any], note: Note) -> tuple[Any, tuple[Step, ...]]:
+        """The engine's result and steps; all that it says goes to a log, its last line to `note`."""
+        errors, steps = list[str](), list[Step]()
 
         def hear(event: automation.EngineEvent) -> None:
-            said = event.diagnostic_event
+            said, done = event.diagnostic_event, event.res_outputs_event
             if said and said.severity == "error":
                 errors.append(f"{_short(said.urn)}{said.message.strip()}")
+            if done:
+                steps.append(Step(str(done.metadata.op), done.metadata.urn))
 
         self.log.parent.mkdir(exist_ok=True)
         with self.log.open("a", encoding="utf-8") as log:
@@ -147,11 +243,11 @@ class LabStack:
                     note(line.strip()[:100])
 
             try:
-                return operation(on_output=say, on_event=hear, color="never")
+                return operation(on_output=say, on_event=hear, color="never"), tuple(steps)
             except automation.ConcurrentUpdateError:
-                raise LabProblem(f"stack {self._stack.name} of {self._project.name} is being changed: wait") from None
+                raise LabProblem(self._locked()) from None
             except automation.CommandError as error:
-                told = errors or [str(error).strip()]
+                told = [self._locked()] if self._locks() else errors or [str(error).strip()]
                 raise LabProblem("\n".join([*told, f"The engine's words are in {self.log}"])) from None
 
 

@@ -110,21 +110,36 @@ def destroy(project: ProjectFolder = Path(), stack: StackName = "dev") -> None:
 
 
 @command
+def cancel(project: ProjectFolder = Path(), stack: StackName = "dev") -> None:
+    """Unlock a stack whose engine was killed, and find out what there is of it."""
+    from . import apply as engine
+
+    made = engine.lab_stack(find_lab(), project, stack)
+    with Console(stderr=True).status(f"looking at {project.resolve().name}, stack {stack}") as display:
+        print(made.cancel(display.update))
+
+
+@command
 def replay(
     scenario: Annotated[str, typer.Argument(help="What to replay; an unknown name lists all.")],
     json_file: JsonFile = None,
+    picture_file: Annotated[
+        Path | None, typer.Option("--picture", help="Draw nodes, pending pods and USD an hour over time, as SVG.")
+    ] = None,
 ) -> None:
     """Replay a scenario against the real controllers, and hold it against what is expected."""
-    from . import report
-    from .replay import Replay
-    from .scenario import Scenario
+    from .replays import report
+    from .replays.kinds import load
+    from .replays.picture import picture
 
-    loaded = Scenario.load(scenario)
+    loaded = load(scenario)
     lab = find_lab()
     with Console(stderr=True).status(f"replaying {scenario}") as display:
-        result = Replay(lab, scenario, loaded, display.update).run()
+        result = loaded.replay(lab, scenario, display.update)
     Console(stderr=json_file == STDOUT, highlight=False).print(report.replayed(result, loaded))
     write_json(json_file, result.as_json())
+    if picture_file:
+        write(picture_file, picture(result))
     if not result.passed:
         raise typer.Exit(1)
 
@@ -156,11 +171,16 @@ def as_json(lab: Lab) -> dict[str, Any]:
 
 def write_json(file: Path | None, answer: dict[str, Any]) -> None:
     """To the file, or to stdout for `-`; nowhere for None. Raises InputError."""
-    text = json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
+    if file:
+        write(file, json.dumps(answer, indent=2, ensure_ascii=False) + "\n")
+
+
+def write(file: Path, text: str) -> None:
+    """To the file, or to stdout for `-`. Raises InputError."""
     if file == STDOUT:
         sys.stdout.write(text)
-    elif file:
-        try:
-            file.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"{file}: cannot be written: {error.strerror}") from None
+        return
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{file}: cannot be written: {error.strerror}") from None

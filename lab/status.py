@@ -42,6 +42,8 @@ class NodeRow:
     """Accelerators, of any maker."""
     hourly: float | None
     """USD from the catalog, an estimate for Spot; None for a type that it does not price."""
+    instance_id: str = ""
+    """In EC2."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ def _row(node: Mapping[str, Any], region: str, now: datetime) -> NodeRow:
         ready=any(each["type"] == "Ready" and each["status"] == "True" for each in conditions),
         gpus=_accelerators(name),
         hourly=_hourly(name, capacity_type, region),
+        instance_id=node.get("spec", {}).get("providerID", "").rpartition("/")[2],
     )
 
 

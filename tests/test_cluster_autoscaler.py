@@ -28,6 +28,7 @@ OTHER: dict[str, Any] = {
     "scale_down_unneeded_s": 60,
     "scale_down_delay_after_add_s": 0,
     "gpu_utilization_threshold": 0.25,
+    "spread_over_zones": True,
     "replicas": 2,
     "node_labels": {"role": "infra"},
 }
@@ -128,6 +129,10 @@ def test_the_values_of_the_chart():
 def test_the_image_is_that_of_the_clusters_minor_not_the_charts(minor, tag):
     assert image_tag(minor) == tag
     assert values(minor=minor)["image"] == {"tag": tag}
+
+
+def test_nodes_are_shared_among_zones_when_asked():
+    assert values(spread_over_zones=True)["extraArgs"]["balance-similar-node-groups"] == "true"
 
 
 @pytest.mark.parametrize("field", ClusterAutoscalerSettingsArgs.__annotations__)

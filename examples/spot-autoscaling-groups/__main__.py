@@ -56,7 +56,15 @@ eks_gpu.GpuNodeGroup(
 )
 
 in_cluster = pulumi.ResourceOptions(providers=[cluster.provider])
-eks_gpu.ClusterAutoscaler("cluster-autoscaler", {"cluster": cluster.reference, "pools": {"gpu-spot": GPU}}, in_cluster)
+eks_gpu.ClusterAutoscaler(
+    "cluster-autoscaler",
+    {
+        "cluster": cluster.reference,
+        "pools": {"gpu-spot": GPU},
+        "settings": {"spread_over_zones": True},  # Spot is taken back zone by zone
+    },
+    in_cluster,
+)
 eks_gpu.NvidiaDevicePlugin("nvidia-device-plugin", {"pools": [GPU]}, in_cluster)
 eks_gpu.CudaVectorAdd("cuda-vector-add", {"pool": GPU, "replicas": config.require_int("replicas")}, in_cluster)
 

@@ -1,0 +1,44 @@
+"""Scenarios: what is replayed in the lab, and what must come of it. Data, a YAML file each."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+
+from eks_gpu_components.value import Value
+from eks_gpu_planner.problems import InputError
+
+from ..control_plane import Note
+from ..state import Lab
+from ..status import status
+from .result import Result
+
+CHECKOUT = Path(__file__).resolve().parent.parent.parent
+
+
+class Scenario(Value):
+    """What every scenario says. Each kind has fields of its own, and its own way to be replayed."""
+
+    about: str
+    """One sentence for the reader of the result."""
+
+    @abstractmethod
+    def replay(self, lab: Lab, name: str, note: Note = lambda _: None) -> Result:
+        """In a lab that is empty, and is afterwards. Raises LabProblem when a program does not come up, or not go."""
+
+    def differs_from_program(self) -> Mapping[str, str]:
+        """What is not as the program has it, for one reason: nobody waits that long."""
+        return {}
+
+
+def project_folder(project: str) -> Path:
+    """Of a project in the checkout. Raises InputError where it is not to be had."""
+    folder = CHECKOUT / project
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; scenarios replay projects of a checkout")
+    return folder
+
+
+def refuse_a_lab_in_use(lab: Lab) -> None:
+    """Raises InputError."""
+    if status(lab).nodes:
+        raise InputError("the lab has nodes already, which a replay would count: `eks-gpu lab destroy` first")

@@ -1,0 +1,73 @@
+"""Pods that a replay scales: a workload of the program's, or one that the scenario brings along."""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from pydantic import model_validator
+
+from eks_gpu_components.value import Value
+
+from ..cluster_api import ClusterApi
+
+DEPLOYMENTS = "/apis/apps/v1/namespaces/{}/deployments"
+JOBS = "/apis/batch/v1/namespaces/{}/jobs"
+
+
+class Workload(Value):
+    """A Deployment, or a Job, which cannot be scaled."""
+
+    namespace: str
+    deployment: str = ""
+    job: str = ""
+    pod: Mapping[str, Any] | None = None
+    """Spec of the pods of a Deployment that the program does not have: the scenario brings it, with no replica."""
+
+    @model_validator(mode="after")
+    def _is_one_of_them(self) -> Self:
+        if bool(self.deployment) == bool(self.job):
+            raise ValueError("a workload is either a deployment or a job")
+        if self.job and self.pod:
+            raise ValueError("the scenario brings deployments, no jobs")
+        return self
+
+    @property
+    def folder(self) -> str:
+        return (DEPLOYMENTS if self.deployment else JOBS).format(self.namespace)
+
+    @property
+    def path(self) -> str:
+        return f"{self.folder}/{self.deployment or self.job}"
+
+    def running(self, api: ClusterApi) -> int:
+        """Pods that are ready; of a Job also those that have succeeded."""
+        status = api.get(self.path)["status"]
+        return (
+            status.get("readyReplicas", 0) if self.deployment else status.get("ready", 0) + status.get("succeeded", 0)
+        )
+
+    def scale(self, api: ClusterApi, replicas: int) -> None:
+        """As `kubectl scale` does."""
+        found = api.get(f"{self.path}/scale")
+        api.replace(f"{self.path}/scale", {**found, "spec": {"replicas": replicas}})
+
+    def bring(self, api: ClusterApi) -> None:
+        """Makes it when it is the scenario's own."""
+        if self.pod:
+            api.ensure(self.folder, self._manifest())
+
+    def take_away(self, api: ClusterApi) -> None:
+        if self.pod:
+            api.delete(f"{self.path}?propagationPolicy=Background")
+
+    def _manifest(self) -> dict[str, Any]:
+        labels = {"app": self.deployment}
+        return {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": self.deployment, "namespace": self.namespace},
+            "spec": {
+                "replicas": 0,
+                "selector": {"matchLabels": labels},
+                "template": {"metadata": {"labels": labels}, "spec": self.pod},
+            },
+        }

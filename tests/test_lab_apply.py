@@ -1,0 +1,99 @@
+"""A project in the lab: what the engine is given, what leads out of the lab, and what is told."""
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from rich.console import Console
+
+from eks_gpu_lab import charts, report
+from eks_gpu_lab.apply import Applied, Destroyed, LabStack, environment_of, lab_stack
+from eks_gpu_lab.state import Lab
+from eks_gpu_planner.problems import InputError
+
+PROGRAM = "import pulumi\npulumi.export('a', 1)\n"
+
+
+def a_lab(folder: Path) -> Lab:
+    return Lab(folder, "us-west-2", "secret", "https://127.0.0.1:3", "http://127.0.0.1:7", {})
+
+
+def text(shown: Any) -> str:
+    console = Console(width=80, file=io.StringIO())
+    console.print(shown)
+    return console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
+
+
+RELEASES = (
+    charts.Release("karpenter", "kube-system", 1, "karpenter", "1.14.1"),
+    charts.Release("nvidia-device-plugin", "nvidia", 1, "nvidia-device-plugin", "0.20.0"),
+)
+
+
+def test_apply_tells_which_charts_run_in_the_lab_and_which_are_skipped():
+    done = Applied({"same": 3, "create": 98}, 58.6, RELEASES, {"url": "http://a:8501", "kubeconfig": "[secret]"})
+    assert text(report.applied(done, Path("/l"))).splitlines() == [
+        "up after 59 s; resources: 98 create, 3 same",
+        "charts whose controllers the lab runs itself: karpenter 1.14.1",
+        "charts skipped, nothing of them runs here: nvidia-device-plugin 0.20.0",
+        "outputs:",
+        "  url: http://a:8501",
+        "  kubeconfig: [secret]",
+        "the engine's words are in /l",
+    ]
+
+
+def test_destroy_tells_what_is_left():
+    assert text(report.destroyed(Destroyed(98, 22.5, ()))).splitlines() == [
+        "98 resources deleted after 22 s; nothing is left in AWS or the cluster"
+    ]
+    assert text(report.destroyed(Destroyed(97, 22.5, ("role node",)))).splitlines() == [
+        "97 resources deleted after 22 s; left:",
+        "  role node",
+    ]
+
+
+def test_nothing_of_a_persons_accounts_reaches_the_engine(monkeypatch):
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "pul-1")
+    monkeypatch.setenv("KUBECONFIG", "/home/me/.kube/config")
+    with environment_of({"AWS_REGION": "us-west-2"}):
+        outward = {name for name in os.environ if name.startswith(("AWS_", "PULUMI_", "KUBE"))}
+        assert outward == {"AWS_REGION"}
+    assert os.environ["AWS_PROFILE"] == "production"
+    assert os.environ["KUBECONFIG"] == "/home/me/.kube/config"
+
+
+@pytest.fixture
+def project(tmp_path) -> Path:
+    root = tmp_path / "project"
+    root.mkdir()
+    (root / "__main__.py").write_text(PROGRAM)
+    (root / "Pulumi.yaml").write_text("name: small\nmain: .\nruntime: {name: python, options: {virtualenv: venv}}\n")
+    (root / "Pulumi.dev.yaml").write_text(
+        "encryptionsalt: v1:abc\nconfig:\n  aws:region: us-west-2\n  small:key: {secure: v1:xyz}\n  small:n: [1]\n"
+    )
+    return root
+
+
+def test_the_engine_gets_the_stacks_values_in_the_lab_and_no_secret(tmp_path, project):
+    stack: LabStack = lab_stack(a_lab(tmp_path / "lab"), project, "dev")
+    stack._write_settings()
+    written = tmp_path / "lab" / "projects" / "small"
+    assert yaml.safe_load((written / "Pulumi.yaml").read_text()) == {"name": "small", "runtime": "python"}
+    assert yaml.safe_load((written / "Pulumi.dev.yaml").read_text()) == {
+        "config": {"aws:region": "us-west-2", "small:key": "[secret]", "small:n": [1]}
+    }
+
+
+def test_a_stack_of_another_region_is_wrong_input(tmp_path, project):
+    (project / "Pulumi.eu.yaml").write_text("config:\n  aws:region: eu-west-1\n")
+    with pytest.raises(InputError) as problem:
+        lab_stack(a_lab(tmp_path), project, "eu")
+    assert str(problem.value) == (
+        "Pulumi.eu.yaml:2: aws:region must be the lab's, us-west-2, got eu-west-1; "
+        "or `eks-gpu lab up --region eu-west-1`"
+    )
