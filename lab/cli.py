@@ -1,6 +1,5 @@
 """`eks-gpu lab`: the real engine and the real controllers on this machine, without a cloud account."""
 
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -12,6 +11,7 @@ import typer
 from rich.console import Console
 
 from eks_gpu_components.catalog import UnknownRegion, zones
+from eks_gpu_planner.output import STDOUT, write, write_json
 from eks_gpu_planner.problems import InputError
 
 from . import control_plane
@@ -26,7 +26,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-STDOUT = Path("-")
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the answer as JSON; - is stdout.")]
 ProjectFolder = Annotated[Path, typer.Argument(metavar="[PROJECT]", help="Folder with a Pulumi project in Python.")]
 StackName = Annotated[str, typer.Option("--stack", help="Stack whose Pulumi.<stack>.yaml is used.")]
@@ -167,20 +166,3 @@ def as_json(lab: Lab) -> dict[str, Any]:
         "region": lab.region,
         "pids": {process.name: process.pid for process in lab.processes},
     }
-
-
-def write_json(file: Path | None, answer: dict[str, Any]) -> None:
-    """To the file, or to stdout for `-`; nowhere for None. Raises InputError."""
-    if file:
-        write(file, json.dumps(answer, indent=2, ensure_ascii=False) + "\n")
-
-
-def write(file: Path, text: str) -> None:
-    """To the file, or to stdout for `-`. Raises InputError."""
-    if file == STDOUT:
-        sys.stdout.write(text)
-        return
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{file}: cannot be written: {error.strerror}") from None

@@ -1,0 +1,1 @@
+"""The commands of `eks-gpu`, one a file. What one needs is imported when it runs, so help and completion are quick."""
