@@ -37,8 +37,12 @@ with problems.at("cluster"):
 
 
 def in_cluster(*after: pulumi.Resource) -> pulumi.ResourceOptions:
-    """`deleted_with` reaches what leaves nothing in AWS: it goes with the cluster and needs no deletion of its own."""
-    return pulumi.ResourceOptions(providers=[cluster.provider], depends_on=after, deleted_with=cluster)
+    return pulumi.ResourceOptions(providers=[cluster.provider], depends_on=after)
+
+
+def with_cluster(*after: pulumi.Resource) -> pulumi.ResourceOptions:
+    """For what leaves nothing in AWS: it goes with the cluster. The engine hands `deleted_with` on to every child."""
+    return pulumi.ResourceOptions.merge(in_cluster(*after), pulumi.ResourceOptions(deleted_with=cluster))
 
 
 node_groups = settings.get("gpu_node_groups", {})
@@ -96,9 +100,9 @@ if "cluster_autoscaler" in settings:
     )
 own_nodes = [pools[name] for name in (*node_groups, *karpenter_pools)]  # Auto Mode brings drivers and plugin
 if own_nodes and "gpu_operator" in settings:
-    eks_gpu.GpuOperator("gpu-operator", {"pools": own_nodes, "settings": settings["gpu_operator"]}, in_cluster())
+    eks_gpu.GpuOperator("gpu-operator", {"pools": own_nodes, "settings": settings["gpu_operator"]}, with_cluster())
 elif own_nodes:
-    eks_gpu.NvidiaDevicePlugin("nvidia-device-plugin", {"pools": own_nodes}, in_cluster())
+    eks_gpu.NvidiaDevicePlugin("nvidia-device-plugin", {"pools": own_nodes}, with_cluster())
 balancers: list[pulumi.Resource] = []
 if "aws_load_balancer_controller" in settings:
     balancers = [
@@ -113,14 +117,14 @@ if "cuda_vector_add" in settings:
     vector_add = settings["cuda_vector_add"]
     with problems.at("cuda_vector_add"):
         pool = eks_gpu.pool_named(vector_add["pool"], pools)
-        eks_gpu.CudaVectorAdd("cuda-vector-add", {**vector_add, "pool": pool}, in_cluster(makers[vector_add["pool"]]))
+        eks_gpu.CudaVectorAdd("cuda-vector-add", {**vector_add, "pool": pool}, with_cluster(makers[vector_add["pool"]]))
 if "gpu_smoke_test" in settings:
     smoke = settings["gpu_smoke_test"]
     with problems.at("gpu_smoke_test"):
         pool = eks_gpu.pool_named(smoke["pool"], pools)
         backend = "auto-mode" if smoke["pool"] in auto_mode_pools else "karpenter"
         eks_gpu.GpuSmokeTest(
-            "nvidia-smi", {**smoke, "pool": pool, "backend": backend}, in_cluster(makers[smoke["pool"]])
+            "nvidia-smi", {**smoke, "pool": pool, "backend": backend}, with_cluster(makers[smoke["pool"]])
         )
 if "resnet" in settings:
     inference = settings["resnet"]

@@ -6,9 +6,9 @@ from pulumi import Resource, ResourceOptions
 
 
 def disposable(parent: Resource, opts: ResourceOptions | None, **more: Any) -> ResourceOptions:
-    """Options of such a child. `deleted_with` of the component, which Pulumi gives to no child, holds for it too.
+    """Options of such a child: it has the component's `deleted_with`, as the engine gives it to every child.
 
-    With `deleted_with=cluster` a destroy asks no API that may be gone by then. Never for load-balanced Services, node
-    pools and their controllers: what those have in AWS would stay, and bill.
+    With `deleted_with=cluster` a destroy asks no API that may be gone by then. Never on a component that has anything
+    in AWS, as roles, queues, node pools and load-balanced Services: the engine would forget it, and it would bill.
     """
     return ResourceOptions(parent=parent, deleted_with=opts.deleted_with if opts else None, **more)
