@@ -9,7 +9,6 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,10 +28,11 @@ from .aws.commands import write_commands
 from .charts import PLAYED, Controllers, Release, followed, releases, without_templates
 from .cluster_api import ClusterApi
 from .control_plane import Note
-from .interrupted import Lock, locks, names, orphans, settled
+from .interrupted import Lock, has_stack, locks, names, orphans, settled
 from .karpenter import ANY_CREDENTIALS
 from .leftovers import end_with_cluster, leftovers
 from .nodes import aws_client
+from .outcomes import Applied, Cancelled, Destroyed, Step
 from .ports import LOOPBACK
 from .problem import LabProblem
 from .state import Lab
@@ -40,65 +40,13 @@ from .toolchain import toolchain
 
 SECRET = "[secret]"
 """In place of a stack's secrets: what opens them is not the lab's to have."""
+HINTS = {
+    "Deletion protection is enabled": "Turn it off first: `deletion_protection: false` among the cluster's settings, "
+    "then apply, then destroy. What was in the cluster is gone already; apply brings it back",
+}
+"""What a person can do, by what AWS says."""
 _FOREIGN = ("AWS_", "PULUMI_", "KUBE")
 """Variables that lead to a person's accounts and clusters."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """What the engine did with one resource."""
-
-    operation: str
-    """create, update, delete, same and so on."""
-    urn: str
-
-
-@dataclass(frozen=True)
-class Applied:
-    """What `up` did."""
-
-    changes: Mapping[str, int]
-    """Resources by what happened to them: create, update, same."""
-    seconds: float
-    charts: tuple[Release, ...]
-    """Installed without their templates."""
-    outputs: Mapping[str, Any]
-    steps: tuple[Step, ...] = ()
-    """In the order of their ends."""
-
-
-@dataclass(frozen=True)
-class Destroyed:
-    """What `destroy` did."""
-
-    deleted: int
-    seconds: float
-    left: tuple[str, ...]
-    """What is still in the lab's AWS and cluster."""
-    steps: tuple[Step, ...] = ()
-    """In the order of their ends."""
-
-
-@dataclass(frozen=True)
-class Cancelled:
-    """What `cancel` found where an engine was killed."""
-
-    engines: tuple[int, ...]
-    """Process ids of the engines that had left the stack locked."""
-    changes: Mapping[str, int]
-    """Resources by what the refresh found: same, update, delete."""
-    unknown: tuple[str, ...]
-    """Type and name of what was being made and may be in AWS all the same, unknown to the stack."""
-
-    def __str__(self) -> str:
-        lock = f"unlocked, left by engine {', '.join(map(str, self.engines))}" if self.engines else "no lock was left"
-        changes = ", ".join(f"{count} {what}" for what, count in sorted(self.changes.items()))
-        lines = [f"{lock}; resources after a refresh: {changes or 'none'}"]
-        if self.unknown:
-            lines += ["these were being made, and AWS may have them without the stack's knowing:"]
-            lines += [f"  {each}" for each in self.unknown]
-            lines += ["`eks-gpu lab destroy` names what it leaves of them, `eks-gpu lab down` ends all"]
-        return "\n".join(lines)
 
 
 class LabStack:
@@ -114,7 +62,9 @@ class LabStack:
         self._lab, self._project, self._stack = lab, project, stack
         self._controllers = Controllers(lab, autoscaler_arguments)
         self._folder = lab.folder / "projects" / project.name
-        self._typed = f"{project.root} --stack {stack.name}"
+        root = project.root
+        place = root.relative_to(Path.cwd()) if root.is_relative_to(Path.cwd()) else root
+        self._cancel = f"`eks-gpu lab cancel {place} --stack {stack.name}`"
         self.log = lab.log(f"pulumi-{project.name}-{stack.name}")
 
     def up(self, note: Note = lambda _: None, transforms: Sequence[pulumi.ResourceTransform] = ()) -> Applied:
@@ -124,13 +74,19 @@ class LabStack:
         """
         started = time.monotonic()
         eks = aws_client(self._lab, "eks")
-        words = ProgramTranslation(lambda: bool(auto_mode_clusters(eks)))
+        words = ProgramTranslation(lambda: bool(auto_mode_clusters(eks)), interrupt)
         transforms = (*transforms, words.transform)
-        with self._project.entered(), followed(self._controllers, interrupt), self._engine(transforms) as engine:
+        with (
+            self._project.entered(),
+            words.complete(),
+            followed(self._controllers, interrupt),
+            self._engine(transforms) as engine,
+        ):
             result, steps = self._run(engine.up, note)
         found = tuple(releases(ClusterApi(self._lab)))
         outputs = {name: SECRET if output.secret else output.value for name, output in result.outputs.items()}
-        return Applied(result.summary.resource_changes or {}, time.monotonic() - started, found, outputs, steps)
+        changes = result.summary.resource_changes or {}
+        return Applied(changes, time.monotonic() - started, found, outputs, steps, words.told())
 
     def destroy(self, note: Note = lambda _: None) -> Destroyed:
         """Takes it away. Raises LabProblem with the engine's errors."""
@@ -138,33 +94,39 @@ class LabStack:
         with followed(self._controllers, interrupt), self._engine() as engine:
             result, steps = self._run(engine.destroy, note)
             engine.workspace.remove_stack(self._stack.name)
-            end_with_cluster(self._lab)
+            ended = tuple(end_with_cluster(self._lab))
         deleted = (result.summary.resource_changes or {}).get("delete", 0)
-        return Destroyed(deleted, time.monotonic() - started, tuple(leftovers(self._lab)), steps)
+        return Destroyed(deleted, time.monotonic() - started, tuple(leftovers(self._lab)), steps, ended)
 
-    def refresh(self, note: Note = lambda _: None) -> Mapping[str, int]:
-        """Makes the state say what there is; resources by what was found: same, update, delete. Raises LabProblem."""
+    def refresh(self, note: Note = lambda _: None) -> tuple[Step, ...]:
+        """Makes the state say what there is: same, update or delete for each resource. Raises LabProblem."""
+        self._demand()
         with self._engine() as engine:
-            result, _ = self._run(engine.refresh, note)
-        return result.summary.resource_changes or {}
+            return self._run(engine.refresh, note)[1]
 
     def cancel(self, note: Note = lambda _: None) -> Cancelled:
         """The way back after the engine was killed: unlocks the stack, and finds out what there is of it.
 
-        Raises LabProblem while an engine is at work on it.
+        Raises LabProblem while an engine is at work on it, and when the lab does not have it.
         """
         left = self._locks()
         if any(lock.held for lock in left):
             raise LabProblem(self._locked())
-        processes.end(orphans(self._backend.parent / "home", self._project.name))
+        processes.end(orphans(self._lab.folder, self._project.name))
+        self._demand()
         with self._engine() as engine:
             engine.cancel()
             state = engine.export_stack()
-            found = settled(state.deployment)
-            engine.import_stack(replace(state, deployment=found.deployment))
+            found = settled(state.deployment or {})
+            engine.import_stack(automation.Deployment(state.version, found.deployment))
             result, _ = self._run(engine.refresh, note)
-        changes = result.summary.resource_changes or {}
-        return Cancelled(tuple(lock.pid for lock in left), changes, tuple(names(found.unknown)))
+            there = {resource["urn"] for resource in (engine.export_stack().deployment or {})["resources"]}
+        return Cancelled(
+            tuple(lock.pid for lock in left),
+            result.summary.resource_changes or {},
+            tuple(names(urn for urn in found.asked if urn in there)),
+            tuple(names(found.unknown)),
+        )
 
     @property
     def _backend(self) -> Path:
@@ -173,17 +135,24 @@ class LabStack:
     def _locks(self) -> list[Lock]:
         return locks(self._backend, self._project.name, self._stack.name)
 
+    def _demand(self) -> None:
+        """Raises LabProblem when the lab does not have the stack."""
+        if not has_stack(self._backend, self._project.name, self._stack.name):
+            raise LabProblem(f"{self._name} is not in the lab: `eks-gpu lab apply` brings it up")
+
+    @property
+    def _name(self) -> str:
+        return f"stack {self._stack.name} of {self._project.name}"
+
     def _locked(self) -> str:
-        """Who has the stack, and what to do; empty for a stack that nobody has."""
-        what, left = f"stack {self._stack.name} of {self._project.name}", self._locks()
-        for lock in left:
-            if lock.held:
-                return f"{what} is being changed by another engine (pid {lock.pid}): wait until it is done"
-        if not left:
-            return ""
+        """Who has the stack, and what to do."""
+        left = self._locks()
+        if not left or any(lock.held for lock in left):
+            by = ", ".join(f"pid {lock.pid}" for lock in left if lock.held) or "which is done by now"
+            return f"{self._name} is being changed by another engine ({by}): wait, then try again"
         return (
-            f"{what} is locked by an engine that was killed (pid {left[0].pid}): `eks-gpu lab cancel {self._typed}` "
-            "unlocks it and finds out what there is; then apply or destroy it again"
+            f"{self._name} is locked by an engine that was killed (pid {left[0].pid}): {self._cancel} unlocks it "
+            "and finds out what there is; then apply or destroy it again"
         )
 
     def _program(self, transforms: Sequence[pulumi.ResourceTransform] = ()) -> None:
@@ -231,7 +200,7 @@ class LabStack:
             if said and said.severity == "error":
                 errors.append(f"{_short(said.urn)}{said.message.strip()}")
             if done:
-                steps.append(Step(str(done.metadata.op), done.metadata.urn))
+                steps.append(Step(done.metadata.op.value, done.metadata.urn))
 
         self.log.parent.mkdir(exist_ok=True)
         with self.log.open("a", encoding="utf-8") as log:
@@ -248,6 +217,7 @@ class LabStack:
                 raise LabProblem(self._locked()) from None
             except automation.CommandError as error:
                 told = [self._locked()] if self._locks() else errors or [str(error).strip()]
+                told += [hint for sign, hint in HINTS.items() if sign in "\n".join(errors)]
                 raise LabProblem("\n".join([*told, f"The engine's words are in {self.log}"])) from None
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import pulumi
 
-from . import processes
+from . import auto_mode, processes
 from .autoscaler import start_autoscaler
 from .cluster_api import ClusterApi
 from .control_plane import run
@@ -30,6 +30,7 @@ from .programs import Program, own
 from .state import Lab, alone, recorded_lab
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
+AUTO_MODE = "EKS Auto Mode"
 EVERY_S = 0.2
 _DEPLOYED = "/api/v1/secrets?labelSelector=owner%3Dhelm,status%3Ddeployed"
 
@@ -125,6 +126,18 @@ def _load_balancers(lab: Lab, _: Release, __: Mapping[str, str]) -> Lab:
     return run(lab, Program("load-balancers", own("load_balancers")))
 
 
+def _auto_modes(eks: Any) -> list[Release]:
+    """Auto Mode of each cluster that has it, as if it were a release: AWS installs it with the cluster."""
+    return [
+        Release(cluster["name"], "kube-system", 1, AUTO_MODE, cluster["version"])
+        for cluster in auto_mode.auto_mode_clusters(eks)
+    ]
+
+
+def _auto_mode(lab: Lab, release: Release, _: Mapping[str, str]) -> Lab:
+    return auto_mode.start_auto_mode(lab, release.name)
+
+
 @dataclass(frozen=True)
 class Played:
     """How the lab runs what a chart would install."""
@@ -132,9 +145,12 @@ class Played:
     start: Callable[[Lab, Release, Mapping[str, str]], Lab]
     """Takes the autoscaler's arguments that count in place of them."""
     processes: tuple[str, ...]
+    settle: Callable[[Lab], None] = lambda _: None
+    """Returns when they have nothing left to take away."""
 
 
 PLAYED = {
+    AUTO_MODE: Played(_auto_mode, ("auto-mode", "karpenter", "karpenter-pricing"), auto_mode.settle),
     "aws-load-balancer-controller": Played(_load_balancers, ("load-balancers",)),
     "cluster-autoscaler": Played(_autoscaler, ("cluster-autoscaler",)),
     "karpenter": Played(_karpenter, ("karpenter", "karpenter-pricing")),
@@ -146,14 +162,19 @@ class Controllers:
 
     def __init__(self, lab: Lab, autoscaler_arguments: Mapping[str, str] | None = None):
         self._lab, self._api, self._file = lab, ClusterApi(lab), lab.folder / "releases.json"
+        self._eks = aws_client(lab, "eks")
         self._autoscaler_arguments = autoscaler_arguments or {}
 
     def follow(self) -> None:
         """Starts the controller of each release that is new, ends that of each that is gone; both for a changed one."""
-        wanted = {release.chart: release for release in releases(self._api) if release.chart in PLAYED}
+        found = (*releases(self._api), *_auto_modes(self._eks))
+        wanted = {release.chart: release for release in found if release.chart in PLAYED}
+        if {AUTO_MODE, "karpenter"} <= wanted.keys():
+            raise LabProblem(f"the lab has one Karpenter, which plays {AUTO_MODE}: a chart cannot bring a second one")
         running: dict[str, int] = json.loads(self._file.read_text()) if self._file.exists() else {}
         for chart, revision in list(running.items()):
             if chart not in wanted or wanted[chart].revision != revision:
+                PLAYED[chart].settle(self._lab)
                 self._end(PLAYED[chart].processes)
                 del running[chart]
                 self._file.write_text(json.dumps(running))

@@ -39,7 +39,7 @@ def command(body: Callable[P, None]) -> Callable[P, None]:
     def guarded(*args: P.args, **options: P.kwargs) -> None:
         try:
             body(*args, **options)
-        except LabProblem as problem:
+        except (LabProblem, OSError) as problem:  # OSError: the API server or moto did not answer
             sys.stderr.write(f"error: {problem}\n")
             raise typer.Exit(1) from None
 

@@ -9,7 +9,8 @@ from .ports import open_loopback
 from .problem import LabProblem
 from .state import Lab
 
-_TIMEOUT_S = 10
+_TIMEOUT_S = 30
+"""A loaded machine takes its time."""
 
 
 class ApiRefusal(LabProblem):

@@ -65,15 +65,21 @@ def leftovers(lab: Lab) -> list[str]:
     return left
 
 
-def end_with_cluster(lab: Lab) -> None:
-    """When AWS has no cluster any more, what ran in it ends too: the lab's API server outlives it."""
+def end_with_cluster(lab: Lab) -> list[str]:
+    """When AWS has no cluster any more, what ran in it ends too: the lab's API server outlives it.
+
+    Names all but pods, which go with their owners.
+    """
     if aws_client(lab, "eks").list_clusters()["clusters"]:
-        return
-    api = ClusterApi(lab)
+        return []
+    api, ended = ClusterApi(lab), list[str]()
     for what, group, plural in OBJECTS:
         for item in _items(api, what, group, plural):
             metadata = item["metadata"]
             api.delete(f"{group}/namespaces/{metadata['namespace']}/{plural}/{metadata['name']}{_AT_ONCE}")
+            if what != "pod":
+                ended.append(f"{what} {metadata['namespace']}/{metadata['name']}")
+    return ended
 
 
 def _items(api: ClusterApi, what: str, group: str, plural: str) -> list[dict[str, Any]]:

@@ -60,7 +60,7 @@ def test_two_runs_write_the_same_json(tmp_path):
 
 def test_all_stacks_are_a_list_in_one_process():
     plans = json.loads(eks_gpu("plan", "--all", "--json", "-").stdout)
-    assert [plan["stack"] for plan in plans] == ["dev", "prod", "staging"]
+    assert [plan["stack"] for plan in plans] == ["dev", "lab", "prod", "staging"]
 
 
 def test_manifests_are_one_file_an_object(tmp_path):

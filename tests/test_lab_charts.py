@@ -78,6 +78,7 @@ def controllers(tmp_path, monkeypatch):
     monkeypatch.setattr(charts, "role_credentials", lambda eks, sts, *of: "/".join(of))
     monkeypatch.setattr(charts, "start_karpenter", lambda lab, *given: told.append(("karpenter", *given)))
     monkeypatch.setattr(charts, "start_autoscaler", lambda lab, *given: told.append(("autoscaler", *given)))
+    monkeypatch.setattr(charts.auto_mode, "auto_mode_clusters", lambda eks: [])
     lab = Lab(tmp_path, "us-west-2", "secret", "https://127.0.0.1:3", "http://127.0.0.1:7", {})
     lab.certificate.parent.mkdir()
     made = charts.Controllers(lab, {"scale-down-unneeded-time": "10s"})

@@ -112,13 +112,14 @@ RUNNING = {
 
 def test_what_ran_in_a_cluster_ends_at_once_when_aws_has_it_no_more(cluster):
     api = cluster(RUNNING)
-    leftovers.end_with_cluster(LAB)
+    ended = leftovers.end_with_cluster(LAB)
     at_once = "?gracePeriodSeconds=0&propagationPolicy=Background"
     assert api.deleted == [
         f"/api/v1/namespaces/inference/pods/resnet-1{at_once}",
         f"/apis/apps/v1/namespaces/inference/deployments/resnet{at_once}",
         f"/api/v1/namespaces/kube-system/secrets/sh.helm.release.v1.karpenter.v1{at_once}",
     ]
+    assert ended == ["Deployment inference/resnet", "release kube-system/sh.helm.release.v1.karpenter.v1"]
 
 
 def test_another_cluster_keeps_what_runs_in_it(cluster):
@@ -128,5 +129,5 @@ def test_another_cluster_keeps_what_runs_in_it(cluster):
     leftovers.aws_client(LAB, "eks").create_cluster(
         name="gaia", roleArn=role, resourcesVpcConfig={"subnetIds": [subnet]}
     )
-    leftovers.end_with_cluster(LAB)
+    assert leftovers.end_with_cluster(LAB) == []
     assert api.deleted == []

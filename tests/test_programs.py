@@ -88,8 +88,9 @@ def test_the_spot_example_is_the_articles_system_as_of_today():
     assert found.admitted_by(workload) == [f"gpu-spot-us-west-2{zone}-spot" for zone in "abc"]
 
 
-def test_dev_is_small_and_easily_destroyed():
-    plan = plan_of(".", "dev")
+@pytest.mark.parametrize("stack", ["dev", "lab"])
+def test_dev_and_lab_are_small_and_easily_destroyed(stack):
+    plan = plan_of(".", stack)
     assert len(plan.graph.of("aws:ec2/natGateway:NatGateway")) == 1
     assert plan.graph.one("eks:index:Cluster").inputs["deletionProtection"] is False
     assert plan.analysis.cost.idle.monthly < 400

@@ -173,7 +173,7 @@ class _Run:
         assert step.within_s
         reached = None
         while True:
-            now, found = time.monotonic() - started, self._measure(step)
+            found, now = self._measure(step), time.monotonic() - started
             if not _as_expected(step, found):
                 reached = None
             elif reached is None:
@@ -187,7 +187,7 @@ class _Run:
     def _throughout(self, step: Step, started: float) -> dict[str, Any]:
         assert step.for_s
         while True:
-            now, found = time.monotonic() - started, self._measure(step)
+            found, now = self._measure(step), time.monotonic() - started
             if now >= step.for_s or not _as_expected(step, found):
                 return {**found, "after_s": round(now, 1)}
             time.sleep(POLL_S)
