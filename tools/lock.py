@@ -13,8 +13,11 @@ ROOT = Path(__file__).parent.parent
 LOCKS = {
     "requirements.txt": [],  # what `pulumi up` needs
     "requirements/plan.txt": ["--extra", "plan"],
-    "requirements/test.txt": ["--all-extras"],
+    "requirements/policy.txt": ["--extra", "policy"],  # the policy pack, in an environment of its own
+    "requirements/test.txt": ["--extra", "test"],
 }
+APART = {"requirements/policy.txt", "requirements/test.txt"}
+"""Locks that decide their versions themselves; the others share the widest's."""
 OPTIONS = [
     "--universal",
     "--python-version",
@@ -27,9 +30,8 @@ OPTIONS = [
 
 
 def main() -> int:
-    # The widest set decides the versions that the others share.
     for target, extras in reversed(LOCKS.items()):
-        constraint = [] if target.endswith("test.txt") else ["--constraint", "requirements/test.txt"]
+        constraint = [] if target in APART else ["--constraint", "requirements/test.txt"]
         command = [
             "uv",
             "pip",

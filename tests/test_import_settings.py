@@ -1,0 +1,290 @@
+"""import: what each format's fields become."""
+
+import pytest
+import yaml
+
+from tests.imports import (
+    auto_mode_pool,
+    cluster_config,
+    deployment,
+    gpu_group,
+    imported,
+    node_class,
+    node_pool,
+    planned,
+    write,
+)
+
+
+def settings(folder, *documents):
+    return imported(write(folder, *documents))[0].settings
+
+
+def group(folder, **more):
+    return settings(folder, cluster_config(managedNodeGroups=[gpu_group(**more)]))["gpu_node_groups"]["gpu"]
+
+
+def bought(folder, *documents):
+    return settings(folder, *documents)["karpenter_gpu_pools"]["gpu"]
+
+
+def test_a_cluster_keeps_its_endpoint_logs_key_and_network(tmp_path):
+    config = cluster_config(
+        metadata={"version": "1.34"},
+        availabilityZones=["us-west-2a", "us-west-2d"],
+        vpc={
+            "cidr": "10.1.0.0/16",
+            "nat": {"gateway": "HighlyAvailable"},
+            "clusterEndpoints": {"publicAccess": True, "privateAccess": True},
+            "publicAccessCIDRs": ["203.0.113.0/24"],
+        },
+        cloudWatch={"clusterLogging": {"enableTypes": ["audit", "api"]}},
+        secretsEncryption={"keyARN": "arn:aws:kms:us-west-2:111122223333:key/1"},
+        upgradePolicy={"supportType": "EXTENDED"},
+        addons=[{"name": "vpc-cni", "version": "v1.20.4"}, {"name": "coredns"}],
+    )
+    assert settings(tmp_path, config) == {
+        "zones": ["us-west-2a", "us-west-2d"],
+        "network": {"cidr": "10.1.0.0/16", "nat": "per-zone"},
+        "cluster": {
+            "name": "gaia",
+            "kubernetes_version": "1.34",
+            "endpoint": {"private": True, "public": True, "public_cidrs": ["203.0.113.0/24"]},
+            "log_types": ["api", "audit"],
+            "kms_key_arn": "arn:aws:kms:us-west-2:111122223333:key/1",
+            "support": "EXTENDED",
+            "addon_versions": {"vpc-cni": "v1.20.4"},
+            "system_nodes": {"nodes": 2},
+        },
+    }
+
+
+def test_an_existing_network_is_known_by_its_subnets(tmp_path):
+    subnets = {"private": {"us-west-2a": {"id": "subnet-1"}, "b": {"id": "subnet-2", "az": "us-west-2b"}}}
+    found = settings(tmp_path, cluster_config(vpc={"id": "vpc-1", "subnets": subnets}))
+    assert found["network"] == {
+        "existing": {
+            "vpc_id": "vpc-1",
+            "private_subnets": [
+                {"zone": "us-west-2a", "subnet_id": "subnet-1"},
+                {"zone": "us-west-2b", "subnet_id": "subnet-2"},
+            ],
+        }
+    }
+    assert found["zones"] == ["us-west-2a", "us-west-2b"]
+
+
+@pytest.mark.parametrize(
+    ("cidr", "wanted"),
+    [
+        ("10.1.0.0/16", {"cidr": "10.1.0.0/16"}),
+        ("10.1.0.0/20", {"cidr": "10.1.0.0/20", "private_prefix": 23, "public_prefix": 26}),
+        ("10.0.0.0/8", {}),
+    ],
+)
+def test_a_vpcs_block_has_room_for_the_subnets(cidr, wanted, tmp_path):
+    answer, found = imported(write(tmp_path, cluster_config(vpc={"cidr": cidr})))
+    assert answer.settings.get("network", {}) == wanted
+    assert [finding.rule for finding in found] == ([] if wanted else ["lost"])
+
+
+def test_access_entries_and_masters_of_aws_auth_get_in(tmp_path):
+    arn = "arn:aws:iam::111122223333:role"
+    policy = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
+    entry = {
+        "principalARN": f"{arn}/readers",
+        "accessPolicies": [{"policyARN": policy, "accessScope": {"type": "namespace", "namespaces": ["web"]}}],
+    }
+    rows = [
+        {"rolearn": f"{arn}/admins", "username": "admin", "groups": ["system:masters"]},
+        {"rolearn": f"{arn}/nodes", "groups": ["system:bootstrappers", "system:nodes"]},
+    ]
+    config_map = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "aws-auth"},
+        "data": {"mapRoles": yaml.safe_dump(rows)},
+    }
+    found = settings(tmp_path, cluster_config(accessConfig={"accessEntries": [entry]}), config_map)
+    assert found["cluster"]["access_entries"] == {
+        "readers": {"principal_arn": f"{arn}/readers", "policy": "AmazonEKSViewPolicy", "namespaces": ["web"]},
+        "admins": {"principal_arn": f"{arn}/admins", "policy": "AmazonEKSClusterAdminPolicy"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({"spot": True}, {"capacity_types": ["spot"]}),
+        ({"volumeSize": 200}, {"disk_gib": 200}),
+        ({"maxSize": None, "desiredCapacity": 3}, {"max_gpus": 3}),
+        ({"labels": {"team": "vision", "k8s.amazonaws.com/accelerator": "nvidia-l4"}}, {"labels": {"team": "vision"}}),
+        ({"amiFamily": "Bottlerocket"}, {"node_image": "bottlerocket"}),
+        (
+            {"taints": {"dedicated": "gpu:NoExecute"}},
+            {"taint": {"key": "dedicated", "value": "gpu", "effect": "NoExecute"}},
+        ),
+        ({"instanceType": "inf2.xlarge", "taints": {"aws.amazon.com/neuron": "true:NoSchedule"}}, {}),
+        ({"instanceType": "p2.8xlarge"}, {"need": {"gpus": 8, "gpu_memory_gib": 12}, "max_gpus": 32}),
+        ({"instanceType": None, "instanceSelector": {"gpus": 1, "vCPUs": 8, "memory": "32GiB"}}, {"max_gpus": 4}),
+    ],
+    ids=lambda value: next(iter(value), "-"),
+)
+def test_a_groups_field_reaches_its_pool(given, wanted, tmp_path):
+    pool = group(tmp_path, **given)["pool"]
+    own = {"instance_types": ["g6.xlarge"], "max_gpus": 4, "zones": ["us-west-2a"]}
+    if "need" in wanted:
+        del own["instance_types"]
+    if "instanceType" in given and "need" not in wanted:
+        own["instance_types"] = pool["instance_types"]
+    assert pool == {**own, **wanted}
+
+
+def test_a_selector_finds_types_of_exactly_that_shape(tmp_path):
+    found = group(tmp_path, instanceType=None, instanceSelector={"gpus": 1, "vCPUs": 8, "memory": "32GiB"})
+    assert found["pool"]["instance_types"] == ["g4dn.2xlarge", "g5.2xlarge", "g6.2xlarge"]
+
+
+def test_shares_of_on_demand_and_spot_become_an_order(tmp_path):
+    distribution = {
+        "instanceTypes": ["g6.xlarge"],
+        "onDemandBaseCapacity": 1,
+        "onDemandPercentageAboveBaseCapacity": 50,
+    }
+    config = cluster_config(nodeGroups=[gpu_group(instancesDistribution=distribution, propagateASGTags=True)])
+    answer, found = imported(write(tmp_path, config))
+    assert answer.settings["gpu_node_groups"]["gpu"]["pool"]["capacity_types"] == ["spot", "on-demand"]
+    assert [finding.message for finding in found] == [
+        "a pool's capacity types have an order and no shares: Spot first, instead of 50 % on demand beyond 1"
+    ]
+
+
+def test_the_autoscalers_flags_and_tags_become_its_settings(tmp_path):
+    flags = ["--expander=most-pods", "--scale-down-unneeded-time=5m", "--balance-similar-node-groups"]
+    container = {"name": "a", "image": "registry.k8s.io/autoscaling/cluster-autoscaler:v1.35.2", "command": flags}
+    autoscaler = deployment(containers=[container], tolerations=[])
+    option = {"k8s.io/cluster-autoscaler/node-template/autoscaling-options/scaledownunneededtime": "90s"}
+    found = settings(tmp_path, cluster_config(managedNodeGroups=[gpu_group(tags=option)]), autoscaler)
+    assert found["cluster_autoscaler"] == {
+        "expander": "most-pods",
+        "scale_down_unneeded_s": 300,
+        "spread_over_zones": True,
+    }
+    assert found["gpu_node_groups"]["gpu"]["pool"]["idle_s"] == 90
+
+
+@pytest.mark.parametrize(
+    ("spec", "wanted"),
+    [
+        ({"disruption": {"consolidateAfter": "1h30m", "consolidationPolicy": "WhenEmpty"}}, {"idle_s": 5400}),
+        (
+            {"disruption": {"consolidateAfter": "5m", "budgets": [{"nodes": "20%"}]}},
+            {"idle_s": 300, "disruption_budget": "20%"},
+        ),
+        ({"weight": 7}, {"weight": 7}),
+        ({"limits": {"nvidia.com/gpu": "12", "cpu": 1000}}, {"max_gpus": 12}),
+        ({"limits": {"cpu": "40"}}, {"max_gpus": 10}),
+    ],
+    ids=str,
+)
+def test_a_node_pools_field_reaches_its_pool(spec, wanted, tmp_path):
+    own = {"instance_types": ["g6.xlarge"], "max_gpus": 4}
+    assert bought(tmp_path, node_pool(spec=spec)) == {"pool": {**own, **wanted}}
+
+
+def test_a_node_class_gives_image_disk_and_reservations(tmp_path):
+    spec = {
+        "amiSelectorTerms": [{"alias": "bottlerocket@v1.46.0"}],
+        "blockDeviceMappings": [
+            {"deviceName": "/dev/xvda", "ebs": {"volumeSize": "4Gi"}},
+            {"deviceName": "/dev/xvdb", "ebs": {"volumeSize": "150Gi"}},
+        ],
+        "capacityReservationSelectorTerms": [{"id": "cr-1"}],
+    }
+    reserved = [
+        {"key": "node.kubernetes.io/instance-type", "operator": "In", "values": ["g6.xlarge"]},
+        {"key": "karpenter.sh/capacity-type", "operator": "In", "values": ["on-demand", "reserved"]},
+    ]
+    assert bought(tmp_path, node_class(**spec), node_pool(reserved)) == {
+        "image_version": "v1.46.0",
+        "capacity_reservation_ids": ["cr-1"],
+        "pool": {
+            "instance_types": ["g6.xlarge"],
+            "max_gpus": 4,
+            "capacity_types": ["reserved", "on-demand"],
+            "disk_gib": 150,
+            "node_image": "bottlerocket",
+        },
+    }
+
+
+def test_auto_modes_node_class_gives_the_speed_of_its_disk(tmp_path):
+    storage = {"size": "200Gi", "iops": 6000, "throughput": 500}
+    found = {
+        "apiVersion": "eks.amazonaws.com/v1",
+        "kind": "NodeClass",
+        "metadata": {"name": "gpu"},
+        "spec": {"role": "nodes", "ephemeralStorage": storage},
+    }
+    pools = settings(tmp_path, found, auto_mode_pool())["auto_mode_gpu_pools"]
+    assert pools["gpu"]["storage"] == {"iops": 6000, "throughput_mib_s": 500}
+    assert pools["gpu"]["pool"]["disk_gib"] == 200
+
+
+def test_requirements_are_met_by_types_of_the_catalog(tmp_path):
+    wanted = [
+        {"key": "karpenter.k8s.aws/instance-gpu-name", "operator": "In", "values": ["l40s", "l4"]},
+        {"key": "karpenter.k8s.aws/instance-gpu-count", "operator": "In", "values": ["1"]},
+        {"key": "karpenter.k8s.aws/instance-cpu", "operator": "Lt", "values": ["9"]},
+        {"key": "karpenter.k8s.aws/instance-size", "operator": "NotIn", "values": ["2xlarge"]},
+        {"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["us-east-1b"]},
+        {"key": "team", "operator": "In", "values": ["vision"]},
+    ]
+    answer, _ = imported(write(tmp_path, node_pool(wanted)))
+    assert answer.region == "us-east-1"
+    assert answer.settings["karpenter_gpu_pools"]["gpu"]["pool"] == {
+        "instance_types": ["g6.xlarge", "g6e.xlarge"],
+        "max_gpus": 4,
+        "zones": ["us-east-1b"],
+        "labels": {"team": "vision"},
+    }
+
+
+def test_the_count_of_gpus_is_the_one_that_pods_ask_for(tmp_path):
+    documents = [
+        cluster_config(managedNodeGroups=[gpu_group(instanceType=None, instanceTypes=["g6.xlarge", "g6.12xlarge"])]),
+        deployment({"limits": {"nvidia.com/gpu": 4}}),
+    ]
+    pool = settings(tmp_path, *documents)["gpu_node_groups"]["gpu"]["pool"]
+    assert (pool["instance_types"], pool["max_gpus"]) == (["g6.12xlarge"], 16)
+
+
+def test_objects_of_a_list_are_read_one_by_one(tmp_path):
+    listed = {"apiVersion": "v1", "kind": "List", "items": [node_class(), node_pool()]}
+    assert settings(tmp_path, listed)["cluster"]["name"] == "gaia"
+
+
+def test_pools_of_one_name_get_names_of_their_own(tmp_path):
+    config = cluster_config(managedNodeGroups=[gpu_group(), gpu_group()])
+    assert [*settings(tmp_path, config)["gpu_node_groups"]] == ["gpu", "gpu-2"]
+
+
+def test_nothing_for_the_settings_makes_no_settings(tmp_path):
+    answer, found = imported(write(tmp_path, deployment()))
+    assert (answer.settings, answer.region, found) == ({}, "", [])
+
+
+def test_what_a_full_cluster_becomes_is_taken_by_the_program(tmp_path):
+    config = cluster_config(
+        metadata={"version": "1.34"},
+        vpc={"cidr": "10.1.0.0/16", "nat": {"gateway": "Single"}},
+        managedNodeGroups=[
+            {"name": "system", "instanceTypes": ["m6i.large", "m5.large"], "minSize": 3, "maxSize": 3},
+            gpu_group(amiFamily="Bottlerocket", instanceType="g5.xlarge"),
+            gpu_group(name="neuron", instanceType="inf2.xlarge", taints=None),
+            gpu_group(name="old", instanceType="p3.8xlarge", availabilityZones=None),
+        ],
+    )
+    answer, _ = imported(write(tmp_path, config, {**node_class()}, {**node_pool(), "metadata": {"name": "bought"}}))
+    failing = [f"{check.id}: {check.message}" for check in planned(answer).analysis.findings if not check.passed]
+    assert failing == []
