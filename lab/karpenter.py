@@ -9,7 +9,7 @@ from .state import Lab
 from .toolchain import toolchain
 
 ANY_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "lab", "AWS_SECRET_ACCESS_KEY": "lab"}
-"""What moto takes as long as it does not enforce IAM."""
+"""The lab's own, which may do everything in its AWS."""
 
 
 def start_karpenter(

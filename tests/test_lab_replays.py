@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from eks_gpu_components.catalog import CapacityType
 from eks_gpu_lab import cli
+from eks_gpu_lab.cluster_api import ApiRefusal
 from eks_gpu_lab.problem import LabProblem
 from eks_gpu_lab.replays import events, kinds, report, steps, timeline
 from eks_gpu_lab.replays.alteration import Alteration
@@ -347,6 +348,24 @@ def test_a_workload_is_scaled_as_kubectl_does_it():
     assert api.did == [
         ("replace", f"{DEPLOYMENTS}/b/scale", {"metadata": {"resourceVersion": "7"}, "spec": {"replicas": 6}})
     ]
+
+
+def test_a_workload_that_somebody_else_changed_meanwhile_is_scaled_all_the_same():
+    api: Any = Cluster({f"{DEPLOYMENTS}/b/scale": {"spec": {"replicas": 1}}})
+    refusals = [ApiRefusal(409, "the object has been modified")]
+    put = api.replace
+
+    def replace(path: str, manifest: Any) -> None:
+        if refusals:
+            raise refusals.pop()
+        put(path, manifest)
+
+    api.replace = replace
+    Workload(namespace="a", deployment="b").scale(api, 6)
+    assert api.did == [("replace", f"{DEPLOYMENTS}/b/scale", {"spec": {"replicas": 6}})]
+    refusals.append(ApiRefusal(403, "no"))
+    with pytest.raises(ApiRefusal):
+        Workload(namespace="a", deployment="b").scale(api, 6)
 
 
 def test_the_pods_of_a_job_count_when_they_are_done_too():

@@ -12,11 +12,13 @@ from moto.ec2.models import ec2_backends
 from moto.ec2.responses.spot_instances import SpotInstances
 from moto.eks import urls as eks_urls
 from moto.eks.models import eks_backends
+from moto.events.models import Rule
 from moto.iam.responses import IamResponse
 from moto.ssm.models import Parameter, SimpleSystemManagerBackend
 
 from eks_gpu_components.catalog import instance_types, spot_price
 
+from . import delivery
 from .eks_api import LabEksResponse
 from .eks_backend import LabEksBackend
 
@@ -40,7 +42,7 @@ _registering = threading.Lock()
 
 
 def complete_moto(endpoint: str = "", certificate: Path | None = None) -> None:
-    """Completes moto's EKS, Spot prices, images, instance profiles and auto scaling groups.
+    """Completes moto's EKS, Spot prices, images, instance profiles, auto scaling groups and EventBridge.
 
     Every cluster is said to be at `endpoint`, with the certificate authority in the file `certificate`.
     """
@@ -55,6 +57,8 @@ def complete_moto(endpoint: str = "", certificate: Path | None = None) -> None:
         (SpotInstances, "describe_spot_price_history", _spot_prices),
         (IamResponse, "list_instance_profiles", _profiles_below_a_path),
         (SimpleSystemManagerBackend, "get_parameter", _parameter),
+        (Rule, "send_to_targets", delivery.send_to_targets),
+        (Rule, "_send_to_sqs_queue", delivery.send_to_queue),
     ):
         setattr(owner, name, ours)
 

@@ -15,7 +15,7 @@ from pulumi.runtime.rpc import UNKNOWN
 from eks_gpu_components.catalog import partition
 from eks_gpu_planner.problems import nearest
 
-from . import sdk
+from . import LAB_KEYS, sdk
 from .row import Call, Row, State
 from .shapes import nothing, observed, output, parameter, same_name, squeezed
 from .table import TABLE
@@ -65,7 +65,7 @@ class Cloud:
             if outputs is None:
                 raise Refused(f"{of.read.operation} does not find {id_}, which {of.create.operation} made")
             self._tag(of, outputs, inputs.get("tags") or {}, {})
-        except Exception:
+        except Exception:  # whatever it was: what is half made goes, and the caller hears of it
             self.delete(token, state)
             raise
         return id_, outputs
@@ -244,8 +244,7 @@ class Cloud:
                     service,
                     region_name=self.region,
                     endpoint_url=self.endpoint,
-                    aws_access_key_id="lab",
-                    aws_secret_access_key="lab",
+                    **LAB_KEYS,
                 )
             return self._clients[service]
 

@@ -83,7 +83,7 @@ class LabEksBackend(EKSBackend):
         group = super().create_nodegroup(cluster_name, node_role, nodegroup_name, **given)
         try:
             self._create_nodes(group)
-        except Exception:
+        except Exception:  # whatever moto raises: no group without its nodes, and the caller hears of it
             super().delete_nodegroup(cluster_name, nodegroup_name)
             raise
         return group

@@ -11,24 +11,42 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from moto.core.config import default_user_config
+from moto.moto_api._internal.models import moto_api_backend
 from moto.server import ThreadedMotoServer
 
 from .completed import complete_moto
+from .enforcement import enforced
 
 LOOPBACK = "127.0.0.1"
 
 
 @contextmanager
 def moto(port: int = 0, endpoint: str = "", certificate: Path | None = None) -> Iterator[str]:
-    """AWS in a thread of this process, empty at first; gives its URL, for AWS_ENDPOINT_URL. Port 0 is a free one."""
-    os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"  # roles attach AWS's own policies
+    """AWS in a thread of this process, empty at first; gives its URL, for AWS_ENDPOINT_URL. Port 0 is a free one.
+
+    Who calls with the credentials of a role may do what the role's policies allow, as `enforcement` says.
+    """
     complete_moto(endpoint, certificate)
-    server = ThreadedMotoServer(LOOPBACK, port, verbose=False)
-    server.start()
+    with _managed_policies(), enforced():
+        moto_api_backend.reset()
+        server = ThreadedMotoServer(LOOPBACK, port, verbose=False)
+        server.start()
+        try:
+            yield "http://{}:{}".format(*server.get_host_and_port())
+        finally:
+            server.stop()
+
+
+@contextmanager
+def _managed_policies() -> Iterator[None]:
+    """While it lasts, moto's accounts begin with AWS's own policies, which roles attach."""
+    usual = default_user_config.get("iam", {"load_aws_managed_policies": False})
+    default_user_config["iam"] = {"load_aws_managed_policies": True}
     try:
-        yield "http://{}:{}".format(*server.get_host_and_port())
+        yield
     finally:
-        server.stop()
+        default_user_config["iam"] = usual
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from pydantic import model_validator
 
 from eks_gpu_components.value import Value
 
-from ..cluster_api import ClusterApi
+from ..cluster_api import ApiRefusal, ClusterApi
 
 DEPLOYMENTS = "/apis/apps/v1/namespaces/{}/deployments"
 JOBS = "/apis/batch/v1/namespaces/{}/jobs"
@@ -46,9 +46,14 @@ class Workload(Value):
         )
 
     def scale(self, api: ClusterApi, replicas: int) -> None:
-        """As `kubectl scale` does."""
-        found = api.get(f"{self.path}/scale")
-        api.replace(f"{self.path}/scale", {**found, "spec": {"replicas": replicas}})
+        """As `kubectl scale` does: again when somebody else changed the object meanwhile."""
+        while True:
+            found = api.get(f"{self.path}/scale")
+            try:
+                return api.replace(f"{self.path}/scale", {**found, "spec": {"replicas": replicas}})
+            except ApiRefusal as refusal:
+                if refusal.status != 409:
+                    raise
 
     def bring(self, api: ClusterApi) -> None:
         """Makes it when it is the scenario's own."""
