@@ -1,6 +1,6 @@
 """Analysis: everything that a resource graph says of capacity, demand, admission, cost and checks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -35,7 +35,9 @@ class Analysis:
         return [verdict.pool for verdict in self.verdicts[workload.urn] if verdict.admits]
 
 
-def analyse(graph: Graph, region: str, on: date, budget: float | None = None) -> Analysis:
+def analyse(
+    graph: Graph, region: str, on: date, budget: float | None = None, waivers: Sequence[checks.Waiver] = ()
+) -> Analysis:
     """`budget` is the most a month may cost, in USD. Raises InputError for workloads with broken quantities."""
     pools, demand, releases = read_pools(graph, region), workloads(graph), software(graph)
     daemons = [workload.pod for workload in demand if workload.daemon]
@@ -68,5 +70,6 @@ def analyse(graph: Graph, region: str, on: date, budget: float | None = None) ->
         cost=found,
         budget=budget,
         left_over=steady.left_over,
+        waivers=waivers,
     )
     return Analysis(pools, space, demand, releases, verdicts, found, checks.findings(context))

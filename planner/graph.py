@@ -36,8 +36,10 @@ class Resource:
 class Graph:
     """Resources by URN, type, parent and id."""
 
-    def __init__(self, resources: Iterable[Resource]):
+    def __init__(self, resources: Iterable[Resource], *, options_known: bool = True):
+        """`options_known` is whether resources tell their options: in a preview they do not."""
         self._by_urn = {resource.urn: resource for resource in resources}
+        self.options_known = options_known
 
     def __iter__(self) -> Iterator[Resource]:
         return iter(self._by_urn.values())

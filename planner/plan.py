@@ -2,15 +2,29 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from .analysis import Analysis, analyse
+from .checks import CHECKS, Waiver
+from .checks.waivers import NEEDED
 from .graph import Graph
 from .offline import PLAN_KEY, record
 from .problems import InputError, nearest
 from .project import Project, Stack
+
+
+def _of_a_check(waiver: Waiver) -> Waiver:
+    if waiver.check == NEEDED:
+        raise PydanticCustomError(
+            "unknown_check", ".check must be another check, for {given} is of waivers", {"given": NEEDED}
+        )
+    if waiver.check not in CHECKS:
+        given = {"given": repr(waiver.check), "nearest": nearest(waiver.check, CHECKS)}
+        raise PydanticCustomError("unknown_check", ".check must be the id of a check, got {given}{nearest}", given)
+    return waiver
 
 
 class PlanSettings(BaseModel):
@@ -20,6 +34,8 @@ class PlanSettings(BaseModel):
 
     monthly_budget_usd: float | None = Field(default=None, gt=0)
     """USD that the maximum may cost a month; None for no limit."""
+    waive: tuple[Annotated[Waiver, AfterValidator(_of_a_check)], ...] = ()
+    """Failures that the stack lives with; the plan shows them with their reasons."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +54,8 @@ class Plan:
 
     @property
     def failed(self) -> bool:
-        """Whether a check of severity error fails."""
-        return any(not finding.passed and finding.severity == "error" for finding in self.analysis.findings)
+        """Whether a check of severity error fails and nobody waived it."""
+        return any(finding.fails_plan for finding in self.analysis.findings)
 
     def as_json(self) -> dict[str, Any]:
         """The contract of `eks-gpu plan --json`: more keys may come, these stay."""
@@ -71,7 +87,8 @@ def make_plan(project: Project, stack: Stack, on: date | None = None) -> Plan:
     """Run the stack's program offline and judge it as of a day, today unless given. Raises InputError."""
     settings = plan_settings(project, stack)
     recording, assumed = record(project, stack)
-    analysis = analyse(recording.graph, stack.region, on or date.today(), settings.monthly_budget_usd)
+    today = on or date.today()
+    analysis = analyse(recording.graph, stack.region, today, settings.monthly_budget_usd, settings.waive)
     return Plan(project.name, stack.name, stack.region, recording.graph, analysis, assumed, recording.log)
 
 
@@ -88,7 +105,16 @@ def plan_settings(project: Project, stack: Stack) -> PlanSettings:
 
 
 def _problem(problem: Any) -> str:
-    path = "".join(f".{part}" for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        return f"{path} is not a known key{nearest(str(problem['loc'][-1]), PlanSettings.model_fields)}"
+    loc = problem["loc"]
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
+    match problem["type"]:
+        case "extra_forbidden":
+            fields = PlanSettings.model_fields if len(loc) == 1 else Waiver.model_fields
+            return f"{path} is not a known key{nearest(str(loc[-1]), fields)}"
+        case "missing":
+            return f"{path} is required"
+        case "string_too_short":
+            return f"{path} must not be empty, got {problem['input']!r}"
+        case "unknown_check":
+            return f"{path}{problem['msg']}"
     return f"{path}: {problem['msg'].replace('Input should be', 'must be')}, got {problem['input']!r}"

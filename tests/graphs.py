@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from eks_gpu_planner.analysis import Analysis, analyse
+from eks_gpu_planner.checks import CHECKS
 from eks_gpu_planner.graph import Graph, Resource
 
 TODAY = date(2026, 11, 24)
@@ -24,13 +25,17 @@ def analysed(*resources: Resource, budget: float | None = None, region: str = "u
 
 
 def findings(check: str, *resources: Resource, **more: Any) -> dict[str, tuple[bool, str]]:
-    """What one check says: subject -> (passed, message)."""
+    """What one check says: subject -> (passed, message), with the fix where the subject has one of its own."""
     said = [found for found in analysed(*resources, **more).findings if found.id == check]
-    return {found.subject: (found.passed, found.message) for found in said}
+    own = {found.subject: "" if found.fix == CHECKS[check].fix else found.fix for found in said}
+    return {
+        found.subject: (found.passed, ": ".join(filter(None, (found.message, own[found.subject])))) for found in said
+    }
 
 
 def cluster(name: str = "shop", version: str = "1.35") -> Resource:
-    return resource("aws:eks/cluster:Cluster", name, {"name": name, "version": version})
+    private = {"endpointPrivateAccess": True, "endpointPublicAccess": False}
+    return resource("aws:eks/cluster:Cluster", name, {"name": name, "version": version, "vpcConfig": private})
 
 
 def subnet(letter: str) -> Resource:
@@ -38,7 +43,10 @@ def subnet(letter: str) -> Resource:
     return resource("aws:ec2/subnet:Subnet", f"private-{letter}", zone, id_=f"subnet-{letter}")
 
 
-def user_data(labels: str = "nvidia.com/gpu.present=true", taints: str = "nvidia.com/gpu=true:NoSchedule") -> str:
+NODE_LABELS = "nvidia.com/gpu.present=true,k8s.amazonaws.com/accelerator=nvidia"
+
+
+def user_data(labels: str = NODE_LABELS, taints: str = "nvidia.com/gpu=true:NoSchedule") -> str:
     flags = [f"--node-labels={labels}", f"--register-with-taints={taints}"]
     config = {
         "apiVersion": "node.eks.aws/v1alpha1",
@@ -50,6 +58,9 @@ def user_data(labels: str = "nvidia.com/gpu.present=true", taints: str = "nvidia
 
 def launch_template(id_: str = "lt-gpu", **inputs: Any) -> Resource:
     healthy = {
+        "imageId": "ami-1",
+        "iamInstanceProfile": {"name": "shop-node"},
+        "vpcSecurityGroupIds": ["sg-shop"],
         "userData": user_data(),
         "metadataOptions": {"httpTokens": "required"},
         "blockDeviceMappings": [
@@ -63,6 +74,7 @@ GPU_TAGS = {
     f"{CA}/enabled": "true",
     f"{CA}/shop": "owned",
     f"{TEMPLATE}/label/nvidia.com/gpu.present": "true",
+    f"{TEMPLATE}/label/k8s.amazonaws.com/accelerator": "nvidia",
     f"{TEMPLATE}/taint/nvidia.com/gpu": "true:NoSchedule",
     f"{TEMPLATE}/resources/nvidia.com/gpu": "1",
 }
@@ -75,7 +87,11 @@ def tags(pairs: Mapping[str, str]) -> list[dict[str, Any]]:
 def overrides(*types: str, template: str = "lt-gpu", **distribution: Any) -> dict[str, Any]:
     """A mixed instances policy, Spot alone unless the distribution says otherwise."""
     return {
-        "instancesDistribution": {"onDemandPercentageAboveBaseCapacity": 0, **distribution},
+        "instancesDistribution": {
+            "onDemandPercentageAboveBaseCapacity": 0,
+            "spotAllocationStrategy": "price-capacity-optimized",
+            **distribution,
+        },
         "launchTemplate": {
             "launchTemplateSpecification": {"launchTemplateId": template},
             "overrides": [{"instanceType": name} for name in types],
@@ -131,7 +147,7 @@ def release(chart: str, **values: Any) -> Resource:
 
 
 def autoscaler(**values: Any) -> Resource:
-    healthy = {"autoDiscovery": {"clusterName": "shop"}, "image": {"tag": "v1.35.2"}}
+    healthy = {"autoDiscovery": {"clusterName": "shop"}, "awsRegion": "us-west-2", "image": {"tag": "v1.35.2"}}
     return release("cluster-autoscaler", **(healthy | values))
 
 
@@ -140,7 +156,9 @@ def device_plugin(**values: Any) -> Resource:
 
 
 def pod(requests: Mapping[str, Any], **spec: Any) -> dict[str, Any]:
-    container = {"name": "main", "image": "example/app:1", "resources": {"requests": dict(requests)}}
+    devices = {name: amount for name, amount in requests.items() if "/" in name}
+    resources = {"requests": dict(requests), "limits": devices}
+    container = {"name": "main", "image": "example/app:1", "resources": resources}
     return {"containers": [container], **spec}
 
 

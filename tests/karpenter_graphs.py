@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from eks_gpu_planner.graph import Resource
@@ -73,7 +74,7 @@ def node_pool(
         "disruption": {"consolidationPolicy": "WhenEmpty", "consolidateAfter": "600s", "budgets": [{"nodes": "100%"}]},
         "limits": {"nvidia.com/gpu": "4"},
     }
-    return kubernetes("NodePool", name, healthy | spec, group="karpenter.sh/v1")
+    return after_karpenter(kubernetes("NodePool", name, healthy | spec, group="karpenter.sh/v1"))
 
 
 def node_class(name: str = "gpu", **spec: Any) -> Resource:
@@ -87,7 +88,12 @@ def node_class(name: str = "gpu", **spec: Any) -> Resource:
             {"deviceName": "/dev/xvda", "ebs": {"volumeSize": "100Gi", "volumeType": "gp3", "encrypted": True}}
         ],
     }
-    return kubernetes("EC2NodeClass", name, healthy | spec, group="karpenter.k8s.aws/v1")
+    return after_karpenter(kubernetes("EC2NodeClass", name, healthy | spec, group="karpenter.k8s.aws/v1"))
+
+
+def after_karpenter(made: Resource) -> Resource:
+    """It waits for both releases, as `depends_on` makes it."""
+    return replace(made, dependencies=frozenset(karpenter(chart).urn for chart in ("karpenter", "karpenter-crd")))
 
 
 def karpenter(chart: str = "karpenter", version: str = "1.14.1", **settings: Any) -> Resource:
@@ -132,7 +138,16 @@ def rules(**changes: Any) -> list[Resource]:
 
 def service(name: str = "web", annotations: Mapping[str, str] | None = None, **spec: Any) -> Resource:
     healthy = {"type": "LoadBalancer", "loadBalancerClass": "service.k8s.aws/nlb", "selector": {"app": name}}
-    return kubernetes("Service", name, healthy | spec, group="core/v1", annotations=dict(annotations or {}))
+    made = kubernetes("Service", name, healthy | spec, group="core/v1", annotations=dict(annotations or {}))
+    return replace(made, dependencies=frozenset({balancer().urn}))
+
+
+def balancer() -> Resource:
+    """The controller that makes load balancers."""
+    inputs = {"name": "lbc", "chart": "aws-load-balancer-controller", "namespace": "kube-system", "version": "3.5.0"}
+    # The webhook would take Services that name no class.
+    values = {"clusterName": "shop", "enableServiceMutatorWebhook": False}
+    return resource("kubernetes:helm.sh/v3:Release", "lbc", {**inputs, "values": values})
 
 
 def healthy(**instead: Any) -> list[Resource]:
@@ -154,6 +169,7 @@ def healthy(**instead: Any) -> list[Resource]:
         "train": gpu_work(),
         "web": cpu_work(),
         "service": service(),
+        "balancer": balancer(),
     }
     assert instead.keys() <= parts.keys()
     return _flat(parts | instead)
@@ -166,7 +182,7 @@ def _flat(parts: Mapping[str, Any]) -> list[Resource]:
 
 def auto_mode_cluster(*built_in: str, version: str = "1.35") -> Resource:
     compute = {"enabled": True, "nodePools": list(built_in), "nodeRoleArn": "arn:aws:iam::123456789012:role/built-in"}
-    network = {"subnetIds": ["subnet-a", "subnet-b"]}
+    network = {"subnetIds": ["subnet-a", "subnet-b"], "endpointPrivateAccess": True, "endpointPublicAccess": False}
     inputs = {"name": "shop", "version": version, "computeConfig": compute, "vpcConfig": network}
     return resource("aws:eks/cluster:Cluster", "shop", inputs)
 

@@ -42,7 +42,7 @@ def test_a_self_managed_gpu_group():
         "desired_nodes": 0,
         "max_nodes": 4,
         "max_gpus": 4,
-        "labels": {"nvidia.com/gpu.present": "true"},
+        "labels": {"k8s.amazonaws.com/accelerator": "nvidia", "nvidia.com/gpu.present": "true"},
         "taints": [{"key": "nvidia.com/gpu", "value": "true", "effect": "NoSchedule"}],
         "scales_to_zero": True,
     }
@@ -115,7 +115,11 @@ def test_tags_from_outside_are_the_groups_too():
     tag = {"key": f"{TEMPLATE}/label/team", "value": "ml", "propagateAtLaunch": False}
     outside = resource("aws:autoscaling/tag:Tag", "t", {"autoscalingGroupName": "gpu", "tag": tag})
     template = pool(launch_template(), gpu_group(), outside).template
-    assert template and template.labels == {"nvidia.com/gpu.present": "true", "team": "ml"}
+    assert template and template.labels == {
+        "k8s.amazonaws.com/accelerator": "nvidia",
+        "nvidia.com/gpu.present": "true",
+        "team": "ml",
+    }
 
 
 def test_disks_and_metadata_come_from_the_launch_template():
@@ -145,7 +149,7 @@ def test_the_autoscaler_knows_the_tags_and_nothing_else_of_a_self_managed_group(
     broken = {**GPU_TAGS, f"{TEMPLATE}/taint/dedicated": "nvidia.com/gpu=true"}
     template = pool(launch_template(), gpu_group(tags=tags(broken))).template
     assert template
-    assert template.labels == {"nvidia.com/gpu.present": "true"}
+    assert template.labels == {"k8s.amazonaws.com/accelerator": "nvidia", "nvidia.com/gpu.present": "true"}
     assert template.taints == (GPU_TAINT,)
     assert template.resources == {"nvidia.com/gpu": "1"}
 
@@ -254,4 +258,7 @@ def test_user_data_that_says_nothing_of_the_node_leaves_what_the_tags_say():
     assert joined_node("#!/bin/bash\necho hello") is None
     assert joined_node("[secret]") is None
     found = pool(launch_template(userData="[secret]"), gpu_group())
-    assert (found.labels, found.taints) == ({"nvidia.com/gpu.present": "true"}, (GPU_TAINT,))
+    assert (found.labels, found.taints) == (
+        {"k8s.amazonaws.com/accelerator": "nvidia", "nvidia.com/gpu.present": "true"},
+        (GPU_TAINT,),
+    )

@@ -29,7 +29,7 @@ def test_a_label_that_only_the_tags_have():
     assert failure("scale-from-zero-labels-match-node", gpu=group) == (
         "gpu",
         "the autoscaler is told of label team=ml, which nodes do not carry, so it starts nodes that the pods cannot "
-        "use: give it to the nodes or remove the tag",
+        "use: give team=ml to the nodes or remove the tag",
     )
 
 
@@ -42,8 +42,8 @@ def test_a_taint_that_the_autoscaler_is_not_told_of():
     group = gpu_group(tags=without(f"{TEMPLATE}/taint/nvidia.com/gpu"))
     assert failure("scale-from-zero-taints-match-node", gpu=group) == (
         "gpu",
-        "the autoscaler is not told of taint nvidia.com/gpu=true:NoSchedule, so it starts nodes for pods that the "
-        "taint keeps off: tag the group k8s.io/cluster-autoscaler/node-template/taint/nvidia.com/gpu = true:NoSchedule",
+        "the autoscaler is not told of taint nvidia.com/gpu=true:NoSchedule, so it starts nodes for pods that it "
+        "then keeps off: tag the group k8s.io/cluster-autoscaler/node-template/taint/nvidia.com/gpu = true:NoSchedule",
     )
 
 
@@ -51,8 +51,8 @@ def test_a_taint_that_only_the_tags_have():
     group = gpu_group(tags=tags({**GPU_TAGS, f"{TEMPLATE}/taint/team": "ml:NoExecute"}))
     assert failure("scale-from-zero-taints-match-node", gpu=group) == (
         "gpu",
-        "the autoscaler is told of taint team=ml:NoExecute, which nodes do not carry: register it on the nodes or "
-        "remove the tag",
+        "the autoscaler is told of taint team=ml:NoExecute, which nodes do not carry: register team=ml:NoExecute on "
+        "the nodes or remove the tag",
     )
 
 

@@ -344,7 +344,7 @@ def test_a_policy_that_came_with_a_later_chart():
 def test_a_role_that_is_no_name(given):
     assert failure("node-role-is-a-name", node_class=node_class(role=given)) == (
         "gpu",
-        f"spec.role must be the role's name, shop-node, got {given}",
+        f"spec.role must be a name, got {given}: write shop-node",
     )
 
 

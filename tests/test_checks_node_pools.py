@@ -48,7 +48,7 @@ def test_a_limit_on_a_resource_that_no_node_has(name, nearest):
     made = node_pool(limits={"nvidia.com/gpu": "4", name: "100"})
     assert failure("limits-name-the-real-resource", gpu=made) == (
         "gpu",
-        f"its limit {name} stops nothing, for no node has such a resource; nearest: {nearest}",
+        f"its limit {name} stops nothing, for no node has such a resource: write {nearest}",
     )
 
 
@@ -68,7 +68,7 @@ def test_a_static_pool_needs_no_limit_on_gpus():
 def test_a_node_pool_without_a_ceiling(limits):
     assert failure("gpu-pools-are-capped", gpu=node_pool(limits=limits)) == (
         "gpu",
-        "nothing limits the GPUs it may start: give it a ceiling",
+        "nothing limits the GPUs it may start",
     )
 
 
@@ -200,8 +200,8 @@ def test_a_requirement_that_the_catalog_cannot_judge():
     made = node_pool(ARCH, SPOT_FIRST, THREE_TYPES, bandwidth)
     assert failure("node-pool-requirements-are-known", gpu=made) == (
         "gpu",
-        "the catalog does not know karpenter.k8s.aws/instance-network-bandwidth, so the plan counts types that these "
-        "may exclude: require something else, or read its numbers with care",
+        "the catalog does not know karpenter.k8s.aws/instance-network-bandwidth, so the plan counts types that "
+        "these may exclude",
     )
 
 
@@ -254,8 +254,7 @@ def test_a_family_whose_large_types_cost_more_for_a_gpu():
     made = node_pool(ARCH, SPOT_FIRST, requirement(FAMILY, "g4dn"))
     assert failure("packing-cannot-cost-more", gpu=made) == (
         "gpu",
-        "pods of 1 GPU may be packed on a g4dn.12xlarge, at 3.91 USD an hour 86% more than 4 g4dn.xlarge: name the "
-        "types",
+        "pods of 1 GPU may be packed on a g4dn.12xlarge, at 3.91 USD an hour 86% more than 4 g4dn.xlarge",
     )
 
 

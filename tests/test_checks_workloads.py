@@ -40,8 +40,7 @@ def test_cpu_work_that_tolerates_gpu_nodes():
     work = cpu_work(tolerations=[GPU_TOLERATION])
     assert failure("cpu-work-stays-off-gpu-nodes", web=work) == (
         "Deployment default/web",
-        "it asks for no GPU but may run on gpu, and keep a GPU node from going: remove its toleration, or taint the "
-        "nodes",
+        "it asks for no GPU but may run on gpu, and keep a GPU node from going",
     )
 
 
@@ -107,8 +106,7 @@ def test_a_device_plugin_on_cpu_nodes():
     plugin = device_plugin(affinity={})
     assert failure("device-plugin-avoids-cpu-pools", device_plugin=plugin) == (
         "release nvidia-device-plugin",
-        "it runs on system, where it finds no NVIDIA GPU and crash-loops: require the label "
-        "nvidia.com/gpu.present=true",
+        "it runs on system, where it finds no NVIDIA GPU and crash-loops",
     )
 
 

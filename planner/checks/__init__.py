@@ -4,35 +4,52 @@ A module holds one family; importing it registers its checks, and `docs/checks.m
 """
 
 from . import (
+    access,
+    addons,
     auto_mode,
     autoscaler,
     budget,
+    controllers,
     device_plugin,
     from_zero,
     groups,
+    hardware,
     karpenter,
+    network,
     node_pools,
     nodes,
+    order,
     services,
+    waivers,
     workloads,
 )
-from .registry import CHECKS, Context, Finding, check, findings
+from .registry import CHECKS, Check, Context, Finding, check, findings
+from .waiver import Waiver
 
 __all__ = [
     "CHECKS",
+    "Check",
     "Context",
     "Finding",
+    "Waiver",
+    "access",
+    "addons",
     "auto_mode",
     "autoscaler",
     "budget",
     "check",
+    "controllers",
     "device_plugin",
     "findings",
     "from_zero",
     "groups",
+    "hardware",
     "karpenter",
+    "network",
     "node_pools",
     "nodes",
+    "order",
     "services",
+    "waivers",
     "workloads",
 ]

@@ -7,35 +7,34 @@ from ..capacity.node_class import role
 from ..clusters import COMPONENT
 from ..graph import Graph
 from ..karpenter.objects import NODE_CLASSES, object_name
-from .registry import Context, Said, check, verdict
+from .registry import Context, Problem, Said, check, verdict
+from .roles import last
 
 ENTRY, ASSOCIATION = "aws:eks/accessEntry:AccessEntry", "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"
 POLICY = "AmazonEKSAutoNodePolicy"
 
 
-@check("auto-mode-node-class-has-an-access-entry")
+@check(
+    "auto-mode-node-class-has-an-access-entry",
+    fix=f"give its role an access entry of type EC2 and the policy {POLICY} for the whole cluster",
+)
 def may_join(context: Context) -> Iterator[Said]:
     """EKS lets only the role of its built-in pools in by itself: other nodes start, are paid for and never join."""
-    built_in = {_name(cluster.node_role) for cluster in context.clusters if cluster.built_in_pools}
-    entries = {_name(entry.get("principalArn")) for entry in _entries(context.graph) if entry.get("type") == "EC2"}
-    allowed = {_name(found.get("principalArn")) for found in _associations(context.graph) if _is_whole(found)}
+    built_in = {last(cluster.node_role) for cluster in context.clusters if cluster.built_in_pools}
+    entries = {last(entry.get("principalArn")) for entry in _entries(context.graph) if entry.get("type") == "EC2"}
+    allowed = {last(found.get("principalArn")) for found in _associations(context.graph) if _is_whole(found)}
     for resource in context.graph.of(*(type_ for (_, kind), type_ in NODE_CLASSES.items() if kind == "NodeClass")):
-        name = _name(role(resource))
+        name = last(role(resource))
         if not name:
             continue
         missing = [] if name in entries else ["an access entry of type EC2"]
         missing += [] if name in allowed else [f"the policy {POLICY} for the whole cluster"]
         problem = (
-            f"its nodes start and never join the cluster: give role {name} {' and '.join(missing)}"
+            Problem("its nodes start and never join the cluster", f"give role {name} {' and '.join(missing)}")
             if missing and name not in built_in
-            else ""
+            else None
         )
         yield verdict(object_name(resource), problem, f"nodes of role {name} may join")
-
-
-def _name(role_: Any) -> str:
-    """The last part of an ARN, or the name itself."""
-    return str(role_ or "").rpartition("/")[2]
 
 
 def _entries(graph: Graph) -> Iterator[Mapping[str, Any]]:
@@ -54,4 +53,4 @@ def _associations(graph: Graph) -> Iterator[Mapping[str, Any]]:
 
 def _is_whole(association: Mapping[str, Any]) -> bool:
     scope = association.get("accessScope") or {}
-    return _name(association.get("policyArn")) == POLICY and scope.get("type") == "cluster"
+    return last(association.get("policyArn")) == POLICY and scope.get("type") == "cluster"

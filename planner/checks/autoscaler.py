@@ -3,26 +3,31 @@
 from collections.abc import Iterator
 
 from eks_gpu_components.catalog import (
+    ACCELERATOR_LABEL,
     AUTOSCALER_ENABLED_TAG,
     CLUSTER_AUTOSCALER_CHART,
     KUBERNETES,
+    CapacityType,
     InstanceType,
     autoscaler_cluster_tag,
 )
 
+from ..karpenter.objects import part
 from ..pools import AUTO_SCALING_GROUP, Pool
 from ..software import CLUSTER_AUTOSCALER, Software
-from .registry import Context, Said, check, verdict
+from .registry import Context, Problem, Said, check, verdict
 
 
-@check("groups-are-discovered-by-this-cluster")
+@check("groups-are-discovered-by-this-cluster", fix="give the group both tags of the autoscaler")
 def discovered(context: Context) -> Iterator[Said]:
-    """A group without both tags is never scaled; EKS itself tags the groups of managed node groups."""
+    """The autoscaler does not find the group, or may not change it, so it is never scaled."""
     for pool in context.pools:
         if not pool.chooses_node_itself or not pool.autoscaled:
             continue
-        problem = "" if pool.backend != AUTO_SCALING_GROUP else _undiscovered(pool, _cluster_of(pool, context))
-        yield verdict(pool.name, problem, "tagged for the autoscaler of its cluster alone")
+        # EKS itself tags the groups of managed node groups.
+        own = pool.backend == AUTO_SCALING_GROUP
+        problems = _undiscovered(pool, _cluster_of(pool, context)) if own else ()
+        yield verdict(pool.name, problems, "tagged for the autoscaler of its cluster alone")
 
 
 def _cluster_of(pool: Pool, context: Context) -> str:
@@ -30,18 +35,16 @@ def _cluster_of(pool: Pool, context: Context) -> str:
     return pool.cluster or (names.pop() if len(names) == 1 else "")
 
 
-def _undiscovered(pool: Pool, cluster: str) -> str:
-    problems = []
+def _undiscovered(pool: Pool, cluster: str) -> Iterator[Problem]:
     if AUTOSCALER_ENABLED_TAG not in pool.tags:
-        problems.append(f"the autoscaler does not find it: tag it {AUTOSCALER_ENABLED_TAG} = true")
+        yield Problem("the autoscaler does not find it", f"tag it {AUTOSCALER_ENABLED_TAG} = true")
     if cluster and pool.tags.get(autoscaler_cluster_tag(cluster)) != "owned":
-        problems.append(
-            f"the autoscaler of {cluster} may not scale it: tag it {autoscaler_cluster_tag(cluster)} = owned"
+        yield Problem(
+            f"the autoscaler of {cluster} may not scale it", f"tag it {autoscaler_cluster_tag(cluster)} = owned"
         )
-    return "; ".join(problems)
 
 
-@check("autoscaler-plans-with-the-smallest-type")
+@check("autoscaler-plans-with-the-smallest-type", fix="put the smallest type first")
 def smallest_first(context: Context) -> Iterator[Said]:
     """Planned with a larger type, a pod does not fit the smaller one that EC2 starts, and another node follows."""
     for pool in context.pools:
@@ -50,9 +53,7 @@ def smallest_first(context: Context) -> Iterator[Said]:
         first, *others = pool.types
         smaller = [said for row in others if (said := _smaller(row, first))]
         problem = (
-            f"the autoscaler plans every node as {first.name}, but {'; '.join(smaller)}: put the smallest type first"
-            if smaller
-            else ""
+            Problem(f"the autoscaler plans every node as {first.name}, but {'; '.join(smaller)}") if smaller else None
         )
         yield verdict(pool.name, problem, f"no type is smaller than {first.name}")
 
@@ -67,9 +68,9 @@ def _smaller(row: InstanceType, first: InstanceType) -> str:
     return f"{row.name} has {' and '.join(less)}" if less else ""
 
 
-@check("autoscaler-matches-kubernetes-minor")
+@check("autoscaler-matches-kubernetes-minor", fix="set image.tag to the version of the cluster's minor")
 def matches_minor(context: Context) -> Iterator[Said]:
-    """An autoscaler simulates the scheduler of its own minor."""
+    """It simulates the scheduler of another minor, so it grows groups that pods cannot use, or none."""
     minors = {cluster.version for cluster in context.clusters}
     minor = minors.pop() if len(minors) == 1 else ""
     for release in context.charts(CLUSTER_AUTOSCALER):
@@ -78,9 +79,9 @@ def matches_minor(context: Context) -> Iterator[Said]:
         tag = _image_tag(release)
         wanted = KUBERNETES[minor].autoscaler_image_tag if minor in KUBERNETES else f"v{minor}.0"
         problem = (
-            ""
+            None
             if _minor(tag) == minor
-            else f"its image is {tag}, but the cluster runs Kubernetes {minor}: set image.tag to {wanted}"
+            else Problem(f"its image is {tag}, but the cluster runs Kubernetes {minor}", f"set image.tag to {wanted}")
         )
         yield verdict(release.name, problem, f"image {tag} is made for Kubernetes {minor}")
 
@@ -94,7 +95,7 @@ def _minor(tag: str) -> str:
     return ".".join(tag.removeprefix("v").split(".")[:2])
 
 
-@check("autoscaler-watches-this-cluster-only")
+@check("autoscaler-watches-this-cluster-only", fix="discover groups by the tag of the autoscaler's own cluster")
 def watches_one(context: Context) -> Iterator[Said]:
     """Without a cluster the chart renders nothing; without its tag an autoscaler ends another cluster's nodes."""
     names = [cluster.name for cluster in context.clusters]
@@ -102,18 +103,64 @@ def watches_one(context: Context) -> Iterator[Said]:
         yield verdict(release.name, _astray(release, names), "it finds groups by the tag of its own cluster")
 
 
-def _astray(release: Software, clusters: list[str]) -> str:
+def _astray(release: Software, clusters: list[str]) -> Problem | None:
     if release.value("autoscalingGroups"):
-        return ""
+        return None
     name = release.value("autoDiscovery", "clusterName")
     if not name:
-        return "the chart renders no Deployment without autoDiscovery.clusterName: set it to the cluster's name"
+        return Problem(
+            "the chart renders no Deployment without autoDiscovery.clusterName", "set it to the cluster's name"
+        )
     if clusters and name not in clusters:
-        return f"it looks for groups of {name}, but the stack's cluster is {', '.join(clusters)}"
+        return Problem(
+            f"it looks for groups of {name}, but the stack's cluster is {', '.join(clusters)}",
+            f"set autoDiscovery.clusterName to {clusters[0]}",
+        )
     tags = [str(tag).partition("=")[0] for tag in release.value("autoDiscovery", "tags", default=())]
     own = {autoscaler_cluster_tag(str(name)), "k8s.io/cluster-autoscaler/{{ .Values.autoDiscovery.clusterName }}"}
     if tags and not own & set(tags):
-        return (
-            f"it takes every group tagged {', '.join(tags)}, of other clusters too: add {autoscaler_cluster_tag(name)}"
+        return Problem(
+            f"it takes every group tagged {', '.join(tags)}, of other clusters too",
+            f"add {autoscaler_cluster_tag(name)}",
         )
-    return ""
+    return None
+
+
+@check(
+    "autoscaled-gpu-nodes-have-the-accelerator-label",
+    severity="warning",
+    fix=f"label the nodes {ACCELERATOR_LABEL}, as nvidia-tesla-t4, and tag the group with it",
+)
+def accelerator_label(context: Context) -> Iterator[Said]:
+    """A second node starts for one pod: the autoscaler does not wait until the device plugin has shown the GPUs."""
+    for pool in context.pools:
+        if pool.chooses_node_itself and pool.autoscaled and pool.accelerator == "nvidia":
+            value = pool.labels.get(ACCELERATOR_LABEL)
+            problem = None if value else Problem(f"its nodes have no label {ACCELERATOR_LABEL}")
+            yield verdict(pool.name, problem, f"the autoscaler waits for the GPUs of {value}")
+
+
+@check("autoscaler-gives-nodes-back", fix="leave scale-down-enabled out")
+def gives_back(context: Context) -> Iterator[Said]:
+    """Nodes that nobody uses stay, and cost."""
+    for release in context.charts(CLUSTER_AUTOSCALER):
+        off = str(release.value("extraArgs", "scale-down-enabled", default="true")).lower() == "false"
+        problem = Problem("scale-down-enabled is false, so no node ever goes") if off else None
+        yield verdict(release.name, problem, "it ends nodes that nobody uses")
+
+
+@check(
+    "spot-groups-choose-by-capacity",
+    severity="warning",
+    fix="set spotAllocationStrategy to price-capacity-optimized",
+)
+def by_capacity(context: Context) -> Iterator[Said]:
+    """EC2 takes the cheapest Spot pool, however soon it takes the nodes back."""
+    for pool in context.pools:
+        group = context.graph.get(pool.urn)
+        policy = part(group.inputs, "mixedInstancesPolicy") if group else {}
+        if pool.backend != AUTO_SCALING_GROUP or CapacityType.SPOT not in pool.capacity_types or not policy:
+            continue
+        strategy = part(policy, "instancesDistribution").get("spotAllocationStrategy") or "lowest-price"
+        problem = Problem(f"its strategy is {strategy}") if strategy == "lowest-price" else None
+        yield verdict(pool.name, problem, f"its strategy is {strategy}")

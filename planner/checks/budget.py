@@ -2,19 +2,21 @@
 
 from collections.abc import Iterator
 
-from .registry import Context, Said, check, verdict
+from .registry import Context, Problem, Said, check, verdict
 
 
-@check("maximum-within-budget")
+@check("maximum-within-budget", fix="lower max_gpus or max_nodes, or raise the budget")
 def within_budget(context: Context) -> Iterator[Said]:
-    """Applies where the stack's settings name a budget."""
+    """The worst month costs more than the stack's settings allow."""
     if context.budget is None:
         return
     monthly = context.cost.max.monthly
     problem = (
-        f"the maximum is {monthly:,.2f} USD a month, {monthly - context.budget:,.2f} over the budget of "
-        f"{context.budget:,.2f}: lower max_gpus or max_nodes, or raise the budget"
+        Problem(
+            f"the maximum is {monthly:,.2f} USD a month, {monthly - context.budget:,.2f} over the budget of "
+            f"{context.budget:,.2f}"
+        )
         if monthly > context.budget
-        else ""
+        else None
     )
     yield verdict("stack", problem, f"at most {monthly:,.2f} of {context.budget:,.2f} USD a month")

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from eks_gpu_components.catalog import GPU_RESOURCE
+from eks_gpu_components.catalog import AUTOSCALER_LABEL_TAG, AUTOSCALER_RESOURCE_TAG, GPU_RESOURCE
 
 from ..pools import Pool
 from ..quantities import amount
 from ..software import DEVICE_PLUGIN, sharing_replicas
-from .registry import Context, Said, check, verdict
+from .registry import Context, Problem, Said, check, verdict
 
 
 def _from_zero(context: Context) -> Iterator[tuple[Pool, frozenset[str]]]:
@@ -21,7 +21,7 @@ def _from_zero(context: Context) -> Iterator[tuple[Pool, frozenset[str]]]:
             )
 
 
-@check("scale-from-zero-labels-match-node")
+@check("scale-from-zero-labels-match-node", fix="tag the group with every label that its nodes carry, and no other")
 def labels_match(context: Context) -> Iterator[Said]:
     """A label that only the node has keeps the autoscaler from growing; one that only the tags have wastes nodes."""
     for pool, every_node in _from_zero(context):
@@ -29,43 +29,56 @@ def labels_match(context: Context) -> Iterator[Said]:
         told = {f"{key}={value}" for key, value in pool.template.labels.items()}
         real = {f"{key}={value}" for key, value in pool.labels.items()}
         problems = [
-            f"the autoscaler is not told of label {label}, so pods that select it never bring up the first node: "
-            f"tag the group {_label_tag(label)}"
+            Problem(
+                f"the autoscaler is not told of label {label}, so pods that select it never bring up the first node",
+                f"tag the group {_label_tag(label)}",
+            )
             for label in sorted(real - told)
         ] + [
-            f"the autoscaler is told of label {label}, which nodes do not carry, so it starts nodes that the pods "
-            "cannot use: give it to the nodes or remove the tag"
+            Problem(
+                f"the autoscaler is told of label {label}, which nodes do not carry, so it starts nodes that the pods "
+                "cannot use",
+                f"give {label} to the nodes or remove the tag",
+            )
             for label in sorted(told - real - every_node)
         ]
-        yield verdict(pool.name, "; ".join(problems), "the autoscaler is told every label that nodes carry")
+        yield verdict(pool.name, problems, "the autoscaler is told every label that nodes carry")
 
 
 def _label_tag(label: str) -> str:
     key, _, value = label.partition("=")
-    return f"k8s.io/cluster-autoscaler/node-template/label/{key} = {value}"
+    return f"{AUTOSCALER_LABEL_TAG}{key} = {value}"
 
 
-@check("scale-from-zero-taints-match-node")
+@check("scale-from-zero-taints-match-node", fix="tag the group with every taint that its nodes carry, and no other")
 def taints_match(context: Context) -> Iterator[Said]:
     """A taint that the autoscaler does not know lets it start nodes for pods that are then kept off."""
     for pool, _ in _from_zero(context):
         assert pool.template
         told, real = set(pool.template.taints), set(pool.taints)
         problems = [
-            f"the autoscaler is not told of taint {taint.for_kubelet()}, so it starts nodes for pods that the taint "
-            f"keeps off: tag the group {' = '.join(taint.for_autoscaler_tag())}"
+            Problem(
+                f"the autoscaler is not told of taint {taint.for_kubelet()}, so it starts nodes for pods that it then "
+                "keeps off",
+                f"tag the group {' = '.join(taint.for_autoscaler_tag())}",
+            )
             for taint in sorted(real - told, key=str)
         ] + [
-            f"the autoscaler is told of taint {taint.for_kubelet()}, which nodes do not carry: register it on the "
-            "nodes or remove the tag"
+            Problem(
+                f"the autoscaler is told of taint {taint.for_kubelet()}, which nodes do not carry",
+                f"register {taint.for_kubelet()} on the nodes or remove the tag",
+            )
             for taint in sorted(told - real, key=str)
         ]
         problems += [
-            f"tag {key} has the value {value}, which the autoscaler ignores: write value:Effect, as true:NoSchedule"
+            Problem(
+                f"tag {key} has the value {value}, which the autoscaler ignores",
+                "write value:Effect, as true:NoSchedule",
+            )
             for key, value in pool.tags.items()
             if _is_broken_taint(key, value)
         ]
-        yield verdict(pool.name, "; ".join(problems), "the autoscaler is told every taint that nodes carry")
+        yield verdict(pool.name, problems, "the autoscaler is told every taint that nodes carry")
 
 
 def _is_broken_taint(key: str, value: str) -> bool:
@@ -76,7 +89,7 @@ def _is_broken_taint(key: str, value: str) -> bool:
     )
 
 
-@check("scale-from-zero-resources-match-node")
+@check("scale-from-zero-resources-match-node", fix="tag the group with the devices that a node of it has")
 def resources_match(context: Context) -> Iterator[Said]:
     """Too many GPUs told, and a node is started that cannot hold the pod; too few, and more nodes than needed."""
     for pool, _ in _from_zero(context):
@@ -88,10 +101,12 @@ def resources_match(context: Context) -> Iterator[Said]:
         text = pool.template.resources.get(resource)
         told = pool.gpus_per_node if text is None else _count(resource, text)
         problem = (
-            ""
+            None
             if told == real
-            else f"the autoscaler expects {told} {resource} of a node, which will have {real}: tag the group "
-            f"k8s.io/cluster-autoscaler/node-template/resources/{resource} = {real}"
+            else Problem(
+                f"the autoscaler expects {told} {resource} of a node, which will have {real}",
+                f"tag the group {AUTOSCALER_RESOURCE_TAG}{resource} = {real}",
+            )
         )
         yield verdict(pool.name, problem, f"a node has {real} {resource}, as the autoscaler expects")
 

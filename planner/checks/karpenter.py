@@ -12,7 +12,8 @@ from ..karpenter.schema import node_class_problems, node_pool_problems
 from ..manifests import kubernetes_objects
 from ..pools import KARPENTER as BACKEND
 from ..software import KARPENTER, KARPENTER_CRDS
-from .registry import Context, Said, check, verdict
+from .names import subject
+from .registry import Context, Problem, Said, check, verdict
 
 # Chart versions that serve an API version: from, and before. Source: Karpenter's upgrade guide.
 _SERVED = {"v1alpha1": ("0", "0.33"), "v1alpha5": ("0", "0.33"), "v1beta1": ("0.32", "1.1"), "v1": ("1.0", "")}
@@ -21,19 +22,24 @@ _KINDS = ("NodePool", "EC2NodeClass", "NodeClass", "Provisioner", "AWSNodeTempla
 _BALANCED_SINCE = "1.14"
 
 
-@check("interruption-path-is-complete")
+@check(
+    "interruption-path-is-complete",
+    fix="make a queue that EventBridge may send to, five rules with the queue as target, and name it in the chart's "
+    "settings.interruptionQueue",
+)
 def interruption(context: Context) -> Iterator[Said]:
-    """Without the queue a Spot node vanishes after two minutes, and its pods with it."""
+    """A Spot node vanishes after two minutes without a drain, and its pods with it."""
     spot = [pool for pool in context.pools if pool.backend == BACKEND and CapacityType.SPOT in pool.capacity_types]
     for release in context.charts(KARPENTER) if spot else ():
         found = "; ".join(gaps(release, context.graph))
-        problem = f"Spot nodes of {', '.join(pool.name for pool in spot)} go without a drain: {found}" if found else ""
+        names = ", ".join(pool.name for pool in spot)
+        problem = Problem(f"Spot nodes of {names} go without a drain: {found}") if found else None
         yield verdict(release.name, problem, "queue, policy, five rules, chart value and IAM permissions are there")
 
 
-@check("node-pool-fields-fit-the-chart")
+@check("node-pool-fields-fit-the-chart", fix="write the fields of the API version that the chart serves")
 def fields_fit(context: Context) -> Iterator[Said]:
-    """What the API server does not know it refuses or drops, and a pool without its limit has none."""
+    """The API server refuses the object, or drops a field of an older version without a word."""
     charts = context.charts(KARPENTER_CRDS) or context.charts(KARPENTER)
     chart = charts[0].version if charts else KARPENTER_CHART.version
     for _, manifest in kubernetes_objects(context.graph):
@@ -43,8 +49,7 @@ def fields_fit(context: Context) -> Iterator[Said]:
         auto_mode = group == "eks.amazonaws.com" or _is_for_auto_mode(manifest)
         served = _served(version, KARPENTER_CHART.version if auto_mode else chart)
         problems = [served] if served else list(_problems(manifest, chart)) if version == "v1" else []
-        subject = f"{manifest['kind']} {manifest['metadata']['name']}"
-        yield verdict(subject, "; ".join(problems), f"every field is one of {group}/{version}")
+        yield verdict(subject(manifest), map(Problem, problems), f"every field is one of {group}/{version}")
 
 
 def _is_for_auto_mode(manifest: Mapping[str, Any]) -> bool:
@@ -69,35 +74,41 @@ def _problems(manifest: Mapping[str, Any], chart: str) -> Iterator[str]:
         yield f"spec.disruption.consolidationPolicy Balanced came with chart {_BALANCED_SINCE}, got chart {chart}"
 
 
-@check("crd-chart-matches-controller")
+@check("crd-chart-matches-controller", fix=f"add a release of {KARPENTER_CRDS} with the version of {KARPENTER}")
 def crds_match(context: Context) -> Iterator[Said]:
-    """Helm installs the CRDs inside a chart once and never upgrades them."""
+    """Helm never upgrades CRDs inside a chart, so the next version's fields are lost."""
     crds = context.charts(KARPENTER_CRDS)
     for release in context.charts(KARPENTER):
-        problem = ""
+        problem = None
         if not crds:
-            problem = (
-                "Helm never upgrades the CRDs of its chart, so new fields are lost at the next version: add a release "
-                f"of {KARPENTER_CRDS} {release.version}, and skip the CRDs here"
+            problem = Problem(
+                "Helm never upgrades the CRDs of its chart, so new fields are lost at the next version",
+                f"add a release of {KARPENTER_CRDS} {release.version}, and skip the CRDs here",
             )
         elif others := [found.version for found in crds if found.version != release.version]:
-            problem = f"its CRDs are of {', '.join(others)}: give {KARPENTER_CRDS} the version {release.version} too"
+            problem = Problem(
+                f"its CRDs are of {', '.join(others)}", f"give {KARPENTER_CRDS} the version {release.version} too"
+            )
         yield verdict(release.name, problem, f"CRDs and controller are both {release.version}")
 
 
-@check("karpenter-supports-kubernetes-minor")
+@check("karpenter-supports-kubernetes-minor", fix="take a version of Karpenter that supports the cluster's minor")
 def supports_minor(context: Context) -> Iterator[Said]:
-    """An older Karpenter does not know the API of a newer cluster."""
+    """It does not know the API of the cluster."""
     minors = {cluster.version for cluster in context.clusters} & KUBERNETES.keys()
     for release in context.charts(KARPENTER):
         for minor in sorted(minors):
             since = KUBERNETES[minor].karpenter_since
             too_old = _number(release.version) < _number(since)
-            problem = f"{release.version} does not support Kubernetes {minor}: take {since} or later" if too_old else ""
+            problem = (
+                Problem(f"{release.version} does not support Kubernetes {minor}", f"take {since} or later")
+                if too_old
+                else None
+            )
             yield verdict(release.name, problem, f"{release.version} supports Kubernetes {minor}")
 
 
-@check("node-role-is-a-name")
+@check("node-role-is-a-name", fix="write the role's name in spec.role, not its ARN")
 def role_is_a_name(context: Context) -> Iterator[Said]:
     """Karpenter makes an instance profile of the role's name; an ARN makes none, or another at every change."""
     for resource in node_classes(context.graph):
@@ -105,9 +116,9 @@ def role_is_a_name(context: Context) -> Iterator[Said]:
         if not given:
             continue
         problem = (
-            f"spec.role must be the role's name, {given.rpartition('/')[2]}, got {given}"
+            Problem(f"spec.role must be a name, got {given}", f"write {given.rpartition('/')[2]}")
             if given.startswith("arn:") or "/" in given
-            else ""
+            else None
         )
         yield verdict(object_name(resource), problem, f"{given} is a name")
 

@@ -1,0 +1,153 @@
+"""The device plugin, the GPU operator, the metrics exporter, and EKS add-ons."""
+
+from eks_gpu_planner.graph import Resource
+from eks_gpu_planner.pools import AUTO_MODE
+
+from .edits import EACH, JSON, Edit, With, Without, gone, only, to, with_key
+from .places import RELEASE, Where, chart
+
+ADDON = ["aws:eks/addon:Addon"]
+_RELEASES, _VALUES = [RELEASE], ("values",)
+_PLUGIN, _OPERATOR = chart("nvidia-device-plugin"), chart("gpu-operator")
+_TERMS = ("affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms")
+
+
+def _release(name: str, version: str) -> Resource:
+    """A release that no program has, with the chart's own values."""
+    inputs = {"chart": name, "name": f"second-{name}", "namespace": "kube-system", "version": version}
+    return Resource(f"urn:pulumi:mutant::mutants::{RELEASE}::second-{name}", RELEASE, f"second-{name}", inputs=inputs)
+
+
+def _addon(*names: str) -> Where:
+    return lambda resource, program: resource.inputs.get("addonName") in names
+
+
+OPERATORS = (
+    # The device plugin.
+    Without("no device plugin", "nodes offer no GPU", _RELEASES, _PLUGIN),
+    Edit(
+        "the device plugin tolerates nothing",
+        "nodes offer no GPU",
+        _RELEASES,
+        (*_VALUES, "tolerations"),
+        to([{"key": "other", "operator": "Exists"}]),
+        _PLUGIN,
+    ),
+    Edit(
+        "the device plugin tolerates another value",
+        "nodes offer no GPU",
+        _RELEASES,
+        (*_VALUES, "tolerations"),
+        to([{"key": "nvidia.com/gpu", "operator": "Equal", "value": "", "effect": "NoSchedule"}]),
+        _PLUGIN,
+    ),
+    Edit(
+        "the device plugin runs everywhere",
+        "it crash-loops on CPU nodes",
+        _RELEASES,
+        (*_VALUES, "affinity"),
+        to({}),
+        _PLUGIN,
+    ),
+    Edit(
+        "the device plugin wants another label",
+        "nodes offer no GPU",
+        _RELEASES,
+        (*_VALUES, *_TERMS, EACH, "matchExpressions", 0, "values"),
+        to(["yes"]),
+        _PLUGIN,
+    ),
+    With(
+        "a device plugin beside another",
+        "two plugins fight over one GPU",
+        _release("nvidia-device-plugin", "0.20.0"),
+        lambda program: any(pool.accelerator == "nvidia" for pool in program.pools.values()),
+    ),
+    With(
+        "a metrics exporter with the chart's own values",
+        "it crash-loops on CPU nodes, and sees no GPU",
+        _release("dcgm-exporter", "4.8.2"),
+        lambda program: any(
+            pool.accelerator == "nvidia" and pool.backend != AUTO_MODE for pool in program.pools.values()
+        ),
+    ),
+    # The GPU operator.
+    Without("no GPU operator", "nodes offer no GPU", _RELEASES, _OPERATOR),
+    Edit(
+        "the operator brings no device plugin",
+        "nodes offer no GPU",
+        _RELEASES,
+        _VALUES,
+        with_key(devicePlugin={"enabled": False}),
+        _OPERATOR,
+    ),
+    Edit(
+        "the operator tolerates nothing",
+        "nodes offer no GPU",
+        _RELEASES,
+        (*_VALUES, "daemonsets", "tolerations"),
+        to([]),
+        _OPERATOR,
+    ),
+    Edit(
+        "feature discovery tolerates nothing",
+        "the operator takes GPU nodes for nodes without",
+        _RELEASES,
+        (*_VALUES, "node-feature-discovery", "worker", "tolerations"),
+        to([]),
+        _OPERATOR,
+    ),
+    Edit("a second driver", "nodes break", _RELEASES, (*_VALUES, "driver", "enabled"), only(False, True), _OPERATOR),
+    Edit("a second toolkit", "nodes break", _RELEASES, (*_VALUES, "toolkit", "enabled"), only(False, True), _OPERATOR),
+    Edit(
+        "no driver at all",
+        "nodes offer no GPU",
+        _RELEASES,
+        (*_VALUES, "driver", "enabled"),
+        only(True, False),
+        _OPERATOR,
+    ),
+    Edit(
+        "no toolkit at all",
+        "containers see no GPU",
+        _RELEASES,
+        (*_VALUES, "toolkit", "enabled"),
+        only(True, False),
+        _OPERATOR,
+    ),
+    Edit(
+        "a namespace that nobody makes",
+        "the release fails",
+        _RELEASES,
+        ("createNamespace",),
+        gone,
+    ),
+    # Add-ons.
+    Edit("an add-on of another cluster", "this one goes without", ADDON, ("clusterName",), to("other")),
+    Without(
+        "an add-on of the network is missing",
+        "nodes never become ready, or names do not resolve",
+        ADDON,
+        _addon("vpc-cni", "kube-proxy", "coredns"),
+    ),
+    Without("no agent for Pod Identity", "controllers get no credentials", ADDON, _addon("eks-pod-identity-agent")),
+    Without("no driver for disks", "pods with a volume wait", ADDON, _addon("aws-ebs-csi-driver")),
+    Without(
+        "no metrics",
+        "the workload keeps its replicas",
+        ADDON,
+        lambda resource, program: (
+            _addon("metrics-server")(resource, program)
+            and program.has("kubernetes:autoscaling/v2:HorizontalPodAutoscaler")
+        ),
+    ),
+    Edit(
+        "an add-on selects nodes that there are not",
+        "it waits for a node",
+        ADDON,
+        ("configurationValues", JSON, "nodeSelector"),
+        to({"role": "core"}),
+        _addon("coredns", "metrics-server"),
+    ),
+    Edit("the CNI has no role", "pods get no address", ADDON, ("podIdentityAssociations",), gone, _addon("vpc-cni")),
+)

@@ -1,0 +1,114 @@
+"""What comes with accelerated machines: reservations, EFA, and repair."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from eks_gpu_components.catalog import CapacityType
+
+from ..graph import Resource
+from ..karpenter.objects import node_pools, part
+from ..pools import KARPENTER as BACKEND
+from ..pools import Pool
+from ..software import ADDON, KARPENTER
+from .access import template_of
+from .registry import Context, Problem, Said, check, verdict
+
+_ENDING = (
+    "aws:ec2/capacityReservation:CapacityReservation",
+    "aws:ec2/capacityBlockReservation:CapacityBlockReservation",
+)
+_AGENT = "eks-node-monitoring-agent"
+
+
+@check(
+    "reservations-are-used",
+    fix="require the capacity type reserved, and select the reservations in the node class",
+)
+def reservations(context: Context) -> Iterator[Said]:
+    """Machines that are reserved, and paid for, stay unused; or nodes wait for a reservation that ended."""
+    ended = {resource.id: until for resource in context.graph.of(*_ENDING) if (until := _end(resource))}
+    gates = [one.value("settings", "featureGates", "reservedCapacity") for one in context.charts(KARPENTER)]
+    pools = {pool.urn: pool for pool in context.pools}
+    for found in node_pools(context.graph):
+        pool = pools[found.resource.urn]
+        terms = (
+            part(found.node_class.inputs, "spec").get("capacityReservationSelectorTerms") if found.node_class else ()
+        )
+        wanted = CapacityType.RESERVED in pool.capacity_types
+        if not wanted and not terms:
+            continue
+        over = [str(term["id"]) for term in terms or () if term.get("id") in ended and ended[term["id"]] <= context.on]
+        problems = [Problem(f"reservation {id_} ended on {ended[id_]}", "remove it") for id_ in over]
+        if wanted and found.node_class and not terms:
+            said = "it wants reserved capacity, but its node class selects no reservation"
+            problems.append(Problem(said, "add capacityReservationSelectorTerms"))
+        if terms and not wanted:
+            said = "its node class selects reservations, but no requirement allows the capacity type reserved"
+            problems.append(Problem(said, "add reserved to karpenter.sh/capacity-type"))
+        if pool.backend == BACKEND and False in gates:
+            said = "the chart turns reserved capacity off"
+            problems.append(Problem(said, "set settings.featureGates.reservedCapacity to true"))
+        yield verdict(pool.name, problems, "its reservations come first")
+
+
+def _end(resource: Resource) -> date | None:
+    """The day on which a reservation ends, None for one that does not."""
+    text = str(resource["endDate"] or "")[:10]
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+@check("efa-interfaces-fit-their-nodes", fix="name types with EFA, and give the first interface index 0 of card 0")
+def efa(context: Context) -> Iterator[Said]:
+    """EC2 refuses to start the nodes, or their fast network does nothing."""
+    for pool, interfaces in _with_efa(context):
+        without = [row.name for row in pool.types if not row.efa]
+        problems = [Problem(f"{', '.join(without)} have no EFA", "name types that have it")] if without else []
+        first = next((one for one in interfaces if not int(one.get("networkCardIndex") or 0)), {})
+        if int(first.get("deviceIndex") or 0) or first.get("interfaceType") == "efa-only":
+            problems.append(Problem("its first interface has no address", "make it interface or efa, with index 0"))
+        yield verdict(pool.name, problems, f"{len(interfaces)} interfaces")
+
+
+@check(
+    "efa-nodes-are-close",
+    severity="warning",
+    fix="put the nodes into one zone and one placement group, and make all interfaces but the first efa-only",
+)
+def close(context: Context) -> Iterator[Said]:
+    """The fast network is slow between zones, and every interface takes addresses of the subnet."""
+    for pool, interfaces in _with_efa(context):
+        template = template_of(pool, context.graph)
+        group = context.graph.get(pool.urn)
+        placed = template and part(template.inputs, "placement").get("groupName")
+        placed = placed or (group and group.inputs.get("placementGroup"))
+        problems = [] if placed else [Problem("its nodes are in no placement group", "add one of strategy cluster")]
+        if len(pool.zones) > 1:
+            problems.append(Problem(f"it spans {', '.join(pool.zones)}", "make a group a zone"))
+        greedy = [one for one in interfaces[1:] if one.get("interfaceType") == "efa"]
+        if greedy:
+            said = f"{len(greedy)} interfaces beside the first take addresses that pods need"
+            problems.append(Problem(said, "make them efa-only"))
+        yield verdict(pool.name, problems, "one zone and one placement group")
+
+
+def _with_efa(context: Context) -> Iterator[tuple[Pool, Sequence[Mapping[str, Any]]]]:
+    """Groups whose launch template has EFA interfaces."""
+    for pool in context.pools:
+        template = template_of(pool, context.graph)
+        interfaces = list(template.inputs.get("networkInterfaces") or ()) if template else []
+        if any(str(one.get("interfaceType", "")).startswith("efa") for one in interfaces):
+            yield pool, interfaces
+
+
+@check("node-repair-has-its-agent", severity="warning", fix=f"add the EKS add-on {_AGENT}")
+def repair(context: Context) -> Iterator[Said]:
+    """A node whose GPU failed is not replaced: nobody tells Karpenter of the failure."""
+    addons = {found.inputs.get("addonName") for found in context.graph.of(ADDON)}
+    for release in context.charts(KARPENTER) if context.clusters else ():
+        if release.value("settings", "featureGates", "nodeRepair") is True:
+            problem = None if _AGENT in addons else Problem("node repair is on, but nothing watches the GPUs")
+            yield verdict(release.name, problem, f"{_AGENT} tells it")

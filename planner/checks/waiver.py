@@ -1,0 +1,21 @@
+"""Waiver: a failure that a stack lives with, and why."""
+
+from fnmatch import fnmatchcase
+from typing import Annotated
+
+from pydantic import BaseModel, StringConstraints
+
+
+class Waiver(BaseModel, frozen=True, extra="forbid"):
+    """Of one check, for one subject or for all that match a pattern."""
+
+    check: str
+    """Its id."""
+    subject: str = "*"
+    """Name or pattern, as `gpu-*`; default all subjects."""
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+    """What the plan shows beside the failure."""
+
+    def covers(self, check: str, subject: str) -> bool:
+        """Whether a failure of this check and subject is lived with."""
+        return check == self.check and fnmatchcase(subject, self.subject)

@@ -1,0 +1,263 @@
+"""Reservations, EFA, repair, drivers, disks, metrics and shared GPUs."""
+
+import pytest
+
+from tests.graphs import device_plugin, findings, gpu_group, launch_template, managed_group, overrides, release
+from tests.karpenter_graphs import (
+    ARCH,
+    SPOT_FIRST,
+    THREE_TYPES,
+    auto_mode_failure,
+    auto_mode_pool,
+    node_class,
+    node_pool,
+)
+from tests.whole_graphs import (
+    efa_group,
+    efa_template,
+    exporter,
+    failure,
+    healthy,
+    holds,
+    karpenter_release,
+    kubernetes,
+    reservation,
+    reserved_pool,
+    reserving_class,
+    user_data,
+)
+
+RESERVED = "reservations-are-used"
+
+
+@pytest.mark.parametrize(
+    ("instead", "said"),
+    [
+        (
+            {"node_class": node_class()},
+            "it wants reserved capacity, but its node class selects no reservation: "
+            "add capacityReservationSelectorTerms",
+        ),
+        (
+            {"reserved": node_pool(name="reserved")},
+            "its node class selects reservations, but no requirement allows the capacity type reserved: "
+            "add reserved to karpenter.sh/capacity-type",
+        ),
+        (
+            {"reservation": reservation(endDate="2026-11-01T00:00:00Z")},
+            "reservation cr-1 ended on 2026-11-01: remove it",
+        ),
+    ],
+)
+def test_a_reservation_that_stays_unused(instead, said):
+    assert failure(RESERVED, **instead) == ("reserved", said)
+
+
+def test_a_reservation_that_ends_later_is_used():
+    assert holds(RESERVED, reservation=reservation(endDate="2027-11-01T00:00:00Z"))
+
+
+def test_a_controller_that_takes_no_reservation():
+    off = karpenter_release()
+    off.inputs["values"]["settings"]["featureGates"]["reservedCapacity"] = False
+    assert failure(RESERVED, karpenter=off) == (
+        "reserved",
+        "the chart turns reserved capacity off: set settings.featureGates.reservedCapacity to true",
+    )
+
+
+def test_types_without_efa():
+    assert failure("efa-interfaces-fit-their-nodes", fast=efa_group("g6.xlarge")) == (
+        "fast",
+        "g6.xlarge have no EFA: name types that have it",
+    )
+
+
+@pytest.mark.parametrize("first", [{"interfaceType": "efa-only"}, {"interfaceType": "efa", "deviceIndex": 1}])
+def test_a_first_interface_without_address(first):
+    assert failure("efa-interfaces-fit-their-nodes", fast_template=efa_template({"networkCardIndex": 0, **first})) == (
+        "fast",
+        "its first interface has no address: make it interface or efa, with index 0",
+    )
+
+
+def test_nodes_that_are_far_apart():
+    loose = efa_template(placement=None)
+    assert failure("efa-nodes-are-close", fast_template=loose) == (
+        "fast",
+        "its nodes are in no placement group: add one of strategy cluster",
+    )
+    wide = efa_group(vpcZoneIdentifiers=["subnet-a", "subnet-b"])
+    assert failure("efa-nodes-are-close", fast=wide) == ("fast", "it spans us-west-2a, us-west-2b: make a group a zone")
+
+
+def test_interfaces_that_use_up_the_addresses():
+    several = efa_template(
+        {"networkCardIndex": 0, "deviceIndex": 0, "interfaceType": "efa"},
+        {"networkCardIndex": 1, "deviceIndex": 1, "interfaceType": "efa"},
+        {"networkCardIndex": 2, "deviceIndex": 1, "interfaceType": "efa-only"},
+    )
+    assert failure("efa-nodes-are-close", fast_template=several) == (
+        "fast",
+        "1 interfaces beside the first take addresses that pods need: make them efa-only",
+    )
+
+
+def test_repair_without_an_agent():
+    assert failure("node-repair-has-its-agent", monitoring=None) == (
+        "karpenter",
+        "node repair is on, but nothing watches the GPUs",
+    )
+
+
+def test_an_image_without_driver():
+    plain = managed_group(
+        "gpu",
+        ("scalingConfig.desiredSize",),
+        instanceTypes=["g5.xlarge"],
+        scalingConfig={"minSize": 0, "desiredSize": 0, "maxSize": 4},
+    )
+    assert failure("gpu-nodes-have-a-driver", gpu=plain) == (
+        "gpu",
+        "neither its image nor the GPU operator has the driver",
+    )
+    assert holds("gpu-nodes-have-a-driver", gpu=plain, device_plugin=release("gpu-operator"))
+    without = release("gpu-operator", driver={"enabled": False})
+    assert not holds("gpu-nodes-have-a-driver", gpu=plain, device_plugin=without)
+
+
+def test_feature_discovery_that_stays_off_gpu_nodes():
+    deaf = release("gpu-operator", **{"node-feature-discovery": {"worker": {"tolerations": []}}})
+    said = findings("device-plugin-reaches-gpu-pools", *healthy(device_plugin=deaf))["gpu"]
+    assert said == (
+        False,
+        "the device plugin does not run there, so its nodes offer no GPU. release gpu-operator: its feature discovery "
+        "does not run there: pod does not tolerate taint nvidia.com/gpu=true:NoSchedule",
+    )
+
+
+def sharing_plugin():
+    sharing = "sharing: {timeSlicing: {resources: [{name: nvidia.com/gpu, replicas: 4}]}}"
+    return device_plugin(config={"map": {"shared": sharing}, "default": "shared"})
+
+
+def test_shared_gpus_that_karpenter_does_not_know_of():
+    assert failure("shared-gpus-are-planned", device_plugin=sharing_plugin()) == (
+        "reserved",
+        "4 pods share a GPU there, but Karpenter plans a whole one for each",
+    )
+    overlay = kubernetes("NodeOverlay", "shared", {"capacity": {"nvidia.com/gpu": "4"}}, group="karpenter.sh/v1alpha1")
+    assert holds("shared-gpus-are-planned", device_plugin=sharing_plugin(), storage_class=overlay)
+
+
+def test_auto_mode_shares_no_gpus():
+    labels = {"nvidia.com/gpu.present": "true", "nvidia.com/device-plugin.config": "shared"}
+    assert auto_mode_failure("shared-gpus-are-planned", gpu=auto_mode_pool(labels=labels)) == (
+        "gpu",
+        "Auto Mode's device plugin reads no label nvidia.com/device-plugin.config, so no GPU is shared: share GPUs on "
+        "nodes of your own",
+    )
+
+
+def test_a_metrics_exporter_that_sees_no_gpu_and_crashes_elsewhere():
+    assert failure("metrics-exporter-fits-its-nodes", exporter=exporter(nodeSelector={}, tolerations=[])) == (
+        "release dcgm",
+        "it does not run on gpu, fast, reserved; it crash-loops on system, where there is no NVIDIA GPU: "
+        "tolerate their taints; select nvidia.com/gpu.present=true",
+    )
+
+
+@pytest.mark.parametrize(
+    ("volume", "said"),
+    [
+        (
+            {"volumeSize": 20, "volumeType": "gp3"},
+            "its disk has 20 GiB, and images with CUDA take several each",
+        ),
+        ({"volumeSize": 100, "volumeType": "gp2"}, "volumes of type gp2 read an image slowly: take gp3"),
+    ],
+)
+def test_disks_that_are_too_small_or_slow(volume, said):
+    mappings = [{"deviceName": "/dev/xvda", "ebs": {"encrypted": "true", **volume}}]
+    template = launch_template(blockDeviceMappings=mappings, userData=user_data())
+    assert failure("gpu-node-disks-hold-large-images", gpu_template=template) == ("gpu", said)
+
+
+def test_the_instance_s_own_disks_hold_images():
+    small = [{"deviceName": "/dev/xvda", "ebs": {"volumeSize": "20Gi", "volumeType": "gp3", "encrypted": True}}]
+    check = "gpu-node-disks-hold-large-images"
+    assert holds(check, node_class=reserving_class(blockDeviceMappings=small, instanceStorePolicy="RAID0"))
+    assert not holds(check, node_class=reserving_class(blockDeviceMappings=small))
+
+
+def test_a_group_without_the_label_that_the_autoscaler_waits_for():
+    template = launch_template(userData=user_data(labels="nvidia.com/gpu.present=true"))
+    assert failure("autoscaled-gpu-nodes-have-the-accelerator-label", gpu_template=template) == (
+        "gpu",
+        "its nodes have no label k8s.amazonaws.com/accelerator",
+    )
+
+
+@pytest.mark.parametrize("stated", ["lowest-price", None])
+def test_spot_by_price_alone(stated):
+    group = gpu_group(mixedInstancesPolicy=overrides("g4dn.xlarge", spotAllocationStrategy=stated))
+    assert failure("spot-groups-choose-by-capacity", gpu=group) == ("gpu", "its strategy is lowest-price")
+
+
+def test_an_autoscaler_that_gives_nothing_back():
+    check = "autoscaler-gives-nodes-back"
+    (found,) = [made for made in healthy() if made.name == "cluster-autoscaler"]
+    found.inputs["values"]["extraArgs"] = {"scale-down-enabled": "false"}
+    assert failure(check, autoscaler=found) == (
+        "cluster-autoscaler",
+        "scale-down-enabled is false, so no node ever goes",
+    )
+
+
+def test_two_architectures_in_one_group():
+    arm = managed_group(instanceTypes=["m7g.large"])
+    assert failure("one-architecture-a-group", system=arm) == (
+        "system",
+        "AL2023_x86_64_STANDARD is for amd64, but m7g.large is arm64",
+    )
+    mixed = gpu_group(mixedInstancesPolicy=overrides("g4dn.xlarge", "g5g.xlarge"))
+    assert failure("one-architecture-a-group", gpu=mixed) == (
+        "gpu",
+        "its one image is for one architecture, but g4dn.xlarge is amd64, g5g.xlarge is arm64",
+    )
+
+
+def test_a_node_class_that_there_is_not():
+    strange = node_pool(
+        ARCH, SPOT_FIRST, THREE_TYPES, name="reserved", template={"nodeClassRef": {**NODE_CLASS, "name": "gpus"}}
+    )
+    assert failure("node-pools-name-a-node-class", reserved=strange) == (
+        "reserved",
+        "the stack has no EC2NodeClass gpus",
+    )
+
+
+NODE_CLASS = {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": "gpu"}
+
+
+@pytest.mark.parametrize(
+    ("requirement", "said"),
+    [
+        (
+            ("topology.kubernetes.io/zone", "us-west-2a", "us-west-2z"),
+            "topology.kubernetes.io/zone us-west-2z is none: write us-west-2d",
+        ),
+        (("karpenter.sh/capacity-type", "on_demand"), "karpenter.sh/capacity-type on_demand is none: write on-demand"),
+    ],
+)
+def test_a_value_that_there_is_not(requirement, said):
+    key, *values = requirement
+    made = node_pool(ARCH, THREE_TYPES, {"key": key, "operator": "In", "values": values}, name="reserved")
+    assert failure("requirements-name-what-there-is", reserved=made) == ("reserved", said)
+
+
+def test_nodes_that_end_all_the_time():
+    assert failure("gpu-nodes-live-long-enough", reserved=reserved_pool(template={"expireAfter": "10m"})) == (
+        "reserved",
+        "its nodes end after 10m",
+    )

@@ -1,0 +1,164 @@
+"""The network around nodes, and the way to the cluster's API."""
+
+import pytest
+
+from tests.graphs import findings
+from tests.whole_graphs import (
+    cluster,
+    failure,
+    healthy,
+    holds,
+    nat,
+    reserving_class,
+    resource,
+    route,
+    service,
+    subnet,
+    table,
+    vpc,
+)
+
+WAY_OUT = "node-subnets-have-a-way-out"
+
+
+def shut_in(**instead) -> set[str]:
+    """What is said of the pools that have no way out."""
+    said = findings(WAY_OUT, *healthy(**instead))
+    return {message for passed, message in said.values() if not passed}
+
+
+def test_a_private_subnet_without_route():
+    assert shut_in(private_route=None) == {
+        "subnet subnet-a has no route to the internet, and its VPC no endpoint of ec2, ecr.api, ecr.dkr, s3, sts",
+        "subnet subnet-a has no route to the internet, and its VPC no endpoint of ec2, ecr.api, ecr.dkr, s3, sts; "
+        "subnet subnet-b has no route to the internet, and its VPC no endpoint of ec2, ecr.api, ecr.dkr, s3, sts",
+    }
+
+
+def test_a_route_in_the_table_itself_counts():
+    tables = [table("private", routes=[{"cidrBlock": "0.0.0.0/0", "natGatewayId": "nat-1"}]), table("public")]
+    assert holds(WAY_OUT, private_route=None, tables=tables)
+
+
+def test_endpoints_of_all_that_a_node_calls_are_enough():
+    names = ("ec2", "ecr.api", "ecr.dkr", "s3", "sts")
+    endpoints = [
+        resource(
+            "aws:ec2/vpcEndpoint:VpcEndpoint",
+            name,
+            {"vpcId": "vpc-1", "serviceName": f"com.amazonaws.us-west-2.{name}"},
+        )
+        for name in names
+    ]
+    assert holds(WAY_OUT, private_route=endpoints)
+    assert shut_in(private_route=endpoints[1:]) >= {
+        "subnet subnet-a has no route to the internet, and its VPC no endpoint of ec2"
+    }
+
+
+def test_a_subnet_without_route_table():
+    assert shut_in(associated_b=None) == {"subnet subnet-b has no route table, so no way out of its VPC"}
+
+
+def test_the_vpc_s_main_table_is_not_guessed():
+    main = resource("aws:ec2/mainRouteTableAssociation:MainRouteTableAssociation", "main", {"routeTableId": "rtb-x"})
+    assert holds(WAY_OUT, associated_b=main)
+
+
+def test_the_internet_gateway_wants_public_addresses():
+    direct = route("private", gatewayId="igw-1")
+    assert "subnet subnet-a leads to the internet gateway, but its nodes get no public address" in shut_in(
+        private_route=direct
+    )
+    public = [subnet(letter, mapPublicIpOnLaunch=True) for letter in "ab"]
+    assert holds(WAY_OUT, private_route=direct, subnet_a=public[0], subnet_b=public[1])
+
+
+def test_a_node_class_may_give_public_addresses_itself():
+    direct, by_class = route("private", gatewayId="igw-1"), reserving_class(associatePublicIPAddress=True)
+    said = findings(WAY_OUT, *healthy(private_route=direct, node_class=by_class))
+    assert said["reserved"] == (True, "2 subnets have one")
+    assert not said["gpu"][0]
+
+
+def test_a_nat_gateway_that_gets_out_nowhere():
+    assert (
+        "subnet subnet-a leads to NAT gateway nat, whose subnet subnet-b has no route table, so no way out of its VPC"
+        in (shut_in(nat=nat("subnet-b"), associated_b=None))
+    )
+
+
+def test_subnets_of_another_stack_are_not_judged():
+    assert holds(WAY_OUT, private_route=None, vpc=None)
+    assert holds(WAY_OUT, tables=[table("public")], private_route=None)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "said"),
+    [
+        ({"enableDnsHostnames": False}, "enableDnsHostnames is off: set enableDnsHostnames"),
+        ({"enableDnsSupport": False}, "enableDnsSupport is off: set enableDnsSupport"),
+    ],
+)
+def test_a_vpc_without_names(inputs, said):
+    assert failure("vpc-resolves-names", vpc=vpc(**inputs)) == ("vpc", said)
+
+
+def network(**given):
+    return {"subnetIds": ["subnet-a", "subnet-b"], "endpointPrivateAccess": True, **given}
+
+
+def test_an_api_that_is_open_to_the_internet():
+    check = "cluster-api-is-private-or-restricted"
+    assert failure(check, cluster=cluster(vpcConfig=network())) == (
+        "shop",
+        "its public endpoint is open to 0.0.0.0/0",
+    )
+    assert holds(check, cluster=cluster(vpcConfig=network(publicAccessCidrs=["203.0.113.7/32"])))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"endpointPublicAccess": False}, "both of its endpoints are off"),
+        (
+            {"publicAccessCidrs": ["203.0.113.7/32"]},
+            "its private endpoint is off, and its public one open to 203.0.113.7/32 alone",
+        ),
+    ],
+)
+def test_an_api_that_nodes_do_not_reach(given, said):
+    shut = cluster(vpcConfig=network(endpointPrivateAccess=False, **given))
+    assert failure("nodes-reach-the-cluster-api", cluster=shut) == ("shop", said)
+
+
+def test_a_public_api_that_lets_the_nat_gateway_in_is_reached():
+    address = resource("aws:ec2/eip:Eip", "nat", {}, outputs={"publicIp": "198.51.100.9"})
+    shut = cluster(vpcConfig=network(endpointPrivateAccess=False, publicAccessCidrs=["198.51.100.0/24"]))
+    assert holds("nodes-reach-the-cluster-api", cluster=shut, gateway=address)
+    assert not holds("nodes-reach-the-cluster-api", cluster=shut)
+
+
+def test_a_discovery_tag_that_no_subnet_has():
+    strange = reserving_class(subnetSelectorTerms=[{"tags": {"karpenter.sh/discovery": "other"}}])
+    assert failure("node-classes-select-subnets", node_class=strange) == (
+        "EC2NodeClass gpu",
+        "no subnet of the stack has karpenter.sh/discovery=other",
+    )
+
+
+def test_a_subnet_by_id_may_be_another_stack_s():
+    strange = reserving_class(subnetSelectorTerms=[{"id": "subnet-elsewhere"}])
+    assert holds("node-classes-select-subnets", node_class=strange)
+
+
+def test_no_subnet_for_an_internal_load_balancer():
+    plain = {"availabilityZone": "us-west-2a", "vpcId": "vpc-1", "tags": {}}
+    bare = [resource("aws:ec2/subnet:Subnet", f"subnet-{x}", plain, id_=f"subnet-{x}") for x in "ab"]
+    check = "load-balancers-find-subnets"
+    assert failure(check, subnet_a=bare[0], subnet_b=bare[1]) == (
+        "Service serving/api",
+        "no subnet has the tag kubernetes.io/role/internal-elb: tag them kubernetes.io/role/internal-elb = 1",
+    )
+    named = service({"service.beta.kubernetes.io/aws-load-balancer-subnets": "subnet-a"})
+    assert holds(check, subnet_a=bare[0], subnet_b=bare[1], service=named)

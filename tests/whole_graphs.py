@@ -1,0 +1,292 @@
+"""A whole stack written by hand, as another program would register it: network, roles, controllers and workloads."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from eks_gpu_planner.graph import Resource
+from tests import karpenter_graphs as karpenter
+from tests.graphs import (
+    GPU_TOLERATION,
+    autoscaler,
+    device_plugin,
+    findings,
+    gpu_group,
+    kubernetes,
+    launch_template,
+    managed_group,
+    overrides,
+    resource,
+    user_data,
+)
+
+ACCOUNT = "arn:aws:iam::123456789012:role"
+MANAGED = "arn:aws:iam::aws:policy"
+AUTOSCALER_ACTIONS = (
+    *("autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeAutoScalingInstances"),
+    *("autoscaling:DescribeScalingActivities", "autoscaling:SetDesiredCapacity"),
+    *("autoscaling:TerminateInstanceInAutoScalingGroup", "ec2:DescribeInstanceTypes"),
+    "ec2:DescribeLaunchTemplateVersions",
+)
+KARPENTER_ACTIONS = ("ec2:*", "iam:*InstanceProfile", "iam:PassRole", "pricing:GetProducts", "ssm:GetParameter")
+SERVING = {"app": "api"}
+
+
+def vpc(**inputs: Any) -> Resource:
+    return resource("aws:ec2/vpc:Vpc", "vpc", {"enableDnsHostnames": True, **inputs}, id_="vpc-1")
+
+
+def subnet(letter: str, tag: str = "internal-elb", kind: str = "subnet", **inputs: Any) -> Resource:
+    tags = {f"kubernetes.io/role/{tag}": "1", "karpenter.sh/discovery": "shop" if kind == "subnet" else "none"}
+    given = {"availabilityZone": f"us-west-2{letter}", "vpcId": "vpc-1", "tags": tags, **inputs}
+    return resource("aws:ec2/subnet:Subnet", f"{kind}-{letter}", given, id_=f"{kind}-{letter}")
+
+
+def route(name: str, **inputs: Any) -> Resource:
+    given = {"destinationCidrBlock": "0.0.0.0/0", "routeTableId": f"rtb-{name}", **inputs}
+    return resource("aws:ec2/route:Route", name, given)
+
+
+def associated(subnet_id: str, table: str) -> Resource:
+    inputs = {"subnetId": subnet_id, "routeTableId": f"rtb-{table}"}
+    return resource("aws:ec2/routeTableAssociation:RouteTableAssociation", subnet_id, inputs)
+
+
+def table(name: str, **inputs: Any) -> Resource:
+    return resource("aws:ec2/routeTable:RouteTable", name, {"vpcId": "vpc-1", **inputs}, id_=f"rtb-{name}")
+
+
+def nat(subnet_id: str = "public-a") -> Resource:
+    return resource("aws:ec2/natGateway:NatGateway", "nat", {"subnetId": subnet_id}, id_="nat-1")
+
+
+def gateway() -> Resource:
+    return resource("aws:ec2/internetGateway:InternetGateway", "internet", {"vpcId": "vpc-1"}, id_="igw-1")
+
+
+def cluster(**inputs: Any) -> Resource:
+    network = {"subnetIds": ["subnet-a", "subnet-b"], "endpointPrivateAccess": True, "endpointPublicAccess": False}
+    given = {
+        "name": "shop",
+        "version": "1.35",
+        "vpcConfig": network,
+        "accessConfig": {"authenticationMode": "API"},
+        "bootstrapSelfManagedAddons": False,
+    }
+    return resource("aws:eks/cluster:Cluster", "shop", given | inputs)
+
+
+def addon(name: str, **inputs: Any) -> Resource:
+    return resource("aws:eks/addon:Addon", name, {"addonName": name, "clusterName": "shop", **inputs})
+
+
+def role(name: str, service: str = "pods.eks.amazonaws.com") -> Resource:
+    trust = {"Statement": [{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}]}
+    return resource("aws:iam/role:Role", name, {"name": name, "assumeRolePolicy": json.dumps(trust)}, id_=name)
+
+
+def attached(role_name: str, policy: str) -> Resource:
+    inputs = {"role": role_name, "policyArn": f"{MANAGED}/{policy}"}
+    return resource("aws:iam/rolePolicyAttachment:RolePolicyAttachment", f"{role_name}-{policy}", inputs)
+
+
+def inline(role_name: str, *actions: str, **statement: Any) -> Resource:
+    document = {"Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": "*", **statement}]}
+    return resource("aws:iam/rolePolicy:RolePolicy", role_name, {"role": role_name, "policy": json.dumps(document)})
+
+
+def association(name: str, **inputs: Any) -> Resource:
+    given = {"clusterName": "shop", "namespace": "kube-system", "serviceAccount": name, "roleArn": f"{ACCOUNT}/{name}"}
+    return resource("aws:eks/podIdentityAssociation:PodIdentityAssociation", name, given | inputs)
+
+
+def entry(role_name: str, **inputs: Any) -> Resource:
+    given = {"clusterName": "shop", "principalArn": f"{ACCOUNT}/{role_name}", "type": "EC2_LINUX"}
+    return resource("aws:eks/accessEntry:AccessEntry", f"{role_name}-entry", given | inputs)
+
+
+def profile() -> Resource:
+    name = {"name": "shop-node", "role": "shop-node"}
+    return resource("aws:iam/instanceProfile:InstanceProfile", "shop-node", name, id_="shop-node")
+
+
+def efa_template(*interfaces: Mapping[str, Any], **inputs: Any) -> Resource:
+    given = interfaces or ({"networkCardIndex": 0, "deviceIndex": 0, "interfaceType": "efa", "securityGroups": ["sg"]},)
+    data = user_data(labels="nvidia.com/gpu.present=true,k8s.amazonaws.com/accelerator=nvidia")
+    placed = {"networkInterfaces": list(given), "placement": {"groupName": "fast"}, "userData": data}
+    return launch_template("lt-fast", **(placed | inputs))
+
+
+def efa_group(*types: str, **inputs: Any) -> Resource:
+    return gpu_group("fast", mixedInstancesPolicy=overrides(*(types or ("g6.8xlarge",)), template="lt-fast"), **inputs)
+
+
+def karpenter_release(**settings: Any) -> Resource:
+    found = karpenter.karpenter(featureGates={"nodeRepair": True, "reservedCapacity": True}, **settings)
+    values = {**found.inputs["values"], "serviceAccount": {"name": "karpenter"}}
+    wait = frozenset(made.urn for made in (inline("karpenter"), association("karpenter")))
+    return replace(found, inputs={**found.inputs, "namespace": "kube-system", "values": values}, dependencies=wait)
+
+
+def reserved_pool(**spec: Any) -> Resource:
+    capacity = karpenter.requirement("karpenter.sh/capacity-type", "reserved", "spot", "on-demand")
+    return karpenter.node_pool(karpenter.ARCH, capacity, karpenter.THREE_TYPES, name="reserved", **spec)
+
+
+def reservation(**inputs: Any) -> Resource:
+    return resource("aws:ec2/capacityReservation:CapacityReservation", "reserved", inputs, id_="cr-1")
+
+
+def reserving_class(**spec: Any) -> Resource:
+    return karpenter.node_class(capacityReservationSelectorTerms=[{"id": "cr-1"}], **spec)
+
+
+def exporter(**values: Any) -> Resource:
+    fitting = {"nodeSelector": {"nvidia.com/gpu.present": "true"}, "tolerations": [GPU_TOLERATION]}
+    inputs = {"name": "dcgm", "chart": "dcgm-exporter", "namespace": "kube-system", "values": fitting | values}
+    return resource("kubernetes:helm.sh/v3:Release", "dcgm", inputs)
+
+
+def serving(labels: Mapping[str, str] = SERVING, replicas: int = 2, **spec: Any) -> Resource:
+    container = {
+        "name": "api",
+        "image": "example/api:1",
+        "ports": [{"name": "rest", "containerPort": 8501}],
+        "readinessProbe": {"httpGet": {"path": "/", "port": "rest"}},
+        "lifecycle": {"preStop": {"sleep": {"seconds": 60}}},
+        "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
+    }
+    pod = {"containers": [container], "terminationGracePeriodSeconds": 90, **spec}
+    template = {"metadata": {"labels": dict(labels)}, "spec": pod}
+    return kubernetes("Deployment", "api", {"replicas": replicas, "template": template}, namespace="serving")
+
+
+def changed(made: Resource, **container: Any) -> Resource:
+    """The serving Deployment with another container."""
+    spec = made.inputs["spec"]
+    (first,) = spec["template"]["spec"]["containers"]
+    pod = {**spec["template"]["spec"], "containers": [{**first, **container}]}
+    template = {**spec["template"], "spec": pod}
+    return replace(made, inputs={**made.inputs, "spec": {**spec, "template": template}})
+
+
+def service(annotations: Mapping[str, str] | None = None, **spec: Any) -> Resource:
+    prefix = "service.beta.kubernetes.io/aws-load-balancer"
+    given = {f"{prefix}-nlb-target-type": "ip", f"{prefix}-scheme": "internal", **(annotations or {})}
+    healthy = {
+        "type": "LoadBalancer",
+        "loadBalancerClass": "service.k8s.aws/nlb",
+        "selector": SERVING,
+        "ports": [{"port": 80, "targetPort": "rest"}],
+    }
+    made = kubernetes("Service", "api", healthy | spec, group="core/v1", namespace="serving", annotations=given)
+    return replace(made, dependencies=frozenset({karpenter.balancer().urn}))
+
+
+def namespace(**labels: str) -> Resource:
+    given = {"elbv2.k8s.aws/pod-readiness-gate-inject": "enabled"} | labels
+    inputs = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "serving", "labels": given}}
+    return resource("kubernetes:core/v1:Namespace", "serving", inputs)
+
+
+def disruption_budget(**spec: Any) -> Resource:
+    given = {"selector": {"matchLabels": SERVING}, **(spec or {"maxUnavailable": 1})}
+    return kubernetes("PodDisruptionBudget", "api", given, group="policy/v1", namespace="serving")
+
+
+def pod_autoscaler(target: str = "api") -> Resource:
+    cpu = {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}}}
+    reference = {"apiVersion": "apps/v1", "kind": "Deployment", "name": target}
+    spec = {"minReplicas": 2, "maxReplicas": 4, "metrics": [cpu], "scaleTargetRef": reference}
+    return kubernetes("HorizontalPodAutoscaler", "api", spec, group="autoscaling/v2", namespace="serving")
+
+
+def claiming(**spec: Any) -> Resource:
+    """Pods that claim a device and run on the standing nodes."""
+    claims = {"resourceClaims": [{"name": "gpu"}], "nodeSelector": {"role": "system"}, **spec}
+    pod = {"containers": [{"name": "main", "image": "example/app:1"}], **claims}
+    return kubernetes("Deployment", "claiming", {"replicas": 1, "template": {"spec": pod}})
+
+
+def storage_class() -> Resource:
+    inputs = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "gp3"}}
+    return resource("kubernetes:storage.k8s.io/v1:StorageClass", "gp3", {**inputs, "provisioner": "ebs.csi.aws.com"})
+
+
+def healthy(**instead: Any) -> list[Resource]:
+    """A stack in which every check holds; `instead` puts resources for others, by role, None for none."""
+    gpu = user_data(labels="nvidia.com/gpu.present=true,k8s.amazonaws.com/accelerator=nvidia")
+    parts: dict[str, Any] = {
+        "vpc": vpc(),
+        "subnet_a": subnet("a"),
+        "subnet_b": subnet("b"),
+        "public": subnet("a", tag="elb", kind="public"),
+        "gateway": gateway(),
+        "nat": nat(),
+        "tables": [table("private"), table("public")],
+        "private_route": route("private", natGatewayId="nat-1"),
+        "public_route": route("public", gatewayId="igw-1"),
+        "associated_a": associated("subnet-a", "private"),
+        "associated_b": associated("subnet-b", "private"),
+        "associated_public": associated("public-a", "public"),
+        "cluster": cluster(),
+        "cni": addon("vpc-cni", podIdentityAssociations=[{"roleArn": f"{ACCOUNT}/cni", "serviceAccount": "aws-node"}]),
+        "cni_role": [role("cni"), attached("cni", "AmazonEKS_CNI_Policy")],
+        "kube_proxy": addon("kube-proxy"),
+        "coredns": addon("coredns", configurationValues='{"nodeSelector": {"role": "system"}}'),
+        "agent": addon("eks-pod-identity-agent"),
+        "metrics": addon("metrics-server"),
+        "disks": addon("aws-ebs-csi-driver"),
+        "monitoring": addon("eks-node-monitoring-agent"),
+        "node_role": role("shop-node", "ec2.amazonaws.com"),
+        "worker": attached("shop-node", "AmazonEKSWorkerNodePolicy"),
+        "images": attached("shop-node", "AmazonEC2ContainerRegistryPullOnly"),
+        "profile": profile(),
+        "entry": entry("shop-node"),
+        "system_template": launch_template("lt-system", userData=""),
+        "system": managed_group(nodeRoleArn=f"{ACCOUNT}/shop-node"),
+        "gpu_template": launch_template(userData=gpu),
+        "gpu": gpu_group(),
+        "fast_template": efa_template(),
+        "fast": efa_group(),
+        "autoscaler": autoscaler(rbac={"serviceAccount": {"name": "ca"}}),
+        "autoscaler_role": role("ca"),
+        "autoscaler_policy": inline("ca", *AUTOSCALER_ACTIONS),
+        "autoscaler_association": association("ca"),
+        "crds": karpenter.karpenter("karpenter-crd"),
+        "karpenter": karpenter_release(),
+        "karpenter_role": role("karpenter"),
+        "karpenter_policy": inline("karpenter", *KARPENTER_ACTIONS, "eks:DescribeCluster", "sqs:*"),
+        "karpenter_association": association("karpenter"),
+        "queue": [karpenter.queue(), karpenter.queue_policy(), *karpenter.rules()],
+        "node_class": reserving_class(),
+        "reserved": reserved_pool(),
+        "reservation": reservation(),
+        "device_plugin": device_plugin(),
+        "exporter": exporter(),
+        "balancer": karpenter.balancer(),
+        "namespace": namespace(),
+        "serving": serving(),
+        "service": service(),
+        "budget": disruption_budget(),
+        "pod_autoscaler": pod_autoscaler(),
+        "claiming": claiming(),
+        "storage_class": storage_class(),
+    }
+    assert instead.keys() <= parts.keys()
+    lists = (part if isinstance(part, list) else [part] for part in (parts | instead).values())
+    return [made for part in lists for made in part if made is not None]
+
+
+def failure(check: str, **instead: Any) -> tuple[str, str]:
+    """The one subject that fails a check when one part of the stack is another, and what is said of it."""
+    said = findings(check, *healthy(**instead))
+    ((subject, message),) = [(subject, message) for subject, (passed, message) in said.items() if not passed]
+    return subject, message
+
+
+def holds(check: str, **instead: Any) -> bool:
+    """Whether a check holds of everything that it says something of."""
+    said = findings(check, *healthy(**instead))
+    return all(passed for passed, _ in said.values())
