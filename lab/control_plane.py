@@ -31,6 +31,8 @@ DISK_GIB = 1.0
 """What a lab of some hundred nodes writes."""
 STAGES = ("node/fast", "node/heartbeat-with-lease", "pod/fast")
 """How kwok plays nodes and pods: folders of its module."""
+STAND_INS = Path(__file__).parent / "crds"
+"""Definitions of kinds whose own ones are not to be had."""
 _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 # What a log says, and what to make of it.
@@ -194,9 +196,9 @@ def _start_all(lab: Lab, tools: Mapping[str, Path], note: Note) -> Lab:
 
 
 def _install_crds(api: ClusterApi) -> None:
-    """Karpenter's, so that a program's NodePool is known before Karpenter runs."""
-    crds = module_folder("karpenter", "github.com/aws/karpenter-provider-aws") / "pkg" / "apis" / "crds"
-    for file in sorted(crds.glob("karpenter.*.yaml")):
+    """Karpenter's, so that a program's NodePool is known before Karpenter runs; and ours for what nobody publishes."""
+    karpenter = module_folder("karpenter", "github.com/aws/karpenter-provider-aws") / "pkg" / "apis" / "crds"
+    for file in (*sorted(karpenter.glob("karpenter.*.yaml")), *sorted(STAND_INS.glob("*.yaml"))):
         api.ensure(_CRDS, file.read_text(encoding="utf-8"))
 
 

@@ -14,6 +14,7 @@ from eks_gpu_components.catalog import GPU_RESOURCE, NEURON_RESOURCE, InstanceTy
 from .pods import Pod, Toleration
 from .pools import Candidate, Pool
 from .quantities import CPU, EPHEMERAL_STORAGE, MEMORY, PODS, amount, written
+from .reasons import NOTHING, Reason, Rule
 from .selection import granted, unselected
 
 ACCELERATOR_RESOURCES = (GPU_RESOURCE, NEURON_RESOURCE)
@@ -25,7 +26,7 @@ class Verdict:
 
     pool: str
     admits: bool
-    reason: str = ""
+    reason: Reason = NOTHING
 
     def as_json(self) -> dict[str, Any]:
         """The row that `explain` prints."""
@@ -51,57 +52,60 @@ class Room:
         """Whether an empty node of this kind takes the pod, its taints aside."""
         return not self._rejection_by(candidate, pod)
 
-    def _rejection(self, pod: Pod) -> str:
+    def _rejection(self, pod: Pod) -> Reason:
         pool = self.pool
         if not pool.types:
-            return f"no instance type of the pool is known: {', '.join(pool.instance_types) or 'it names none'}"
+            named = ", ".join(pool.instance_types) or "it names none"
+            return Reason(f"no instance type of the pool is known: {named}", Rule.TYPES)
         if pool.max_nodes == 0:
-            return "the pool's maximum is 0 nodes"
+            return Reason("the pool's maximum is 0 nodes", Rule.SIZE)
         if pod.node_name:
-            return f"the pod names its node itself, {pod.node_name}"
+            return Reason(f"the pod names its node itself, {pod.node_name}", Rule.NODE_NAME)
         if reason := untolerated(pod, pool.hard_taints):
             return reason
         if not pool.candidates:
-            return f"no zone of the pool offers {' or '.join(pool.instance_types)}"
+            return Reason(f"no zone of the pool offers {' or '.join(pool.instance_types)}", Rule.ZONE)
         return self._rejection_by_group(pod) if pool.chooses_node_itself else self._rejection_by_node_pool(pod)
 
-    def _rejection_by_group(self, pod: Pod) -> str:
+    def _rejection_by_group(self, pod: Pod) -> Reason:
         """EC2 chooses without looking at the pod, so every choice must suit it."""
         for candidate in self.pool.candidates:
             if reason := self._rejection_by(candidate, pod):
                 return _of_several(self.pool, candidate, reason)
-        return ""
+        return NOTHING
 
-    def _rejection_by_node_pool(self, pod: Pod) -> str:
+    def _rejection_by_node_pool(self, pod: Pod) -> Reason:
         """Karpenter looks at the pod first: one choice is enough, or as many as the pool's minValues want."""
         suiting: list[Candidate] = []
-        reason = ""
+        reason = NOTHING
         for candidate in self.pool.candidates:
             unsuited, selected = self._judged(candidate, pod)
             if not unsuited:
                 if not self.pool.min_values:
-                    return ""
+                    return NOTHING
                 suiting.append(candidate)
             elif selected or not reason:  # the largest that the pod selects tells most
                 reason = unsuited
         if suiting:
             return _too_few_values(self.pool, suiting)
         kinds = len(self.pool.types)
-        return reason if kinds == 1 else f"none of its {kinds} instance types suits: {reason}"
+        return reason if kinds == 1 else reason.within(f"none of its {kinds} instance types suits")
 
-    def _rejection_by(self, candidate: Candidate, pod: Pod) -> str:
+    def _rejection_by(self, candidate: Candidate, pod: Pod) -> Reason:
         return self._judged(candidate, pod)[0]
 
-    def _judged(self, candidate: Candidate, pod: Pod) -> tuple[str, bool]:
+    def _judged(self, candidate: Candidate, pod: Pod) -> tuple[Reason, bool]:
         """Why the node does not suit, empty when it does; and whether it is one that the pod selects."""
         unlike = [unselected(pod, candidate.labels | chosen) for chosen in granted(self.pool.chosen_labels, pod)]
         if all(unlike):
             return unlike[0], False
         row = candidate.instance_type
         blocked = self.pool.limits.blocked_by(row) if self.pool.limits else ""
-        return f"one {row.name} is beyond its limit of {blocked}" if blocked else self._unfit(candidate, pod), True
+        if blocked:
+            return Reason(f"one {row.name} is beyond its limit of {blocked}", Rule.LIMIT, blocked), True
+        return self._unfit(candidate, pod), True
 
-    def _unfit(self, candidate: Candidate, pod: Pod) -> str:
+    def _unfit(self, candidate: Candidate, pod: Pod) -> Reason:
         return unfit(pod, self.left(candidate), candidate.instance_type.name)
 
     @cached_property
@@ -151,32 +155,33 @@ def _stated(resource: str, text: str) -> int:
         return 0  # the autoscaler reads a broken quantity as nothing
 
 
-def _of_several(pool: Pool, candidate: Candidate, reason: str) -> str:
+def _of_several(pool: Pool, candidate: Candidate, reason: Reason) -> Reason:
     """Says that the group may bring another kind of node, where that decides."""
     if len(pool.candidates) == 1:
         return reason
     node = f"{candidate.instance_type.name} in {candidate.zone}" if candidate.zone else candidate.instance_type.name
-    return f"the group may bring {node}: {reason}"
+    return reason.within(f"the group may bring {node}")
 
 
-def _too_few_values(pool: Pool, suiting: Sequence[Candidate]) -> str:
+def _too_few_values(pool: Pool, suiting: Sequence[Candidate]) -> Reason:
     """Karpenter starts nothing where fewer values are left than a requirement's minValues."""
     for key, least in pool.min_values:
         found = {candidate.labels.get(key) for candidate in suiting}
         if len(found) < least:
-            return f"the pool wants {least} values of {key} to choose among, and {len(found)} suit the pod"
-    return ""
+            wanted = f"the pool wants {least} values of {key} to choose among"
+            return Reason(f"{wanted}, and {len(found)} suit the pod", Rule.VALUES, key)
+    return NOTHING
 
 
 # --- taints ----------------------------------------------------------------------------------------------------------
 
 
-def untolerated(pod: Pod, taints: Sequence[Taint]) -> str:
+def untolerated(pod: Pod, taints: Sequence[Taint]) -> Reason:
     """Why a hard taint keeps the pod away; empty when none does."""
     for taint in taints:
         if not any(tolerates(toleration, taint) for toleration in pod.tolerations):
-            return f"pod does not tolerate taint {taint.for_kubelet()}"
-    return ""
+            return Reason(f"pod does not tolerate taint {taint.for_kubelet()}", Rule.TAINT, taint.key)
+    return NOTHING
 
 
 def tolerates(toleration: Toleration, taint: Taint) -> bool:
@@ -193,7 +198,7 @@ def tolerates(toleration: Toleration, taint: Taint) -> bool:
 # --- resources -------------------------------------------------------------------------------------------------------
 
 
-def unfit(pod: Pod, left: Mapping[str, int], node: str) -> str:
+def unfit(pod: Pod, left: Mapping[str, int], node: str) -> Reason:
     """Which resource is too small on an empty node; empty when all suffice. Storage counts only where it is known."""
     for resource, wanted in {PODS: 1, **pod.requests}.items():
         if resource == EPHEMERAL_STORAGE and resource not in left:
@@ -201,8 +206,9 @@ def unfit(pod: Pod, left: Mapping[str, int], node: str) -> str:
         has = max(0, left.get(resource, 0))
         if wanted > has:
             what = "memory" if resource == MEMORY else "CPU" if resource == CPU else resource
-            return f"pod needs {written(resource, wanted)} of {what}, an empty {node} has {written(resource, has)}"
-    return ""
+            needs = f"pod needs {written(resource, wanted)} of {what}"
+            return Reason(f"{needs}, an empty {node} has {written(resource, has)}", Rule.RESOURCE, resource)
+    return NOTHING
 
 
 def rooms(pools: Iterable[Pool], daemons: Iterable[Pod], addons: Iterable[Mapping[str, int]]) -> list[Room]:

@@ -1,11 +1,11 @@
 """A pod as the scheduler sees it, read from any manifest that holds one."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
-from .quantities import amount
+from .quantities import CPU, MEMORY, in_units, quantity
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,45 +104,69 @@ def _expressions(data: Iterable[Mapping[str, Any]] | None) -> tuple[Expression, 
     )
 
 
+Quantities = dict[str, Decimal]
+"""By resource, in whole cores, bytes or ones: memory is rounded to MiB when it is summed, not each part of it."""
+
+_OF_WHOLE_PODS = (CPU, MEMORY, "hugepages-")
+"""What the names of resources start with that a pod's own `resources` decide."""
+
+
 def _requests(spec: Mapping[str, Any], path: str) -> dict[str, int]:
-    """What the scheduler reserves: containers and sidecars together, or one init container where that is more.
+    """What the scheduler reserves: what containers need, or the pod as a whole where it says so, and its overhead.
+
+    Source: Kubernetes 1.36, component-helpers, resource.PodRequests; defaults.go, defaultPodRequests.
+    """
+    needed = _of_containers(spec, path)
+    own = _of_resources(spec, path, unless=needed)
+    needed |= {name: value for name, value in own.items() if name.startswith(_OF_WHOLE_PODS)}
+    total = _sum(needed, _quantities(spec.get("overhead"), f"{path}.overhead"))
+    return {name: amount for name, value in sorted(total.items()) if (amount := in_units(name, value))}
+
+
+def _of_containers(spec: Mapping[str, Any], path: str) -> Quantities:
+    """Containers and sidecars together, or one init container where that is more.
 
     Sidecars (init containers that restart Always) stay, so each later init container runs beside those before it.
     Source: Kubernetes documentation, "Sidecar Containers", resource sharing within containers.
     """
-    containers = spec.get("containers") or []
-    running: Counter[str] = Counter()
-    for index, container in enumerate(containers):
-        running.update(_of_container(container, f"{path}.containers[{index}]"))
+    running: Quantities = {}
+    for index, container in enumerate(spec.get("containers") or ()):
+        running = _sum(running, _of_resources(container, f"{path}.containers[{index}]"))
 
-    sidecars: Counter[str] = Counter()
-    starting: Counter[str] = Counter()
-    for index, container in enumerate(spec.get("initContainers") or []):
-        needs = Counter(_of_container(container, f"{path}.initContainers[{index}]"))
+    sidecars: Quantities = {}
+    starting: Quantities = {}
+    for index, container in enumerate(spec.get("initContainers") or ()):
+        beside = _sum(sidecars, _of_resources(container, f"{path}.initContainers[{index}]"))
+        starting = _most(starting, beside)
         if container.get("restartPolicy") == "Always":
-            sidecars.update(needs)
-            starting |= sidecars
-        else:
-            starting |= sidecars + needs
-    total = (running + sidecars) | starting
-    overhead = spec.get("overhead") or {}
-    total.update({name: _amount(name, value, f"{path}.overhead") for name, value in overhead.items()})
-    return {name: value for name, value in sorted(total.items()) if value}
+            sidecars = beside
+    return _most(_sum(running, sidecars), starting)
 
 
-def _of_container(container: Mapping[str, Any], path: str) -> dict[str, int]:
-    """Requests, and limits where a resource has no request: what the API server fills in."""
-    resources = container.get("resources") or {}
-    asked = {
-        name: _amount(name, value, f"{path}.resources.{kind}")
-        for kind in ("limits", "requests")
-        for name, value in (resources.get(kind) or {}).items()
-    }
-    return {name: value for name, value in asked.items() if value}
+def _of_resources(owner: Mapping[str, Any], path: str, unless: Collection[str] = ()) -> Quantities:
+    """Requests of a container or a pod, and limits where a resource has no request: what the API server fills in.
+
+    It fills in none of those in `unless`.
+    """
+    resources = owner.get("resources") or {}
+    limits, requests = (_quantities(resources.get(kind), f"{path}.resources.{kind}") for kind in ("limits", "requests"))
+    return {name: value for name, value in limits.items() if name not in unless} | requests
 
 
-def _amount(resource: str, text: Any, path: str) -> int:
-    try:
-        return amount(resource, text)
-    except ValueError as error:
-        raise ValueError(f"{path}.{resource} {error}") from None
+def _quantities(given: Mapping[str, Any] | None, path: str) -> Quantities:
+    """As the API server keeps them: rounded up to thousandths."""
+    found: Quantities = {}
+    for resource, text in (given or {}).items():
+        try:
+            found[resource] = (quantity(text) * 1000).to_integral_value(ROUND_CEILING) / 1000
+        except ValueError as error:
+            raise ValueError(f"{path}.{resource} {error}") from None
+    return found
+
+
+def _sum(one: Quantities, other: Quantities) -> Quantities:
+    return {name: one.get(name, Decimal()) + other.get(name, Decimal()) for name in {**one, **other}}
+
+
+def _most(one: Quantities, other: Quantities) -> Quantities:
+    return {name: max(one.get(name, Decimal()), other.get(name, Decimal())) for name in {**one, **other}}

@@ -27,8 +27,12 @@ def quantity(text: Any) -> Decimal:
 
 
 def amount(resource: str, text: Any) -> int:
+    """A quantity in the resource's unit. Raises ValueError as `quantity`."""
+    return in_units(resource, quantity(text))
+
+
+def in_units(resource: str, value: Decimal) -> int:
     """CPU in millicores, memory and storage in MiB, everything else in ones; rounded up, as the scheduler does."""
-    value = quantity(text)
     if resource == CPU:
         value *= 1000
     elif resource in (MEMORY, EPHEMERAL_STORAGE):

@@ -1,24 +1,28 @@
 """Selection: which nodes a pod's node selector and required node affinity match, by the nodes' labels."""
 
 import operator
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 
 from .pods import Expression, Pod, Term
+from .reasons import NOTHING, Reason, Rule
 
 
-def unselected(pod: Pod, labels: Mapping[str, str]) -> str:
+def unselected(pod: Pod, labels: Mapping[str, str]) -> Reason:
     """Why the pod's selector or required node affinity does not match; empty when both do."""
     for key, value in pod.node_selector.items():
         if labels.get(key) != value:
-            return f"pod selects {key}={value}, nodes have {_shown(key, labels)}"
+            return Reason(f"pod selects {key}={value}, nodes have {_shown(key, labels)}", Rule.LABEL, key)
     if pod.node_affinity is None or any(_holds(term, labels) for term in pod.node_affinity):
-        return ""
-    failing = [str(_first_failing(term, labels)) for term in pod.node_affinity]
+        return NOTHING
+    failing = [_first_failing(term, labels) for term in pod.node_affinity]
     shown = dict.fromkeys(
         _shown(expression.key, labels) for term in pod.node_affinity for expression in term.expressions
     )
-    return f"pod requires {' or '.join(failing) or 'a node affinity term'}, nodes have {', '.join(shown) or 'none'}"
+    wanted = " or ".join(map(str, failing)) or "a node affinity term"
+    subject = next((found.key for found in failing if isinstance(found, Expression)), "")
+    return Reason(f"pod requires {wanted}, nodes have {', '.join(shown) or 'none'}", Rule.LABEL, subject)
 
 
 def _holds(term: Term, labels: Mapping[str, str]) -> bool:
@@ -63,10 +67,17 @@ _COMPARISONS = {"Gt": operator.gt, "Lt": operator.lt, "Gte": operator.ge, "Lte":
 def _compared(value: str | None, expression: Expression) -> bool:
     try:
         (bound,) = expression.values
-        number, limit = int(value or ""), int(bound)
+        number, limit = _integer(value or ""), _integer(bound)
     except ValueError:
         return False
     return _COMPARISONS[expression.operator](number, limit)
+
+
+def _integer(text: str) -> int:
+    """As Kubernetes reads one: a sign perhaps, digits, 64 bits. Python's own reading takes more. Raises ValueError."""
+    if not re.fullmatch(r"[+-]?[0-9]+", text) or not -(2**63) <= int(text) < 2**63:
+        raise ValueError(text)
+    return int(text)
 
 
 def _shown(key: str, labels: Mapping[str, str]) -> str:

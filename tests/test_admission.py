@@ -112,6 +112,10 @@ def test_labels_that_every_node_has(selector, expected):
         ("Lt", ("5",), True),
         ("Lt", ("4",), False),
         ("Gt", ("x",), False),
+        ("Gt", ("+3",), True),
+        ("Gt", ("03",), True),
+        ("Lt", ("1_0",), False),
+        ("Lt", ("99999999999999999999",), False),
         ("Near", ("4",), False),
     ],
 )

@@ -45,6 +45,30 @@ def test_overhead_is_added():
     assert requests(containers=[container(requests={"cpu": 1})], overhead={"cpu": "250m"}) == {"cpu": 1250}
 
 
+def test_memory_is_rounded_to_whole_mib_when_it_is_summed():
+    part = container(requests={"memory": "1572864"})  # one and a half MiB
+    assert requests(containers=[part]) == {"memory": 2}
+    assert requests(containers=[part, part], initContainers=[part | {"restartPolicy": "Always"}]) == {"memory": 5}
+
+
+def test_cpu_is_rounded_to_whole_millicores_before():
+    part = container(requests={"cpu": "500u"})
+    assert requests(containers=[part, part]) == {"cpu": 2}
+
+
+def test_what_a_pod_asks_for_itself_counts_in_place_of_what_its_containers_ask_for():
+    run = container(requests={"cpu": 1, "memory": "1Gi"}, limits={"nvidia.com/gpu": 1})
+    own = {"requests": {"cpu": 2, "hugepages-2Mi": "4Mi"}}
+    expected = {"cpu": 2250, "hugepages-2Mi": 4194304, "memory": 1024, "nvidia.com/gpu": 1}
+    assert requests(containers=[run], resources=own, overhead={"cpu": "250m"}) == expected
+
+
+@pytest.mark.parametrize(("asked", "expected"), [({}, 2000), ({"cpu": "500m"}, 500), ({"cpu": 0}, 0)])
+def test_a_limit_of_the_pod_is_its_request_where_no_container_has_one(asked, expected):
+    found = requests(containers=[container(requests=asked)], resources={"limits": {"cpu": 2}})
+    assert found.get("cpu", 0) == expected
+
+
 @pytest.mark.parametrize(
     ("kind", "spec", "expected"),
     [

@@ -42,7 +42,9 @@ def play(tmp_path, monkeypatch):
     monkeypatch.setattr(control_plane, "toolchain", lambda names: dict.fromkeys(names, Path("/bin/sleep")))
     monkeypatch.setattr(control_plane, "module_folder", lambda group, name: module)
     monkeypatch.setattr(control_plane, "write_kubeconfig", lambda lab: lab.kubeconfig.write_text("{}"))
-    monkeypatch.setattr(control_plane, "ClusterApi", lambda lab: SimpleNamespace(list=lambda path: []))
+    monkeypatch.setattr(
+        control_plane, "ClusterApi", lambda lab: SimpleNamespace(list=lambda path: [], ensure=lambda *_: None)
+    )
 
     def set_script(name: str, script: str = "exec sleep 60") -> None:
         monkeypatch.setattr(programs, name.replace("-", "_"), lambda *_: plays(name, script))

@@ -1,0 +1,41 @@
+"""Reason: why a pool does not take a pod, in words and as the rule behind them."""
+
+from enum import StrEnum
+
+
+class Rule(StrEnum):
+    """What a pool rejects a pod by, in the order in which it is asked."""
+
+    TYPES = "instance-types-are-known"
+    SIZE = "pool-may-have-nodes"
+    NODE_NAME = "node-name-is-open"
+    TAINT = "taint-is-tolerated"
+    ZONE = "zone-offers-the-types"
+    LABEL = "labels-match"
+    LIMIT = "limit-allows-a-node"
+    RESOURCE = "resources-suffice"
+    VALUES = "values-are-enough"
+
+
+class Reason(str):
+    """A sentence, empty when nothing is in the way; `rule` and `subject` say of what it speaks.
+
+    The subject is a taint's or label's key, or a resource; empty where the rule alone tells.
+    """
+
+    __slots__ = ("rule", "subject")
+
+    rule: Rule | None
+    subject: str
+
+    def __new__(cls, text: str, rule: Rule | None = None, subject: str = "") -> "Reason":
+        reason = super().__new__(cls, text)
+        reason.rule, reason.subject = rule, subject
+        return reason
+
+    def within(self, frame: str) -> "Reason":
+        """The same reason as part of a longer sentence: `frame: reason`."""
+        return Reason(f"{frame}: {self}", self.rule, self.subject)
+
+
+NOTHING = Reason("")
