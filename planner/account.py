@@ -3,12 +3,14 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eks_gpu_components.catalog import partition
 
-from .engine import Unanswered
 from .project import ANSWERS_FILE
+
+if TYPE_CHECKING:
+    from .engine import Unanswered
 
 ACCOUNT = "123456789012"
 
@@ -30,8 +32,10 @@ class Account:
         return f"arn:{self.partition}:{service}:{region}:{ACCOUNT}:{resource}"
 
 
-def unanswered(key: str, what: str) -> Unanswered:
+def unanswered(key: str, what: str) -> "Unanswered":
     """The error for what only a real account can tell, with the way to tell it."""
+    from .engine import Unanswered  # which imports Pulumi: a saved plan is read without
+
     return Unanswered(
         f"the program asks for {what}, which only a cloud account can tell. "
         f"Give the answer in {ANSWERS_FILE} beside Pulumi.yaml, under the key {json.dumps(key)}."

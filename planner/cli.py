@@ -9,7 +9,7 @@ try:
 except ImportError as missing:  # the library alone, without the extra
     sys.exit(f"eks-gpu needs {missing.name}: pip install 'eks-gpu-components[plan]'")
 
-from .commands import plan
+from .commands import check, explain, plan, types
 from .problems import InputError
 
 ROOMS = "eks_gpu.commands"
@@ -21,9 +21,10 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-app.command(epilog=plan.EXAMPLES)(plan.plan)
-OWN = ("plan",)
-"""Commands of this room: they run without the others being looked for."""
+OWN = {"plan": plan, "check": check, "explain": explain, "types": types}
+"""Commands of this room, each with its module: they run without the others being looked for."""
+for name, module in OWN.items():
+    app.command(name, epilog=module.EXAMPLES)(getattr(module, name))
 
 
 @app.callback()
@@ -33,7 +34,8 @@ def _commands() -> None:
 
 def add_rooms(wanted: str | None) -> None:
     """Adds what other rooms bring; one whose extra is not installed ends the run only where it is wanted."""
-    for room in entry_points(group=ROOMS):
+    rooms = entry_points(group=ROOMS)
+    for room in rooms.select(name=wanted or "") or rooms:
         try:
             brought = room.load()
         except ImportError as missing:

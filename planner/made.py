@@ -1,13 +1,12 @@
 """What providers add to the inputs of a resource that they have made, by type."""
 
 import json
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 from eks_gpu_components.catalog import zones
 
 from .account import ACCOUNT, Account, Properties, digest
-from .engine import Recorder
 from .graph import Resource
 
 ID_PREFIX = {
@@ -24,7 +23,15 @@ ID_PREFIX = {
 }
 
 
-def outputs_of(account: Account, resource: Resource, recorder: Recorder) -> dict[str, Any]:
+class References(Protocol):
+    """Who knows the resources that a remote component hands out."""
+
+    def reference(self, parent: str, type_: str, name: str, state: Mapping[str, Any]) -> dict[str, str]:
+        """A resource as the output of another."""
+        ...
+
+
+def outputs_of(account: Account, resource: Resource, recorder: References) -> dict[str, Any]:
     """Outputs known here, `id` among them; empty for a type of another provider."""
     special = SPECIAL.get(resource.type)
     found = dict(special(account, resource, recorder)) if special else {}
@@ -50,17 +57,17 @@ def _of_aws(account: Account, resource: Resource) -> Properties:
     }
 
 
-def _role(account: Account, resource: Resource, _: Recorder) -> Properties:
+def _role(account: Account, resource: Resource, _: References) -> Properties:
     name = str(resource.inputs.get("name", resource.name))
     return {"id": name, "arn": account.arn("iam", f"role{resource.inputs.get('path', '/')}{name}"), "name": name}
 
 
-def _policy(account: Account, resource: Resource, _: Recorder) -> Properties:
+def _policy(account: Account, resource: Resource, _: References) -> Properties:
     arn = account.arn("iam", f"policy/{resource.inputs.get('name', resource.name)}")
     return {"id": arn, "arn": arn}
 
 
-def _node_group(account: Account, resource: Resource, _: Recorder) -> Properties:
+def _node_group(account: Account, resource: Resource, _: References) -> Properties:
     name = str(resource.inputs.get("nodeGroupName", resource.name))
     group = f"eks-{name}"
     return {
@@ -71,13 +78,13 @@ def _node_group(account: Account, resource: Resource, _: Recorder) -> Properties
     }
 
 
-def _subnet(account: Account, resource: Resource, _: Recorder) -> Properties:
+def _subnet(account: Account, resource: Resource, _: References) -> Properties:
     by_name = {zone.name: zone.id for zone in zones(account.region)}
     zone = resource.inputs.get("availabilityZone")
     return {"availabilityZoneId": by_name.get(zone, "")} if zone else {}
 
 
-def _queue(account: Account, resource: Resource, _: Recorder) -> Properties:
+def _queue(account: Account, resource: Resource, _: References) -> Properties:
     name = str(resource.inputs.get("name", resource.name))
     url = f"https://sqs.{account.region}.amazonaws.com/{ACCOUNT}/{name}"
     return {"id": url, "url": url, "arn": account.arn("sqs", name)}
@@ -125,11 +132,11 @@ def kubeconfig_of(cluster: str, region: str) -> dict[str, Any]:
     }
 
 
-def _raw_cluster(account: Account, resource: Resource, _: Recorder) -> Properties:
+def _raw_cluster(account: Account, resource: Resource, _: References) -> Properties:
     return aws_cluster(account, str(resource.inputs.get("name", resource.name)), resource.inputs)
 
 
-def _eks_component(account: Account, resource: Resource, recorder: Recorder) -> Properties:
+def _eks_component(account: Account, resource: Resource, recorder: References) -> Properties:
     """`pulumi_eks.Cluster` is remote: what its provider would make is modelled by the outputs that it hands out."""
     name = str(resource.inputs.get("name", resource.name))
     vpc = {"subnetIds": resource.inputs.get("subnetIds", []), "vpcId": resource.inputs.get("vpcId", "")}
@@ -195,7 +202,7 @@ def _of_object(metadata: Properties, name: str) -> Properties:
     return {"id": f"{metadata.get('namespace', 'default')}/{name}", "metadata": {**metadata, "name": name}}
 
 
-SPECIAL: dict[str, Callable[[Account, Resource, Recorder], Properties]] = {
+SPECIAL: dict[str, Callable[[Account, Resource, References], Properties]] = {
     "aws:ec2/launchTemplate:LaunchTemplate": lambda *_: {"latestVersion": 1, "defaultVersion": 1},
     "aws:ec2/subnet:Subnet": _subnet,
     "aws:eks/cluster:Cluster": _raw_cluster,

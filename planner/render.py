@@ -1,38 +1,54 @@
 """A plan for a person at a terminal of 80 columns or more, with colour and without."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from .analysis import Analysis
 from .checks import Finding
 from .cost import Bill, Cost, Item
-from .plan import Plan
 from .pools import Pool
+
+if TYPE_CHECKING:  # a plan runs a program, and so imports Pulumi; a state is judged without
+    from .foreign.judged import Judged
+    from .plan import Plan
 
 LEVELS = (("idle", "nothing scheduled"), ("steady", "stated replicas"), ("max", "every pool at its ceiling"))
 
 
-def render(plan: Plan) -> Group:
-    """Pools, workloads, cost, checks, and what was assumed, in this order."""
-    found = plan.analysis
+def render(plan: "Plan") -> Group:
+    """A plan, nothing of which has been created."""
     title = Text.assemble(
         (f"{plan.project} / {plan.stack}", "bold"), f"  {plan.region}, {len(plan.graph)} resources, nothing created"
     )
+    said = dict.fromkeys(message for _, message in plan.said)
+    return told(title, plan.analysis, plan.analysis.findings, [*said, *_assumptions(plan.assumed)])
+
+
+def render_judged(judged: "Judged") -> Group:
+    """A stack that the engine tells of."""
+    of = judged.told
+    title = Text.assemble((f"{of.project} / {of.stack}", "bold"), f"  {of.region}, {len(of.graph)} resources")
+    return told(title, judged.analysis, judged.findings, _assumptions(of.assumed))
+
+
+def _assumptions(sentences: Iterable[str]) -> list[str]:
+    return [f"assumed: {sentence}" for sentence in sentences]
+
+
+def told(title: Text, found: Analysis, findings: Sequence[Finding], notes: Sequence[str]) -> Group:
+    """Pools, workloads, cost, checks, and notes, in this order."""
     sections = [
         ("Pools", pools(found.pools)),
-        ("Workloads", workloads(plan)),
+        ("Workloads", workloads(found)),
         ("Cost", cost(found.cost)),
-        ("Checks", checks(found.findings)),
+        ("Checks", checks(findings)),
+        *([("Notes", bullets(notes))] if notes else []),
     ]
-    notes = [
-        *dict.fromkeys(message for _, message in plan.said),
-        *(f"assumed: {sentence}" for sentence in plan.assumed),
-    ]
-    if notes:
-        sections.append(("Notes", bullets(notes)))
     return Group("", title, *(part for name, body in sections for part in ("", Text(name, "bold underline"), body)), "")
 
 
@@ -81,17 +97,17 @@ def _first(names: Sequence[str], shown: int = 3) -> str:
     return ", ".join(names[:shown]) + (f" and {more} more" if more > 0 else "")
 
 
-def workloads(plan: Plan) -> RenderableType:
+def workloads(found: Analysis) -> RenderableType:
     """One row a workload, with the pools that take its pods."""
-    if not plan.analysis.workloads:
+    if not found.workloads:
         return Text("none", "dim")
     table = _table("workload", "replicas", "requests", "taken by", right=("replicas",))
-    for workload in plan.analysis.workloads:
+    for workload in found.workloads:
         least, most = workload.min_replicas, workload.max_replicas
         span = "one a node" if workload.daemon else str(most) if least == most else f"{least}..{most}"
         row = workload.as_json(())
         requests = "\n".join(f"{name} {value}" for name, value in row["requests"].items())
-        takers = plan.analysis.admitted_by(workload)
+        takers = found.admitted_by(workload)
         name = Text.assemble(workload.name, (f"\n{workload.kind} in {workload.namespace}", "dim"))
         table.add_row(name, span, requests, Text("\n".join(takers)) if takers else Text("no pool", "red"))
     return table
@@ -147,23 +163,29 @@ def _legend(bills: Iterable[Bill], region: str) -> Iterator[str]:
 
 
 def checks(findings: Sequence[Finding]) -> RenderableType:
-    """What fails, in full; what holds, a line a check."""
+    """What fails, in full and with its fix; what is waived, with the reason; what holds, a line a check."""
     table = Table.grid(padding=(0, 1))
-    for finding in sorted(findings, key=lambda finding: (finding.severity != "error", finding.id)):
-        if not finding.passed:
-            style = "red" if finding.severity == "error" else "yellow"
-            word = "FAIL" if finding.severity == "error" else "warn"
-            table.add_row(
-                Text(word, style), Text.assemble((f"{finding.id}: {finding.subject}\n", style), finding.message)
-            )
+    words = [_word(finding) for finding in findings]
+    for finding in sorted(findings, key=lambda finding: (list(_STYLES).index(_word(finding)), finding.id)):
+        word = _word(finding)
+        if word != "ok":
+            note = f"waived: {finding.waived}" if finding.waived else f"fix: {finding.fix}"
+            subject = (f"{finding.id}: {finding.subject}\n", _STYLES[word])
+            table.add_row(Text(word, _STYLES[word]), Text.assemble(subject, f"{finding.message}\n", (note, "dim")))
     for id_, subjects in _holding(findings):
-        table.add_row(Text("ok", "green"), Text.assemble(id_, (f" ({subjects})", "dim")))
-    failed = {
-        severity: sum(f.severity == severity and not f.passed for f in findings) for severity in ("error", "warning")
-    }
-    passed = sum(finding.passed for finding in findings)
-    summary = f"{passed} hold, {failed['error']} fail, {failed['warning']} warn"
-    return Group(table, Text(summary, "bold red" if failed["error"] else "bold green"))
+        table.add_row(Text("ok", _STYLES["ok"]), Text.assemble(id_, (f" ({subjects})", "dim")))
+    waived = f", {words.count('waived')} waived" if "waived" in words else ""
+    summary = f"{words.count('ok')} hold, {words.count('FAIL')} fail, {words.count('warn')} warn{waived}"
+    return Group(table, Text(summary, "bold red" if "FAIL" in words else "bold green"))
+
+
+_STYLES = {"FAIL": "red", "warn": "yellow", "waived": "cyan", "ok": "green"}
+
+
+def _word(finding: Finding) -> str:
+    if finding.passed or finding.waived:
+        return "ok" if finding.passed else "waived"
+    return "FAIL" if finding.fails_plan else "warn"
 
 
 def _holding(findings: Sequence[Finding]) -> Iterator[tuple[str, int]]:

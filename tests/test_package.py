@@ -40,6 +40,7 @@ def test_the_wheel_holds_the_library_and_the_planner_under_their_installed_names
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0] for name in names} == {
         "eks_gpu_components",
+        "eks_gpu_importers",
         "eks_gpu_lab",
         "eks_gpu_planner",
         "eks_gpu_components-0.1.0.dist-info",
@@ -73,7 +74,7 @@ def test_every_package_of_the_checkout_is_in_the_distribution():
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
     found = {
         f"eks_gpu_{file.parent.relative_to(ROOT).as_posix().replace('/', '.')}"
-        for room in ("components", "planner", "lab")
+        for room in ("components", "planner", "importers", "lab")
         for file in ROOT.glob(f"{room}/**/__init__.py")
     }
     assert set(listed) == found

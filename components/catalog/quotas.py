@@ -1,0 +1,44 @@
+"""EC2's vCPU quotas, each of an account in one region: an instance counts against one with its vCPUs."""
+
+from dataclasses import dataclass
+
+from .instance_types import InstanceType, quota_family
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """As Service Quotas has it: `aws service-quotas get-service-quota --service-code ec2 --quota-code CODE`."""
+
+    name: str
+    code: str
+
+
+# Source: EC2 User Guide, "On-Demand Instance quotas" and "Spot Instance quotas"; codes as ListServiceQuotas answers.
+_STANDARD = "Standard (A, C, D, H, I, M, R, T, Z)"
+_ON_DEMAND = {
+    "DL": Quota("Running On-Demand DL instances", "L-6E869C2A"),
+    "F": Quota("Running On-Demand F instances", "L-74FC7D96"),
+    "G and VT": Quota("Running On-Demand G and VT instances", "L-DB2E81BA"),
+    "HPC": Quota("Running On-Demand HPC instances", "L-F7808C92"),
+    "High Memory": Quota("Running On-Demand High Memory instances", "L-43DA4232"),
+    "Inf": Quota("Running On-Demand Inf instances", "L-1945791B"),
+    "P": Quota("Running On-Demand P instances", "L-417A185B"),
+    "Standard": Quota(f"Running On-Demand {_STANDARD} instances", "L-1216C47A"),
+    "Trn": Quota("Running On-Demand Trn instances", "L-2C3B7624"),
+    "X": Quota("Running On-Demand X instances", "L-7295265B"),
+}
+_SPOT = {
+    "DL": Quota("All DL Spot Instance Requests", "L-85EED4F7"),
+    "F": Quota("All F Spot Instance Requests", "L-88CF9481"),
+    "G and VT": Quota("All G and VT Spot Instance Requests", "L-3819A6DF"),
+    "Inf": Quota("All Inf Spot Instance Requests", "L-B5D1601B"),
+    "P": Quota("All P Spot Instance Requests", "L-7212CCBC"),
+    "Standard": Quota(f"All {_STANDARD} Spot Instance Requests", "L-34B43A08"),
+    "Trn": Quota("All Trn Spot Instance Requests", "L-6B0D517C"),
+    "X": Quota("All X Spot Instance Requests", "L-E3A00192"),
+}
+
+
+def quota(row: InstanceType, *, spot: bool = False) -> Quota | None:
+    """The quota that a node of the type counts against; None where Spot has none, for HPC and High Memory."""
+    return (_SPOT if spot else _ON_DEMAND).get(quota_family(row))
