@@ -4,14 +4,15 @@ PYTHON ?= python3
 STACK  ?= dev
 BIN    := .venv/bin
 
-.PHONY: plan test e2e lab replays benchmark lock clean help
+.PHONY: plan test e2e lab replays mutants benchmark lock clean help
 
 help:
 	@echo "make plan [STACK=dev]   what the stack builds, admits and costs; no cloud account"
 	@echo "make test               lint, types and every fast test"
-	@echo "make e2e                the slow ones: a real model served and asked; the real engine and control plane"
+	@echo "make e2e                the slow ones: a real model; the real engine and controllers; malformed documents"
 	@echo "make lab [PROJECT=...]  a project on the real engine and controllers, on this machine"
-	@echo "make replays            whole systems against the real controllers, 6 minutes"
+	@echo "make replays            whole systems against the real controllers; make e2e runs them too"
+	@echo "make mutants            healthy plans broken in every way, and how many of them the checks see"
 	@echo "make benchmark          timings as ratios"
 	@echo "make lock               resolve the pinned requirements anew"
 
@@ -26,7 +27,7 @@ test: .venv/test.stamp
 
 e2e: .venv/test.stamp
 	@tools/resnet_environment $(PYTHON)
-	$(BIN)/pytest tests/e2e --ignore tests/e2e/test_lab_replays.py
+	$(BIN)/pytest tests/e2e -n 2 --dist worksteal
 
 PROJECT ?= examples/karpenter-inference
 lab: .venv/test.stamp
@@ -36,14 +37,19 @@ lab: .venv/test.stamp
 replays: .venv/test.stamp
 	$(BIN)/pytest tests/e2e/test_lab_replays.py
 
+mutants: .venv/test.stamp
+	$(BIN)/python -m mutants
+
 benchmark: .venv/test.stamp
 	$(BIN)/python -m benchmarks
 
 .venv/plan.stamp: requirements/plan.txt pyproject.toml
 	@tools/environment plan $(PYTHON)
 
-.venv/test.stamp: requirements/test.txt pyproject.toml
+.venv/test.stamp: requirements/test.txt requirements/policy.txt pyproject.toml
 	@tools/environment test $(PYTHON)
+	@tools/policy_environment $(PYTHON)
+	@touch $@
 
 # Pins with hashes and no index: wherever they are installed from, they are the same files.
 lock: .venv/test.stamp
