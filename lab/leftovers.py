@@ -43,6 +43,8 @@ KINDS = (
 )
 
 
+ACCOUNT_S_OWN = "AWSServiceRoleFor"
+"""How roles begin that AWS makes once for an account: a stack may turn one on, and leaves it to the others."""
 PATIENCE_S = 15
 """Seconds for what ends by itself: nodes of instances that are gone, objects that wait for their pods."""
 
@@ -91,8 +93,9 @@ def _in_aws(lab: Lab) -> Iterator[str]:
         answer: dict[str, Any] = getattr(aws_client(lab, kind.service), kind.call)()
         for item in answer.get(kind.path, []):
             member, value = kind.gone
-            if not member or str(item.get(member)) != value:
-                yield f"{kind.what} {item[kind.name] if kind.name else item}"
+            name = str(item[kind.name] if kind.name else item)
+            if (not member or str(item.get(member)) != value) and not name.startswith(ACCOUNT_S_OWN):
+                yield f"{kind.what} {name}"
     reservations = aws_client(lab, "ec2").describe_instances()["Reservations"]
     for instance in (each for reservation in reservations for each in reservation["Instances"]):
         if instance["State"]["Name"] != "terminated":

@@ -10,7 +10,7 @@ from eks_gpu_lab.aws.completed import complete_moto
 from eks_gpu_lab.aws.core import Cloud, Refused, seen_inputs
 from eks_gpu_lab.aws.table import TABLE
 from tests import lab_resources
-from tests.lab_resources import CLUSTER, NODE_GROUP, QUEUE, ROLE, SUBNET, VPC, change, make_all, wanted
+from tests.lab_resources import CLUSTER, NODE_GROUP, QUEUE, ROLE, RULE, SUBNET, VPC, change, make_all, wanted
 from tests.programs import PROGRAMS, plan_of
 
 REGION = "us-west-2"
@@ -115,6 +115,19 @@ def test_a_changed_key_replaces_only_what_aws_cannot_change(cloud):
     assert replaced(SUBNET, cidrBlock="10.0.1.0/24", tags={}, mapPublicIpOnLaunch=True) == ["cidrBlock"]
     assert replaced(ROLE, name="other", path="/x/", maxSessionDuration=7200) == ["name", "path"]
     assert replaced("aws:eks/addon:Addon", resolveConflictsOnCreate="NONE", addonName="coredns") == ["addonName"]
+
+
+def test_a_rule_that_is_no_longer_said_to_be_off_is_on_again(cloud):
+    made = make_all(cloud)[RULE]
+
+    def state(name: str) -> str:
+        return cloud.client("events").describe_rule(Name=name)["State"]
+
+    off = {**made, "state": "DISABLED"}
+    cloud.update(RULE, off, made)
+    assert state(made["name"]) == "DISABLED"
+    cloud.update(RULE, {key: value for key, value in made.items() if key != "state"}, off)
+    assert state(made["name"]) == "ENABLED"
 
 
 def test_two_objects_of_one_name_cannot_be_at_a_time(cloud):

@@ -74,7 +74,9 @@ def test_what_is_left_in_aws_is_named_but_for_what_has_ended(cluster):
     )
     ec2.terminate_instances(InstanceIds=[ended])
     leftovers.aws_client(LAB, "sqs").create_queue(QueueName="interruptions")
-    leftovers.aws_client(LAB, "iam").create_role(RoleName="node", AssumeRolePolicyDocument="{}")
+    iam = leftovers.aws_client(LAB, "iam")
+    iam.create_role(RoleName="node", AssumeRolePolicyDocument="{}")
+    iam.create_service_linked_role(AWSServiceName="spot.amazonaws.com")  # the account's, not a stack's
     (address,) = ec2.describe_addresses()["Addresses"]
     assert leftovers.leftovers(LAB) == [
         f"vpc {vpc}",

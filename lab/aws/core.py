@@ -206,7 +206,9 @@ class Cloud:
     def _apply(self, of: Row, step: Call, new: State, old: State) -> None:
         """Makes the call if it has something to say."""
         said, required = self.parameters(of, step, new, old), self._required(of, step)
-        changed = {member for member in self._changed(of, step, new, old) if not nothing(said.get(member))}
+        changed = self._changed(of, step, new, old)
+        if not step.whole:  # what is no longer said stays as it was; a call that says all of an object resets it
+            changed = {member for member in changed if not nothing(said.get(member))}
         if not changed or not required <= said.keys():
             return
         if step.whole or (not old and not step.operation.startswith("modify_")):

@@ -11,6 +11,9 @@ from pydantic import Field
 
 from eks_gpu_components.value import Value
 
+ANYBODY_S = "sts:GetCallerIdentity"
+"""Allowed without being asked for: what is left of a statement that has nothing left, for AWS takes no empty policy."""
+
 
 class Alteration(Value):
     """What differs from the program in the resources that are meant; everything else stays as the program has it."""
@@ -22,7 +25,7 @@ class Alteration(Value):
     set: Mapping[str, Any] = Field(default_factory=dict)
     """Values by path: `values.settings.interruptionQueue`. None takes the property away."""
     without_actions: tuple[str, ...] = ()
-    """Taken out of every statement of the IAM policy, and a statement that has none left with them."""
+    """Taken out of every statement of the IAM policy."""
 
     def transform(self) -> pulumi.ResourceTransform:
         """For the engine to apply to every resource that a program registers."""
@@ -48,12 +51,12 @@ class Alteration(Value):
 
     def _narrowed(self, policy: str) -> str:
         document = json.loads(policy)
-        kept = ({**each, "Action": self._left(each["Action"])} for each in document["Statement"])
-        return json.dumps({**document, "Statement": [each for each in kept if each["Action"]]})
+        narrowed = [{**each, "Action": self._left(each["Action"])} for each in document["Statement"]]
+        return json.dumps({**document, "Statement": narrowed})
 
     def _left(self, actions: str | list[str]) -> list[str]:
         listed = [actions] if isinstance(actions, str) else actions
-        return [action for action in listed if action not in self.without_actions]
+        return [action for action in listed if action not in self.without_actions] or [ANYBODY_S]
 
 
 def _with(props: Mapping[str, Any], path: Sequence[str], value: Any) -> dict[str, Any]:

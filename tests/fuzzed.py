@@ -1,0 +1,153 @@
+"""`python -m tests.fuzzed import|explain|check NUMBER [SEED]`: malformed documents at one command, told as JSON."""
+
+import json
+import resource
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from eks_gpu_planner.problems import InputError
+from tests.malformed import as_json, broken
+
+HERE = Path(__file__).parent
+DAY = date(2026, 11, 24)
+MANIFESTS = """
+apiVersion: v1
+kind: Pod
+metadata: {name: train, labels: {app: train}}
+spec:
+  nodeSelector: {nvidia.com/gpu.present: "true"}
+  tolerations: [{key: nvidia.com/gpu, operator: Equal, value: "true", effect: NoSchedule}]
+  affinity:
+    nodeAffinity:
+      requiredDuringSchedulingIgnoredDuringExecution:
+        nodeSelectorTerms:
+          - matchExpressions: [{key: node.kubernetes.io/instance-type, operator: In, values: [g5.xlarge]}]
+  initContainers: [{name: fetch, image: a, resources: {requests: {cpu: 500m}}}]
+  containers: [{name: main, image: b, resources: {limits: {nvidia.com/gpu: 1, memory: 10Gi, cpu: "3"}}}]
+---
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: nightly}
+spec: {schedule: "0 1 * * *", jobTemplate: {spec: {template: {spec: {containers: [{name: a, image: b}]}}}}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: serve}
+spec: {replicas: 3, template: {spec: {containers: [{name: a, image: b, resources: {limits: {nvidia.com/gpu: 2}}}]}}}
+"""
+
+
+def importing() -> tuple[list[Any], Callable[[Any], str], Callable[[Path], Any]]:
+    from eks_gpu_importers.importing import import_file
+    from eks_gpu_importers.written import written
+
+    def run(file: Path) -> None:
+        answer, findings = import_file(file, DAY)
+        findings.in_order()
+        written(answer, file.name)
+
+    seeds = [list(yaml.safe_load_all(file.read_text())) for file in sorted((HERE / "imported").glob("*.yaml"))]
+    return seeds, _documents, run
+
+
+def explaining() -> tuple[list[Any], Callable[[Any], str], Callable[[Path], Any]]:
+    from eks_gpu_planner.explain import explain, stack_of
+    from eks_gpu_planner.foreign import documents
+    from eks_gpu_planner.foreign.stack import foreign
+    from eks_gpu_planner.pod_file import read_pods
+
+    told = foreign(documents.state(HERE / "recorded" / "spot-autoscaling-groups.state.json"))
+    stack = stack_of(told.graph, told.region)
+
+    def run(file: Path) -> None:
+        for each in explain(stack, read_pods(file)[0]):
+            each.as_json()
+
+    return [list(yaml.safe_load_all(MANIFESTS))], _documents, run
+
+
+def checking() -> tuple[list[Any], Callable[[Any], str], Callable[[Path], Any]]:
+    from eks_gpu_planner.foreign import documents
+    from eks_gpu_planner.foreign.judged import judge
+    from eks_gpu_planner.foreign.stack import foreign
+
+    def run(file: Path) -> None:
+        judged = judge(foreign(documents.preview(file)), DAY)
+        judged.as_json()
+        for finding in judged.findings:
+            judged.urn_of(finding)
+
+    seed = json.loads((HERE / "recorded" / "spot-autoscaling-groups.preview.json").read_text())
+    kinds = (
+        "autoscaling/group",
+        "launchTemplate",
+        "NodePool",
+        "subnet:",
+        "eks/cluster",
+        "Deployment",
+        "Release",
+        "iam/",
+    )
+    few = [step for step in seed["steps"] if any(kind in step["newState"]["type"] for kind in kinds)]
+    pool = {"urn": "urn:pulumi:dev::a::kubernetes:karpenter.sh/v1:NodePool::gpu", "custom": True}
+    pool |= {"type": "kubernetes:karpenter.sh/v1:NodePool", "inputs": NODE_POOL}
+    return [{**seed, "steps": [*few, {"op": "create", "newState": pool}]}], as_json, run
+
+
+NODE_POOL = {
+    "apiVersion": "karpenter.sh/v1",
+    "kind": "NodePool",
+    "metadata": {"name": "gpu"},
+    "spec": {
+        "limits": {"nvidia.com/gpu": "4"},
+        "disruption": {"consolidateAfter": "30s", "budgets": [{"nodes": "10%"}]},
+        "template": {
+            "metadata": {"labels": {"a": "b"}},
+            "spec": {
+                "nodeClassRef": {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": "gpu"},
+                "requirements": [{"key": "karpenter.k8s.aws/instance-family", "operator": "In", "values": ["g4dn"]}],
+                "taints": [{"key": "nvidia.com/gpu", "value": "true", "effect": "NoSchedule"}],
+            },
+        },
+    },
+}
+COMMANDS = {"import": importing, "explain": explaining, "check": checking}
+
+
+def _documents(data: Any) -> str:
+    return yaml.safe_dump_all(data if isinstance(data, list) else [data], allow_unicode=True)
+
+
+def main(command: str, number: int, seed: int = 1) -> dict[str, Any]:
+    seeds, write, run = COMMANDS[command]()
+    told: dict[str, Any] = {"documents": 0, "answers": 0, "refused": 0, "crashes": [], "slowest_cpu_s": 0.0}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "document.yaml"
+        for text in broken(seeds, number, seed, write):
+            file.write_text(text, encoding="utf-8", errors="surrogatepass")
+            started = time.process_time()
+            try:
+                run(file)
+                told["answers"] += 1
+            except InputError:
+                told["refused"] += 1
+            except Exception as crash:
+                told["crashes"].append("".join(traceback.format_exception(crash)[-3:]))
+                if len(told["crashes"]) > 20:
+                    break
+            told["documents"] += 1
+            told["slowest_cpu_s"] = max(told["slowest_cpu_s"], time.process_time() - started)
+    told["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return told
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(sys.argv[1], *map(int, sys.argv[2:])), indent=1))
