@@ -520,6 +520,14 @@ def test_the_program_is_brought_up_again_when_its_alterations_change_and_only_th
     assert stack.did == [("up", 0), ("up", 1), ("up", 0), ("destroy",)]
 
 
+def test_a_pause_is_over_before_a_step_is_timed(replay):
+    found = replay(
+        lambda now: [node("a", 1)] if now >= 25 else [],
+        {"name": "later", "pause_s": 25, "within_s": 1, "expect": {"gpu_nodes": {"g4dn.xlarge": 1}}},
+    )
+    assert found.measured["later"]["after_s"] == 0
+
+
 def test_a_step_counts_the_nodes_that_it_brought_and_its_own_peak(replay):
     def nodes(now: float) -> list[NodeRow]:
         return [node("a", 4)] if now < 5 else [node("b", 1)]

@@ -7,11 +7,19 @@ import yaml
 from eks_gpu_components.value import BadInput, check
 from eks_gpu_planner.problems import InputError, nearest
 
+from .admission import Admission
+from .four_backs import FourBacks
+from .packing import Packing
 from .scenario import Scenario
 from .steps import Steps
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
-KINDS: dict[str, type[Scenario]] = {"steps": Steps}
+KINDS: dict[str, type[Scenario]] = {
+    "admission": Admission,
+    "four-backs": FourBacks,
+    "packing": Packing,
+    "steps": Steps,
+}
 
 
 def scenarios() -> list[str]:

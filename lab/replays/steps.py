@@ -56,6 +56,8 @@ class Step(Value):
     """Alterations under which the program is brought up from here on; none is the program as it is."""
     replicas: Mapping[str, int] = Field(default_factory=dict)
     """Given to workloads."""
+    pause_s: float = Field(default=0, ge=0)
+    """Seconds before anything is done: a call that is under way is let to its end."""
     event: str = ""
     """What AWS says: spot-interruption, to the first of the Spot nodes."""
     within_s: float | None = Field(default=None, gt=0)
@@ -144,6 +146,7 @@ class _Run:
         self._before, self._timeline.peak_gpus = set(self._timeline.seen), 0
         if step.program != self._program:
             self._bring_up(step)
+        time.sleep(step.pause_s)
         started = time.monotonic()
         for name, replicas in step.replicas.items():
             self._scenario.workloads[name].scale(self._api, replicas)

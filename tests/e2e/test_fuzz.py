@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-DOCUMENTS = {"import": 3500, "explain": 3500, "check": 3000}
+DOCUMENTS = {"import": 4500, "explain": 4500, "check": 1000}
 MAX_MIB, MAX_S = 300, 5
 
 

@@ -1,0 +1,300 @@
+"""Many pods of unlike sizes at once: what Karpenter buys for them, against the least that it could have cost."""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPException
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from eks_gpu_components.catalog import (
+    GPU_RESOURCE,
+    INSTANCE_TYPE_LABEL,
+    allocatable,
+    instance_types,
+    on_demand_price,
+)
+from eks_gpu_components.value import Value
+from eks_gpu_planner.karpenter.labels import NODE_POOL_LABEL
+from eks_gpu_planner.quantities import CPU, MEMORY, PODS, written
+
+from .. import processes
+from ..apply import LabStack, lab_stack
+from ..cluster_api import ClusterApi
+from ..control_plane import Note
+from ..problem import LabProblem
+from ..state import Lab, recorded_lab
+from .alteration import Alteration, transforms
+from .lower_bound import NodeType, lower_bound
+from .result import Result
+from .scenario import Scenario, project_folder, refuse_a_lab_in_use
+from .timeline import Timeline
+
+POLL_S = 2.0
+THREADS = 8
+"""Pods are created by so many at once."""
+NODE_POOLS, NODE_CLAIMS = "/apis/karpenter.sh/v1/nodepools", "/apis/karpenter.sh/v1/nodeclaims"
+PODS_PATH = "/api/v1/namespaces/default/pods"
+MIX_LABEL = "lab.eks-gpu/mix"
+OURS = f"labelSelector={MIX_LABEL}"
+CPU_STEP_M, MEMORY_STEP_MIB = 50, 256
+"""Sizes are drawn in such steps."""
+
+AS_IT_IS, NAIVE = "as the program has it", "naive pools"
+
+
+@dataclass(frozen=True)
+class Pod:
+    """One pod and the room that it needs."""
+
+    name: str
+    needs: Mapping[str, int]
+    """In millicores, MiB and GPUs."""
+    pool: str
+    """The NodePool whose nodes it selects."""
+
+    def manifest(self) -> dict[str, Any]:
+        amounts = {resource: written(resource, amount) for resource, amount in self.needs.items()}
+        return {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": self.name, "labels": {MIX_LABEL: "true"}},
+            "spec": {
+                "nodeSelector": {NODE_POOL_LABEL: self.pool},
+                "tolerations": [{"key": GPU_RESOURCE, "operator": "Exists", "effect": "NoSchedule"}],
+                "terminationGracePeriodSeconds": 0,
+                "containers": [
+                    {"name": "work", "image": "work", "resources": {"requests": amounts, "limits": amounts}}
+                ],
+            },
+        }
+
+
+class Mix(Value):
+    """Pods of one sort, each of a size of its own."""
+
+    name: str
+    count: int = Field(ge=1)
+    gpus: int = Field(default=0, ge=0)
+    """Of each pod."""
+    cpu: tuple[float, float]
+    """Cores, from and to."""
+    memory_gib: tuple[float, float]
+    """From and to."""
+
+    def draw(self, rng: random.Random) -> dict[str, int]:
+        """What one pod needs, in millicores, MiB and GPUs."""
+        needs = {
+            CPU: _drawn(rng, self.cpu, 1000, CPU_STEP_M),
+            MEMORY: _drawn(rng, self.memory_gib, 1024, MEMORY_STEP_MIB),
+        }
+        return {**needs, GPU_RESOURCE: self.gpus} if self.gpus else needs
+
+
+def _drawn(rng: random.Random, limits: tuple[float, float], unit: int, step: int) -> int:
+    low, high = (round(limit * unit / step) for limit in limits)
+    return rng.randint(low, high) * step
+
+
+class Demand(Value):
+    """What is asked of one pool."""
+
+    families: tuple[str, ...] = Field(min_length=1)
+    """Whose types the lower bound may use: all that the pool may buy, and more."""
+    mix: tuple[Mix, ...]
+
+
+class Packing(Scenario):
+    """The same pods twice: with the program's pools, and with naive ones."""
+
+    kind: Literal["packing"] = "packing"
+    project: str
+    """Folder in the checkout, of a program with Karpenter whose pools are on demand."""
+    stack: str = "dev"
+    seed: int
+    """Of the sizes and the order of the pods."""
+    demand: Mapping[str, Demand] = Field(min_length=1)
+    """By NodePool."""
+    naive: tuple[Alteration, ...] = Field(min_length=1)
+    """What makes the program's pools naive."""
+    max_ratio: float = Field(ge=1)
+    """What the program's pools may cost, as a multiple of the lower bound. The naive ones cost more."""
+    within_s: float = Field(gt=0)
+    """Seconds until all pods run."""
+
+    @model_validator(mode="after")
+    def _names_pods_once(self) -> Self:
+        names = Counter(each.name for demand in self.demand.values() for each in demand.mix)
+        if twice := [name for name, count in names.items() if count > 1]:
+            raise ValueError(f"demand has {', '.join(twice)} twice")
+        return self
+
+    def pods(self) -> list[Pod]:
+        """The same ones every time, in the order in which they come."""
+        rng = random.Random(self.seed)
+        drawn = [
+            Pod(f"{each.name}-{number}", each.draw(rng), pool)
+            for pool, demand in self.demand.items()
+            for each in demand.mix
+            for number in range(each.count)
+        ]
+        rng.shuffle(drawn)
+        return drawn
+
+    def bound(self, region: str) -> float:
+        """USD an hour that nodes for these pods cost at least; a node has pods of one pool."""
+        pods = self.pods()
+        return sum(
+            lower_bound(
+                [{**each.needs, PODS: 1} for each in pods if each.pool == pool], node_types(demand.families, region)
+            ).hourly
+            for pool, demand in self.demand.items()
+        )
+
+    def expected(self) -> dict[str, Any]:
+        within = {"running": len(self.pods()), "within_s": self.within_s}
+        return {
+            AS_IT_IS: {**within, "cost_by_bound": {"at_most": self.max_ratio}},
+            NAIVE: {**within, "cost_by_bound": {"at_least": self.max_ratio}},
+            "left": [],
+        }
+
+    def replay(self, lab: Lab, name: str, note: Note = lambda _: None) -> Result:
+        refuse_a_lab_in_use(lab)
+        stack = lab_stack(lab, project_folder(self.project), self.stack)
+        bound = self.bound(lab.region)
+        measured, left = dict[str, Any](), list[str]()
+        with Timeline(lab) as timeline:
+            for program, alterations in ((AS_IT_IS, ()), (NAIVE, self.naive)):
+                run = _Run(lab, self.pods(), stack, note)
+                try:
+                    bought = run.bought(alterations, self.within_s)
+                    measured[program] = {**bought, "cost_by_bound": round(bought["hourly"] / bound, 3)}
+                finally:
+                    run.end(self.within_s)
+                    left += stack.destroy(note).left
+        measured |= {"bound_hourly": round(bound, 3), "left": left}
+        return Result(name, self.expected(), measured, tuple(timeline.moments))
+
+
+def node_types(families: Sequence[str], region: str) -> list[NodeType]:
+    """Every type of them that has an on-demand price."""
+    return [
+        NodeType(row.name, price.hourly, allocatable(row))
+        for row in instance_types()
+        if row.family in families and (price := on_demand_price(row.name, region))
+    ]
+
+
+class _Run:
+    """The pods against one program."""
+
+    def __init__(self, lab: Lab, pods: Sequence[Pod], stack: LabStack, note: Note):
+        self._lab, self._pods, self._stack, self._note = lab, pods, stack, note
+        self._api = ClusterApi(lab)
+        self._running = 0
+        self._claims = dict[str, str]()
+        """Instance type of every NodeClaim that there ever was, by name; empty before it is launched."""
+
+    def bought(self, alterations: Sequence[Alteration], within_s: float) -> dict[str, Any]:
+        """What there is when all pods run, or when time is up."""
+        self._stack.up(self._note, transforms(alterations))
+        self._until(self._pools_are_ready, within_s)
+        # The scheduler tells of 50 pods a second at most. Karpenter is to see all of them at once, however fast this
+        # machine is, or it would buy for each part of them alone.
+        with paused("karpenter"):
+            self._note(f"{len(self._pods)} pods")
+            self._until(self._pods_are_unschedulable, within_s)
+        started = time.monotonic()
+        reached = self._until(self._all_run, within_s)
+        after_s = round(time.monotonic() - started, 1) if reached else None
+        types = Counter(name for name in self._claims.values() if name)
+        prices = {name: on_demand_price(name, self._lab.region) for name in types}
+        return {
+            "running": self._running,
+            "nodes": dict(sorted(types.items())),
+            "hourly": round(sum(price.hourly * types[name] for name, price in prices.items() if price), 3),
+            "after_s": after_s,
+        }
+
+    def end(self, within_s: float) -> None:
+        """Takes the pods away, and with them what holds nodes."""
+        self._until(self._pods_are_gone, within_s)
+
+    def _until(self, reached: Callable[[], bool], within_s: float) -> bool:
+        """Returns when it is so, and when time is up all the same: what is missing shows in what is measured."""
+        until = time.monotonic() + within_s
+        while time.monotonic() < until:
+            try:
+                if reached():
+                    return True
+            except (OSError, HTTPException):  # the API server is busy: the next round asks again
+                continue
+            time.sleep(POLL_S)
+        return False
+
+    def _pools_are_ready(self) -> bool:
+        pools = self._api.list(NODE_POOLS)
+        return bool(pools) and all(_condition(pool, "Ready").get("status") == "True" for pool in pools)
+
+    def _pods_are_unschedulable(self) -> bool:
+        return all(_condition(each, "PodScheduled").get("reason") == "Unschedulable" for each in self._restored())
+
+    def _all_run(self) -> bool:
+        self._claims |= {
+            claim["metadata"]["name"]: claim["metadata"].get("labels", {}).get(INSTANCE_TYPE_LABEL, "")
+            for claim in self._api.list(NODE_CLAIMS)
+        }
+        self._running = sum(each["status"].get("phase") == "Running" for each in self._restored())
+        self._note(f"{self._running} of {len(self._pods)} pods run, {len(self._claims)} nodes were bought")
+        return self._running == len(self._pods) and all(self._claims.values())
+
+    def _restored(self) -> list[dict[str, Any]]:
+        """The pods, all of them: one that is missing is made, as its Deployment would.
+
+        Kubernetes evicts a pod when it hears of its binding before it hears that the node lost its first taint.
+        """
+        found = self._found()
+        there = {each["metadata"]["name"] for each in found}
+        missing = [each.manifest() for each in self._pods if each.name not in there]
+        if not missing:
+            return found
+        with ThreadPoolExecutor(THREADS) as threads:
+            list(threads.map(lambda manifest: self._api.ensure(PODS_PATH, manifest), missing))
+        return self._found()
+
+    def _pods_are_gone(self) -> bool:
+        self._api.delete(f"{PODS_PATH}?{OURS}&gracePeriodSeconds=0")
+        return not self._found("&limit=1")
+
+    def _found(self, more: str = "") -> list[dict[str, Any]]:
+        return self._api.list(f"{PODS_PATH}?{OURS}{more}")
+
+
+def _condition(thing: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+    conditions = thing.get("status", {}).get("conditions", ())
+    return next((each for each in conditions if each["type"] == kind), {})
+
+
+@contextmanager
+def paused(name: str) -> Iterator[None]:
+    """A process of the lab does nothing meanwhile, and then finds all that has happened at once.
+
+    Raises LabProblem when it does not run.
+    """
+    known = recorded_lab()
+    found = (
+        [alive for each in known.processes if each.name == name and (alive := processes.running(each))] if known else []
+    )
+    if not found:
+        raise LabProblem(f"{name} does not run")
+    found[0].suspend()
+    try:
+        yield
+    finally:
+        found[0].resume()
