@@ -4,8 +4,6 @@ What it asks of AWS goes to stand-in providers and into moto, what it asks of Ku
 the real API server. The engine's state lives and dies with the lab.
 """
 
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pulumi
 import yaml
 from pulumi import automation
@@ -24,19 +21,16 @@ from eks_gpu_planner.project import Project, Stack
 from . import processes
 from .auto_mode import auto_mode_clusters
 from .auto_mode_terms import ProgramTranslation
-from .aws.commands import write_commands
 from .charts import PLAYED, Controllers, Release, followed, releases, without_templates
 from .cluster_api import ClusterApi
 from .control_plane import Note
+from .engine import backend, ctrl_c_for_the_engine, environment_of, interrupt, variables
 from .interrupted import Lock, has_stack, locks, names, orphans, settled
-from .karpenter import ANY_CREDENTIALS
 from .leftovers import end_with_cluster, leftovers
 from .nodes import aws_client
 from .outcomes import Applied, Cancelled, Destroyed, Step
-from .ports import LOOPBACK
 from .problem import LabProblem
 from .state import Lab
-from .toolchain import toolchain
 
 SECRET = "[secret]"
 """In place of a stack's secrets: what opens them is not the lab's to have."""
@@ -45,8 +39,6 @@ HINTS = {
     "then apply, then destroy. What was in the cluster is gone already; apply brings it back",
 }
 """What a person can do, by what AWS says."""
-_FOREIGN = ("AWS_", "PULUMI_", "KUBE")
-"""Variables that lead to a person's accounts and clusters."""
 
 
 class LabStack:
@@ -128,16 +120,12 @@ class LabStack:
             tuple(names(found.unknown)),
         )
 
-    @property
-    def _backend(self) -> Path:
-        return self._lab.folder / "pulumi" / "state"
-
     def _locks(self) -> list[Lock]:
-        return locks(self._backend, self._project.name, self._stack.name)
+        return locks(backend(self._lab), self._project.name, self._stack.name)
 
     def _demand(self) -> None:
         """Raises LabProblem when the lab does not have the stack."""
-        if not has_stack(self._backend, self._project.name, self._stack.name):
+        if not has_stack(backend(self._lab), self._project.name, self._stack.name):
             raise LabProblem(f"{self._name} is not in the lab: `eks-gpu lab apply` brings it up")
 
     @property
@@ -198,7 +186,7 @@ class LabStack:
         def hear(event: automation.EngineEvent) -> None:
             said, done = event.diagnostic_event, event.res_outputs_event
             if said and said.severity == "error":
-                errors.append(f"{_short(said.urn)}{said.message.strip()}")
+                errors.append(f"{_short(said.urn)}{_brief(said.message)}")
             if done:
                 steps.append(Step(done.metadata.op.value, done.metadata.urn))
 
@@ -212,11 +200,12 @@ class LabStack:
                     note(line.strip()[:100])
 
             try:
-                return operation(on_output=say, on_event=hear, color="never"), tuple(steps)
+                with ctrl_c_for_the_engine():
+                    return operation(on_output=say, on_event=hear, color="never"), tuple(steps)
             except automation.ConcurrentUpdateError:
                 raise LabProblem(self._locked()) from None
             except automation.CommandError as error:
-                told = [self._locked()] if self._locks() else errors or [str(error).strip()]
+                told = [self._locked()] if self._locks() else [*dict.fromkeys(errors)] or [str(error).strip()]
                 told += [hint for sign, hint in HINTS.items() if sign in "\n".join(errors)]
                 raise LabProblem("\n".join([*told, f"The engine's words are in {self.log}"])) from None
 
@@ -225,51 +214,6 @@ def lab_stack(lab: Lab, project: Path, stack: str, autoscaler_arguments: Mapping
     """Raises InputError for a folder without a project, and for a stack without a file."""
     loaded = Project.load(project)
     return LabStack(lab, loaded, loaded.stack(stack), autoscaler_arguments)
-
-
-def variables(lab: Lab) -> dict[str, str]:
-    """What the engine and its providers need to know of the lab, and nothing that leads out of it."""
-    tools = toolchain(["pulumi", "pulumi-resource-kubernetes"])
-    commands = write_commands(lab.folder / "commands", lab.token)
-    backend = lab.folder / "pulumi" / "state"
-    backend.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folders = [commands, *(tool.parent for tool in tools.values())]
-    return {
-        "AWS_ENDPOINT_URL": lab.aws_endpoint,
-        "AWS_REGION": lab.region,
-        **ANY_CREDENTIALS,
-        "KUBECONFIG": str(lab.kubeconfig),
-        "NO_PROXY": LOOPBACK,
-        "no_proxy": LOOPBACK,
-        "PATH": os.pathsep.join([*map(str, folders), os.environ.get("PATH", os.defpath)]),
-        "PULUMI_BACKEND_URL": f"file://{backend}",
-        "PULUMI_CONFIG_PASSPHRASE": "",
-        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-        "PULUMI_HOME": str(backend.parent / "home"),
-        "PULUMI_SKIP_UPDATE_CHECK": "true",
-    }
-
-
-@contextmanager
-def environment_of(given: Mapping[str, str]) -> Iterator[None]:
-    """The process has these variables, and none that leads out of the lab; afterwards all is as before."""
-    before = dict(os.environ)
-    for name in before:
-        if name.startswith(_FOREIGN):
-            del os.environ[name]
-    os.environ.update(given)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-
-
-def interrupt() -> None:
-    """Tells the engine that this process runs to stop as soon as it can, as Ctrl-C does."""
-    for child in psutil.Process().children():
-        if child.name() == "pulumi":
-            child.send_signal(signal.SIGINT)
 
 
 def played(charts: tuple[Release, ...]) -> tuple[list[Release], list[Release]]:
@@ -283,6 +227,11 @@ def _sealed(value: Any) -> bool:
 
 def _short(urn: str | None) -> str:
     return f"{urn.rpartition('::')[2]}: " if urn else ""
+
+
+def _brief(message: str) -> str:
+    """An error of the engine; of one that the program raised, what it says."""
+    return message.strip().partition("\nTraceback ")[0].rpartition("python inline source runtime error: ")[2]
 
 
 def _write_yaml(file: Path, content: Mapping[str, Any]) -> None:

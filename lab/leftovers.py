@@ -1,7 +1,7 @@
 """What is still there after a stack has gone: in the lab's AWS and in its cluster."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +55,7 @@ OBJECTS = (
     ("DaemonSet", "/apis/apps/v1", "daemonsets"),
     ("Job", "/apis/batch/v1", "jobs"),
     ("release", "/api/v1", "secrets"),
+    ("StorageClass", "/apis/storage.k8s.io/v1", "storageclasses"),
 )
 _AT_ONCE = "?gracePeriodSeconds=0&propagationPolicy=Background"
 
@@ -77,10 +78,10 @@ def end_with_cluster(lab: Lab) -> list[str]:
     api, ended = ClusterApi(lab), list[str]()
     for what, group, plural in OBJECTS:
         for item in _items(api, what, group, plural):
-            metadata = item["metadata"]
-            api.delete(f"{group}/namespaces/{metadata['namespace']}/{plural}/{metadata['name']}{_AT_ONCE}")
+            namespace, name = item["metadata"].get("namespace"), item["metadata"]["name"]
+            api.delete(f"{group}/{f'namespaces/{namespace}/' if namespace else ''}{plural}/{name}{_AT_ONCE}")
             if what != "pod":
-                ended.append(f"{what} {metadata['namespace']}/{metadata['name']}")
+                ended.append(_named(what, item))
     return ended
 
 
@@ -112,7 +113,13 @@ def _in_cluster(api: ClusterApi) -> Iterator[str]:
             yield f"{what} {item['metadata']['name']}"
     for what, group, plural in OBJECTS:
         for item in _items(api, what, group, plural):
-            yield f"{what} {item['metadata']['namespace']}/{item['metadata']['name']}"
+            yield _named(what, item)
     for service in api.list("/api/v1/services"):
         if service["spec"]["type"] == "LoadBalancer":
-            yield f"LoadBalancer Service {service['metadata']['namespace']}/{service['metadata']['name']}"
+            yield _named("LoadBalancer Service", service)
+
+
+def _named(what: str, item: Mapping[str, Any]) -> str:
+    """`Deployment inference/resnet`."""
+    metadata = item["metadata"]
+    return f"{what} {'/'.join(filter(None, (metadata.get('namespace'), metadata['name'])))}"

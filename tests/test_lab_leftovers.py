@@ -94,12 +94,14 @@ def test_what_is_left_in_the_cluster_is_named(cluster):
             "/apis/karpenter.sh/v1/nodeclaims": [named("gpu-1")],
             "/apis/apps/v1/deployments": [named("resnet", "inference")],
             "/api/v1/services": [named("kubernetes", type="ClusterIP"), named("resnet", type="LoadBalancer")],
+            "/apis/storage.k8s.io/v1/storageclasses": [{"metadata": {"name": "gp3"}}],
         }
     )
     assert leftovers.leftovers(LAB) == [
         "node i-1",
         "NodeClaim gpu-1",
         "Deployment inference/resnet",
+        "StorageClass gp3",
         "LoadBalancer Service default/resnet",
     ]
 
@@ -109,6 +111,7 @@ RUNNING = {
     "/apis/apps/v1/deployments": [named("resnet", "inference")],
     "/api/v1/secrets?labelSelector=owner%3Dhelm": [named("sh.helm.release.v1.karpenter.v1", "kube-system")],
     "/api/v1/secrets": [named("kept")],
+    "/apis/storage.k8s.io/v1/storageclasses": [{"metadata": {"name": "gp3"}}],
 }
 
 
@@ -120,8 +123,13 @@ def test_what_ran_in_a_cluster_ends_at_once_when_aws_has_it_no_more(cluster):
         f"/api/v1/namespaces/inference/pods/resnet-1{at_once}",
         f"/apis/apps/v1/namespaces/inference/deployments/resnet{at_once}",
         f"/api/v1/namespaces/kube-system/secrets/sh.helm.release.v1.karpenter.v1{at_once}",
+        f"/apis/storage.k8s.io/v1/storageclasses/gp3{at_once}",
     ]
-    assert ended == ["Deployment inference/resnet", "release kube-system/sh.helm.release.v1.karpenter.v1"]
+    assert ended == [
+        "Deployment inference/resnet",
+        "release kube-system/sh.helm.release.v1.karpenter.v1",
+        "StorageClass gp3",
+    ]
 
 
 def test_another_cluster_keeps_what_runs_in_it(cluster):

@@ -1,0 +1,222 @@
+"""A project's life in the lab, from its first `apply` to its last `destroy`; with two kills in it where asked."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from eks_gpu_lab.apply import LabStack, lab_stack
+from eks_gpu_lab.engine import backend
+from eks_gpu_lab.interrupted import ENGINE, names, orphans
+from eks_gpu_lab.outcomes import Applied, Cancelled, Destroyed, Step
+from eks_gpu_lab.problem import LabProblem
+from eks_gpu_lab.state import Lab, find_lab
+from tests.e2e.faulty_aws import Fault, faulty_aws
+
+CHECKOUT = Path(__file__).parents[2]
+COMMAND = Path(sys.executable).parent / "eks-gpu"
+PATIENCE_S = 180
+QUIET_S = 2.0
+"""For how long the engine writes nothing when it has done all that it can."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One example, how it is changed, and how it is troubled."""
+
+    project: str
+    setting: tuple[str, str]
+    """Text of its program, and what takes its place."""
+    updated: set[str]
+    """What that updates; nothing else is touched."""
+    order: list[tuple[str, str]]
+    """What goes before what."""
+    moved: set[str] = field(default_factory=set)
+    """What the autoscaler gives another size, so that a refresh finds it."""
+    killed_at: str = ""
+    """What the engine says at the moment that it is killed in destroy; empty for an example that nobody troubles."""
+
+    @property
+    def folder(self) -> Path:
+        return CHECKOUT / "examples" / self.project
+
+
+@dataclass(frozen=True)
+class KilledUp:
+    """What was said around an `apply` that was killed when AWS had made the cluster and nobody had heard so."""
+
+    beside_another: str
+    """To a second `apply` at the same time."""
+    afterwards: str
+    cancelled: Cancelled
+    refused: str
+    """By the next `apply`, to which AWS refused a node group."""
+
+
+@dataclass(frozen=True)
+class KilledDestroy:
+    """What was said after a `destroy` that was killed."""
+
+    afterwards: str
+    cancelled: Cancelled
+
+
+@dataclass(frozen=True)
+class Life:
+    """What was seen of one example."""
+
+    killed_up: KilledUp | None
+    finished: Applied
+    again: Applied
+    drift: tuple[Step, ...]
+    changed: Applied
+    killed_destroy: KilledDestroy | None
+    gone: Destroyed
+    log: str
+    """All that the engine said."""
+    orphans: int
+    """Providers without an engine, at the end."""
+
+
+def live(lab: Lab, example: Example, scratch: Path) -> Life:
+    """All of it, in the order of `Life`."""
+    stack = lab_stack(lab, example.folder, "dev")
+    changed = lab_stack(lab, with_setting(example.folder, example.setting, scratch), "dev")
+    return Life(
+        killed_up=killed_up(lab, example, stack) if example.killed_at else None,
+        finished=stack.up(),
+        again=stack.up(),
+        drift=stack.refresh(),
+        changed=changed.up(),
+        killed_destroy=killed_destroy(example, stack) if example.killed_at else None,
+        gone=stack.destroy(),
+        log=stack.log.read_text(),
+        orphans=len(orphans(lab.folder)),
+    )
+
+
+def killed_up(lab: Lab, example: Example, stack: LabStack) -> KilledUp:
+    with at_faulty_aws(lab, "POST /clusters ", Fault.LOST) as cluster_is_made:
+        engine = start("apply", example.folder)
+        cluster_is_made()
+        wait_for(lambda: quiet(lab, example.project))
+        beside_another = told("apply", example.folder)
+        kill(engine)
+    afterwards = told("apply", example.folder)
+    cancelled = stack.cancel()
+    with at_faulty_aws(lab, "/node-groups ", Fault.REFUSED):
+        refused = told("apply", example.folder)
+    return KilledUp(beside_another, afterwards, cancelled, refused)
+
+
+def killed_destroy(example: Example, stack: LabStack) -> KilledDestroy:
+    with own_engine_killed(lambda: example.killed_at in stack.log.read_text()) as problem:
+        stack.destroy()
+    return KilledDestroy(str(problem.value), stack.cancel())
+
+
+class Deletions:
+    """When the engine began and ended to delete each resource, as type and name, by the line that says so."""
+
+    def __init__(self, log: str):
+        self.starts, self.ends = dict[str, int](), dict[str, int]()
+        for number, line in enumerate(log.splitlines()):
+            if found := re.match(r" -  (\S+ \S+) delet(?:ing|ed) ", line):
+                self.starts.setdefault(found[1], number)
+                self.ends[found[1]] = number
+
+    def before(self, first: str, then: str) -> bool:
+        return self.ends[first] < self.starts[then]
+
+
+def touched(steps: tuple[Step, ...]) -> dict[str, str]:
+    """Type and name -> operation, but for what stayed the same, and components, which only note what they are given."""
+    done = {name: step.operation for step in steps if step.operation != "same" for name in names([step.urn])}
+    return {name: operation for name, operation in done.items() if not name.startswith("eks-gpu-components:")}
+
+
+def with_setting(project: Path, setting: tuple[str, str], folder: Path) -> Path:
+    """A copy of a project whose program has other text in one place."""
+    copy = Path(shutil.copytree(project, folder / project.name))
+    program = copy / "__main__.py"
+    before, after = setting
+    assert program.read_text().count(before) == 1
+    program.write_text(program.read_text().replace(before, after))
+    return copy
+
+
+@contextmanager
+def at_faulty_aws(lab: Lab, text: str, fault: Fault) -> Iterator[Callable[[], None]]:
+    """Commands of the lab meet the fault meanwhile; what it gives waits until one has."""
+
+    def met() -> None:
+        assert aws.met.wait(PATIENCE_S), f"no request has {text!r} in it"
+
+    with faulty_aws(lab.aws_endpoint, text, fault) as aws:
+        replace(find_lab(), aws_endpoint=aws.endpoint).save()
+        try:
+            yield met
+        finally:
+            replace(find_lab(), aws_endpoint=lab.aws_endpoint).save()
+
+
+def start(operation: str, project: Path) -> subprocess.Popen[str]:
+    """`eks-gpu lab`, in a process group of its own."""
+    command, pipe = [COMMAND, "lab", operation, project], subprocess.PIPE
+    return subprocess.Popen(command, cwd=CHECKOUT, stderr=pipe, stdout=pipe, text=True, start_new_session=True)
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """`kill -9` of it and its engine."""
+    assert process.poll() is None
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+@contextmanager
+def own_engine_killed(when: Callable[[], bool]) -> Iterator[pytest.ExceptionInfo[LabProblem]]:
+    """`kill -9` of the engine that this process runs, and what is told then."""
+
+    def kill_engine() -> None:
+        wait_for(when)
+        for child in psutil.Process().children():
+            if child.name() == ENGINE:
+                child.kill()
+
+    killer = threading.Thread(target=kill_engine)
+    killer.start()
+    with pytest.raises(LabProblem) as problem:
+        yield problem
+    killer.join()
+
+
+def told(operation: str, project: Path) -> str:
+    """What an operation says that cannot be done."""
+    process = start(operation, project)
+    _, said = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 1
+    return said
+
+
+def wait_for(happened: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while not happened():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def quiet(lab: Lab, project: str) -> bool:
+    """Whether the engine has done all that it can, and waits."""
+    state = backend(lab) / ".pulumi" / "stacks" / project / "dev.json"
+    return state.exists() and time.time() - state.stat().st_mtime > QUIET_S

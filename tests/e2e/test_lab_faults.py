@@ -1,0 +1,250 @@
+"""The real engine under fault: every example comes, changes and goes; two of them are killed on the way."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from eks_gpu_lab import control_plane, leftovers
+from eks_gpu_lab.apply import lab_stack
+from eks_gpu_lab.engine import backend
+from eks_gpu_lab.interrupted import locks
+from eks_gpu_lab.nodes import aws_client
+from eks_gpu_lab.state import Lab
+from tests.e2e.faulty_aws import Fault, faulty_aws
+from tests.e2e.lives import (
+    PATIENCE_S,
+    Deletions,
+    Example,
+    KilledDestroy,
+    KilledUp,
+    Life,
+    live,
+    own_engine_killed,
+    quiet,
+    start,
+    told,
+    touched,
+    wait_for,
+)
+
+RELEASE, JOB = "kubernetes:helm.sh/v3:Release", "kubernetes:batch/v1:Job"
+POOL, NODE_CLASS = "kubernetes:karpenter.sh/v1:NodePool", "kubernetes:karpenter.k8s.aws/v1:EC2NodeClass"
+AUTO_NODE_CLASS = "kubernetes:eks.amazonaws.com/v1:NodeClass"
+TAINT = '"taint": {"key": "dedicated", "value": "training", "effect": "NoSchedule"}'
+
+EXAMPLES = [
+    Example(
+        "spot-autoscaling-groups",
+        ('"max_gpus": 30', f'"max_gpus": 30, {TAINT}'),
+        {
+            *(f"aws:autoscaling/group:Group gpu-spot-us-west-2{zone}-spot" for zone in "abc"),
+            *(f"aws:ec2/launchTemplate:LaunchTemplate gpu-spot-us-west-2{zone}-spot-template" for zone in "abc"),
+            "kubernetes:apps/v1:Deployment cuda-vector-add",
+            f"{RELEASE} nvidia-device-plugin",
+        },
+        [
+            ("aws:autoscaling:Group gpu-spot-us-west-2a-spot", "aws:iam:Role cluster-autoscaler"),
+            (f"{RELEASE} cluster-autoscaler", "aws:iam:Role cluster-autoscaler"),
+        ],
+        moved={f"aws:autoscaling/group:Group gpu-spot-us-west-2{zone}-spot" for zone in "abc"},
+        killed_at="aws:autoscaling:Group gpu-spot-us-west-2a-spot deleted",
+    ),
+    Example(
+        "karpenter-inference",
+        ('"max_gpus": 100', '"max_gpus": 50'),
+        {f"{POOL} gpu"},
+        [
+            ("kubernetes:core/v1:Service resnet", f"{RELEASE} aws-load-balancer-controller"),
+            (f"{RELEASE} aws-load-balancer-controller", "aws:iam:Role aws-load-balancer-controller"),
+            ("kubernetes:apps/v1:Deployment resnet", f"{POOL} gpu"),
+            (f"{POOL} gpu", f"{NODE_CLASS} gpu-node-class"),
+            (f"{NODE_CLASS} gpu-node-class", f"{RELEASE} karpenter"),
+            (f"{RELEASE} karpenter", "aws:eks:PodIdentityAssociation karpenter"),
+            (f"{RELEASE} karpenter", "aws:iam:RolePolicy karpenter-node-lifecycle"),
+            (f"{RELEASE} karpenter", "aws:iam:Role karpenter"),
+            (f"{RELEASE} karpenter", "aws:sqs:Queue karpenter-interruption"),
+        ],
+        killed_at=f"{POOL} gpu deleting",
+    ),
+    Example(
+        "gpu-operator",
+        ('"max_gpus": 6', '"max_gpus": 9'),
+        {f"aws:eks/nodeGroup:NodeGroup gpu-us-west-2{zone}-on-demand" for zone in "abc"},
+        [
+            (f"{JOB} cuda-vector-add", f"{RELEASE} gpu-operator"),
+            (f"{RELEASE} cluster-autoscaler", "aws:iam:Role cluster-autoscaler"),
+        ],
+        moved={f"aws:eks/nodeGroup:NodeGroup gpu-us-west-2{zone}-on-demand" for zone in "abc"},
+    ),
+    Example(
+        "auto-mode",
+        ('"max_gpus": 8', '"max_gpus": 16'),
+        {f"{POOL} gpu"},
+        [(f"{JOB} nvidia-smi", f"{POOL} gpu"), (f"{POOL} gpu", f"{AUTO_NODE_CLASS} gpu-node-class")],
+    ),
+]
+TROUBLED = [example for example in EXAMPLES if example.killed_at]
+each_example = pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.project)
+each_troubled = pytest.mark.parametrize("example", TROUBLED, ids=lambda example: example.project)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A lab that nobody else uses, for the whole file."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("lab")))
+        try:
+            yield control_plane.up()
+        finally:
+            control_plane.down()
+
+
+@pytest.fixture(scope="module")
+def lives() -> dict[str, Life]:
+    """Those that have been lived, by project."""
+    return {}
+
+
+@pytest.fixture
+def life(lab: Lab, lives: dict[str, Life], example: Example, tmp_path: Path) -> Life:
+    if example.project not in lives:
+        lives[example.project] = live(lab, example, tmp_path)
+    return lives[example.project]
+
+
+@pytest.fixture
+def killed_up(life: Life) -> KilledUp:
+    assert life.killed_up
+    return life.killed_up
+
+
+@pytest.fixture
+def killed_destroy(life: Life) -> KilledDestroy:
+    assert life.killed_destroy
+    return life.killed_destroy
+
+
+@each_example
+def test_up_again_changes_nothing(life):
+    assert life.again.changes == {"same": sum(life.finished.changes.values())}
+
+
+@each_example
+def test_a_refresh_finds_what_the_autoscaler_moves_and_no_drift(life, example):
+    drifted = touched(life.drift)
+    assert set(drifted.values()) <= {"update"}
+    assert drifted.keys() <= example.moved
+
+
+@each_example
+def test_a_setting_touches_what_it_is_about(life, example):
+    assert touched(life.changed.steps) == dict.fromkeys(example.updated, "update")
+
+
+@each_example
+def test_nothing_with_effects_in_aws_is_left(life):
+    assert life.gone.left == ()
+    assert life.orphans == 0
+
+
+@each_example
+def test_all_that_is_in_the_cluster_goes_before_it(life):
+    order = Deletions(life.log)
+    (cluster,) = [each for each in order.starts if each.startswith("aws:eks:Cluster ")]
+    inside = [each for each in order.starts if each.startswith("kubernetes:")]
+    assert len(inside) >= 3
+    assert [each for each in inside if not order.before(each, cluster)] == []
+
+
+@each_example
+def test_what_needs_a_controller_goes_before_it_and_it_before_its_permissions(life, example):
+    order = Deletions(life.log)
+    assert [pair for pair in example.order if not order.before(*pair)] == []
+
+
+@each_troubled
+def test_a_second_up_is_told_of_the_lock(killed_up, example):
+    assert f"stack dev of {example.project} is being changed by another engine (pid " in killed_up.beside_another
+    assert "): wait, then try again" in killed_up.beside_another
+
+
+@each_troubled
+def test_after_a_kill_a_person_is_told_what_to_type(killed_up, killed_destroy, example):
+    for said in (killed_up.afterwards, killed_destroy.afterwards):
+        assert f"stack dev of {example.project} is locked by an engine that was killed (pid " in said
+        assert "`eks-gpu lab cancel " in said
+        assert f"examples/{example.project} --stack dev`" in said
+
+
+@each_troubled
+def test_cancel_finds_the_cluster_that_aws_has_made_and_nobody_heard_of(killed_up):
+    assert len(killed_up.cancelled.engines) == 1
+    assert [each.partition(" ")[0] for each in killed_up.cancelled.found] == ["aws:eks/cluster:Cluster"]
+    assert killed_up.cancelled.unknown == ()
+
+
+@each_troubled
+def test_what_aws_refuses_is_told_and_the_next_up_makes_the_rest(killed_up, life):
+    assert "eks create_nodegroup: InvalidRequestException: not today" in killed_up.refused
+    assert life.finished.changes.keys() == {"create", "same"}
+    assert life.finished.changes["same"] >= killed_up.cancelled.changes["same"]
+
+
+@each_troubled
+def test_after_a_kill_in_destroy_the_next_one_takes_the_rest(killed_destroy, life):
+    assert len(killed_destroy.cancelled.engines) == 1
+    assert killed_destroy.cancelled.unknown == ()
+    assert 0 < life.gone.deleted < life.again.changes["same"]
+
+
+SMALL = """
+import os, time
+import pulumi_aws as aws
+while os.path.exists("{gate}"):
+    time.sleep(0.05)
+aws.sqs.Queue("jobs")
+aws.ec2.Vpc("net", cidr_block="10.0.0.0/16")
+"""
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A project of a network and a queue, which waits as long as its folder has a file `gate`."""
+    root = tmp_path / "small"
+    root.mkdir()
+    (root / "Pulumi.yaml").write_text("name: small\nruntime: python\n")
+    (root / "Pulumi.dev.yaml").write_text("config: {aws:region: us-west-2}\n")
+    (root / "__main__.py").write_text(SMALL.format(gate=root / "gate"))
+    return root
+
+
+def test_of_two_ups_the_second_is_told_and_the_first_finishes(lab, small):
+    gate = small / "gate"
+    gate.touch()
+    first = start("apply", small)
+    wait_for(lambda: bool(locks(backend(lab), "small", "dev")))
+    second, cancelled = told("apply", small), told("cancel", small)
+    gate.unlink()
+    said, _ = first.communicate(timeout=PATIENCE_S)
+    assert (first.returncode, "resources: 3 create" in said) == (0, True)
+    assert second == cancelled
+    assert "stack dev of small is being changed by another engine (pid " in second
+    assert lab_stack(lab, small, "dev").destroy().left == ()
+
+
+def test_what_gets_its_id_from_aws_and_was_not_heard_of_is_told_and_left(lab, small, monkeypatch):
+    monkeypatch.setattr(leftovers, "PATIENCE_S", 1)  # what is left stays left
+    with faulty_aws(lab.aws_endpoint, "Action=CreateVpc&", Fault.LOST) as aws:
+        troubled = lab_stack(replace(lab, aws_endpoint=aws.endpoint), small, "dev")
+        with own_engine_killed(lambda: aws.met.is_set() and quiet(lab, "small")) as problem:
+            troubled.up()
+    stack = lab_stack(lab, small, "dev")
+    (unknown,) = aws_client(lab, "ec2").describe_vpcs(Filters=[{"Name": "is-default", "Values": ["false"]}])["Vpcs"]
+
+    assert "stack dev of small is locked by an engine that was killed (pid " in str(problem.value)
+    assert stack.cancel().unknown == ("aws:ec2/vpc:Vpc net",)
+    assert stack.up().changes == {"create": 1, "same": 2}
+    assert stack.destroy().left == (f"vpc {unknown['VpcId']}",)
+    aws_client(lab, "ec2").delete_vpc(VpcId=unknown["VpcId"])
