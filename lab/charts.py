@@ -187,7 +187,7 @@ class Controllers:
     def _end(self, names: tuple[str, ...]) -> None:
         with alone(self._lab.folder):
             lab = recorded_lab() or self._lab
-            processes.end(process for process in lab.processes if process.name in names)
+            processes.end([process for process in lab.processes if process.name in names])
             replace(lab, processes=tuple(each for each in lab.processes if each.name not in names)).save()
 
 

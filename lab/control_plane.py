@@ -70,14 +70,16 @@ def up(region: str = REGION, note: Note = lambda _: None) -> Lab:
 
 
 def down(note: Note = lambda _: None) -> list[str]:
-    """Ends every process of the lab, removes its data, and names the processes that it ended."""
+    """Ends every process of the lab and providers that outlived their engine, and names them; removes its data."""
+    from .interrupted import orphans  # which needs this module
+
     folder = lab_folder()
     if not folder.exists():
         return []
     with _only_one_at_a_time(folder):
         lab = recorded_lab()
         note("ending its processes")
-        ended = processes.end(lab.processes) if lab else []
+        ended = processes.end([*(lab.processes if lab else ()), *orphans(folder)])
         shutil.rmtree(folder)
     return ended
 

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +53,7 @@ def running(process: Process) -> psutil.Process | None:
         return None
 
 
-def end(processes: Iterable[Process], patience_s: float = 10) -> list[str]:
+def end(processes: Sequence[Process], patience_s: float = 10) -> list[str]:
     """Kills those that still run, each with its process group; names them. What they hold is worth nothing afterwards.
 
     Raises LabProblem for one that stays.
@@ -64,9 +64,11 @@ def end(processes: Iterable[Process], patience_s: float = 10) -> list[str]:
             os.killpg(alive.pid, signal.SIGKILL)
         except ProcessLookupError:
             continue  # ended by itself in this moment
-    _, stayed = psutil.wait_procs(list(found.values()), timeout=patience_s)
+    psutil.wait_procs(list(found.values()), timeout=patience_s)
+    # One whose parent has not asked for its end yet is still listed, and does nothing any more.
+    stayed = [process for process in processes if process.name in found and running(process)]
     if stayed:
-        left = ", ".join(f"{name} (pid {alive.pid})" for name, alive in found.items() if alive in stayed)
+        left = ", ".join(f"{process.name} (pid {process.pid})" for process in stayed)
         raise LabProblem(f"still running {patience_s:g} s after they were killed: {left}")
     return list(found)
 

@@ -27,6 +27,7 @@ def applied(done: Applied, log: Path) -> RenderableType:
 def destroyed(done: Destroyed) -> RenderableType:
     """How much went, and what did not."""
     head = f"{done.deleted} resources deleted after {done.seconds:.0f} s"
+    with_cluster = [f"went with the cluster: {', '.join(done.ended)}"] if done.ended else []
     if not done.left:
-        return Text(f"{head}; nothing is left in AWS or the cluster")
-    return Text("\n".join([f"{head}; left:", *(f"  {each}" for each in done.left)]))
+        return Text("\n".join([f"{head}; nothing is left in AWS or the cluster", *with_cluster]))
+    return Text("\n".join([f"{head}; left:", *(f"  {each}" for each in done.left), *with_cluster]))

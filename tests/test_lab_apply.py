@@ -54,6 +54,10 @@ def test_destroy_tells_what_is_left():
         "97 resources deleted after 22 s; left:",
         "  role node",
     ]
+    ended = Destroyed(97, 22.5, (), ended=("Deployment default/cuda", "StorageClass gp3"))
+    assert text(report.destroyed(ended)).splitlines()[1:] == [
+        "went with the cluster: Deployment default/cuda, StorageClass gp3"
+    ]
 
 
 def test_nothing_of_a_persons_accounts_reaches_the_engine(monkeypatch):
