@@ -21,5 +21,5 @@ def bullets(lines: Iterable[str | Text]) -> RenderableType:
     """One line an item, wrapped under itself."""
     grid = Table.grid(padding=(0, 1))
     for line in lines:
-        grid.add_row("-", line if isinstance(line, Text) else Text(line))
+        grid.add_row("-", line if isinstance(line, Text) else Text(line, overflow="fold"))
     return grid

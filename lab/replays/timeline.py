@@ -54,11 +54,14 @@ class Timeline:
         return found
 
     def _look(self) -> None:
-        while not self._done.wait(EVERY_S):
+        took = 0.0
+        while not self._done.wait(max(EVERY_S, took)):  # a lab with a thousand pods is not kept busy with being watched
+            started = time.monotonic()
             try:
                 found = self.look()
             except (OSError, HTTPException, LabProblem):  # a busy moment; the next one counts
                 continue
+            took = time.monotonic() - started
             at = round(time.monotonic() - self._started, 1)
             moment = Moment(at, len(found.nodes), found.gpu_nodes, found.pending_pods, round(found.hourly, 4))
             self.moments.append(moment)
