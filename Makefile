@@ -27,7 +27,7 @@ test: .venv/test.stamp
 
 e2e: .venv/test.stamp
 	@tools/resnet_environment $(PYTHON)
-	$(BIN)/pytest tests/e2e -n 2 --dist worksteal
+	$(BIN)/pytest tests/e2e -n 2 --dist loadgroup
 
 PROJECT ?= examples/karpenter-inference
 lab: .venv/test.stamp

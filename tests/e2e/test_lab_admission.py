@@ -15,6 +15,8 @@ from eks_gpu_lab.state import Lab
 from eks_gpu_planner.manifests import kubernetes_objects
 from tests.programs import IDS, PROGRAMS, ROOT, plan_of
 
+pytestmark = pytest.mark.xdist_group("lab_admission")  # what its fixtures bring up is brought up once
+
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:

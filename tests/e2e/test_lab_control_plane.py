@@ -24,6 +24,8 @@ from eks_gpu_lab.state import Lab
 from eks_gpu_lab.status import status
 from tests.given import CLUSTER
 
+pytestmark = pytest.mark.xdist_group("lab_control_plane")  # what its fixtures bring up is brought up once
+
 NODE = Node(
     image="al2023",
     architecture="amd64",

@@ -29,6 +29,8 @@ from tests.e2e.lives import (
     wait_for,
 )
 
+pytestmark = pytest.mark.xdist_group("lab_faults")  # what its fixtures bring up is brought up once
+
 RELEASE, JOB = "kubernetes:helm.sh/v3:Release", "kubernetes:batch/v1:Job"
 POOL, NODE_CLASS = "kubernetes:karpenter.sh/v1:NodePool", "kubernetes:karpenter.k8s.aws/v1:EC2NodeClass"
 AUTO_NODE_CLASS = "kubernetes:eks.amazonaws.com/v1:NodeClass"

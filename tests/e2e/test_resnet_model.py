@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("resnet_model")  # what its fixtures bring up is brought up once
+
 ROOT = Path(__file__).parents[2]
 RESNET = ROOT / "workloads" / "resnet"
 TENSORFLOW_PYTHON = ROOT / ".venv-resnet" / "bin" / "python"
