@@ -29,7 +29,7 @@ class AutoModeArgs(TypedDict):
 class AutoMode(Value):
     """How AWS runs the nodes, checked."""
 
-    built_in_pools: tuple[Literal["general-purpose", "system"], ...] = facts.BUILT_IN_POOLS
+    built_in_pools: tuple[Literal["general-purpose", "system"], ...] = ("general-purpose", "system")
 
     @field_validator("built_in_pools")
     @classmethod

@@ -15,7 +15,14 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from eks_gpu_components.catalog import ARCH_LABEL, CAPACITY_TYPE_LABEL
-from eks_gpu_components.catalog.auto_mode import BUILT_IN_NODE_CLASS, MAX_AGE_H
+from eks_gpu_components.catalog.auto_mode import (
+    BUILT_IN_CATEGORIES,
+    BUILT_IN_GENERATION,
+    BUILT_IN_NODE_CLASS,
+    BUILT_IN_POOLS,
+    MAX_AGE_H,
+    BuiltInPool,
+)
 
 from .auto_mode_terms import EC2_NODE_CLASS, GROUP, KARPENTER_GROUP, NODE_CLASS, Translation
 from .cluster_api import ApiRefusal, ClusterApi
@@ -39,12 +46,6 @@ FINALIZER = f"{GROUP}/termination"
 MADE_LABEL = "eks-gpu-lab/made-for"
 WANTED_ANNOTATION = "eks-gpu-lab/wanted"
 """The `spec` as it was asked for; the API server adds defaults to it."""
-
-# Source: EKS User Guide, "Enable or Disable Built-in NodePools".
-_BUILT_IN: Mapping[str, tuple[list[str], list[dict[str, str]]]] = {
-    "general-purpose": (["amd64"], []),
-    "system": (["amd64", "arm64"], [{"key": "CriticalAddonsOnly", "effect": "NoSchedule"}]),
-}
 
 
 def auto_mode_clusters(eks: Any) -> list[dict[str, Any]]:
@@ -73,15 +74,15 @@ def settle(lab: Lab) -> None:
 def built_in_pools(cluster: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """`spec` by name of the NodePools that EKS makes in it, in Karpenter's words."""
     names = cluster["computeConfig"].get("nodePools") or []
-    return {name: Translation().spec(_built_in_pool(*_BUILT_IN[name])) for name in names}
+    return {name: Translation().spec(_built_in_pool(BUILT_IN_POOLS[name])) for name in names}
 
 
-def _built_in_pool(architectures: list[str], taints: list[dict[str, str]]) -> dict[str, Any]:
+def _built_in_pool(required: BuiltInPool) -> dict[str, Any]:
     requirements = {
         CAPACITY_TYPE_LABEL: ("In", ["on-demand"]),
-        ARCH_LABEL: ("In", architectures),
-        f"{GROUP}/instance-category": ("In", ["c", "m", "r"]),
-        f"{GROUP}/instance-generation": ("Gt", ["4"]),
+        ARCH_LABEL: ("In", list(required.architectures)),
+        f"{GROUP}/instance-category": ("In", list(BUILT_IN_CATEGORIES)),
+        f"{GROUP}/instance-generation": ("Gt", [str(BUILT_IN_GENERATION - 1)]),
     }
     return {
         "template": {
@@ -91,7 +92,7 @@ def _built_in_pool(architectures: list[str], taints: list[dict[str, str]]) -> di
                     {"key": key, "operator": operator, "values": values}
                     for key, (operator, values) in requirements.items()
                 ],
-                "taints": taints,
+                "taints": [taint.for_kubernetes() for taint in required.taints],
                 "expireAfter": f"{MAX_AGE_H}h",
                 "terminationGracePeriod": "24h",
             },

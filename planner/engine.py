@@ -161,7 +161,7 @@ class Recorder(MockMonitor):
             provider=request.provider,
         )
 
-    def RegisterResourceOutputs(self, request):  # noqa: N802
+    def RegisterResourceOutputs(self, request):  # noqa: N802 - the protocol's name
         outputs = plain(json_format.MessageToDict(request.outputs))
         if request.urn.split("::")[2] == STACK:
             self.exports = outputs
@@ -177,7 +177,7 @@ class Recorder(MockMonitor):
         self.resources[urn] = self.ResourceRegistration(urn, request.id, state)
         return resource_pb2.ReadResourceResponse(urn=urn, properties=_struct(state))
 
-    def Invoke(self, request):  # noqa: N802
+    def Invoke(self, request):  # noqa: N802 - the protocol's name
         args = json_format.MessageToDict(request.args)
         if request.tok == "pulumi:pulumi:getResource":
             known = self.resources[args["urn"]]

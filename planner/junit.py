@@ -22,4 +22,4 @@ def junit(name: str, findings: Iterable[Finding]) -> str:
     report = JUnitXml()
     report.add_testsuite(suite)
     report.update_statistics()
-    return report.tostring().decode() if isinstance(report.tostring(), bytes) else str(report.tostring())
+    return report.tostring().decode()

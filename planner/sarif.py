@@ -7,7 +7,6 @@ from typing import Any
 from .checks import CHECKS, Finding
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-LEVELS = {"error": "error", "warning": "warning"}
 
 
 def sarif(findings: Sequence[Finding], place: Callable[[Finding], str]) -> dict[str, Any]:
@@ -33,7 +32,7 @@ def sarif(findings: Sequence[Finding], place: Callable[[Finding], str]) -> dict[
 
 
 def _rule(id_: str) -> dict[str, Any]:
-    return {"id": id_, "defaultConfiguration": {"level": LEVELS[CHECKS[id_].severity]}}
+    return {"id": id_, "defaultConfiguration": {"level": CHECKS[id_].severity}}
 
 
 def _result(finding: Finding, ids: Iterable[str], place: str) -> dict[str, Any]:
@@ -41,7 +40,7 @@ def _result(finding: Finding, ids: Iterable[str], place: str) -> dict[str, Any]:
     result: dict[str, Any] = {
         "ruleId": finding.id,
         "ruleIndex": list(ids).index(finding.id),
-        "level": LEVELS[finding.severity],
+        "level": finding.severity,
         "message": {"text": f"{finding.subject}: {finding.message}.{fix}"},
         "locations": [{"logicalLocations": [{"name": finding.subject, "kind": "resource"}]}],
         # Stays the same when lines move, so that a review does not show an old finding as a new one.

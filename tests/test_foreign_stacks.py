@@ -115,6 +115,16 @@ def test_inputs_of_another_shape_than_their_type_are_wrong_input_with_resource_a
     assert str(problem.value) == "gpu-spot-us-west-2a-spot: Group.tags[0]: want an object, got 'a'"
 
 
+def test_who_scales_a_group_is_not_judged_where_no_resource_tells_its_options(tmp_path):
+    data = preview()
+    for each in data["steps"]:
+        each["newState"].pop("ignoreChanges", None)
+    found = judged(data, tmp_path)
+    assert "desired-size-belongs-to-the-autoscaler" not in {finding.id for finding in found.findings}
+    assert any("which changes a resource ignores is not told" in sentence for sentence in found.told.assumed)
+    assert not found.failed
+
+
 def test_a_custom_resource_of_another_shape_is_wrong_input_too(tmp_path):
     pool = {"urn": "urn:pulumi:a::b::kubernetes:karpenter.sh/v1:NodePool::gpu", "custom": True}
     pool |= {

@@ -147,7 +147,7 @@ def test_auto_modes_own_pools_have_nodes_too():
     )
     (found,) = made(plain_subnet("a"), with_auto_mode)
     assert found.pool == "system"
-    assert found.taints == [{"key": "CriticalAddonsOnly", "value": "", "effect": "NoSchedule"}]
+    assert found.taints == [{"key": "CriticalAddonsOnly", "effect": "NoSchedule"}]
     assert found.labels["karpenter.sh/nodepool"] == "system"
     assert found.free["ephemeral-storage"] == 71 * 1024  # of 80 GiB
 

@@ -20,11 +20,10 @@ PYTHON = PACK / ".venv" / "bin" / "python"
 MANDATORY, ADVISORY = analyzer_pb2.MANDATORY, analyzer_pb2.ADVISORY
 NODE_POOL = "kubernetes:karpenter.sh/v1:NodePool"
 
-pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason="the pack's environment: tools/policy_environment python3")
-
 
 @pytest.fixture(scope="module")
 def pack() -> Iterator[Any]:
+    assert PYTHON.exists(), "the pack's environment is missing: tools/policy_environment python3"
     command = [str(PYTHON), "-u", "-m", "pulumi.policy", "127.0.0.1:1", str(PACK)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PACK) as process:
         assert process.stdout

@@ -1,10 +1,31 @@
 """EKS Auto Mode: what AWS runs itself there, and within which bounds. Source: Amazon EKS User Guide, EKS Auto Mode."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .scheduling import Taint
+
 COMPUTE_TYPE_LABEL = "eks.amazonaws.com/compute-type"
 """`auto` on each of its nodes."""
 
-BUILT_IN_POOLS = ("general-purpose", "system")
-"""Node pools that EKS makes where asked: neither has GPUs, and the second takes what tolerates CriticalAddonsOnly."""
+
+@dataclass(frozen=True)
+class BuiltInPool:
+    """What one of its own node pools requires of nodes."""
+
+    architectures: tuple[str, ...]
+    taints: tuple[Taint, ...] = ()
+
+
+# Source: "Enable or Disable Built-in NodePools".
+BUILT_IN_POOLS: Mapping[str, BuiltInPool] = {
+    "general-purpose": BuiltInPool(("amd64",)),
+    "system": BuiltInPool(("amd64", "arm64"), (Taint("CriticalAddonsOnly", "", "NoSchedule"),)),
+}
+"""Node pools that EKS makes where asked, by name: on demand, and without GPUs."""
+BUILT_IN_CATEGORIES = ("c", "m", "r")
+BUILT_IN_GENERATION = 5
+"""The oldest generation of those categories."""
 BUILT_IN_NODE_CLASS = "default"
 """Name that a node class of one's own cannot have."""
 

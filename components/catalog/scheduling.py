@@ -75,8 +75,9 @@ class Taint:
         return cls(key.removeprefix(AUTOSCALER_TAINT_TAG), taint_value, effect)
 
     def for_kubernetes(self) -> dict[str, str]:
-        """`{"key", "value", "effect": "NoSchedule"}`, for Nodes and NodePools."""
-        return {"key": self.key, "value": self.value, "effect": self.effect}
+        """`{"key", "value", "effect": "NoSchedule"}`, for Nodes and NodePools, whose schema refuses an empty value."""
+        value = {"value": self.value} if self.value else {}
+        return {"key": self.key, **value, "effect": self.effect}
 
     def for_eks(self) -> dict[str, str]:
         """`{"key", "value", "effect": "NO_SCHEDULE"}`, for a managed node group."""

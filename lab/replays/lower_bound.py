@@ -38,7 +38,7 @@ class LowerBound:
 class _Solver(highspy.Highs):
     """Says nothing: with callbacks it prints its name on stdout as soon as it is made, whatever its options are."""
 
-    def enableCallbacks(self) -> None:  # noqa: N802
+    def enableCallbacks(self) -> None:  # noqa: N802 - the library's name
         pass
 
 

@@ -17,7 +17,14 @@ from eks_gpu_components.catalog import (
     instance_types,
     on_demand_price,
 )
-from eks_gpu_components.catalog.auto_mode import ACCELERATED_FAMILIES, COMPUTE_TYPE_LABEL
+from eks_gpu_components.catalog.auto_mode import (
+    ACCELERATED_FAMILIES,
+    BUILT_IN_CATEGORIES,
+    BUILT_IN_GENERATION,
+    BUILT_IN_POOLS,
+    COMPUTE_TYPE_LABEL,
+    BuiltInPool,
+)
 
 from ..clusters import COMPONENT, clusters
 from ..graph import Resource
@@ -32,13 +39,6 @@ from .node_class import node_class
 from .stack import Stack
 
 _AUTO_MODE_TOO_SMALL = ("nano", "micro", "small")
-
-# What Auto Mode's own pools require. Source: EKS User Guide, "Enable or Disable Built-in NodePools".
-_BUILT_IN: Mapping[str, tuple[tuple[str, ...], tuple[Taint, ...]]] = {
-    "general-purpose": (("amd64",), ()),
-    "system": (("amd64", "arm64"), (Taint("CriticalAddonsOnly", "", "NoSchedule"),)),
-}
-_BUILT_IN_CATEGORIES, _BUILT_IN_GENERATION = ("c", "m", "r"), 5
 
 
 def read_node_pool(resource: Resource, stack: Stack) -> Iterator[Pool]:
@@ -90,13 +90,13 @@ def read_built_in_pools(resource: Resource, stack: Stack) -> Iterator[Pool]:
         return
     zones = stack.zones(cluster.subnet_ids)
     for name in cluster.built_in_pools:
-        architectures, taints = _BUILT_IN.get(name, ((), ()))
+        required = BUILT_IN_POOLS.get(name, BuiltInPool(()))
         rows = (
             row
             for row in _by_price(instance_types(), stack.region)
-            if row.architecture in architectures
-            and row.category in _BUILT_IN_CATEGORIES
-            and row.generation >= _BUILT_IN_GENERATION
+            if row.architecture in required.architectures
+            and row.category in BUILT_IN_CATEGORIES
+            and row.generation >= BUILT_IN_GENERATION
             and _in_auto_mode(row)
             and is_offered(row, stack.region, zones)
         )
@@ -115,7 +115,7 @@ def read_built_in_pools(resource: Resource, stack: Stack) -> Iterator[Pool]:
             desired_nodes=None,
             max_nodes=None,
             limits=Limits({}),
-            taints=taints,
+            taints=required.taints,
             well_known={COMPUTE_TYPE_LABEL: "auto", known_labels.NODE_POOL_LABEL: name},
             disks=(Disk(80, encrypted=True),),
             imds_v2=True,

@@ -146,6 +146,8 @@ def not_rebalanced(context: Context) -> Iterator[Said]:
 @check("desired-size-belongs-to-the-autoscaler", fix="ignore changes of the desired size")
 def desired_is_ignored(context: Context) -> Iterator[Said]:
     """An update that sets the size again ends nodes that work or starts nodes that nobody needs."""
+    if not context.graph.options_known:
+        return
     for pool in context.pools:
         if not pool.chooses_node_itself or not pool.autoscaled:
             continue

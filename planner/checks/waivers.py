@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 
 from .registry import CHECKS, Context, Problem, Said, check, verdict
-
-NEEDED = "waivers-are-needed"
+from .waiver import NEEDED
 
 
 @check(NEEDED, severity="warning", fix="remove the waiver, or correct its subject")
