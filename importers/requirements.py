@@ -11,16 +11,17 @@ from eks_gpu_components.catalog import (
     CAPACITY_TYPE_LABEL,
     INSTANCE_TYPE_LABEL,
     OS_LABEL,
+    REQUIREMENT_OPERATORS,
     ZONE_LABEL,
     InstanceType,
     instance_types,
+    requirement_holds,
 )
 
 from .fields import Fields, Place
 from .findings import Findings
-from .named import MAX_NAMES, label_problem, whole
+from .named import MAX_NAMES, label_problem
 
-OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt", "Gte", "Lte")
 PREFIXES = ("karpenter.k8s.aws", "eks.amazonaws.com")
 OLD_LABELS = {
     "beta.kubernetes.io/arch": ARCH_LABEL,
@@ -89,26 +90,8 @@ class Requirement:
         return _GENERIC.get(self.key) or (_OF_TYPE.get(name) if prefix in PREFIXES else None)
 
     def holds(self, value: str | None) -> bool:
-        """As Kubernetes has it: NotIn and DoesNotExist hold without the label."""
-        match self.operator:
-            case "In":
-                return value in self.values
-            case "NotIn":
-                return value not in self.values
-            case "Exists":
-                return value is not None
-            case "DoesNotExist":
-                return value is None
-            case _:
-                return self._compares(value)
-
-    def _compares(self, value: str | None) -> bool:
-        number, bound = whole(value or ""), whole(self.values[0]) if len(self.values) == 1 else None
-        if number is None or bound is None:
-            return False
-        return {"Gt": number > bound, "Lt": number < bound, "Gte": number >= bound, "Lte": number <= bound}[
-            self.operator
-        ]
+        """Whether the label with this value meets it; None is no label."""
+        return requirement_holds(self.operator, self.values, value)
 
 
 def read_requirements(
@@ -117,7 +100,10 @@ def read_requirements(
     """A pool's list, or the expressions of a pod's node affinity."""
     found = []
     for item in fields.parts(key, required=required):
-        label, operator = item.text("key", required=True), item.text("operator", required=True, of=OPERATORS)
+        label, operator = (
+            item.text("key", required=True),
+            item.text("operator", required=True, of=REQUIREMENT_OPERATORS),
+        )
         values = tuple(item.names("values", most=MAX_NAMES, required=operator == "In"))
         if item.whole("minValues", least=1, most=50) is not None:
             findings.lose(item.place("minValues"), "a pool of the settings names its types, all of which it may use")

@@ -1,9 +1,9 @@
 """Selection: which nodes a pod's node selector and required node affinity match, by the nodes' labels."""
 
-import operator
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
+
+from eks_gpu_components.catalog import requirement_holds
 
 from .pods import Expression, Pod, Term
 from .reasons import NOTHING, Reason, Rule
@@ -41,43 +41,8 @@ def _first_failing(term: Term, labels: Mapping[str, str]) -> Expression | str | 
 
 
 def matches(expression: Expression, labels: Mapping[str, str]) -> bool:
-    """As the API's NodeSelectorRequirement: NotIn and DoesNotExist hold without the label, Gt and Lt want integers.
-
-    Karpenter's requirements have Gte and Lte too.
-    """
-    value = labels.get(expression.key)
-    match expression.operator:
-        case "In":
-            return value in expression.values
-        case "NotIn":
-            return value not in expression.values
-        case "Exists":
-            return value is not None
-        case "DoesNotExist":
-            return value is None
-        case "Gt" | "Lt" | "Gte" | "Lte":
-            return _compared(value, expression)
-        case _:
-            return False
-
-
-_COMPARISONS = {"Gt": operator.gt, "Lt": operator.lt, "Gte": operator.ge, "Lte": operator.le}
-
-
-def _compared(value: str | None, expression: Expression) -> bool:
-    try:
-        (bound,) = expression.values
-        number, limit = _integer(value or ""), _integer(bound)
-    except ValueError:
-        return False
-    return _COMPARISONS[expression.operator](number, limit)
-
-
-def _integer(text: str) -> int:
-    """As Kubernetes reads one: a sign perhaps, digits, 64 bits. Python's own reading takes more. Raises ValueError."""
-    if not re.fullmatch(r"[+-]?[0-9]+", text) or not -(2**63) <= int(text) < 2**63:
-        raise ValueError(text)
-    return int(text)
+    """Whether these labels meet it."""
+    return requirement_holds(expression.operator, expression.values, labels.get(expression.key))
 
 
 def _shown(key: str, labels: Mapping[str, str]) -> str:

@@ -45,6 +45,7 @@ from .prices import (
     spot_price,
 )
 from .regions import UnknownRegion, Zone, partition, regions, zones, zones_offering
+from .requirements import REQUIREMENT_OPERATORS, requirement_holds
 from .scheduling import (
     ACCELERATOR_LABEL,
     ARCH_LABEL,
@@ -149,6 +150,7 @@ __all__ = [
     "OS_LABEL",
     "PUBLIC_IPV4_HOURLY",
     "REGION_LABEL",
+    "REQUIREMENT_OPERATORS",
     "RETIRED_FAMILIES",
     "ROOT_DEVICE",
     "SPOT_SHARE",
@@ -189,6 +191,7 @@ __all__ = [
     "partition",
     "quota_family",
     "regions",
+    "requirement_holds",
     "resolve",
     "spot_price",
     "ssm_parameter",
