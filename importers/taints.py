@@ -1,13 +1,10 @@
 """Taints in the forms that they are written in."""
 
-from eks_gpu_components.catalog import GPU_TAINT, NEURON_TAINT
-
 from .fields import Fields
 from .findings import Findings
 from .model import NodeTaint
 
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
-GPU_KEYS = (GPU_TAINT.key, NEURON_TAINT.key)
 
 
 def read_taints(fields: Fields, key: str, findings: Findings) -> list[NodeTaint]:

@@ -11,14 +11,10 @@ from rich.console import Console
 
 from eks_gpu_lab import charts, report
 from eks_gpu_lab.apply import Applied, Destroyed, LabStack, environment_of, lab_stack
-from eks_gpu_lab.state import Lab
 from eks_gpu_planner.problems import InputError
+from tests.labs import a_lab
 
 PROGRAM = "import pulumi\npulumi.export('a', 1)\n"
-
-
-def a_lab(folder: Path) -> Lab:
-    return Lab(folder, "us-west-2", "secret", "https://127.0.0.1:3", "http://127.0.0.1:7", {})
 
 
 def text(shown: Any) -> str:

@@ -1,33 +1,25 @@
-"""Replays: what a scenario says, what is done with it, and how it is told."""
+"""Replays: what a scenario says and expects, and how its result is told."""
 
-import asyncio
 import io
-import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import pulumi
 import pytest
 import yaml
 from rich.console import Console
 from typer.testing import CliRunner
 
-from eks_gpu_components.catalog import CapacityType
 from eks_gpu_lab import cli
-from eks_gpu_lab.cluster_api import ApiRefusal
-from eks_gpu_lab.problem import LabProblem
-from eks_gpu_lab.replays import events, kinds, report, steps, timeline
-from eks_gpu_lab.replays.alteration import Alteration
+from eks_gpu_lab.replays import kinds, report, steps, timeline
 from eks_gpu_lab.replays.kinds import SCENARIOS, load, scenarios
 from eks_gpu_lab.replays.picture import chart, picture
 from eks_gpu_lab.replays.result import Result, told
-from eks_gpu_lab.replays.steps import Step, Steps, shorten_idle
+from eks_gpu_lab.replays.steps import Steps
 from eks_gpu_lab.replays.timeline import Moment, Timeline
-from eks_gpu_lab.replays.workload import Workload
 from eks_gpu_lab.state import Lab
-from eks_gpu_lab.status import NodeRow, Status
+from eks_gpu_lab.status import Status
 from eks_gpu_planner.problems import InputError
+from tests.labs import a_lab, node
 
 STEP = {"running resnet": 6, "gpu_nodes": {"g4dn.xlarge": 6}, "new_gpu_nodes": {"g4dn.xlarge": 5}}
 EXPECTED = {"1 to 6 replicas": {**STEP, "within_s": 120}, "left": []}
@@ -44,10 +36,6 @@ def text(shown: Any) -> str:
     console = Console(width=80, file=io.StringIO())
     console.print(shown)
     return console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
-
-
-def node(name: str, gpus: int, capacity_type: str = "on-demand", instance: str = "") -> NodeRow:
-    return NodeRow(name, "g4dn.xlarge", CapacityType(capacity_type), "us-west-2a", 1, True, gpus, 0.526, instance)
 
 
 def test_what_is_as_expected_passes():
@@ -262,285 +250,3 @@ def test_a_scenario_with_mistakes_is_told_all_of_them(tmp_path, monkeypatch):
 )
 def test_a_scenario_that_means_nothing_is_refused(tmp_path, monkeypatch, changes, problem):
     assert problem in broken(tmp_path, monkeypatch, **changes)
-
-
-# What a replay changes of a program
-
-
-def test_an_alteration_sets_and_takes_away_and_leaves_the_rest():
-    props = {"values": {"settings": {"interruptionQueue": "q", "clusterName": "c"}}, "chart": "karpenter"}
-    altered = Alteration(type="t", set={"values.settings.interruptionQueue": None, "values.logLevel": "debug"})
-    assert altered.applied(props) == {
-        "values": {"settings": {"clusterName": "c"}, "logLevel": "debug"},
-        "chart": "karpenter",
-    }
-    assert props["values"]["settings"]["interruptionQueue"] == "q"
-
-
-POLICY = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {"Sid": "See", "Effect": "Allow", "Action": ["ec2:DescribeImages", "ec2:DescribeSubnets"], "Resource": "*"},
-        {"Sid": "Read", "Effect": "Allow", "Action": "ssm:GetParameter", "Resource": "*"},
-    ],
-}
-
-
-def test_actions_are_taken_out_of_a_policy_and_a_statement_without_any_allows_nothing_new():
-    altered = Alteration(type="t", without_actions=("ssm:GetParameter", "ec2:DescribeImages"))
-    assert json.loads(altered.applied({"policy": json.dumps(POLICY)})["policy"])["Statement"] == [
-        {"Sid": "See", "Effect": "Allow", "Action": ["ec2:DescribeSubnets"], "Resource": "*"},
-        {"Sid": "Read", "Effect": "Allow", "Action": ["sts:GetCallerIdentity"], "Resource": "*"},
-    ]
-
-
-def test_a_policy_that_is_known_later_is_altered_then():
-    altered = Alteration(type="t", without_actions=("ssm:GetParameter",))
-
-    async def statements() -> list[dict[str, Any]]:
-        policy = altered.applied({"policy": pulumi.Output.from_input(json.dumps(POLICY))})["policy"]
-        return json.loads(await policy.future())["Statement"]
-
-    assert [each["Action"] for each in asyncio.run(statements())][1:] == [["sts:GetCallerIdentity"]]
-
-
-@pytest.mark.parametrize(
-    ("type_", "name", "changed"),
-    [
-        ("aws:autoscaling/group:Group", "gpu-spot-us-west-2a-spot", True),
-        ("aws:autoscaling/group:Group", "spot-us-west-2a", False),
-        ("aws:ec2/launchTemplate:LaunchTemplate", "gpu-spot-us-west-2a-spot", False),
-    ],
-)
-def test_an_alteration_changes_the_resources_that_are_meant_and_no_others(type_, name, changed):
-    transform = Alteration(type="aws:autoscaling/group:Group", name="gpu-spot-*", set={"tags": []}).transform()
-    made = transform(SimpleNamespace(type_=type_, name=name, props={"tags": [1]}, opts=None))  # pyright: ignore[reportArgumentType]
-    assert (made is not None) == changed
-
-
-# What is done in a lab
-
-
-class Cluster:
-    """An API server that remembers what it is told."""
-
-    def __init__(self, answers: dict[str, Any] | None = None):
-        self.answers, self.did = answers or {}, list[tuple[str, str, Any]]()
-
-    def get(self, path: str) -> Any:
-        return self.answers[path]
-
-    def ensure(self, path: str, manifest: Any) -> None:
-        self.did.append(("ensure", path, manifest))
-
-    def replace(self, path: str, manifest: Any) -> None:
-        self.did.append(("replace", path, manifest))
-
-    def delete(self, path: str) -> None:
-        self.did.append(("delete", path, None))
-
-
-DEPLOYMENTS, JOBS = "/apis/apps/v1/namespaces/a/deployments", "/apis/batch/v1/namespaces/a/jobs"
-
-
-def test_a_workload_is_scaled_as_kubectl_does_it():
-    api: Any = Cluster({f"{DEPLOYMENTS}/b/scale": {"metadata": {"resourceVersion": "7"}, "spec": {"replicas": 1}}})
-    Workload(namespace="a", deployment="b").scale(api, 6)
-    assert api.did == [
-        ("replace", f"{DEPLOYMENTS}/b/scale", {"metadata": {"resourceVersion": "7"}, "spec": {"replicas": 6}})
-    ]
-
-
-def test_a_workload_that_somebody_else_changed_meanwhile_is_scaled_all_the_same():
-    api: Any = Cluster({f"{DEPLOYMENTS}/b/scale": {"spec": {"replicas": 1}}})
-    refusals = [ApiRefusal(409, "the object has been modified")]
-    put = api.replace
-
-    def replace(path: str, manifest: Any) -> None:
-        if refusals:
-            raise refusals.pop()
-        put(path, manifest)
-
-    api.replace = replace
-    Workload(namespace="a", deployment="b").scale(api, 6)
-    assert api.did == [("replace", f"{DEPLOYMENTS}/b/scale", {"spec": {"replicas": 6}})]
-    refusals.append(ApiRefusal(403, "no"))
-    with pytest.raises(ApiRefusal):
-        Workload(namespace="a", deployment="b").scale(api, 6)
-
-
-def test_the_pods_of_a_job_count_when_they_are_done_too():
-    api: Any = Cluster({f"{JOBS}/b": {"status": {"succeeded": 2, "ready": 1}}, f"{DEPLOYMENTS}/b": {"status": {}}})
-    assert Workload(namespace="a", job="b").running(api) == 3
-    assert Workload(namespace="a", deployment="b").running(api) == 0
-
-
-def test_a_scenario_brings_its_own_pods_and_takes_them_away_and_leaves_the_programs_alone():
-    api: Any = Cluster()
-    for workload in (
-        Workload(namespace="a", deployment="b", pod={"containers": []}),
-        Workload(namespace="a", deployment="c"),
-    ):
-        workload.bring(api)
-        workload.take_away(api)
-    (_, made, manifest), (_, deleted, _) = api.did
-    assert (made, deleted) == (DEPLOYMENTS, f"{DEPLOYMENTS}/b?propagationPolicy=Background")
-    assert manifest["spec"]["replicas"] == 0
-    assert manifest["spec"]["template"]["spec"] == {"containers": []}
-
-
-class Aws:
-    """A service that remembers what it is told."""
-
-    def __init__(self, **tags: str):
-        self.tags = [{"ResourceId": "gpu", "Key": key, "Value": value} for key, value in tags.items()]
-        self.written: list[Any] = []
-
-    def describe_auto_scaling_groups(self) -> dict[str, Any]:
-        return {"AutoScalingGroups": [{"Tags": self.tags}]}
-
-    def create_or_update_tags(self, Tags: list[dict[str, str]]) -> None:  # noqa: N803
-        self.written += Tags
-
-    def put_events(self, Entries: list[dict[str, Any]]) -> None:  # noqa: N803
-        self.written += Entries
-
-
-def test_a_replay_shortens_how_long_a_group_keeps_empty_nodes_and_nothing_else():
-    key = "k8s.io/cluster-autoscaler/node-template/autoscaling-options/scaledownunneededtime"
-    groups = Aws(**{"k8s.io/cluster-autoscaler/enabled": "true", key: "600s"})
-    shorten_idle(groups, 10)
-    assert groups.written == [{"ResourceId": "gpu", "Key": key, "Value": "10s"}]
-
-
-def test_the_notice_of_an_interruption_names_the_instance_of_a_spot_node(monkeypatch):
-    bus = Aws()
-    monkeypatch.setattr(events, "aws_client", lambda lab, service: bus if service == "events" else None)
-    there = (node("a", 1, "on-demand", "i-1"), node("b", 0, "spot", "i-2"), node("c", 1, "spot", "i-3"))
-    events.spot_interruption(a_lab(Path()), Status(there, 0, 0))
-    (notice,) = bus.written
-    assert (notice["Source"], notice["DetailType"]) == ("aws.ec2", "EC2 Spot Instance Interruption Warning")
-    assert json.loads(notice["Detail"]) == {"instance-id": "i-3", "instance-action": "terminate"}
-    with pytest.raises(LabProblem, match="no Spot node"):
-        events.spot_interruption(a_lab(Path()), Status((node("a", 1),), 0, 0))
-
-
-def a_lab(folder: Path) -> Lab:
-    return Lab(folder, "us-west-2", "secret", "https://127.0.0.1:3", "http://127.0.0.1:7", {})
-
-
-class Clock:
-    """Time that passes when somebody sleeps."""
-
-    def __init__(self):
-        self.now = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
-class Stack:
-    """A project's stack that remembers what it is told."""
-
-    def __init__(self):
-        self.did: list[Any] = []
-
-    def up(self, note: Any, transforms: Any) -> None:
-        self.did.append(("up", len(transforms)))
-
-    def destroy(self, note: Any) -> Any:
-        self.did.append(("destroy",))
-        return SimpleNamespace(left=())
-
-
-@pytest.fixture
-def stack() -> Stack:
-    return Stack()
-
-
-@pytest.fixture
-def replay(monkeypatch, stack):
-    """Replays steps in a lab where `nodes(seconds)` says what is there."""
-
-    def run(nodes: Any, *given: dict[str, Any]) -> Result:
-        clock = Clock()
-        monkeypatch.setattr(steps, "time", clock)
-        monkeypatch.setattr(steps, "refuse_a_lab_in_use", lambda lab: None)
-        monkeypatch.setattr(steps, "lab_stack", lambda *of: stack)
-        monkeypatch.setattr(timeline, "status", lambda lab: Status(tuple(nodes(clock.now)), 0, 0))
-        monkeypatch.setattr(timeline, "EVERY_S", 100)
-        alterations = {"less": (Alteration(type="t"),)}
-        scenario = Steps(
-            about="A.",
-            project=".",
-            workloads={},
-            alterations=alterations,
-            steps=tuple(Step.model_validate(step) for step in given),
-        )
-        return scenario.replay(a_lab(Path()), "s")
-
-    return run
-
-
-def test_an_outcome_must_last_and_counts_from_when_it_came(replay, stack):
-    found = replay(
-        lambda now: [node("a", 1)] if now >= 10 else [],
-        {"name": "one", "within_s": 30, "expect": {"gpu_nodes": {"g4dn.xlarge": 1}}},
-    )
-    assert found.measured["one"]["after_s"] == 10
-    assert found.passed
-    assert stack.did == [("up", 0), ("destroy",)]
-
-
-def test_a_node_that_comes_too_late_counts_too(replay):
-    found = replay(
-        lambda now: [node("a", 1), node("b", 1)] if now >= 4 else [node("a", 1)],
-        {"name": "one", "within_s": 10, "expect": {"gpu_nodes": {"g4dn.xlarge": 1}}},
-    )
-    assert "one: gpu_nodes expected 1 g4dn.xlarge, got 2 g4dn.xlarge" in found.differences
-
-
-def test_what_must_not_happen_is_watched_to_the_end(replay):
-    quiet = {"name": "quiet", "for_s": 30, "expect": {"new_gpu_nodes": {}}}
-    assert replay(lambda now: [], quiet).passed
-    assert replay(lambda now: [node("a", 1)] if now >= 29 else [], quiet).differences == [
-        "quiet: new_gpu_nodes expected none, got 1 g4dn.xlarge",
-        "quiet: seconds expected at least 30, got 29",
-    ]
-
-
-def test_the_program_is_brought_up_again_when_its_alterations_change_and_only_then(replay, stack):
-    def step(name: str, *program: str) -> dict[str, Any]:
-        return {"name": name, "program": program, "for_s": 1, "expect": {}}
-
-    replay(lambda now: [], step("a"), step("b"), step("c", "less"), step("d", "less"), step("e"))
-    assert stack.did == [("up", 0), ("up", 1), ("up", 0), ("destroy",)]
-
-
-def test_a_pause_is_over_before_a_step_is_timed(replay):
-    found = replay(
-        lambda now: [node("a", 1)] if now >= 25 else [],
-        {"name": "later", "pause_s": 25, "within_s": 1, "expect": {"gpu_nodes": {"g4dn.xlarge": 1}}},
-    )
-    assert found.measured["later"]["after_s"] == 0
-
-
-def test_a_step_counts_the_nodes_that_it_brought_and_its_own_peak(replay):
-    def nodes(now: float) -> list[NodeRow]:
-        return [node("a", 4)] if now < 5 else [node("b", 1)]
-
-    found = replay(nodes, {"name": "first", "for_s": 4, "expect": {}}, {"name": "second", "for_s": 4, "expect": {}})
-    assert found.measured["first"]["peak_gpus"] == 4
-    assert found.measured["second"]["new_gpu_nodes"] == {"g4dn.xlarge": 1}
-
-
-def test_the_project_is_taken_away_when_a_step_breaks(replay, stack):
-    def broken(now: float) -> list[NodeRow]:
-        raise LabProblem("gone")
-
-    with pytest.raises(LabProblem, match="gone"):
-        replay(broken, {"name": "a", "for_s": 1, "expect": {}})
-    assert stack.did[-1] == ("destroy",)

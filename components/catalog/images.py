@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 from .instance_types import InstanceType
 
-FAMILIES = ("al2023", "bottlerocket")
-
 
 @dataclass(frozen=True, slots=True)
 class AmiType:
