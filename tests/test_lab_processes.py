@@ -114,6 +114,19 @@ def test_ports_are_free_on_loopback_and_all_different():
         listener.bind(("127.0.0.1", ports["server-299"]))
 
 
+def test_no_connection_can_take_a_port_before_its_server_listens():
+    assert max(free_ports(["first", "second"]).values()) < 32768  # from where on Linux gives them to connections
+
+
+def test_a_port_that_is_taken_is_left_out(monkeypatch):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        taken = listener.getsockname()[1]
+        monkeypatch.setattr("eks_gpu_lab.ports.SERVED", range(taken, taken + 1))
+        with pytest.raises(OSError, match=f"no port from {taken} to {taken} is free"):
+            free_ports(["server"])
+
+
 def test_a_process_outlives_the_command_that_started_it(tmp_path):
     program = (
         "from pathlib import Path; from eks_gpu_lab import processes;"
