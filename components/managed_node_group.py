@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi_aws as aws
-from pulumi import Output, Resource, ResourceOptions
+from pulumi import Alias, Output, Resource, ResourceOptions
 
 from .autoscaler_tags import autoscaler_tags
-from .catalog import ami_type
+from .catalog import AUTOSCALER_TAINT_TAG, ami_type
 from .eks_cluster import EksCluster
 from .launch_template import create_launch_template
 from .node_group import NodeGroup
@@ -72,13 +72,26 @@ def _create(name: str, group: NodeGroup, cluster: EksCluster, node_role: NodeRol
 def _tag_for_autoscaler(name: str, group: aws.eks.NodeGroup, tags: Mapping[str, str], parent: Resource) -> None:
     """EKS copies neither labels nor taints to the auto scaling group; the autoscaler asks EKS, but not for all."""
     auto_scaling_group = group.resources.apply(_first_name)
+    taints = [key for key in tags if key.startswith(AUTOSCALER_TAINT_TAG)]
     for key, value in tags.items():
+        by_key = f"{name}-{key.removeprefix(TEMPLATE_TAG)}"
+        by_place = _taint_name(name, taints.index(key)) if key in taints else by_key
         aws.autoscaling.Tag(
-            f"{name}-{key.removeprefix(TEMPLATE_TAG)}",
+            by_place,
             autoscaling_group_name=auto_scaling_group,
             tag={"key": key, "value": value, "propagate_at_launch": False},
-            opts=ResourceOptions(parent=parent),
+            # A new taint's tag takes the old one's place at once: beside it, the autoscaler would take a new node for
+            # one with both taints and start none, and a Job of the same update waits for that node.
+            opts=ResourceOptions(
+                parent=parent,
+                delete_before_replace=key in taints or None,
+                aliases=[Alias(name=by_key)] if key in taints else None,  # as it was named once
+            ),
         )
+
+
+def _taint_name(name: str, place: int) -> str:
+    return f"{name}-taint-{place + 1}" if place else f"{name}-taint"
 
 
 def _first_name(made: Sequence[Any]) -> str | None:

@@ -241,12 +241,28 @@ def test_the_autoscaler_is_told_of_a_managed_group_on_the_group_that_eks_makes()
     tags = {tag.name: tag.inputs for tag in running(max_gpus=1).of(TAG)}
 
     assert {tag["autoscalingGroupName"] for tag in tags.values()} == {"eks-gpu-us-west-2a-on-demand"}
-    assert tags["gpu-us-west-2a-on-demand-taint/nvidia.com/gpu"]["tag"] == {
+    assert tags["gpu-us-west-2a-on-demand-taint"]["tag"] == {
         "key": "k8s.io/cluster-autoscaler/node-template/taint/nvidia.com/gpu",
         "value": "true:NoSchedule",
         "propagateAtLaunch": False,
     }
     assert len(tags) == 7
+
+
+def test_another_taint_s_tag_takes_the_place_of_the_first_before_the_new_one_is_there():
+    taint = {"key": "dedicated", "value": "training", "effect": "NoSchedule"}
+    before, after = (made.one(TAG, "gpu-us-west-2a-on-demand-taint") for made in (running(), running(taint=taint)))
+
+    assert before.urn == after.urn
+    assert after.options["deleteBeforeReplace"] is True
+
+
+def test_a_taint_s_tag_is_the_one_that_was_named_by_its_key():
+    tag = running().one(TAG, "gpu-us-west-2a-on-demand-taint")
+
+    assert [alias["spec"]["name"] for alias in tag.options["aliases"]] == [
+        "gpu-us-west-2a-on-demand-taint/nvidia.com/gpu"
+    ]
 
 
 def test_a_self_managed_group_is_found_by_this_cluster_s_autoscaler():
