@@ -61,6 +61,17 @@ def test_no_pod_asks_for_a_label_that_a_node_gets_when_it_is_there(found):
     assert "karpenter.sh/capacity-type" in text
 
 
+def test_a_taint_without_a_value_is_tolerated_without_one():
+    found = Program(project="examples/auto-mode").planned().machines(each=1)
+    bare = {machine.name for machine in found if any("value" not in taint for taint in machine.taints)}
+    told = {
+        (pod.manifest["spec"]["tolerations"][0].get("value"), judge(pod, found).alone[pod.aimed_at].admits)
+        for pod in trial_pods(1, 1000, found)
+        if pod.aimed_at in bare and pod.features == ("toleration value",)
+    }
+    assert told == {("", True), ("x", False)}
+
+
 # --- the trial -------------------------------------------------------------------------------------------------------
 
 

@@ -11,11 +11,9 @@ from .pod_draft import Draft, Feature
 
 
 def tolerates_the_value(draft: Draft, right: bool) -> None:
-    taint = draft.taint
-    wrong = draft.random.choice(
-        [{"value": f"{taint['value']}x"}, {"value": ""}, {}] if taint["value"] else [{"value": "x"}]
-    )
-    value = {"value": taint["value"]} if right else wrong
+    taint, its = draft.taint, draft.taint.get("value", "")
+    wrong = draft.random.choice([{"value": f"{its}x"}, {"value": ""}, {}] if its else [{"value": "x"}])
+    value = {"value": its} if right else wrong
     operator = draft.random.choice([{"operator": "Equal"}, {}])
     draft.spec["tolerations"] = [{"key": taint["key"], **operator, **value, "effect": taint["effect"]}]
 
