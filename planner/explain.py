@@ -12,7 +12,7 @@ from .capacity import pools as read_pools
 from .demand import workloads
 from .graph import Graph
 from .node_cost import expected_node, node_hourly
-from .packing import Fleet, pack
+from .packing import Fleet, as_tried, pack
 from .places import PoolPlace, pool_place
 from .pod_file import PodSource
 from .pools import Candidate, Pool
@@ -109,9 +109,9 @@ class Explanation:
 
     @property
     def takers(self) -> list[Answer]:
-        """As they are tried: the heaviest pool first, then the cheapest."""
+        """As they are tried."""
         found = [answer for answer in self.answers if answer.verdict.admits]
-        return sorted(found, key=lambda answer: (-answer.pool.weight, _price(answer)))
+        return as_tried(found, lambda answer: answer.pool, _price)
 
     @property
     def changes(self) -> list[tuple[str, Mapping[str, Any] | None]]:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from .admission import Room
 from .demand import Workload
@@ -10,6 +11,8 @@ from .limits import capacity
 from .pods import Pod
 from .pools import Candidate, Pool
 from .quantities import PODS
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -48,6 +51,19 @@ class Fleet:
         return pool.limits.nodes_of(kind.instance_type, used) >= 1
 
 
+def as_tried(tried: Iterable[T], pool: Callable[[T], Pool], hourly: Callable[[T], float]) -> list[T]:
+    """Pools, or what is of them, in the order in which they are asked for a node.
+
+    Node pools come first, for Karpenter is the faster: the heaviest of them, and of equal ones that whose name sorts
+    last, whatever they cost. Then come groups, the cheapest first. Source: Karpenter 1.14, OrderByWeight.
+    """
+    by_name = sorted(tried, key=lambda each: pool(each).name, reverse=True)
+    return sorted(
+        by_name,
+        key=lambda each: (True, 0, hourly(each)) if pool(each).chooses_node_itself else (False, -pool(each).weight, 0),
+    )
+
+
 def pack(
     workloads: Sequence[Workload],
     rooms: Sequence[Room],
@@ -55,11 +71,11 @@ def pack(
     expected: Callable[[Room, Pod | None], Candidate | None],
     hourly: Callable[[Pool, Candidate], float],
 ) -> Fleet:
-    """First fit, the largest pods first: into nodes that are there, then into new ones of the cheapest pool.
+    """First fit, the largest pods first: into nodes that are there, then into new ones of the first pool that has room.
 
     `admitted_by` maps a workload's URN to the URNs of the pools that take it; `expected` is the node that a pool is
-    expected to bring, for a pod where the pool looks at it, and `hourly` its price. The heavier of two node pools comes
-    first. No node ends up below a pool's minimum or beyond its maximum. Topology spread is left to the scheduler.
+    expected to bring, for a pod where the pool looks at it, and `hourly` its price. Pools are tried `as_tried`. No node
+    ends up below a pool's minimum or beyond its maximum. Topology spread is left to the scheduler.
     """
     fleet = Fleet(there={room.pool.urn: [] for room in rooms})
     for room in rooms:
@@ -69,12 +85,12 @@ def pack(
         fleet.nodes[room.pool.urn] = room.pool.min_nodes
     for workload in sorted(workloads, key=_size, reverse=True):
         takers = set(admitted_by.get(workload.urn, ()))
-        places = [
+        found = (
             (room, kind)
             for room in rooms
             if room.pool.urn in takers and (kind := expected(room, workload.pod)) is not None
-        ]
-        places.sort(key=lambda place: (-place[0].pool.weight, hourly(place[0].pool, place[1])))
+        )
+        places = as_tried(found, lambda place: place[0].pool, lambda place: hourly(place[0].pool, place[1]))
         left = _place(workload, places, fleet)
         if left and places:
             fleet.left_over[str(workload)] = left
