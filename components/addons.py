@@ -45,6 +45,8 @@ AFTER_NODES = (
         service_account="ebs-csi-controller-sa",
         policy="service-role/AmazonEBSCSIDriverPolicy",
     ),
+    # DCGM tolerates no taint unless told, and the agent takes GPUs without it for failed: EKS repairs healthy nodes.
+    AddOn("eks-node-monitoring-agent", {"dcgmAgent": {"tolerations": [{"operator": "Exists"}]}}),
 )
 ADDON_NAMES = tuple(addon.name for addon in (*BEFORE_NODES, *AFTER_NODES))
 

@@ -22,7 +22,15 @@ from .model import MANAGED, MAX_POOLS, SELF_MANAGED, Described
 from .named import has_placeholder, network, whole
 
 API_VERSION = "eksctl.io/v1alpha5"
-ADDONS = ("vpc-cni", "kube-proxy", "eks-pod-identity-agent", "coredns", "metrics-server", "aws-ebs-csi-driver")
+ADDONS = (
+    "vpc-cni",
+    "kube-proxy",
+    "eks-pod-identity-agent",
+    "coredns",
+    "metrics-server",
+    "aws-ebs-csi-driver",
+    "eks-node-monitoring-agent",
+)
 """Those that the program's cluster has, so that only another version of one says anything new."""
 LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 _NAT = {"Disable": "none", "Single": "single", "HighlyAvailable": "per-zone"}

@@ -82,14 +82,6 @@ OPERATORS = (
         to("1.9.0"),
         _CRDS,
     ),
-    Edit(
-        "node repair without an agent",
-        "a failed GPU is not noticed",
-        _RELEASES,
-        (*_VALUES, "settings", "featureGates", "nodeRepair"),
-        to(True),
-        _KARPENTER,
-    ),
     Without("no definitions", "the next version's fields are lost", _RELEASES, _CRDS),
     Edit(
         "more pods of Karpenter than nodes",

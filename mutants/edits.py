@@ -157,6 +157,29 @@ class Option:
 
 
 @dataclass(frozen=True)
+class Given:
+    """A harm that there is only after a change which by itself does none."""
+
+    change: Operator
+    harmful: Operator
+
+    @property
+    def name(self) -> str:
+        """Of what does harm."""
+        return self.harmful.name
+
+    @property
+    def harm(self) -> str:
+        """Of what does harm."""
+        return self.harmful.harm
+
+    def mutants(self, program: Program) -> Iterator[Mutant]:
+        """One for each pair of places; what is broken is the changed program."""
+        for changed in self.change.mutants(program):
+            yield from self.harmful.mutants(replace(program, graph=changed.graph))
+
+
+@dataclass(frozen=True)
 class Unordered:
     """Nobody waits for a release any more."""
 

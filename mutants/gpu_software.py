@@ -3,8 +3,9 @@
 from eks_gpu_planner.graph import Resource
 from eks_gpu_planner.pools import AUTO_MODE
 
-from .edits import EACH, JSON, Edit, With, Without, gone, only, to, with_key
-from .places import RELEASE, Where, chart
+from .edits import EACH, JSON, Edit, Given, With, Without, gone, only, to, with_key
+from .places import NODE_GROUP, RELEASE, Where, chart, of_gpus
+from .programs import Program
 
 ADDON = ["aws:eks/addon:Addon"]
 _RELEASES, _VALUES = [RELEASE], ("values",)
@@ -21,6 +22,27 @@ def _release(name: str, version: str) -> Resource:
 def _addon(*names: str) -> Where:
     return lambda resource, program: resource.inputs.get("addonName") in names
 
+
+def _agent(resource: Resource, program: Program) -> bool:
+    return resource.inputs.get("addonName") == "eks-node-monitoring-agent"
+
+
+def _agent_of_eks(resource: Resource, program: Program) -> bool:
+    """The agent, where EKS repairs nodes with GPUs by what it says."""
+    repaired = [group for group in program.graph.of(NODE_GROUP) if group.inputs.get("nodeRepairConfig")]
+    return _agent(resource, program) and any(of_gpus(group, program) for group in repaired)
+
+
+_OTHER = [{"key": "CriticalAddonsOnly", "operator": "Exists"}]
+_DCGM_TOLERATIONS = ("configurationValues", JSON, "dcgmAgent", "tolerations")
+_KARPENTER_REPAIRS = Edit(
+    "Karpenter repairs nodes",
+    "none while the agent watches them",
+    _RELEASES,
+    (*_VALUES, "settings", "featureGates", "nodeRepair"),
+    to(True),
+    chart("karpenter"),
+)
 
 OPERATORS = (
     # The device plugin.
@@ -131,6 +153,17 @@ OPERATORS = (
         _addon("vpc-cni", "kube-proxy", "coredns"),
     ),
     Without("no agent for Pod Identity", "controllers get no credentials", ADDON, _addon("eks-pod-identity-agent")),
+    Without("no agent that watches GPUs", "a failed GPU is not noticed", ADDON, _agent_of_eks),
+    Given(
+        _KARPENTER_REPAIRS,
+        Without("node repair without an agent", "a failed GPU is not noticed", ADDON, _agent),
+    ),
+    Edit("DCGM tolerates nothing", "healthy nodes are replaced", ADDON, _DCGM_TOLERATIONS, to([]), _agent_of_eks),
+    Edit("the agent as it comes", "healthy nodes are replaced", ADDON, ("configurationValues",), gone, _agent_of_eks),
+    Given(
+        _KARPENTER_REPAIRS,
+        Edit("DCGM tolerates one taint", "healthy nodes are replaced", ADDON, _DCGM_TOLERATIONS, to(_OTHER), _agent),
+    ),
     Without("no driver for disks", "pods with a volume wait", ADDON, _addon("aws-ebs-csi-driver")),
     Without(
         "no metrics",

@@ -10,7 +10,12 @@ def test_eks_knows_every_addon():
 
 def test_what_needs_pods_on_nodes_comes_after_them():
     assert [addon.name for addon in BEFORE_NODES] == ["vpc-cni", "kube-proxy", "eks-pod-identity-agent"]
-    assert [addon.name for addon in AFTER_NODES] == ["coredns", "metrics-server", "aws-ebs-csi-driver"]
+    assert [addon.name for addon in AFTER_NODES] == [
+        "coredns",
+        "metrics-server",
+        "aws-ebs-csi-driver",
+        "eks-node-monitoring-agent",
+    ]
 
 
 def test_a_policy_is_of_the_regions_partition():

@@ -46,6 +46,7 @@ STANDING = [
     cluster("gaia"),
     launch_template("lt-system", userData=""),
     managed_group(clusterName="gaia", labels={"eks-gpu-components/role": "system"}),
+    whole_graphs.monitoring(clusterName="gaia"),
 ]
 
 

@@ -13,6 +13,7 @@ from tests.karpenter_graphs import (
     node_pool,
 )
 from tests.whole_graphs import (
+    addon,
     efa_group,
     efa_template,
     exporter,
@@ -21,6 +22,7 @@ from tests.whole_graphs import (
     holds,
     karpenter_release,
     kubernetes,
+    monitoring,
     reservation,
     reserved_pool,
     reserving_class,
@@ -108,6 +110,71 @@ def test_repair_without_an_agent():
         "karpenter",
         "node repair is on, but nothing watches the GPUs",
     )
+    assert failure("node-repair-has-its-agent", monitoring=None, karpenter=None, gpu=repaired_group()) == (
+        "gpu",
+        "node repair is on, but nothing watches the GPUs",
+    )
+
+
+def test_an_agent_from_its_chart_watches_too():
+    assert holds("node-repair-has-its-agent", monitoring=release("eks-node-monitoring-agent"), gpu=repaired_group())
+
+
+@pytest.mark.parametrize(
+    "group", [{"nodeRepairConfig": {"enabled": False}}, {"nodeRepairConfig": None}, {"instanceTypes": ["m7i.large"]}]
+)
+def test_groups_without_repair_or_gpus_need_no_agent(group):
+    said = findings("node-repair-has-its-agent", *healthy(monitoring=None, karpenter=None, gpu=repaired_group(**group)))
+    assert said == {}
+
+
+def repaired_group(**inputs):
+    """A managed group of GPU nodes, which EKS repairs."""
+    group = {
+        "instanceTypes": ["g5.xlarge"],
+        "amiType": "AL2023_x86_64_NVIDIA",
+        "taints": [{"key": "nvidia.com/gpu", "value": "true", "effect": "NO_SCHEDULE"}],
+        "nodeRepairConfig": {"enabled": True},
+    }
+    return managed_group("gpu", ("scalingConfig.desiredSize",), **(group | inputs))
+
+
+UNSEEN = "its DCGM does not run on gpu: pod does not tolerate taint nvidia.com/gpu=true:NoSchedule"
+REACHES = "node-monitoring-reaches-gpu-pools"
+
+
+@pytest.mark.parametrize("tolerations", [(), ({"key": "nvidia.com/gpu", "operator": "Equal", "value": "yes"},)])
+def test_an_agent_whose_dcgm_stays_off_the_nodes_that_eks_repairs(tolerations):
+    one = {"karpenter": None, "gpu": repaired_group()}
+    assert failure(REACHES, monitoring=monitoring(tolerations), **one) == ("eks-node-monitoring-agent", UNSEEN)
+    assert holds(REACHES, monitoring=monitoring([{"key": "nvidia.com/gpu", "operator": "Exists"}]), **one)
+
+
+def test_an_agent_as_it_comes_and_pools_that_karpenter_repairs():
+    untold = addon("eks-node-monitoring-agent")
+    assert failure(REACHES, monitoring=untold) == ("eks-node-monitoring-agent", UNSEEN.replace("gpu:", "reserved:"))
+
+
+def test_a_chart_of_the_agent_is_judged_by_its_values():
+    one = {"karpenter": None, "gpu": repaired_group()}
+    deaf = release("eks-node-monitoring-agent", dcgmAgent={"tolerations": []})
+    assert failure(REACHES, monitoring=deaf, **one) == ("eks-node-monitoring-agent", UNSEEN)
+
+
+@pytest.mark.parametrize("group", [{"instanceTypes": ["g5g.xlarge"]}, {"instanceTypes": ["inf2.xlarge"]}])
+def test_dcgm_is_for_nvidia_on_amd64(group):
+    assert findings(REACHES, *healthy(monitoring=monitoring([]), karpenter=None, gpu=repaired_group(**group))) == {}
+
+
+def test_where_nobody_repairs_nodes_nobody_replaces_healthy_ones():
+    off = repaired_group(nodeRepairConfig={"enabled": False})
+    assert findings(REACHES, *healthy(monitoring=monitoring([]), karpenter=None, gpu=off)) == {}
+
+
+@pytest.mark.parametrize("text", ["[secret]", "{", "dcgmAgent: {tolerations: [{operator: Exists}]}"])
+def test_what_cannot_be_read_is_not_judged_and_yaml_can(text):
+    told = addon("eks-node-monitoring-agent", configurationValues=text)
+    assert holds(REACHES, monitoring=told, gpu=repaired_group())
 
 
 def test_an_image_without_driver():

@@ -41,6 +41,15 @@ def refusal(given: Any) -> list[str]:
     return refused.value.problems
 
 
+def configured() -> dict[str, Any]:
+    """What each add-on is told, by its name in EKS."""
+    return {
+        addon.inputs["addonName"]: json.loads(addon.inputs["configurationValues"])
+        for addon in cluster().of(ADDON)
+        if "configurationValues" in addon.inputs
+    }
+
+
 def test_the_control_plane_is_private_protected_and_in_standard_support_by_default():
     asked = control_plane()
     assert asked["name"] == "gaia"
@@ -96,14 +105,21 @@ def test_the_network_comes_before_the_nodes_and_dns_after_them():
     before = {addon.inputs["addonName"] for addon in found.of(ADDON) if addon.urn in nodes.dependencies}
     after = {addon.inputs["addonName"] for addon in found.of(ADDON) if nodes.urn in addon.dependencies}
     assert before == {"vpc-cni", "kube-proxy", "eks-pod-identity-agent"}
-    assert after == {"coredns", "metrics-server", "aws-ebs-csi-driver"}
+    assert after == {"coredns", "metrics-server", "aws-ebs-csi-driver", "eks-node-monitoring-agent"}
 
 
 def test_objects_in_the_cluster_wait_for_nodes_and_every_addon_on_them():
     found = cluster()
     provider = found.one("pulumi:providers:kubernetes")
     names = {resource.name for resource in found.graph if resource.urn in provider.dependencies}
-    assert names == {"main", "main-system", "main-coredns", "main-metrics-server", "main-aws-ebs-csi-driver"}
+    assert names == {
+        "main",
+        "main-system",
+        "main-coredns",
+        "main-metrics-server",
+        "main-aws-ebs-csi-driver",
+        "main-eks-node-monitoring-agent",
+    }
 
 
 def test_addons_go_with_their_cluster_so_that_draining_nodes_keep_their_network():
@@ -157,16 +173,15 @@ def test_dns_metrics_and_storage_run_on_system_nodes_tainted_or_not():
         "nodeSelector": {"eks-gpu-components/role": "system"},
         "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists", "effect": "NoSchedule"}],
     }
-    configured = {
-        addon.inputs["addonName"]: json.loads(addon.inputs["configurationValues"])
-        for addon in cluster().of(ADDON)
-        if "configurationValues" in addon.inputs
-    }
-    assert configured == {
+    assert {name: told for name, told in configured().items() if name != "eks-node-monitoring-agent"} == {
         "coredns": on_system_nodes,
         "metrics-server": on_system_nodes,
         "aws-ebs-csi-driver": {"controller": on_system_nodes},
     }
+
+
+def test_health_of_gpus_is_seen_on_nodes_with_any_taint():
+    assert configured()["eks-node-monitoring-agent"] == {"dcgmAgent": {"tolerations": [{"operator": "Exists"}]}}
 
 
 def test_an_addon_is_held_at_the_version_given():

@@ -22,6 +22,7 @@ from eks_gpu_planner.foreign.values import MASK, UNKNOWN, decoded, replaced, unk
 from eks_gpu_planner.junit import junit
 from eks_gpu_planner.problems import InputError
 from eks_gpu_planner.sarif import sarif
+from tests import whole_graphs
 from tests.programs import plan_of
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -105,6 +106,16 @@ def test_what_fails_for_want_of_an_unknown_value_is_a_warning_that_names_it(tmp_
     (told,) = (each.message for each in failing if each.id == "groups-are-discovered-by-this-cluster")
     assert told.endswith(", unless tags of gpu-spot-us-west-2a-spot says otherwise, which only `pulumi up` will tell")
     assert not found.failed
+
+
+def test_an_agent_that_is_told_later_what_it_tolerates_is_a_warning_too():
+    stack = whole_graphs.healthy(monitoring=whole_graphs.addon("eks-node-monitoring-agent", configurationValues=ANY))
+    told = ({"urn": each.urn, "type": each.type, "custom": True, "inputs": each.inputs} for each in stack)
+    document = documents.Document(Path("stack"), tuple(map(documents.Registered.model_validate, told)))
+    found = judge(foreign(document, "us-west-2"), DAY).findings
+    (finding,) = (each for each in found if each.id == "node-monitoring-reaches-gpu-pools")
+    assert (finding.passed, finding.severity) == (False, "warning")
+    assert "unless configurationValues of eks-node-monitoring-agent says otherwise" in finding.message
 
 
 def test_inputs_of_another_shape_than_their_type_are_wrong_input_with_resource_and_property(tmp_path):

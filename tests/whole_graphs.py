@@ -81,6 +81,11 @@ def addon(name: str, **inputs: Any) -> Resource:
     return resource("aws:eks/addon:Addon", name, {"addonName": name, "clusterName": "shop", **inputs})
 
 
+def monitoring(tolerations: Any = ({"operator": "Exists"},), **inputs: Any) -> Resource:
+    configuration = json.dumps({"dcgmAgent": {"tolerations": list(tolerations)}})
+    return addon("eks-node-monitoring-agent", configurationValues=configuration, **inputs)
+
+
 def role(name: str, service: str = "pods.eks.amazonaws.com") -> Resource:
     trust = {"Statement": [{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}]}
     return resource("aws:iam/role:Role", name, {"name": name, "assumeRolePolicy": json.dumps(trust)}, id_=name)
@@ -238,7 +243,7 @@ def healthy(**instead: Any) -> list[Resource]:
         "agent": addon("eks-pod-identity-agent"),
         "metrics": addon("metrics-server"),
         "disks": addon("aws-ebs-csi-driver"),
-        "monitoring": addon("eks-node-monitoring-agent"),
+        "monitoring": monitoring(),
         "node_role": role("shop-node", "ec2.amazonaws.com"),
         "worker": attached("shop-node", "AmazonEKSWorkerNodePolicy"),
         "images": attached("shop-node", "AmazonEC2ContainerRegistryPullOnly"),

@@ -29,7 +29,9 @@ BUILT_IN_GENERATION = 5
 BUILT_IN_NODE_CLASS = "default"
 """Name that a node class of one's own cannot have."""
 
-ADDONS = frozenset({"aws-ebs-csi-driver", "coredns", "eks-pod-identity-agent", "kube-proxy", "vpc-cni"})
+ADDONS = frozenset(
+    {"aws-ebs-csi-driver", "coredns", "eks-node-monitoring-agent", "eks-pod-identity-agent", "kube-proxy", "vpc-cni"}
+)
 """EKS add-ons whose work it does itself."""
 DISK_PROVISIONER = "ebs.csi.eks.amazonaws.com"
 """Of its storage classes; the add-on's is another one."""

@@ -4,14 +4,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
+import yaml
+
 from eks_gpu_components.catalog import CapacityType
 
+from ..admission import untolerated
 from ..graph import Resource
 from ..karpenter.objects import node_pools, part
 from ..pools import KARPENTER as BACKEND
 from ..pools import Pool
-from ..software import ADDON, KARPENTER
+from ..software import ADDON, KARPENTER, Software
 from .access import template_of
+from .pod_specs import pod_of_values
 from .registry import Context, Problem, Said, check, verdict
 
 _ENDING = (
@@ -106,9 +110,61 @@ def _with_efa(context: Context) -> Iterator[tuple[Pool, Sequence[Mapping[str, An
 
 @check("node-repair-has-its-agent", severity="warning", fix=f"add the EKS add-on {_AGENT}")
 def repair(context: Context) -> Iterator[Said]:
-    """A node whose GPU failed is not replaced: nobody tells Karpenter of the failure."""
-    addons = {found.inputs.get("addonName") for found in context.graph.of(ADDON)}
-    for release in context.charts(KARPENTER) if context.clusters else ():
-        if release.value("settings", "featureGates", "nodeRepair") is True:
-            problem = None if _AGENT in addons else Problem("node repair is on, but nothing watches the GPUs")
-            yield verdict(release.name, problem, f"{_AGENT} tells it")
+    """A node whose GPU failed is not replaced: nobody tells EKS or Karpenter of the failure."""
+    if not context.clusters:
+        return
+    repaired = [release.name for release in context.charts(KARPENTER) if _has_gate(release)]
+    repaired += [pool.name for pool in context.gpu_pools if _repaired_by_eks(pool, context)]
+    problem = None if list(_agents(context)) else Problem("node repair is on, but nothing watches the GPUs")
+    for name in repaired:
+        yield verdict(name, problem, f"{_AGENT} watches the GPUs")
+
+
+@check("node-monitoring-reaches-gpu-pools", fix="let dcgmAgent of its configuration tolerate the taints of the pools")
+def monitoring(context: Context) -> Iterator[Said]:
+    """Healthy nodes are replaced: where its DCGM does not run, the agent takes GPUs for failed."""
+    gate = any(map(_has_gate, context.charts(KARPENTER)))
+    repaired = [
+        pool
+        for pool in context.gpu_pools
+        if _runs_dcgm(pool) and (_repaired_by_eks(pool, context) or (pool.backend == BACKEND and gate))
+    ]
+    for subject, told in _agents(context):
+        if told is None or not repaired:
+            continue
+        dcgm = pod_of_values(part(told, "dcgmAgent"))
+        missed = {pool.name: reason for pool in repaired if (reason := untolerated(dcgm, pool.hard_taints))}
+        said = "; ".join(f"its DCGM does not run on {name}: {reason}" for name, reason in missed.items())
+        yield verdict(subject, Problem(said) if missed else None, "its DCGM runs where nodes are repaired")
+
+
+def _has_gate(karpenter: Software) -> bool:
+    return karpenter.value("settings", "featureGates", "nodeRepair") is True
+
+
+def _repaired_by_eks(pool: Pool, context: Context) -> bool:
+    group = context.graph.get(pool.urn)
+    return bool(group) and part(group.inputs, "nodeRepairConfig").get("enabled") is True
+
+
+def _runs_dcgm(pool: Pool) -> bool:
+    """Whether its nodes are of a kind for DCGM. Source: eks-node-monitoring-agent 1.7, Helm chart, values.yaml."""
+    return pool.accelerator == "nvidia" and any(row.architecture == "amd64" for row in pool.types)
+
+
+def _agents(context: Context) -> Iterator[tuple[str, Mapping[str, Any] | None]]:
+    """Each agent with what it is told, as an add-on or as a chart; not the one that Auto Mode has built in."""
+    for addon in context.graph.of(ADDON):
+        if addon.inputs.get("addonName") == _AGENT:
+            yield addon.name, _told(addon.inputs.get("configurationValues"))
+    for release in context.charts(_AGENT):
+        yield release.name, _told(release.values)
+
+
+def _told(given: Any) -> Mapping[str, Any] | None:
+    """JSON or YAML, both of which EKS takes, or a chart's values; None for what cannot be read, as a secret."""
+    try:
+        found = yaml.safe_load(given) if isinstance(given, str) else given
+    except yaml.YAMLError:
+        return None
+    return {} if found is None else found if isinstance(found, Mapping) else None
