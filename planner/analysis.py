@@ -71,5 +71,6 @@ def analyse(
         budget=budget,
         left_over=steady.left_over,
         waivers=waivers,
+        rooms=space,
     )
     return Analysis(pools, space, demand, releases, verdicts, found, checks.findings(context))

@@ -34,7 +34,9 @@ from tests.graphs import (
 
 
 def test_every_check_holds_in_a_healthy_stack_and_says_so():
-    whole = (healthy(), karpenter_graphs.healthy(), karpenter_graphs.healthy_auto_mode(), whole_graphs.healthy())
+    two_pools = [karpenter_graphs.node_pool(), karpenter_graphs.node_pool(name="second")]
+    on_karpenter = karpenter_graphs.healthy(gpu=two_pools)
+    whole = (healthy(), on_karpenter, karpenter_graphs.healthy_auto_mode(), whole_graphs.healthy())
     found = [finding for stack in whole for finding in analysed(*stack, budget=50_000).findings]
     assert [finding for finding in found if not finding.passed] == []
     assert {finding.id for finding in found} == set(CHECKS) - {"waivers-are-needed"}

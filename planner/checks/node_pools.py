@@ -25,8 +25,9 @@ _REAL = frozenset({*_LIMITABLE, *RESOURCES.values()})
 _MEANT = {"gpu": "nvidia.com/gpu", "gpus": "nvidia.com/gpu", "neuron": "aws.amazon.com/neuron"}
 # Below these, one shortage of one kind stops the pool.
 _TYPES, _ZONES = 3, 2
-_DEARER = 1.05
 _LIFETIME_S = 3600
+DEARER = 1.05
+"""A smaller difference in price is none."""
 
 
 def _pools(context: Context, accelerated: bool = False) -> Iterator[tuple[NodePool, Pool]]:
@@ -185,7 +186,7 @@ def _dearer(small: InstanceType, larger: list[InstanceType], hourly: dict[Instan
     cheapest = [min((row for row in larger if row.accelerators == n), key=lambda row: hourly[row]) for n in counts]
     ratios = {row: hourly[row] / (hourly[small] * row.accelerators / small.accelerators) for row in cheapest}
     worst = max(ratios, key=lambda row: ratios[row], default=None)
-    if worst is None or ratios[worst] < _DEARER:
+    if worst is None or ratios[worst] < DEARER:
         return None
     return Problem(
         f"pods of {small.accelerators} GPU may be packed on a {worst.name}, at {hourly[worst]:.2f} USD an hour "

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from ..admission import Verdict
+from ..admission import Room, Verdict
 from ..clusters import Cluster
 from ..cost import Cost
 from ..demand import Workload
@@ -67,6 +67,8 @@ class Context:
     left_over: Mapping[str, int] = field(default_factory=dict)
     """Pods without a node in the steady state, by workload."""
     waivers: Sequence[Waiver] = ()
+    rooms: Sequence[Room] = ()
+    """Of the same pools: what each takes."""
 
     @property
     def gpu_pools(self) -> list[Pool]:

@@ -1,12 +1,17 @@
 """Workloads: each has a pool, and none is on a pool that it does not need."""
 
 from collections.abc import Iterator
+from math import inf
 
 from ..admission import ACCELERATOR_RESOURCES
 from ..demand import Workload
 from ..karpenter.objects import part
 from ..manifests import kubernetes_objects
+from ..node_cost import expected_node, node_hourly
+from ..packing import as_tried
+from ..pools import Pool
 from ..software import ADDON
+from .node_pools import DEARER
 from .pod_specs import PodSpec, pod_specs
 from .registry import Context, Problem, Said, check, verdict
 
@@ -69,6 +74,33 @@ def find_room(context: Context) -> Iterator[Said]:
                 else None
             )
             yield verdict(str(workload), problem, f"{workload.replicas} replicas have a node")
+
+
+@check("dearer-node-pools-come-later", severity="warning", fix="give the cheaper one the greater weight")
+def later(context: Context) -> Iterator[Said]:
+    """Of node pools with one weight Karpenter asks that whose name sorts last, whatever it costs."""
+    for workload in _scheduled(context):
+        offers = as_tried(_node_pools(context, workload), lambda offer: offer[0], lambda offer: offer[1])
+        if len(offers) < 2:
+            continue
+        first, price = offers[0]
+        cheapest, less = min((offer for offer in offers if offer[0].weight == first.weight), key=lambda offer: offer[1])
+        problem = Problem(
+            f"{first.name} and {cheapest.name} weigh the same, so its first node comes from {first.name}, whose name "
+            f"sorts last, at {price:.2f} USD an hour in place of {less:.2f}",
+            f"give {cheapest.name} a greater weight",
+        )
+        yield verdict(str(workload), problem if less * DEARER < price else None, f"{first.name} comes first")
+
+
+def _node_pools(context: Context, workload: Workload) -> Iterator[tuple[Pool, float]]:
+    """Those that take a pod of the workload, each with the price of the node to expect for it."""
+    for room, found in zip(context.rooms, context.verdicts[workload.urn], strict=True):
+        if found.admits and not room.pool.chooses_node_itself:
+            node = expected_node(room, workload.pod, context.region)
+            hourly = node_hourly(room.pool, node, context.region) if node else inf
+            if hourly < inf:
+                yield room.pool, hourly
 
 
 @check(
