@@ -53,9 +53,14 @@ def check(shape: type[T], given: Any, at: str = "") -> T:
     try:
         return _Given[shape](given=given).given
     except ValidationError as error:
-        found = error.errors(include_url=False)
+        found = [problem for problem in error.errors(include_url=False) if not _follows_from_others(problem)]
         told = [_problem({**problem, "loc": problem["loc"][1:]}, shape, at) for problem in found]
         raise BadInput([line for lines in told for line in lines]) from None
+
+
+def _follows_from_others(problem: Mapping[str, Any]) -> bool:
+    """Whether a list is called too short because pydantic counts no item that is wrong itself."""
+    return problem["type"] == "too_short" and len(problem["input"]) >= problem["ctx"]["min_length"]
 
 
 def _problem(problem: Mapping[str, Any], shape: Any, at: str) -> list[str]:
@@ -69,6 +74,8 @@ def _problem(problem: Mapping[str, Any], shape: Any, at: str) -> list[str]:
             return [f"{where} is not a known key{_nearest(keys[-1], known)}"]
         case "missing":
             return [f"{where} is required"]
+        case "too_short":
+            return [f"{where} must have {problem['ctx']['min_length']} or more, got {_shown(problem)}"]
         case "value_error":
             lines = str(problem["ctx"]["error"]).splitlines()
             return [f"{path}: {line}" for line in lines] if path else lines

@@ -56,6 +56,18 @@ def test_an_unknown_key_names_the_nearest_of_its_own_level():
     ]
 
 
+class Networks(Value):
+    several: tuple[Network, ...] = Field(min_length=2)
+
+
+def test_a_list_that_is_too_short():
+    assert problems(Networks, {"several": [{}]}) == ["several must have 2 or more, got [{}]"]
+
+
+def test_a_list_is_not_too_short_for_what_is_wrong_in_it():
+    assert problems(Networks, {"several": [{}, {"zones": 4}]}) == ["several.1.zones must be at most 3, got 4"]
+
+
 def test_an_unknown_key_like_no_other_names_them_all():
     assert problems(Network, {"q": 1}) == ["q is not a known key; known: nat, zones"]
 
