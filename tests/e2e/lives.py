@@ -39,9 +39,11 @@ class Example:
     setting: tuple[str, str]
     """Text of its program, and what takes its place."""
     updated: set[str]
-    """What that updates; nothing else is touched."""
+    """What that updates; but for `replaced`, nothing else is touched."""
     order: list[tuple[str, str]]
     """What goes before what."""
+    replaced: set[str] = field(default_factory=set)
+    """What that replaces."""
     moved: set[str] = field(default_factory=set)
     """What the autoscaler gives another size, so that a refresh finds it."""
     killed_at: str = ""

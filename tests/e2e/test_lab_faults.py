@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,8 +29,6 @@ from tests.e2e.lives import (
     touched,
     wait_for,
 )
-
-pytestmark = pytest.mark.xdist_group("lab_faults")  # what its fixtures bring up is brought up once
 
 RELEASE, JOB = "kubernetes:helm.sh/v3:Release", "kubernetes:batch/v1:Job"
 POOL, NODE_CLASS = "kubernetes:karpenter.sh/v1:NodePool", "kubernetes:karpenter.k8s.aws/v1:EC2NodeClass"
@@ -72,13 +71,17 @@ EXAMPLES = [
     ),
     Example(
         "gpu-operator",
-        ('"max_gpus": 6', '"max_gpus": 9'),
-        {f"aws:eks/nodeGroup:NodeGroup gpu-us-west-2{zone}-on-demand" for zone in "abc"},
+        ('"max_gpus": 6', f'"max_gpus": 6, {TAINT}'),
+        {*(f"aws:eks/nodeGroup:NodeGroup gpu-us-west-2{zone}-on-demand" for zone in "abc"), f"{RELEASE} gpu-operator"},
         [
             (f"{JOB} cuda-vector-add", f"{RELEASE} gpu-operator"),
             (f"{RELEASE} cluster-autoscaler", "aws:iam:Role cluster-autoscaler"),
         ],
         moved={f"aws:eks/nodeGroup:NodeGroup gpu-us-west-2{zone}-on-demand" for zone in "abc"},
+        replaced={
+            *(f"aws:autoscaling/tag:Tag gpu-us-west-2{zone}-on-demand-taint" for zone in "abc"),
+            f"{JOB} cuda-vector-add",
+        },
     ),
     Example(
         "auto-mode",
@@ -87,9 +90,16 @@ EXAMPLES = [
         [(f"{JOB} nvidia-smi", f"{POOL} gpu"), (f"{POOL} gpu", f"{AUTO_NODE_CLASS} gpu-node-class")],
     ),
 ]
-TROUBLED = [example for example in EXAMPLES if example.killed_at]
-each_example = pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.project)
-each_troubled = pytest.mark.parametrize("example", TROUBLED, ids=lambda example: example.project)
+
+
+def lived_once(example: Example) -> Any:
+    """All that is asked about one example is asked where it has been lived."""
+    return pytest.param(example, id=example.project, marks=pytest.mark.xdist_group(f"life of {example.project}"))
+
+
+each_example = pytest.mark.parametrize("example", [lived_once(each) for each in EXAMPLES])
+each_troubled = pytest.mark.parametrize("example", [lived_once(each) for each in EXAMPLES if each.killed_at])
+in_one_lab = pytest.mark.xdist_group("small lives")
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +152,10 @@ def test_a_refresh_finds_what_the_autoscaler_moves_and_no_drift(life, example):
 
 @each_example
 def test_a_setting_touches_what_it_is_about(life, example):
-    assert touched(life.changed.steps) == dict.fromkeys(example.updated, "update")
+    assert touched(life.changed.steps) == {
+        **dict.fromkeys(example.updated, "update"),
+        **dict.fromkeys(example.replaced, "create-replacement"),
+    }
 
 
 @each_example
@@ -222,6 +235,7 @@ def small(tmp_path: Path) -> Path:
     return root
 
 
+@in_one_lab
 def test_of_two_ups_the_second_is_told_and_the_first_finishes(lab, small):
     gate = small / "gate"
     gate.touch()
@@ -236,6 +250,7 @@ def test_of_two_ups_the_second_is_told_and_the_first_finishes(lab, small):
     assert lab_stack(lab, small, "dev").destroy().left == ()
 
 
+@in_one_lab
 def test_what_gets_its_id_from_aws_and_was_not_heard_of_is_told_and_left(lab, small, monkeypatch):
     monkeypatch.setattr(leftovers, "PATIENCE_S", 1)  # what is left stays left
     with faulty_aws(lab.aws_endpoint, "Action=CreateVpc&", Fault.LOST) as aws:
