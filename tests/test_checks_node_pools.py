@@ -265,37 +265,6 @@ def test_larger_types_that_cost_no_more_for_a_gpu():
     }
 
 
-ORDER = "dearer-node-pools-come-later"
-DEAR, CHEAP = types("g4dn.12xlarge"), types("g4dn.xlarge")
-
-
-def test_a_dearer_node_pool_whose_name_sorts_last_comes_first():
-    pools = [node_pool(CHEAP, ON_DEMAND, name="gpu-four"), node_pool(DEAR, ON_DEMAND, name="gpu-one")]
-    assert findings(ORDER, *healthy(gpu=pools))["Deployment default/train"] == (
-        False,
-        "gpu-one and gpu-four weigh the same, so its first node comes from gpu-one, whose name sorts last, at 3.92 USD "
-        "an hour in place of 0.54: give gpu-four a greater weight",
-    )
-
-
-@pytest.mark.parametrize(
-    "pools",
-    [
-        [node_pool(CHEAP, ON_DEMAND, name="a", weight=2), node_pool(DEAR, ON_DEMAND, name="b", weight=1)],
-        [node_pool(CHEAP, ON_DEMAND, name="a", weight=1), node_pool(DEAR, ON_DEMAND, name="b", weight=2)],  # on purpose
-        [node_pool(DEAR, ON_DEMAND, name="a"), node_pool(CHEAP, ON_DEMAND, name="b")],
-        [node_pool(CHEAP, ON_DEMAND, name="a"), node_pool(CHEAP, ON_DEMAND, name="b")],
-    ],
-    ids=["heavier", "on purpose", "by its name", "as dear"],
-)
-def test_node_pools_in_an_order_that_costs_no_more(pools):
-    assert findings(ORDER, *healthy(gpu=pools))["Deployment default/train"][0]
-
-
-def test_one_node_pool_has_no_order():
-    assert findings(ORDER, *healthy()) == {}
-
-
 # --- the GPU stack ---------------------------------------------------------------------------------------------------
 
 OPERATOR = {"driver": {"enabled": False}, "toolkit": {"enabled": False}}

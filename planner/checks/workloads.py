@@ -1,17 +1,12 @@
 """Workloads: each has a pool, and none is on a pool that it does not need."""
 
 from collections.abc import Iterator
-from math import inf
 
 from ..admission import ACCELERATOR_RESOURCES
 from ..demand import Workload
 from ..karpenter.objects import part
 from ..manifests import kubernetes_objects
-from ..node_cost import expected_node, node_hourly
-from ..packing import as_tried
-from ..pools import Pool
 from ..software import ADDON
-from .node_pools import DEARER
 from .pod_specs import PodSpec, pod_specs
 from .registry import Context, Problem, Said, check, verdict
 
@@ -19,7 +14,8 @@ SHOWN = 3
 """Pools named in one message."""
 
 
-def _scheduled(context: Context) -> Iterator[Workload]:
+def scheduled(context: Context) -> Iterator[Workload]:
+    """Those whose pods wait for a node."""
     if context.pools:
         yield from (found for found in context.workloads if not found.daemon and found.max_replicas != 0)
 
@@ -30,7 +26,7 @@ def _scheduled(context: Context) -> Iterator[Workload]:
 )
 def admitted(context: Context) -> Iterator[Said]:
     """No pool takes its pods: they stay Pending, and the autoscaler says nothing."""
-    for workload in _scheduled(context):
+    for workload in scheduled(context):
         verdicts = context.verdicts[workload.urn]
         takers = [found.pool for found in verdicts if found.admits]
         reasons = [f"{found.pool}: {found.reason}" for found in verdicts[:SHOWN]]
@@ -43,7 +39,7 @@ def admitted(context: Context) -> Iterator[Said]:
 def off_gpu_nodes(context: Context) -> Iterator[Said]:
     """A pod without a GPU request on a GPU node keeps the node from going."""
     accelerated = {pool.name for pool in context.gpu_pools}
-    for workload in _scheduled(context):
+    for workload in scheduled(context):
         if not accelerated or workload.pod.requests_any(ACCELERATOR_RESOURCES):
             continue
         taken = [found.pool for found in context.verdicts[workload.urn] if found.admits and found.pool in accelerated]
@@ -62,7 +58,7 @@ def off_gpu_nodes(context: Context) -> Iterator[Said]:
 )
 def find_room(context: Context) -> Iterator[Said]:
     """Replicas beyond the ceilings of the pools stay Pending."""
-    for workload in _scheduled(context):
+    for workload in scheduled(context):
         if workload.replicas and any(found.admits for found in context.verdicts[workload.urn]):
             left = context.left_over.get(str(workload), 0)
             problem = (
@@ -74,33 +70,6 @@ def find_room(context: Context) -> Iterator[Said]:
                 else None
             )
             yield verdict(str(workload), problem, f"{workload.replicas} replicas have a node")
-
-
-@check("dearer-node-pools-come-later", severity="warning", fix="give the cheaper one the greater weight")
-def later(context: Context) -> Iterator[Said]:
-    """Of node pools with one weight Karpenter asks that whose name sorts last, whatever it costs."""
-    for workload in _scheduled(context):
-        offers = as_tried(_node_pools(context, workload), lambda offer: offer[0], lambda offer: offer[1])
-        if len(offers) < 2:
-            continue
-        first, price = offers[0]
-        cheapest, less = min((offer for offer in offers if offer[0].weight == first.weight), key=lambda offer: offer[1])
-        problem = Problem(
-            f"{first.name} and {cheapest.name} weigh the same, so its first node comes from {first.name}, whose name "
-            f"sorts last, at {price:.2f} USD an hour in place of {less:.2f}",
-            f"give {cheapest.name} a greater weight",
-        )
-        yield verdict(str(workload), problem if less * DEARER < price else None, f"{first.name} comes first")
-
-
-def _node_pools(context: Context, workload: Workload) -> Iterator[tuple[Pool, float]]:
-    """Those that take a pod of the workload, each with the price of the node to expect for it."""
-    for room, found in zip(context.rooms, context.verdicts[workload.urn], strict=True):
-        if found.admits and not room.pool.chooses_node_itself:
-            node = expected_node(room, workload.pod, context.region)
-            hourly = node_hourly(room.pool, node, context.region) if node else inf
-            if hourly < inf:
-                yield room.pool, hourly
 
 
 @check(
