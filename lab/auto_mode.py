@@ -28,6 +28,7 @@ from .auto_mode_terms import EC2_NODE_CLASS, GROUP, KARPENTER_GROUP, NODE_CLASS,
 from .cluster_api import ApiRefusal, ClusterApi
 from .control_plane import run
 from .karpenter import start_karpenter
+from .load_balancers import AUTO_MODE_CLASSES, player
 from .nodes import aws_client
 from .problem import LabProblem
 from .programs import Program, own
@@ -57,9 +58,15 @@ def auto_mode_clusters(eks: Any) -> list[dict[str, Any]]:
     return [cluster for cluster in found if (cluster.get("computeConfig") or {}).get("enabled")]
 
 
-def start_auto_mode(lab: Lab, cluster: str) -> Lab:
-    """Karpenter for its pools, with credentials of the lab's own: Auto Mode's controller needs no role of a program."""
-    return start_karpenter(run(lab, Program("auto-mode", own("auto_mode"))), cluster)
+def start_auto_mode(lab: Lab, cluster: str, network: Mapping[str, Any]) -> Lab:
+    """Karpenter for its pools, with credentials of the lab's own: Auto Mode's controller needs no role of a program.
+
+    `network` is the cluster's `kubernetesNetworkConfig`, which says whether Auto Mode makes load balancers.
+    """
+    lab = run(lab, Program("auto-mode", own("auto_mode")))
+    if (network.get("elasticLoadBalancing") or {}).get("enabled"):
+        lab = run(lab, player("auto-mode-load-balancers", AUTO_MODE_CLASSES))
+    return start_karpenter(lab, cluster)
 
 
 def settle(lab: Lab) -> None:

@@ -23,10 +23,10 @@ from .autoscaler import start_autoscaler
 from .cluster_api import ClusterApi
 from .control_plane import run
 from .karpenter import start_karpenter
+from .load_balancers import CONTROLLER_CLASSES, player
 from .nodes import aws_client
 from .pod_identity import role_credentials
 from .problem import LabProblem
-from .programs import Program, own
 from .state import Lab, alone, recorded_lab
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
@@ -123,19 +123,19 @@ def _credentials(lab: Lab, cluster: str, release: Release, account: Mapping[str,
 
 
 def _load_balancers(lab: Lab, _: Release, __: Mapping[str, str]) -> Lab:
-    return run(lab, Program("load-balancers", own("load_balancers")))
+    return run(lab, player("load-balancers", CONTROLLER_CLASSES))
 
 
 def _auto_modes(eks: Any) -> list[Release]:
     """Auto Mode of each cluster that has it, as if it were a release: AWS installs it with the cluster."""
     return [
-        Release(cluster["name"], "kube-system", 1, AUTO_MODE, cluster["version"])
+        Release(cluster["name"], "kube-system", 1, AUTO_MODE, cluster["version"], cluster["kubernetesNetworkConfig"])
         for cluster in auto_mode.auto_mode_clusters(eks)
     ]
 
 
 def _auto_mode(lab: Lab, release: Release, _: Mapping[str, str]) -> Lab:
-    return auto_mode.start_auto_mode(lab, release.name)
+    return auto_mode.start_auto_mode(lab, release.name, release.values)
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,9 @@ class Played:
 
 
 PLAYED = {
-    AUTO_MODE: Played(_auto_mode, ("auto-mode", "karpenter", "karpenter-pricing"), auto_mode.settle),
+    AUTO_MODE: Played(
+        _auto_mode, ("auto-mode", "auto-mode-load-balancers", "karpenter", "karpenter-pricing"), auto_mode.settle
+    ),
     "aws-load-balancer-controller": Played(_load_balancers, ("load-balancers",)),
     "cluster-autoscaler": Played(_autoscaler, ("cluster-autoscaler",)),
     "karpenter": Played(_karpenter, ("karpenter", "karpenter-pricing")),

@@ -1,22 +1,31 @@
-"""Plays the AWS Load Balancer Controller, as far as a program waits for it: a Service of type LoadBalancer gets a name.
+"""Plays what makes load balancers, as far as a program waits for it: a Service of type LoadBalancer gets a name.
 
-`python -m eks_gpu_lab.load_balancers`, for as long as the release of the controller's chart is there.
+`python -m eks_gpu_lab.load_balancers CLASS...`, for the Services of these classes; an empty one means those that name
+none. It runs for as long as the release of the AWS Load Balancer Controller is there, or the cluster with Auto Mode.
 """
 
 import hashlib
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from http.client import HTTPException
 from typing import Any
 
 from .cluster_api import ClusterApi
 from .problem import LabProblem
+from .programs import Program, own
 from .state import recorded_lab
 
 EVERY_S = 0.5
-CLASS = "service.k8s.aws/nlb"
+CONTROLLER_CLASSES = ("service.k8s.aws/nlb",)
 """Services of another class, or of none, are not the controller's. Source: its documentation, Service annotations."""
+AUTO_MODE_CLASSES = ("eks.amazonaws.com/nlb", "")
+"""Auto Mode's own is the default of its clusters. Source: EKS User Guide, Auto Mode, load balancing."""
+
+
+def player(name: str, classes: Collection[str]) -> Program:
+    """What plays the load balancers of these classes, as a process of this name."""
+    return Program(name, own("load_balancers", *classes))
 
 
 def hostname(service: Mapping[str, Any], region: str) -> str:
@@ -26,12 +35,12 @@ def hostname(service: Mapping[str, Any], region: str) -> str:
     return f"k8s-{metadata['namespace'][:8]}-{metadata['name'][:8]}-{digest}.elb.{region}.amazonaws.com"
 
 
-def reconcile(api: ClusterApi, region: str) -> list[str]:
-    """Names each that waits for one; says which."""
+def reconcile(api: ClusterApi, region: str, classes: Collection[str]) -> list[str]:
+    """Names each of these classes that waits for one; says which."""
     done = []
     for service in api.list("/api/v1/services"):
         metadata, spec = service["metadata"], service["spec"]
-        waits = spec["type"] == "LoadBalancer" and spec.get("loadBalancerClass") == CLASS
+        waits = spec["type"] == "LoadBalancer" and (spec.get("loadBalancerClass") or "") in classes
         if waits and not service["status"]["loadBalancer"].get("ingress"):
             name = hostname(service, region)
             status = {"loadBalancer": {"ingress": [{"hostname": name}]}}
@@ -48,7 +57,7 @@ def main() -> None:
     api = ClusterApi(lab)
     while True:
         try:
-            for line in reconcile(api, lab.region):
+            for line in reconcile(api, lab.region, sys.argv[1:]):
                 print(line, flush=True)
         except (OSError, HTTPException, LabProblem) as problem:  # a Service changed meanwhile: the next round sees it
             print(problem, flush=True)

@@ -245,6 +245,7 @@ CLUSTER: Any = {
     "version": "1.34",
     "computeConfig": {"enabled": True, "nodePools": ["general-purpose", "system"]},
     "resourcesVpcConfig": {"subnetIds": ["subnet-1"], "clusterSecurityGroupId": "sg-1"},
+    "kubernetesNetworkConfig": {"elasticLoadBalancing": {"enabled": True}},
 }
 WITHOUT_POOLS: Any = {**CLUSTER, "computeConfig": {"enabled": True}}
 
@@ -405,13 +406,19 @@ def follow(tmp_path, monkeypatch):
 
 def test_karpenter_runs_for_a_cluster_with_auto_mode_with_the_labs_own_credentials(follow):
     assert follow() == []
-    assert follow(CLUSTER) == [("run", "auto-mode"), ("karpenter", "gaia")]
+    assert follow(CLUSTER) == [("run", "auto-mode"), ("run", "auto-mode-load-balancers"), ("karpenter", "gaia")]
     assert follow(CLUSTER) == []
+
+
+@pytest.mark.parametrize("network", [{}, {"elasticLoadBalancing": {"enabled": False}}])
+def test_without_its_load_balancing_nothing_gives_services_a_name(follow, network):
+    assert follow({**CLUSTER, "kubernetesNetworkConfig": network}) == [("run", "auto-mode"), ("karpenter", "gaia")]
 
 
 def test_it_ends_with_the_cluster_when_nothing_of_the_built_in_pools_is_left(follow):
     follow(CLUSTER)
-    assert follow(made=[["system"], ["system"]]) == [("end", 0, "auto-mode", "karpenter", "karpenter-pricing")]
+    ended = ("auto-mode", "auto-mode-load-balancers", "karpenter", "karpenter-pricing")
+    assert follow(made=[["system"], ["system"]]) == [("end", 0, *ended)]
 
 
 def test_built_in_pools_that_stay_are_named(follow, monkeypatch):

@@ -14,6 +14,7 @@ from eks_gpu_lab import charts, load_balancers
 from eks_gpu_lab.pod_identity import role_credentials
 from eks_gpu_lab.problem import LabProblem
 from eks_gpu_lab.state import Lab
+from tests.labs import a_lab
 
 
 def test_a_release_installs_an_empty_chart_of_the_same_name_and_version(tmp_path):
@@ -196,10 +197,42 @@ def service(kind: str, of: str | None, **status: Any) -> dict[str, Any]:
     }
 
 
-def test_a_service_that_waits_for_a_load_balancer_gets_a_name():
-    api: Any = Cluster(service("LoadBalancer", "service.k8s.aws/nlb"))
-    load_balancers.reconcile(api, "us-west-2")
-    ((path, manifest),) = api.replaced.items()
+CONTROLLER, AUTO_MODE = "service.k8s.aws/nlb", "eks.amazonaws.com/nlb"
+
+
+def named(player: Any, *services: dict[str, Any]) -> Any:
+    """By path, what gets a name of the process that the lab would start."""
+    api: Any = Cluster(*services)
+    load_balancers.reconcile(api, "us-west-2", player.command[3:])
+    return api.replaced
+
+
+@pytest.fixture
+def players(monkeypatch, tmp_path) -> dict[str, Any]:
+    """What plays load balancers, by process name: the chart's release, and a cluster with Auto Mode."""
+    started: dict[str, Any] = {}
+    for module in (charts, charts.auto_mode):
+        monkeypatch.setattr(module, "run", lambda lab, program: started.update({program.name: program}) or lab)
+    monkeypatch.setattr(charts.auto_mode, "start_karpenter", lambda lab, cluster: lab)
+    for chart, values in (
+        ("aws-load-balancer-controller", {}),
+        (charts.AUTO_MODE, {"elasticLoadBalancing": {"enabled": True}}),
+    ):
+        release = charts.Release("gaia", "kube-system", 1, chart, "1", values)
+        charts.PLAYED[chart].start(a_lab(tmp_path), release, {})
+    return started
+
+
+@pytest.mark.parametrize(
+    ("player", "of"),
+    [
+        ("load-balancers", CONTROLLER),
+        ("auto-mode-load-balancers", AUTO_MODE),
+        ("auto-mode-load-balancers", None),  # its class is the default of its clusters
+    ],
+)
+def test_a_service_that_waits_for_a_load_balancer_gets_a_name(players, player, of):
+    ((path, manifest),) = named(players[player], service("LoadBalancer", of)).items()
     assert path == "/api/v1/namespaces/inference/services/resnet/status"
     (ingress,) = manifest["status"]["loadBalancer"]["ingress"]
     assert ingress["hostname"].startswith("k8s-inferenc-resnet-")
@@ -207,15 +240,16 @@ def test_a_service_that_waits_for_a_load_balancer_gets_a_name():
 
 
 @pytest.mark.parametrize(
-    "other",
+    ("player", "other"),
     [
-        service("ClusterIP", None),
-        service("LoadBalancer", None),
-        service("LoadBalancer", "eks.amazonaws.com/nlb"),
-        service("LoadBalancer", "service.k8s.aws/nlb", ingress=[{"hostname": "a"}]),
+        ("load-balancers", service("ClusterIP", None)),
+        ("load-balancers", service("LoadBalancer", None)),
+        ("load-balancers", service("LoadBalancer", AUTO_MODE)),
+        ("load-balancers", service("LoadBalancer", CONTROLLER, ingress=[{"hostname": "a"}])),
+        ("auto-mode-load-balancers", service("ClusterIP", None)),
+        ("auto-mode-load-balancers", service("LoadBalancer", CONTROLLER)),
+        ("auto-mode-load-balancers", service("LoadBalancer", AUTO_MODE, ingress=[{"hostname": "a"}])),
     ],
 )
-def test_a_service_that_is_not_the_controllers_or_has_a_name_stays_as_it_is(other):
-    api: Any = Cluster(other)
-    assert load_balancers.reconcile(api, "us-west-2") == []
-    assert api.replaced == {}
+def test_a_service_that_is_anothers_or_has_a_name_stays_as_it_is(players, player, other):
+    assert named(players[player], other) == {}
