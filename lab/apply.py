@@ -65,8 +65,7 @@ class LabStack:
         Raises LabProblem with the engine's errors, and InputError.
         """
         started = time.monotonic()
-        eks = aws_client(self._lab, "eks")
-        words = ProgramTranslation(lambda: bool(auto_mode_clusters(eks)), interrupt)
+        words = self._translation()
         transforms = (*transforms, words.transform)
         with (
             self._project.entered(),
@@ -79,6 +78,20 @@ class LabStack:
         outputs = {name: SECRET if output.secret else output.value for name, output in result.outputs.items()}
         changes = result.summary.resource_changes or {}
         return Applied(changes, time.monotonic() - started, found, outputs, steps, words.told())
+
+    def preview(self, note: Note = lambda _: None) -> tuple[Step, ...]:
+        """What `up` would do to each resource, in the lab as it is now. Makes nothing.
+
+        Raises LabProblem with the engine's errors, and InputError.
+        """
+        words = self._translation()
+        there = has_stack(backend(self._lab), self._project.name, self._stack.name)
+        with self._project.entered(), words.complete(), self._engine((words.transform,)) as engine:
+            try:
+                return tuple(dict.fromkeys(self._run(engine.preview, note)[1]))  # a component is told twice
+            finally:
+                if not there:
+                    engine.workspace.remove_stack(self._stack.name)
 
     def destroy(self, note: Note = lambda _: None) -> Destroyed:
         """Takes it away. Raises LabProblem with the engine's errors."""
@@ -119,6 +132,11 @@ class LabStack:
             tuple(names(urn for urn in found.asked if urn in there)),
             tuple(names(found.unknown)),
         )
+
+    def _translation(self) -> ProgramTranslation:
+        """Of Auto Mode's words, where the lab has a cluster with it."""
+        eks = aws_client(self._lab, "eks")
+        return ProgramTranslation(lambda: bool(auto_mode_clusters(eks)), interrupt)
 
     def _locks(self) -> list[Lock]:
         return locks(backend(self._lab), self._project.name, self._stack.name)

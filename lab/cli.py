@@ -83,6 +83,18 @@ def status(json_file: JsonFile = None) -> None:
 
 
 @command
+def preview(project: ProjectFolder = Path(), stack: StackName = "dev") -> None:
+    """Show what apply would do to each resource. Makes nothing."""
+    from . import apply as engine
+    from . import report
+
+    made = engine.lab_stack(find_lab(), project, stack)
+    with Console(stderr=True).status(f"looking ahead at {project.resolve().name}, stack {stack}") as display:
+        steps = made.preview(display.update)
+    Console(highlight=False, soft_wrap=True).print(report.previewed(steps))
+
+
+@command
 def apply(project: ProjectFolder = Path(), stack: StackName = "dev") -> None:
     """Bring a project's own program up in the lab, by the real engine."""
     from . import apply as engine

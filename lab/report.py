@@ -1,18 +1,34 @@
 """What the engine did, for a terminal of 80 columns."""
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from .apply import Applied, Destroyed, played
+from .interrupted import names
+from .outcomes import Step
+
+PARTS_OF_A_REPLACEMENT = {"create-replacement", "delete-replaced"}
+"""Told by the engine beside the replacement itself."""
+
+
+def previewed(steps: Sequence[Step]) -> RenderableType:
+    """How many resources stay or change, and each that changes."""
+    told = [step for step in steps if step.operation not in PARTS_OF_A_REPLACEMENT and not _is_the_engines(step.urn)]
+    changed = [step for step in told if step.operation != "same"]
+    head = "apply would do this" if changed else "apply would change nothing"
+    which = names(step.urn for step in changed)
+    lines = [f"  {step.operation:<8}{name}" for step, name in zip(changed, which, strict=True)]
+    return Text("\n".join([f"{head}; resources: {_counted(Counter(step.operation for step in told))}", *lines]))
 
 
 def applied(done: Applied, log: Path) -> RenderableType:
     """Resources, charts, outputs."""
-    changes = ", ".join(f"{count} {what}" for what, count in sorted(done.changes.items()))
     ours, skipped = played(done.charts)
-    lines = [f"up after {done.seconds:.0f} s; resources: {changes}"]
+    lines = [f"up after {done.seconds:.0f} s; resources: {_counted(done.changes)}"]
     if ours:
         lines.append(f"charts whose controllers the lab runs itself: {', '.join(map(str, ours))}")
     if skipped:
@@ -31,3 +47,14 @@ def destroyed(done: Destroyed) -> RenderableType:
     if not done.left:
         return Text("\n".join([f"{head}; nothing is left in AWS or the cluster", *with_cluster]))
     return Text("\n".join([f"{head}; left:", *(f"  {each}" for each in done.left), *with_cluster]))
+
+
+def _is_the_engines(urn: str) -> bool:
+    """Whether it is a default provider, which the engine makes for itself and does not count."""
+    kind, _, name = urn.rpartition("::")
+    return "::pulumi:providers:" in kind and name.startswith("default")
+
+
+def _counted(changes: Mapping[str, int]) -> str:
+    """`98 create, 3 same`."""
+    return ", ".join(f"{count} {what}" for what, count in sorted(changes.items()))

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from eks_gpu_lab import charts, report
 from eks_gpu_lab.apply import Applied, Destroyed, LabStack, environment_of, lab_stack
+from eks_gpu_lab.outcomes import Step
 from eks_gpu_planner.problems import InputError
 from tests.labs import a_lab
 
@@ -40,6 +41,30 @@ def test_apply_tells_which_charts_run_in_the_lab_and_which_are_skipped():
         "  kubeconfig: [secret]",
         "the engine's words are in /l",
     ]
+
+
+def test_preview_tells_each_resource_that_would_change_and_a_replaced_one_once():
+    def step(operation: str, resource: str) -> Step:
+        return Step(operation, f"urn:pulumi:dev::small::net:index:Net${resource}")
+
+    steps = [
+        step("same", "aws:ec2/vpc:Vpc::net"),
+        Step("create", "urn:pulumi:dev::small::pulumi:providers:aws::default_7_51_1"),
+        Step("create", "urn:pulumi:dev::small::pulumi:providers:kubernetes::cluster"),
+        step("update", "aws:sqs/queue:Queue::jobs"),
+        step("create-replacement", "aws:eks/nodeGroup:NodeGroup::gpu"),
+        step("replace", "aws:eks/nodeGroup:NodeGroup::gpu"),
+        step("delete-replaced", "aws:eks/nodeGroup:NodeGroup::gpu"),
+        step("delete", "aws:iam/role:Role::node"),
+    ]
+    assert text(report.previewed(steps)).splitlines() == [
+        "apply would do this; resources: 1 create, 1 delete, 1 replace, 1 same, 1 update",
+        "  create  pulumi:providers:kubernetes cluster",
+        "  update  aws:sqs/queue:Queue jobs",
+        "  replace aws:eks/nodeGroup:NodeGroup gpu",
+        "  delete  aws:iam/role:Role node",
+    ]
+    assert text(report.previewed(steps[:1])) == "apply would change nothing; resources: 1 same\n"
 
 
 def test_destroy_tells_what_is_left():

@@ -99,6 +99,65 @@ def test_a_value_that_is_still_to_come_passes(provider):
     assert (created.id, plain(created.properties)["vpcId"]) == ("", UNKNOWN)
 
 
+def preview_update(
+    provider: AwsProvider, urn: str, outputs: dict[str, Any], old: dict[str, Any], new: dict[str, Any]
+) -> dict[str, Any]:
+    asked: dict[str, Any] = {"olds": struct(outputs), "old_inputs": struct(old), "news": struct(new)}
+    answer = provider.Update(provider_pb2.UpdateRequest(urn=urn, id="x", preview=True, **asked), Context())
+    return plain(answer.properties)
+
+
+CLUSTER_URN = "urn:pulumi:dev::p::aws:eks/cluster:Cluster::c"
+NETWORK = {"subnetIds": ["subnet-1"], "endpointPublicAccess": False}
+
+
+def test_before_a_resource_is_there_what_aws_adds_to_it_is_still_to_come(provider):
+    inputs = {"name": "lab", "__defaults": ["name"], "vpcConfig": NETWORK, "tags": {"a": "b"}}
+    seen = plain(create(provider, CLUSTER_URN, inputs, preview=True).properties)
+    assert {key: seen[key] for key in ("name", "tags", "tagsAll", "region")} == {
+        "name": "lab",
+        "tags": {"a": "b"},
+        "tagsAll": {"a": "b"},
+        "region": "us-west-2",
+    }
+    assert {key: seen[key] for key in ("arn", "endpoint", "identities")} == dict.fromkeys(
+        ("arn", "endpoint", "identities"), UNKNOWN
+    )
+    assert seen["vpcConfig"].items() >= {**NETWORK, "clusterSecurityGroupId": UNKNOWN, "vpcId": UNKNOWN}.items()
+    assert "__defaults" not in seen
+
+
+def test_before_an_update_what_aws_has_said_stands_and_what_is_no_longer_given_is_still_to_come(provider):
+    old = {"name": "lab", "version": "1.35", "vpcConfig": NETWORK, "enabledClusterLogTypes": ["api"]}
+    outputs = {**old, "id": "lab", "endpoint": "https://a", "vpcConfig": {**NETWORK, "clusterSecurityGroupId": "sg-1"}}
+    new = {"name": "lab", "version": "1.36", "vpcConfig": {"subnetIds": ["subnet-1", "subnet-2"]}}
+    assert preview_update(provider, CLUSTER_URN, outputs, old, new) == {
+        "id": "lab",
+        "name": "lab",
+        "version": "1.36",
+        "endpoint": "https://a",
+        "enabledClusterLogTypes": UNKNOWN,
+        "vpcConfig": {
+            "subnetIds": ["subnet-1", "subnet-2"],
+            "endpointPublicAccess": UNKNOWN,
+            "clusterSecurityGroupId": "sg-1",
+        },
+    }
+
+
+def test_before_an_update_the_version_that_a_launch_template_gets_is_still_to_come(provider):
+    urn = "urn:pulumi:dev::p::aws:ec2/launchTemplate:LaunchTemplate::t"
+    outputs = {"name": "t", "imageId": "ami-1", "id": "lt-1", "latestVersion": 1, "defaultVersion": 1}
+    old, new = {"name": "t", "imageId": "ami-1"}, {"name": "t", "imageId": "ami-2"}
+    assert preview_update(provider, urn, outputs, old, new) == {
+        "name": "t",
+        "imageId": "ami-2",
+        "id": "lt-1",
+        "latestVersion": UNKNOWN,
+        "defaultVersion": UNKNOWN,
+    }
+
+
 def test_a_change_updates_or_replaces_as_aws_can(provider):
     old = {"vpcId": "v", "cidrBlock": "10.0.0.0/24", "mapPublicIpOnLaunch": False}
     same, other = provider_pb2.DiffResponse.DIFF_NONE, provider_pb2.DiffResponse.DIFF_SOME

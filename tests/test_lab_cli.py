@@ -1,4 +1,4 @@
-"""`eks-gpu lab up`, `down`, `status`: what they print and return."""
+"""`eks-gpu lab up`, `down`, `status`, `preview`: what they print and return."""
 
 import json
 from pathlib import Path
@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from eks_gpu_lab import cli
+from eks_gpu_lab import apply, cli
 from eks_gpu_lab import status as statuses
+from eks_gpu_lab.outcomes import Step
 from eks_gpu_lab.problem import LabProblem
 from eks_gpu_lab.processes import Process
 from eks_gpu_lab.state import Lab
@@ -104,3 +105,16 @@ def test_status_is_json_too(monkeypatch):
     ran = lab("status", "--json", "-")
     assert json.loads(ran.stdout) == {"nodes": [], "pods": {"pending": 1, "running": 0}, "hourly": 0}
     assert "pods: 1 pending, 0 running" in ran.stderr
+
+
+def test_preview_prints_what_apply_would_do_a_line_each_however_long(monkeypatch):
+    name = "kubernetes:core/v1:ServiceAccount aws-load-balancer-controller-of-a-cluster-with-a-long-name"
+
+    class Stack:
+        def preview(self, note):
+            return (Step("create", f"urn:pulumi:dev::p::{name.replace(' ', '::')}"),)
+
+    monkeypatch.setattr(cli, "find_lab", lambda: LAB)
+    monkeypatch.setattr(apply, "lab_stack", lambda lab, project, stack: Stack())
+    ran = lab("preview")
+    assert (ran.exit_code, ran.stdout) == (0, f"apply would do this; resources: 1 create\n  create  {name}\n")

@@ -162,6 +162,7 @@ EC2_ROWS = {
         outputs={"arn": ARN % ("ec2", "launch-template/{id}")},
         named="name",
         quiet=frozenset({"updateDefaultVersion"}),
+        renewed=frozenset({"defaultVersion", "latestVersion"}),
     ),
     **{
         f"aws:vpc/securityGroup{way}Rule:SecurityGroup{way}Rule": EC2(

@@ -18,6 +18,7 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from . import sdk
 from .core import DEFAULTS, Cloud, Refused, row, seen_inputs
+from .foresight import computed, foreseen
 from .invokes import invoke
 from .wire import plain, struct
 
@@ -96,18 +97,19 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
         token, _ = _type_and_name(request.urn)
         outputs, old, new = plain(request.olds), plain(request.old_inputs), plain(request.news)
         changed = {key for key in old.keys() | new.keys() if old.get(key) != new.get(key)} - {DEFAULTS}
-        before, after = {**outputs, **old}, {**_computed(outputs, old), **new}
+        before, after = {**outputs, **old}, {**computed(outputs, old), **new}
         with _told(context):
             replaced = {key for key in changed if self._cloud.replaced_by(token, key, after, before)}
             return _difference(changed, replaced, self._cloud.same_identity(token, new, old))
 
     def Create(self, request: Any, context: Any) -> Any:
-        inputs = plain(request.properties)
-        if request.preview:
-            return provider_pb2.CreateResponse(properties=struct(_without_defaults(inputs)))
         token, _ = _type_and_name(request.urn)
+        inputs = _without_defaults(plain(request.properties))
         with _told(context):
-            id_, outputs = self._cloud.create(token, _without_defaults(inputs))
+            if request.preview:
+                to_come = foreseen(token, {"region": self._cloud.region, **inputs})
+                return provider_pb2.CreateResponse(properties=struct(to_come))
+            id_, outputs = self._cloud.create(token, inputs)
             return provider_pb2.CreateResponse(id=id_, properties=struct(outputs))
 
     def Read(self, request: Any, context: Any) -> Any:
@@ -121,13 +123,13 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.ReadResponse(id=request.id, properties=struct(outputs), inputs=struct(seen))
 
     def Update(self, request: Any, context: Any) -> Any:
-        outputs, old, new = plain(request.olds), plain(request.old_inputs), plain(request.news)
-        if request.preview:
-            return provider_pb2.UpdateResponse(properties=struct({**outputs, **_without_defaults(new)}))
         token, _ = _type_and_name(request.urn)
-        before = {**outputs, **_without_defaults(old), "id": request.id}
-        after = {**_computed(outputs, old), **_without_defaults(new), "id": request.id}
+        outputs = plain(request.olds)
+        old, new = (_without_defaults(plain(inputs)) for inputs in (request.old_inputs, request.news))
+        before, after = {**outputs, **old, "id": request.id}, {**computed(outputs, old), **new, "id": request.id}
         with _told(context):
+            if request.preview:
+                return provider_pb2.UpdateResponse(properties=struct(foreseen(token, new, outputs, old)))
             return provider_pb2.UpdateResponse(properties=struct(self._cloud.update(token, after, before)))
 
     def Delete(self, request: Any, context: Any) -> Any:
@@ -172,11 +174,6 @@ def _type_and_name(urn: str) -> tuple[str, str]:
 
 def _without_defaults(inputs: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in inputs.items() if key != DEFAULTS}
-
-
-def _computed(outputs: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Outputs that were no inputs: what AWS added, such as the ARN."""
-    return {key: value for key, value in outputs.items() if key not in inputs}
 
 
 def _imported(token: str, outputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -58,6 +58,8 @@ class Row:
     """Keys whose change replaces, though an update takes them."""
     quiet: frozenset[str] = frozenset()
     """Keys of the Pulumi provider's own, and those that only say how: their change asks for no call."""
+    renewed: frozenset[str] = frozenset()
+    """Outputs that an update may change."""
 
     @property
     def updates(self) -> tuple[Call, ...]:

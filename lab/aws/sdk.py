@@ -35,3 +35,8 @@ def output_types(token: str) -> Mapping[str, Any]:
 def is_object(declared: Any) -> bool:
     """Whether a declared type is an object with named properties, and no scalar, list or map."""
     return isinstance(declared, type) and _types.is_output_type(declared)
+
+
+def members(declared: type) -> Mapping[str, Any]:
+    """Type by wire name of a declared object's properties."""
+    return _types.output_type_types(declared)
