@@ -19,7 +19,8 @@ cluster = eks_gpu.Cluster(
         "region": region,
         "vpc_id": network.vpc_id,
         "subnets": network.private_subnets,
-        "settings": {"name": NAME, "deletion_protection": False},
+        # Controllers alone are on the system nodes: every pod waits for a node of its own kind.
+        "settings": {"name": NAME, "deletion_protection": False, "system_nodes": {"taint": True}},
     },
 )
 in_cluster = pulumi.ResourceOptions(providers=[cluster.provider])
