@@ -132,7 +132,7 @@ def cancel(project: ProjectFolder = Path(), stack: StackName = "dev") -> None:
 
 @command
 def replay(
-    scenario: Annotated[str, typer.Argument(help="What to replay; an unknown name lists all.")],
+    scenario: Annotated[str, typer.Argument(help="What to replay; without one, all that there are are listed.")] = "",
     json_file: JsonFile = None,
     picture_file: Annotated[
         Path | None, typer.Option("--picture", help="Draw nodes, pending pods and USD an hour over time, as SVG.")
@@ -140,12 +140,15 @@ def replay(
 ) -> None:
     """Replay a scenario against the real controllers, and hold it against what is expected."""
     from .replays import report
-    from .replays.kinds import load
+    from .replays.kinds import load, scenarios
     from .replays.picture import picture
 
+    if not scenario:
+        Console(highlight=False).print(report.listed({name: load(name) for name in scenarios()}))
+        return
     loaded = load(scenario)
     lab = find_lab()
-    with Console(stderr=True).status(f"replaying {scenario}") as display:
+    with Console(stderr=True).status(f"replaying {scenario}, about {loaded.minutes:g} minutes") as display:
         result = loaded.replay(lab, scenario, display.update)
     Console(stderr=json_file == STDOUT, highlight=False).print(report.replayed(result, loaded))
     write_json(json_file, result.as_json())

@@ -209,6 +209,15 @@ def test_an_unknown_scenario_is_wrong_input_with_the_nearest():
     assert CliRunner().invoke(cli.app, ["replay", "nonsense-xyz"]).exception.__class__ is InputError
 
 
+def test_without_a_name_all_scenarios_are_listed_with_their_minutes():
+    listed = CliRunner().invoke(cli.app, ["replay"])
+    assert listed.exit_code == 0
+    rows = [line.split()[:2] for line in listed.output.splitlines() if line[0] not in " ─"]
+    assert rows[0] == ["scenario", "minutes"]
+    assert [name for name, _ in rows[1:]] == scenarios()
+    assert ["karpenter-inference", "4.5"] in rows
+
+
 def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> str:
     given = yaml.safe_load((SCENARIOS / "karpenter-inference.yaml").read_text()) | changes
     (tmp_path / "broken.yaml").write_text(yaml.safe_dump(given))

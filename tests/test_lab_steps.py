@@ -168,6 +168,7 @@ def replay(monkeypatch, stack):
         alterations = {"less": (Alteration(type="t"),)}
         scenario = Steps(
             about="A.",
+            minutes=1,
             project=".",
             workloads={},
             alterations=alterations,

@@ -1,6 +1,6 @@
 """What a replay showed, for a terminal of 80 columns."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from rich import box
@@ -15,6 +15,17 @@ from .timeline import Moment
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 48
 """Characters of a line of the timeline."""
+
+
+def listed(scenarios: Mapping[str, Scenario]) -> RenderableType:
+    """What there is to replay, by name."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("scenario", no_wrap=True)
+    table.add_column("minutes", justify="right")
+    table.add_column("what must come of it")
+    for name, scenario in scenarios.items():
+        table.add_row(name, f"{scenario.minutes:g}", scenario.about)
+    return table
 
 
 def replayed(result: Result, scenario: Scenario) -> RenderableType:

@@ -4,6 +4,8 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 
+from pydantic import Field
+
 from eks_gpu_components.value import Value
 from eks_gpu_planner.problems import InputError
 
@@ -20,6 +22,8 @@ class Scenario(Value):
 
     about: str
     """One sentence for the reader of the result."""
+    minutes: float = Field(gt=0)
+    """About how long it takes on two cores that do nothing else."""
 
     @abstractmethod
     def replay(self, lab: Lab, name: str, note: Note = lambda _: None) -> Result:

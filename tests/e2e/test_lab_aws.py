@@ -183,7 +183,7 @@ def test_a_tag_that_was_named_by_its_taint_once_stays_as_it_is(lab, monkeypatch)
     with monkeypatch.context() as earlier:
         earlier.setattr("components.managed_node_group._taint_name", lambda name, _: f"{name}-taint/nvidia.com/gpu")
         lab(program).up()
-    assert set((lab(program).up().summary.resource_changes or {})) == {"same"}
+    assert set(lab(program).up().summary.resource_changes or {}) == {"same"}
 
 
 def test_a_wrong_input_stops_the_preview_with_its_place(lab):

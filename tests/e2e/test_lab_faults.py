@@ -94,7 +94,8 @@ EXAMPLES = [
 
 def lived_once(example: Example) -> Any:
     """All that is asked about one example is asked where it has been lived."""
-    return pytest.param(example, id=example.project, marks=pytest.mark.xdist_group(f"life of {example.project}"))
+    marks = pytest.mark.xdist_group(f"life of {example.project}"), pytest.mark.minutes(5 if example.killed_at else 3)
+    return pytest.param(example, id=example.project, marks=marks)
 
 
 each_example = pytest.mark.parametrize("example", [lived_once(each) for each in EXAMPLES])

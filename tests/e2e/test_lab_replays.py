@@ -20,7 +20,9 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
         control_plane.down()
 
 
-@pytest.mark.parametrize("name", scenarios())
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.minutes(load(name).minutes)) for name in scenarios()]
+)
 def test_a_replay_ends_as_expected(lab, name):
     result = load(name).replay(lab, name)
     assert result.differences == []
