@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from .graph import Graph
+from .graph import Graph, Resource
 from .pods import Expression, Pod, Term, node_selector_terms, toleration
 
 RELEASES = ("kubernetes:helm.sh/v3:Release", "kubernetes:helm.sh/v4:Chart")
@@ -137,6 +137,16 @@ _ADDON_PODS = {
     "aws-ebs-csi-driver": (30, 120),
     "eks-node-monitoring-agent": (10, 30),
 }
+
+
+def configuration(addon: Resource) -> Mapping[str, Any] | None:
+    """What an EKS add-on is told, in JSON or YAML: EKS takes both. None where it cannot be read, as a secret."""
+    given = addon.inputs.get("configurationValues")
+    try:
+        told = yaml.safe_load(given) if isinstance(given, str) else given
+    except yaml.YAMLError:
+        return None
+    return {} if told is None else told if isinstance(told, Mapping) else None
 
 
 def addon_requests(graph: Graph) -> Iterator[Mapping[str, int]]:

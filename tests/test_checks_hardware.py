@@ -1,5 +1,7 @@
 """Reservations, EFA, repair, drivers, disks, metrics and shared GPUs."""
 
+import json
+
 import pytest
 
 from tests.graphs import device_plugin, findings, gpu_group, launch_template, managed_group, overrides, release
@@ -175,6 +177,17 @@ def test_where_nobody_repairs_nodes_nobody_replaces_healthy_ones():
 def test_what_cannot_be_read_is_not_judged_and_yaml_can(text):
     told = addon("eks-node-monitoring-agent", configurationValues=text)
     assert holds(REACHES, monitoring=told, gpu=repaired_group())
+
+
+@pytest.mark.parametrize("shape", [1, {"tolerations": "Exists"}, {"tolerations": [1]}, {"tolerations": {"a": 1}}])
+def test_a_configuration_that_has_not_its_shape_says_nothing(shape):
+    told = addon("eks-node-monitoring-agent", configurationValues=json.dumps({"dcgmAgent": shape}))
+    assert failure(REACHES, monitoring=told)[1] == UNSEEN.replace("gpu:", "reserved:")
+
+
+@pytest.mark.parametrize("text", ["[1]", "1", '{"controller": 1}', '{"nodeSelector": 1}'])
+def test_add_ons_that_are_told_nonsense_break_no_plan(text):
+    assert findings("controllers-have-standing-nodes", *healthy(coredns=addon("coredns", configurationValues=text)))
 
 
 def test_an_image_without_driver():

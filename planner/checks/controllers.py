@@ -1,6 +1,5 @@
 """Controllers that bring nodes and load balancers: they run, for this cluster, and may do their work."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -13,7 +12,7 @@ from ..karpenter.objects import node_classes, part
 from ..pods import Pod
 from ..pools import AUTO_MODE, MANAGED_NODE_GROUP, Pool
 from ..selection import unselected
-from ..software import ADDON, CLUSTER_AUTOSCALER, KARPENTER, LOAD_BALANCER_CONTROLLER, Software
+from ..software import ADDON, CLUSTER_AUTOSCALER, KARPENTER, LOAD_BALANCER_CONTROLLER, Software, configuration
 from .pod_specs import pod_of_values
 from .registry import Context, Problem, Said, check, verdict
 from .roles import ASSOCIATION, ROLE, allowed, allows, associations, listed, role_of, service_account, trusts
@@ -210,11 +209,8 @@ def _pod(release: Software) -> Pod:
 def _addons(context: Context) -> Iterator[tuple[str, Pod]]:
     """Add-ons whose configuration says where they run."""
     for addon in context.graph.of(ADDON):
-        try:
-            values = json.loads(addon.inputs.get("configurationValues") or "{}")
-        except ValueError:
-            continue
-        for place in (values, values.get("controller") or {}):
+        values = configuration(addon) or {}
+        for place in (values, part(values, "controller")):
             if place.get("nodeSelector"):
                 yield str(addon.inputs.get("addonName")), pod_of_values(place)
 

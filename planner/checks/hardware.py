@@ -4,8 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-import yaml
-
 from eks_gpu_components.catalog import CapacityType
 
 from ..admission import untolerated
@@ -13,7 +11,7 @@ from ..graph import Resource
 from ..karpenter.objects import node_pools, part
 from ..pools import KARPENTER as BACKEND
 from ..pools import Pool
-from ..software import ADDON, KARPENTER, Software
+from ..software import ADDON, KARPENTER, Software, configuration
 from .access import template_of
 from .pod_specs import pod_of_values
 from .registry import Context, Problem, Said, check, verdict
@@ -156,15 +154,6 @@ def _agents(context: Context) -> Iterator[tuple[str, Mapping[str, Any] | None]]:
     """Each agent with what it is told, as an add-on or as a chart; not the one that Auto Mode has built in."""
     for addon in context.graph.of(ADDON):
         if addon.inputs.get("addonName") == _AGENT:
-            yield addon.name, _told(addon.inputs.get("configurationValues"))
+            yield addon.name, configuration(addon)
     for release in context.charts(_AGENT):
-        yield release.name, _told(release.values)
-
-
-def _told(given: Any) -> Mapping[str, Any] | None:
-    """JSON or YAML, both of which EKS takes, or a chart's values; None for what cannot be read, as a secret."""
-    try:
-        found = yaml.safe_load(given) if isinstance(given, str) else given
-    except yaml.YAMLError:
-        return None
-    return {} if found is None else found if isinstance(found, Mapping) else None
+        yield release.name, release.values

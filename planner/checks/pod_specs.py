@@ -56,10 +56,18 @@ def pod_specs(graph: Graph) -> Iterator[PodSpec]:
 
 
 def pod_of_values(values: Mapping[str, Any]) -> Pod:
-    """Where a chart's or an add-on's pods run, by the usual keys: nodeSelector, affinity, tolerations."""
+    """Where a chart's or an add-on's pods run, by the usual keys: nodeSelector, affinity, tolerations.
+
+    What has not the shape of its key is not there: the chart, or EKS, refuses it.
+    """
     required = part(values, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
+    tolerations = values.get("tolerations")
     return Pod(
-        node_selector={str(key): str(value) for key, value in (values.get("nodeSelector") or {}).items()},
+        node_selector={str(key): str(value) for key, value in part(values, "nodeSelector").items()},
         node_affinity=node_selector_terms(required) if required else None,
-        tolerations=tuple(map(toleration, values.get("tolerations") or ())),
+        tolerations=tuple(
+            toleration(each)
+            for each in (tolerations if isinstance(tolerations, list | tuple) else ())
+            if isinstance(each, Mapping)
+        ),
     )
