@@ -13,6 +13,9 @@ from eks_gpu_planner.plan import Plan, make_plan
 from eks_gpu_planner.project import Project, Stack
 from tests.programs import ROOT
 
+Broken = tuple[str, list[dict[str, Any]], str, str]
+"""A rule; documents that break it and nothing else; the path where; a part of what is said."""
+NODE_TEMPLATE = "k8s.io/cluster-autoscaler/node-template"
 IMPORTED = ROOT / "tests/imported"
 ON = date(2026, 11, 21)
 
@@ -42,6 +45,20 @@ def gpu_group(**more: Any) -> dict[str, Any]:
         "taints": [{"key": "nvidia.com/gpu", "value": "true", "effect": "NoSchedule"}],
     }
     return {key: value for key, value in {**group, **more}.items() if value is not None}
+
+
+def managed(**group: Any) -> list[dict[str, Any]]:
+    return [cluster_config(managedNodeGroups=[gpu_group(**group)])]
+
+
+def self_managed(**group: Any) -> list[dict[str, Any]]:
+    tags = {
+        f"{NODE_TEMPLATE}/taint/nvidia.com/gpu": "true:NoSchedule",
+        "k8s.io/cluster-autoscaler/enabled": "true",
+        "k8s.io/cluster-autoscaler/gaia": "owned",
+        **group.pop("tags", {}),
+    }
+    return [cluster_config(nodeGroups=[gpu_group(**{"tags": tags, **group})])]
 
 
 def node_pool(requirements: Any = None, *, spec: Any = None, nodes: Any = None) -> dict[str, Any]:
@@ -98,6 +115,11 @@ def deployment(resources: Any = None, *, metadata: Any = None, **spec: Any) -> d
         "metadata": metadata or {"name": "main"},
         "spec": {"template": {"spec": own}},
     }
+
+
+def plugin(image: str = "v0.20.0", **spec: Any) -> dict[str, Any]:
+    container = {"name": "main", "image": f"nvcr.io/nvidia/k8s-device-plugin:{image}"}
+    return {**deployment(containers=[container], **spec), "kind": "DaemonSet"}
 
 
 def write(folder: Path, *documents: Mapping[str, Any]) -> Path:

@@ -6,7 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from eks_gpu_planner.graph import Resource
+from eks_gpu_planner.pools import Pool
 from tests.graphs import (
+    analysed,
     cluster,
     cpu_work,
     device_plugin,
@@ -19,6 +21,8 @@ from tests.graphs import (
 )
 from tests.graphs import subnet as plain_subnet
 
+PREFIX = "karpenter.k8s.aws/instance"
+"""Of the labels that Karpenter gives a node for its type."""
 QUEUE_ARN = "arn:aws:sqs:us-west-2:123456789012:shop"
 ROLE_ARN = "arn:aws:iam::123456789012:role/shop-node"
 EVENTS = {
@@ -75,6 +79,12 @@ def node_pool(
         "limits": {"nvidia.com/gpu": "4"},
     }
     return after_karpenter(kubernetes("NodePool", name, healthy | spec, group="karpenter.sh/v1"))
+
+
+def pool(*resources: Resource) -> Pool:
+    """The one pool of a stack with subnets in two zones."""
+    (found,) = analysed(subnet("a"), subnet("b"), *resources).pools
+    return found
 
 
 def node_class(name: str = "gpu", **spec: Any) -> Resource:

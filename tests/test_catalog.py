@@ -1,9 +1,8 @@
-"""The catalog's types, zones and prices: facts that a change of its data must not change unseen."""
+"""The catalog's types and zones: facts that a change of its data must not change unseen."""
 
 import re
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,32 +10,19 @@ import pytest
 from components.catalog import (
     Accelerator,
     InstanceType,
-    Need,
-    Price,
     UnknownInstanceType,
     UnknownRegion,
     Zone,
     allocatable,
-    auto_mode_surcharge,
     data,
-    ebs_gib_month,
-    ebs_volume,
     instance_type,
     instance_types,
-    on_demand_price,
     partition,
-    prices,
     quota_family,
     regions,
-    resolve,
-    spot_price,
     zones,
     zones_offering,
 )
-
-
-def names(rows: list[InstanceType]) -> list[str]:
-    return [row.name for row in rows]
 
 
 def test_a_g4dn_xlarge_has_one_t4():
@@ -199,202 +185,6 @@ def test_an_arn_knows_its_partition():
         "aws-us-gov",
         "aws",
     ]
-
-
-def test_a_price_says_of_which_region_it_is():
-    assert on_demand_price("g6.xlarge", "us-east-1") == Price(0.8048, "us-east-1", "2026-07-20")
-    assert on_demand_price("g4dn.xlarge", "us-west-2") == Price(0.526, "us-west-2", "2026-11-21")
-    assert on_demand_price("g6.xlarge", "us-west-2") == Price(0.8048, "us-east-1", "2026-07-20")
-    assert on_demand_price("p5e.48xlarge", "us-west-2") is None
-
-
-@pytest.mark.parametrize(
-    ("name", "usd"),
-    [
-        ("g4dn.12xlarge", 3.912),
-        ("g5.48xlarge", 16.288),
-        ("g6e.xlarge", 1.861),
-        ("p4d.24xlarge", 21.957642),
-        ("p5en.48xlarge", 63.296),
-        ("inf2.xlarge", 0.7582),
-        ("trn1.2xlarge", 1.34375),
-    ],
-)
-def test_prices_are_those_of_july_2026(name, usd):
-    assert on_demand_price(name, "us-east-1") == Price(usd, "us-east-1", "2026-07-20")
-
-
-def test_a_spot_price_is_an_estimated_half_of_on_demand_with_an_accelerator():
-    assert spot_price("g4dn.xlarge", "us-west-2") == Price(0.263, "us-west-2", "2026-11-21", estimate=True)
-    assert spot_price("p5e.48xlarge", "us-west-2") is None
-
-
-def test_a_spot_price_is_an_estimated_four_tenths_of_on_demand_without():
-    price = spot_price("m5.2xlarge", "us-west-2")
-
-    assert price and price.hourly == pytest.approx(0.1536)
-    assert (price.region, price.estimate) == ("us-east-1", True)
-
-
-def test_spot_has_no_price_for_a_type_that_it_does_not_sell(monkeypatch):
-    monkeypatch.setattr(data, "prices", lambda: {"us-east-1": {"hpc6a.48xlarge": [2.88, "2026-07-20"]}})
-
-    assert on_demand_price("hpc6a.48xlarge", "us-east-1") == Price(2.88, "us-east-1", "2026-07-20")
-    assert spot_price("hpc6a.48xlarge", "us-east-1") is None
-
-
-def test_auto_mode_adds_a_share_of_the_on_demand_price():
-    price = auto_mode_surcharge("g6.xlarge", "us-east-1")
-
-    assert price and price.hourly == pytest.approx(0.096576)
-    assert (price.region, price.estimate) == ("us-east-1", True)
-
-
-def test_a_month_of_each_service_costs_what_aws_lists():
-    services = (
-        prices.CONTROL_PLANE_HOURLY,
-        prices.EXTENDED_SUPPORT_HOURLY,
-        prices.NAT_GATEWAY_HOURLY,
-        prices.NLB_HOURLY,
-        prices.ALB_HOURLY,
-        prices.PUBLIC_IPV4_HOURLY,
-        prices.INTERFACE_ENDPOINT_HOURLY,
-    )
-    assert [round(service.monthly, 3) for service in services] == [73.0, 365.0, 32.85, 16.425, 16.425, 3.65, 7.3]
-    assert {(service.region, service.estimate) for service in services} == {("us-east-1", False)}
-
-
-def test_a_gp3_volume_pays_for_what_is_over_its_free_iops_and_throughput():
-    assert ebs_gib_month("gp3").monthly == pytest.approx(0.08)
-    assert ebs_volume("gp3", 100, iops=3000, throughput_mib_s=125).monthly == pytest.approx(8.0)
-    assert ebs_volume("gp3", 100, iops=4000, throughput_mib_s=225).monthly == pytest.approx(8.0 + 5.0 + 4.0)
-    assert ebs_volume("io2", 100, iops=1000).monthly == pytest.approx(12.5 + 65.0)
-
-
-def test_an_unknown_volume_type_is_refused():
-    with pytest.raises(ValueError, match="must be one of gp2, gp3, io1, io2, sc1, st1, standard, got 'gp4'"):
-        ebs_gib_month("gp4")
-
-
-def test_the_cheapest_node_with_a_gpu_comes_first():
-    assert names(resolve(Need(), "us-west-2"))[:5] == [
-        "g4dn.xlarge",
-        "g4dn.2xlarge",
-        "g6.xlarge",
-        "g6.2xlarge",
-        "g5.xlarge",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("need", "first"),
-    [
-        (Need(gpu_memory_mib=40 * 1024), "g6e.xlarge"),
-        (Need(gpus=4), "g4dn.12xlarge"),
-        (Need(gpus=8, gpu_memory_mib=80 * 1024, efa=True), "p4de.24xlarge"),
-        (Need(architecture="arm64"), "g5g.xlarge"),
-        (Need(accelerator="neuron"), "inf1.xlarge"),
-        (Need(fractional=True), "g6f.large"),
-        (Need(vcpus=16, memory_mib=60 * 1024), "g4dn.4xlarge"),
-        (Need(gpus=2, spot=True), "g4dn.12xlarge"),
-    ],
-)
-def test_a_need_finds_its_cheapest_type(need, first):
-    assert names(resolve(need, "us-west-2"))[0] == first
-
-
-@pytest.mark.parametrize(
-    ("need", "change"),
-    [
-        (Need(), {"accelerator": None}),
-        (Need(), {"accelerator": Accelerator("aws", "trainium", 1, 32768)}),
-        (Need(), {"accelerator": Accelerator("nvidia", "l4", 0, 11444, fraction=0.5)}),
-        (Need(gpu_memory_mib=16384), {"accelerator": Accelerator("nvidia", "t4", 1, 16383)}),
-        (Need(), {"architecture": "arm64"}),
-        (Need(vcpus=4), {"vcpus": 3}),
-        (Need(memory_mib=16384), {"memory_mib": 16383}),
-        (Need(efa=True), {"efa": False}),
-        (Need(bare_metal=False), {"bare_metal": True}),
-        (Need(spot=True), {"spot": False}),
-    ],
-)
-def test_a_type_that_lacks_one_thing_is_not_admitted(need, change):
-    row = replace(instance_type("g4dn.xlarge"), efa=True)
-
-    assert need.admits(row)
-    assert not need.admits(replace(row, **change))
-
-
-def test_a_limit_on_spot_is_a_limit_on_its_estimate():
-    assert names(resolve(Need(spot=True, max_hourly=0.4), "us-west-2")) == ["g4dn.xlarge", "g4dn.2xlarge"]
-    assert names(resolve(Need(max_hourly=0.4), "us-west-2")) == []
-
-
-def test_types_without_a_price_come_last_and_never_pass_a_limit():
-    assert names(resolve(Need(gpus=8, gpu_memory_mib=100_000), "us-west-2")) == [
-        "p5en.48xlarge",
-        "p6-b200.48xlarge",
-        "p6-b300.48xlarge",
-        "p5e.48xlarge",
-    ]
-    assert names(resolve(Need(gpus=8, gpu_memory_mib=100_000, max_hourly=70), "us-west-2")) == ["p5en.48xlarge"]
-
-
-def test_only_types_of_the_asked_zones_count():
-    neuron = Need(accelerator="neuron", vcpus=100)
-
-    assert names(resolve(neuron, "us-west-2", zone_ids=["usw2-az4"])) == [
-        "inf2.48xlarge",
-        "trn1.32xlarge",
-        "trn1n.32xlarge",
-    ]
-    assert names(resolve(neuron, "us-west-2", zone_ids=["usw2-az2"])) == ["inf2.48xlarge"]
-    assert names(resolve(neuron, "us-west-2", zone_ids=[])) == []
-
-
-def test_without_a_region_a_type_of_any_region_counts():
-    anywhere, somewhere = names(resolve(Need())), names(resolve(Need(), "eu-west-3"))
-
-    assert set(somewhere) < set(anywhere)
-    assert anywhere[0] == "g4dn.xlarge"
-
-
-def test_ranking_is_by_price_and_then_by_name():
-    ranked = resolve(Need(architecture="arm64"), "us-west-2")
-    priced = [(price.hourly, row.name) for row in ranked if (price := on_demand_price(row.name, "us-west-2"))]
-
-    assert len(priced) == len(ranked) == 6
-    assert priced == sorted(priced)
-    assert priced[-2:] == [(2.744, "g5g.16xlarge"), (2.744, "g5g.metal")]
-
-
-def test_bare_metal_can_be_left_out():
-    assert "g5g.metal" not in names(resolve(Need(architecture="arm64", bare_metal=False), "us-west-2"))
-
-
-def test_a_wrong_need_is_refused_with_every_problem():
-    message = "gpus must be at least 1, got 0; gpu_memory_mib must be at least 0, got -1; "
-    message += "accelerator must be nvidia or neuron, got 'amd'; architecture must be amd64 or arm64, got 'x86_64'"
-    with pytest.raises(ValueError) as refusal:
-        Need(gpus=0, gpu_memory_mib=-1, accelerator="amd", architecture="x86_64")
-    assert str(refusal.value) == message
-
-
-@pytest.mark.parametrize(
-    ("region", "zone_ids", "message"),
-    [
-        (
-            "us-west-2",
-            ["use1-az1"],
-            "region us-west-2 has no zone use1-az1; it has usw2-az1, usw2-az2, usw2-az3, usw2-az4",
-        ),
-        (None, ["use1-az1"], "zone_ids need a region"),
-        ("eu-wst-1", None, "region eu-wst-1 is not in the catalog; nearest: eu-west-1"),
-    ],
-)
-def test_a_need_in_no_such_place_is_refused(region, zone_ids, message):
-    with pytest.raises(ValueError, match=message):
-        resolve(Need(), region, zone_ids)
 
 
 @pytest.mark.parametrize(

@@ -1,142 +1,20 @@
-"""Karpenter's controller, CRDs, objects and interruption path: what fails, and what is said."""
+"""Karpenter's charts, and the fields and roles of its objects: what fails, and what is said."""
 
 import pytest
 
-from tests.graphs import cluster, findings, kubernetes, resource
+from tests.graphs import cluster, findings, kubernetes
 from tests.karpenter_graphs import (
     ARCH,
-    AUTO_MODE,
     KARPENTER,
-    ON_DEMAND,
-    QUEUE_ARN,
     SPOT_FIRST,
     THREE_TYPES,
-    access_entry,
-    access_policy,
-    allow,
-    auto_mode_cluster,
-    auto_mode_failure,
-    auto_mode_node_class,
-    auto_mode_pool,
-    controller_policy,
     failure,
     healthy,
-    healthy_auto_mode,
     karpenter,
     node_class,
     node_pool,
-    queue,
-    queue_policy,
     requirement,
-    rules,
-    types,
 )
-
-# --- the interruption path -------------------------------------------------------------------------------------------
-
-GO = "Spot nodes of gpu go without a drain: "
-
-
-def gap(**instead):
-    subject, message = failure("interruption-path-is-complete", **instead)
-    assert subject == "karpenter"
-    assert message.startswith(GO)
-    return message.removeprefix(GO)
-
-
-def test_a_controller_that_is_told_no_queue():
-    assert gap(karpenter=karpenter(interruptionQueue="")) == (
-        "its values name no queue: set settings.interruptionQueue"
-    )
-
-
-@pytest.mark.parametrize(
-    ("settings", "key"),
-    [
-        ({"interruptionQueueName": "shop"}, "settings.interruptionQueueName"),
-        ({"aws": {"interruptionQueueName": "shop"}}, "settings.aws.interruptionQueueName"),
-    ],
-)
-def test_a_queue_under_the_key_of_an_older_chart(settings, key):
-    assert gap(karpenter=karpenter(interruptionQueue="", **settings)) == (
-        f"{key} is a key that the chart no longer reads: write settings.interruptionQueue"
-    )
-
-
-def test_a_queue_that_the_stack_does_not_have():
-    missing = "settings.interruptionQueue is shop, but the stack has no queue of that name"
-    assert gap(queue=None) == missing
-    assert gap(queue=queue(name="other")) == missing
-
-
-@pytest.mark.parametrize("policy", [None, queue_policy("sqs.amazonaws.com")])
-def test_a_queue_that_takes_no_events(policy):
-    assert gap(queue_policy=policy) == (
-        "the policy of queue shop does not let events.amazonaws.com send: allow it sqs:SendMessage"
-    )
-
-
-def test_a_policy_may_stand_on_the_queue_itself():
-    document = allow("sqs:*", "arn:aws:sqs:*:*:shop", Principal={"Service": "events.amazonaws.com"})
-    stack = healthy(queue_policy=None, queue=queue(policy=document))
-    assert findings("interruption-path-is-complete", *stack)["karpenter"][0]
-
-
-@pytest.mark.parametrize("change", [None, {"state": "DISABLED"}, {"isEnabled": False}, {"name": "another"}])
-def test_an_event_that_no_rule_forwards(change):
-    assert gap(rules=rules(spot=change)) == (
-        "no enabled rule sends EC2 Spot Instance Interruption Warning of aws.ec2 to the queue"
-    )
-
-
-def test_every_missing_event_is_named():
-    assert gap(rules=None) == "; ".join(
-        f"no enabled rule sends {event} to the queue"
-        for event in (
-            "AWS Health Event of aws.health",
-            "EC2 Spot Instance Interruption Warning of aws.ec2",
-            "EC2 Instance Rebalance Recommendation of aws.ec2",
-            "EC2 Instance State-change Notification of aws.ec2",
-            "EC2 Capacity Reservation Instance Interruption Warning of aws.ec2",
-        )
-    )
-
-
-def test_a_rule_whose_target_is_another_queue():
-    others = [made for made in rules() if not made.type.endswith("EventTarget")]
-    target = {"rule": "spot", "arn": "arn:aws:sqs:us-west-2:123456789012:other"}
-    others.append(resource("aws:cloudwatch/eventTarget:EventTarget", "spot", target))
-    assert "EC2 Spot Instance Interruption Warning" in gap(rules=others)
-
-
-@pytest.mark.parametrize(
-    ("policy", "missing"),
-    [
-        (None, "sqs:DeleteMessage, sqs:GetQueueUrl, sqs:ReceiveMessage"),
-        (controller_policy(["sqs:GetQueueUrl", "sqs:ReceiveMessage"]), "sqs:DeleteMessage"),
-        # Nobody has a policy that nothing attaches.
-        (
-            resource("aws:iam/policy:Policy", "loose", {"policy": allow("sqs:*", QUEUE_ARN)}, outputs={"arn": "arn:p"}),
-            "sqs:DeleteMessage, sqs:GetQueueUrl, sqs:ReceiveMessage",
-        ),
-    ],
-)
-def test_a_controller_that_may_not_read_the_queue(policy, missing):
-    assert gap(policy=policy) == f"no attached IAM policy allows {missing} on the queue"
-
-
-def test_an_attached_policy_counts():
-    attached = [
-        resource("aws:iam/policy:Policy", "queue", {"policy": allow("sqs:*", QUEUE_ARN)}, outputs={"arn": "arn:p"}),
-        resource("aws:iam/rolePolicyAttachment:RolePolicyAttachment", "queue", {"role": "r", "policyArn": "arn:p"}),
-    ]
-    assert findings("interruption-path-is-complete", *healthy(policy=attached))["karpenter"][0]
-
-
-def test_on_demand_alone_needs_no_queue():
-    stack = healthy(gpu=node_pool(ARCH, ON_DEMAND, THREE_TYPES), queue=None, rules=None)
-    assert findings("interruption-path-is-complete", *stack) == {}
-
 
 # --- charts ----------------------------------------------------------------------------------------------------------
 
@@ -346,89 +224,3 @@ def test_a_role_that_is_no_name(given):
         "gpu",
         f"spec.role must be a name, got {given}: write shop-node",
     )
-
-
-# --- Auto Mode -------------------------------------------------------------------------------------------------------
-
-ENTRY, POLICY = "an access entry of type EC2", "the policy AmazonEKSAutoNodePolicy for the whole cluster"
-
-
-@pytest.mark.parametrize(
-    ("instead", "missing"),
-    [
-        ({"access_entry": None}, ENTRY),
-        ({"access_entry": access_entry(type="EC2_LINUX")}, ENTRY),
-        ({"access_policy": None}, POLICY),
-        ({"access_policy": access_policy(accessScope={"type": "namespace"})}, POLICY),
-        ({"access_entry": None, "access_policy": None}, f"{ENTRY} and {POLICY}"),
-        ({"node_class": auto_mode_node_class(role="other")}, f"{ENTRY} and {POLICY}"),
-    ],
-)
-def test_nodes_that_may_not_join(instead, missing):
-    role = "other" if "node_class" in instead else "shop-node"
-    assert auto_mode_failure("auto-mode-node-class-has-an-access-entry", **instead) == (
-        "gpu",
-        f"its nodes start and never join the cluster: give role {role} {missing}",
-    )
-
-
-def test_the_role_of_the_built_in_pools_has_its_entry_from_eks():
-    stack = {"node_class": auto_mode_node_class(role="built-in"), "access_entry": None, "access_policy": None}
-    check = "auto-mode-node-class-has-an-access-entry"
-    assert findings(check, *healthy_auto_mode(**stack))["gpu"][0]
-    without = healthy_auto_mode(**stack, cluster=auto_mode_cluster())
-    assert not findings(check, *without)["gpu"][0]
-
-
-def test_entries_that_the_component_is_told_count():
-    policy = {"policyArn": "arn:aws:eks::aws:cluster-access-policy/AmazonEKSAutoNodePolicy"}
-    entry = {
-        "principalArn": "arn:aws:iam::123456789012:role/shop-node",
-        "type": "EC2",
-        "accessPolicies": {"nodes": {**policy, "accessScope": {"type": "cluster"}}},
-    }
-    inputs = {"autoMode": {"enabled": True}, "accessEntries": {"nodes": entry}}
-    made = resource("eks:index:Cluster", "shop", inputs)
-    stack = healthy_auto_mode(cluster=made, access_entry=None, access_policy=None)
-    assert findings("auto-mode-node-class-has-an-access-entry", *stack)["gpu"][0]
-
-
-@pytest.mark.parametrize(
-    ("made", "expected"),
-    [
-        (
-            auto_mode_pool(ARCH, ON_DEMAND, types("g5.xlarge"), requirement("karpenter.k8s.aws/instance-cpu", "4")),
-            "spec.template.spec.requirements[3].key karpenter.k8s.aws/instance-cpu means nothing to Auto Mode: write "
-            "eks.amazonaws.com/instance-cpu",
-        ),
-        (
-            auto_mode_pool(ARCH, ON_DEMAND, types("g5.xlarge"), requirement("kubernetes.io/os", "linux")),
-            "spec.template.spec.requirements[3].key kubernetes.io/os is not supported by Auto Mode: leave it out",
-        ),
-        (
-            node_pool(template={"nodeClassRef": AUTO_MODE, "expireAfter": "337h"}),
-            "spec.template.spec.expireAfter must be at most 336h on Auto Mode, got 337h",
-        ),
-    ],
-)
-def test_a_node_pool_that_auto_mode_refuses(made, expected):
-    assert auto_mode_failure("node-pool-fields-fit-the-chart", gpu=made) == ("NodePool gpu", expected)
-
-
-@pytest.mark.parametrize(
-    ("made", "subject", "expected"),
-    [
-        (
-            auto_mode_node_class(userData=""),
-            "NodeClass gpu",
-            "spec.userData is no field of a NodeClass of Auto Mode, but of an EC2NodeClass",
-        ),
-        (
-            auto_mode_node_class("default"),
-            "NodeClass default",
-            "metadata.name must not be default: that is the class which Auto Mode brings",
-        ),
-    ],
-)
-def test_a_node_class_that_auto_mode_refuses(made, subject, expected):
-    assert auto_mode_failure("node-pool-fields-fit-the-chart", node_class=made) == (subject, expected)
