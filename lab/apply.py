@@ -25,7 +25,7 @@ from .charts import PLAYED, Controllers, Release, followed, releases, without_te
 from .cluster_api import ClusterApi
 from .control_plane import Note
 from .engine import backend, ctrl_c_for_the_engine, environment_of, interrupt, variables
-from .interrupted import Lock, has_stack, locks, names, orphans, settled
+from .interrupted import Lock, has_stack, locks, mend, names, orphans, settled
 from .leftovers import end_with_cluster, leftovers
 from .nodes import aws_client
 from .outcomes import Applied, Cancelled, Destroyed, Step
@@ -169,6 +169,7 @@ class LabStack:
     @contextmanager
     def _engine(self, transforms: Sequence[pulumi.ResourceTransform] = ()) -> Iterator[automation.Stack]:
         self._write_settings()
+        mend(backend(self._lab), self._project.name, self._stack.name)
         program = partial(self._program, transforms)
         with environment_of(variables(self._lab)):
             options = automation.LocalWorkspaceOptions(work_dir=str(self._folder))

@@ -42,6 +42,23 @@ def has_stack(backend: Path, project: str, stack: str) -> bool:
     return (backend / ".pulumi" / "stacks" / project / f"{stack}.json").exists()
 
 
+def mend(backend: Path, project: str, stack: str) -> None:
+    """Takes away what a killed engine has half written beside a stack's files: they are whole, and enough.
+
+    Each has another one, `.attrs`, which tells its kind and is not written in one go; of half of one the engine says
+    `EOF`.
+    """
+    kept = backend / ".pulumi"
+    for folder in (kept / "stacks" / project, kept / "locks" / "organization" / project / stack):
+        for file in folder.glob("*.attrs"):
+            try:
+                json.loads(file.read_text(encoding="utf-8"))
+            except ValueError:
+                file.unlink(missing_ok=True)
+            except FileNotFoundError:  # given back in this moment
+                continue
+
+
 def locks(backend: Path, project: str, stack: str) -> list[Lock]:
     """Those on a stack of a file backend."""
     found = list[Lock]()

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from eks_gpu_lab import cli
 from eks_gpu_lab.apply import LabStack, lab_stack
 from eks_gpu_lab.engine import ctrl_c_for_the_engine
-from eks_gpu_lab.interrupted import Lock, has_stack, known_id, locks, names, orphans, settled
+from eks_gpu_lab.interrupted import Lock, has_stack, known_id, locks, mend, names, orphans, settled
 from eks_gpu_lab.outcomes import Cancelled
 from eks_gpu_lab.problem import LabProblem
 from eks_gpu_lab.state import Lab
@@ -70,6 +70,24 @@ def test_a_lock_says_who_has_the_stack(tmp_path):
     lock(tmp_path, 4103, since)
     lock(tmp_path, 4104, since, project="other")
     assert locks(tmp_path, "small", "dev") == [Lock(4103, since)]
+
+
+def test_what_a_killed_engine_has_half_written_beside_a_state_goes(tmp_path):
+    lock(tmp_path, 4103, datetime.now(UTC))
+    stacks = tmp_path / ".pulumi" / "stacks" / "small"
+    stacks.mkdir(parents=True)
+    files = {"dev.json": "", "dev.json.attrs": "", "dev.json.bak.attrs": '{"md5": "x"}', "test.json.attrs": '{"md5'}
+    for name, text in files.items():
+        (stacks / name).write_text(text)
+    mend(tmp_path, "small", "dev")
+
+    assert {file.name for file in stacks.iterdir()} == {"dev.json", "dev.json.bak.attrs"}
+    assert [held.pid for held in locks(tmp_path, "small", "dev")] == [4103]
+
+
+def test_a_stack_that_there_is_not_needs_no_mending(tmp_path):
+    mend(tmp_path, "small", "dev")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_lock_is_held_as_long_as_its_engine_lives(start):

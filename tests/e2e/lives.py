@@ -48,6 +48,8 @@ class Example:
     """What the autoscaler gives another size, so that a refresh finds it."""
     killed_at: str = ""
     """What the engine says at the moment that it is killed in destroy; empty for an example that nobody troubles."""
+    minutes: float = 5
+    """About how long it lives."""
 
     @property
     def folder(self) -> Path:
