@@ -30,7 +30,11 @@ from tests.e2e.lives import (
     wait_for,
 )
 
-pytestmark = pytest.mark.filterwarnings("ignore:Error in event stream:UserWarning")  # of an engine that was killed
+# What an engine that was killed leaves of its SDK.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Error in event stream:UserWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 RELEASE, JOB = "kubernetes:helm.sh/v3:Release", "kubernetes:batch/v1:Job"
 POOL, NODE_CLASS = "kubernetes:karpenter.sh/v1:NodePool", "kubernetes:karpenter.k8s.aws/v1:EC2NodeClass"

@@ -30,6 +30,7 @@ def urns(steps: Iterable[Step], operation: str) -> set[str]:
     return {step.urn for step in steps if step.operation == operation}
 
 
+@pytest.mark.minutes(2)
 def test_a_preview_makes_nothing_and_names_every_resource_that_up_makes(lab):
     stack = lab_stack(lab, EXAMPLE, "dev")
     ahead = stack.preview()
