@@ -55,7 +55,7 @@ class Timeline:
 
     def _look(self) -> None:
         took = 0.0
-        while not self._done.wait(max(EVERY_S, took)):  # a lab with a thousand pods is not kept busy with being watched
+        while not self._done.wait(max(EVERY_S, 4 * took)):  # a lab with a thousand pods is not kept busy by who watches
             started = time.monotonic()
             try:
                 found = self.look()

@@ -19,6 +19,7 @@ import pytest
 from eks_gpu_lab.apply import LabStack, lab_stack
 from eks_gpu_lab.engine import backend
 from eks_gpu_lab.interrupted import ENGINE, names, orphans
+from eks_gpu_lab.leftovers import leftovers
 from eks_gpu_lab.outcomes import Applied, Cancelled, Destroyed, Step
 from eks_gpu_lab.problem import LabProblem
 from eks_gpu_lab.state import Lab, find_lab
@@ -80,8 +81,13 @@ class KilledDestroy:
 class Life:
     """What was seen of one example."""
 
+    ahead: tuple[Step, ...]
+    """Of a preview, before there was anything."""
+    made_by_preview: tuple[str, ...]
     killed_up: KilledUp | None
     finished: Applied
+    ahead_again: tuple[Step, ...]
+    """Of a preview when all was there."""
     again: Applied
     drift: tuple[Step, ...]
     changed: Applied
@@ -98,8 +104,11 @@ def live(lab: Lab, example: Example, scratch: Path) -> Life:
     stack = lab_stack(lab, example.folder, "dev")
     changed = lab_stack(lab, with_setting(example.folder, example.setting, scratch), "dev")
     return Life(
+        ahead=stack.preview(),
+        made_by_preview=tuple(leftovers(lab)),
         killed_up=killed_up(lab, example, stack) if example.killed_at else None,
         finished=stack.up(),
+        ahead_again=stack.preview(),
         again=stack.up(),
         drift=stack.refresh(),
         changed=changed.up(),

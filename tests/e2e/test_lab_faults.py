@@ -141,6 +141,15 @@ def killed_destroy(life: Life) -> KilledDestroy:
 
 
 @each_example
+def test_a_preview_makes_nothing_and_names_all_that_up_makes(life):
+    assert life.made_by_preview == ()
+    assert {step.operation for step in life.ahead} == {"create"}
+    made = {step.urn for step in life.again.steps}
+    assert {step.urn for step in life.ahead} == made
+    assert {(step.operation, step.urn) for step in life.ahead_again} == {("same", urn) for urn in made}
+
+
+@each_example
 def test_up_again_changes_nothing(life):
     assert life.again.changes == {"same": sum(life.finished.changes.values())}
 
