@@ -9,7 +9,7 @@ BIN    := .venv/bin
 help:
 	@echo "make plan [STACK=dev]   what the stack builds, admits and costs; no cloud account"
 	@echo "make test               lint, types and every fast test"
-	@echo "make e2e                the slow ones: a real model; the real engine and controllers; malformed documents; NN minutes"
+	@echo "make e2e                the slow ones: a real model; the real engine and controllers; malformed documents; 20 minutes"
 	@echo "make lab [PROJECT=...]  a project on the real engine and controllers, on this machine"
 	@echo "make replays            of these the nine systems against the real controllers"
 	@echo "make faults             of these the real engine killed, refused and locked"

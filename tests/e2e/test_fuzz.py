@@ -11,6 +11,7 @@ DOCUMENTS = {"import": 4500, "explain": 4500, "check": 1000}
 MAX_MIB, MAX_S = 300, 5
 
 
+@pytest.mark.minutes(1)
 @pytest.mark.parametrize(("command", "number"), DOCUMENTS.items())
 def test_a_malformed_document_ends_with_an_answer_or_wrong_input(command, number):
     """In a process of its own, whose memory is only this command's."""

@@ -15,7 +15,10 @@ from eks_gpu_lab.state import Lab
 from eks_gpu_planner.manifests import kubernetes_objects
 from tests.programs import IDS, PROGRAMS, ROOT, plan_of
 
-pytestmark = pytest.mark.xdist_group("lab_admission")  # what its fixtures bring up is brought up once
+pytestmark = [
+    pytest.mark.xdist_group("lab_admission"),
+    pytest.mark.minutes(2),
+]  # what its fixtures bring up is brought up once
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,8 @@ from eks_gpu_lab.aws.commands import write_commands
 from eks_gpu_lab.aws.moto_server import moto
 from eks_gpu_lab.toolchain import toolchain
 
+pytestmark = pytest.mark.minutes(1)
+
 REGION = "us-west-2"
 TRUST = {
     "Version": "2012-10-17",

@@ -24,7 +24,10 @@ from eks_gpu_lab.state import Lab
 from eks_gpu_lab.status import status
 from tests.given import CLUSTER
 
-pytestmark = pytest.mark.xdist_group("lab_control_plane")  # what its fixtures bring up is brought up once
+pytestmark = [
+    pytest.mark.xdist_group("lab_control_plane"),
+    pytest.mark.minutes(2),
+]  # what its fixtures bring up is brought up once
 
 NODE = Node(
     image="al2023",

@@ -12,7 +12,10 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("resnet_model")  # what its fixtures bring up is brought up once
+pytestmark = [
+    pytest.mark.xdist_group("resnet_model"),
+    pytest.mark.minutes(3),
+]  # what its fixtures bring up is brought up once
 
 ROOT = Path(__file__).parents[2]
 RESNET = ROOT / "workloads" / "resnet"
