@@ -33,7 +33,7 @@ E2E := $(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 e2e: .venv/test.stamp
 	@tools/resnet_environment $(PYTHON)
 	@$(BIN)/python -m eks_gpu_lab.toolchain >/dev/null
-	$(E2E) tests/e2e -k "not test_a_replay_ends_as_expected or not roles" # roles: the autoscaler may take either group after a refusal
+	$(E2E) tests/e2e
 
 PROJECT ?= examples/karpenter-inference
 lab: .venv/test.stamp

@@ -1,5 +1,6 @@
 """How `make e2e` shares its tests out: those that need the same lab go to one worker, and the longest come first."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,11 +21,17 @@ def test_life(n, test, worker_id):
 """
 
 
+def options() -> list[str]:
+    """Those of the Makefile, with two workers."""
+    (found,) = re.findall(r"^E2E := \$\(BIN\)/pytest (.+)$", (E2E.parents[1] / "Makefile").read_text(), re.MULTILINE)
+    return found.replace("$(WORKERS)", "2").split()
+
+
 def test_tests_of_a_group_go_to_one_worker_and_the_longest_group_first(tmp_path):
     (tmp_path / "test_lives.py").write_text(GROUPS)
     (tmp_path / "conftest.py").write_text((E2E / "conftest.py").read_text())
-    options = "-n 2 --dist loadgroup --no-loadscope-reorder -p no:cacheprovider"  # as in the Makefile
-    subprocess.run([sys.executable, "-m", "pytest", *options.split()], cwd=tmp_path, check=True, capture_output=True)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options()]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
 
     told = [line.split() for line in (tmp_path / "told").read_text().splitlines()]
     assert len(told) == 12
