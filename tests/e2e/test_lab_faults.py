@@ -1,4 +1,4 @@
-"""The real engine under fault: every example comes, changes and goes; two of them are killed on the way."""
+"""The real engine under fault: every example comes, changes and goes; three of them are killed on the way."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -88,6 +88,7 @@ EXAMPLES = [
             *(f"aws:autoscaling/tag:Tag gpu-us-west-2{zone}-on-demand-taint" for zone in "abc"),
             f"{JOB} cuda-vector-add",
         },
+        killed_at=f"{RELEASE} gpu-operator deleting",
         minutes=9,  # for 6 of which the autoscaler keeps what EKS said of a group's taints
     ),
     Example(
@@ -95,6 +96,7 @@ EXAMPLES = [
         ('"max_gpus": 8', '"max_gpus": 16'),
         {f"{POOL} gpu"},
         [(f"{JOB} nvidia-smi", f"{POOL} gpu"), (f"{POOL} gpu", f"{AUTO_NODE_CLASS} gpu-node-class")],
+        # Not killed: its controllers start with the cluster, and would ask the AWS that meets the fault for good.
     ),
 ]
 
