@@ -58,11 +58,16 @@ class Lab:
         return [process for process in self.processes if not processes.running(process)]
 
     def start(self, name: str, command: Sequence[str], environment: Mapping[str, str] | None = None) -> Self:
-        """Starts a process that belongs to the lab; the lab with it. Raises LabProblem."""
+        """Starts a process that belongs to the lab; the lab with it. Raises LabProblem.
+
+        One of this name that runs already is ended: a command was killed before it noted what it had started.
+        """
         self.log(name).parent.mkdir(exist_ok=True)
         with alone(self.folder):  # another command may have added one since this lab was read
             known = _read(self.folder)
-            others = known.processes if known else self.processes
+            found = known.processes if known else self.processes
+            processes.end([process for process in found if process.name == name])
+            others = [process for process in found if process.name != name]
             started = processes.start(name, command, self.log(name), environment)
             lab = replace(self, processes=(*others, started))
             lab.save()

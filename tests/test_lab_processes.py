@@ -16,6 +16,7 @@ from eks_gpu_lab import processes
 from eks_gpu_lab.ports import free_ports
 from eks_gpu_lab.problem import LabProblem
 from eks_gpu_lab.processes import Process
+from tests.labs import a_lab
 
 SLEEP = ("/bin/sleep", "60")
 
@@ -50,6 +51,18 @@ def test_what_a_process_started_ends_with_it(tmp_path):
     (child,) = children(shell.pid)
     processes.end([shell])
     child.wait(timeout=5)  # raises TimeoutExpired when it stays
+
+
+def test_a_lab_has_one_process_of_a_name_for_a_killed_command_may_not_have_noted_the_first(tmp_path):
+    lab = a_lab(tmp_path).start("karpenter", SLEEP).start("kwok", SLEEP)
+    first, _ = lab.processes
+    lab = lab.start("karpenter", SLEEP)
+    try:
+        assert processes.running(first) is None
+        assert [process.name for process in lab.processes] == ["kwok", "karpenter"]
+        assert lab.ended() == []
+    finally:
+        processes.end(lab.processes)
 
 
 def test_a_pid_that_now_belongs_to_another_process_is_left_alone(sleeper):
