@@ -28,7 +28,9 @@ def variables(lab: Lab) -> dict[str, str]:
     """What the engine and its providers need to know of the lab, and nothing that leads out of it."""
     tools = toolchain(["pulumi", "pulumi-resource-kubernetes"])
     commands = write_commands(lab.folder / "commands", lab.token)
-    backend(lab).mkdir(parents=True, exist_ok=True, mode=0o700)
+    scratch = lab.folder / "scratch"
+    for folder in (backend(lab), scratch):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folders = [commands, *(tool.parent for tool in tools.values())]
     return {
         "AWS_ENDPOINT_URL": lab.aws_endpoint,
@@ -43,6 +45,7 @@ def variables(lab: Lab) -> dict[str, str]:
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PULUMI_HOME": str(backend(lab).parent / "home"),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "TMPDIR": str(scratch),  # where the Kubernetes provider leaves a kubeconfig for each release
     }
 
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from rich.console import Console
 
-from eks_gpu_lab import charts, report
+from eks_gpu_lab import charts, engine, report
 from eks_gpu_lab.apply import Applied, Destroyed, LabStack, environment_of, lab_stack
 from eks_gpu_lab.outcomes import Step
 from eks_gpu_planner.problems import InputError
@@ -28,6 +28,14 @@ RELEASES = (
     charts.Release("karpenter", "kube-system", 1, "karpenter", "1.14.1"),
     charts.Release("nvidia-device-plugin", "nvidia", 1, "nvidia-device-plugin", "0.20.0"),
 )
+
+
+def test_what_the_engine_writes_is_in_the_lab_and_goes_with_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "toolchain", lambda names: {name: Path("/tools") / name for name in names})
+    given = engine.variables(a_lab(tmp_path))
+    for folder in (given["TMPDIR"], given["PULUMI_HOME"], given["PULUMI_BACKEND_URL"].removeprefix("file://")):
+        assert Path(folder).is_relative_to(tmp_path)
+    assert Path(given["TMPDIR"]).stat().st_mode & 0o777 == 0o700
 
 
 def test_apply_tells_which_charts_run_in_the_lab_and_which_are_skipped():
