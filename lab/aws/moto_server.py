@@ -17,6 +17,7 @@ from moto.server import ThreadedMotoServer
 
 from .completed import complete_moto
 from .enforcement import enforced
+from .kept import kept
 from .turns import in_turns
 
 LOOPBACK = "127.0.0.1"
@@ -29,7 +30,7 @@ def moto(port: int = 0, endpoint: str = "", certificate: Path | None = None) -> 
     Who calls with the credentials of a role may do what the role's policies allow, as `enforcement` says.
     """
     complete_moto(endpoint, certificate)
-    with _managed_policies(), enforced(), in_turns():
+    with _managed_policies(), enforced(), in_turns(), kept():
         moto_api_backend.reset()
         server = ThreadedMotoServer(LOOPBACK, port, verbose=False)
         server.start()
