@@ -1,10 +1,11 @@
-"""A way to the lab's AWS on which one request meets a fault: its answer is lost, or it is refused."""
+"""A way to the lab's AWS on which a request meets a fault when asked to: its answer is lost, or it is refused."""
 
 import json
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from enum import Enum
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,23 +23,50 @@ class Fault(Enum):
     REFUSED = "is answered with an error"
 
 
+@dataclass(frozen=True)
+class Trap:
+    """What waits for one request."""
+
+    text: str
+    fault: Fault
+    met: threading.Event = field(default_factory=threading.Event)
+    over: threading.Event = field(default_factory=threading.Event)
+
+
 class FaultyAws(ThreadingHTTPServer):
-    """Passes everything on to an endpoint but the first request whose `METHOD path body` has the text in it."""
+    """Passes everything on to an endpoint but the requests that it is to lose or to refuse."""
 
     daemon_threads = True
 
-    def __init__(self, endpoint: str, text: str, fault: Fault):
+    def __init__(self, endpoint: str):
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.behind, self.text, self.fault = urlsplit(endpoint).netloc, text, fault
+        self.behind = urlsplit(endpoint).netloc
         self.endpoint = f"http://127.0.0.1:{self.server_port}"
-        self.met, self.over, self._first = threading.Event(), threading.Event(), threading.Lock()
+        self._awaited: Trap | None = None
+        self._taking = threading.Lock()
+
+    @contextmanager
+    def meets(self, text: str, fault: Fault) -> Iterator[threading.Event]:
+        """The next request whose `METHOD path body` has the text in it meets the fault; what is given is set then."""
+        trap = self._awaited = Trap(text, fault)
+        try:
+            yield trap.met
+        finally:
+            self._awaited = None
+            trap.over.set()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         if not isinstance(sys.exception(), ConnectionError):  # an engine that was killed hears no answer
             super().handle_error(request, client_address)
 
-    def meets_fault(self, request: str) -> bool:
-        return self.text in request and self._first.acquire(blocking=False)
+    def trap_of(self, request: str) -> Trap | None:
+        """The one that it is the first to fall into."""
+        with self._taking:
+            trap = self._awaited
+            if trap is None or trap.text not in request:
+                return None
+            self._awaited = None
+            return trap
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -51,9 +79,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _handle(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
-        faulty = self._aws.meets_fault(f"{self.command} {self.path} {body.decode(errors='replace')}")
-        if faulty and self._aws.fault is Fault.REFUSED:
-            self._aws.met.set()
+        trap = self._aws.trap_of(f"{self.command} {self.path} {body.decode(errors='replace')}")
+        if trap and trap.fault is Fault.REFUSED:
+            trap.met.set()
             refusal = json.dumps({"message": "not today"}).encode()
             self._answer(400, [("x-amzn-ErrorType", "InvalidRequestException")], refusal)
             return
@@ -62,11 +90,11 @@ class _Handler(BaseHTTPRequestHandler):
         response = connection.getresponse()
         content = response.read()
         connection.close()
-        if not faulty:
+        if trap is None:
             self._answer(response.status, response.getheaders(), content)
             return
-        self._aws.met.set()
-        self._aws.over.wait(PATIENCE_S)
+        trap.met.set()
+        trap.over.wait(PATIENCE_S)
         self.close_connection = True
 
     do_GET = do_POST = do_PUT = do_DELETE = _handle  # noqa: N815  # http.server's names
@@ -82,15 +110,14 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def faulty_aws(endpoint: str, text: str, fault: Fault) -> Iterator[FaultyAws]:
+def faulty_aws(endpoint: str) -> Iterator[FaultyAws]:
     """It serves while the block lasts."""
-    server = FaultyAws(endpoint, text, fault)
+    server = FaultyAws(endpoint)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
         yield server
     finally:
-        server.over.set()
         server.shutdown()
         server.server_close()
         thread.join()

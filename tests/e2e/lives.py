@@ -1,4 +1,4 @@
-"""A project's life in the lab, from its first `apply` to its last `destroy`; with two kills in it where asked."""
+"""A project's life in the lab, from its first `apply` to its last `destroy`; with two kills in it."""
 
 import os
 import re
@@ -23,7 +23,7 @@ from eks_gpu_lab.leftovers import leftovers
 from eks_gpu_lab.outcomes import Applied, Cancelled, Destroyed, Step
 from eks_gpu_lab.problem import LabProblem
 from eks_gpu_lab.state import Lab, find_lab
-from tests.e2e.faulty_aws import Fault, faulty_aws
+from tests.e2e.faulty_aws import Fault, FaultyAws
 
 CHECKOUT = Path(__file__).parents[2]
 COMMAND = Path(sys.executable).parent / "eks-gpu"
@@ -43,12 +43,14 @@ class Example:
     """What that updates; but for `replaced`, nothing else is touched."""
     order: list[tuple[str, str]]
     """What goes before what."""
+    killed_at: str
+    """What the engine says at the moment that it is killed in destroy."""
     replaced: set[str] = field(default_factory=set)
     """What that replaces."""
     moved: set[str] = field(default_factory=set)
     """What the autoscaler gives another size, so that a refresh finds it."""
-    killed_at: str = ""
-    """What the engine says at the moment that it is killed in destroy; empty for an example that nobody troubles."""
+    refused: tuple[str, str] = ("/node-groups ", "create_nodegroup")
+    """Text of the request that AWS refuses, and the operation that it is."""
     minutes: float = 5
     """About how long it lives."""
 
@@ -84,14 +86,14 @@ class Life:
     ahead: tuple[Step, ...]
     """Of a preview, before there was anything."""
     made_by_preview: tuple[str, ...]
-    killed_up: KilledUp | None
+    killed_up: KilledUp
     finished: Applied
     ahead_again: tuple[Step, ...]
     """Of a preview when all was there."""
     again: Applied
     drift: tuple[Step, ...]
     changed: Applied
-    killed_destroy: KilledDestroy | None
+    killed_destroy: KilledDestroy
     gone: Destroyed
     log: str
     """All that the engine said."""
@@ -99,36 +101,36 @@ class Life:
     """Providers without an engine, at the end."""
 
 
-def live(lab: Lab, example: Example, scratch: Path) -> Life:
-    """All of it, in the order of `Life`."""
+def live(lab: Lab, example: Example, scratch: Path, aws: FaultyAws) -> Life:
+    """All of it, in the order of `Life`; `aws` is a way to the lab's."""
     stack = lab_stack(lab, example.folder, "dev")
     changed = lab_stack(lab, with_setting(example.folder, example.setting, scratch), "dev")
     return Life(
         ahead=stack.preview(),
         made_by_preview=tuple(leftovers(lab)),
-        killed_up=killed_up(lab, example, stack) if example.killed_at else None,
+        killed_up=killed_up(lab, example, stack, aws),
         finished=stack.up(),
         ahead_again=stack.preview(),
         again=stack.up(),
         drift=stack.refresh(),
         changed=changed.up(),
-        killed_destroy=killed_destroy(example, stack) if example.killed_at else None,
+        killed_destroy=killed_destroy(example, stack),
         gone=stack.destroy(),
         log=stack.log.read_text(),
         orphans=len(orphans(lab.folder)),
     )
 
 
-def killed_up(lab: Lab, example: Example, stack: LabStack) -> KilledUp:
-    with at_faulty_aws(lab, "POST /clusters ", Fault.LOST) as cluster_is_made:
+def killed_up(lab: Lab, example: Example, stack: LabStack, aws: FaultyAws) -> KilledUp:
+    with asked_of(aws), aws.meets("POST /clusters ", Fault.LOST) as cluster_is_made:
         engine = start("apply", example.folder)
-        cluster_is_made()
+        assert cluster_is_made.wait(PATIENCE_S)
         wait_for(lambda: quiet(lab, example.project))
         beside_another = told("apply", example.folder)
         kill(engine)
     afterwards = told("apply", example.folder)
     cancelled = stack.cancel()
-    with at_faulty_aws(lab, "/node-groups ", Fault.REFUSED):
+    with asked_of(aws), aws.meets(example.refused[0], Fault.REFUSED):
         refused = told("apply", example.folder)
     return KilledUp(beside_another, afterwards, cancelled, refused)
 
@@ -170,18 +172,14 @@ def with_setting(project: Path, setting: tuple[str, str], folder: Path) -> Path:
 
 
 @contextmanager
-def at_faulty_aws(lab: Lab, text: str, fault: Fault) -> Iterator[Callable[[], None]]:
-    """Commands of the lab meet the fault meanwhile; what it gives waits until one has."""
-
-    def met() -> None:
-        assert aws.met.wait(PATIENCE_S), f"no request has {text!r} in it"
-
-    with faulty_aws(lab.aws_endpoint, text, fault) as aws:
-        replace(find_lab(), aws_endpoint=aws.endpoint).save()
-        try:
-            yield met
-        finally:
-            replace(find_lab(), aws_endpoint=lab.aws_endpoint).save()
+def asked_of(aws: FaultyAws) -> Iterator[None]:
+    """Commands of the lab ask this AWS meanwhile. A controller that one of them starts does so for good."""
+    found = find_lab()
+    replace(found, aws_endpoint=aws.endpoint).save()
+    try:
+        yield
+    finally:
+        replace(find_lab(), aws_endpoint=found.aws_endpoint).save()
 
 
 def start(operation: str, project: Path) -> subprocess.Popen[str]:
