@@ -1,4 +1,8 @@
-"""What takes longest comes first, so that every worker is busy to the end."""
+"""What takes longest comes first, so that every worker is busy to the end.
+
+xdist gives a worker the next group while the one before has two tests left: a group that takes minutes has three or
+more, or the next would wait behind it.
+"""
 
 import pytest
 

@@ -1,28 +1,75 @@
 """Whole systems on the real engine, with the real controllers: what each scenario promises."""
 
-from collections.abc import Iterator
-from pathlib import Path
+import io
+import json
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
+from rich.console import Console
 
 from eks_gpu_lab import control_plane
+from eks_gpu_lab.interrupted import orphans
+from eks_gpu_lab.replays import report
 from eks_gpu_lab.replays.kinds import load, scenarios
-from eks_gpu_lab.state import Lab
+from eks_gpu_lab.replays.picture import picture
+from eks_gpu_lab.replays.result import Result
+from eks_gpu_lab.state import recorded_lab
 
 
-@pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    """A lab that nobody else uses."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    try:
-        yield control_plane.up()
-    finally:
-        control_plane.down()
+@dataclass(frozen=True)
+class Replayed:
+    """A scenario in a lab that nobody else uses, and what runs of it when the lab is down."""
+
+    result: Result
+    told: str
+    """On a terminal of 80 columns."""
+    left: list[str]
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.minutes(load(name).minutes)) for name in scenarios()]
-)
-def test_a_replay_ends_as_expected(lab, name):
-    result = load(name).replay(lab, name)
-    assert result.differences == []
+@pytest.fixture(scope="module")
+def replayed(name: str, tmp_path_factory: pytest.TempPathFactory) -> Replayed:
+    scenario = load(name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp(name)))
+        try:
+            lab = control_plane.up()
+            result = scenario.replay(lab, name)
+        finally:
+            known = recorded_lab()
+            control_plane.down()
+    assert known
+    ended = known.ended()
+    left = [process.name for process in (*known.processes, *orphans(known.folder)) if process not in ended]
+    Console(file=(told := io.StringIO()), width=80).print(report.replayed(result, scenario))
+    return Replayed(result, told.getvalue(), left)
+
+
+def replayed_once(name: str) -> Any:
+    """All that is asked about one scenario is asked where it has been replayed."""
+    return pytest.param(
+        name, marks=[pytest.mark.xdist_group(f"replay of {name}"), pytest.mark.minutes(load(name).minutes)]
+    )
+
+
+each_scenario = pytest.mark.parametrize("name", [replayed_once(name) for name in scenarios()], scope="module")
+
+
+@each_scenario
+def test_a_replay_ends_as_expected(replayed):
+    assert replayed.result.differences == []
+
+
+@each_scenario
+def test_a_replay_is_told_written_and_drawn(replayed, name):
+    written = json.loads(json.dumps(replayed.result.as_json()))
+    lines = replayed.told.splitlines()
+    assert (written["scenario"], written["passed"]) == (name, True)
+    assert "as expected" in lines
+    assert max(map(len, lines)) <= 80
+    assert f">{name}</text>" in picture(replayed.result)
+
+
+@each_scenario
+def test_nothing_of_a_replay_runs_on(replayed):
+    assert replayed.left == []
