@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from http.client import HTTPException
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -25,7 +24,7 @@ from eks_gpu_components.catalog.auto_mode import (
 )
 
 from .auto_mode_terms import EC2_NODE_CLASS, GROUP, KARPENTER_GROUP, NODE_CLASS, Translation
-from .cluster_api import ApiRefusal, ClusterApi
+from .cluster_api import ClusterApi
 from .control_plane import run
 from .karpenter import start_karpenter
 from .load_balancers import AUTO_MODE_CLASSES, player
@@ -189,7 +188,7 @@ def main() -> None:
         try:
             reconcile(api, auto_mode_clusters(eks))
         # An object changed meanwhile, or AWS or the API server is busy: the next round sees it.
-        except (OSError, HTTPException, BotoCoreError, ClientError, ApiRefusal, LabProblem) as problem:
+        except (OSError, BotoCoreError, ClientError, LabProblem) as problem:
             if str(problem) != said:
                 print(problem, flush=True)
             said = str(problem)

@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -205,7 +204,7 @@ def followed(controllers: Controllers, on_problem: Callable[[], None]) -> Iterat
         while not done.wait(EVERY_S):
             try:
                 controllers.follow()
-            except (OSError, HTTPException):  # the API server is busy: the next round asks again
+            except OSError:  # the API server is busy: the next round asks again
                 continue
             except Exception as problem:  # the engine would wait for what no controller brings
                 known = isinstance(problem, LabProblem)

@@ -8,7 +8,6 @@ import hashlib
 import sys
 import time
 from collections.abc import Collection, Mapping
-from http.client import HTTPException
 from typing import Any
 
 from .cluster_api import ClusterApi
@@ -59,7 +58,7 @@ def main() -> None:
         try:
             for line in reconcile(api, lab.region, sys.argv[1:]):
                 print(line, flush=True)
-        except (OSError, HTTPException, LabProblem) as problem:  # a Service changed meanwhile: the next round sees it
+        except (OSError, LabProblem) as problem:  # a Service changed meanwhile: the next round sees it
             print(problem, flush=True)
         time.sleep(EVERY_S)
 

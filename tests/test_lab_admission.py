@@ -11,7 +11,7 @@ import yaml
 from eks_gpu_components.value import BadInput, check
 from eks_gpu_lab import control_plane
 from eks_gpu_lab.cluster_api import ApiRefusal
-from eks_gpu_lab.replays import four_backs, trial
+from eks_gpu_lab.replays import four_backs
 from eks_gpu_lab.replays.admission import Admission, Judged, Program, disagreement, judge, tried_twice
 from eks_gpu_lab.replays.four_backs import FourBacks, backs_that_run
 from eks_gpu_lab.replays.machines import Machine
@@ -126,15 +126,19 @@ class PlayedApi:
         self.sent: list[str] = []
         self._events: list[tuple[str, dict[str, Any]]] = []
 
-    def send(self, method: str, path: str, body: Any = None) -> None:
-        self.sent.append(method)
-        if method == "POST":
-            if self._refuses:
-                raise ApiRefusal(422, "no such field")
-            self._schedule(body)
-        elif method == "DELETE":
-            self._events += [("DELETED", pod) for pod in self.pods.values()]
-            self.pods = {}
+    def create(self, path: str, pod: dict[str, Any]) -> None:
+        self.sent.append("create")
+        if self._refuses:
+            raise ApiRefusal(422, "no such field")
+        self._schedule(pod)
+
+    def patch(self, path: str, changes: Any) -> None:
+        self.sent.append("patch")
+
+    def delete(self, path: str) -> None:
+        self.sent.append("delete")
+        self._events += [("DELETED", pod) for pod in self.pods.values()]
+        self.pods = {}
 
     def _schedule(self, pod: dict[str, Any]) -> None:
         taken = sum("nodeName" in other["spec"] for other in self.pods.values())
@@ -146,36 +150,32 @@ class PlayedApi:
         self.pods[pod["metadata"]["name"]] = pod
         self._events += [("ADDED", pod), ("MODIFIED", {**pod, "status": {"conditions": [condition]}})]
 
-    def watch(self, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    def watch(self, path: str, silent_s: float) -> Iterator[tuple[str, dict[str, Any]]]:
         while True:
             yield self._events.pop(0)
 
 
-def tried_on(api: PlayedApi, monkeypatch: pytest.MonkeyPatch, guess: int, pod: Any = POD) -> Tried:
-    monkeypatch.setattr(trial, "_Connection", lambda lab: api)
-    lane: Any = _Lane(SimpleNamespace(), 0)  # pyright: ignore[reportArgumentType] - the played connection asks nothing
-    return lane.try_pod(pod, guess, "7")
+def tried_on(api: Any, guess: int, pod: Any = POD) -> Tried:
+    return _Lane(api, 0).try_pod(pod, guess, "7")
 
 
 @pytest.mark.parametrize("guess", [0, 2, 3, 9])
-def test_a_pod_runs_on_the_nodes_that_its_copies_find_whatever_is_guessed(monkeypatch, guess):
+def test_a_pod_runs_on_the_nodes_that_its_copies_find_whatever_is_guessed(guess):
     api = PlayedApi(nodes=3)
-    assert tried_on(api, monkeypatch, guess) == Tried(
-        frozenset({"node-0", "node-1", "node-2"}), "0/9 nodes are available"
-    )
+    assert tried_on(api, guess) == Tried(frozenset({"node-0", "node-1", "node-2"}), "0/9 nodes are available")
     assert api.pods == {}
-    assert api.sent.count("POST") == max(4, guess + 1)
+    assert api.sent.count("create") == max(4, guess + 1)
 
 
-def test_a_pod_that_the_api_server_refuses_is_said_to_be(monkeypatch):
-    assert tried_on(PlayedApi(3, refuses=True), monkeypatch, 1) == Tried(frozenset(), "no such field", refused=True)
+def test_a_pod_that_the_api_server_refuses_is_said_to_be():
+    assert tried_on(PlayedApi(3, refuses=True), 1) == Tried(frozenset(), "no such field", refused=True)
 
 
-def test_a_gate_is_opened(monkeypatch):
+def test_a_gate_is_opened():
     gated = {"spec": {**POD["spec"], "schedulingGates": [{"name": "example.com/quota"}]}}
     api = PlayedApi(nodes=1)
-    tried_on(api, monkeypatch, 1, gated)
-    assert api.sent == ["POST", "PATCH", "POST", "PATCH", "DELETE"]
+    tried_on(api, 1, gated)
+    assert api.sent == ["create", "patch", "create", "patch", "delete"]
 
 
 # --- planner and scheduler -------------------------------------------------------------------------------------------

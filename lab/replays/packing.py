@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from http.client import HTTPException
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -158,7 +157,7 @@ class _Run:
             try:
                 if reached():
                     return True
-            except (OSError, HTTPException):  # the API server is busy: the next round asks again
+            except OSError:  # the API server is busy: the next round asks again
                 continue
             time.sleep(POLL_S)
         return False

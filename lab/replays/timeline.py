@@ -3,7 +3,6 @@
 import threading
 import time
 from dataclasses import dataclass
-from http.client import HTTPException
 from typing import Self
 
 from ..problem import LabProblem
@@ -59,7 +58,7 @@ class Timeline:
             started = time.monotonic()
             try:
                 found = self.look()
-            except (OSError, HTTPException, LabProblem):  # a busy moment; the next one counts
+            except (OSError, LabProblem):  # a busy moment; the next one counts
                 continue
             took = time.monotonic() - started
             at = round(time.monotonic() - self._started, 1)

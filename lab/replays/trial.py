@@ -5,17 +5,13 @@ on which it runs, and what the scheduler says of the last copy is why it runs on
 times over, a lane of each, so that several pods are tried at once and each meets nodes that are empty.
 """
 
-import json
 import secrets
-import ssl
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from http.client import HTTPException, HTTPSConnection
 from queue import SimpleQueue
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 from eks_gpu_components.catalog import HOSTNAME_LABEL
 from eks_gpu_planner.quantities import PODS, written
@@ -71,7 +67,7 @@ class Trial:
         self._machines, self._api = machines, ClusterApi(lab)
         self._names = {f"{machine.name}-{lane}": machine.name for machine in machines for lane in range(lanes)}
         """Of machines, by their nodes'."""
-        self._lanes = [_Lane(lab, number) for number in range(lanes)]
+        self._lanes = [_Lane(self._api, number) for number in range(lanes)]
 
     def __enter__(self) -> Self:
         try:
@@ -110,7 +106,7 @@ class Trial:
         try:
             with ThreadPoolExecutor(len(self._lanes)) as threads:
                 found = list(threads.map(work, pods, guesses))
-        except (OSError, HTTPException) as error:
+        except OSError as error:
             raise LabProblem(f"the API server or the scheduler does not answer: {error!r}") from None
         return [replace(each, ran_on=frozenset(self._names[node] for node in each.ran_on)) for each in found]
 
@@ -186,54 +182,24 @@ def verdict(pod: Mapping[str, Any]) -> tuple[str, str] | None:
     return None
 
 
-class _Connection:
-    """To the API server, and it stays: a new one for each of thousands of pods costs more than what is asked on it."""
-
-    def __init__(self, lab: Lab):
-        address, context = urlsplit(lab.server), ssl.create_default_context(cafile=lab.certificate)
-        self._http = HTTPSConnection(str(address.hostname), address.port, timeout=SILENT_S, context=context)
-        self._headers = {"Authorization": f"Bearer {lab.token}"}
-
-    def close(self) -> None:
-        self._http.close()
-
-    def send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> None:
-        """Raises ApiRefusal."""
-        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
-        content = json.dumps(body) if body else None
-        self._http.request(method, path, content, {**self._headers, "Content-Type": kind})
-        with self._http.getresponse() as answer:
-            text = answer.read()
-        if answer.status >= 300:
-            raise ApiRefusal(answer.status, json.loads(text)["message"])
-
-    def watch(self, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        """What happened, and to which object; for as long as somebody asks for the next."""
-        self._http.request("GET", f"{path}&watch=1", headers=self._headers)
-        for line in self._http.getresponse():
-            event = json.loads(line)
-            yield event["type"], event["object"]
-
-
 class _Lane:
     """One copy of every node, on which one pod is tried at a time."""
 
-    def __init__(self, lab: Lab, number: int):
-        self._number = number
-        self._asks, self._hears = _Connection(lab), _Connection(lab)
-        self._events = self._hears.watch(f"{PODS_PATH}?labelSelector={LANE_LABEL}={number}")
+    def __init__(self, api: ClusterApi, number: int):
+        self._api, self._number = api, number
+        self._pods = f"{PODS_PATH}?labelSelector={LANE_LABEL}={number}"
+        self._events = self._api.watch(self._pods, SILENT_S)
 
     def close(self) -> None:
-        self._asks.close()
-        self._hears.close()
+        self._events.close()
 
     def make(self, machines: Iterable[Machine]) -> None:
         """The lane's nodes, with what runs on each of them."""
         for machine in machines:
             node = in_lane(machine, self._number)
-            self._asks.send("POST", NODES, node)
+            self._api.create(NODES, node)
             if machine.taken.get(PODS):
-                self._asks.send("POST", SYSTEM_PODS, _add_ons(machine, node))
+                self._api.create(SYSTEM_PODS, _add_ons(machine, node))
 
     def try_pod(self, pod: Mapping[str, Any], guess: int, trial: str) -> Tried:
         found: dict[str, tuple[str, str]] = {}
@@ -256,13 +222,13 @@ class _Lane:
         return Tried(nodes, next(told for node, told in found.values() if not node))
 
     def _create(self, copy: Mapping[str, Any]) -> None:
-        self._asks.send("POST", PODS_PATH, copy)
+        self._api.create(PODS_PATH, copy)
         if copy["spec"].get("schedulingGates"):  # whoever holds a gate opens it sooner or later
-            self._asks.send("PATCH", f"{PODS_PATH}/{copy['metadata']['name']}", {"spec": {"schedulingGates": None}})
+            self._api.patch(f"{PODS_PATH}/{copy['metadata']['name']}", {"spec": {"schedulingGates": None}})
 
     def _clear(self, count: int) -> None:
         """Returns when everybody has been told that the copies are gone."""
-        self._asks.send("DELETE", f"{PODS_PATH}?labelSelector={LANE_LABEL}={self._number}&gracePeriodSeconds=0")
+        self._api.delete(f"{self._pods}&gracePeriodSeconds=0")
         while count:
             type_, _ = next(self._events)
             count -= type_ == "DELETED"
