@@ -27,7 +27,7 @@ test: .venv/test.stamp
 	$(BIN)/pytest -n 2 --dist worksteal
 
 # Replays wait more than they work, so there are more of them at once than cores.
-WORKERS ?= 4
+WORKERS ?= 5
 E2E := $(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 e2e: .venv/test.stamp
