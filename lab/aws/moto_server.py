@@ -18,6 +18,7 @@ from moto.server import ThreadedMotoServer
 from .completed import complete_moto
 from .enforcement import enforced
 from .kept import kept
+from .offered import offered
 from .turns import in_turns
 
 LOOPBACK = "127.0.0.1"
@@ -30,7 +31,7 @@ def moto(port: int = 0, endpoint: str = "", certificate: Path | None = None) -> 
     Who calls with the credentials of a role may do what the role's policies allow, as `enforcement` says.
     """
     complete_moto(endpoint, certificate)
-    with _managed_policies(), enforced(), in_turns(), kept():
+    with _managed_policies(), enforced(), in_turns(), offered(), kept():
         moto_api_backend.reset()
         server = ThreadedMotoServer(LOOPBACK, port, verbose=False)
         server.start()
