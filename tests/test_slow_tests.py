@@ -26,7 +26,9 @@ def test_life(n, test, worker_id):
 
 def options() -> list[str]:
     """Those of the Makefile, with two workers."""
-    (found,) = re.findall(r"^E2E := \$\(BIN\)/pytest (.+)$", (E2E.parents[1] / "Makefile").read_text(), re.MULTILINE)
+    (found,) = re.findall(
+        r"^E2E := GOGC=\d+ \$\(BIN\)/pytest (.+)$", (E2E.parents[1] / "Makefile").read_text(), re.MULTILINE
+    )
     return found.replace("$(WORKERS)", "2").split()
 
 
