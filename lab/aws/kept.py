@@ -5,7 +5,7 @@ Whoever may not ask hears so as before: moto looks at that first.
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import Any
 from unittest.mock import patch
@@ -14,8 +14,7 @@ from moto.core.responses import ActionResult
 from moto.ec2.responses.instances import InstanceResponse
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
-NEVER_CHANGE = ("describe_instance_types", "describe_instance_type_offerings")
-"""EC2's, which answer from moto's own tables."""
+from .offered import LISTS
 
 Answer = tuple[int, dict[str, str], Any]
 
@@ -24,18 +23,13 @@ Answer = tuple[int, dict[str, str], Any]
 def kept() -> Iterator[None]:
     """While it lasts, moto in this process answers these as it did the first time."""
     answers: dict[str, Answer] = {}
-    patches = [
-        patch.object(InstanceResponse, name, _kept(answers, getattr(InstanceResponse, name))) for name in NEVER_CHANGE
-    ]
     backend_of = DomainDispatcherApplication.get_backend_for_host
-    patches.append(patch.object(DomainDispatcherApplication, "get_backend_for_host", cache(backend_of)))
-    for each in patches:
-        each.start()
-    try:
+    with ExitStack() as patches:
+        for operation in LISTS:
+            answer = _kept(answers, getattr(InstanceResponse, operation))
+            patches.enter_context(patch.object(InstanceResponse, operation, answer))
+        patches.enter_context(patch.object(DomainDispatcherApplication, "get_backend_for_host", cache(backend_of)))
         yield
-    finally:
-        for each in patches:
-            each.stop()
 
 
 def _kept(answers: dict[str, Answer], answer: Callable[[Any], ActionResult]) -> Callable[[Any], ActionResult]:

@@ -3,8 +3,8 @@
 Karpenter buys no type without a price, and goes through all that there are for each node that it looks at.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
@@ -13,29 +13,26 @@ from moto.ec2.responses.instances import InstanceResponse
 
 from eks_gpu_components.catalog import on_demand_price
 
+LISTS = {"describe_instance_types": "InstanceTypes", "describe_instance_type_offerings": "InstanceTypeOfferings"}
+"""EC2's operations that tell of instance types, and under which key each does."""
+
 
 @contextmanager
 def offered() -> Iterator[None]:
     """While it lasts, moto in this process tells of these alone, and of any other that is asked for by name."""
-    moto: Any = InstanceResponse
-    types, offerings = moto.describe_instance_types, moto.describe_instance_type_offerings
-
-    def describe_instance_types(response: Any) -> ActionResult:
-        rows = types(response).result["InstanceTypes"]
-        return ActionResult(
-            {"InstanceTypes": rows if response._get_param("InstanceTypes") else _priced(response, rows)}
-        )
-
-    def describe_instance_type_offerings(response: Any) -> ActionResult:
-        rows = offerings(response).result["InstanceTypeOfferings"]
-        return ActionResult({"InstanceTypeOfferings": _priced(response, rows)})
-
-    with (
-        patch.object(InstanceResponse, "describe_instance_types", describe_instance_types),
-        patch.object(InstanceResponse, "describe_instance_type_offerings", describe_instance_type_offerings),
-    ):
+    with ExitStack() as patches:
+        for operation, key in LISTS.items():
+            answer = _offered(getattr(InstanceResponse, operation), key)
+            patches.enter_context(patch.object(InstanceResponse, operation, answer))
         yield
 
 
-def _priced(response: Any, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [row for row in rows if on_demand_price(row["InstanceType"], response.region)]
+def _offered(answer: Callable[[Any], ActionResult], key: str) -> Callable[[Any], ActionResult]:
+    def priced(response: Any) -> ActionResult:
+        told: Any = answer(response).result
+        if response._get_param("InstanceTypes"):  # by name
+            return ActionResult(told)
+        rows = [row for row in told[key] if on_demand_price(row["InstanceType"], response.region)]
+        return ActionResult({**told, key: rows})
+
+    return priced
