@@ -57,7 +57,7 @@ benchmark: .venv/test.stamp
 	@tools/environment plan $(PYTHON)
 
 .venv/test.stamp: requirements/test.txt requirements/policy.txt pyproject.toml
-	@tools/policy_environment $(PYTHON) & policy=$$!; tools/environment test $(PYTHON) && wait $$policy
+	@tools/policy_environment $(PYTHON) & tools/environment test $(PYTHON); made=$$?; wait $$! && exit $$made
 	@touch $@
 
 # Pins with hashes and no index: wherever they are installed from, they are the same files.
@@ -65,4 +65,4 @@ lock: .venv/test.stamp
 	$(BIN)/python tools/lock.py
 
 clean:
-	rm -rf .venv .venv-resnet build *.egg-info
+	rm -rf .venv .venv-resnet policy/.venv build *.egg-info
