@@ -1,7 +1,10 @@
-"""What a page of docs/ shows a person to type, and what it says will be printed."""
+"""What a page of docs/ shows a person to type, what it says will be printed, and what is."""
 
+import io
 import re
 from pathlib import Path
+
+from rich.console import Console, RenderableType
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -21,3 +24,10 @@ def console_blocks(page: str) -> list[tuple[str, list[str]]]:
 def printed(output: str) -> list[str]:
     """In the same form."""
     return [line.rstrip() for line in output.strip().splitlines()]
+
+
+def shown(what: RenderableType, width: int = 80) -> str:
+    """As a terminal of that width shows it, without colours."""
+    file = io.StringIO()
+    Console(width=width, file=file).print(what)
+    return file.getvalue()

@@ -1,10 +1,8 @@
 """What changes between two plans: found, said in words, and written by the command."""
 
 import json
-from io import StringIO
 
 import pytest
-from rich.console import Console
 from typer import Typer
 from typer.testing import CliRunner
 
@@ -15,6 +13,7 @@ from eks_gpu_planner.older import Snapshot, load, older
 from eks_gpu_planner.problems import InputError
 from eks_gpu_planner.render_against import markdown, render, signed
 from tests import reports
+from tests.console import shown
 from tests.graphs import cpu_work, gpu_work, healthy
 from tests.programs import ROOT, plan_of
 from tests.reports import FAILING, plan, saved, with_findings
@@ -31,9 +30,7 @@ def failing(**more):
 
 
 def text(changes, width=80):
-    out = StringIO()
-    Console(file=out, width=width).print(render([changes]))
-    return out.getvalue()
+    return shown(render([changes]), width)
 
 
 # --- what differs ----------------------------------------------------------------------------------------------------

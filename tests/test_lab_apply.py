@@ -1,27 +1,19 @@
 """A project in the lab: what the engine is given, what leads out of the lab, and what is told."""
 
-import io
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
-from rich.console import Console
 
 from eks_gpu_lab import charts, engine, report
 from eks_gpu_lab.apply import Applied, Destroyed, LabStack, environment_of, lab_stack
 from eks_gpu_lab.outcomes import Step
 from eks_gpu_planner.problems import InputError
+from tests.console import shown
 from tests.labs import a_lab
 
 PROGRAM = "import pulumi\npulumi.export('a', 1)\n"
-
-
-def text(shown: Any) -> str:
-    console = Console(width=80, file=io.StringIO())
-    console.print(shown)
-    return console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
 
 
 RELEASES = (
@@ -40,7 +32,7 @@ def test_what_the_engine_writes_is_in_the_lab_and_goes_with_it(tmp_path, monkeyp
 
 def test_apply_tells_which_charts_run_in_the_lab_and_which_are_skipped():
     done = Applied({"same": 3, "create": 98}, 58.6, RELEASES, {"url": "http://a:8501", "kubeconfig": "[secret]"})
-    assert text(report.applied(done, Path("/l"))).splitlines() == [
+    assert shown(report.applied(done, Path("/l"))).splitlines() == [
         "up after 59 s; resources: 98 create, 3 same",
         "charts whose controllers the lab runs itself: karpenter 1.14.1",
         "charts skipped, nothing of them runs here: nvidia-device-plugin 0.20.0",
@@ -65,26 +57,26 @@ def test_preview_tells_each_resource_that_would_change_and_a_replaced_one_once()
         step("delete-replaced", "aws:eks/nodeGroup:NodeGroup::gpu"),
         step("delete", "aws:iam/role:Role::node"),
     ]
-    assert text(report.previewed(steps)).splitlines() == [
+    assert shown(report.previewed(steps)).splitlines() == [
         "apply would do this; resources: 1 create, 1 delete, 1 replace, 1 same, 1 update",
         "  create  pulumi:providers:kubernetes cluster",
         "  update  aws:sqs/queue:Queue jobs",
         "  replace aws:eks/nodeGroup:NodeGroup gpu",
         "  delete  aws:iam/role:Role node",
     ]
-    assert text(report.previewed(steps[:1])) == "apply would change nothing; resources: 1 same\n"
+    assert shown(report.previewed(steps[:1])) == "apply would change nothing; resources: 1 same\n"
 
 
 def test_destroy_tells_what_is_left():
-    assert text(report.destroyed(Destroyed(98, 22.5, ()))).splitlines() == [
+    assert shown(report.destroyed(Destroyed(98, 22.5, ()))).splitlines() == [
         "98 resources deleted after 22 s; nothing is left in AWS or the cluster"
     ]
-    assert text(report.destroyed(Destroyed(97, 22.5, ("role node",)))).splitlines() == [
+    assert shown(report.destroyed(Destroyed(97, 22.5, ("role node",)))).splitlines() == [
         "97 resources deleted after 22 s; left:",
         "  role node",
     ]
     ended = Destroyed(97, 22.5, (), ended=("Deployment default/cuda", "StorageClass gp3"))
-    assert text(report.destroyed(ended)).splitlines()[1:] == [
+    assert shown(report.destroyed(ended)).splitlines()[1:] == [
         "went with the cluster: Deployment default/cuda, StorageClass gp3"
     ]
 

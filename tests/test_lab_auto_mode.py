@@ -1,18 +1,17 @@
 """EKS Auto Mode in the lab: the objects that are made for Karpenter to see, and the processes that play it."""
 
 import copy
-import io
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from eks_gpu_lab import auto_mode, charts, report
 from eks_gpu_lab.apply import Applied
 from eks_gpu_lab.problem import LabProblem
 from eks_gpu_lab.state import Lab
 from tests import crds
+from tests.console import shown
 
 # What Karpenter is to see
 
@@ -217,9 +216,7 @@ def test_a_karpenter_of_the_programs_own_beside_it_is_refused(follow):
 
 def test_apply_tells_that_karpenter_plays_it_and_each_word():
     done = Applied({"create": 57}, 128.0, (), {}, translated=("a -> b: Job c",))
-    console = Console(width=120, file=io.StringIO())
-    console.print(report.applied(done, Path("/l")))
-    assert console.file.getvalue().splitlines() == [  # pyright: ignore[reportAttributeAccessIssue]
+    assert shown(report.applied(done, Path("/l")), width=120).splitlines() == [
         "up after 128 s; resources: 57 create",
         "EKS Auto Mode is played by Karpenter, with the lab's own credentials; in Karpenter's words:",
         "  a -> b: Job c",

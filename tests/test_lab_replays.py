@@ -1,12 +1,10 @@
 """Replays: what a scenario says and expects, and how its result is told."""
 
-import io
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from rich.console import Console
 from typer.testing import CliRunner
 
 from eks_gpu_lab import cli
@@ -19,6 +17,7 @@ from eks_gpu_lab.replays.timeline import Moment, Timeline
 from eks_gpu_lab.state import Lab
 from eks_gpu_lab.status import Status
 from eks_gpu_planner.problems import InputError
+from tests.console import shown
 from tests.labs import a_lab, node
 
 STEP = {"running resnet": 6, "gpu_nodes": {"g4dn.xlarge": 6}, "new_gpu_nodes": {"g4dn.xlarge": 5}}
@@ -30,12 +29,6 @@ def result(**step: Any) -> Result:
     moments = tuple(Moment(t, 3 + n, n, pods, 0.25 + 0.5 * n) for t, n, pods in ((1, 0, 1), (2, 1, 0), (3, 6, 0)))
     measured = {**MEASURED, "1 to 6 replicas": {**MEASURED["1 to 6 replicas"], **step}}
     return Result("karpenter-inference", EXPECTED, measured, moments)
-
-
-def text(shown: Any) -> str:
-    console = Console(width=80, file=io.StringIO())
-    console.print(shown)
-    return console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_what_is_as_expected_passes():
@@ -142,13 +135,13 @@ def test_the_timeline_has_a_moment_for_each_look_and_goes_on_when_nobody_answers
 
 def test_the_report_ends_with_measured_against_expected():
     scenario = load("karpenter-inference")
-    shown = text(report.replayed(result(), scenario))
-    assert shown.startswith("Karpenter buys one g4dn.xlarge for each ResNet replica")
+    lines = shown(report.replayed(result(), scenario))
+    assert lines.startswith("Karpenter buys one g4dn.xlarge for each ResNet replica")
     assert ["new", "GPU", "nodes", "5", "g4dn.xlarge", "5", "g4dn.xlarge"] in [
-        line.split() for line in shown.splitlines()
+        line.split() for line in lines.splitlines()
     ]
-    assert shown.rstrip().endswith("as expected")
-    differs = text(report.replayed(result(**{"running resnet": 5}), scenario))
+    assert lines.rstrip().endswith("as expected")
+    differs = shown(report.replayed(result(**{"running resnet": 5}), scenario))
     assert differs.rstrip().endswith("differs from expected\n1 to 6 replicas: running resnet expected 6, got 5")
 
 
@@ -164,8 +157,8 @@ def test_quantities_are_told_in_words():
 
 
 def test_what_a_scenario_shortens_is_told():
-    shown = text(report.replayed(result(), load("spot-autoscaling-groups")))
-    assert "Shortened for the replay: scale-down-delay-after-add 10s, idle_s 10." in shown
+    lines = shown(report.replayed(result(), load("spot-autoscaling-groups")))
+    assert "Shortened for the replay: scale-down-delay-after-add 10s, idle_s 10." in lines
 
 
 @pytest.mark.parametrize("name", scenarios())

@@ -1,12 +1,10 @@
 """Waivers: failures that a stack lives with, each with its reason."""
 
-import io
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from eks_gpu_planner.analysis import analyse
 from eks_gpu_planner.checks import Waiver
@@ -15,6 +13,7 @@ from eks_gpu_planner.plan import Plan, plan_settings
 from eks_gpu_planner.problems import InputError
 from eks_gpu_planner.project import Project
 from eks_gpu_planner.render import render
+from tests.console import shown
 from tests.graphs import TODAY, gpu_group, healthy
 
 CHECK = "gpu-pools-start-at-zero"
@@ -31,12 +30,6 @@ def rows(plan: Plan, check: str) -> list[dict[str, object]]:
     return [row for row in plan.as_json()["checks"] if row["id"] == check and not row["passed"]]
 
 
-def shown(plan: Plan) -> str:
-    console = Console(width=80, file=io.StringIO())
-    console.print(render(plan))
-    return console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
-
-
 def test_without_a_waiver_a_failure_fails_the_plan():
     plan = planned()
     assert plan.failed
@@ -48,14 +41,14 @@ def test_a_waived_failure_is_shown_with_its_reason_and_fails_nothing():
     assert not plan.failed
     (row,) = rows(plan, CHECK)
     assert (row["passed"], row["waived"], row["severity"]) == (False, REASON, "error")
-    text = shown(plan)
+    text = shown(render(plan))
     assert f"waived {CHECK}: gpu" in text
     assert f"waived: {REASON}" in text
     assert "0 fail, 0 warn, 1 waived" in text
 
 
 def test_a_failure_that_nobody_waived_shows_its_fix():
-    assert "fix: set both to 0" in shown(planned())
+    assert "fix: set both to 0" in shown(render(planned()))
 
 
 @pytest.mark.parametrize("subject", ["*", "g*", "gpu"])

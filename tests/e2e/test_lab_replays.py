@@ -1,12 +1,10 @@
 """Whole systems on the real engine, with the real controllers: what each scenario promises."""
 
-import io
 import json
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from eks_gpu_lab import control_plane
 from eks_gpu_lab.interrupted import orphans
@@ -15,6 +13,7 @@ from eks_gpu_lab.replays.kinds import load, scenarios
 from eks_gpu_lab.replays.picture import picture
 from eks_gpu_lab.replays.result import Result
 from eks_gpu_lab.state import recorded_lab
+from tests.console import shown
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,7 @@ def replayed(name: str, tmp_path_factory: pytest.TempPathFactory) -> Replayed:
     assert known
     ended = known.ended()
     left = [process.name for process in (*known.processes, *orphans(known.folder)) if process not in ended]
-    Console(file=(told := io.StringIO()), width=80).print(report.replayed(result, scenario))
-    return Replayed(result, told.getvalue(), left)
+    return Replayed(result, shown(report.replayed(result, scenario)), left)
 
 
 def replayed_once(name: str) -> Any:
