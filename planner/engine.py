@@ -7,6 +7,8 @@ The only file that leans on names of the SDK that are not public (`MockSettings`
 pyproject.toml bounds pulumi's version because of it.
 """
 
+# ruff: noqa: N802  # the protocol's own names
+
 import asyncio
 import contextvars
 import logging
@@ -126,7 +128,7 @@ class Recorder(MockMonitor):
         self.resources[urn] = self.ResourceRegistration(urn, id_, dict(state))
         return {SIGNATURE: RESOURCE, "urn": urn, "id": id_}
 
-    def RegisterResource(self, request):  # noqa: N802 - the protocol's name
+    def RegisterResource(self, request):
         urn = self.make_urn(request.parent, request.type, request.name)
         raw = json_format.MessageToDict(request.object)
         resource = self._resource(urn, request, raw)
@@ -161,7 +163,7 @@ class Recorder(MockMonitor):
             provider=request.provider,
         )
 
-    def RegisterResourceOutputs(self, request):  # noqa: N802 - the protocol's name
+    def RegisterResourceOutputs(self, request):
         outputs = plain(json_format.MessageToDict(request.outputs))
         if request.urn.split("::")[2] == STACK:
             self.exports = outputs
@@ -169,7 +171,7 @@ class Recorder(MockMonitor):
             self.recorded[request.urn] = replace(resource, outputs={**resource.outputs, **outputs})
         return empty_pb2.Empty()
 
-    def ReadResource(self, request):  # noqa: N802 - X.get(...) and StackReference
+    def ReadResource(self, request):  # X.get(...) and StackReference
         urn = self.make_urn(request.parent, request.type, request.name)
         raw = json_format.MessageToDict(request.properties)
         resource = Resource(urn, request.type, request.name, inputs=plain(raw), id=request.id)
@@ -177,7 +179,7 @@ class Recorder(MockMonitor):
         self.resources[urn] = self.ResourceRegistration(urn, request.id, state)
         return resource_pb2.ReadResourceResponse(urn=urn, properties=_struct(state))
 
-    def Invoke(self, request):  # noqa: N802 - the protocol's name
+    def Invoke(self, request):
         args = json_format.MessageToDict(request.args)
         if request.tok == "pulumi:pulumi:getResource":
             known = self.resources[args["urn"]]
@@ -186,7 +188,7 @@ class Recorder(MockMonitor):
             result = self._answers.invoke(request.tok, plain(args))
         return _answer(resource_pb2.ResourceInvokeResponse(), result)
 
-    def Call(self, request):  # noqa: N802 - a method of a resource
+    def Call(self, request):  # a method of a resource
         result = self._answers.call(request.tok, plain(json_format.MessageToDict(request.args)))
         return _answer(provider_pb2.CallResponse(), result)
 
@@ -202,7 +204,7 @@ class _Log:
     def __init__(self) -> None:
         self.lines: list[tuple[str, str]] = []
 
-    def Log(self, request):  # noqa: N802 - the protocol's name
+    def Log(self, request):
         if request.severity != engine_pb2.DEBUG:
             self.lines.append((engine_pb2.LogSeverity.Name(request.severity).lower(), request.message))
 

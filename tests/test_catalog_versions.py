@@ -152,7 +152,7 @@ def test_an_image_that_eks_does_not_make_is_refused(wanted):
 
 def test_the_linux_ami_types_are_those_of_the_eks_api():
     eks = botocore.session.get_session().get_service_model("eks")
-    ami_types = set(eks.shape_for("AMITypes").enum)  # pyright: ignore[reportAttributeAccessIssue]
+    ami_types = set(eks.shape_for("AMITypes").enum)
 
     assert {name for name in ami_types if name.startswith(("AL2023_", "BOTTLEROCKET_"))} == AMI_TYPES.keys()
 

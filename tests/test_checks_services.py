@@ -37,7 +37,7 @@ def test_a_port_that_no_container_names():
 
 def test_pods_of_a_chart_are_not_known():
     chart = release("web")
-    chart.inputs["namespace"] = "serving"  # pyright: ignore[reportIndexIssue]
+    chart.inputs["namespace"] = "serving"  # pyright: ignore[reportIndexIssue] - a plain dict here
     assert findings(LEAD, *healthy(service=service(selector={"app": "web"}), storage_class=chart)) == {}
 
 

@@ -83,7 +83,8 @@ def test_what_a_preview_does_not_know_comes_from_the_resource_it_waits_for():
     subnet = told.graph.by_id(subnet_id)
     assert subnet and subnet.inputs["availabilityZone"] == "us-west-2b"
     template = group.inputs["mixedInstancesPolicy"]["launchTemplate"]["launchTemplateSpecification"]
-    assert told.graph.by_id(template["launchTemplateId"]).name == "gpu-spot-us-west-2b-spot-template"  # pyright: ignore[reportOptionalMemberAccess]
+    named = told.graph.by_id(template["launchTemplateId"])
+    assert named and named.name == "gpu-spot-us-west-2b-spot-template"
     templates = {urn.rpartition("::")[2]: names for urn, names in told.unknown.items() if urn.endswith("-template")}
     assert templates["gpu-spot-us-west-2b-spot-template"] == ("userData",)
     assert len(told.assumed) == 1

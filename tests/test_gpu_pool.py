@@ -293,7 +293,7 @@ def test_the_args_name_every_field_of_the_pool():
 
 def test_a_pool_does_not_change_after_its_check():
     with pytest.raises(ValueError, match="frozen"):
-        pool().max_gpus = 5  # pyright: ignore[reportAttributeAccessIssue]
+        pool().max_gpus = 5
 
 
 def test_the_examples_of_the_page_are_pools():

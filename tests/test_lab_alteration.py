@@ -58,5 +58,5 @@ def test_a_policy_that_is_known_later_is_altered_then():
 )
 def test_an_alteration_changes_the_resources_that_are_meant_and_no_others(type_, name, changed):
     transform = Alteration(type="aws:autoscaling/group:Group", name="gpu-spot-*", set={"tags": []}).transform()
-    made = transform(SimpleNamespace(type_=type_, name=name, props={"tags": [1]}, opts=None))  # pyright: ignore[reportArgumentType]
+    made = transform(SimpleNamespace(type_=type_, name=name, props={"tags": [1]}, opts=None))  # pyright: ignore[reportArgumentType] - what it reads
     assert (made is not None) == changed

@@ -32,7 +32,7 @@ def cluster(monkeypatch):
 
     def client(_: Lab, service: str) -> Any:
         return boto3.client(
-            service,  # pyright: ignore[reportArgumentType]
+            service,
             region_name="us-west-2",
             aws_access_key_id="lab",
             aws_secret_access_key="lab",

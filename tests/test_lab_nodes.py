@@ -160,7 +160,7 @@ def groups(monkeypatch):
     with mock_aws():
 
         def client(service: str) -> Any:
-            return boto3.client(service, region_name="us-west-2")  # type: ignore[call-overload]
+            return boto3.client(service, region_name="us-west-2")
 
         ec2, autoscaling = client("ec2"), client("autoscaling")
         template = ec2.create_launch_template(

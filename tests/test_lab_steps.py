@@ -96,10 +96,10 @@ class Aws:
     def describe_auto_scaling_groups(self) -> dict[str, Any]:
         return {"AutoScalingGroups": [{"Tags": self.tags}]}
 
-    def create_or_update_tags(self, Tags: list[dict[str, str]]) -> None:  # noqa: N803
+    def create_or_update_tags(self, Tags: list[dict[str, str]]) -> None:  # noqa: N803 - as boto3 has it
         self.written += Tags
 
-    def put_events(self, Entries: list[dict[str, Any]]) -> None:  # noqa: N803
+    def put_events(self, Entries: list[dict[str, Any]]) -> None:  # noqa: N803 - as boto3 has it
         self.written += Entries
 
 

@@ -85,7 +85,7 @@ def test_the_pool_chooses_among_the_zones_that_have_a_subnet():
 def test_a_region_outside_the_catalog_is_taken_to_offer_every_type():
     given_ = [{"zone": "us-gov-west-1a", "zone_id": "usgw1-az1", "subnet_id": "subnet-1"}]
 
-    assert placement(check(GpuPool, POOL), given_, "us-gov-west-1").groups.keys() == {"us-gov-west-1a-on-demand"}  # pyright: ignore[reportArgumentType]
+    assert placement(check(GpuPool, POOL), given_, "us-gov-west-1").groups.keys() == {"us-gov-west-1a-on-demand"}  # pyright: ignore[reportArgumentType] - plain data
 
 
 @settings(max_examples=200, deadline=None)

@@ -137,7 +137,7 @@ def test_a_check_can_be_made_advisory_or_turned_off(pack):
     graph = changed(plan_of("examples/karpenter-inference", "dev").graph, NODE_POOL, uncapped)
 
     def configure(level: int) -> None:
-        config = analyzer_pb2.PolicyConfig(enforcementLevel=level)  # pyright: ignore[reportArgumentType]
+        config = analyzer_pb2.PolicyConfig(enforcementLevel=level)  # pyright: ignore[reportArgumentType] - any number
         pack.Configure(analyzer_pb2.ConfigureAnalyzerRequest(policyConfig={"gpu-pools-are-capped": config}))
 
     try:

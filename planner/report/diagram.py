@@ -258,5 +258,5 @@ def _texts(slots: Iterable[Slot], lefts: dict[int, float]) -> Iterator[altair.Ch
 
 
 def _text(rows: list[dict[str, object]], limit: float, **look: object) -> altair.Chart:
-    mark = altair.MarkDef(type="text", align="left", baseline="middle", limit=_TEXT * limit, **look)  # type: ignore[arg-type] - any of Vega's marks
+    mark = altair.MarkDef(type="text", align="left", baseline="middle", limit=_TEXT * limit, **look)  # pyright: ignore[reportArgumentType] - any of Vega's marks
     return altair.Chart(altair.Data(values=rows), mark=mark).encode(text="text:N")

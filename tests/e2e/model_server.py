@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf  # pyright: ignore[reportMissingModuleSource]
+import tensorflow as tf  # pyright: ignore[reportMissingModuleSource] - in .venv-resnet
 
 PATH = re.compile(r"/v1/models/(?P<name>[^/:]+)(/versions/(?P<version>\d+))?(?P<verb>:predict|/metadata)?")
 
@@ -126,7 +126,7 @@ def handler(model: Model) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(text)
 
-        do_GET = do_POST = respond  # noqa: N815
+        do_GET = do_POST = respond  # noqa: N815 - http.server's names
 
         def log_message(self, format: str, *args: Any) -> None:
             pass

@@ -196,7 +196,7 @@ def test_a_wrong_input_stops_the_preview_with_its_place(lab):
             node_role_arn="arn:aws:iam::123456789012:role/node",
             subnet_ids=["subnet-1"],
             scaling_config={"min_size": 0, "desired_size": 0, "max_size": 1},
-            taints=[{"key": "nvidia.com/gpu", "effct": "NO_SCHEDULE"}],  # pyright: ignore[reportArgumentType]
+            taints=[{"key": "nvidia.com/gpu", "effct": "NO_SCHEDULE"}],  # pyright: ignore[reportArgumentType] - the mistake
         )
 
     with pytest.raises(
