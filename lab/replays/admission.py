@@ -61,8 +61,6 @@ class Admission(Scenario):
 
     kind: Literal["admission"] = "admission"
     programs: tuple[Program, ...] = Field(min_length=1)
-    machines_per_pool: int = Field(default=1, ge=1)
-    """Nodes of each pool, as unlike as they can be."""
     pods: int = Field(ge=1)
     seed: int
     """Another one makes other pods."""
@@ -73,7 +71,7 @@ class Admission(Scenario):
         refuse_a_lab_in_use(lab)
         note("running the programs offline")
         plans = [program.planned() for program in self.programs]
-        found = [machine for plan in plans for machine in plan.machines(self.machines_per_pool)]
+        found = [machine for plan in plans for machine in plan.machines(1)]
         judged = [judge(pod, found) for pod in trial_pods(self.seed, self.pods, found)]
         note("showing the programs' objects to the API server")
         strict = StrictApi(ClusterApi(lab))
