@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 
+from .aws import LAB_KEYS
 from .control_plane import run, wait_for
 from .ports import LOOPBACK, free_ports
 from .programs import Program, own
 from .state import Lab
 from .toolchain import toolchain
 
-ANY_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "lab", "AWS_SECRET_ACCESS_KEY": "lab"}
+ANY_CREDENTIALS = {name.upper(): value for name, value in LAB_KEYS.items()}
 """The lab's own, which may do everything in its AWS."""
 
 

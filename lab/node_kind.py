@@ -27,6 +27,8 @@ from eks_gpu_components.catalog import (
 
 CAPACITY_ANNOTATION = "lab.eks-gpu/capacity-type"
 """How the instance was bought; a self-managed node has no label that says it."""
+PROVIDER = "aws:///"
+"""How the provider id of such a node starts; Karpenter's nodes have another."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,7 @@ def node(kind: NodeKind, instance_id: str, zone: str, position: int) -> dict[str
             },
         },
         "spec": {
-            "providerID": f"aws:///{zone}/{instance_id}",
+            "providerID": f"{PROVIDER}{zone}/{instance_id}",
             "taints": [taint.for_kubernetes() for taint in kind.taints],
         },
         "status": {

@@ -14,14 +14,13 @@ from typing import Any
 
 import boto3
 
+from .aws import LAB_KEYS
 from .cluster_api import ClusterApi
-from .node_kind import NodeKind, managed_kind, node, node_name, self_managed_kind
+from .node_kind import PROVIDER, NodeKind, managed_kind, node, node_name, self_managed_kind
 from .state import Lab, recorded_lab
 
 EVERY_S = 1.0
 NODES = "/api/v1/nodes"
-PROVIDER = "aws:///"
-"""How the provider id of such a node starts; Karpenter's nodes have another."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +95,7 @@ def aws_client(lab: Lab, service: str) -> Any:
         service,
         region_name=lab.region,
         endpoint_url=lab.aws_endpoint,
-        aws_access_key_id="lab",
-        aws_secret_access_key="lab",
+        **LAB_KEYS,
     )
 
 

@@ -15,6 +15,8 @@ LAST_LINES, LINE_LENGTH = 10, 200
 """How much of a log an error shows."""
 _CLOCK_S = 1.0
 """How far two readings of one process' start may differ: the system's clock can be set between them."""
+_END_S = 10
+"""How long a killed process may take to go."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def running(process: Process) -> psutil.Process | None:
         return None
 
 
-def end(processes: Sequence[Process], patience_s: float = 10) -> list[str]:
+def end(processes: Sequence[Process]) -> list[str]:
     """Kills those that still run, each with its process group; names them. What they hold is worth nothing afterwards.
 
     Raises LabProblem for one that stays.
@@ -64,12 +66,12 @@ def end(processes: Sequence[Process], patience_s: float = 10) -> list[str]:
             os.killpg(alive.pid, signal.SIGKILL)
         except ProcessLookupError:
             continue  # ended by itself in this moment
-    psutil.wait_procs(list(found.values()), timeout=patience_s)
+    psutil.wait_procs(list(found.values()), timeout=_END_S)
     # One whose parent has not asked for its end yet is still listed, and does nothing any more.
     stayed = [process for process in processes if process.name in found and running(process)]
     if stayed:
         left = ", ".join(f"{process.name} (pid {process.pid})" for process in stayed)
-        raise LabProblem(f"still running {patience_s:g} s after they were killed: {left}")
+        raise LabProblem(f"still running {_END_S} s after they were killed: {left}")
     return list(found)
 
 

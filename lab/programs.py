@@ -5,11 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .aws import SERVICE_CIDR
 from .ports import LOOPBACK
 from .state import Lab
 
-SERVICE_CIDR = "172.20.0.0/16"
-"""As EKS has it by default."""
 PORTS = ("etcd", "etcd-peers", "kube-apiserver", "kube-scheduler", "kube-controller-manager", "kwok", "aws")
 
 

@@ -2,3 +2,6 @@
 
 LAB_KEYS = {"aws_access_key_id": "lab", "aws_secret_access_key": "lab"}
 """The lab's own, for boto3: they may do everything. Other credentials may do what their role's policies allow."""
+
+SERVICE_CIDR = "172.20.0.0/16"
+"""Of a cluster's Services, as EKS has it by default; the lab's API server has the same."""

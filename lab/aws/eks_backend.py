@@ -19,6 +19,8 @@ from moto.eks.models import EKSBackend, Nodegroup
 
 from eks_gpu_components.catalog import AUTOSCALER_ENABLED_TAG, autoscaler_cluster_tag
 
+from . import SERVICE_CIDR
+
 
 class LabEksBackend(EKSBackend):
     """One account's EKS in one region."""
@@ -58,7 +60,7 @@ class LabEksBackend(EKSBackend):
             "clusterSecurityGroupId": group.id,
             "vpcId": subnet.vpc_id,
         }
-        network = {"serviceIpv4Cidr": "172.20.0.0/16", "ipFamily": "ipv4"}
+        network = {"serviceIpv4Cidr": SERVICE_CIDR, "ipFamily": "ipv4"}
         cluster.kubernetes_network_config = {**network, **(cluster.kubernetes_network_config or {})}
         cluster.endpoint = self.endpoint or cluster.endpoint
         if self.certificate:

@@ -63,11 +63,11 @@ class Tried:
 class Trial:
     """The nodes are there while it is entered. Raises LabProblem when they do not get ready."""
 
-    def __init__(self, lab: Lab, machines: Sequence[Machine], lanes: int = LANES):
+    def __init__(self, lab: Lab, machines: Sequence[Machine]):
         self._machines, self._api = machines, ClusterApi(lab)
-        self._names = {f"{machine.name}-{lane}": machine.name for machine in machines for lane in range(lanes)}
+        self._names = {f"{machine.name}-{lane}": machine.name for machine in machines for lane in range(LANES)}
         """Of machines, by their nodes'."""
-        self._lanes = [_Lane(self._api, number) for number in range(lanes)]
+        self._lanes = [_Lane(self._api, number) for number in range(LANES)]
 
     def __enter__(self) -> Self:
         try:
