@@ -281,6 +281,10 @@ def test_pods_that_never_run_are_a_difference_and_everything_is_taken_away(clust
     result = replay(within_s=0.2)
 
     assert "as the program has it: running expected 2, got 0" in result.differences
+    assert result.measured["as the program has it"]["not_running"] == [
+        "serving-0: no phase, on node-0",
+        "serving-1: no phase, on node-1",
+    ]
     assert cluster.did.count("destroy beside 0 pods") == 2
 
 

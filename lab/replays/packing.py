@@ -25,6 +25,8 @@ from .scenario import Scenario, project_folder, refuse_a_lab_in_use
 from .timeline import Timeline
 
 POLL_S = 2.0
+SHOWN = 10
+"""Of the pods that do not run, so many are told of."""
 THREADS = 8
 """Pods are created by so many at once."""
 NODE_POOLS, NODE_CLAIMS = "/apis/karpenter.sh/v1/nodepools", "/apis/karpenter.sh/v1/nodeclaims"
@@ -74,7 +76,7 @@ class Packing(Scenario):
         return sum(least(demand.draw(rng), demand.families, region) for demand in self.demand)
 
     def expected(self) -> dict[str, Any]:
-        within = {"running": len(self.pods()), "within_s": self.within_s}
+        within = {"running": len(self.pods()), "not_running": [], "within_s": self.within_s}
         return {
             AS_IT_IS: {
                 **within,
@@ -114,6 +116,8 @@ class _Run:
         self._lab, self._pods, self._stack, self._note = lab, pods, stack, note
         self._api = ClusterApi(lab)
         self._running = 0
+        self._waiting = list[str]()
+        """Pods that do not run, each with why."""
         self._claims = dict[str, str]()
         """Instance type of every NodeClaim that there ever was, by name; empty before it is launched."""
         self._stay = Counter[str]()
@@ -135,6 +139,7 @@ class _Run:
         self._until(self._idle_nodes_are_gone, within_s)
         return {
             "running": self._running,
+            "not_running": self._waiting[:SHOWN],
             "nodes": dict(sorted(self._stay.items())),
             "hourly": self._hourly(self._stay),
             "nodes_at_first": dict(sorted(at_first.items())),
@@ -171,7 +176,9 @@ class _Run:
 
     def _all_run(self) -> bool:
         self._claims |= {claim["metadata"]["name"]: _instance_type(claim) for claim in self._api.list(NODE_CLAIMS)}
-        self._running = sum(each["status"].get("phase") == "Running" for each in self._restored())
+        pods = self._restored()
+        self._waiting = [_why(each) for each in pods if each["status"].get("phase") != "Running"]
+        self._running = len(pods) - len(self._waiting)
         self._note(f"{self._running} of {len(self._pods)} pods run, {len(self._claims)} nodes were bought")
         return self._running == len(self._pods) and all(self._claims.values())
 
@@ -207,6 +214,15 @@ class _Run:
 def _instance_type(claim: Mapping[str, Any]) -> str:
     """Empty before it is launched."""
     return claim["metadata"].get("labels", {}).get(INSTANCE_TYPE_LABEL, "")
+
+
+def _why(pod: Mapping[str, Any]) -> str:
+    """Why a pod does not run, as far as its own status says."""
+    metadata, status = pod["metadata"], pod["status"]
+    node = pod["spec"].get("nodeName")
+    where = f"on {node}" if node else _condition(pod, "PodScheduled").get("message", "not scheduled")
+    going = ", being deleted" if "deletionTimestamp" in metadata else ""
+    return f"{metadata['name']}: {status.get('phase', 'no phase')}{going}, {where}"
 
 
 def _condition(thing: Mapping[str, Any], kind: str) -> Mapping[str, Any]:

@@ -55,7 +55,7 @@ each_scenario = pytest.mark.parametrize("name", [replayed_once(name) for name in
 
 @each_scenario
 def test_a_replay_ends_as_expected(replayed):
-    assert replayed.result.differences == []
+    assert not replayed.result.differences, "\n".join(replayed.result.differences)  # all of them, however long
 
 
 @each_scenario
