@@ -126,33 +126,34 @@ def _nearest(key: str, known: list[str]) -> str:
 
 def _keys_at(shape: Any, path: list[str]) -> set[str]:
     """The keys that a value of `shape` may have at a path; a path goes through models, TypedDicts, maps and lists."""
-    for arm in _arms(shape):
-        fields = _fields(arm)
+    for arm in arms(shape):
+        known = fields(arm)
         if not path:
-            if fields:
-                return set(fields)
+            if known:
+                return set(known)
             continue
-        inner = fields.get(path[0]) if fields else next(reversed(typing.get_args(arm)), None)
+        inner = known.get(path[0]) if known else next(reversed(typing.get_args(arm)), None)
         if inner is not None and (found := _keys_at(inner, path[1:])):
             return found
     return set()
 
 
-def _arms(shape: Any) -> Iterator[Any]:
+def arms(shape: Any) -> Iterator[Any]:
     """The alternatives of a type, wrappers such as NotRequired and Annotated taken off."""
     origin = typing.get_origin(shape)
     if origin in (typing.Union, types.UnionType):
         for arm in typing.get_args(shape):
-            yield from _arms(arm)
+            yield from arms(arm)
     elif origin in (Annotated, Required, NotRequired):
-        yield from _arms(typing.get_args(shape)[0])
+        yield from arms(typing.get_args(shape)[0])
     elif origin is tuple:
-        yield from _arms(list[typing.get_args(shape)[0]])
+        yield from arms(list[typing.get_args(shape)[0]])
     else:
         yield shape
 
 
-def _fields(shape: Any) -> dict[str, Any]:
+def fields(shape: Any) -> dict[str, Any]:
+    """Key -> type of its value; empty if the shape has no keys of its own."""
     if isinstance(shape, type) and issubclass(shape, BaseModel):
         return {name: field.annotation for name, field in shape.model_fields.items()}
     if is_typeddict(shape):

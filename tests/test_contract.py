@@ -1,0 +1,105 @@
+"""What outside users call: public names, type tokens, URNs, settings, the command line and the keys of the plan's JSON.
+
+`recorded/contract.json` holds each as it was promised. A new entry is recorded with `python -m tests.test_contract`;
+one that is gone fails here, for a script or a stack of somebody's leans on it.
+"""
+
+import importlib
+import json
+import typing
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import typer.main
+
+import components
+from components.value import arms, fields
+from settings import Settings
+from tests.programs import PROGRAMS, ROOT, plan_of
+
+RECORD = ROOT / "tests" / "recorded" / "contract.json"
+
+
+def urns() -> dict[str, list[str]]:
+    """Program and stack -> URNs that it registers."""
+    return {" ".join(program): sorted(made.urn for made in plan_of(*program).graph) for program in PROGRAMS}
+
+
+def settings(shape: Any = Settings, at: str = "") -> Iterator[str]:
+    """Paths of the settings' keys; `*` stands for a name that the user gives, `[]` for the items of a list."""
+    for arm in arms(shape):
+        arguments = typing.get_args(arm)
+        if known := fields(arm):
+            for name, inner in known.items():
+                yield f"{at}{name}"
+                yield from settings(inner, f"{at}{name}.")
+        elif typing.get_origin(arm) is dict:
+            yield from settings(arguments[1], f"{at}*.")
+        elif typing.get_origin(arm) is list:
+            yield from settings(arguments[0], f"{at}[].")
+
+
+def command_line() -> dict[str, list[str]]:
+    """Command -> its options and arguments."""
+    main = importlib.import_module("eks_gpu_planner.cli")
+    main.add_rooms(None)
+    return dict(sorted(_commands(typer.main.get_command(main.app), "eks-gpu")))
+
+
+def _commands(command: Any, name: str) -> Iterator[tuple[str, list[str]]]:
+    if hasattr(command, "commands"):  # a group
+        for word, inner in command.commands.items():
+            yield from _commands(inner, f"{name} {word}")
+    else:
+        yield name, sorted(word for parameter in command.params for word in parameter.opts)
+
+
+def keys(value: Any, at: str = "") -> Iterator[str]:
+    """Paths of the keys of a plan; resources' own inputs and maps keyed by users are left out."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield f"{at}{key}"
+            if key not in ("inputs", "labels", "requests"):
+                yield from keys(inner, f"{at}{key}.")
+    elif isinstance(value, list):
+        for inner in value:
+            yield from keys(inner, f"{at}[].")
+
+
+def plan_keys() -> list[str]:
+    return sorted({key for folder, stack in PROGRAMS for key in keys(plan_of(folder, stack).as_json())})
+
+
+PROMISES = {
+    "names": lambda: sorted(dir(components)),
+    "urns": urns,
+    "settings": lambda: sorted(set(settings())),
+    "commands": command_line,
+    "plan": plan_keys,
+}
+
+
+@pytest.mark.parametrize("promise", ["names", "settings", "plan"])
+def test_nothing_that_was_promised_is_gone_and_what_is_new_is_recorded(promise):
+    assert PROMISES[promise]() == json.loads(RECORD.read_text())[promise]
+
+
+def test_no_command_or_option_is_gone_and_what_is_new_is_recorded():
+    assert command_line() == json.loads(RECORD.read_text())["commands"]
+
+
+@pytest.mark.parametrize("program", [f"{folder} {stack}" for folder, stack in PROGRAMS])
+def test_no_urn_is_gone_and_what_is_new_is_recorded(program):
+    folder, stack = program.split()
+    found = sorted(made.urn for made in plan_of(folder, stack).graph)
+    assert found == json.loads(RECORD.read_text())["urns"][program]
+
+
+def test_the_record_has_something_of_each_promise():
+    record = json.loads(RECORD.read_text())
+    assert all(len(record[promise]) > 5 for promise in PROMISES)
+
+
+if __name__ == "__main__":
+    RECORD.write_text(json.dumps({promise: find() for promise, find in PROMISES.items()}, indent=1) + "\n")
