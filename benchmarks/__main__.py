@@ -8,8 +8,8 @@ from datetime import date
 from pathlib import Path
 from statistics import median
 
-from eks_gpu_planner.analysis import analyse
-from eks_gpu_planner.graph import Graph, Resource
+from eks_gpu.graph.graph import Graph, Resource
+from eks_gpu.plan.analysis import analyse
 
 ROOT = Path(__file__).parent.parent
 EKS_GPU = [str(Path(sys.executable).parent / "eks-gpu")]

@@ -9,15 +9,15 @@ from pulumi import ComponentResource, Input, Output, ResourceOptions
 from pydantic import Field, model_validator
 from typing_extensions import TypedDict
 
-from .auto_mode import create_auto_mode_node_role
 from .catalog import CapacityType
 from .catalog.auto_mode import ACCELERATED_FAMILIES, BUILT_IN_NODE_CLASS, BUILT_IN_POOLS, MAX_AGE_H
-from .eks_cluster import EksCluster
-from .gpu_pool import GpuPool, GpuPoolArgs
+from .control_plane.auto_mode import create_auto_mode_node_role
 from .network import NodeSubnet
-from .node_pool import AUTO_MODE, create_node_pool, name_problems, node_pool_problems
-from .placement import places
-from .value import Value, check
+from .nodes.node_pool import AUTO_MODE, create_node_pool, name_problems, node_pool_problems
+from .nodes.placement import places
+from .values.eks_cluster import EksCluster
+from .values.gpu_pool import GpuPool, GpuPoolArgs
+from .values.value import Value, check
 
 # gp3's bounds. Source: Amazon EBS User Guide, "General Purpose SSD volumes".
 MAX_IOPS_PER_GIB = 500

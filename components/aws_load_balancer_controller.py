@@ -10,11 +10,11 @@ from pydantic import Field, model_validator
 from typing_extensions import TypedDict
 
 from . import catalog
-from .eks_cluster import EksCluster
-from .load_balancer_iam import load_balancer_policy
-from .pod_identity import pod_identity
-from .system_nodes import SYSTEM_NODE_LABELS, SYSTEM_TOLERATIONS
-from .value import Value, check
+from .iam.load_balancer_policy import load_balancer_policy
+from .iam.pod_identity import pod_identity
+from .nodes.system_nodes import SYSTEM_NODE_LABELS, SYSTEM_TOLERATIONS
+from .values.eks_cluster import EksCluster
+from .values.value import Value, check
 
 NAMESPACE = "kube-system"
 SERVICE_ACCOUNT = "aws-load-balancer-controller"

@@ -10,15 +10,15 @@ import pulumi_kubernetes as kubernetes
 from pulumi import ComponentResource, Input, Output, Resource, ResourceOptions
 from typing_extensions import TypedDict
 
-from .access_entries import grant
-from .addons import AFTER_NODES, BEFORE_NODES, add_ons
-from .auto_mode import AutoMode, AutoModeArgs, auto_mode_options, create_auto_mode_node_role
 from .catalog.auto_mode import DISK_PROVISIONER
-from .cluster_settings import ClusterSettings, ClusterSpec
-from .eks_cluster import EksCluster, from_pulumi_eks
+from .control_plane.addons import AFTER_NODES, BEFORE_NODES, add_ons
+from .control_plane.auto_mode import AutoMode, AutoModeArgs, auto_mode_options, create_auto_mode_node_role
+from .control_plane.cluster_settings import ClusterSettings, ClusterSpec
+from .iam.access_entries import grant
 from .network import NodeSubnet
-from .system_nodes import SystemNodesArgs, create_system_nodes
-from .value import check
+from .nodes.system_nodes import SystemNodesArgs, create_system_nodes
+from .values.eks_cluster import EksCluster, from_pulumi_eks
+from .values.value import check
 
 
 class EndpointArgs(TypedDict):

@@ -11,12 +11,12 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from . import catalog
-from .disposable import disposable
-from .eks_cluster import EksCluster
-from .gpu_pool import GpuPool, GpuPoolArgs
-from .pod_identity import pod_identity
-from .system_nodes import SYSTEM_NODE_LABELS, SYSTEM_TOLERATIONS
-from .value import Value, check
+from .control_plane.disposable import disposable
+from .iam.pod_identity import pod_identity
+from .nodes.system_nodes import SYSTEM_NODE_LABELS, SYSTEM_TOLERATIONS
+from .values.eks_cluster import EksCluster
+from .values.gpu_pool import GpuPool, GpuPoolArgs
+from .values.value import Value, check
 
 NAMESPACE = "kube-system"
 SERVICE_ACCOUNT = "cluster-autoscaler"

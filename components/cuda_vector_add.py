@@ -8,9 +8,9 @@ from pydantic import Field, model_validator
 from typing_extensions import TypedDict
 
 from . import catalog
-from .disposable import disposable
-from .gpu_pool import GpuPool, GpuPoolArgs
-from .value import Value, check
+from .control_plane.disposable import disposable
+from .values.gpu_pool import GpuPool, GpuPoolArgs
+from .values.value import Value, check
 
 SAMPLE = "/cuda-samples/vectorAdd"
 # The sample ends at once, and a container that ends is CrashLoopBackOff. The trap lets a node drain without waiting.

@@ -7,13 +7,13 @@ import pulumi
 from pulumi import ComponentResource, Input, Output, ResourceOptions
 from typing_extensions import TypedDict
 
-from .eks_cluster import EksCluster
-from .gpu_pool import GpuPool, GpuPoolArgs
 from .network import NodeSubnet
-from .node_group import Backend
-from .node_groups import check_names, create_node_groups
-from .placement import placement
-from .value import check
+from .nodes.node_group import Backend
+from .nodes.node_groups import check_names, create_node_groups
+from .nodes.placement import placement
+from .values.eks_cluster import EksCluster
+from .values.gpu_pool import GpuPool, GpuPoolArgs
+from .values.value import check
 
 
 class GpuNodeGroupArgs(TypedDict):

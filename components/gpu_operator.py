@@ -9,11 +9,11 @@ from pydantic import Field, model_validator
 from typing_extensions import TypedDict
 
 from . import catalog
-from .disposable import disposable
-from .gpu_pool import GpuPool, GpuPoolArgs
+from .control_plane.disposable import disposable
+from .nodes.system_nodes import SYSTEM_NODE_LABELS, SYSTEM_TOLERATIONS
 from .nvidia_device_plugin import WITHOUT_SHARING, sharing_configurations
-from .system_nodes import SYSTEM_NODE_LABELS, SYSTEM_TOLERATIONS
-from .value import Value, check
+from .values.gpu_pool import GpuPool, GpuPoolArgs
+from .values.value import Value, check
 
 RELEASE = "gpu-operator"
 DEVICE_PLUGIN_CONFIG_MAP = "nvidia-device-plugin"

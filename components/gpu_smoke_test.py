@@ -7,11 +7,12 @@ from pulumi import ComponentResource, CustomTimeouts, Output, ResourceOptions
 from pydantic import Field, model_validator
 from typing_extensions import TypedDict
 
-from . import catalog, node_pool
+from . import catalog
+from .control_plane.disposable import disposable
 from .cuda_vector_add import ONCE_TIMEOUT
-from .disposable import disposable
-from .gpu_pool import GpuPool, GpuPoolArgs
-from .value import Value, check
+from .nodes import node_pool
+from .values.gpu_pool import GpuPool, GpuPoolArgs
+from .values.value import Value, check
 
 PROVISIONERS = {"auto-mode": node_pool.AUTO_MODE, "karpenter": node_pool.KARPENTER}
 

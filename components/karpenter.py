@@ -12,14 +12,14 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from . import catalog
-from .eks_cluster import EksCluster
-from .interruption_queue import create_interruption_queue
-from .karpenter_iam import POLICIES, ControllerScope, controller_policy
+from .iam.karpenter_policy import POLICIES, ControllerScope, controller_policy
+from .iam.node_role import NodeRole, create_node_role
+from .iam.pod_identity import pod_role
 from .network import DISCOVERY_TAG
-from .node_role import NodeRole, create_node_role
-from .pod_identity import pod_role
-from .system_nodes import SYSTEM_NODE_LABELS, SYSTEM_TOLERATIONS
-from .value import Value, check
+from .nodes.interruption_queue import create_interruption_queue
+from .nodes.system_nodes import SYSTEM_NODE_LABELS, SYSTEM_TOLERATIONS
+from .values.eks_cluster import EksCluster
+from .values.value import Value, check
 
 NAMESPACE = "kube-system"
 SERVICE_ACCOUNT = "karpenter"

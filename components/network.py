@@ -7,9 +7,9 @@ import pulumi_aws as aws
 from pulumi import ComponentResource, Input, Output, ResourceOptions
 from typing_extensions import TypedDict
 
-from .network_endpoints import flow_logs, gateway_endpoint, interface_endpoints
-from .network_layout import ExistingNetwork, Nat, NetworkSpec, subnets
-from .value import check
+from .values.value import check
+from .vpc.network_endpoints import flow_logs, gateway_endpoint, interface_endpoints
+from .vpc.network_layout import ExistingNetwork, Nat, NetworkSpec, subnets
 
 DISCOVERY_TAG = "karpenter.sh/discovery"  # Karpenter's subnet selector; the value is the cluster's name
 INTERNAL_LOAD_BALANCER_TAG = "kubernetes.io/role/internal-elb"

@@ -11,10 +11,10 @@ from typing_extensions import TypedDict
 
 from . import catalog
 from .catalog.auto_mode import COMPUTE_TYPE_LABEL
-from .disposable import disposable
-from .gpu_pool import GpuPool, GpuPoolArgs, GpuSharing
-from .labels_and_taints import DEPLOY_DEVICE_PLUGIN_LABEL
-from .value import Value, check
+from .control_plane.disposable import disposable
+from .values.gpu_pool import GpuPool, GpuPoolArgs, GpuSharing
+from .values.labels_and_taints import DEPLOY_DEVICE_PLUGIN_LABEL
+from .values.value import Value, check
 
 RELEASE = "nvidia-device-plugin"
 WITHOUT_SHARING = "default"

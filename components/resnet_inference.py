@@ -9,14 +9,14 @@ from pydantic import model_validator
 from typing_extensions import TypedDict
 
 from . import catalog
-from . import inference_manifests as manifests
-from .eks_cluster import EksCluster
-from .gpu_pool import GpuPool, GpuPoolArgs
-from .inference_load_balancer import LoadBalancer, service
-from .inference_scaling import horizontal_pod_autoscaler, scaled_object, trigger_authentication
-from .inference_settings import Model, ResnetInferenceSettings, ResnetInferenceSettingsArgs
-from .pod_identity import pod_identity
-from .value import Value, check
+from .iam.pod_identity import pod_identity
+from .inference import manifests as manifests
+from .inference.load_balancer import LoadBalancer, service
+from .inference.scaling import horizontal_pod_autoscaler, scaled_object, trigger_authentication
+from .inference.settings import Model, ResnetInferenceSettings, ResnetInferenceSettingsArgs
+from .values.eks_cluster import EksCluster
+from .values.gpu_pool import GpuPool, GpuPoolArgs
+from .values.value import Value, check
 
 TIMEOUT = "35m"
 """Beyond the Deployment's own deadline, so that what `pulumi up` says is Kubernetes' reason."""

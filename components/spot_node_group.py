@@ -7,13 +7,13 @@ from pulumi import ComponentResource, Input, Output, ResourceOptions
 from typing_extensions import TypedDict
 
 from .catalog import CAPACITY_TYPE_LABEL
-from .eks_cluster import EksCluster
 from .network import NodeSubnet
-from .node_group import Backend, Node, NodeGroup
-from .node_groups import check_names, create_node_groups
-from .placement import not_offered, subnet_problems, types_by_zone
-from .spot_pool import SpotPool, SpotPoolArgs
-from .value import BadInput, check
+from .nodes.node_group import Backend, Node, NodeGroup
+from .nodes.node_groups import check_names, create_node_groups
+from .nodes.placement import not_offered, subnet_problems, types_by_zone
+from .values.eks_cluster import EksCluster
+from .values.spot_pool import SpotPool, SpotPoolArgs
+from .values.value import BadInput, check
 
 
 class SpotNodeGroupArgs(TypedDict):

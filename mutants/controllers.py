@@ -1,7 +1,7 @@
 """Charts of controllers: Karpenter, the cluster autoscaler, the load balancer controller."""
 
-from eks_gpu_planner.graph import Resource
-from eks_gpu_planner.pools import AUTO_MODE
+from eks_gpu.graph.graph import Resource
+from eks_gpu.pools.pool import AUTO_MODE
 
 from .edits import Edit, Option, Unordered, Without, gone, to
 from .places import RELEASE, chart

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from eks_gpu_planner.graph import Graph, Resource
+from eks_gpu.graph.graph import Graph, Resource
 
 from .programs import Program
 

@@ -1,7 +1,7 @@
 """The device plugin, the GPU operator, the metrics exporter, and EKS add-ons."""
 
-from eks_gpu_planner.graph import Resource
-from eks_gpu_planner.pools import AUTO_MODE
+from eks_gpu.graph.graph import Resource
+from eks_gpu.pools.pool import AUTO_MODE
 
 from .edits import EACH, JSON, Edit, Given, With, Without, gone, only, to, with_key
 from .places import NODE_GROUP, RELEASE, Where, chart, of_gpus

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from eks_gpu_planner.problems import InputError
+from eks_gpu.io.problems import InputError
 
 from .edits import Mutant, Operator
 from .programs import Program

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from eks_gpu_planner.graph import Resource
+from eks_gpu.graph.graph import Resource
 
 from .edits import EACH, Edit, Option, gone, to, with_item, with_key
 from .places import (

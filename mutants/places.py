@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from eks_gpu_planner.admission import ACCELERATOR_RESOURCES
-from eks_gpu_planner.demand import Workload
-from eks_gpu_planner.graph import Resource
-from eks_gpu_planner.pools import AUTO_MODE, AUTO_SCALING_GROUP, KARPENTER
+from eks_gpu.cost.admission import ACCELERATOR_RESOURCES
+from eks_gpu.graph.graph import Resource
+from eks_gpu.pods.demand import Workload
+from eks_gpu.pools.pool import AUTO_MODE, AUTO_SCALING_GROUP, KARPENTER
 
 from .programs import Program
 

@@ -6,12 +6,12 @@ from datetime import date
 from functools import cached_property
 from pathlib import Path
 
-from eks_gpu_planner.analysis import Analysis, analyse
-from eks_gpu_planner.graph import Graph, Resource
-from eks_gpu_planner.offline import record
-from eks_gpu_planner.plan import PlanSettings, plan_settings
-from eks_gpu_planner.pools import Pool
-from eks_gpu_planner.project import Project
+from eks_gpu.graph.graph import Graph, Resource
+from eks_gpu.offline.project import Project
+from eks_gpu.offline.run import record
+from eks_gpu.plan.analysis import Analysis, analyse
+from eks_gpu.plan.plan import PlanSettings, plan_settings
+from eks_gpu.pools.pool import Pool
 
 ROOT = Path(__file__).parent.parent
 RELEASE = "kubernetes:helm.sh/v3:Release"

@@ -2,7 +2,7 @@
 
 import re
 
-from eks_gpu_planner.graph import Resource
+from eks_gpu.graph.graph import Resource
 
 from .edits import EACH, JSON, Edit, EditAll, Without, gone, swapped, to, without_items
 from .places import CLUSTER, GROUP, named

@@ -1,7 +1,7 @@
 """Workloads, and how they are reached and scaled."""
 
-from eks_gpu_planner.graph import Resource
-from eks_gpu_planner.pools import AUTO_MODE, KARPENTER
+from eks_gpu.graph.graph import Resource
+from eks_gpu.pools.pool import AUTO_MODE, KARPENTER
 
 from .edits import EACH, Edit, Option, With, Without, gone, only, swapped, to, with_key
 from .places import DEPLOYMENT, JOB, SERVICE, asks_for_gpus, asks_for_nvidia, of_stated_size

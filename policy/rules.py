@@ -21,11 +21,11 @@ from pulumi_policy import (
 )
 from pulumi_policy.proxy import UnknownValueError
 
-from eks_gpu_planner.checks import CHECKS
-from eks_gpu_planner.foreign.documents import Document, Registered
-from eks_gpu_planner.foreign.judged import Judged, judge
-from eks_gpu_planner.foreign.stack import foreign
-from eks_gpu_planner.problems import InputError
+from eks_gpu.checks import CHECKS
+from eks_gpu.foreign.documents import Document, Registered
+from eks_gpu.foreign.judged import Judged, judge
+from eks_gpu.foreign.stack import foreign
+from eks_gpu.io.problems import InputError
 
 LEVELS = {"error": EnforcementLevel.MANDATORY, "warning": EnforcementLevel.ADVISORY}
 ALONE = {

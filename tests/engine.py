@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from eks_gpu_planner import engine
-from eks_gpu_planner.answers import CatalogAnswers
-from eks_gpu_planner.graph import Graph, Resource
+from eks_gpu.graph.graph import Graph, Resource
+from eks_gpu.offline import recorder as engine
+from eks_gpu.offline.answers import CatalogAnswers
 
 REGION = "us-west-2"
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from eks_gpu_planner.problems import InputError
+from eks_gpu.io.problems import InputError
 from tests.malformed import as_json, broken
 
 HERE = Path(__file__).parent
@@ -47,8 +47,8 @@ spec: {replicas: 3, template: {spec: {containers: [{name: a, image: b, resources
 
 
 def importing() -> tuple[list[Any], Callable[[Any], str], Callable[[Path], Any]]:
-    from eks_gpu_importers.importing import import_file
-    from eks_gpu_importers.written import written
+    from eks_gpu.importers.importing import import_file
+    from eks_gpu.importers.yaml_output import written
 
     def run(file: Path) -> None:
         answer, findings = import_file(file, DAY)
@@ -60,10 +60,10 @@ def importing() -> tuple[list[Any], Callable[[Any], str], Callable[[Path], Any]]
 
 
 def explaining() -> tuple[list[Any], Callable[[Any], str], Callable[[Path], Any]]:
-    from eks_gpu_planner.explain import explain, stack_of
-    from eks_gpu_planner.foreign import documents
-    from eks_gpu_planner.foreign.stack import foreign
-    from eks_gpu_planner.pod_file import read_pods
+    from eks_gpu.explain.explain import explain, stack_of
+    from eks_gpu.explain.pod_file import read_pods
+    from eks_gpu.foreign import documents
+    from eks_gpu.foreign.stack import foreign
 
     told = foreign(documents.state(HERE / "recorded" / "spot-autoscaling-groups.state.json"))
     stack = stack_of(told.graph, told.region)
@@ -76,9 +76,9 @@ def explaining() -> tuple[list[Any], Callable[[Any], str], Callable[[Path], Any]
 
 
 def checking() -> tuple[list[Any], Callable[[Any], str], Callable[[Path], Any]]:
-    from eks_gpu_planner.foreign import documents
-    from eks_gpu_planner.foreign.judged import judge
-    from eks_gpu_planner.foreign.stack import foreign
+    from eks_gpu.foreign import documents
+    from eks_gpu.foreign.judged import judge
+    from eks_gpu.foreign.stack import foreign
 
     def run(file: Path) -> None:
         judged = judge(foreign(documents.preview(file)), DAY)

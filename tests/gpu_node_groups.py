@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from components.gpu_node_group import GpuNodeGroup
-from components.gpu_pool import GpuPool
-from components.placement import placement
-from components.value import BadInput, check
+from components.nodes.placement import placement
+from components.values.gpu_pool import GpuPool
+from components.values.value import BadInput, check
 from tests.engine import Run, run
 from tests.given import CLUSTER, subnets
 

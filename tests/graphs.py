@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from eks_gpu_planner.analysis import Analysis, analyse
-from eks_gpu_planner.checks import CHECKS
-from eks_gpu_planner.graph import Graph, Resource
+from eks_gpu.checks import CHECKS
+from eks_gpu.graph.graph import Graph, Resource
+from eks_gpu.plan.analysis import Analysis, analyse
 
 TODAY = date(2026, 11, 24)
 CA = "k8s.io/cluster-autoscaler"

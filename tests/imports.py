@@ -6,11 +6,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from eks_gpu_importers.findings import Finding
-from eks_gpu_importers.importing import import_file
-from eks_gpu_importers.settings import Answer
-from eks_gpu_planner.plan import Plan, make_plan
-from eks_gpu_planner.project import Project, Stack
+from eks_gpu.importers.findings import Finding
+from eks_gpu.importers.importing import import_file
+from eks_gpu.importers.settings import Answer
+from eks_gpu.offline.project import Project, Stack
+from eks_gpu.plan.plan import Plan, make_plan
 from tests.programs import ROOT
 
 Broken = tuple[str, list[dict[str, Any]], str, str]

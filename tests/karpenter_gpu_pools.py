@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from components.gpu_pool import GpuPool
 from components.karpenter_gpu_pool import KarpenterGpuPool
-from components.value import check
+from components.values.gpu_pool import GpuPool
+from components.values.value import check
 from tests.engine import run
 from tests.given import CLUSTER, subnets
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from eks_gpu_planner.graph import Resource
-from eks_gpu_planner.pools import Pool
+from eks_gpu.graph.graph import Resource
+from eks_gpu.pools.pool import Pool
 from tests.graphs import (
     analysed,
     cluster,

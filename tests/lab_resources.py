@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from eks_gpu_lab.aws.core import Cloud
+from eks_gpu.lab.aws.core import Cloud
 
 Made = dict[str, dict[str, Any]]
 """Outputs by type."""

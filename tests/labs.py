@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from eks_gpu.lab.state import Lab
+from eks_gpu.lab.status import NodeRow
 from eks_gpu_components.catalog import CapacityType
-from eks_gpu_lab.state import Lab
-from eks_gpu_lab.status import NodeRow
 
 
 def node(name: str, gpus: int, capacity_type: str = "on-demand", instance: str = "") -> NodeRow:

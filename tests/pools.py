@@ -3,9 +3,9 @@
 from hypothesis import strategies as st
 
 from components.catalog import image_supports, instance_types, zones_offering
-from components.gpu_pool import GpuPool
-from components.placement import Placement, placement
-from components.value import check
+from components.nodes.placement import Placement, placement
+from components.values.gpu_pool import GpuPool
+from components.values.value import check
 from tests.given import subnets
 
 PLACEABLE = sorted(

@@ -3,9 +3,9 @@
 from functools import cache
 from pathlib import Path
 
-from eks_gpu_planner.offline import record
-from eks_gpu_planner.plan import Plan, make_plan
-from eks_gpu_planner.project import Project
+from eks_gpu.offline.project import Project
+from eks_gpu.offline.run import record
+from eks_gpu.plan.plan import Plan, make_plan
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted(file.parent for file in ROOT.glob("examples/*/Pulumi.yaml"))

@@ -4,11 +4,11 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from eks_gpu_planner.against import Changes, compare
-from eks_gpu_planner.checks import Finding
-from eks_gpu_planner.graph import Graph, Resource
-from eks_gpu_planner.older import Snapshot
-from eks_gpu_planner.plan import Plan
+from eks_gpu.checks import Finding
+from eks_gpu.graph.graph import Graph, Resource
+from eks_gpu.plan.changes import Changes, compare
+from eks_gpu.plan.older import Snapshot
+from eks_gpu.plan.plan import Plan
 from tests.graphs import analysed, healthy
 
 FAILING = Finding("gpu-pools-are-capped", "gpu", False, "nothing limits it", "error", "give it a maximum")

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from eks_gpu_planner.offline import record
-from eks_gpu_planner.problems import InputError
-from eks_gpu_planner.project import Project, Stack
+from eks_gpu.io.problems import InputError
+from eks_gpu.offline.project import Project, Stack
+from eks_gpu.offline.run import record
 from tests.programs import ROOT
 
 KEY = "eks-gpu:settings"

@@ -14,7 +14,7 @@ import pytest
 import typer.main
 
 import components
-from components.value import arms, fields
+from components.values.value import arms, fields
 from settings import Settings
 from tests.programs import PROGRAMS, ROOT, plan_of
 
@@ -42,7 +42,7 @@ def settings(shape: Any = Settings, at: str = "") -> Iterator[str]:
 
 def command_line() -> dict[str, list[str]]:
     """Command -> its options and arguments."""
-    main = importlib.import_module("eks_gpu_planner.cli")
+    main = importlib.import_module("eks_gpu.commands.main")
     main.add_rooms(None)
     return dict(sorted(_commands(typer.main.get_command(main.app), "eks-gpu")))
 

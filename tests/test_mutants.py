@@ -6,9 +6,9 @@ from functools import cache
 
 import pytest
 
-from eks_gpu_planner.graph import Graph, Resource
-from eks_gpu_planner.plan import plan_settings
-from eks_gpu_planner.project import Project
+from eks_gpu.graph.graph import Graph, Resource
+from eks_gpu.offline.project import Project
+from eks_gpu.plan.plan import plan_settings
 from mutants.__main__ import FLOOR, report
 from mutants.accepted import ACCEPTED
 from mutants.edits import EACH, GONE, JSON, USER_DATA, Edit, edited, gone, swapped, to

@@ -40,17 +40,15 @@ def test_the_wheel_holds_the_library_and_the_planner_under_their_installed_names
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0] for name in names} == {
         "eks_gpu_components",
-        "eks_gpu_importers",
-        "eks_gpu_lab",
-        "eks_gpu_planner",
+        "eks_gpu",
         "eks_gpu_components-0.1.0.dist-info",
     }
     assert {
         "eks_gpu_components/py.typed",
         "eks_gpu_components/__init__.pyi",
         "eks_gpu_components/catalog/ec2.json",
-        "eks_gpu_planner/checks/groups.py",
-        "eks_gpu_lab/tools/karpenter/go.mod",
+        "eks_gpu/checks/groups.py",
+        "eks_gpu/lab/tools/karpenter/go.mod",
     } <= set(names)
 
 
@@ -67,17 +65,20 @@ def test_the_installed_library_runs_beside_a_components_folder_of_the_consumers_
         env={"PYTHONPATH": str(tmp_path / "site")},
     )
     assert ran.stderr == ""
-    assert ran.stdout.split() == ["eks_gpu_components.gpu_pool", str(tmp_path / "site/eks_gpu_components/__init__.py")]
+    assert ran.stdout.split() == [
+        "eks_gpu_components.values.gpu_pool",
+        str(tmp_path / "site/eks_gpu_components/__init__.py"),
+    ]
 
 
 def test_every_package_of_the_checkout_is_in_the_distribution():
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
     found = {
-        f"eks_gpu_{file.parent.relative_to(ROOT).as_posix().replace('/', '.')}"
-        for room in ("components", "planner", "importers", "lab")
-        for file in ROOT.glob(f"{room}/**/__init__.py")
+        file.parent.relative_to(ROOT).as_posix().replace("/", ".")
+        for house in ("components", "eks_gpu")
+        for file in ROOT.glob(f"{house}/**/__init__.py")
     }
-    assert set(listed) == found
+    assert found and {name.replace("eks_gpu_components", "components") for name in listed} == found
 
 
 def test_the_facts_are_read_without_pulumi():

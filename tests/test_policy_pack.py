@@ -11,8 +11,8 @@ import pytest
 from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
-from eks_gpu_planner.checks import CHECKS
-from eks_gpu_planner.graph import Graph, Resource
+from eks_gpu.checks import CHECKS
+from eks_gpu.graph.graph import Graph, Resource
 from tests.programs import PROGRAMS, plan_of
 
 PACK = Path(__file__).parent.parent / "policy"

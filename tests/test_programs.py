@@ -3,8 +3,8 @@
 import kubernetes_validate
 import pytest
 
-from eks_gpu_planner.manifests import kubernetes_objects
-from eks_gpu_planner.sdk_schema import ignored_path_problem, problems
+from eks_gpu.graph.kubernetes_objects import kubernetes_objects
+from eks_gpu.offline.sdk_schema import ignored_path_problem, problems
 from tests.programs import IDS, PROGRAMS, plan_of, preview_urns
 
 every_program = pytest.mark.parametrize(("folder", "stack"), PROGRAMS, ids=IDS)

@@ -4,7 +4,7 @@ import ast
 import re
 from pathlib import Path
 
-from eks_gpu_planner.checks import CHECKS
+from eks_gpu.checks import CHECKS
 
 ROOT = Path(__file__).parent.parent
 ROW = re.compile(r"^\| (\d+) \| (.+) \| (.+) \| (.+) \| (.+) \|$", re.MULTILINE)
@@ -16,7 +16,7 @@ def rows() -> list[tuple[str, ...]]:
 
 def fast_tests() -> set[str]:
     """Functions that `make test` runs."""
-    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in (ROOT / "tests").glob("test_*.py")]
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in (ROOT / "tests").rglob("test_*.py")]
     return {node.name for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 

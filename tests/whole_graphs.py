@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from eks_gpu_planner.graph import Resource
+from eks_gpu.graph.graph import Resource
 from tests import karpenter_graphs as karpenter
 from tests.graphs import (
     GPU_TOLERATION,

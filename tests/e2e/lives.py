@@ -16,13 +16,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from eks_gpu_lab.apply import LabStack, lab_stack
-from eks_gpu_lab.engine import backend
-from eks_gpu_lab.interrupted import ENGINE, names, orphans
-from eks_gpu_lab.leftovers import leftovers
-from eks_gpu_lab.outcomes import Applied, Cancelled, Destroyed, Step
-from eks_gpu_lab.problem import LabProblem
-from eks_gpu_lab.state import Lab, find_lab
+from eks_gpu.lab.apply import LabStack, lab_stack
+from eks_gpu.lab.engine import backend
+from eks_gpu.lab.interrupted import ENGINE, names, orphans
+from eks_gpu.lab.leftovers import leftovers
+from eks_gpu.lab.outcomes import Applied, Cancelled, Destroyed, Step
+from eks_gpu.lab.problem import LabProblem
+from eks_gpu.lab.state import Lab, find_lab
 from tests.e2e.faulty_aws import Fault, FaultyAws
 
 CHECKOUT = Path(__file__).parents[2]

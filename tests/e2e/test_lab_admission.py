@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from eks_gpu_lab import control_plane
-from eks_gpu_lab.apply import lab_stack
-from eks_gpu_lab.cluster_api import ClusterApi
-from eks_gpu_lab.replays.machines import machines
-from eks_gpu_lab.replays.manifests import StrictApi
-from eks_gpu_lab.state import Lab
-from eks_gpu_planner.manifests import kubernetes_objects
+from eks_gpu.graph.kubernetes_objects import kubernetes_objects
+from eks_gpu.lab import control_plane
+from eks_gpu.lab.apply import lab_stack
+from eks_gpu.lab.cluster_api import ClusterApi
+from eks_gpu.lab.replays.machines import machines
+from eks_gpu.lab.replays.manifests import StrictApi
+from eks_gpu.lab.state import Lab
 from tests.programs import IDS, PROGRAMS, ROOT, plan_of
 
 pytestmark = [

@@ -14,10 +14,10 @@ import pytest
 from pulumi import automation
 
 import components
-from components.interruption_queue import create_interruption_queue
-from eks_gpu_lab.aws.commands import write_commands
-from eks_gpu_lab.aws.moto_server import moto
-from eks_gpu_lab.toolchain import toolchain
+from components.nodes.interruption_queue import create_interruption_queue
+from eks_gpu.lab.aws.commands import write_commands
+from eks_gpu.lab.aws.moto_server import moto
+from eks_gpu.lab.toolchain import toolchain
 
 pytestmark = pytest.mark.minutes(1)
 
@@ -183,7 +183,9 @@ def test_a_changed_setting_updates_in_place_and_what_drifted_is_repaired(lab):
 
 def test_a_tag_that_was_named_by_its_taint_once_stays_as_it_is(lab, monkeypatch):
     with monkeypatch.context() as earlier:
-        earlier.setattr("components.managed_node_group._taint_name", lambda name, _: f"{name}-taint/nvidia.com/gpu")
+        earlier.setattr(
+            "components.nodes.managed_node_group._taint_name", lambda name, _: f"{name}-taint/nvidia.com/gpu"
+        )
         lab(program).up()
     assert set(lab(program).up().summary.resource_changes or {}) == {"same"}
 
@@ -206,7 +208,7 @@ def test_a_wrong_input_stops_the_preview_with_its_place(lab):
 
 
 def test_the_moto_process_serves_on_loopback_until_it_is_ended(monkeypatch):
-    command = [sys.executable, "-m", "eks_gpu_lab.aws", "--region", REGION, "--endpoint", "https://127.0.0.1:6443"]
+    command = [sys.executable, "-m", "eks_gpu.lab.aws", "--region", REGION, "--endpoint", "https://127.0.0.1:6443"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout
         url = process.stdout.readline().strip()

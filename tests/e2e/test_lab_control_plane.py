@@ -11,17 +11,17 @@ from typing import Any
 import psutil
 import pytest
 
-from components.autoscaler_tags import autoscaler_tags
 from components.catalog import Taint
-from components.node_group import Node
-from components.user_data import user_data
-from eks_gpu_lab.autoscaler import start_autoscaler
-from eks_gpu_lab.cluster_api import ApiRefusal, ClusterApi
-from eks_gpu_lab.control_plane import down, up
-from eks_gpu_lab.karpenter import start_karpenter
-from eks_gpu_lab.nodes import aws_client
-from eks_gpu_lab.state import Lab
-from eks_gpu_lab.status import status
+from components.nodes.autoscaler_tags import autoscaler_tags
+from components.nodes.node_group import Node
+from components.nodes.user_data import user_data
+from eks_gpu.lab.autoscaler import start_autoscaler
+from eks_gpu.lab.cluster_api import ApiRefusal, ClusterApi
+from eks_gpu.lab.control_plane import down, up
+from eks_gpu.lab.karpenter import start_karpenter
+from eks_gpu.lab.nodes import aws_client
+from eks_gpu.lab.state import Lab
+from eks_gpu.lab.status import status
 from tests.given import CLUSTER
 
 pytestmark = [

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from eks_gpu_lab import control_plane, leftovers
-from eks_gpu_lab.apply import lab_stack
-from eks_gpu_lab.engine import backend
-from eks_gpu_lab.interrupted import locks
-from eks_gpu_lab.nodes import aws_client
-from eks_gpu_lab.state import Lab
+from eks_gpu.lab import control_plane, leftovers
+from eks_gpu.lab.apply import lab_stack
+from eks_gpu.lab.engine import backend
+from eks_gpu.lab.interrupted import locks
+from eks_gpu.lab.nodes import aws_client
+from eks_gpu.lab.state import Lab
 from tests.e2e.faulty_aws import Fault, faulty_aws
 from tests.e2e.lives import (
     PATIENCE_S,

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from eks_gpu_lab import control_plane
-from eks_gpu_lab.interrupted import orphans
-from eks_gpu_lab.replays import report
-from eks_gpu_lab.replays.kinds import load, scenarios
-from eks_gpu_lab.replays.picture import picture
-from eks_gpu_lab.replays.result import Result
-from eks_gpu_lab.state import recorded_lab
+from eks_gpu.lab import control_plane
+from eks_gpu.lab.interrupted import orphans
+from eks_gpu.lab.replays import report
+from eks_gpu.lab.replays.kinds import load, scenarios
+from eks_gpu.lab.replays.picture import picture
+from eks_gpu.lab.replays.result import Result
+from eks_gpu.lab.state import recorded_lab
 from tests.console import shown
 
 

@@ -1,0 +1,107 @@
+"""The EKS add-ons of every cluster: which, in what order, with what settings and permissions."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi_aws as aws
+from pulumi import Resource, ResourceOptions
+
+from .. import catalog
+from ..iam.pod_identity import pod_role
+from ..nodes.system_nodes import SYSTEM_NODE_LABELS, SYSTEM_TOLERATIONS
+from ..values.eks_cluster import EksCluster
+
+_ON_SYSTEM_NODES: dict[str, Any] = {"nodeSelector": SYSTEM_NODE_LABELS, "tolerations": SYSTEM_TOLERATIONS}
+
+
+@dataclass(frozen=True, slots=True)
+class AddOn:
+    """An EKS add-on."""
+
+    name: str
+    configuration: Mapping[str, Any] = field(default_factory=dict)
+    """In the add-on's own schema: `aws eks describe-addon-configuration`."""
+    service_account: str = ""
+    """The one that gets a role; empty where the add-on calls no AWS API."""
+    policy: str = ""
+    """AWS's managed policy for it, with its path."""
+
+
+# Nodes are not ready without a network, and the network plugin has no credentials without the agent.
+BEFORE_NODES = (
+    AddOn("vpc-cni", service_account="aws-node", policy="AmazonEKS_CNI_Policy"),
+    AddOn("kube-proxy"),
+    AddOn("eks-pod-identity-agent"),
+)
+# Their pods need a node: made earlier, they stay DEGRADED until EKS gives up.
+AFTER_NODES = (
+    AddOn("coredns", _ON_SYSTEM_NODES),
+    AddOn("metrics-server", _ON_SYSTEM_NODES),
+    AddOn(
+        "aws-ebs-csi-driver",
+        {"controller": _ON_SYSTEM_NODES},
+        service_account="ebs-csi-controller-sa",
+        policy="service-role/AmazonEBSCSIDriverPolicy",
+    ),
+    # DCGM tolerates no taint unless told, and the agent takes GPUs without it for failed: EKS repairs healthy nodes.
+    AddOn("eks-node-monitoring-agent", {"dcgmAgent": {"tolerations": [{"operator": "Exists"}]}}),
+)
+ADDON_NAMES = tuple(addon.name for addon in (*BEFORE_NODES, *AFTER_NODES))
+
+
+def managed_policy_arn(policy: str, region: str) -> str:
+    """ARN of one of AWS's own policies, by its name with its path."""
+    return f"arn:{catalog.partition(region)}:iam::aws:policy/{policy}"
+
+
+def add_ons(
+    parent: Resource,
+    name: str,
+    cluster: EksCluster,
+    wanted: Sequence[AddOn],
+    *,
+    versions: Mapping[str, str],
+    deleted_with: Resource,
+    depends_on: Sequence[Resource] = (),
+) -> list[Resource]:
+    """Each add-on as `<name>-<add-on>`, the version EKS has for the cluster's minor where `versions` names none."""
+    return [_add_on(parent, name, cluster, addon, versions, deleted_with, depends_on) for addon in wanted]
+
+
+def _add_on(
+    parent: Resource,
+    name: str,
+    cluster: EksCluster,
+    addon: AddOn,
+    versions: Mapping[str, str],
+    deleted_with: Resource,
+    depends_on: Sequence[Resource],
+) -> aws.eks.Addon:
+    identities, permissions = _identities(parent, f"{name}-{addon.name}", addon, cluster["region"])
+    return aws.eks.Addon(
+        f"{name}-{addon.name}",
+        cluster_name=cluster["name"],
+        addon_name=addon.name,
+        addon_version=versions.get(addon.name),
+        configuration_values=json.dumps(addon.configuration) if addon.configuration else None,
+        pod_identity_associations=identities or None,
+        # What the program says is what runs; PRESERVE would keep a change made by hand and report success.
+        resolve_conflicts_on_create="OVERWRITE",
+        resolve_conflicts_on_update="OVERWRITE",
+        # EKS takes a cluster's add-ons down with it, and nodes that still drain need their network until then.
+        opts=ResourceOptions(parent=parent, depends_on=[*depends_on, *permissions], deleted_with=deleted_with),
+    )
+
+
+def _identities(
+    parent: Resource, name: str, addon: AddOn, region: str
+) -> tuple[list[aws.eks.AddonPodIdentityAssociationArgs], list[Resource]]:
+    """The add-on's role for its service account, where it has one, and the permissions to wait for."""
+    if not addon.service_account:
+        return [], []
+    policy_name = addon.policy.split("/")[-1]
+    role, permissions = pod_role(parent, name, {policy_name: managed_policy_arn(addon.policy, region)})
+    identity = aws.eks.AddonPodIdentityAssociationArgs(role_arn=role.arn, service_account=addon.service_account)
+    return [identity], permissions

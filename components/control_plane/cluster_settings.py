@@ -1,0 +1,182 @@
+"""The cluster as a checked value."""
+
+import re
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from ipaddress import IPv4Network
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from .. import catalog
+from ..catalog.auto_mode import ADDONS as AUTO_MODE_ADDONS
+from ..nodes.system_nodes import SystemNodes
+from ..values.value import Value
+from ..vpc.network_layout import Region
+from .addons import ADDON_NAMES
+from .auto_mode import AutoMode
+
+# Source: Amazon EKS User Guide, "Review access policy permissions".
+ACCESS_POLICIES = (
+    "AmazonEKSAdminPolicy",
+    "AmazonEKSAdminViewPolicy",
+    "AmazonEKSClusterAdminPolicy",
+    "AmazonEKSEditPolicy",
+    "AmazonEKSViewPolicy",
+)
+WORLD = IPv4Network("0.0.0.0/0")
+
+
+def _nearest(given: str, known: Sequence[str]) -> str:
+    return get_close_matches(given, known, n=1, cutoff=0)[0]
+
+
+def _supported(minor: str) -> str:
+    catalog.kubernetes_version(minor)
+    return minor
+
+
+def _access_policy(policy: str) -> str:
+    if policy not in ACCESS_POLICIES:
+        nearest = _nearest(policy, ACCESS_POLICIES)
+        raise PydanticCustomError(
+            "rule", "must be one of EKS's access policies (nearest: {nearest})", {"nearest": nearest}
+        )
+    return policy
+
+
+def _cluster_name(name: str) -> str:
+    if not re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}", name):
+        raise PydanticCustomError("rule", "must be 1 to 100 letters, digits, '-' and '_', the first no sign")
+    return name
+
+
+def _reason_to_have_none(addon: str) -> str:
+    if addon in AUTO_MODE_ADDONS:
+        return "EKS does its work itself, and a second one is in the way"
+    return "it has no node to run on without built_in_pools"
+
+
+def _principal_arn(arn: str) -> str:
+    if not re.fullmatch(r"arn:[\w-]+:iam::\d{12}:(user|role)/\S+", arn):
+        raise PydanticCustomError("rule", "must be the ARN of an IAM user or role")
+    return arn
+
+
+class Endpoint(Value):
+    """From where the Kubernetes API can be reached."""
+
+    private: bool = True
+    public: bool = False
+    public_cidrs: tuple[IPv4Network, ...] = ()
+    open_to_world: bool = False
+
+    @model_validator(mode="after")
+    def _can_be_reached_by_those_meant(self) -> Self:
+        if not (self.private or self.public):
+            raise ValueError("private or public must be true: nobody could reach the API")
+        if self.public and not self.public_cidrs:
+            raise ValueError("public_cidrs is required where public is true")
+        if self.public_cidrs and not self.public:
+            raise ValueError("public_cidrs has no effect where public is false")
+        if WORLD in self.public_cidrs and not self.open_to_world:
+            raise ValueError("public_cidrs holds 0.0.0.0/0: narrow it, or say open_to_world: true")
+        return self
+
+
+class AccessEntry(Value):
+    """A person, or a role that people take, with a permission in the cluster."""
+
+    principal_arn: Annotated[str, AfterValidator(_principal_arn)]
+    policy: Annotated[str, AfterValidator(_access_policy)]
+    namespaces: tuple[str, ...] = ()
+
+
+class ClusterSettings(Value):
+    """What differs from environment to environment, checked."""
+
+    name: Annotated[str, AfterValidator(_cluster_name)]
+    kubernetes_version: Annotated[str, AfterValidator(_supported)] = catalog.DEFAULT_KUBERNETES
+    endpoint: Endpoint = Field(default_factory=Endpoint)
+    log_types: tuple[Literal["api", "audit", "authenticator", "controllerManager", "scheduler"], ...] = ()
+    kms_key_arn: str | None = None
+    create_kms_key: bool = False
+    deletion_protection: bool = True
+    support: Literal["STANDARD", "EXTENDED"] = "STANDARD"
+    access_entries: Mapping[str, AccessEntry] = Field(default_factory=dict)
+    addon_versions: Mapping[str, str] = Field(default_factory=dict)
+    system_nodes: SystemNodes = Field(default_factory=SystemNodes)
+    auto_mode: AutoMode | None = None
+
+    @field_validator("addon_versions")
+    @classmethod
+    def _are_of_our_addons(cls, versions: Mapping[str, str]) -> Mapping[str, str]:
+        if unknown := [
+            f"{name} (nearest: {_nearest(name, ADDON_NAMES)})" for name in versions if name not in ADDON_NAMES
+        ]:
+            raise ValueError(f"the cluster has no add-on {', '.join(unknown)}")
+        return versions
+
+    @model_validator(mode="after")
+    def _has_one_key(self) -> Self:
+        if self.kms_key_arn and self.create_kms_key:
+            raise ValueError("kms_key_arn and create_kms_key exclude each other")
+        return self
+
+    @model_validator(mode="after")
+    def _leaves_to_auto_mode_what_it_does_itself(self) -> Self:
+        if not self.auto_mode:
+            return self
+        problems = []
+        if "system_nodes" in self.model_fields_set:
+            problems.append("system_nodes and auto_mode exclude each other: AWS runs the nodes for controllers too")
+        made = {addon.name for addon in self.auto_mode.add_ons}
+        problems += [
+            f"addon_versions.{name}: under auto_mode {_reason_to_have_none(name)}, so leave it out"
+            for name in self.addon_versions
+            if name not in made
+        ]
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+
+class Subnet(Value):
+    """A NodeSubnet, whose id another resource may decide."""
+
+    zone: str
+    zone_id: str
+    subnet_id: Any
+
+
+class ClusterSpec(Value):
+    """What ClusterArgs become."""
+
+    region: Region
+    vpc_id: Any
+    subnets: tuple[Subnet, ...]
+    settings: ClusterSettings
+
+    @property
+    def control_plane_subnets(self) -> tuple[Subnet, ...]:
+        """Those in zones where EKS runs control planes; nodes may use the others too."""
+        takers = {zone.id for zone in catalog.zones(self.region) if zone.control_plane}
+        return tuple(subnet for subnet in self.subnets if subnet.zone_id in takers)
+
+    @model_validator(mode="after")
+    def _zones_take_cluster_and_system_nodes(self) -> Self:
+        problems = []
+        if len({subnet.zone_id for subnet in self.control_plane_subnets}) < 2:
+            shown = ", ".join(f"{subnet.zone} {subnet.zone_id}" for subnet in self.subnets) or "none"
+            problems.append(f"subnets must lie in 2 zones or more where EKS runs control planes, got {shown}")
+        types = () if self.settings.auto_mode else self.settings.system_nodes.instance_types
+        offering = {zone.id for name in types for zone in catalog.zones_offering(name, self.region)}
+        problems += [
+            f"settings.system_nodes.instance_types must have a type that {subnet.zone} offers, got {', '.join(types)}"
+            for subnet in self.subnets
+            if types and subnet.zone_id not in offering
+        ]
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self

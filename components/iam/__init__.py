@@ -1,0 +1,1 @@
+"""IAM roles, policies and access entries that components create."""

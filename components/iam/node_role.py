@@ -1,0 +1,57 @@
+"""The IAM role that nodes run as."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi_aws as aws
+from pulumi import Input, Resource, ResourceOptions
+
+from ..catalog import partition
+
+NODE_POLICIES = ("AmazonEC2ContainerRegistryPullOnly", "AmazonEKSWorkerNodePolicy", "AmazonSSMManagedInstanceCore")
+"""What a node itself calls: the registry, EKS, and Systems Manager in place of SSH.
+
+AmazonEKS_CNI_Policy is not here: the VPC CNI has a role of its own through Pod Identity.
+"""
+
+
+@dataclass(frozen=True)
+class NodeRole:
+    """A role and what must be attached before a node starts, and until the last one is gone."""
+
+    role: aws.iam.Role
+    attachments: tuple[aws.iam.RolePolicyAttachment, ...]
+
+
+def trust_policy(region: str) -> dict[str, Any]:
+    """Who may take the role: EC2, under its name in the region's partition."""
+    suffix = ".cn" if partition(region) == "aws-cn" else ""
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": f"ec2.amazonaws.com{suffix}"},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+
+
+def create_node_role(
+    name: str, region: str, parent: Resource, extra_policies: Mapping[str, Input[str]] | None = None
+) -> NodeRole:
+    """`{name}-role` with the node policies and `extra_policies`, which are ARNs by a name of the caller's."""
+    role = aws.iam.Role(
+        f"{name}-role", assume_role_policy=json.dumps(trust_policy(region)), opts=ResourceOptions(parent=parent)
+    )
+    own = {policy: f"arn:{partition(region)}:iam::aws:policy/{policy}" for policy in NODE_POLICIES}
+    attachments = tuple(
+        aws.iam.RolePolicyAttachment(
+            f"{name}-{policy}", role=role.name, policy_arn=arn, opts=ResourceOptions(parent=parent)
+        )
+        for policy, arn in {**own, **(extra_policies or {})}.items()
+    )
+    return NodeRole(role, attachments)

@@ -1,0 +1,1 @@
+"""An inference service as settings and plain manifests."""

@@ -1,0 +1,166 @@
+"""The network load balancer of an inference service: internal unless asked, and never open to everyone."""
+
+from ipaddress import IPv4Network
+from typing import Annotated, Any, Literal, NotRequired, Self
+
+from pydantic import AfterValidator, model_validator
+from typing_extensions import TypedDict
+
+from ..values.patterns import like
+from ..values.value import Value
+
+REST_PORT = 8501
+"""Of TensorFlow Serving's REST API. Source: TensorFlow Serving 2.20, Dockerfile.gpu."""
+TLS_PORT = 443
+
+DEREGISTRATION_S = 60
+"""Seconds that connections to a pod that goes may last; the load balancer's own 300 are more than a Spot notice."""
+
+CLASSES = {"aws-load-balancer-controller": "service.k8s.aws/nlb", "auto-mode": "eks.amazonaws.com/nlb"}
+"""By controller. Source: AWS Load Balancer Controller 3.5, guide/service/nlb.md; EKS User Guide, Auto Mode."""
+READINESS_GATE_LABELS = {
+    "aws-load-balancer-controller": "elbv2.k8s.aws/pod-readiness-gate-inject",
+    "auto-mode": "eks.amazonaws.com/pod-readiness-gate-inject",
+}
+"""On a namespace: its pods are ready when the load balancer finds them healthy, not earlier."""
+
+PRIVATE_RANGES = ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16")
+"""Where a VPC's addresses may be. Source: Amazon VPC User Guide, "VPC CIDR blocks"."""
+
+_ANNOTATION = "service.beta.kubernetes.io/aws-load-balancer-"
+Certificate = Annotated[
+    str,
+    like(
+        r"arn:[a-z-]+:(acm|iam):[a-z0-9-]*:\d{12}:(certificate|server-certificate)/.+",
+        "the ARN of a certificate, as arn:aws:acm:us-west-2:123456789012:certificate/1",
+    ),
+]
+
+
+class LoadBalancerArgs(TypedDict):
+    """Who reaches the service. Whoever does may use it: TensorFlow Serving asks for no password."""
+
+    controller: NotRequired[str]
+    """aws-load-balancer-controller (default) or auto-mode. Fixed once the Service exists."""
+    public: NotRequired[bool]
+    """Whether it faces the internet. Needs `source_ranges`, and `certificate_arn` or `allow_plain_http`. Default no."""
+    source_ranges: NotRequired[list[str]]
+    """Addresses that may connect, as 203.0.113.0/24. Default whoever reaches the VPC, where it is internal."""
+    certificate_arn: NotRequired[str]
+    """Certificate in ACM. With it the service speaks TLS on port 443, without it HTTP on 8501."""
+    allow_plain_http: NotRequired[bool]
+    """Whether pictures and answers may cross the internet unencrypted. Default no."""
+    vpc_cidrs: NotRequired[list[str]]
+    """Ranges of the VPC, from which the load balancer reaches the pods. Default every private range."""
+
+
+def _network(text: str) -> str:
+    try:
+        return str(IPv4Network(text))
+    except ValueError:
+        pass
+    try:
+        nearest = f"; nearest: {IPv4Network(text, strict=False)}"
+    except ValueError:
+        nearest = ""
+    raise ValueError(f"must be an IPv4 range as 203.0.113.0/24, got {text!r}{nearest}")
+
+
+def _not_everyone(text: str) -> str:
+    if IPv4Network(text).prefixlen == 0:
+        raise ValueError(f"{text} is everyone, and TensorFlow Serving asks for no password: give the clients' ranges")
+    return text
+
+
+Range = Annotated[str, AfterValidator(_network)]
+
+
+class LoadBalancer(Value):
+    """The load balancer, checked."""
+
+    controller: Literal["aws-load-balancer-controller", "auto-mode"] = "aws-load-balancer-controller"
+    public: bool = False
+    source_ranges: tuple[Annotated[Range, AfterValidator(_not_everyone)], ...] = ()
+    certificate_arn: Certificate | None = None
+    allow_plain_http: bool = False
+    vpc_cidrs: tuple[Range, ...] = PRIVATE_RANGES
+
+    @model_validator(mode="after")
+    def _keeps_strangers_out(self) -> Self:
+        problems = []
+        if self.public and not self.source_ranges:
+            problems.append("public needs source_ranges: TensorFlow Serving asks for no password")
+        if self.public and not (self.certificate_arn or self.allow_plain_http):
+            problems.append("public needs certificate_arn, or allow_plain_http: true where nobody minds being read")
+        if self.certificate_arn and self.allow_plain_http:
+            problems.append("give certificate_arn or allow_plain_http, not both: with a certificate all of it is TLS")
+        if not self.vpc_cidrs:
+            problems.append("vpc_cidrs must name a range, or the load balancer reaches no pod")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    @property
+    def scheme(self) -> str:
+        """http or https."""
+        return "https" if self.certificate_arn else "http"
+
+    @property
+    def port(self) -> int:
+        """Where clients connect."""
+        return TLS_PORT if self.certificate_arn else REST_PORT
+
+
+def service(
+    name: str, namespace: str, labels: dict[str, str], balancer: LoadBalancer, health_path: str
+) -> dict[str, Any]:
+    """A Service whose load balancer connects straight to the pods. health_path: what it asks them, over HTTP."""
+    spec: dict[str, Any] = {
+        "type": "LoadBalancer",
+        "loadBalancerClass": CLASSES[balancer.controller],
+        "allocateLoadBalancerNodePorts": False,  # the targets are the pods' own addresses
+        "selector": labels,
+        "ports": [{"name": balancer.scheme, "port": balancer.port, "targetPort": REST_PORT, "protocol": "TCP"}],
+    }
+    if balancer.source_ranges:
+        spec["loadBalancerSourceRanges"] = list(balancer.source_ranges)
+    return {
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "labels": labels,
+            "annotations": {
+                **_annotations(balancer, health_path),
+                # Not for pods, as the provider does by itself: they wait for the Service, and there may be none.
+                "pulumi.com/waitFor": "jsonpath={.status.loadBalancer.ingress[0].hostname}",
+            },
+        },
+        "spec": spec,
+    }
+
+
+def _annotations(balancer: LoadBalancer, health_path: str) -> dict[str, str]:
+    values = {
+        "nlb-target-type": "ip",
+        "scheme": "internet-facing" if balancer.public else "internal",
+        # Pods are few, and a zone may have none.
+        "attributes": "load_balancing.cross_zone.enabled=true",
+        "target-group-attributes": _attributes(
+            {
+                "deregistration_delay.timeout_seconds": str(DEREGISTRATION_S),
+                "deregistration_delay.connection_termination.enabled": "true",
+                # The network policy knows the load balancer's addresses, not the clients'.
+                "preserve_client_ip.enabled": "false",
+            }
+        ),
+        "healthcheck-protocol": "http",
+        "healthcheck-port": str(REST_PORT),
+        "healthcheck-path": health_path,
+    }
+    if balancer.certificate_arn:
+        values |= {"ssl-cert": balancer.certificate_arn, "ssl-ports": str(TLS_PORT)}
+    return {f"{_ANNOTATION}{key}": value for key, value in values.items()}
+
+
+def _attributes(values: dict[str, str]) -> str:
+    return ",".join(f"{key}={value}" for key, value in values.items())

@@ -1,0 +1,202 @@
+"""How many pods an inference service has: a fixed number, an HPA from one up, or KEDA from none up."""
+
+from typing import Annotated, Any, NotRequired, Self
+
+from pydantic import Field, model_validator
+from typing_extensions import TypedDict
+
+from ..values.patterns import like
+from ..values.value import Value
+
+_NEED_A_POD = ("cpu", "memory")
+
+
+class HpaArgs(TypedDict):
+    """Follows the CPU that decoding pictures takes. Needs metrics-server. Starts from `replicas`, 1 or more."""
+
+    max_replicas: int
+    """Pods at most."""
+    cpu_percent: NotRequired[int]
+    """CPU in use that it aims at, in percent of what pods request. Default 70."""
+
+
+class CronTriggerArgs(TypedDict):
+    """Pods at times known in advance."""
+
+    timezone: str
+    """As Europe/Berlin."""
+    start: str
+    """Cron expression, as 0 8 * * 1-5."""
+    end: str
+    """Cron expression, as 0 18 * * 1-5."""
+    replicas: int
+    """Pods between the two."""
+
+
+class SqsTriggerArgs(TypedDict):
+    """Pods by the messages in a queue. KEDA's operator must be allowed sqs:GetQueueAttributes on it."""
+
+    queue_url: str
+    """As https://sqs.us-west-2.amazonaws.com/123456789012/pictures."""
+    region: str
+    """Region of the queue."""
+    messages_per_replica: int
+    """Messages for one pod."""
+
+
+class PrometheusTriggerArgs(TypedDict):
+    """Pods by a query. It must count what waits outside the pods: their own metrics are gone when they are."""
+
+    server: str
+    """As http://prometheus.monitoring:9090."""
+    query: str
+    """Returns one number."""
+    threshold: float
+    """The number for one pod."""
+
+
+class KedaArgs(TypedDict):
+    """A KEDA ScaledObject, from no pod at all. Needs KEDA, and one trigger or more."""
+
+    max_replicas: int
+    """Pods at most."""
+    cooldown_s: NotRequired[int]
+    """Seconds without a reason for pods before the last one goes. Default 300."""
+    cron: NotRequired[CronTriggerArgs]
+    """By the clock."""
+    sqs: NotRequired[SqsTriggerArgs]
+    """By a queue."""
+    prometheus: NotRequired[PrometheusTriggerArgs]
+    """By a query."""
+
+
+class Hpa(Value):
+    """An HPA, checked."""
+
+    max_replicas: int = Field(ge=1)
+    cpu_percent: int = Field(default=70, ge=1, le=100)
+
+
+Cron = Annotated[str, like(r"\S+( \S+){4}", "a cron expression of five fields, as 0 8 * * 1-5")]
+
+
+class CronTrigger(Value):
+    """A cron trigger, checked."""
+
+    timezone: str = Field(min_length=1)
+    start: Cron
+    end: Cron
+    replicas: int = Field(ge=1)
+
+    def rendered(self) -> dict[str, Any]:
+        """Source of each: KEDA 2.20, scalers. A trigger's values are strings."""
+        values = {"timezone": self.timezone, "start": self.start, "end": self.end}
+        return {"type": "cron", "metadata": {**values, "desiredReplicas": str(self.replicas)}}
+
+
+class SqsTrigger(Value):
+    """An SQS trigger, checked."""
+
+    queue_url: Annotated[
+        str, like(r"https://.+/.+", "a queue's URL, as https://sqs.us-west-2.amazonaws.com/1/pictures")
+    ]
+    region: str = Field(min_length=1)
+    messages_per_replica: int = Field(ge=1)
+
+    def rendered(self, authentication: str) -> dict[str, Any]:
+        """authentication: name of a TriggerAuthentication."""
+        queue = {"queueURL": self.queue_url, "awsRegion": self.region, "queueLength": str(self.messages_per_replica)}
+        return {"type": "aws-sqs-queue", "metadata": queue, "authenticationRef": {"name": authentication}}
+
+
+class PrometheusTrigger(Value):
+    """A Prometheus trigger, checked."""
+
+    server: Annotated[str, like(r"https?://.+", "a URL, as http://prometheus.monitoring:9090")]
+    query: str = Field(min_length=1)
+    threshold: float = Field(gt=0)
+
+    def rendered(self) -> dict[str, Any]:
+        """A threshold of 4.0 is written 4."""
+        values = {"serverAddress": self.server, "query": self.query, "threshold": f"{self.threshold:g}"}
+        return {"type": "prometheus", "metadata": values}
+
+
+class Keda(Value):
+    """A ScaledObject, checked."""
+
+    max_replicas: int = Field(ge=1)
+    cooldown_s: int = Field(default=300, ge=0)
+    cron: CronTrigger | None = None
+    sqs: SqsTrigger | None = None
+    prometheus: PrometheusTrigger | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _needs_no_running_pod(cls, given: Any) -> Any:
+        for trigger in _NEED_A_POD:
+            if isinstance(given, dict) and trigger in given:
+                raise ValueError(
+                    f"{trigger} is measured on a running pod, so it never starts the first: use cron, sqs or prometheus"
+                )
+        return given
+
+    @model_validator(mode="after")
+    def _has_a_trigger_that_fits(self) -> Self:
+        if not (self.cron or self.sqs or self.prometheus):
+            raise ValueError("give a trigger, or no pod ever starts: cron, sqs or prometheus")
+        if self.cron and self.cron.replicas > self.max_replicas:
+            raise ValueError(
+                f"cron.replicas must be at most max_replicas {self.max_replicas}, got {self.cron.replicas}"
+            )
+        return self
+
+
+def horizontal_pod_autoscaler(name: str, namespace: str, replicas: int, hpa: Hpa) -> dict[str, Any]:
+    """From `replicas` to the maximum."""
+    return {
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+            "minReplicas": replicas,
+            "maxReplicas": hpa.max_replicas,
+            "metrics": [
+                {
+                    "type": "Resource",
+                    "resource": {
+                        "name": "cpu",
+                        "target": {"type": "Utilization", "averageUtilization": hpa.cpu_percent},
+                    },
+                }
+            ],
+        },
+    }
+
+
+def scaled_object(name: str, namespace: str, keda: Keda) -> dict[str, Any]:
+    """From none to the maximum. Source: KEDA 2.20, ScaledObject specification."""
+    triggers = [trigger.rendered() for trigger in (keda.cron, keda.prometheus) if trigger]
+    if keda.sqs:
+        triggers.append(keda.sqs.rendered(authentication=name))
+    return {
+        "api_version": "keda.sh/v1alpha1",
+        "kind": "ScaledObject",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+            "minReplicaCount": 0,
+            "maxReplicaCount": keda.max_replicas,
+            "cooldownPeriod": keda.cooldown_s,
+            "triggers": triggers,
+        },
+    }
+
+
+def trigger_authentication(name: str, namespace: str) -> dict[str, Any]:
+    """KEDA's operator asks AWS under its own role."""
+    return {
+        "api_version": "keda.sh/v1alpha1",
+        "kind": "TriggerAuthentication",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"podIdentity": {"provider": "aws"}},
+    }

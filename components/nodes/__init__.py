@@ -1,0 +1,1 @@
+"""Groups of nodes as plain data, and the resources made from them."""

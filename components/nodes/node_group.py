@@ -1,0 +1,67 @@
+"""NodeGroup: one group of nodes as plain data, before EKS or EC2 Auto Scaling is asked for it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pulumi import Input
+
+from ..catalog import CapacityType, Taint
+
+
+class Backend(StrEnum):
+    """What makes a group's nodes."""
+
+    MANAGED_NODE_GROUP = "managed-node-group"
+    AUTO_SCALING_GROUP = "auto-scaling-group"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """What every node of a group is, whichever instance type it gets."""
+
+    image: str
+    """al2023 or bottlerocket."""
+    architecture: str
+    """amd64 or arm64."""
+    accelerator: str | None = None
+    """nvidia or neuron."""
+    disk_gib: int
+    labels: Mapping[str, str]
+    taints: tuple[Taint, ...] = ()
+    resources: Mapping[str, int]
+    """What its device plugin registers, as `{"nvidia.com/gpu": 4}`."""
+    idle_s: int | None = None
+    """Seconds an empty one is kept; None leaves it to the autoscaler's own setting."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeGroup:
+    """Nodes of one shape, from `min_nodes` to `max_nodes`. The autoscaler plans all of them with the first type."""
+
+    node: Node
+    instance_types: tuple[str, ...]
+    subnet_ids: tuple[Input[str], ...]
+    one_zone: bool
+    """Whether all subnets are in one availability zone, on purpose."""
+    min_nodes: int = 0
+    desired_nodes: int = 0
+    """At the start; then the autoscaler decides."""
+    max_nodes: int
+    on_demand_base: int = 0
+    """Nodes that are on demand before any is Spot."""
+    on_demand_percentage: int = 0
+    """Share of the nodes beyond the base that is on demand: 0 is Spot alone, 100 no Spot."""
+
+    @property
+    def spot(self) -> bool:
+        """Whether any node is Spot."""
+        return self.on_demand_percentage < 100
+
+    @property
+    def capacity_type(self) -> CapacityType | None:
+        """Of every node; None where both kinds are mixed."""
+        if not self.spot:
+            return CapacityType.ON_DEMAND
+        mixed = self.on_demand_base or self.on_demand_percentage
+        return None if mixed else CapacityType.SPOT

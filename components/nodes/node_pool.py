@@ -1,0 +1,165 @@
+"""A GpuPool as a NodePool, the same object for Karpenter and for EKS Auto Mode but for a few words."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi_kubernetes as kubernetes
+from pulumi import CustomTimeouts, Resource, ResourceOptions
+
+from ..catalog import ARCH_LABEL, CAPACITY_TYPE_LABEL, INSTANCE_TYPE_LABEL, OS_LABEL, ZONE_LABEL, CapacityType
+from ..values.gpu_pool import GpuPool
+
+API_VERSION = "karpenter.sh/v1"
+KIND = "NodePool"
+
+# Without a limit a pod that may not be evicted holds its node, and so `pulumi destroy`, for ever. A day is what Auto
+# Mode itself gives, and longer than a batch of work that does not save its state should be.
+TERMINATION_GRACE_S = 86_400
+# Longer than it takes AWS to end the instances, once no pod holds them.
+DELETE_MARGIN_S = 1800
+
+
+@dataclass(frozen=True, slots=True)
+class Provisioner:
+    """What makes a NodePool's nodes."""
+
+    name: str
+    """For messages."""
+    group: str
+    """API group of its node classes, and the domain of its own labels, as `<group>/instance-gpu-name`."""
+    node_class_kind: str
+    """Kind of its node classes."""
+    max_age_h: int
+    """Hours a node lives unless the pool says."""
+    operating_systems: bool
+    """Whether a requirement may name the operating system."""
+
+
+KARPENTER = Provisioner("Karpenter", "karpenter.k8s.aws", "EC2NodeClass", max_age_h=720, operating_systems=True)
+# Source: EKS User Guide, "Create a Node Pool for EKS Auto Mode".
+AUTO_MODE = Provisioner("Auto Mode", "eks.amazonaws.com", "NodeClass", max_age_h=336, operating_systems=False)
+
+
+def node_pool(pool: GpuPool, provisioner: Provisioner, node_class: str, zones: Sequence[str]) -> dict[str, Any]:
+    """A NodePool's `spec`; `node_class` by its name, `zones` by theirs, or none for any. Source: NodePool v1.
+
+    No startup taint: the scheduler gives a node no GPU pod before the device plugin has registered its GPUs, and
+    the provisioner does not count it as initialized before.
+    """
+    spec: dict[str, Any] = {
+        "template": {
+            "metadata": {"labels": pool.node_labels},
+            "spec": {
+                "nodeClassRef": {
+                    "group": provisioner.group,
+                    "kind": provisioner.node_class_kind,
+                    "name": node_class,
+                },
+                "requirements": _requirements(pool, provisioner, zones),
+                "taints": [taint.for_kubernetes() for taint in pool.taints],
+                "expireAfter": f"{pool.max_age_h or provisioner.max_age_h}h",
+                "terminationGracePeriod": duration(termination_grace_s(pool)),
+            },
+        },
+        "disruption": {
+            # A GPU's pods are not moved to save a part of its price.
+            "consolidationPolicy": "WhenEmpty",
+            "consolidateAfter": duration(pool.idle_s),
+            "budgets": _budgets(pool),
+        },
+        "limits": limits(pool),
+    }
+    if pool.weight is not None:
+        spec["weight"] = pool.weight
+    return spec
+
+
+def node_pool_problems(pool: GpuPool, provisioner: Provisioner) -> list[str]:
+    """What a NodePool cannot express of the pool, a sentence for each with the reason."""
+    problems = []
+    if list(pool.capacity_types) != (order := [each for each in CapacityType if each in pool.capacity_types]):
+        rule = f"{provisioner.name} takes {', '.join(CapacityType)} in this order"
+        problems.append(
+            f"pool.capacity_types: {rule}, got {', '.join(pool.capacity_types)}; nearest: {', '.join(order)}"
+        )
+    if pool.sharing:
+        reason = f"{provisioner.name} counts whole GPUs, so it would buy a node for each pod"
+        problems.append(f"pool.sharing: {reason}, got {pool.sharing.config}: leave it out, or use a node group")
+    return problems
+
+
+def name_problems(name: str) -> list[str]:
+    """What is wrong with a NodePool's name."""
+    if re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", name):
+        return []
+    rule = "must be 63 lower-case letters, digits and '-' at most, because nodes carry it as a label"
+    return [f"the component's name {rule}, got {name!r}"]
+
+
+def limits(pool: GpuPool) -> dict[str, str]:
+    """The pool's ceiling. A node that lost its device plugin counts no GPU: then CPU and memory hold the ceiling.
+
+    Both allow `max_nodes` of the largest type, so neither is reached before the accelerators.
+    """
+    return {
+        pool.resource: str(pool.max_gpus),
+        "cpu": str(pool.max_nodes * max(row.vcpus for row in pool.instance_types)),
+        "memory": f"{pool.max_nodes * max(row.memory_mib for row in pool.instance_types)}Mi",
+    }
+
+
+def termination_grace_s(pool: GpuPool) -> int:
+    """Seconds until a node that should go ends whatever still runs on it."""
+    return TERMINATION_GRACE_S if pool.termination_grace_s is None else pool.termination_grace_s
+
+
+def duration(seconds: int) -> str:
+    """`90s`, `10m` or `24h`: Karpenter takes whole numbers of one unit, and has no days."""
+    if seconds % 3600 == 0:
+        return f"{seconds // 3600}h"
+    return f"{seconds // 60}m" if seconds % 60 == 0 else f"{seconds}s"
+
+
+def _requirements(pool: GpuPool, provisioner: Provisioner, zones: Sequence[str]) -> list[dict[str, Any]]:
+    wanted: dict[str, Sequence[str]] = {
+        ARCH_LABEL: [pool.architecture],
+        **({OS_LABEL: ["linux"]} if provisioner.operating_systems else {}),
+        CAPACITY_TYPE_LABEL: [str(each) for each in pool.capacity_types],
+        # By name: of a whole family the packing may choose a large type that costs more than small ones.
+        INSTANCE_TYPE_LABEL: [row.name for row in pool.instance_types],
+        ZONE_LABEL: list(zones),
+    }
+    return [{"key": key, "operator": "In", "values": list(values)} for key, values in wanted.items() if values]
+
+
+def _budgets(pool: GpuPool) -> list[dict[str, Any]]:
+    if pool.disruption_budget:
+        return [{"nodes": pool.disruption_budget}]
+    # Karpenter's own default is a tenth for both, so that idle nodes would go one at a time.
+    return [{"nodes": "100%", "reasons": ["Empty"]}, {"nodes": "10%", "reasons": ["Drifted"]}]
+
+
+def create_node_pool(
+    name: str,
+    pool: GpuPool,
+    provisioner: Provisioner,
+    node_class: kubernetes.apiextensions.CustomResource,
+    zones: Sequence[str],
+    parent: Resource,
+) -> kubernetes.apiextensions.CustomResource:
+    """NodePool and resource `name`, with a node class of the same name, which it outlives in no case."""
+    return kubernetes.apiextensions.CustomResource(
+        name,
+        api_version=API_VERSION,
+        kind=KIND,
+        metadata={"name": name},
+        spec=node_pool(pool, provisioner, name, zones),
+        opts=ResourceOptions(
+            parent=parent,
+            depends_on=[node_class],
+            # Its deletion lasts until the last node is gone, and a pod may hold that one for the grace period.
+            custom_timeouts=CustomTimeouts(delete=f"{termination_grace_s(pool) + DELETE_MARGIN_S}s"),
+        ),
+    )

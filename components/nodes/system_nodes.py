@@ -1,0 +1,102 @@
+"""The system nodes: a fixed number of on-demand machines for CoreDNS and controllers, which must never scale away."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, NotRequired, Self
+
+import pulumi_aws as aws
+from pulumi import Input, Resource, ResourceOptions
+from pydantic import AfterValidator, Field, model_validator
+from typing_extensions import TypedDict
+
+from .. import catalog
+from ..iam.node_role import create_node_role
+from ..values.eks_cluster import EksCluster
+from ..values.value import Value
+from .launch_template import create_launch_template
+
+SYSTEM_NODE_LABELS = {"eks-gpu-components/role": "system"}
+"""What controllers select, so that none of them keeps a Spot or GPU node from going."""
+SYSTEM_TOLERATIONS = [catalog.SYSTEM_TAINT.toleration()]
+"""For whatever runs there: the nodes may be tainted, and a toleration without a taint does no harm."""
+
+DEFAULT_TYPES = ("m7i.large", "m7a.large", "m6i.large")
+
+
+class SystemNodesArgs(TypedDict):
+    """Nodes for CoreDNS and controllers."""
+
+    instance_types: NotRequired[list[str]]
+    """Types without accelerators, one architecture, the preferred first. Default m7i.large, m7a.large, m6i.large."""
+    nodes: NotRequired[int]
+    """How many, always: 2 or more, which is the default."""
+    disk_gib: NotRequired[int]
+    """Disk of one node, in GiB, 20 or more. Default 50."""
+    taint: NotRequired[bool]
+    """Whether CriticalAddonsOnly keeps other pods off. Default no: a small cluster uses the room that is left."""
+
+
+def _known(name: str) -> str:
+    return catalog.instance_type(name).name
+
+
+class SystemNodes(Value):
+    """The system nodes, checked."""
+
+    instance_types: tuple[Annotated[str, AfterValidator(_known)], ...] = DEFAULT_TYPES
+    nodes: int = Field(default=2, ge=2)
+    disk_gib: int = Field(default=50, ge=20)
+    taint: bool = False
+
+    @model_validator(mode="after")
+    def _are_plain_machines_of_one_architecture(self) -> Self:
+        rows = [catalog.instance_type(name) for name in self.instance_types]
+        problems = [] if rows else ["instance_types must name a type"]
+        problems += [
+            f"instance_types must have no accelerator, got {row.name} with {row.accelerator.name}"
+            for row in rows
+            if row.accelerator
+        ]
+        if len({row.architecture for row in rows}) > 1:
+            shown = ", ".join(f"{row.name} {row.architecture}" for row in rows)
+            problems.append(f"instance_types must have one architecture, because one image boots them all, got {shown}")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+
+def system_node_group(nodes: SystemNodes) -> dict[str, Any]:
+    """What EKS is asked for: always the same number of nodes, on-demand."""
+    architecture = catalog.instance_type(nodes.instance_types[0]).architecture
+    size = nodes.nodes
+    return {
+        "ami_type": catalog.ami_type("al2023", architecture),
+        "capacity_type": "ON_DEMAND",
+        "instance_types": list(nodes.instance_types),
+        "labels": SYSTEM_NODE_LABELS,
+        "scaling_config": {"min_size": size, "desired_size": size, "max_size": size},
+        "taints": [catalog.SYSTEM_TAINT.for_eks()] if nodes.taint else [],
+        "update_config": {"max_unavailable": 1},
+        "node_repair_config": {"enabled": True},
+    }
+
+
+def create_system_nodes(
+    name: str,
+    cluster: EksCluster,
+    parent: Resource,
+    nodes: SystemNodes,
+    subnet_ids: Sequence[Input[str]],
+    depends_on: Sequence[Resource],
+) -> aws.eks.NodeGroup:
+    """`{name}`, spread over the subnets' zones, with its role and launch template."""
+    node_role = create_node_role(name, cluster["region"], parent)
+    template = create_launch_template(name, cluster, parent, disk_gib=nodes.disk_gib)
+    return aws.eks.NodeGroup(
+        name,
+        cluster_name=cluster["name"],
+        node_role_arn=node_role.role.arn,
+        subnet_ids=subnet_ids,
+        launch_template={"id": template.id, "version": template.latest_version.apply(str)},
+        **system_node_group(nodes),
+        opts=ResourceOptions(parent=parent, depends_on=[*depends_on, *node_role.attachments]),
+    )

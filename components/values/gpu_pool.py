@@ -1,0 +1,272 @@
+"""GpuPool: accelerated nodes described once, whatever makes them. Its size is in accelerators, `max_gpus`."""
+
+from typing import Annotated, Any, Literal, NotRequired
+
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+from typing_extensions import TypedDict
+
+from ..catalog import (
+    ACCELERATOR_LABEL,
+    GPU_PRESENT_LABEL,
+    GPU_TAINT,
+    NEURON_TAINT,
+    Accelerator,
+    CapacityType,
+    InstanceType,
+    Taint,
+    image_supports,
+    instance_type,
+    instance_types,
+)
+from .gpu_need import MAX_INSTANCE_TYPES, GpuNeed, GpuNeedArgs
+from .labels_and_taints import (
+    DEPLOY_DEVICE_PLUGIN_LABEL,
+    DEVICE_PLUGIN_CONFIG_LABEL,
+    MPS_CAPABLE_LABEL,
+    Labels,
+    NodeTaint,
+    TaintArgs,
+)
+from .patterns import like
+from .value import Value
+
+# The spelling that the autoscaler's list of known GPUs has for the first data-centre cards.
+_TESLA = frozenset({"t4", "v100", "a100", "p100", "k80"})
+
+
+class GpuSharingArgs(TypedDict):
+    """How pods share one GPU. Their memory is not kept apart under time-slicing."""
+
+    strategy: str
+    """time-slicing or mps."""
+    replicas: int
+    """Pods on one GPU, 2 or more."""
+
+
+class GpuPoolArgs(TypedDict):
+    """Accelerated nodes. Give `instance_types` or `need`."""
+
+    instance_types: NotRequired[list[str]]
+    """EC2 types with one accelerator count, in order of preference: the autoscaler plans every node with the first."""
+    need: NotRequired[GpuNeedArgs]
+    """Instead of types: the types that satisfy it at no more than twice the price of the cheapest, cheapest first."""
+    max_gpus: int
+    """Accelerators of all nodes together, at most: the pool's total, over all zones and capacity types."""
+    capacity_types: NotRequired[list[str]]
+    """reserved, spot, on-demand, the preferred one first. Default on-demand."""
+    disk_gib: NotRequired[int]
+    """Disk for images and pods of one node, in GiB, 30 or more. Default 100."""
+    zones: NotRequired[list[str]]
+    """Availability zones by name. Default every zone that has a subnet."""
+    labels: NotRequired[dict[str, str]]
+    """Labels of the nodes, beside those that follow from the pool."""
+    taint: NotRequired[TaintArgs]
+    """What keeps other pods off. Default nvidia.com/gpu=true:NoSchedule; of Neuron, aws.amazon.com/neuron."""
+    node_image: NotRequired[str]
+    """al2023 or bottlerocket. Default al2023."""
+    idle_s: NotRequired[int]
+    """Seconds an empty node is kept, 30 or more. Default 600."""
+    sharing: NotRequired[GpuSharingArgs]
+    """Several pods on one GPU, which Karpenter and Auto Mode cannot plan with. Default none."""
+    max_age_h: NotRequired[int]
+    """Hours after which a node is replaced; not for node groups. Default 720 with Karpenter, 336 on Auto Mode."""
+    disruption_budget: NotRequired[str]
+    """Nodes that may go at once, as 20% or 2; not for node groups. Default all that are empty, else a tenth."""
+    termination_grace_s: NotRequired[int]
+    """Seconds until a pod that holds a leaving node is ended with it; not for node groups. Default 86400."""
+    weight: NotRequired[int]
+    """1 to 100: of several pools that would do, the highest is taken; not for node groups. Default none, the lowest."""
+
+
+class GpuSharing(Value):
+    """How pods share one GPU."""
+
+    strategy: Literal["time-slicing", "mps"]
+    replicas: int = Field(ge=2)
+
+    @property
+    def config(self) -> str:
+        """Name of the device plugin's configuration, as `time-slicing-4`."""
+        return f"{self.strategy}-{self.replicas}"
+
+
+def _row(name: Any) -> Any:
+    if not isinstance(name, str):
+        return name
+    if family := [row for row in instance_types() if row.family == name]:
+        nearest = min(family, key=lambda row: (row.accelerators, row.vcpus))
+        reason = "pods packed on one of its larger types can cost more than a small node for each"
+        raise ValueError(f"{name} is a family, and {reason}: name the types; nearest: {nearest.name}")
+    return instance_type(name)
+
+
+class GpuPool(Value):
+    """Accelerated nodes, checked. A rule that looks at a field sees only the fields above it."""
+
+    need: GpuNeed | None = None
+    node_image: Literal["al2023", "bottlerocket"] = "al2023"
+    instance_types: tuple[Annotated[InstanceType, BeforeValidator(_row)], ...] = ()
+    """The types given, or those that satisfy the need."""
+    max_gpus: int = Field(ge=1)
+    capacity_types: tuple[CapacityType, ...] = (CapacityType.ON_DEMAND,)
+    # EKS gives 20 GiB; an image with CUDA in it takes several.
+    disk_gib: int = Field(default=100, ge=30, le=16384)
+    zones: tuple[str, ...] | None = None
+    labels: Labels = Field(default_factory=dict)
+    taint: NodeTaint | None = None
+    idle_s: int = Field(default=600, ge=30)
+    sharing: GpuSharing | None = None
+    max_age_h: int | None = Field(default=None, ge=1)
+    # None at a time would keep every idle node.
+    disruption_budget: Annotated[str, like(r"(100|[1-9]\d?)%|[1-9]\d*", "nodes, as 20% or 2")] | None = None
+    termination_grace_s: int | None = Field(default=None, ge=60)
+    weight: int | None = Field(default=None, ge=1, le=100)
+
+    @field_validator("instance_types", mode="before")
+    @classmethod
+    def _types_or_need(cls, names: Any, info: ValidationInfo) -> Any:
+        need = info.data.get("need")
+        if need is None:
+            if not names and "need" in info.data:
+                raise ValueError("give instance_types, or a need that they must satisfy")
+            return names
+        if names:
+            raise ValueError("give instance_types or need, not both")
+        rows = need.instance_types()
+        if not rows:
+            raise ValueError(f"no instance type has what is needed: {need}")
+        return rows
+
+    @field_validator("instance_types")
+    @classmethod
+    def _one_kind_of_node(cls, rows: tuple[InstanceType, ...]) -> tuple[InstanceType, ...]:
+        if len(rows) > MAX_INSTANCE_TYPES:
+            raise ValueError(f"a node group takes at most {MAX_INSTANCE_TYPES} types, got {len(rows)}")
+        problems = [problem for row in rows if (problem := _unusable(row))]
+        problems += [f"{row.name} is there twice" for row in dict.fromkeys(rows) if rows.count(row) > 1]
+        if not problems:
+            problems = [*_differing(rows)]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return rows
+
+    @field_validator("max_gpus")
+    @classmethod
+    def _room_for_a_node(cls, max_gpus: int, info: ValidationInfo) -> int:
+        rows = info.data.get("instance_types")
+        if rows and max_gpus < rows[0].accelerators:
+            raise PydanticCustomError("rule", "must be at least {least}", {"least": rows[0].accelerators})
+        return max_gpus
+
+    @field_validator("capacity_types", "zones")
+    @classmethod
+    def _once_each(cls, words: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if words is not None and (not words or len(set(words)) < len(words)):
+            raise PydanticCustomError("rule", "must have one entry or more, none of them twice")
+        return words
+
+    @field_validator("sharing")
+    @classmethod
+    def _shareable(cls, sharing: GpuSharing | None, info: ValidationInfo) -> GpuSharing | None:
+        rows = info.data.get("instance_types")
+        if sharing and rows and (device := _accelerator(rows[0])).kind != "nvidia":
+            raise ValueError(f"only NVIDIA GPUs can be shared, and {rows[0].name} has {device.name}")
+        if sharing and info.data.get("node_image") == "bottlerocket":
+            raise ValueError("needs node_image al2023: Bottlerocket's own device plugin reads no configuration of ours")
+        return sharing
+
+    @property
+    def accelerator(self) -> str:
+        """nvidia or neuron."""
+        return _accelerator(self.instance_types[0]).kind
+
+    @property
+    def architecture(self) -> str:
+        """amd64 or arm64."""
+        return self.instance_types[0].architecture
+
+    @property
+    def resource(self) -> str:
+        """What pods request: nvidia.com/gpu or aws.amazon.com/neuron."""
+        return _accelerator(self.instance_types[0]).resource
+
+    @property
+    def accelerators_per_node(self) -> int:
+        """Devices of one node, however many pods share each."""
+        return self.instance_types[0].accelerators
+
+    @property
+    def resources_per_node(self) -> int:
+        """How many of `resource` one node offers: shared devices count once for each pod that can have them."""
+        return self.accelerators_per_node * (self.sharing.replicas if self.sharing else 1)
+
+    @property
+    def max_nodes(self) -> int:
+        """Whole nodes under `max_gpus`."""
+        return self.max_gpus // self.accelerators_per_node
+
+    @property
+    def node_labels(self) -> dict[str, str]:
+        """Labels of every node; its capacity type's comes on top, since it differs between nodes of one pool."""
+        return {**self._accelerator_labels(), **self.labels}
+
+    def _accelerator_labels(self) -> dict[str, str]:
+        # The autoscaler holds a node with the accelerator label for unready until it has a GPU, which Neuron never has.
+        if self.accelerator != "nvidia":
+            return {}
+        names = {_accelerator(row).name for row in self.instance_types}
+        labels = {GPU_PRESENT_LABEL: "true", ACCELERATOR_LABEL: _label_value(names)}
+        if self.node_image == "bottlerocket":
+            labels[DEPLOY_DEVICE_PLUGIN_LABEL] = "false"
+        if self.sharing:
+            labels[DEVICE_PLUGIN_CONFIG_LABEL] = self.sharing.config
+            if self.sharing.strategy == "mps":
+                labels[MPS_CAPABLE_LABEL] = "true"
+        return labels
+
+    @property
+    def taints(self) -> tuple[Taint, ...]:
+        """The taint given, or the accelerator's own."""
+        if self.taint:
+            return (self.taint.plain(),)
+        return (GPU_TAINT,) if self.accelerator == "nvidia" else (NEURON_TAINT,)
+
+
+def _accelerator(row: InstanceType) -> Accelerator:
+    assert row.accelerator, row.name  # the rules on instance_types saw to it
+    return row.accelerator
+
+
+def _unusable(row: InstanceType) -> str | None:
+    """Why no pod could use a node's accelerators, or None."""
+    if row.accelerator is None:
+        return f"{row.name} has no accelerator"
+    if row.accelerator.fraction < 1:
+        part = f"{row.accelerator.fraction:g} of a GPU"
+        return f"{row.name} has {part}, which no pod can request: {row.accelerator.resource} counts whole devices"
+    if not image_supports(row):
+        return f"{row.name}: EKS makes no image with a driver for its {row.accelerator.maker} {row.accelerator.name}"
+    return None
+
+
+def _differing(rows: tuple[InstanceType, ...]) -> list[str]:
+    """In what the types of one group differ though they must not."""
+    facts = (
+        ("architecture", "one image boots them all", lambda row: row.architecture),
+        ("maker of accelerators", "one image has one driver", lambda row: _accelerator(row).maker),
+        ("accelerator count", "the autoscaler plans every node with the first type", lambda row: row.accelerators),
+    )
+    return [
+        f"types must have one {fact}, because {reason}: {', '.join(f'{row.name} has {of(row)}' for row in rows)}"
+        for fact, reason, of in facts
+        if len({of(row) for row in rows}) > 1
+    ]
+
+
+def _label_value(accelerators: set[str]) -> str:
+    """As the autoscaler's own list spells it; the maker alone where the types differ."""
+    if len(accelerators) > 1:
+        return "nvidia"
+    (name,) = accelerators
+    return f"nvidia-tesla-{name}" if name in _TESLA else f"nvidia-{name}"

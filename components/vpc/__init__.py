@@ -1,0 +1,1 @@
+"""The network as a checked value, and the parts of a VPC."""

@@ -1,0 +1,117 @@
+"""Add-ons and controllers: whatever a stack leans on is there."""
+
+from collections.abc import Iterator, Mapping
+
+from eks_gpu.checks.names import subject
+from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
+from eks_gpu.checks.roles import ASSOCIATION
+from eks_gpu.checks.services import balances_load
+from eks_gpu.graph.graph import Resource
+from eks_gpu.graph.kubernetes_objects import kubernetes_objects
+from eks_gpu.karpenter.objects import part
+from eks_gpu.pools.clusters import RESOURCE, Cluster
+from eks_gpu.pools.pool import KARPENTER as KARPENTER_POOL
+from eks_gpu.pools.software import ADDON, CLUSTER_AUTOSCALER, KARPENTER, LOAD_BALANCER_CONTROLLER, RELEASES
+
+# Charts that do an add-on's work.
+_INSTEAD: Mapping[str, tuple[str, ...]] = {
+    "vpc-cni": ("aws-vpc-cni", "cilium", "tigera-operator"),
+    "kube-proxy": ("cilium",),
+    "coredns": ("coredns",),
+    "eks-pod-identity-agent": ("eks-pod-identity-agent",),
+    "aws-ebs-csi-driver": ("aws-ebs-csi-driver",),
+}
+_NETWORK = ("vpc-cni", "kube-proxy", "coredns")
+_AGENT, _DISKS = "eks-pod-identity-agent", "aws-ebs-csi-driver"
+_PROVISIONER = "ebs.csi.aws.com"
+_NAMESPACES = {"default", "kube-system", "kube-public", "kube-node-lease"}
+# In the values of the component of pulumi-eks.
+_OPTIONS = {"coredns": "corednsAddonOptions", "kube-proxy": "kubeProxyAddonOptions"}
+
+
+def _has(addon: str, context: Context) -> bool:
+    there = {found.inputs.get("addonName") for found in context.graph.of(ADDON)}
+    return addon in there or bool(context.charts(*_INSTEAD[addon]))
+
+
+def _of_own_nodes(context: Context) -> Iterator[tuple[Cluster, Resource]]:
+    """Clusters of the stack whose nodes Auto Mode does not run."""
+    for cluster in context.clusters:
+        found = context.graph.get(cluster.urn)
+        if found and not cluster.auto_mode:
+            yield cluster, found
+
+
+@check("cluster-has-its-add-ons", fix="add the EKS add-ons that the cluster is made without")
+def has_addons(context: Context) -> Iterator[Said]:
+    """Nodes never become ready, names do not resolve, or controllers get no credentials."""
+    associated = context.graph.of(ASSOCIATION) or any(
+        found.inputs.get("podIdentityAssociations") for found in context.graph.of(ADDON)
+    )
+    for cluster, found in _of_own_nodes(context):
+        needed = [name for name in _NETWORK if _left_out(name, found)] + [_AGENT] * bool(associated)
+        missing = [name for name in needed if not _has(name, context)]
+        problem = Problem(f"nothing brings {', '.join(missing)}", f"add {', '.join(missing)}") if missing else None
+        yield verdict(cluster.name, problem, f"{', '.join(needed) or 'what EKS installs itself'} is there")
+
+
+def _left_out(addon: str, cluster: Resource) -> bool:
+    """Whether EKS and the component leave it to the program."""
+    if cluster.inputs.get("bootstrapSelfManagedAddons") is not False:
+        return False
+    if cluster.type == RESOURCE:
+        return True
+    if addon == "vpc-cni":
+        return cluster.inputs.get("useDefaultVpcCni") is True
+    return part(cluster.inputs, _OPTIONS[addon]).get("enabled") is False
+
+
+@check("storage-classes-have-their-driver", fix=f"add the EKS add-on {_DISKS}")
+def have_drivers(context: Context) -> Iterator[Said]:
+    """A pod with a volume waits for its disk, for ever."""
+    for _, manifest in kubernetes_objects(context.graph):
+        if manifest["kind"] == "StorageClass" and manifest.get("provisioner") == _PROVISIONER:
+            for _ in _of_own_nodes(context):
+                problem = None if _has(_DISKS, context) else Problem(f"nothing brings its driver {_PROVISIONER}")
+                yield verdict(subject(manifest), problem, f"{_DISKS} makes its disks")
+
+
+@check("namespaces-exist", severity="warning", fix="register the Namespace, or let the release create it")
+def namespaces_exist(context: Context) -> Iterator[Said]:
+    """The API server refuses what is in it, and the update stops."""
+    if not context.clusters:
+        return
+    objects = [manifest for _, manifest in kubernetes_objects(context.graph)]
+    made = {str(manifest["metadata"]["name"]) for manifest in objects if manifest["kind"] == "Namespace"}
+    used = {str(metadata["namespace"]) for each in objects if (metadata := each["metadata"]).get("namespace")}
+    for resource in context.graph.of(*RELEASES):
+        namespace = str(resource.inputs.get("namespace") or "default")
+        (made if resource.inputs.get("createNamespace") else used).add(namespace)
+    for namespace in sorted(used - _NAMESPACES):
+        problem = None if namespace in made else Problem("the stack uses it and does not make it")
+        yield verdict(f"Namespace {namespace}", problem, "the stack makes it")
+
+
+@check(
+    "what-needs-a-controller-has-one",
+    severity="warning",
+    fix="add the release of the controller, or waive this where another stack has it",
+)
+def has_controller(context: Context) -> Iterator[Said]:
+    """No node and no load balancer ever comes: nobody acts on what the stack asks for."""
+    if not context.clusters:
+        return  # what else runs in somebody else's cluster is not known
+    auto_mode = any(cluster.auto_mode for cluster in context.clusters)
+    plain = " ".join(image for workload in context.workloads for image in workload.pod.images)
+    for pool in context.pools:
+        chart = KARPENTER if pool.backend == KARPENTER_POOL else CLUSTER_AUTOSCALER
+        if pool.autoscaled and (pool.chooses_node_itself or pool.backend == KARPENTER_POOL):
+            there = context.charts(chart) or f"/{chart}" in plain
+            problem = None if there else Problem(f"nothing in the stack scales it, for it has no {chart}")
+            yield verdict(pool.name, problem, f"{chart} scales it")
+    for _, manifest in kubernetes_objects(context.graph):
+        if balances_load(manifest):
+            by = part(manifest, "spec").get("loadBalancerClass") or ""
+            there = auto_mode or (not by.startswith("eks.amazonaws.com/") and context.charts(LOAD_BALANCER_CONTROLLER))
+            problem = None if there else Problem("nothing in the stack makes its load balancer")
+            yield verdict(subject(manifest), problem, "a controller makes its load balancer")

@@ -1,0 +1,165 @@
+"""The cluster autoscaler: it finds this cluster's groups and no others, and reckons rightly with them."""
+
+from collections.abc import Iterator
+
+from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
+from eks_gpu.karpenter.objects import part
+from eks_gpu.pools.pool import AUTO_SCALING_GROUP, Pool
+from eks_gpu.pools.software import CLUSTER_AUTOSCALER, Software
+from eks_gpu_components.catalog import (
+    ACCELERATOR_LABEL,
+    AUTOSCALER_ENABLED_TAG,
+    CLUSTER_AUTOSCALER_CHART,
+    KUBERNETES,
+    CapacityType,
+    InstanceType,
+    autoscaler_cluster_tag,
+)
+
+
+@check("groups-are-discovered-by-this-cluster", fix="give the group both tags of the autoscaler")
+def discovered(context: Context) -> Iterator[Said]:
+    """The autoscaler does not find the group, or may not change it, so it is never scaled."""
+    for pool in context.pools:
+        if not pool.chooses_node_itself or not pool.autoscaled:
+            continue
+        # EKS itself tags the groups of managed node groups.
+        own = pool.backend == AUTO_SCALING_GROUP
+        problems = _undiscovered(pool, _cluster_of(pool, context)) if own else ()
+        yield verdict(pool.name, problems, "tagged for the autoscaler of its cluster alone")
+
+
+def _cluster_of(pool: Pool, context: Context) -> str:
+    names = {cluster.name for cluster in context.clusters}
+    return pool.cluster or (names.pop() if len(names) == 1 else "")
+
+
+def _undiscovered(pool: Pool, cluster: str) -> Iterator[Problem]:
+    if AUTOSCALER_ENABLED_TAG not in pool.tags:
+        yield Problem("the autoscaler does not find it", f"tag it {AUTOSCALER_ENABLED_TAG} = true")
+    if cluster and pool.tags.get(autoscaler_cluster_tag(cluster)) != "owned":
+        yield Problem(
+            f"the autoscaler of {cluster} may not scale it", f"tag it {autoscaler_cluster_tag(cluster)} = owned"
+        )
+
+
+@check("autoscaler-plans-with-the-smallest-type", fix="put the smallest type first")
+def smallest_first(context: Context) -> Iterator[Said]:
+    """Planned with a larger type, a pod does not fit the smaller one that EC2 starts, and another node follows."""
+    for pool in context.pools:
+        if not pool.chooses_node_itself or not pool.autoscaled or len(pool.types) < 2:
+            continue
+        first, *others = pool.types
+        smaller = [said for row in others if (said := _smaller(row, first))]
+        problem = (
+            Problem(f"the autoscaler plans every node as {first.name}, but {'; '.join(smaller)}") if smaller else None
+        )
+        yield verdict(pool.name, problem, f"no type is smaller than {first.name}")
+
+
+def _smaller(row: InstanceType, first: InstanceType) -> str:
+    sizes = {
+        "vCPUs": (row.vcpus, first.vcpus),
+        "MiB": (row.memory_mib, first.memory_mib),
+        "accelerators": (row.accelerators, first.accelerators),
+    }
+    less = [f"{has} {unit} of {planned}" for unit, (has, planned) in sizes.items() if has < planned]
+    return f"{row.name} has {' and '.join(less)}" if less else ""
+
+
+@check("autoscaler-matches-kubernetes-minor", fix="set image.tag to the version of the cluster's minor")
+def matches_minor(context: Context) -> Iterator[Said]:
+    """It simulates the scheduler of another minor, so it grows groups that pods cannot use, or none."""
+    minors = {cluster.version for cluster in context.clusters}
+    minor = minors.pop() if len(minors) == 1 else ""
+    for release in context.charts(CLUSTER_AUTOSCALER):
+        if not minor:
+            continue
+        tag = _image_tag(release)
+        wanted = KUBERNETES[minor].autoscaler_image_tag if minor in KUBERNETES else f"v{minor}.0"
+        problem = (
+            None
+            if _minor(tag) == minor
+            else Problem(f"its image is {tag}, but the cluster runs Kubernetes {minor}", f"set image.tag to {wanted}")
+        )
+        yield verdict(release.name, problem, f"image {tag} is made for Kubernetes {minor}")
+
+
+def _image_tag(release: Software) -> str:
+    """What the chart takes where no tag is given."""
+    return str(release.value("image", "tag") or f"v{CLUSTER_AUTOSCALER_CHART.app_version}")
+
+
+def _minor(tag: str) -> str:
+    return ".".join(tag.removeprefix("v").split(".")[:2])
+
+
+@check("autoscaler-watches-this-cluster-only", fix="discover groups by the tag of the autoscaler's own cluster")
+def watches_one(context: Context) -> Iterator[Said]:
+    """Without a cluster the chart renders nothing; without its tag an autoscaler ends another cluster's nodes."""
+    names = [cluster.name for cluster in context.clusters]
+    for release in context.charts(CLUSTER_AUTOSCALER):
+        yield verdict(release.name, _astray(release, names), "it finds groups by the tag of its own cluster")
+
+
+def _astray(release: Software, clusters: list[str]) -> Problem | None:
+    if release.value("autoscalingGroups"):
+        return None
+    name = release.value("autoDiscovery", "clusterName")
+    if not name:
+        return Problem(
+            "the chart renders no Deployment without autoDiscovery.clusterName", "set it to the cluster's name"
+        )
+    if clusters and name not in clusters:
+        return Problem(
+            f"it looks for groups of {name}, but the stack's cluster is {', '.join(clusters)}",
+            f"set autoDiscovery.clusterName to {clusters[0]}",
+        )
+    tags = [str(tag).partition("=")[0] for tag in release.value("autoDiscovery", "tags", default=())]
+    own = {autoscaler_cluster_tag(str(name)), "k8s.io/cluster-autoscaler/{{ .Values.autoDiscovery.clusterName }}"}
+    if tags and not own & set(tags):
+        return Problem(
+            f"it takes every group tagged {', '.join(tags)}, of other clusters too",
+            f"add {autoscaler_cluster_tag(name)}",
+        )
+    return None
+
+
+@check(
+    "autoscaled-gpu-nodes-have-the-accelerator-label",
+    severity="warning",
+    fix=f"label the nodes {ACCELERATOR_LABEL}, as nvidia-tesla-t4, and tag the group with it",
+)
+def accelerator_label(context: Context) -> Iterator[Said]:
+    """A second node starts for one pod: the autoscaler does not wait until the device plugin has shown the GPUs."""
+    for pool in context.pools:
+        if pool.chooses_node_itself and pool.autoscaled and pool.accelerator == "nvidia":
+            value = pool.labels.get(ACCELERATOR_LABEL)
+            problem = None if value else Problem(f"its nodes have no label {ACCELERATOR_LABEL}")
+            yield verdict(pool.name, problem, f"the autoscaler waits for the GPUs of {value}")
+
+
+@check("autoscaler-gives-nodes-back", fix="leave scale-down-enabled out")
+def gives_back(context: Context) -> Iterator[Said]:
+    """Nodes that nobody uses stay, and cost."""
+    for release in context.charts(CLUSTER_AUTOSCALER):
+        off = str(release.value("extraArgs", "scale-down-enabled", default="true")).lower() == "false"
+        problem = Problem("scale-down-enabled is false, so no node ever goes") if off else None
+        yield verdict(release.name, problem, "it ends nodes that nobody uses")
+
+
+@check(
+    "spot-groups-choose-by-capacity",
+    severity="warning",
+    fix="set spotAllocationStrategy to price-capacity-optimized",
+)
+def by_capacity(context: Context) -> Iterator[Said]:
+    """EC2 takes the cheapest Spot pool, however soon it takes the nodes back."""
+    for pool in context.pools:
+        group = context.graph.get(pool.urn)
+        policy = part(group.inputs, "mixedInstancesPolicy") if group else {}
+        if pool.backend != AUTO_SCALING_GROUP or CapacityType.SPOT not in pool.capacity_types or not policy:
+            continue
+        strategy = part(policy, "instancesDistribution").get("spotAllocationStrategy") or "lowest-price"
+        problem = Problem(f"its strategy is {strategy}") if strategy == "lowest-price" else None
+        yield verdict(pool.name, problem, f"its strategy is {strategy}")

@@ -1,0 +1,75 @@
+"""Choice: several pools take a pod, and it goes to one that costs more than it must."""
+
+from collections.abc import Iterator
+from math import inf
+
+from eks_gpu.checks.node_pools import DEARER
+from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
+from eks_gpu.checks.workloads import scheduled
+from eks_gpu.cost.admission import ACCELERATOR_RESOURCES
+from eks_gpu.cost.node_cost import expected_node, node_hourly
+from eks_gpu.cost.packing import as_tried
+from eks_gpu.pods.demand import Workload
+from eks_gpu.pools.pool import Pool
+
+
+@check(
+    "small-pods-leave-large-nodes-alone",
+    severity="warning",
+    fix="let each workload select its pool, or give the large nodes a taint of their own",
+)
+def leave_alone(context: Context) -> Iterator[Said]:
+    """A pod lands wherever it fits: on the large node that a large pod waits for, and another one is bought."""
+    takers = {workload.urn: _sizes(context, workload) for workload in scheduled(context)}
+    for workload in scheduled(context):
+        sizes = takers[workload.urn]
+        if not workload.pod.requests_any(ACCELERATOR_RESOURCES) or not sizes:
+            continue
+        least = min(sizes.values())
+        large = {name for name, size in sizes.items() if size > least}
+        waiting = [
+            (name, str(other))
+            for other in scheduled(context)
+            for name in sorted(large & takers[other.urn].keys())
+            if min(takers[other.urn].values()) > least
+        ]
+        problem = None
+        if waiting:
+            pool, other = waiting[0]
+            problem = Problem(f"its pods may land on nodes of {pool}, which {other} needs, and more of them are bought")
+        if len(sizes) > 1 or waiting:
+            yield verdict(str(workload), problem, "no larger pod waits for a node that it may land on")
+
+
+def _sizes(context: Context, workload: Workload) -> dict[str, int]:
+    """Accelerators of a node, the fewest, of each pool that takes the workload and has any."""
+    admitting = {found.pool for found in context.verdicts[workload.urn] if found.admits}
+    sizes = {pool.name: min(row.accelerators for row in pool.types) for pool in context.gpu_pools if pool.types}
+    return {name: size for name, size in sizes.items() if name in admitting}
+
+
+@check("dearer-node-pools-come-later", severity="warning", fix="give the cheaper one the greater weight")
+def later(context: Context) -> Iterator[Said]:
+    """Of node pools with one weight Karpenter asks that whose name sorts last, whatever it costs."""
+    for workload in scheduled(context):
+        offers = as_tried(_node_pools(context, workload), lambda offer: offer[0], lambda offer: offer[1])
+        if len(offers) < 2:
+            continue
+        first, price = offers[0]
+        cheapest, less = min((offer for offer in offers if offer[0].weight == first.weight), key=lambda offer: offer[1])
+        problem = Problem(
+            f"{first.name} and {cheapest.name} weigh the same, so its first node comes from {first.name}, whose name "
+            f"sorts last, at {price:.2f} USD an hour in place of {less:.2f}",
+            f"give {cheapest.name} a greater weight",
+        )
+        yield verdict(str(workload), problem if less * DEARER < price else None, f"{first.name} comes first")
+
+
+def _node_pools(context: Context, workload: Workload) -> Iterator[tuple[Pool, float]]:
+    """Those that take a pod of the workload, each with the price of the node to expect for it."""
+    for room, found in zip(context.rooms, context.verdicts[workload.urn], strict=True):
+        if found.admits and not room.pool.chooses_node_itself:
+            node = expected_node(room, workload.pod, context.region)
+            hourly = node_hourly(room.pool, node, context.region) if node else inf
+            if hourly < inf:
+                yield room.pool, hourly

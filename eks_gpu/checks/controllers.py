@@ -1,0 +1,243 @@
+"""Controllers that bring nodes and load balancers: they run, for this cluster, and may do their work."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from eks_gpu.checks.pod_specs import pod_of_values
+from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
+from eks_gpu.checks.roles import (
+    ASSOCIATION,
+    ROLE,
+    allowed,
+    allows,
+    associations,
+    listed,
+    role_of,
+    service_account,
+    trusts,
+)
+from eks_gpu.cost.admission import untolerated
+from eks_gpu.graph.graph import Resource
+from eks_gpu.karpenter.objects import node_classes, part
+from eks_gpu.pods.pod import Pod
+from eks_gpu.pods.selection import unselected
+from eks_gpu.pools.clusters import COMPONENT
+from eks_gpu.pools.node_class import role
+from eks_gpu.pools.pool import AUTO_MODE, MANAGED_NODE_GROUP, Pool
+from eks_gpu.pools.software import (
+    ADDON,
+    CLUSTER_AUTOSCALER,
+    KARPENTER,
+    LOAD_BALANCER_CONTROLLER,
+    Software,
+    configuration,
+)
+
+PODS = "pods.eks.amazonaws.com"
+_CLUSTER_TAG = re.compile(r"Tag/(?:kubernetes\.io/cluster|k8s\.io/cluster-autoscaler)/([^/]+)$")
+_REGION_OF_ARN = 4
+CHARTS = (KARPENTER, CLUSTER_AUTOSCALER, LOAD_BALANCER_CONTROLLER)
+
+# What a controller cannot do without. Sources: Karpenter 1.14, cloudformation.yaml; cluster autoscaler 1.35, AWS
+# README; AWS Load Balancer Controller 3.5, iam_policy.json.
+_NEEDS: Mapping[str, tuple[str, ...]] = {
+    KARPENTER: (
+        *("ec2:RunInstances", "ec2:CreateFleet", "ec2:CreateLaunchTemplate", "ec2:CreateTags"),
+        *("ec2:TerminateInstances", "ec2:DeleteLaunchTemplate", "ec2:DescribeImages", "ec2:DescribeInstances"),
+        *("ec2:DescribeInstanceStatus", "ec2:DescribeInstanceTypeOfferings", "ec2:DescribeInstanceTypes"),
+        *("ec2:DescribeLaunchTemplates", "ec2:DescribeSecurityGroups", "ec2:DescribeSpotPriceHistory"),
+        *("ec2:DescribeSubnets", "iam:PassRole", "pricing:GetProducts", "ssm:GetParameter", "eks:DescribeCluster"),
+    ),
+    CLUSTER_AUTOSCALER: (
+        *("autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeAutoScalingInstances"),
+        *("autoscaling:DescribeScalingActivities", "autoscaling:SetDesiredCapacity"),
+        *("autoscaling:TerminateInstanceInAutoScalingGroup", "ec2:DescribeInstanceTypes"),
+        "ec2:DescribeLaunchTemplateVersions",
+    ),
+    LOAD_BALANCER_CONTROLLER: (
+        *("elasticloadbalancing:CreateLoadBalancer", "elasticloadbalancing:CreateTargetGroup"),
+        *("elasticloadbalancing:CreateListener", "elasticloadbalancing:RegisterTargets"),
+        *("elasticloadbalancing:DeregisterTargets", "elasticloadbalancing:DeleteLoadBalancer"),
+        *("elasticloadbalancing:DeleteTargetGroup", "ec2:DescribeSubnets", "ec2:DescribeSecurityGroups"),
+    ),
+}
+_PROFILES = (
+    *("iam:CreateInstanceProfile", "iam:AddRoleToInstanceProfile", "iam:RemoveRoleFromInstanceProfile"),
+    *("iam:DeleteInstanceProfile", "iam:GetInstanceProfile", "iam:TagInstanceProfile"),
+)
+_TELLING = {
+    KARPENTER: "ec2:CreateFleet",
+    CLUSTER_AUTOSCALER: "autoscaling:SetDesiredCapacity",
+    LOAD_BALANCER_CONTROLLER: "elasticloadbalancing:CreateLoadBalancer",
+}
+"""An action that only the controller's own role allows."""
+# Where a chart's values have the name of the cluster, and of the region.
+_CLUSTER_NAME = {
+    KARPENTER: ("settings", "clusterName"),
+    LOAD_BALANCER_CONTROLLER: ("clusterName",),
+}
+_REGION = {CLUSTER_AUTOSCALER: ("awsRegion",), LOAD_BALANCER_CONTROLLER: ("region",)}
+_DEFAULT_REGION = {CLUSTER_AUTOSCALER: "us-east-1"}
+_OF_A_CLUSTER = (
+    *("aws:eks/nodeGroup:NodeGroup", "aws:eks/accessEntry:AccessEntry", "aws:eks/fargateProfile:FargateProfile"),
+    *("aws:eks/accessPolicyAssociation:AccessPolicyAssociation", ASSOCIATION, ADDON),
+)
+_TOLERATES = [{"key": "CriticalAddonsOnly", "operator": "Exists"}]
+
+
+@check("resources-belong-to-the-cluster", severity="warning", fix="name the stack's cluster in clusterName")
+def of_this_cluster(context: Context) -> Iterator[Said]:
+    """EKS refuses it, or gives it to a cluster that nobody meant."""
+    names = {cluster.name for cluster in context.clusters}
+    for resource in context.graph.of(*_OF_A_CLUSTER) if names else ():
+        given = resource.inputs.get("clusterName")
+        problem = (
+            None if given in names else Problem(f"it is of cluster {given}, and the stack's is {', '.join(names)}")
+        )
+        yield verdict(f"{resource.type.rpartition(':')[2]} {resource.name}", problem, f"it is of {given}")
+
+
+@check("controllers-work-for-this-cluster", fix="give the chart the name and the region of the stack's cluster")
+def for_this_cluster(context: Context) -> Iterator[Said]:
+    """It looks after another cluster, or after none: no node and no load balancer comes."""
+    names = [cluster.name for cluster in context.clusters]
+    for release in context.charts(*CHARTS):
+        name, path = _at(release, _CLUSTER_NAME)
+        region, region_path = _at(release, _REGION)
+        region = region or _DEFAULT_REGION.get(release.chart)
+        problems = []
+        if names and path and name not in names:
+            said = f"{path} is {name}" if name else f"{path} is not set"
+            problems.append(Problem(f"{said}, but the stack's cluster is {', '.join(names)}", f"set it to {names[0]}"))
+        if region and region != context.region:
+            said = f"{region_path} is {region}, but the stack is in {context.region}"
+            problems.append(Problem(said, f"set {region_path} to {context.region}"))
+        yield verdict(release.name, problems, "it works for the stack's cluster")
+
+
+def _at(release: Software, paths: Mapping[str, tuple[str, ...]]) -> tuple[Any, str]:
+    path = paths.get(release.chart, ())
+    return (release.value(*path) if path else None), ".".join(path)
+
+
+@check(
+    "controllers-have-their-permissions",
+    fix="give the controller's role the policy that its documentation lists, and the role to its service account",
+)
+def permitted(context: Context) -> Iterator[Said]:
+    """AWS refuses what it asks for: no node comes, or none goes, or no load balancer is made."""
+    for release in context.charts(*CHARTS):
+        own = role_of(release, context.graph)
+        if own is None:
+            unused = _unused_role(release, context)
+            if unused:
+                account = f"{release.namespace}/{service_account(release)[0]}"
+                said = f"role {unused.name} has its permissions, but nothing gives it to service account {account}"
+                yield verdict(release.name, Problem(said, "add a Pod Identity association"), "")
+            continue
+        statements = allowed(own, context.graph)
+        if statements is None:
+            continue
+        missing = [action for action in _needs(release, context) if not any(allows(one, action) for one in statements)]
+        problems = [Problem(f"role {own.name} lacks {', '.join(missing)}")] if missing else []
+        if list(associations(release, context.graph)) and not trusts(own, PODS):
+            problems.append(Problem(f"role {own.name} does not trust {PODS}", f"trust {PODS}"))
+        problems += _misdirected(statements, context)
+        yield verdict(release.name, problems, f"role {own.name} allows what it does")
+
+
+def _misdirected(statements: Sequence[Mapping[str, Any]], context: Context) -> Iterator[Problem]:
+    """What is allowed for another cluster, or in another region."""
+    names = {cluster.name for cluster in context.clusters}
+    tags = {key for one in statements for conditions in part(one, "Condition").values() for key in conditions}
+    of = {found[1] for key in sorted(tags) if (found := _CLUSTER_TAG.search(key))}
+    if names and of - names:
+        said = f"its policies are limited to cluster {', '.join(sorted(of - names))}"
+        yield Problem(said, f"limit them to {', '.join(sorted(names))}")
+    arns = (str(arn).split(":") for one in statements for arn in listed(one.get("Resource")))
+    regions = {arn[3] for arn in arns if len(arn) > _REGION_OF_ARN and arn[3] not in ("", "*", context.region)}
+    if regions:
+        yield Problem(f"its policies name resources of {', '.join(sorted(regions))}", f"name those of {context.region}")
+
+
+def _unused_role(release: Software, context: Context) -> Resource | None:
+    """A role that was made for the controller's pods and that they do not have; none where others may give it."""
+    if list(associations(release, context.graph)) or service_account(release)[1]:
+        return None
+    for found in context.graph.of(ROLE):
+        telling = (allows(one, _TELLING[release.chart]) for one in allowed(found, context.graph) or ())
+        if trusts(found, PODS) and any(telling):
+            return found
+    return None
+
+
+def _needs(release: Software, context: Context) -> Iterator[str]:
+    yield from _NEEDS[release.chart]
+    managed = any(pool.backend == MANAGED_NODE_GROUP and pool.autoscaled for pool in context.pools)
+    if release.chart == CLUSTER_AUTOSCALER and managed:
+        yield "eks:DescribeNodegroup"
+    if release.chart == KARPENTER and any(map(role, node_classes(context.graph))):
+        yield from _PROFILES
+
+
+@check("controllers-have-standing-nodes", fix="give the controllers a fixed node group, and tolerate its taints")
+def have_nodes(context: Context) -> Iterator[Said]:
+    """What brings up nodes, names and metrics waits for a node itself, for ever."""
+    if not context.clusters or not context.pools or _has_unseen_nodes(context):
+        return
+    standing = [pool for pool in context.pools if pool.min_nodes or pool.backend == AUTO_MODE]
+    for name, pod, pools in (
+        *((f"release {release.name}", _pod(release), standing) for release in context.charts(*CHARTS)),
+        *((f"add-on {name}", pod, list(context.pools)) for name, pod in _addons(context)),
+    ):
+        rejections = {pool.name: _rejection(pod, pool) for pool in pools}
+        takers = [name for name, reason in rejections.items() if not reason]
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in rejections.items())
+        problem = None if takers else Problem(f"no standing node takes its pods. {reasons or 'there is none'}")
+        yield verdict(name, problem or _crowded(name, takers, context), f"it runs on {', '.join(takers)}")
+
+
+def _crowded(name: str, takers: Sequence[str], context: Context) -> Problem | None:
+    """No two pods of Karpenter run on one node. Source: Karpenter 1.14, Helm chart, values.yaml."""
+    release = next((one for one in context.charts(KARPENTER) if f"release {one.name}" == name), None)
+    nodes = sum(pool.min_nodes for pool in context.pools if pool.name in takers)
+    replicas = int(release.value("replicas", default=2)) if release else 0
+    if replicas <= nodes or any(pool.backend == AUTO_MODE for pool in context.pools if pool.name in takers):
+        return None
+    return Problem(f"its {replicas} pods want a node each, and {nodes} stand ready", f"set replicas to {nodes}")
+
+
+def _has_unseen_nodes(context: Context) -> bool:
+    """Fargate, and node groups inside components of pulumi-eks."""
+    made_inside = any(found.type.startswith("eks:index:") and "Node" in found.type for found in context.graph)
+    default_group = any(
+        not found.inputs.get("skipDefaultNodeGroup") and not found.inputs.get("autoMode")
+        for found in context.graph.of(COMPONENT)
+    )
+    return made_inside or default_group or bool(context.graph.of("aws:eks/fargateProfile:FargateProfile"))
+
+
+def _pod(release: Software) -> Pod:
+    default = _TOLERATES if release.chart == KARPENTER else []
+    return pod_of_values({"tolerations": default, **{key: value for key, value in release.values.items() if value}})
+
+
+def _addons(context: Context) -> Iterator[tuple[str, Pod]]:
+    """Add-ons whose configuration says where they run."""
+    for addon in context.graph.of(ADDON):
+        values = configuration(addon) or {}
+        for place in (values, part(values, "controller")):
+            if place.get("nodeSelector"):
+                yield str(addon.inputs.get("addonName")), pod_of_values(place)
+
+
+def _rejection(pod: Pod, pool: Pool) -> str:
+    """Why none of the pool's nodes takes the pod; empty where one does."""
+    if reason := untolerated(pod, pool.hard_taints):
+        return reason
+    reason = ""
+    for node in pool.candidates:
+        if not (reason := unselected(pod, node.labels)):
+            break
+    return reason

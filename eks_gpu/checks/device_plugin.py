@@ -1,0 +1,189 @@
+"""The NVIDIA device plugin and driver: without them a node has no GPU, twice or on a CPU node they break."""
+
+from collections.abc import Iterator
+
+from eks_gpu.checks.pod_specs import pod_of_values
+from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
+from eks_gpu.cost.admission import untolerated
+from eks_gpu.graph.kubernetes_objects import kubernetes_objects
+from eks_gpu.pods.pod import Pod
+from eks_gpu.pods.selection import unselected
+from eks_gpu.pools.pool import AUTO_MODE, Pool
+from eks_gpu.pools.software import (
+    DEVICE_PLUGIN,
+    DEVICE_PLUGIN_CONFIG_LABEL,
+    GPU_OPERATOR,
+    Software,
+    device_plugin_pod,
+    finds_its_own_nodes,
+    operator_pod,
+    sharing_replicas,
+)
+from eks_gpu_components.catalog.auto_mode import COMPUTE_TYPE_LABEL
+
+IMAGE = "k8s-device-plugin"
+KEEPS_OFF = "nvidia.com/gpu.deploy.device-plugin"
+_DISCOVERY_TOLERATIONS = [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
+
+
+def _plugins(context: Context) -> Iterator[tuple[str, Pod, bool]]:
+    """Name, pod, and whether its chart finds GPU nodes by itself: from Helm releases and plain DaemonSets."""
+    for release in context.software:
+        pod = device_plugin_pod(release)
+        if pod:
+            yield f"release {release.name}", pod, finds_its_own_nodes(release)
+    for workload in context.workloads:
+        if workload.daemon and any(IMAGE in image for image in workload.pod.images):
+            yield str(workload), workload.pod, False
+
+
+def _rejection(pod: Pod, pool: Pool) -> str:
+    """Why the plugin does not run on some node of the pool; empty when it runs on all."""
+    labels = (unselected(pod, node.labels | dict(pool.late_labels)) for node in pool.candidates)
+    return untolerated(pod, pool.hard_taints) or next(filter(None, labels), "")
+
+
+@check(
+    "device-plugin-reaches-gpu-pools",
+    fix="let the device plugin tolerate the taints of the pool, and label the nodes nvidia.com/gpu.present=true",
+)
+def reaches(context: Context) -> Iterator[Said]:
+    """A GPU node on which no plugin runs offers no GPU: pods stay Pending on a node that is paid for."""
+    plugins = list(_plugins(context))
+    for pool in context.pools:
+        if pool.accelerator != "nvidia" or pool.device_plugin:
+            continue
+        reasons = {name: _rejection(pod, pool) for name, pod, _ in plugins}
+        reasons |= {name: reason for name, reason in _undiscovered(context, pool) if not reasons.get(name, "")}
+        reached = [name for name, reason in reasons.items() if not reason]
+        problem = None
+        if not plugins:
+            problem = Problem(
+                "the stack has no NVIDIA device plugin, so its nodes offer no GPU", "add the component or the chart"
+            )
+        elif not reached:
+            said = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+            problem = Problem(f"the device plugin does not run there, so its nodes offer no GPU. {said}")
+        yield verdict(pool.name, problem, f"{', '.join(reached)} runs on every node")
+
+
+def _undiscovered(context: Context, pool: Pool) -> Iterator[tuple[str, str]]:
+    """GPU operators whose feature discovery does not see the pool: they then take its GPUs for none.
+
+    Source: NVIDIA GPU operator 26.7, Helm chart, values.yaml.
+    """
+    for release in context.charts(GPU_OPERATOR):
+        worker = release.value("node-feature-discovery", "worker", default={})
+        reason = untolerated(pod_of_values({"tolerations": _DISCOVERY_TOLERATIONS, **worker}), pool.hard_taints)
+        if reason and release.value("nfd", "enabled", default=True):
+            yield f"release {release.name}", f"its feature discovery does not run there: {reason}"
+
+
+@check("device-plugin-avoids-cpu-pools", fix="require the label nvidia.com/gpu.present=true")
+def avoids(context: Context) -> Iterator[Said]:
+    """It crash-loops on nodes without a GPU."""
+    for name, pod, finds_its_own in _plugins(context):
+        if finds_its_own:
+            continue
+        reached = [pool.name for pool in context.pools if pool.accelerator != "nvidia" and not _rejection(pod, pool)]
+        problem = (
+            Problem(f"it runs on {', '.join(reached)}, where it finds no NVIDIA GPU and crash-loops")
+            if reached
+            else None
+        )
+        yield verdict(name, problem, "it runs on no node that does not need it")
+
+
+@check("one-owner-of-the-gpu-stack", fix="leave driver and device plugin to one of image, chart and operator")
+def one_owner(context: Context) -> Iterator[Said]:
+    """Two device plugins fight over one GPU, and a second driver breaks the node."""
+    plugins = list(_plugins(context))
+    for pool in context.pools:
+        if pool.accelerator != "nvidia":
+            continue
+        owners = [_image(pool)] if pool.device_plugin else []
+        owners += [name for name, pod, _ in plugins if not _rejection(pod, pool)]
+        problems = [_second_plugin(pool, owners)] if len(owners) > 1 else []
+        problems += [problem for release in context.charts(GPU_OPERATOR) if (problem := _second_driver(release, pool))]
+        yield verdict(pool.name, problems, f"the device plugin is {' and '.join(owners) or 'nobody'}'s")
+
+
+def _image(pool: Pool) -> str:
+    return "EKS Auto Mode" if pool.backend == AUTO_MODE else "the node image"
+
+
+def _second_plugin(pool: Pool, owners: list[str]) -> Problem:
+    keep_off = (
+        f"keep the chart off: require {COMPUTE_TYPE_LABEL} NotIn [auto]"
+        if pool.backend == AUTO_MODE
+        else f"keep the chart off: require {KEEPS_OFF} NotIn [false], and give these nodes the label, false"
+        if pool.device_plugin
+        else "remove one of them"
+    )
+    return Problem(f"{' and '.join(owners)} each bring a device plugin, which fight over its GPUs", keep_off)
+
+
+def _second_driver(release: Software, pool: Pool) -> Problem | None:
+    """What the operator installs though the image has it."""
+    if not pool.driver or _rejection(operator_pod(release), pool):
+        return None
+    second = [part for part in ("driver", "toolkit") if release.value(part, "enabled", default=True) is not False]
+    if not second:
+        return None
+    things, settings = " and ".join(second), " and ".join(f"{part}.enabled" for part in second)
+    return Problem(
+        f"release {release.name} installs {things} beside those of the node image", f"set {settings} to false"
+    )
+
+
+@check("gpu-nodes-have-a-driver", fix="take an image with the driver, or let the GPU operator install it")
+def driver(context: Context) -> Iterator[Said]:
+    """Nodes offer no GPU: pods stay Pending on nodes that are paid for."""
+    for pool in context.pools:
+        if pool.accelerator != "nvidia" or pool.driver is None:
+            continue
+        installers = [
+            release.name
+            for release in context.charts(GPU_OPERATOR)
+            if release.value("driver", "enabled", default=True) and not _rejection(operator_pod(release), pool)
+        ]
+        problem = (
+            None if pool.driver or installers else Problem("neither its image nor the GPU operator has the driver")
+        )
+        yield verdict(pool.name, problem, f"it is of {'its image' if pool.driver else ', '.join(installers)}")
+
+
+@check(
+    "shared-gpus-are-planned",
+    severity="warning",
+    fix="share GPUs in a group whose autoscaler is told of it, or add a NodeOverlay with what a node will have",
+)
+def shared(context: Context) -> Iterator[Said]:
+    """A node starts for every pod, though several would share one GPU: what controllers count is physical."""
+    overlays = any(manifest["kind"] == "NodeOverlay" for _, manifest in kubernetes_objects(context.graph))
+    for pool in context.pools:
+        if pool.accelerator != "nvidia" or pool.chooses_node_itself:
+            continue
+        replicas = max((sharing_replicas(one, pool.labels) for one in context.charts(DEVICE_PLUGIN)), default=1)
+        problem = None
+        if pool.backend == AUTO_MODE and DEVICE_PLUGIN_CONFIG_LABEL in pool.labels:
+            said = f"Auto Mode's device plugin reads no label {DEVICE_PLUGIN_CONFIG_LABEL}, so no GPU is shared"
+            problem = Problem(said, "share GPUs on nodes of your own")
+        elif pool.backend != AUTO_MODE and replicas > 1 and not overlays:
+            problem = Problem(f"{replicas} pods share a GPU there, but Karpenter plans a whole one for each")
+        yield verdict(pool.name, problem, "a GPU counts as what pods get")
+
+
+@check("metrics-exporter-fits-its-nodes", severity="warning", fix="let it tolerate and select GPU nodes, and no others")
+def exporter(context: Context) -> Iterator[Said]:
+    """GPUs without metrics, or a pod that crash-loops on nodes without a GPU."""
+    pools = [pool for pool in context.pools if pool.backend != AUTO_MODE]
+    for release in context.charts("dcgm-exporter"):
+        pod = pod_of_values(release.values)
+        missed = [pool.name for pool in pools if pool.accelerator == "nvidia" and _rejection(pod, pool)]
+        astray = [pool.name for pool in pools if pool.accelerator != "nvidia" and not _rejection(pod, pool)]
+        problems = [Problem(f"it does not run on {', '.join(missed)}", "tolerate their taints")] if missed else []
+        if astray:
+            said = f"it crash-loops on {', '.join(astray)}, where there is no NVIDIA GPU"
+            problems.append(Problem(said, "select nvidia.com/gpu.present=true"))
+        yield verdict(f"release {release.name}", problems, "it runs where NVIDIA GPUs are")

@@ -1,0 +1,123 @@
+"""From zero, the cluster autoscaler plans with a node that nobody has seen: what it is told must be true."""
+
+from collections.abc import Iterator
+
+from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
+from eks_gpu.pods.quantities import amount
+from eks_gpu.pools.pool import Pool
+from eks_gpu.pools.software import DEVICE_PLUGIN, sharing_replicas
+from eks_gpu_components.catalog import AUTOSCALER_LABEL_TAG, AUTOSCALER_RESOURCE_TAG, GPU_RESOURCE
+
+
+def _from_zero(context: Context) -> Iterator[tuple[Pool, frozenset[str]]]:
+    """Pools that the autoscaler may have to plan blindly, with the labels that every node has anyway."""
+    for pool in context.pools:
+        if pool.template is not None and pool.scales_to_zero and pool.autoscaled:
+            shared = [set(node.labels.items()) for node in pool.candidates]
+            yield (
+                pool,
+                frozenset(f"{key}={value}" for key, value in set.intersection(*shared)) if shared else frozenset(),
+            )
+
+
+@check("scale-from-zero-labels-match-node", fix="tag the group with every label that its nodes carry, and no other")
+def labels_match(context: Context) -> Iterator[Said]:
+    """A label that only the node has keeps the autoscaler from growing; one that only the tags have wastes nodes."""
+    for pool, every_node in _from_zero(context):
+        assert pool.template
+        told = {f"{key}={value}" for key, value in pool.template.labels.items()}
+        real = {f"{key}={value}" for key, value in pool.labels.items()}
+        problems = [
+            Problem(
+                f"the autoscaler is not told of label {label}, so pods that select it never bring up the first node",
+                f"tag the group {_label_tag(label)}",
+            )
+            for label in sorted(real - told)
+        ] + [
+            Problem(
+                f"the autoscaler is told of label {label}, which nodes do not carry, so it starts nodes that the pods "
+                "cannot use",
+                f"give {label} to the nodes or remove the tag",
+            )
+            for label in sorted(told - real - every_node)
+        ]
+        yield verdict(pool.name, problems, "the autoscaler is told every label that nodes carry")
+
+
+def _label_tag(label: str) -> str:
+    key, _, value = label.partition("=")
+    return f"{AUTOSCALER_LABEL_TAG}{key} = {value}"
+
+
+@check("scale-from-zero-taints-match-node", fix="tag the group with every taint that its nodes carry, and no other")
+def taints_match(context: Context) -> Iterator[Said]:
+    """A taint that the autoscaler does not know lets it start nodes for pods that are then kept off."""
+    for pool, _ in _from_zero(context):
+        assert pool.template
+        told, real = set(pool.template.taints), set(pool.taints)
+        problems = [
+            Problem(
+                f"the autoscaler is not told of taint {taint.for_kubelet()}, so it starts nodes for pods that it then "
+                "keeps off",
+                f"tag the group {' = '.join(taint.for_autoscaler_tag())}",
+            )
+            for taint in sorted(real - told, key=str)
+        ] + [
+            Problem(
+                f"the autoscaler is told of taint {taint.for_kubelet()}, which nodes do not carry",
+                f"register {taint.for_kubelet()} on the nodes or remove the tag",
+            )
+            for taint in sorted(told - real, key=str)
+        ]
+        problems += [
+            Problem(
+                f"tag {key} has the value {value}, which the autoscaler ignores",
+                "write value:Effect, as true:NoSchedule",
+            )
+            for key, value in pool.tags.items()
+            if _is_broken_taint(key, value)
+        ]
+        yield verdict(pool.name, problems, "the autoscaler is told every taint that nodes carry")
+
+
+def _is_broken_taint(key: str, value: str) -> bool:
+    return "/node-template/taint/" in key and value.rpartition(":")[2] not in (
+        "NoSchedule",
+        "NoExecute",
+        "PreferNoSchedule",
+    )
+
+
+@check("scale-from-zero-resources-match-node", fix="tag the group with the devices that a node of it has")
+def resources_match(context: Context) -> Iterator[Said]:
+    """Too many GPUs told, and a node is started that cannot hold the pod; too few, and more nodes than needed."""
+    for pool, _ in _from_zero(context):
+        if not pool.accelerator or pool.gpus_per_node is None:
+            continue
+        assert pool.template and pool.types[0].accelerator
+        resource = pool.types[0].accelerator.resource
+        real = pool.gpus_per_node * _sharing(context, pool, resource)
+        text = pool.template.resources.get(resource)
+        told = pool.gpus_per_node if text is None else _count(resource, text)
+        problem = (
+            None
+            if told == real
+            else Problem(
+                f"the autoscaler expects {told} {resource} of a node, which will have {real}",
+                f"tag the group {AUTOSCALER_RESOURCE_TAG}{resource} = {real}",
+            )
+        )
+        yield verdict(pool.name, problem, f"a node has {real} {resource}, as the autoscaler expects")
+
+
+def _sharing(context: Context, pool: Pool, resource: str) -> int:
+    if resource != GPU_RESOURCE:
+        return 1
+    return max((sharing_replicas(release, pool.labels) for release in context.charts(DEVICE_PLUGIN)), default=1)
+
+
+def _count(resource: str, text: str) -> int:
+    try:
+        return amount(resource, text)
+    except ValueError:
+        return 0

@@ -1,0 +1,174 @@
+"""Groups of nodes: shape, place, ceiling and floor."""
+
+from collections.abc import Iterator
+
+from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
+from eks_gpu.pools.pool import AUTO_SCALING_GROUP, Pool
+from eks_gpu_components.catalog import (
+    AMI_TYPES,
+    GPU_TAINT,
+    NEURON_TAINT,
+    UnknownInstanceType,
+    UnknownRegion,
+    instance_type,
+    zones_offering,
+)
+
+
+@check("gpu-nodes-are-tainted", fix=f"add a taint, as {GPU_TAINT.for_kubelet()}")
+def tainted(context: Context) -> Iterator[Said]:
+    """An untainted GPU node takes any pod, and stays as long as the pod does."""
+    for pool in context.gpu_pools:
+        shown = ", ".join(taint.for_kubelet() for taint in pool.hard_taints)
+        own = NEURON_TAINT if pool.accelerator == "neuron" else GPU_TAINT
+        problem = (
+            None
+            if shown
+            else Problem(
+                "nodes have no taint, so any pod may land there and keep a GPU node running", f"add {own.for_kubelet()}"
+            )
+        )
+        yield verdict(pool.name, problem, f"only pods that tolerate {shown} land there")
+
+
+@check("gpu-pools-are-capped", fix="give it a ceiling")
+def capped(context: Context) -> Iterator[Said]:
+    """Without a ceiling one wrong replica count buys GPUs until the quota ends."""
+    for pool in context.gpu_pools:
+        problem = None if pool.max_gpus is not None else Problem("nothing limits the GPUs it may start")
+        yield verdict(pool.name, problem, f"at most {pool.max_gpus} accelerators on {pool.max_nodes} nodes")
+
+
+@check("one-gpu-count-a-group", fix="make a group for each count")
+def one_count(context: Context) -> Iterator[Said]:
+    """The autoscaler counts with the first type, whatever EC2 then starts: nodes too many, or pods that wait."""
+    for pool in context.gpu_pools:
+        if not pool.chooses_node_itself:
+            continue
+        counts = ", ".join(f"{row.name} {row.accelerators}" for row in pool.types)
+        problem = (
+            None
+            if pool.gpus_per_node is not None
+            else Problem(f"types differ in GPUs ({counts}), but the autoscaler plans every node with the first")
+        )
+        yield verdict(pool.name, problem, f"every node has {pool.gpus_per_node}")
+
+
+@check("one-zone-a-gpu-group", fix="make a group a zone")
+def one_zone(context: Context) -> Iterator[Said]:
+    """The autoscaler plans with one zone, EC2 starts the node in another, and a pod with a volume waits for ever."""
+    for pool in context.gpu_pools:
+        if not pool.chooses_node_itself or not pool.subnets:
+            continue
+        several = len(pool.zones) > 1 or (not pool.zones and pool.subnets > 1)
+        places = ", ".join(pool.zones) or f"{pool.subnets} subnets"
+        problem = (
+            Problem(f"it spans {places}, but the autoscaler plans with one zone and EC2 picks another")
+            if several
+            else None
+        )
+        yield verdict(pool.name, problem, f"all nodes are in {places}")
+
+
+@check("instance-types-offered-in-zones", fix="name types that the zones of the pool sell")
+def offered(context: Context) -> Iterator[Said]:
+    """A zone that sells none of the types never gives a node; a type that no zone sells never comes."""
+    for pool in context.pools:
+        problems = [*_unknown(pool), *_not_offered(pool)]
+        places = ", ".join(pool.zones) or context.region
+        if not pool.chooses_node_itself and not pool.instance_types:
+            nothing = f"no instance type of {places} meets all of its requirements, so no node ever comes"
+            problems.append(Problem(nothing))
+        yield verdict(pool.name, problems, f"{len(pool.instance_types)} types are offered in {places}")
+
+
+def _unknown(pool: Pool) -> Iterator[Problem]:
+    for name in pool.instance_types:
+        try:
+            instance_type(name)
+        except UnknownInstanceType as error:
+            yield Problem(str(error))
+
+
+def _not_offered(pool: Pool) -> Iterator[Problem]:
+    try:
+        offers = {row.name: [zone.name for zone in zones_offering(row.name, pool.region)] for row in pool.types}
+    except UnknownRegion:
+        return
+    wanted = pool.zones
+    for name, found in offers.items():
+        if wanted and not set(found) & set(wanted):
+            where = f"it is in {', '.join(found)}" if found else f"no zone of {pool.region} has it"
+            yield Problem(f"{name} is not offered in {', '.join(wanted)}: {where}")
+        elif not found:
+            yield Problem(f"{name} is not offered in {pool.region}")
+    for zone in wanted if len(wanted) > 1 else ():
+        if offers and not any(zone in found for found in offers.values()):
+            yield Problem(f"{zone} offers none of {', '.join(offers)}", "leave the zone out or add a type that it has")
+
+
+@check("gpu-pools-start-at-zero", fix="set minimum and desired size to 0")
+def start_at_zero(context: Context) -> Iterator[Said]:
+    """Nodes run, and cost, without work."""
+    for pool in context.gpu_pools:
+        floor = max(pool.min_nodes, pool.desired_nodes or 0)
+        problem = (
+            Problem(
+                f"{floor} GPU nodes run while nothing asks for them (minimum {pool.min_nodes}, desired "
+                f"{pool.desired_nodes or 0})",
+                "set both to 0",
+            )
+            if floor
+            else None
+        )
+        yield verdict(pool.name, problem, "no node while nothing asks for one")
+
+
+@check("azrebalance-suspended-on-gpu-groups", fix="suspend AZRebalance")
+def not_rebalanced(context: Context) -> Iterator[Said]:
+    """EC2 ends a working node to balance zones, without a notice to its pods."""
+    for pool in context.gpu_pools:
+        if pool.backend != AUTO_SCALING_GROUP:
+            continue
+        suspended = "AZRebalance" in pool.suspended_processes
+        one_zone = len(pool.zones) == 1
+        problem = (
+            None
+            if suspended or one_zone
+            else Problem("EC2 may end a working GPU node to balance zones, without notice to its pods")
+        )
+        yield verdict(
+            pool.name, problem, "AZRebalance is suspended" if suspended else "one zone has nothing to balance"
+        )
+
+
+@check("desired-size-belongs-to-the-autoscaler", fix="ignore changes of the desired size")
+def desired_is_ignored(context: Context) -> Iterator[Said]:
+    """An update that sets the size again ends nodes that work or starts nodes that nobody needs."""
+    if not context.graph.options_known:
+        return
+    for pool in context.pools:
+        if not pool.chooses_node_itself or not pool.autoscaled:
+            continue
+        key = "desiredCapacity" if pool.backend == AUTO_SCALING_GROUP else "scalingConfig.desiredSize"
+        problem = (
+            None
+            if pool.desired_is_ignored
+            else Problem(f"every update sets the size back to {pool.desired_nodes}", f"add ignore_changes=[{key!r}]")
+        )
+        yield verdict(pool.name, problem, "an update leaves the number of nodes alone")
+
+
+@check("one-architecture-a-group", fix="make a group for each architecture, with an image for it")
+def one_architecture(context: Context) -> Iterator[Said]:
+    """A group has one image, with which nodes of the other architecture never start."""
+    for pool in context.pools:
+        if not pool.chooses_node_itself or not pool.types:
+            continue
+        group = context.graph.get(pool.urn)
+        ami = AMI_TYPES.get(str(group.inputs.get("amiType"))) if group else None
+        kinds = dict.fromkeys((*((ami.architecture,) if ami else ()), *(row.architecture for row in pool.types)))
+        said = f"{ami.name} is for {ami.architecture}" if ami else "its one image is for one architecture"
+        named = ", ".join(f"{row.name} is {row.architecture}" for row in pool.types)
+        problem = Problem(f"{said}, but {named}") if len(kinds) > 1 else None
+        yield verdict(pool.name, problem, f"image and nodes are {next(iter(kinds))}")

@@ -1,0 +1,158 @@
+"""What comes with accelerated machines: reservations, EFA, and repair."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from eks_gpu.checks.access import template_of
+from eks_gpu.checks.pod_specs import pod_of_values
+from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
+from eks_gpu.cost.admission import untolerated
+from eks_gpu.graph.graph import Resource
+from eks_gpu.karpenter.objects import node_pools, part
+from eks_gpu.pools.pool import KARPENTER as BACKEND
+from eks_gpu.pools.pool import Pool
+from eks_gpu.pools.software import ADDON, KARPENTER, Software, configuration
+from eks_gpu_components.catalog import CapacityType
+
+_ENDING = (
+    "aws:ec2/capacityReservation:CapacityReservation",
+    "aws:ec2/capacityBlockReservation:CapacityBlockReservation",
+)
+_AGENT = "eks-node-monitoring-agent"
+
+
+@check(
+    "reservations-are-used",
+    fix="require the capacity type reserved, and select the reservations in the node class",
+)
+def reservations(context: Context) -> Iterator[Said]:
+    """Machines that are reserved, and paid for, stay unused; or nodes wait for a reservation that ended."""
+    ended = {resource.id: until for resource in context.graph.of(*_ENDING) if (until := _end(resource))}
+    gates = [one.value("settings", "featureGates", "reservedCapacity") for one in context.charts(KARPENTER)]
+    pools = {pool.urn: pool for pool in context.pools}
+    for found in node_pools(context.graph):
+        pool = pools[found.resource.urn]
+        terms = (
+            part(found.node_class.inputs, "spec").get("capacityReservationSelectorTerms") if found.node_class else ()
+        )
+        wanted = CapacityType.RESERVED in pool.capacity_types
+        if not wanted and not terms:
+            continue
+        over = [str(term["id"]) for term in terms or () if term.get("id") in ended and ended[term["id"]] <= context.on]
+        problems = [Problem(f"reservation {id_} ended on {ended[id_]}", "remove it") for id_ in over]
+        if wanted and found.node_class and not terms:
+            said = "it wants reserved capacity, but its node class selects no reservation"
+            problems.append(Problem(said, "add capacityReservationSelectorTerms"))
+        if terms and not wanted:
+            said = "its node class selects reservations, but no requirement allows the capacity type reserved"
+            problems.append(Problem(said, "add reserved to karpenter.sh/capacity-type"))
+        if pool.backend == BACKEND and False in gates:
+            said = "the chart turns reserved capacity off"
+            problems.append(Problem(said, "set settings.featureGates.reservedCapacity to true"))
+        yield verdict(pool.name, problems, "its reservations come first")
+
+
+def _end(resource: Resource) -> date | None:
+    """The day on which a reservation ends, None for one that does not."""
+    text = str(resource["endDate"] or "")[:10]
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+@check("efa-interfaces-fit-their-nodes", fix="name types with EFA, and give the first interface index 0 of card 0")
+def efa(context: Context) -> Iterator[Said]:
+    """EC2 refuses to start the nodes, or their fast network does nothing."""
+    for pool, interfaces in _with_efa(context):
+        without = [row.name for row in pool.types if not row.efa]
+        problems = [Problem(f"{', '.join(without)} have no EFA", "name types that have it")] if without else []
+        first = next((one for one in interfaces if not int(one.get("networkCardIndex") or 0)), {})
+        if int(first.get("deviceIndex") or 0) or first.get("interfaceType") == "efa-only":
+            problems.append(Problem("its first interface has no address", "make it interface or efa, with index 0"))
+        yield verdict(pool.name, problems, f"{len(interfaces)} interfaces")
+
+
+@check(
+    "efa-nodes-are-close",
+    severity="warning",
+    fix="put the nodes into one zone and one placement group, and make all interfaces but the first efa-only",
+)
+def close(context: Context) -> Iterator[Said]:
+    """The fast network is slow between zones, and every interface takes addresses of the subnet."""
+    for pool, interfaces in _with_efa(context):
+        template = template_of(pool, context.graph)
+        group = context.graph.get(pool.urn)
+        placed = template and part(template.inputs, "placement").get("groupName")
+        placed = placed or (group and group.inputs.get("placementGroup"))
+        problems = [] if placed else [Problem("its nodes are in no placement group", "add one of strategy cluster")]
+        if len(pool.zones) > 1:
+            problems.append(Problem(f"it spans {', '.join(pool.zones)}", "make a group a zone"))
+        greedy = [one for one in interfaces[1:] if one.get("interfaceType") == "efa"]
+        if greedy:
+            said = f"{len(greedy)} interfaces beside the first take addresses that pods need"
+            problems.append(Problem(said, "make them efa-only"))
+        yield verdict(pool.name, problems, "one zone and one placement group")
+
+
+def _with_efa(context: Context) -> Iterator[tuple[Pool, Sequence[Mapping[str, Any]]]]:
+    """Groups whose launch template has EFA interfaces."""
+    for pool in context.pools:
+        template = template_of(pool, context.graph)
+        interfaces = list(template.inputs.get("networkInterfaces") or ()) if template else []
+        if any(str(one.get("interfaceType", "")).startswith("efa") for one in interfaces):
+            yield pool, interfaces
+
+
+@check("node-repair-has-its-agent", severity="warning", fix=f"add the EKS add-on {_AGENT}")
+def repair(context: Context) -> Iterator[Said]:
+    """A node whose GPU failed is not replaced: nobody tells EKS or Karpenter of the failure."""
+    if not context.clusters:
+        return
+    repaired = [release.name for release in context.charts(KARPENTER) if _has_gate(release)]
+    repaired += [pool.name for pool in context.gpu_pools if _repaired_by_eks(pool, context)]
+    problem = None if list(_agents(context)) else Problem("node repair is on, but nothing watches the GPUs")
+    for name in repaired:
+        yield verdict(name, problem, f"{_AGENT} watches the GPUs")
+
+
+@check("node-monitoring-reaches-gpu-pools", fix="let dcgmAgent of its configuration tolerate the taints of the pools")
+def monitoring(context: Context) -> Iterator[Said]:
+    """Healthy nodes are replaced: where its DCGM does not run, the agent takes GPUs for failed."""
+    gate = any(map(_has_gate, context.charts(KARPENTER)))
+    repaired = [
+        pool
+        for pool in context.gpu_pools
+        if _runs_dcgm(pool) and (_repaired_by_eks(pool, context) or (pool.backend == BACKEND and gate))
+    ]
+    for subject, told in _agents(context):
+        if told is None or not repaired:
+            continue
+        dcgm = pod_of_values(part(told, "dcgmAgent"))
+        missed = {pool.name: reason for pool in repaired if (reason := untolerated(dcgm, pool.hard_taints))}
+        said = "; ".join(f"its DCGM does not run on {name}: {reason}" for name, reason in missed.items())
+        yield verdict(subject, Problem(said) if missed else None, "its DCGM runs where nodes are repaired")
+
+
+def _has_gate(karpenter: Software) -> bool:
+    return karpenter.value("settings", "featureGates", "nodeRepair") is True
+
+
+def _repaired_by_eks(pool: Pool, context: Context) -> bool:
+    group = context.graph.get(pool.urn)
+    return bool(group) and part(group.inputs, "nodeRepairConfig").get("enabled") is True
+
+
+def _runs_dcgm(pool: Pool) -> bool:
+    """Whether its nodes are of a kind for DCGM. Source: eks-node-monitoring-agent 1.7, Helm chart, values.yaml."""
+    return pool.accelerator == "nvidia" and any(row.architecture == "amd64" for row in pool.types)
+
+
+def _agents(context: Context) -> Iterator[tuple[str, Mapping[str, Any] | None]]:
+    """Each agent with what it is told, as an add-on or as a chart; not the one that Auto Mode has built in."""
+    for addon in context.graph.of(ADDON):
+        if addon.inputs.get("addonName") == _AGENT:
+            yield addon.name, configuration(addon)
+    for release in context.charts(_AGENT):
+        yield release.name, release.values

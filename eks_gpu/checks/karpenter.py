@@ -1,0 +1,127 @@
+"""Karpenter: controller, CRDs, objects and AWS's events fit each other."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from eks_gpu.checks.interruption import gaps
+from eks_gpu.checks.names import subject
+from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
+from eks_gpu.graph.kubernetes_objects import kubernetes_objects
+from eks_gpu.karpenter.objects import node_classes, object_name, part
+from eks_gpu.karpenter.schema import node_class_problems, node_pool_problems
+from eks_gpu.pools.node_class import role
+from eks_gpu.pools.pool import KARPENTER as BACKEND
+from eks_gpu.pools.software import KARPENTER, KARPENTER_CRDS
+from eks_gpu_components.catalog import KARPENTER_CHART, KUBERNETES, CapacityType
+
+# Chart versions that serve an API version: from, and before. Source: Karpenter's upgrade guide.
+_SERVED = {"v1alpha1": ("0", "0.33"), "v1alpha5": ("0", "0.33"), "v1beta1": ("0.32", "1.1"), "v1": ("1.0", "")}
+_GROUPS = ("karpenter.sh", "karpenter.k8s.aws", "eks.amazonaws.com")
+_KINDS = ("NodePool", "EC2NodeClass", "NodeClass", "Provisioner", "AWSNodeTemplate")
+_BALANCED_SINCE = "1.14"
+
+
+@check(
+    "interruption-path-is-complete",
+    fix="make a queue that EventBridge may send to, five rules with the queue as target, and name it in the chart's "
+    "settings.interruptionQueue",
+)
+def interruption(context: Context) -> Iterator[Said]:
+    """A Spot node vanishes after two minutes without a drain, and its pods with it."""
+    spot = [pool for pool in context.pools if pool.backend == BACKEND and CapacityType.SPOT in pool.capacity_types]
+    for release in context.charts(KARPENTER) if spot else ():
+        found = "; ".join(gaps(release, context.graph))
+        names = ", ".join(pool.name for pool in spot)
+        problem = Problem(f"Spot nodes of {names} go without a drain: {found}") if found else None
+        yield verdict(release.name, problem, "queue, policy, five rules, chart value and IAM permissions are there")
+
+
+@check("node-pool-fields-fit-the-chart", fix="write the fields of the API version that the chart serves")
+def fields_fit(context: Context) -> Iterator[Said]:
+    """The API server refuses the object, or drops a field of an older version without a word."""
+    charts = context.charts(KARPENTER_CRDS) or context.charts(KARPENTER)
+    chart = charts[0].version if charts else KARPENTER_CHART.version
+    for _, manifest in kubernetes_objects(context.graph):
+        group, _, version = str(manifest["apiVersion"]).partition("/")
+        if group not in _GROUPS or manifest["kind"] not in _KINDS:
+            continue
+        auto_mode = group == "eks.amazonaws.com" or _is_for_auto_mode(manifest)
+        served = _served(version, KARPENTER_CHART.version if auto_mode else chart)
+        problems = [served] if served else list(_problems(manifest, chart)) if version == "v1" else []
+        yield verdict(subject(manifest), map(Problem, problems), f"every field is one of {group}/{version}")
+
+
+def _is_for_auto_mode(manifest: Mapping[str, Any]) -> bool:
+    return part(manifest, "spec", "template", "spec", "nodeClassRef").get("group") == "eks.amazonaws.com"
+
+
+def _served(version: str, chart: str) -> str:
+    since, before = _SERVED.get(version, ("", ""))
+    if since and _number(chart) >= _number(since) and (not before or _number(chart) < _number(before)):
+        return ""
+    span = f"charts {since} and later serve it" if not before else f"charts before {before} serve it"
+    return f"apiVersion {version} is not served by chart {chart}: {span if since else 'no chart serves it'}"
+
+
+def _problems(manifest: Mapping[str, Any], chart: str) -> Iterator[str]:
+    if manifest["kind"] != "NodePool":
+        yield from node_class_problems(manifest)
+        return
+    yield from node_pool_problems(manifest)
+    policy = part(manifest, "spec", "disruption").get("consolidationPolicy")
+    if policy == "Balanced" and _number(chart) < _number(_BALANCED_SINCE):
+        yield f"spec.disruption.consolidationPolicy Balanced came with chart {_BALANCED_SINCE}, got chart {chart}"
+
+
+@check("crd-chart-matches-controller", fix=f"add a release of {KARPENTER_CRDS} with the version of {KARPENTER}")
+def crds_match(context: Context) -> Iterator[Said]:
+    """Helm never upgrades CRDs inside a chart, so the next version's fields are lost."""
+    crds = context.charts(KARPENTER_CRDS)
+    for release in context.charts(KARPENTER):
+        problem = None
+        if not crds:
+            problem = Problem(
+                "Helm never upgrades the CRDs of its chart, so new fields are lost at the next version",
+                f"add a release of {KARPENTER_CRDS} {release.version}, and skip the CRDs here",
+            )
+        elif others := [found.version for found in crds if found.version != release.version]:
+            problem = Problem(
+                f"its CRDs are of {', '.join(others)}", f"give {KARPENTER_CRDS} the version {release.version} too"
+            )
+        yield verdict(release.name, problem, f"CRDs and controller are both {release.version}")
+
+
+@check("karpenter-supports-kubernetes-minor", fix="take a version of Karpenter that supports the cluster's minor")
+def supports_minor(context: Context) -> Iterator[Said]:
+    """It does not know the API of the cluster."""
+    minors = {cluster.version for cluster in context.clusters} & KUBERNETES.keys()
+    for release in context.charts(KARPENTER):
+        for minor in sorted(minors):
+            since = KUBERNETES[minor].karpenter_since
+            too_old = _number(release.version) < _number(since)
+            problem = (
+                Problem(f"{release.version} does not support Kubernetes {minor}", f"take {since} or later")
+                if too_old
+                else None
+            )
+            yield verdict(release.name, problem, f"{release.version} supports Kubernetes {minor}")
+
+
+@check("node-role-is-a-name", fix="write the role's name in spec.role, not its ARN")
+def role_is_a_name(context: Context) -> Iterator[Said]:
+    """Karpenter makes an instance profile of the role's name; an ARN makes none, or another at every change."""
+    for resource in node_classes(context.graph):
+        given = role(resource)
+        if not given:
+            continue
+        problem = (
+            Problem(f"spec.role must be a name, got {given}", f"write {given.rpartition('/')[2]}")
+            if given.startswith("arn:") or "/" in given
+            else None
+        )
+        yield verdict(object_name(resource), problem, f"{given} is a name")
+
+
+def _number(version: str) -> tuple[int, ...]:
+    """The first two parts."""
+    return tuple(int(piece) for piece in version.removeprefix("v").split(".")[:2] if piece.isdigit())

@@ -1,0 +1,219 @@
+"""The network: nodes reach what they need to start, find the cluster by name, and its API is not everybody's."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+from eks_gpu.checks.names import subject
+from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
+from eks_gpu.checks.services import WORLD, balances_load
+from eks_gpu.graph.graph import Graph, Resource
+from eks_gpu.graph.kubernetes_objects import kubernetes_objects
+from eks_gpu.karpenter.objects import NODE_POOL, node_classes, node_pool, object_name, part
+from eks_gpu.pools.clusters import RESOURCE, clusters
+from eks_gpu.pools.lookups import Stack
+from eks_gpu.pools.pool import Pool
+
+SUBNET, VPC = "aws:ec2/subnet:Subnet", "aws:ec2/vpc:Vpc"
+_ROUTES = ("aws:ec2/route:Route", "aws:ec2/routeTable:RouteTable")
+_MAIN_TABLES = (
+    "aws:ec2/mainRouteTableAssociation:MainRouteTableAssociation",
+    "aws:ec2/defaultRouteTable:DefaultRouteTable",
+)
+# Services without whose endpoints a node that has no way out does not start. Source: EKS User Guide, "Deploy private
+# clusters with limited internet access".
+_ENDPOINTS = ("ec2", "ecr.api", "ecr.dkr", "s3", "sts")
+
+
+def subnet_ids(pool: Pool, graph: Graph, region: str) -> Sequence[str]:
+    """Subnets that the pool's nodes start in, as far as the stack says."""
+    urn, _, built_in = pool.urn.partition("#")
+    resource = graph.get(urn)
+    if resource is None:
+        return ()
+    if built_in:
+        return next((cluster.subnet_ids for cluster in clusters(graph) if cluster.urn == urn), ())
+    if resource.type == NODE_POOL:
+        terms = part(_node_class(resource, graph), "spec").get("subnetSelectorTerms") or ()
+        return Stack(graph, region).selected_subnets(terms)
+    return resource.inputs.get("vpcZoneIdentifiers") or resource.inputs.get("subnetIds") or ()
+
+
+def _node_class(resource: Resource, graph: Graph) -> Mapping[str, Any]:
+    found = node_pool(resource, graph).node_class
+    return found.inputs if found else {}
+
+
+@check(
+    "node-subnets-have-a-way-out",
+    fix="route 0.0.0.0/0 to a NAT gateway, or give the VPC endpoints of all that a node calls",
+)
+def way_out(context: Context) -> Iterator[Said]:
+    """Nodes start, are paid for and never join, or cannot pull an image."""
+    for pool in context.pools:
+        subnets = [
+            found
+            for id_ in subnet_ids(pool, context.graph, context.region)
+            if (found := context.graph.by_id(id_, SUBNET))
+        ]
+        reasons = {subnet.name: _shut_in(subnet, context.graph, _is_public(pool, context.graph)) for subnet in subnets}
+        problems = [Problem(f"subnet {name} {reason}") for name, reason in reasons.items() if reason]
+        if subnets:
+            yield verdict(pool.name, problems, f"{len(subnets)} subnets have one")
+
+
+def _is_public(pool: Pool, graph: Graph) -> bool:
+    """Whether the pool itself gives its nodes a public address."""
+    resource = graph.get(pool.urn)
+    if resource is None or resource.type != NODE_POOL:
+        return False
+    return part(_node_class(resource, graph), "spec").get("associatePublicIPAddress") is True
+
+
+def _shut_in(subnet: Resource, graph: Graph, public: bool) -> str:
+    """Why a node there reaches nothing; empty where it does, or where the stack does not say."""
+    table = next(
+        (
+            str(found.inputs.get("routeTableId"))
+            for found in graph.of("aws:ec2/routeTableAssociation:RouteTableAssociation")
+            if found.inputs.get("subnetId") == subnet.id
+        ),
+        "",
+    )
+    if not graph.by_id(str(subnet.inputs.get("vpcId")), VPC):
+        return ""
+    if not table:
+        return "" if graph.of(*_MAIN_TABLES) else "has no route table, so no way out of its VPC"
+    if not graph.by_id(table, "aws:ec2/routeTable:RouteTable"):
+        return ""
+    routes = list(_default_routes(table, graph))
+    if not routes:
+        missing = _missing_endpoints(subnet, graph)
+        return f"has no route to the internet, and its VPC no endpoint of {', '.join(missing)}" if missing else ""
+    reasons = [_dead_end(route, subnet, graph, public) for route in routes]
+    return "" if not all(reasons) else reasons[0]
+
+
+def _default_routes(table: str, graph: Graph) -> Iterator[Mapping[str, Any]]:
+    """Of IPv4: separate resources, and those that the table has itself."""
+    route, route_table = _ROUTES
+    for found in graph.of(route):
+        if found.inputs.get("routeTableId") == table and found.inputs.get("destinationCidrBlock") == WORLD[0]:
+            yield found.inputs
+    made = graph.by_id(table, route_table)
+    for inline in (made.inputs.get("routes") or ()) if made else ():
+        if inline.get("cidrBlock") == WORLD[0]:
+            yield inline
+
+
+def _dead_end(route: Mapping[str, Any], subnet: Resource, graph: Graph, public: bool) -> str:
+    gateway = graph.by_id(str(route.get("gatewayId")), "aws:ec2/internetGateway:InternetGateway")
+    if gateway and not public and subnet.inputs.get("mapPublicIpOnLaunch") is not True:
+        return "leads to the internet gateway, but its nodes get no public address"
+    nat = graph.by_id(str(route.get("natGatewayId")), "aws:ec2/natGateway:NatGateway")
+    if nat is None or nat.inputs.get("connectivityType") == "private":
+        return ""
+    place = graph.by_id(str(nat.inputs.get("subnetId")), SUBNET)
+    behind = _shut_in(place, graph, True) if place and place.id != subnet.id else ""
+    return f"leads to NAT gateway {nat.name}, whose subnet {place.name} {behind}" if place and behind else ""
+
+
+def _missing_endpoints(subnet: Resource, graph: Graph) -> list[str]:
+    there = {
+        str(found.inputs.get("serviceName"))
+        for found in graph.of("aws:ec2/vpcEndpoint:VpcEndpoint")
+        if found.inputs.get("vpcId") == subnet.inputs.get("vpcId")
+    }
+    return [service for service in _ENDPOINTS if not any(name.endswith(f".{service}") for name in there)]
+
+
+@check(
+    "load-balancers-find-subnets",
+    severity="warning",
+    fix="tag private subnets kubernetes.io/role/internal-elb = 1, and public ones kubernetes.io/role/elb = 1",
+)
+def subnets_are_tagged(context: Context) -> Iterator[Said]:
+    """The controller guesses subnets by their routes, and an older one makes no load balancer."""
+    used = (context.graph.by_id(id_, SUBNET) for cluster in context.clusters for id_ in cluster.subnet_ids)
+    vpcs = {subnet.inputs.get("vpcId") for subnet in used if subnet}
+    there = [found for found in context.graph.of(SUBNET) if found.inputs.get("vpcId") in vpcs]
+    for _, manifest in kubernetes_objects(context.graph) if there else ():
+        annotations = part(manifest, "metadata", "annotations")
+        if balances_load(manifest) and not any(key.endswith(("balancer-subnets", "io/subnets")) for key in annotations):
+            public = "internet-facing" in annotations.values()
+            tag = "kubernetes.io/role/elb" if public else "kubernetes.io/role/internal-elb"
+            tagged = [found.name for found in there if part(found.inputs, "tags").get(tag) in ("1", "")]
+            problem = None if tagged else Problem(f"no subnet has the tag {tag}", f"tag them {tag} = 1")
+            yield verdict(subject(manifest), problem, f"{len(tagged)} subnets are tagged {tag}")
+
+
+@check("vpc-resolves-names", fix="set enableDnsSupport and enableDnsHostnames")
+def resolves(context: Context) -> Iterator[Said]:
+    """Nodes do not find the API server, and so never join."""
+    subnets = (context.graph.by_id(id_, SUBNET) for cluster in context.clusters for id_ in cluster.subnet_ids)
+    ids = dict.fromkeys(str(subnet.inputs.get("vpcId")) for subnet in subnets if subnet)
+    for vpc in filter(None, (context.graph.by_id(id_, VPC) for id_ in ids)):
+        off = [] if vpc.inputs.get("enableDnsSupport") is not False else ["enableDnsSupport"]
+        off += [] if vpc.inputs.get("enableDnsHostnames") else ["enableDnsHostnames"]
+        problem = Problem(f"{' and '.join(off)} is off", f"set {' and '.join(off)}") if off else None
+        yield verdict(vpc.name, problem, "names resolve")
+
+
+@check(
+    "cluster-api-is-private-or-restricted",
+    severity="warning",
+    fix="name the ranges that may reach the public endpoint, or turn it off and the private one on",
+)
+def api_is_restricted(context: Context) -> Iterator[Said]:
+    """Everybody on the internet may try passwords and weaknesses of the API server."""
+    for cluster in context.clusters:
+        found = context.graph.get(cluster.urn)
+        if found is None:
+            continue
+        inside = part(found.inputs, "vpcConfig") if found.type == RESOURCE else found.inputs
+        public = inside.get("endpointPublicAccess", True) is not False
+        ranges = [str(cidr) for cidr in inside.get("publicAccessCidrs") or WORLD[:1]]
+        open_ = [cidr for cidr in ranges if cidr in WORLD]
+        problem = Problem(f"its public endpoint is open to {', '.join(open_)}") if public and open_ else None
+        yield verdict(cluster.name, problem, f"open to {', '.join(ranges)}" if public else "it has a private endpoint")
+
+
+@check("nodes-reach-the-cluster-api", fix="turn the private endpoint on")
+def api_is_reached(context: Context) -> Iterator[Said]:
+    """Nodes start, are paid for and never join: the API server does not answer them."""
+    addresses = [str(found["publicIp"]) for found in context.graph.of("aws:ec2/eip:Eip") if found["publicIp"]]
+    for cluster in context.clusters:
+        found = context.graph.get(cluster.urn)
+        if found is None:
+            continue
+        inside = part(found.inputs, "vpcConfig") if found.type == RESOURCE else found.inputs
+        ranges = inside.get("publicAccessCidrs") or WORLD[:1]
+        private, public = inside.get("endpointPrivateAccess") is True, inside.get("endpointPublicAccess") is not False
+        let_in = public and any(_holds(cidr, address) for cidr in ranges for address in (*addresses, "0.0.0.0"))
+        shut = f"its private endpoint is off, and its public one open to {', '.join(ranges)} alone"
+        problem = None if private or let_in else Problem(shut if public else "both of its endpoints are off")
+        yield verdict(cluster.name, problem, "its private endpoint answers" if private else "its public one answers")
+
+
+def _holds(cidr: str, address: str) -> bool:
+    try:
+        return ip_address(address) in ip_network(cidr, strict=False)
+    except ValueError:
+        return False
+
+
+@check("node-classes-select-subnets", fix="select the subnets by a tag that they have, or by their ids")
+def select_subnets(context: Context) -> Iterator[Said]:
+    """No node ever comes: its class finds no subnet."""
+    stack = Stack(context.graph, context.region)
+    own = {id_ for cluster in context.clusters for id_ in cluster.subnet_ids if context.graph.by_id(id_, SUBNET)}
+    for found in node_classes(context.graph) if own else ():
+        terms = part(found.inputs, "spec").get("subnetSelectorTerms") or ()
+        by_tag = all(term.get("tags") for term in terms)
+        selected = stack.selected_subnets(terms)
+        tags = ", ".join(f"{key}={value}" for term in terms for key, value in part(term, "tags").items())
+        # An id may be that of a subnet which another stack made.
+        problem = Problem(f"no subnet of the stack has {tags}") if terms and by_tag and not selected else None
+        yield verdict(
+            f"{found.inputs.get('kind')} {object_name(found)}", problem, f"it selects {len(selected)} subnets"
+        )

@@ -1,0 +1,258 @@
+"""Node pools of Karpenter and Auto Mode: ceilings that hold, nodes that go, and a price that does not surprise."""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
+from eks_gpu.karpenter.objects import NodePool, node_classes, node_pools, object_name, part
+from eks_gpu.karpenter.schema import seconds
+from eks_gpu.pods.quantities import CPU, MEMORY, written
+from eks_gpu.pools.limits import NODES, Limits, capacity
+from eks_gpu.pools.pool import Pool, zone_ids
+from eks_gpu_components.catalog import (
+    ARCH_LABEL,
+    CAPACITY_TYPE_LABEL,
+    ZONE_LABEL,
+    CapacityType,
+    InstanceType,
+    on_demand_price,
+)
+from eks_gpu_components.catalog.instance_types import RESOURCES
+
+_LIMITABLE = (CPU, MEMORY, NODES, "ephemeral-storage", "pods", "vpc.amazonaws.com/efa", "aws.amazon.com/neuroncore")
+_REAL = frozenset({*_LIMITABLE, *RESOURCES.values()})
+_MEANT = {"gpu": "nvidia.com/gpu", "gpus": "nvidia.com/gpu", "neuron": "aws.amazon.com/neuron"}
+# Below these, one shortage of one kind stops the pool.
+_TYPES, _ZONES = 3, 2
+_LIFETIME_S = 3600
+DEARER = 1.05
+"""A smaller difference in price is none."""
+
+
+def _pools(context: Context, accelerated: bool = False) -> Iterator[tuple[NodePool, Pool]]:
+    """As written, and as read."""
+    read = {pool.urn: pool for pool in context.pools}
+    for found in node_pools(context.graph):
+        pool = read[found.resource.urn]
+        if pool.accelerator or not accelerated:
+            yield found, pool
+
+
+def _resource(pool: Pool) -> str:
+    return RESOURCES["aws" if pool.accelerator == "neuron" else "nvidia"]
+
+
+@check("limits-name-the-real-resource", fix="limit nvidia.com/gpu, of Neuron nodes aws.amazon.com/neuron")
+def real_resources(context: Context) -> Iterator[Said]:
+    """A limit under a name that no node has, as gpu, stops nothing."""
+    for found, pool in _pools(context):
+        if not found.limits:
+            continue
+        problems = [
+            _unreal(name) for name in found.limits if name not in _REAL and not name.startswith("nvidia.com/mig-")
+        ]
+        if pool.accelerator and found.replicas is None and _resource(pool) not in found.limits:
+            problems.append(
+                Problem(f"no limit counts {_resource(pool)}, so GPUs are bought up to the others", "add one")
+            )
+        yield verdict(pool.name, problems, f"nodes have {', '.join(found.limits)}")
+
+
+def _unreal(name: str) -> Problem:
+    nearest = _MEANT.get(name) or next(iter(get_close_matches(name, sorted(_REAL), n=1, cutoff=0)))
+    return Problem(f"its limit {name} stops nothing, for no node has such a resource", f"write {nearest}")
+
+
+@check("gpu-limit-not-blocked-by-cpu-or-memory", fix="raise the other limits, or leave them out")
+def not_blocked(context: Context) -> Iterator[Said]:
+    """One large type uses up the CPU limit, and the next GPU never comes."""
+    for found, pool in _pools(context, accelerated=True):
+        resource = _resource(pool)
+        amounts = pool.limits.amounts if pool.limits else {}
+        if resource not in amounts or found.replicas is not None:
+            continue
+        rows = [row for row in pool.types if row.accelerators and row.accelerators <= amounts[resource]]
+        problems = [
+            problem
+            for name in (CPU, MEMORY, NODES)
+            if name in amounts and (problem := _blocked(name, amounts[name], amounts[resource], resource, rows))
+        ]
+        yield verdict(pool.name, problems, f"{amounts[resource]} {resource} fit its other limits")
+
+
+def _blocked(name: str, given: int, devices: int, resource: str, rows: list[InstanceType]) -> Problem | None:
+    needs = {row: devices // row.accelerators * capacity(row)[name] for row in rows}
+    worst = max(rows, key=lambda row: needs[row], default=None)
+    if worst is None or needs[worst] <= given:
+        return None
+    allowed = int(Limits({name: given}).nodes_of(worst)) * worst.accelerators
+    return Problem(
+        f"its limit {name} {written(name, given)} ends at {allowed} {resource} on {worst.name}, of {devices}",
+        f"set it to {written(name, needs[worst])} or leave it out",
+    )
+
+
+@check("gpu-pools-consolidate-when-empty", fix="set consolidationPolicy WhenEmpty and a duration in consolidateAfter")
+def when_empty(context: Context) -> Iterator[Said]:
+    """A pod that has loaded its model is moved for a few cents; or a node stays that nobody uses."""
+    for found, pool in _pools(context, accelerated=True):
+        if found.replicas is not None:
+            continue
+        problems = []
+        if found.consolidation_policy != "WhenEmpty":
+            problems.append(
+                Problem(f"{found.consolidation_policy} evicts running GPU pods to save on their node", "set WhenEmpty")
+            )
+        if seconds(found.consolidate_after) == float("inf"):
+            problems.append(Problem("consolidateAfter is Never, so an empty node stays for good", "set a duration"))
+        if any(_keeps_empty_nodes(budget) for budget in found.budgets):
+            problems.append(
+                Problem("a budget of 0 keeps empty nodes at all times", "give it a schedule, or other reasons")
+            )
+        held = f"an empty node goes after {found.consolidate_after}"
+        yield verdict(pool.name, problems, held)
+
+
+def _keeps_empty_nodes(budget: object) -> bool:
+    assert isinstance(budget, dict)
+    reasons = budget.get("reasons")
+    return str(budget.get("nodes")) in ("0", "0%") and "schedule" not in budget and (not reasons or "Empty" in reasons)
+
+
+@check("architecture-is-required", fix=f"require {ARCH_LABEL}")
+def architecture(context: Context) -> Iterator[Said]:
+    """Category g has Arm types, on which an image for amd64 ends with an exec format error."""
+    for found, pool in _pools(context):
+        kinds = sorted({row.architecture for row in pool.types})
+        required = found.expressions(ARCH_LABEL)
+        problem = None
+        if not required and len(kinds) > 1:
+            arm = next(row.name for row in pool.types if row.architecture == "arm64")
+            problem = Problem(
+                f"it may bring {arm}, which is arm64", f"require {ARCH_LABEL} In [amd64], or both on purpose"
+            )
+        yield verdict(pool.name, problem, f"nodes are {' or '.join(kinds) or 'none'}")
+
+
+@check(
+    "spot-is-diverse-with-a-fallback",
+    severity="warning",
+    fix=f"name {_TYPES} types and {_ZONES} zones or more, and allow on-demand too",
+)
+def diverse(context: Context) -> Iterator[Said]:
+    """Spot runs out by type and zone: few of them, and pods wait."""
+    for _, pool in _pools(context):
+        if CapacityType.SPOT not in pool.capacity_types:
+            continue
+        problems = []
+        if len(pool.types) < _TYPES:
+            problems.append(
+                Problem(f"it has {len(pool.types)} instance types to choose from", f"name {_TYPES} or more")
+            )
+        if pool.zones and len(pool.zones) < _ZONES:
+            problems.append(Problem(f"it is in {pool.zones[0]} alone", f"select subnets of {_ZONES} zones or more"))
+        if not _falls_back(pool, context):
+            problems.append(Problem("nothing takes over when Spot runs out", "allow on-demand too, which comes second"))
+        zones = f"{len(pool.zones)} zones" if pool.zones else "zones that are not known"
+        yield verdict(pool.name, problems, f"{len(pool.types)} types in {zones}, with a fallback")
+
+
+def _falls_back(pool: Pool, context: Context) -> bool:
+    """In the pool itself, or in another one that takes every pod with the same tolerations."""
+    return any(
+        CapacityType.ON_DEMAND in other.capacity_types
+        and other.accelerator == pool.accelerator
+        and set(other.hard_taints) <= set(pool.hard_taints)
+        for other in context.pools
+    )
+
+
+@check("packing-cannot-cost-more", severity="warning", fix="name the types")
+def packing(context: Context) -> Iterator[Said]:
+    """Karpenter puts several pods on one large node, even where as many small ones cost less."""
+    for _, pool in _pools(context, accelerated=True):
+        hourly = {row: price.hourly for row in pool.types if (price := on_demand_price(row.name, pool.region))}
+        rows = [row for row in hourly if row.accelerators]
+        least = min((row.accelerators for row in rows), default=0)
+        small = min((row for row in rows if row.accelerators == least), key=lambda row: hourly[row], default=None)
+        problem = _dearer(small, [row for row in rows if row.accelerators > least], hourly) if small else None
+        yield verdict(pool.name, problem, "no larger type costs more for a GPU than the smallest")
+
+
+def _dearer(small: InstanceType, larger: list[InstanceType], hourly: dict[InstanceType, float]) -> Problem | None:
+    """Of the cheapest type of each larger count, the one that adds most; Karpenter takes no dearer one."""
+    counts = sorted({row.accelerators for row in larger})
+    cheapest = [min((row for row in larger if row.accelerators == n), key=lambda row: hourly[row]) for n in counts]
+    ratios = {row: hourly[row] / (hourly[small] * row.accelerators / small.accelerators) for row in cheapest}
+    worst = max(ratios, key=lambda row: ratios[row], default=None)
+    if worst is None or ratios[worst] < DEARER:
+        return None
+    return Problem(
+        f"pods of {small.accelerators} GPU may be packed on a {worst.name}, at {hourly[worst]:.2f} USD an hour "
+        f"{ratios[worst] - 1:.0%} more than {worst.accelerators // small.accelerators} {small.name}"
+    )
+
+
+@check(
+    "node-pool-requirements-are-known",
+    severity="warning",
+    fix="require something that the catalog knows, or read the pool's numbers with care",
+)
+def known(context: Context) -> Iterator[Said]:
+    """The plan counts instance types that the cluster will not have."""
+    for _, pool in _pools(context):
+        problem = (
+            Problem(
+                f"the catalog does not know {', '.join(pool.unknown_requirements)}, so the plan counts types that "
+                "these may exclude"
+            )
+            if pool.unknown_requirements
+            else None
+        )
+        yield verdict(pool.name, problem, "every requirement is judged")
+
+
+@check(
+    "requirements-name-what-there-is", fix="name zones of the region, capacity types and architectures that there are"
+)
+def real_values(context: Context) -> Iterator[Said]:
+    """No node ever comes of a value that there is not; where others stand beside it, fewer come than expected."""
+    there = {
+        ZONE_LABEL: tuple(zone_ids(context.region)),
+        CAPACITY_TYPE_LABEL: tuple(kind.value for kind in CapacityType),
+        ARCH_LABEL: ("amd64", "arm64"),
+    }
+    for found, pool in _pools(context):
+        problems = [
+            Problem(f"{expression.key} {value} is none", f"write {next(iter(get_close_matches(value, known, 1, 0)))}")
+            for key, known in there.items()
+            for expression in found.expressions(key)
+            for value in (expression.values if expression.operator == "In" and known else ())
+            if value not in known
+        ]
+        yield verdict(pool.name, problems, "zones, capacity types and architectures exist")
+
+
+@check("node-pools-name-a-node-class", fix="name a node class of the stack in nodeClassRef")
+def named_class(context: Context) -> Iterator[Said]:
+    """No node ever comes: Karpenter does not find what its nodes start with."""
+    for found, pool in _pools(context):
+        reference = part(found.template, "nodeClassRef")
+        there = [one for one in node_classes(context.graph) if one.type.endswith(f":{reference.get('kind')}")]
+        names = [object_name(one) for one in there]
+        # Auto Mode brings the class default; a class of another stack is not known here.
+        known = found.node_class or not names or (found.auto_mode and reference.get("name") == "default")
+        problem = None if known else Problem(f"the stack has no {reference.get('kind')} {reference.get('name')}")
+        yield verdict(pool.name, problem, f"its class is {reference.get('name')}")
+
+
+@check("gpu-nodes-live-long-enough", severity="warning", fix="raise expireAfter, or leave it out")
+def long_enough(context: Context) -> Iterator[Said]:
+    """A node ends at its age, whatever runs there, and each of its pods loads its model again."""
+    for found, pool in _pools(context, accelerated=True):
+        given = found.template.get("expireAfter")
+        lifetime = seconds(str(given)) if given else None
+        problem = Problem(f"its nodes end after {given}") if lifetime and lifetime < _LIFETIME_S else None
+        yield verdict(
+            pool.name, problem, f"its nodes end after {given}" if given else "its nodes end when they are due"
+        )

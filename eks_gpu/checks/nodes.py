@@ -1,0 +1,72 @@
+"""Nodes: their metadata service and their disks."""
+
+from collections.abc import Iterator
+
+from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
+from eks_gpu.pools.pool import KARPENTER, Pool
+
+_LARGE_GIB = 40
+_SLOW = frozenset({"gp2", "standard", "st1", "sc1"})
+TEMPLATE, NODE_CLASS = "launch template", "EC2NodeClass"
+_IMDS_V2 = {
+    TEMPLATE: 'metadata_options http_tokens="required"',
+    NODE_CLASS: "metadataOptions.httpTokens: required",
+}
+
+
+def _source(pool: Pool) -> str:
+    """What says how the pool's nodes start. Auto Mode's always start safely."""
+    return NODE_CLASS if pool.backend == KARPENTER else TEMPLATE
+
+
+@check("nodes-require-imdsv2", fix="require a token of the metadata service")
+def imds_v2(context: Context) -> Iterator[Said]:
+    """Version 1 hands the node's role to anyone who can make it fetch an address."""
+    for pool in context.pools:
+        problem = (
+            None
+            if pool.imds_v2
+            else Problem(f"its {_source(pool)} leaves IMDSv1 open", f"set {_IMDS_V2[_source(pool)]}")
+            if pool.imds_v2 is False
+            else Problem(
+                "nothing in the stack requires IMDSv2", f"give it a {_source(pool)} with {_IMDS_V2[_source(pool)]}"
+            )
+        )
+        yield verdict(pool.name, problem, "metadata needs a session token")
+
+
+@check("node-disks-are-encrypted", fix="encrypt every disk of the nodes")
+def encrypted(context: Context) -> Iterator[Said]:
+    """Container images, caches and emptyDir volumes lie on the disk in the clear."""
+    for pool in context.pools:
+        plain = [disk for disk in pool.disks or () if not disk.encrypted]
+        problem = None
+        if pool.disks is None:
+            problem = Problem(
+                "nothing in the stack says that its disks are encrypted", "give it block device mappings that do"
+            )
+        elif plain:
+            sizes = ", ".join(f"{disk.gib} GiB" for disk in plain)
+            setting = "encrypted: true" if pool.backend == KARPENTER else 'encrypted="true"'
+            problem = Problem(f"its disk of {sizes} is not encrypted", f"set {setting} in the {_source(pool)}")
+        yield verdict(pool.name, problem, "every disk is encrypted")
+
+
+@check(
+    "gpu-node-disks-hold-large-images",
+    severity="warning",
+    fix=f"take gp3 of {_LARGE_GIB} GiB or more",
+)
+def hold_images(context: Context) -> Iterator[Said]:
+    """An image with CUDA and a model in it does not fit, or takes ten minutes and more to start."""
+    for pool in context.gpu_pools:
+        disks = pool.disks or ()
+        largest = max(disks, key=lambda disk: disk.gib, default=None)
+        if largest is None:
+            continue
+        problems = []
+        if largest.gib < _LARGE_GIB and not pool.instance_store:
+            problems.append(Problem(f"its disk has {largest.gib} GiB, and images with CUDA take several each"))
+        if slow := sorted({disk.volume_type for disk in disks} & _SLOW):
+            problems.append(Problem(f"volumes of type {', '.join(slow)} read an image slowly", "take gp3"))
+        yield verdict(pool.name, problems, f"{largest.gib} GiB of {largest.volume_type}")

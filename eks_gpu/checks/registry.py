@@ -1,0 +1,156 @@
+"""The registry of checks, what they look at, and what they say."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from eks_gpu.checks.waiver import Waiver
+from eks_gpu.cost.admission import Room, Verdict
+from eks_gpu.cost.cost import Cost
+from eks_gpu.graph.graph import Graph
+from eks_gpu.pods.demand import Workload
+from eks_gpu.pools.clusters import Cluster
+from eks_gpu.pools.pool import Pool
+from eks_gpu.pools.software import Software
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check says of one subject."""
+
+    id: str
+    subject: str
+    passed: bool
+    message: str
+    """What holds or, in a failure, what goes wrong."""
+    severity: str = "error"
+    """error or warning: a warning fails no plan."""
+    fix: str = ""
+    """What to change, empty where it holds."""
+    waived: str = ""
+    """Why the stack lives with the failure, empty where it does not."""
+
+    @property
+    def fails_plan(self) -> bool:
+        """Whether it is an error that nobody waived."""
+        return not self.passed and not self.waived and self.severity == "error"
+
+    def as_json(self) -> dict[str, Any]:
+        """The plan's row."""
+        return {
+            "id": self.id,
+            "subject": self.subject,
+            "passed": self.passed,
+            "message": self.message,
+            "severity": self.severity,
+            "fix": self.fix or None,
+            "waived": self.waived or None,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """A stack as checks see it."""
+
+    graph: Graph
+    region: str
+    on: date
+    pools: Sequence[Pool]
+    workloads: Sequence[Workload]
+    software: Sequence[Software]
+    clusters: Sequence[Cluster]
+    verdicts: Mapping[str, Sequence[Verdict]]
+    cost: Cost
+    budget: float | None = None
+    """USD a month."""
+    left_over: Mapping[str, int] = field(default_factory=dict)
+    """Pods without a node in the steady state, by workload."""
+    waivers: Sequence[Waiver] = ()
+    rooms: Sequence[Room] = ()
+    """Of the same pools: what each takes."""
+
+    @property
+    def gpu_pools(self) -> list[Pool]:
+        """Pools with accelerators of either maker."""
+        return [pool for pool in self.pools if pool.accelerator]
+
+    def charts(self, *charts: str) -> list[Software]:
+        """Releases of these charts."""
+        return [release for release in self.software if release.chart in charts]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What goes wrong, and what to change of this subject; both without a full stop."""
+
+    says: str
+    fix: str = ""
+    """Empty where the check's own fix says it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a check found of one subject: it holds, as `holds` says, where there is no problem."""
+
+    subject: str
+    problems: tuple[Problem, ...]
+    holds: str
+
+
+def verdict(subject: str, problems: Problem | Iterable[Problem] | None, holds: str) -> Said:
+    """One problem, several, or none."""
+    given = (problems,) if isinstance(problems, Problem) else tuple(problems or ())
+    return Said(subject, given, holds)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One guarantee."""
+
+    id: str
+    severity: str
+    """error or warning."""
+    fix: str
+    """What to change, whatever the subject; a clause."""
+    function: Callable[[Context], Iterator[Said]]
+
+    @property
+    def reason(self) -> str:
+        """What goes wrong for the user where it does not hold; a sentence."""
+        return str(self.function.__doc__).partition("\n")[0]
+
+    def findings(self, context: Context) -> Iterator[Finding]:
+        """What it says of a stack, passed subjects too."""
+        for said in self.function(context):
+            if not said.problems:
+                yield Finding(self.id, said.subject, True, said.holds, self.severity)
+                continue
+            message = "; ".join(problem.says for problem in said.problems)
+            fix = "; ".join(dict.fromkeys(problem.fix or self.fix for problem in said.problems))
+            waived = next((one.reason for one in context.waivers if one.covers(self.id, said.subject)), "")
+            yield Finding(self.id, said.subject, False, message, self.severity, fix, waived)
+
+
+CHECKS: dict[str, Check] = {}
+"""By id, in the order of registration."""
+
+
+def check(id_: str, *, fix: str, severity: str = "error") -> Callable[[Callable[[Context], Iterator[Said]]], Any]:
+    """Registers a function that says something of each subject the check applies to.
+
+    Its docstring's first line says what goes wrong for the user where the check does not hold.
+    """
+
+    def register(function: Callable[[Context], Iterator[Said]]) -> Callable[[Context], Iterator[Said]]:
+        if id_ in CHECKS:
+            raise ValueError(f"two checks are named {id_}")
+        CHECKS[id_] = Check(id_, severity, fix, function)
+        return function
+
+    return register
+
+
+def findings(context: Context) -> list[Finding]:
+    """What every check says, passed ones too, by check and then by subject as registered."""
+    return [finding for registered in CHECKS.values() for finding in registered.findings(context)]

@@ -1,0 +1,164 @@
+"""Workloads: each has a pool, and none is on a pool that it does not need."""
+
+from collections.abc import Iterator
+
+from eks_gpu.checks.pod_specs import PodSpec, pod_specs
+from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
+from eks_gpu.cost.admission import ACCELERATOR_RESOURCES
+from eks_gpu.graph.kubernetes_objects import kubernetes_objects
+from eks_gpu.karpenter.objects import part
+from eks_gpu.pods.demand import Workload
+from eks_gpu.pools.software import ADDON
+
+SHOWN = 3
+"""Pools named in one message."""
+
+
+def scheduled(context: Context) -> Iterator[Workload]:
+    """Those whose pods wait for a node."""
+    if context.pools:
+        yield from (found for found in context.workloads if not found.daemon and found.max_replicas != 0)
+
+
+@check(
+    "workloads-are-admitted",
+    fix="give the pods what a pool asks for (toleration, selector, size), or the stack a pool that takes them",
+)
+def admitted(context: Context) -> Iterator[Said]:
+    """No pool takes its pods: they stay Pending, and the autoscaler says nothing."""
+    for workload in scheduled(context):
+        verdicts = context.verdicts[workload.urn]
+        takers = [found.pool for found in verdicts if found.admits]
+        reasons = [f"{found.pool}: {found.reason}" for found in verdicts[:SHOWN]]
+        more = f"; and {len(verdicts) - SHOWN} more" if len(verdicts) > SHOWN else ""
+        problem = None if takers else Problem(f"no pool takes its pods, which stay Pending. {'; '.join(reasons)}{more}")
+        yield verdict(str(workload), problem, f"taken by {', '.join(takers)}")
+
+
+@check("cpu-work-stays-off-gpu-nodes", fix="remove its toleration, or taint the nodes")
+def off_gpu_nodes(context: Context) -> Iterator[Said]:
+    """A pod without a GPU request on a GPU node keeps the node from going."""
+    accelerated = {pool.name for pool in context.gpu_pools}
+    for workload in scheduled(context):
+        if not accelerated or workload.pod.requests_any(ACCELERATOR_RESOURCES):
+            continue
+        taken = [found.pool for found in context.verdicts[workload.urn] if found.admits and found.pool in accelerated]
+        problem = (
+            Problem(f"it asks for no GPU but may run on {', '.join(taken)}, and keep a GPU node from going")
+            if taken
+            else None
+        )
+        yield verdict(str(workload), problem, "no GPU pool takes it")
+
+
+@check(
+    "stated-replicas-find-room",
+    severity="warning",
+    fix="raise max_gpus of a pool that takes them, or lower the replicas",
+)
+def find_room(context: Context) -> Iterator[Said]:
+    """Replicas beyond the ceilings of the pools stay Pending."""
+    for workload in scheduled(context):
+        if workload.replicas and any(found.admits for found in context.verdicts[workload.urn]):
+            left = context.left_over.get(str(workload), 0)
+            problem = (
+                Problem(
+                    f"{left} of {workload.replicas} replicas find no node: the pools that take them are at their "
+                    "maximum"
+                )
+                if left
+                else None
+            )
+            yield verdict(str(workload), problem, f"{workload.replicas} replicas have a node")
+
+
+@check(
+    "device-requests-are-limits",
+    fix="write the whole number of devices in resources.limits",
+)
+def limited(context: Context) -> Iterator[Said]:
+    """The API server refuses the pod: devices cannot be shared out in parts, or requested without a limit."""
+    for spec in pod_specs(context.graph):
+        asked = list(_devices(spec))
+        if asked:
+            yield verdict(str(spec), filter(None, (problem for _, problem in asked)), f"{asked[0][0]} is limited")
+
+
+def _devices(spec: PodSpec) -> Iterator[tuple[str, Problem | None]]:
+    """Devices that a container asks for, each with what is wrong."""
+    for container in spec.all_containers:
+        limits, requests = part(container, "resources", "limits"), part(container, "resources", "requests")
+        for name in dict.fromkeys((*limits, *requests)):
+            if name not in ACCELERATOR_RESOURCES:
+                continue
+            limit, request = limits.get(name), requests.get(name)
+            problem = None
+            if limit is None:
+                problem = Problem(f"{name} is requested without a limit", f"set limits.{name} to {request}")
+            elif not str(limit).isdigit():
+                problem = Problem(f"{name} must be a whole number, got {limit}")
+            elif request is not None and str(request) != str(limit):
+                problem = Problem(f"requests.{name} is {request} and limits.{name} {limit}", "make them equal")
+            yield name, problem
+
+
+@check("device-claims-have-standing-nodes", fix="request the device plugin's resource, or keep nodes for the pods")
+def claims(context: Context) -> Iterator[Said]:
+    """Neither Karpenter nor Auto Mode brings up a node for a claim, and the autoscaler only in part: it waits."""
+    for spec in pod_specs(context.graph):
+        if not spec.spec.get("resourceClaims") or not context.pools:
+            continue
+        takers = {found.pool for found in context.verdicts.get(spec.urn, ()) if found.admits}
+        standing = [pool.name for pool in context.pools if pool.name in takers and pool.min_nodes]
+        problem = None if standing else Problem("its pods claim devices, and no pool that takes them has a node anyway")
+        yield verdict(str(spec), problem, f"{', '.join(standing)} has nodes")
+
+
+@check(
+    "disruption-budgets-let-pods-move",
+    severity="warning",
+    fix="let one pod at least be unavailable",
+)
+def may_move(context: Context) -> Iterator[Said]:
+    """A node can neither be updated nor given back while its pods may not go."""
+    most = {str(workload): workload.max_replicas for workload in context.workloads}
+    specs = list(pod_specs(context.graph))
+    for _, manifest in kubernetes_objects(context.graph):
+        if manifest["kind"] != "PodDisruptionBudget":
+            continue
+        spec, metadata = part(manifest, "spec"), manifest["metadata"]
+        wanted = part(spec, "selector", "matchLabels").items()
+        namespace = str(metadata.get("namespace") or "default")
+        of = [one for one in specs if one.namespace == namespace and wanted <= dict(one.labels).items()]
+        least, allowed = str(spec.get("minAvailable", "")), str(spec.get("maxUnavailable", ""))
+        replicas = [most.get(str(one)) for one in of]
+        all_ = least == "100%" or (least.isdigit() and any(n is not None and n <= int(least) for n in replicas))
+        said = f"minAvailable {least}" if all_ else f"maxUnavailable {allowed}"
+        problem = Problem(f"{said} lets no pod go") if of and (all_ or allowed in ("0", "0%")) else None
+        if of:
+            yield verdict(f"PodDisruptionBudget {namespace}/{metadata['name']}", problem, "a pod may go")
+
+
+@check(
+    "autoscaled-workloads-have-metrics",
+    severity="warning",
+    fix="scale a workload that exists, and add the EKS add-on metrics-server",
+)
+def have_metrics(context: Context) -> Iterator[Said]:
+    """The workload keeps its replicas, however much there is to do."""
+    there = {addon.inputs.get("addonName") for addon in context.graph.of(ADDON)}
+    there |= {release.chart for release in context.software}
+    known = {(one.namespace, one.kind, one.name) for one in pod_specs(context.graph)}
+    for _, manifest in kubernetes_objects(context.graph):
+        if manifest["kind"] != "HorizontalPodAutoscaler":
+            continue
+        spec, metadata = part(manifest, "spec"), manifest["metadata"]
+        namespace, target = str(metadata.get("namespace") or "default"), part(spec, "scaleTargetRef")
+        problems = []
+        elsewhere = {release.namespace for release in context.software}
+        if (namespace, target.get("kind"), target.get("name")) not in known and namespace not in elsewhere:
+            problems.append(Problem(f"the stack has no {target.get('kind')} {namespace}/{target.get('name')}"))
+        measured = {metric.get("type") for metric in spec.get("metrics") or ()}
+        if "Resource" in measured and context.clusters and "metrics-server" not in there:
+            problems.append(Problem("nothing measures CPU and memory", "add the EKS add-on metrics-server"))
+        yield verdict(f"HorizontalPodAutoscaler {namespace}/{metadata['name']}", problems, "it sees what it scales by")

@@ -1,0 +1,51 @@
+"""`eks-gpu check`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from eks_gpu.io.output import STDOUT, write, write_json
+from eks_gpu.io.problems import InputError
+
+EXAMPLES = (
+    "Examples:  pulumi preview --json > p.json; eks-gpu check --preview p.json  ·  "
+    "pulumi stack export > s.json; eks-gpu check --state s.json --sarif s.sarif"
+)
+
+
+def check(
+    preview: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What `pulumi preview --json` printed; - is stdin.")
+    ] = None,
+    state: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What `pulumi stack export` printed; - is stdin.")
+    ] = None,
+    region: Annotated[str, typer.Option(help="AWS region, for a stack that does not say its own.")] = "",
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the answer as JSON; - is stdout.")] = None,
+    sarif_file: Annotated[Path | None, typer.Option("--sarif", help="Write failures as SARIF for code review.")] = None,
+    junit_file: Annotated[Path | None, typer.Option("--junit", help="Write all checks as JUnit XML, for CI.")] = None,
+) -> None:
+    """Judge a stack of any program, in any language, from its preview or state; the program does not run."""
+    from eks_gpu.foreign import documents
+    from eks_gpu.foreign.judged import judge
+    from eks_gpu.foreign.stack import foreign
+    from eks_gpu.plan.render import render_judged
+
+    if (preview is None) == (state is None):
+        raise InputError("either --preview FILE or --state FILE is required, and not both")
+    document = documents.preview(preview) if preview else documents.state(state or STDOUT)
+    judged = judge(foreign(document, region))
+    Console(stderr=STDOUT in (json_file, sarif_file, junit_file), highlight=False).print(render_judged(judged))
+    write_json(json_file, judged.as_json())
+    if sarif_file:
+        from eks_gpu.plan.sarif import sarif
+
+        places = judged.told.places
+        write_json(sarif_file, sarif(judged.findings, lambda finding: places.get(judged.urn_of(finding), "")))
+    if junit_file:
+        from eks_gpu.plan.junit import junit
+
+        write(junit_file, junit(f"{judged.told.project}/{judged.told.stack}", judged.findings))
+    raise typer.Exit(1 if judged.failed else 0)

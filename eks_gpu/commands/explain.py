@@ -1,0 +1,73 @@
+"""`eks-gpu explain`."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from eks_gpu.io.output import STDOUT, write_json
+from eks_gpu.io.problems import InputError
+
+if TYPE_CHECKING:
+    from eks_gpu.explain.explain import Stack
+
+EXAMPLES = (
+    "Examples:  eks-gpu explain pod.yaml --stack prod  ·  kubectl get pod train-0 -o yaml | eks-gpu explain -  ·  "
+    "eks-gpu plan --json plan.json; eks-gpu explain pod.yaml --plan plan.json"
+)
+
+
+def explain(
+    pod: Annotated[Path, typer.Argument(metavar="POD.yaml", help="Pods, or anything with a pod template; - is stdin.")],
+    project: Annotated[Path | None, typer.Argument(help="Folder with Pulumi.yaml.", show_default=".")] = None,
+    stack: Annotated[
+        str | None, typer.Option(help="Stack whose Pulumi.<stack>.yaml holds the values.", show_default="dev")
+    ] = None,
+    plan: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A plan that plan --json wrote: then no program runs.")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the answer as JSON; - is stdout.")] = None,
+) -> None:
+    """For each pool of a stack: does it take the pod, on which node and when, or which rule rejects it, and where."""
+    from eks_gpu.explain.explain import explain as answer
+    from eks_gpu.explain.pod_file import read_pods
+    from eks_gpu.explain.render import render
+
+    if plan and project:
+        raise InputError(f"PROJECT {project} and --plan {plan} exclude each other: give one of them")
+    sources, others = read_pods(pod)
+    held_against = _saved(plan, stack) if plan else _run(project or Path(), stack or "dev")
+    found = answer(held_against, sources)
+    rows = [explanation.as_json() for explanation in found]
+    write_json(json_file, rows[0] if len(rows) == 1 else rows)
+    Console(stderr=json_file == STDOUT, highlight=False).print(render(found, others, held_against.region))
+    raise typer.Exit(0 if all(explanation.takers for explanation in found) else 1)
+
+
+def _run(folder: Path, name: str) -> "Stack":
+    """Run the stack's program offline."""
+    from eks_gpu.explain.explain import stack_of
+    from eks_gpu.explain.places import settings_places
+    from eks_gpu.offline.project import Project
+    from eks_gpu.offline.run import record
+
+    project = Project.load(folder)
+    stack = project.stack(name)
+    with Console(stderr=True).status(f"running {project.name} offline, stack {name}"):
+        graph = record(project, stack)[0].graph
+    made = stack_of(graph, stack.region)
+    return replace(made, settings=settings_places(stack.file, graph, [room.pool for room in made.rooms]))
+
+
+def _saved(file: Path, name: str | None) -> "Stack":
+    """Read a plan that was made before."""
+    from eks_gpu.explain.explain import stack_of
+    from eks_gpu.plan.saved import load
+
+    plan = load(file, name)
+    try:
+        return stack_of(plan.graph, plan.region)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{file}: its resources are none that a program registers: {error}") from None

@@ -1,0 +1,47 @@
+"""`eks-gpu import`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eks_gpu.io.output import STDOUT, write_json
+
+EXAMPLES = (
+    "Examples:  eks-gpu import cluster.yaml > Pulumi.gaia.yaml  ·  eks-gpu import nodepool.yaml --json -  ·  "
+    "kubectl get nodepools,ec2nodeclasses -o yaml | eks-gpu import -"
+)
+
+
+def run(
+    file: Annotated[Path, typer.Argument(help="ClusterConfig of eksctl, objects of Karpenter, workloads; - is stdin.")],
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write settings and findings as JSON; - is stdout.")
+    ] = None,
+) -> None:
+    """Turn other formats into settings for Pulumi.<stack>.yaml; name all that is lost, wrong or outdated."""
+    from datetime import date
+
+    from eks_gpu.importers.importing import import_file
+    from eks_gpu.importers.yaml_output import written
+
+    answer, findings = import_file(file, date.today())
+    told = findings.in_order()
+    (sys.stderr if json_file == STDOUT else sys.stdout).write(written(answer, file.name))
+    for finding in told:
+        where = f"{finding.place.object}: {finding.place.path}".removesuffix(": ")
+        sys.stderr.write(f"{file.name}:{finding.place.line}: {where}: {finding.rule}: {finding.message}\n")
+    kinds = [finding.kind for finding in told]
+    counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in ("wrong", "outdated", "lost") if kind in kinds)
+    sys.stderr.write(f"{len(told)} findings: {counts}\n" if told else "nothing lost\n")
+    write_json(
+        json_file,
+        {
+            "settings": answer.settings,
+            "findings": [finding.as_json() for finding in told],
+            "region": answer.region,
+            "choices": [{"path": ".".join(path), "message": note} for path, note in answer.notes.items()],
+        },
+    )
+    raise typer.Exit(1 if told else 0)

@@ -1,0 +1,182 @@
+"""`eks-gpu lab`: the real engine and the real controllers on this machine, without a cloud account."""
+
+import sys
+import time
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, ParamSpec
+
+import typer
+from rich.console import Console
+
+from eks_gpu.io.output import STDOUT, write, write_json
+from eks_gpu.io.problems import InputError
+from eks_gpu.lab import control_plane
+from eks_gpu.lab.problem import LabProblem
+from eks_gpu.lab.state import Lab, find_lab
+from eks_gpu_components.catalog import UnknownRegion, zones
+
+app = typer.Typer(
+    name="lab",
+    help="The real Pulumi engine and the real controllers on this machine, without a cloud account.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the answer as JSON; - is stdout.")]
+ProjectFolder = Annotated[Path, typer.Argument(metavar="[PROJECT]", help="Folder with a Pulumi project in Python.")]
+StackName = Annotated[str, typer.Option("--stack", help="Stack whose Pulumi.<stack>.yaml is used.")]
+P = ParamSpec("P")
+
+
+def command(body: Callable[P, None]) -> Callable[P, None]:
+    """A command of the lab: what the lab cannot do ends it with a message and exit code 1."""
+
+    @wraps(body)
+    def guarded(*args: P.args, **options: P.kwargs) -> None:
+        try:
+            body(*args, **options)
+        except (LabProblem, OSError) as problem:  # OSError: the API server or moto did not answer
+            sys.stderr.write(f"error: {problem}\n")
+            raise typer.Exit(1) from None
+
+    return app.command()(guarded)
+
+
+@command
+def up(
+    region: Annotated[str, typer.Option(help="AWS region that the lab plays.")] = control_plane.REGION,
+    json_file: JsonFile = None,
+) -> None:
+    """Start a cluster and an AWS on loopback; print how to look at them. Nothing leaves this machine."""
+    try:
+        zones(region)
+    except UnknownRegion as error:
+        raise InputError(f"--region: {error}") from None
+    started = time.monotonic()
+    with Console(stderr=True).status("starting the lab") as display:
+        lab = control_plane.up(region, display.update)
+    console = Console(stderr=json_file == STDOUT, highlight=False, soft_wrap=True)
+    console.print(how_to_look(lab, time.monotonic() - started))
+    write_json(json_file, as_json(lab))
+
+
+@command
+def down() -> None:
+    """End the lab's own processes, no others, and remove its data."""
+    with Console(stderr=True).status("ending the lab") as display:
+        ended = control_plane.down(display.update)
+    print(f"the lab is down: {len(ended)} processes ended, data removed" if ended else "no lab is up")
+
+
+@command
+def status(json_file: JsonFile = None) -> None:
+    """Show nodes, pods and what they would cost an hour."""
+    from eks_gpu.lab import status as statuses
+
+    found = statuses.status(find_lab())
+    Console(stderr=json_file == STDOUT, highlight=False).print(statuses.render(found))
+    write_json(json_file, found.as_json())
+
+
+@command
+def preview(project: ProjectFolder = Path(), stack: StackName = "dev") -> None:
+    """Show what apply would do to each resource. Makes nothing."""
+    from eks_gpu.lab import apply as engine
+    from eks_gpu.lab import report
+
+    made = engine.lab_stack(find_lab(), project, stack)
+    with Console(stderr=True).status(f"looking ahead at {project.resolve().name}, stack {stack}") as display:
+        steps = made.preview(display.update)
+    Console(highlight=False, soft_wrap=True).print(report.previewed(steps))
+
+
+@command
+def apply(project: ProjectFolder = Path(), stack: StackName = "dev") -> None:
+    """Bring a project's own program up in the lab, by the real engine."""
+    from eks_gpu.lab import apply as engine
+    from eks_gpu.lab import report
+
+    made = engine.lab_stack(find_lab(), project, stack)
+    with Console(stderr=True).status(f"bringing up {project.resolve().name}, stack {stack}") as display:
+        applied = made.up(display.update)
+    Console(highlight=False).print(report.applied(applied, made.log))
+
+
+@command
+def destroy(project: ProjectFolder = Path(), stack: StackName = "dev") -> None:
+    """Take a project's stack away, and say what is left in the lab."""
+    from eks_gpu.lab import apply as engine
+    from eks_gpu.lab import report
+
+    made = engine.lab_stack(find_lab(), project, stack)
+    with Console(stderr=True).status(f"taking away {project.resolve().name}, stack {stack}") as display:
+        destroyed = made.destroy(display.update)
+    Console(highlight=False).print(report.destroyed(destroyed))
+    if destroyed.left:
+        raise typer.Exit(1)
+
+
+@command
+def cancel(project: ProjectFolder = Path(), stack: StackName = "dev") -> None:
+    """Unlock a stack whose engine was killed, and find out what there is of it."""
+    from eks_gpu.lab import apply as engine
+
+    made = engine.lab_stack(find_lab(), project, stack)
+    with Console(stderr=True).status(f"looking at {project.resolve().name}, stack {stack}") as display:
+        print(made.cancel(display.update))
+
+
+@command
+def replay(
+    scenario: Annotated[str, typer.Argument(help="What to replay; without one, all that there are are listed.")] = "",
+    json_file: JsonFile = None,
+    picture_file: Annotated[
+        Path | None, typer.Option("--picture", help="Draw nodes, pending pods and USD an hour over time, as SVG.")
+    ] = None,
+) -> None:
+    """Replay a scenario against the real controllers, and hold it against what is expected."""
+    from eks_gpu.lab.replays import report
+    from eks_gpu.lab.replays.kinds import load, scenarios
+    from eks_gpu.lab.replays.picture import picture
+
+    if not scenario:
+        Console(highlight=False).print(report.listed({name: load(name) for name in scenarios()}))
+        return
+    loaded = load(scenario)
+    lab = find_lab()
+    with Console(stderr=True).status(f"replaying {scenario}, about {loaded.minutes:g} minutes") as display:
+        result = loaded.replay(lab, scenario, display.update)
+    Console(stderr=json_file == STDOUT, highlight=False).print(report.replayed(result, loaded))
+    write_json(json_file, result.as_json())
+    if picture_file:
+        write(picture_file, picture(result))
+    if not result.passed:
+        raise typer.Exit(1)
+
+
+def how_to_look(lab: Lab, seconds: float) -> str:
+    """What a person types next."""
+    return (
+        f"the lab is up after {seconds:.0f} s: Kubernetes at {lab.server}, AWS {lab.region} at {lab.aws_endpoint}\n\n"
+        f"  export KUBECONFIG={lab.kubeconfig}\n"
+        "  kubectl get nodes,pods -A          what is there; --watch goes on showing\n"
+        "  eks-gpu lab apply PROJECT          brings a Pulumi project up here; destroy takes it away\n"
+        "  eks-gpu lab status                 nodes, pods, USD an hour\n"
+        f"  export AWS_ENDPOINT_URL={lab.aws_endpoint} AWS_REGION={lab.region}\n"
+        "  export AWS_ACCESS_KEY_ID=lab AWS_SECRET_ACCESS_KEY=lab     for the AWS CLI\n"
+        "  eks-gpu lab down                   ends it\n\n"
+        f"Logs are in {lab.folder / 'logs'}."
+    )
+
+
+def as_json(lab: Lab) -> dict[str, Any]:
+    """What a script needs of a lab that is up."""
+    return {
+        "kubeconfig": str(lab.kubeconfig),
+        "aws_endpoint": lab.aws_endpoint,
+        "region": lab.region,
+        "pids": {process.name: process.pid for process in lab.processes},
+    }

@@ -1,0 +1,68 @@
+"""`eks-gpu`: the command line. Exit codes: 0 all holds, 1 a check fails, 2 wrong input."""
+
+import sys
+import warnings
+from importlib.metadata import entry_points
+
+try:
+    import typer
+except ImportError as missing:  # the library alone, without the extra
+    sys.exit(f"eks-gpu needs {missing.name}: pip install 'eks-gpu-components[plan]'")
+
+from eks_gpu.commands import check, explain, plan, types
+from eks_gpu.io.problems import InputError
+
+ROOMS = "eks_gpu.commands"
+"""Entry points of rooms that build on this one: a Typer is a group of commands, a function is one."""
+
+app = typer.Typer(
+    help="GPU and Spot capacity on Amazon EKS: what a stack will cost, admit and scale to, before anything is created.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+OWN = {"plan": plan, "check": check, "explain": explain, "types": types}
+"""Commands of this room, each with its module: they run without the others being looked for."""
+for name, module in OWN.items():
+    app.command(name, epilog=module.EXAMPLES)(getattr(module, name))
+
+
+@app.callback()
+def _commands() -> None:
+    """Keeps a command a command of its own where it is the only one."""
+
+
+def add_rooms(wanted: str | None) -> None:
+    """Adds what other rooms bring; one whose extra is not installed ends the run only where it is wanted."""
+    rooms = entry_points(group=ROOMS)
+    for room in rooms.select(name=wanted or "") or rooms:
+        try:
+            brought = room.load()
+        except ImportError as missing:
+            if wanted == room.name:
+                raise InputError(
+                    f"eks-gpu {room.name} needs {missing.name}: pip install 'eks-gpu-components[{room.name}]'"
+                ) from None
+            continue
+        if isinstance(brought, typer.Typer):
+            app.add_typer(brought, name=room.name)
+        else:
+            app.command(room.name, epilog=brought.EXAMPLES)(brought.run)
+
+
+def main() -> None:
+    """The console script."""
+    # What a program leaves unfinished when it stops with an error is not its user's concern.
+    warnings.filterwarnings("ignore", message="coroutine .* was never awaited")
+    wanted = sys.argv[1] if len(sys.argv) > 1 else None
+    try:
+        if wanted not in OWN:
+            add_rooms(wanted)
+        app()
+    except InputError as error:
+        for problem in error.problems:
+            sys.stderr.write(f"error: {problem}\n")
+        sys.exit(2)
+    except BrokenPipeError:  # the reader, `head` say, has seen enough
+        sys.stderr.close()
+        sys.exit(0)

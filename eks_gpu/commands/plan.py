@@ -1,0 +1,137 @@
+"""`eks-gpu plan`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from eks_gpu.io.output import STDOUT, write, write_json
+from eks_gpu.io.problems import InputError
+
+if TYPE_CHECKING:
+    from eks_gpu.plan.changes import Changes
+    from eks_gpu.plan.older import Older
+    from eks_gpu.plan.plan import Plan
+
+EXAMPLES = (
+    "Examples:  eks-gpu plan --stack prod  ·  eks-gpu plan examples/spot-autoscaling-groups --html plan.html  ·  "
+    "eks-gpu plan --all --json -  ·  eks-gpu plan --against main.json --markdown -"
+)
+
+
+def plan(
+    project: Annotated[Path, typer.Argument(help="Folder with Pulumi.yaml.", show_default=True)] = Path(),
+    stack: Annotated[str, typer.Option(help="Stack whose Pulumi.<stack>.yaml holds the values.")] = "dev",
+    all_stacks: Annotated[bool, typer.Option("--all", help="Every stack that has a file.")] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the plan as JSON; - is stdout.")] = None,
+    html_file: Annotated[
+        Path | None, typer.Option("--html", help="Write one page that needs no network, all stacks in it; - is stdout.")
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Say what changes against this older plan, written by --json.")
+    ] = None,
+    markdown_file: Annotated[
+        Path | None, typer.Option("--markdown", help="Write these changes for a pull request; - is stdout.")
+    ] = None,
+    manifests: Annotated[
+        Path | None, typer.Option(help="Write every Kubernetes object as YAML into this folder, one folder a stack.")
+    ] = None,
+) -> None:
+    """Run the project's program offline; print pools, workloads, cost and checks. Nothing is created."""
+    from eks_gpu.graph import kubernetes_objects as objects
+    from eks_gpu.offline.project import Project
+    from eks_gpu.plan.older import older
+    from eks_gpu.plan.plan import make_plan
+    from eks_gpu.plan.render import render
+
+    outputs = Outputs(json_file, html_file, markdown_file)
+    outputs.check(against)
+    loaded = Project.load(project)
+    names = loaded.stack_names() if all_stacks else [stack]
+    if not names:
+        raise InputError(f"{project}: no Pulumi.<stack>.yaml here")
+    stacks = _each(names, loaded.stack)
+    before = older(against, names, all_stacks) if against else None
+
+    console = Console(stderr=outputs.take_stdout, highlight=False, soft_wrap=False)
+    with Console(stderr=True).status("running the program offline") as status:
+        plans = []
+        for each in stacks:
+            status.update(f"running {loaded.name} offline, stack {each.name}")
+            plans.append(make_plan(loaded, each))
+
+    for made in plans:
+        console.print(render(made))
+    outputs.write(plans, before, console, all_stacks)
+    if manifests:
+        for made in plans:
+            written = objects.write(made.graph, manifests / made.stack)
+            console.print(f"{written} objects in {manifests / made.stack}")
+    raise typer.Exit(1 if any(made.failed for made in plans) else 0)
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Files that a plan is written to, None for those that nobody wants."""
+
+    json: Path | None
+    html: Path | None
+    markdown: Path | None
+
+    @property
+    def take_stdout(self) -> bool:
+        """Whether one of them is stdout, so that everything else goes to stderr."""
+        return STDOUT in (self.json, self.html, self.markdown)
+
+    def check(self, against: Path | None) -> None:
+        """Raises InputError for what cannot be written, before a program runs."""
+        if [self.json, self.html, self.markdown].count(STDOUT) > 1:
+            raise InputError("--json, --html, --markdown: only one of them can be stdout, -")
+        if self.markdown and not against:
+            raise InputError("--markdown writes what changes, and so needs --against FILE")
+        if self.html:
+            _page()
+
+    def write(self, plans: "Sequence[Plan]", before: "Older | None", console: Console, as_list: bool) -> None:
+        """Prints what changes, if that is asked, and writes the files. Raises InputError where one cannot be."""
+        answers = [made.as_json() for made in plans]
+        changes: dict[str, Changes] = {}
+        if before:
+            from eks_gpu.plan.changes import changes as compared
+            from eks_gpu.plan.render_changes import markdown, render
+
+            changes = compared(before, answers)
+            console.print(render(changes.values(), before.notes))
+            for answer in answers:
+                found = changes.get(answer["stack"])
+                answer["changes"] = found and found.as_json()
+            if self.markdown:
+                write(self.markdown, markdown(changes.values(), before.notes))
+        write_json(self.json, answers if as_list else answers[0])
+        if self.html:
+            write(self.html, _page()(plans, changes))
+
+
+def _page() -> "Callable[[Sequence[Plan], Mapping[str, Changes]], str]":
+    """What makes the page; its libraries take a second to load."""
+    try:
+        from eks_gpu.report.html import page
+    except ImportError as missing:
+        raise InputError(f"--html needs {missing.name}: pip install 'eks-gpu-components[report]'") from None
+    return page
+
+
+def _each(names, load):
+    """Every stack, or the problems of all of them at once."""
+    loaded, problems = [], []
+    for name in names:
+        try:
+            loaded.append(load(name))
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(problems)
+    return loaded

@@ -1,0 +1,1 @@
+"""Which pool takes which pod, how many nodes that needs, and what they cost."""

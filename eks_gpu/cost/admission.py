@@ -1,0 +1,219 @@
+"""Admission: which pools take a pod, and the first rule that rejects it, as the scheduler's filters would.
+
+Source: kube-scheduler 1.35, filter plugins NodeName, TaintToleration, NodeAffinity and NodeResourcesFit.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from eks_gpu.pods.pod import Pod, Toleration
+from eks_gpu.pods.quantities import CPU, EPHEMERAL_STORAGE, MEMORY, PODS, amount, written
+from eks_gpu.pods.reasons import NOTHING, Reason, Rule
+from eks_gpu.pods.selection import granted, unselected
+from eks_gpu.pools.pool import Candidate, Pool
+from eks_gpu_components.catalog import GPU_RESOURCE, NEURON_RESOURCE, InstanceType, Taint, allocatable
+
+ACCELERATOR_RESOURCES = (GPU_RESOURCE, NEURON_RESOURCE)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a pool takes a pod; `reason` is empty when it does, else the rule with the values of both."""
+
+    pool: str
+    admits: bool
+    reason: Reason = NOTHING
+
+    def as_json(self) -> dict[str, Any]:
+        """The row that `explain` prints."""
+        return {"pool": self.pool, "admits": self.admits, "reason": self.reason}
+
+
+@dataclass(frozen=True)
+class Room:
+    """A pool and what every node of it has left for workloads: less kubelet's share, DaemonSets and add-ons."""
+
+    pool: Pool
+    daemons: tuple[Pod, ...] = ()
+    """DaemonSets of the stack, of which some land here."""
+    taken: Mapping[str, int] | None = None
+    """What add-ons take of every node."""
+
+    def verdict(self, pod: Pod) -> Verdict:
+        """Rejected when the pool has no node to give, or when a node that it may bring does not suit the pod."""
+        reason = self._rejection(pod)
+        return Verdict(self.pool.name, not reason, reason)
+
+    def suits(self, candidate: Candidate, pod: Pod) -> bool:
+        """Whether an empty node of this kind takes the pod, its taints aside."""
+        return not self._rejection_by(candidate, pod)
+
+    def _rejection(self, pod: Pod) -> Reason:
+        pool = self.pool
+        if not pool.types:
+            named = ", ".join(pool.instance_types) or "it names none"
+            return Reason(f"no instance type of the pool is known: {named}", Rule.TYPES)
+        if pool.max_nodes == 0:
+            return Reason("the pool's maximum is 0 nodes", Rule.SIZE)
+        if pod.node_name:
+            return Reason(f"the pod names its node itself, {pod.node_name}", Rule.NODE_NAME)
+        if reason := untolerated(pod, pool.hard_taints):
+            return reason
+        if not pool.candidates:
+            return Reason(f"no zone of the pool offers {' or '.join(pool.instance_types)}", Rule.ZONE)
+        return self._rejection_by_group(pod) if pool.chooses_node_itself else self._rejection_by_node_pool(pod)
+
+    def _rejection_by_group(self, pod: Pod) -> Reason:
+        """EC2 chooses without looking at the pod, so every choice must suit it."""
+        for candidate in self.pool.candidates:
+            if reason := self._rejection_by(candidate, pod):
+                return _of_several(self.pool, candidate, reason)
+        return NOTHING
+
+    def _rejection_by_node_pool(self, pod: Pod) -> Reason:
+        """Karpenter looks at the pod first: one choice is enough, or as many as the pool's minValues want."""
+        suiting: list[Candidate] = []
+        reason = NOTHING
+        for candidate in self.pool.candidates:
+            unsuited, selected = self._judged(candidate, pod)
+            if not unsuited:
+                if not self.pool.min_values:
+                    return NOTHING
+                suiting.append(candidate)
+            elif selected or not reason:  # the largest that the pod selects tells most
+                reason = unsuited
+        if suiting:
+            return _too_few_values(self.pool, suiting)
+        kinds = len(self.pool.types)
+        return reason if kinds == 1 else reason.within(f"none of its {kinds} instance types suits")
+
+    def _rejection_by(self, candidate: Candidate, pod: Pod) -> Reason:
+        return self._judged(candidate, pod)[0]
+
+    def _judged(self, candidate: Candidate, pod: Pod) -> tuple[Reason, bool]:
+        """Why the node does not suit, empty when it does; and whether it is one that the pod selects."""
+        unlike = [unselected(pod, candidate.labels | chosen) for chosen in granted(self.pool.chosen_labels, pod)]
+        if all(unlike):
+            return unlike[0], False
+        row = candidate.instance_type
+        blocked = self.pool.limits.blocked_by(row) if self.pool.limits else ""
+        if blocked:
+            return Reason(f"one {row.name} is beyond its limit of {blocked}", Rule.LIMIT, blocked), True
+        return self._unfit(candidate, pod), True
+
+    def _unfit(self, candidate: Candidate, pod: Pod) -> Reason:
+        return unfit(pod, self.left(candidate), candidate.instance_type.name)
+
+    @cached_property
+    def _left(self) -> dict[tuple[str, str, str], Mapping[str, int]]:
+        return {}
+
+    def left(self, candidate: Candidate) -> Mapping[str, int]:
+        """Resource to amount: CPU in millicores, memory and storage in MiB, the rest in ones."""
+        key = (candidate.instance_type.name, candidate.zone, candidate.capacity_type)
+        if key not in self._left:
+            self._left[key] = self._left_of(candidate)
+        return self._left[key]
+
+    def _left_of(self, candidate: Candidate) -> Mapping[str, int]:
+        left = Counter(node_resources(self.pool, candidate.instance_type))
+        left.subtract(self.taken or {})
+        labels = candidate.labels | dict(self.pool.late_labels)
+        for daemon in self.daemons:
+            if not untolerated(daemon, self.pool.hard_taints) and not unselected(daemon, labels):
+                left.subtract({**daemon.requests, PODS: 1})
+        return left
+
+
+def node_resources(pool: Pool, row: InstanceType) -> dict[str, int]:
+    """What a new node offers. A resource that a tag states overrides the type's: a shared GPU counts several times."""
+    resources = allocatable(row)
+    if row.accelerator and pool.template:
+        stated = pool.template.resources.get(row.accelerator.resource)
+        if stated is not None:
+            resources[row.accelerator.resource] = _stated(row.accelerator.resource, stated)
+    if pool.instance_store and row.instance_store_gb:
+        resources[EPHEMERAL_STORAGE] = _usable_mib(int(row.instance_store_gb * 1e9 / 2**30))
+    elif pool.disks:
+        resources[EPHEMERAL_STORAGE] = _usable_mib(max(disk.gib for disk in pool.disks))
+    return resources
+
+
+def _usable_mib(gib: int) -> int:
+    """What a disk leaves pods: kubelet evicts at 10 % free and keeps 1 GiB. Source: amazon-eks-ami, nodeadm."""
+    return max(0, gib * 9 // 10 - 1) * 1024
+
+
+def _stated(resource: str, text: str) -> int:
+    try:
+        return amount(resource, text)
+    except ValueError:
+        return 0  # the autoscaler reads a broken quantity as nothing
+
+
+def _of_several(pool: Pool, candidate: Candidate, reason: Reason) -> Reason:
+    """Says that the group may bring another kind of node, where that decides."""
+    if len(pool.candidates) == 1:
+        return reason
+    node = f"{candidate.instance_type.name} in {candidate.zone}" if candidate.zone else candidate.instance_type.name
+    return reason.within(f"the group may bring {node}")
+
+
+def _too_few_values(pool: Pool, suiting: Sequence[Candidate]) -> Reason:
+    """Karpenter starts nothing where fewer values are left than a requirement's minValues."""
+    for key, least in pool.min_values:
+        found = {candidate.labels.get(key) for candidate in suiting}
+        if len(found) < least:
+            wanted = f"the pool wants {least} values of {key} to choose among"
+            return Reason(f"{wanted}, and {len(found)} suit the pod", Rule.VALUES, key)
+    return NOTHING
+
+
+# --- taints ----------------------------------------------------------------------------------------------------------
+
+
+def untolerated(pod: Pod, taints: Sequence[Taint]) -> Reason:
+    """Why a hard taint keeps the pod away; empty when none does."""
+    for taint in taints:
+        if not any(tolerates(toleration, taint) for toleration in pod.tolerations):
+            return Reason(f"pod does not tolerate taint {taint.for_kubelet()}", Rule.TAINT, taint.key)
+    return NOTHING
+
+
+def tolerates(toleration: Toleration, taint: Taint) -> bool:
+    """An empty effect or, with Exists, an empty key matches all; Equal, the default, wants the same value."""
+    if toleration.effect and toleration.effect != taint.effect:
+        return False
+    if toleration.key and toleration.key != taint.key:
+        return False
+    if toleration.operator == "Exists":
+        return True
+    return bool(toleration.key) and toleration.operator == "Equal" and toleration.value == taint.value
+
+
+# --- resources -------------------------------------------------------------------------------------------------------
+
+
+def unfit(pod: Pod, left: Mapping[str, int], node: str) -> Reason:
+    """Which resource is too small on an empty node; empty when all suffice. Storage counts only where it is known."""
+    for resource, wanted in {PODS: 1, **pod.requests}.items():
+        if resource == EPHEMERAL_STORAGE and resource not in left:
+            continue
+        has = max(0, left.get(resource, 0))
+        if wanted > has:
+            what = "memory" if resource == MEMORY else "CPU" if resource == CPU else resource
+            needs = f"pod needs {written(resource, wanted)} of {what}"
+            return Reason(f"{needs}, an empty {node} has {written(resource, has)}", Rule.RESOURCE, resource)
+    return NOTHING
+
+
+def rooms(pools: Iterable[Pool], daemons: Iterable[Pod], addons: Iterable[Mapping[str, int]]) -> list[Room]:
+    """Each pool with what DaemonSets and add-ons leave of its nodes."""
+    taken: Counter[str] = Counter()
+    for requests in addons:
+        taken.update({**requests, PODS: 1})
+    daemons = tuple(daemons)
+    return [Room(pool, daemons, taken) for pool in pools]

@@ -1,0 +1,130 @@
+"""Packing: how many nodes of each pool the stated replicas need."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from eks_gpu.cost.admission import Room
+from eks_gpu.pods.demand import Workload
+from eks_gpu.pods.pod import Pod
+from eks_gpu.pods.quantities import PODS
+from eks_gpu.pools.limits import capacity
+from eks_gpu.pools.pool import Candidate, Pool
+
+T = TypeVar("T")
+
+
+@dataclass
+class Node:
+    """One that is there, and what is free on it."""
+
+    kind: Candidate
+    free: dict[str, int]
+
+
+@dataclass
+class Fleet:
+    """Nodes by pool URN, and pods by workload for which the pools that take them have no node left."""
+
+    nodes: Counter[str] = field(default_factory=Counter)
+    there: dict[str, list[Node]] = field(default_factory=dict)
+    """The same nodes one by one, where the kind of node to expect is known."""
+    left_over: dict[str, int] = field(default_factory=dict)
+
+    def add(self, room: Room, kind: Candidate) -> Node:
+        """An empty node more."""
+        node = Node(kind, dict(room.left(kind)))
+        self.nodes[room.pool.urn] += 1
+        self.there[room.pool.urn].append(node)
+        return node
+
+    def has_room_for(self, pool: Pool, kind: Candidate) -> bool:
+        """Whether the pool may have one more node, of this kind."""
+        if pool.max_nodes is not None and self.nodes[pool.urn] >= pool.max_nodes:
+            return False
+        if pool.limits is None:
+            return True
+        used: Counter[str] = Counter()
+        for node in self.there[pool.urn]:
+            used.update(capacity(node.kind.instance_type))
+        return pool.limits.nodes_of(kind.instance_type, used) >= 1
+
+
+def as_tried(tried: Iterable[T], pool: Callable[[T], Pool], hourly: Callable[[T], float]) -> list[T]:
+    """Pools, or what is of them, in the order in which they are asked for a node.
+
+    Node pools come first, for Karpenter is the faster: the heaviest of them, and of equal ones that whose name sorts
+    last, whatever they cost. Then come groups, the cheapest first. Source: Karpenter 1.14, OrderByWeight.
+    """
+    by_name = sorted(tried, key=lambda each: pool(each).name, reverse=True)
+    return sorted(
+        by_name,
+        key=lambda each: (True, 0, hourly(each)) if pool(each).chooses_node_itself else (False, -pool(each).weight, 0),
+    )
+
+
+def pack(
+    workloads: Sequence[Workload],
+    rooms: Sequence[Room],
+    admitted_by: Mapping[str, Sequence[str]],
+    expected: Callable[[Room, Pod | None], Candidate | None],
+    hourly: Callable[[Pool, Candidate], float],
+) -> Fleet:
+    """First fit, the largest pods first: into nodes that are there, then into new ones of the first pool that has room.
+
+    `admitted_by` maps a workload's URN to the URNs of the pools that take it; `expected` is the node that a pool is
+    expected to bring, for a pod where the pool looks at it, and `hourly` its price. Pools are tried `as_tried`. No node
+    ends up below a pool's minimum or beyond its maximum. Topology spread is left to the scheduler.
+    """
+    fleet = Fleet(there={room.pool.urn: [] for room in rooms})
+    for room in rooms:
+        if kind := expected(room, None) if room.pool.min_nodes else None:
+            for _ in range(room.pool.min_nodes):
+                fleet.add(room, kind)
+        fleet.nodes[room.pool.urn] = room.pool.min_nodes
+    for workload in sorted(workloads, key=_size, reverse=True):
+        takers = set(admitted_by.get(workload.urn, ()))
+        found = (
+            (room, kind)
+            for room in rooms
+            if room.pool.urn in takers and (kind := expected(room, workload.pod)) is not None
+        )
+        places = as_tried(found, lambda place: place[0].pool, lambda place: hourly(place[0].pool, place[1]))
+        left = _place(workload, places, fleet)
+        if left and places:
+            fleet.left_over[str(workload)] = left
+    return fleet
+
+
+def _place(workload: Workload, places: Iterable[tuple[Room, Candidate]], fleet: Fleet) -> int:
+    """Puts the workload's pods on nodes, and returns how many are left."""
+    pods, needs = workload.replicas, {**workload.requests, PODS: 1}
+    for room, _ in places:
+        there = fleet.there[room.pool.urn]
+        pods = _fill((node for node in there if room.suits(node.kind, workload.pod)), needs, pods)
+    for room, kind in places:
+        while pods and fleet.has_room_for(room.pool, kind):
+            pods = _fill([fleet.add(room, kind)], needs, pods)
+    return pods
+
+
+def _fill(nodes: Iterable[Node], needs: Mapping[str, int], pods: int) -> int:
+    """Places as many as fit, and returns how many are left."""
+    for node in nodes:
+        if not pods:
+            break
+        free = node.free
+        fitting = min([pods, *(max(0, free[name]) // need for name, need in needs.items() if name in free)])
+        for name, need in needs.items():
+            if name in free:
+                free[name] -= need * fitting
+        pods -= fitting
+    return pods
+
+
+def _size(workload: Workload) -> tuple[int, int, int]:
+    """Accelerators and other extended resources first, then CPU, then memory."""
+    needs = workload.requests
+    extended = sum(count for name, count in needs.items() if "/" in name)
+    return extended, needs.get("cpu", 0), needs.get("memory", 0)

@@ -1,0 +1,1 @@
+"""Explain: which pools take a pod, or the first rule that rejects it."""

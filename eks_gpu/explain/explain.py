@@ -1,0 +1,282 @@
+"""Explain: for each pool of a stack whether it takes a pod, else the first rule against it, and what a taker costs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import inf
+from typing import Any
+
+from eks_gpu.cost.admission import Room, Verdict, rooms
+from eks_gpu.cost.node_cost import expected_node, node_hourly
+from eks_gpu.cost.packing import Fleet, as_tried, pack
+from eks_gpu.explain.places import PoolPlace, pool_place
+from eks_gpu.explain.pod_file import PodSource
+from eks_gpu.explain.remedy import Remedy, nearest_remedy
+from eks_gpu.explain.time_to_running import NEW_NODE, Step, steps
+from eks_gpu.graph.graph import Graph
+from eks_gpu.pods.demand import workloads
+from eks_gpu.pods.reasons import Reason, Rule
+from eks_gpu.pools.pool import Candidate, Pool
+from eks_gpu.pools.readers import pools as read_pools
+from eks_gpu.pools.software import addon_requests
+from eks_gpu_components.catalog import CapacityType, on_demand_price
+
+# What the scheduler looks at too and nobody here judges: the field of a pod's spec, and in words.
+_NOT_JUDGED = {
+    "topologySpreadConstraints": "topology spread",
+    "resourceClaims": "resource claims (DRA)",
+    "schedulingGates": "scheduling gates",
+    "schedulerName": "a scheduler of another name",
+}
+
+MOST_PACKED = 1000
+"""Pods of one workload that are put on nodes, one by one."""
+
+
+@dataclass(frozen=True)
+class Launch:
+    """The node that a pool is expected to bring for the pod, and how long the pod waits for it."""
+
+    node: Candidate
+    capacity_type: str
+    hourly: float | None
+    """USD for one node with its disks, None where no price is known."""
+    estimate: bool
+    price_region: str | None
+    new_nodes: int
+    """How many the pods of the workload bring, all pools that take them together: this one's part."""
+    steps: tuple[Step, ...]
+
+    @property
+    def seconds(self) -> int:
+        """From Pending to Ready on a new node."""
+        return sum(step.seconds for step in self.steps)
+
+    @property
+    def seconds_on_node(self) -> int:
+        """The same on a node that is there."""
+        return sum(step.seconds for step in self.steps if step.name not in NEW_NODE)
+
+    def as_json(self) -> dict[str, Any]:
+        """A part of `explain`'s row."""
+        return {
+            "instance_type": self.node.instance_type.name,
+            "capacity_type": self.capacity_type,
+            "hourly": self.hourly if self.hourly is None else round(self.hourly, 6),
+            "estimate": self.estimate,
+            "price_region": self.price_region,
+            "new_nodes": self.new_nodes,
+            "time_to_running": {"seconds": self.seconds, "steps": [step.as_json() for step in self.steps]},
+        }
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One pool's. `launch` is None for a pool that does not take the pod, or brings no node for it."""
+
+    pool: Pool
+    verdict: Verdict
+    pod_place: Mapping[str, Any] | None = None
+    """`{file, line, path}` of what the pod says of the rule."""
+    pool_place: PoolPlace | None = None
+    settings_place: str | None = None
+    """`Pulumi.dev.yaml:24`, where the pool's settings stand, if that can be told."""
+    launch: Launch | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The contract's row, and more."""
+        row: dict[str, Any] = self.verdict.as_json()
+        if not self.verdict.admits:
+            rule = self.verdict.reason.rule
+            row |= {"rule": rule.value if rule else None, "in_pod": self.pod_place}
+            row["in_pool"] = self.pool_place.as_json() if self.pool_place else None
+        if self.settings_place:
+            row["settings"] = self.settings_place
+        return {**row, "launch": self.launch.as_json() if self.launch else None}
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What all pools say of one pod."""
+
+    source: PodSource
+    answers: tuple[Answer, ...]
+    remedy: Remedy | None
+    """What to change where no pool takes the pod, None where nothing of the pod would help."""
+    left_over: int
+    """Pods for which the pools that take them have no node left."""
+    not_judged: tuple[str, ...]
+
+    @property
+    def takers(self) -> list[Answer]:
+        """As they are tried."""
+        found = [answer for answer in self.answers if answer.verdict.admits]
+        return as_tried(found, lambda answer: answer.pool, _price)
+
+    @property
+    def changes(self) -> list[tuple[str, Mapping[str, Any] | None]]:
+        """Those of the remedy, each with its place in the pod."""
+        made = self.remedy.changes if self.remedy else ()
+        return [(change.text, _pod_place(self.source, change.reason)) for change in made]
+
+    def as_json(self) -> dict[str, Any]:
+        """The contract of `eks-gpu explain --json`: more keys may come, these stay."""
+        workload, remedy = self.source.workload, self.remedy
+        return {
+            "pod": workload.name,
+            "namespace": workload.namespace,
+            "kind": workload.kind,
+            "file": self.source.file,
+            "line": self.source.line,
+            "pods": self.source.pods,
+            "left_over": self.left_over,
+            "pools": [answer.as_json() for answer in self.answers],
+            "remedy": remedy
+            and {
+                "pool": remedy.room.pool.name,
+                "changes": [{"change": text, "in_pod": place} for text, place in self.changes],
+            },
+            "not_judged": list(self.not_judged),
+        }
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What a pod is held against. `settings` has the place of a pool's settings by its URN, where known."""
+
+    graph: Graph
+    region: str
+    rooms: list[Room]
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+def stack_of(graph: Graph, region: str) -> Stack:
+    """The stack's pools, each with what DaemonSets and add-ons leave of its nodes."""
+    daemons = [workload.pod for workload in workloads(graph) if workload.daemon]
+    return Stack(graph, region, rooms(read_pools(graph, region), daemons, addon_requests(graph)))
+
+
+def explain(stack: Stack, sources: Sequence[PodSource]) -> list[Explanation]:
+    """Each pod by itself, on nodes that are otherwise empty but for DaemonSets and add-ons."""
+    return [_explained(stack, source) for source in sources]
+
+
+def _explained(stack: Stack, source: PodSource) -> Explanation:
+    space = stack.rooms
+    verdicts = [room.verdict(source.workload.pod) for room in space]
+    takers = [room for room, verdict in zip(space, verdicts, strict=True) if verdict.admits]
+    fleet = _packed(takers, source, stack.region)
+    answers = (_answer(stack, room, verdict, source, fleet) for room, verdict in zip(space, verdicts, strict=True))
+    remedy = None if takers else nearest_remedy(space, source.workload.pod)
+    left_over = sum(fleet.left_over.values())
+    return Explanation(source, tuple(answers), remedy, left_over, tuple(_not_judged(source.spec)))
+
+
+def _packed(takers: Sequence[Room], source: PodSource, region: str) -> Fleet:
+    """All pods of the workload on nodes that are otherwise empty, the pools' minimum first."""
+    workload = replace(source.workload, replicas=min(source.pods, MOST_PACKED))
+    return pack(
+        [] if workload.daemon else [workload],
+        takers,
+        {workload.urn: [room.pool.urn for room in takers]},
+        lambda room, pod: expected_node(room, pod, region),
+        lambda pool, node: node_hourly(pool, node, region),
+    )
+
+
+def _answer(stack: Stack, room: Room, verdict: Verdict, source: PodSource, fleet: Fleet) -> Answer:
+    pool, reason = room.pool, verdict.reason
+    settings = stack.settings.get(pool.urn)
+    if verdict.admits:
+        new_nodes = fleet.nodes[pool.urn] - pool.min_nodes
+        return Answer(pool, verdict, settings_place=settings, launch=_launch(room, source, stack.region, new_nodes))
+    return Answer(pool, verdict, _pod_place(source, reason), pool_place(stack.graph, pool, reason), settings)
+
+
+def _price(answer: Answer) -> float:
+    return inf if answer.launch is None or answer.launch.hourly is None else answer.launch.hourly
+
+
+# --- the node of a taker ---------------------------------------------------------------------------------------------
+
+
+def _launch(room: Room, source: PodSource, region: str, new_nodes: int) -> Launch | None:
+    pool, workload = room.pool, source.workload
+    node = None if workload.daemon else expected_node(room, workload.pod, region)
+    if node is None:
+        return None
+    hourly = node_hourly(pool, node, region)
+    base = on_demand_price(node.instance_type.name, region)
+    capacity_type = node.capacity_type or _capacity_type(pool)
+    return Launch(
+        node=node,
+        capacity_type=capacity_type,
+        hourly=None if hourly == inf else hourly,
+        estimate=capacity_type == CapacityType.SPOT,
+        price_region=base.region if base else None,
+        new_nodes=new_nodes,
+        steps=tuple(steps(pool, node.instance_type, workload.pod, source.spec)),
+    )
+
+
+def _capacity_type(pool: Pool) -> str:
+    return CapacityType.SPOT.value if pool.on_demand_percentage < 100 else CapacityType.ON_DEMAND.value
+
+
+# --- where the pod says it -------------------------------------------------------------------------------------------
+
+
+def _pod_place(source: PodSource, reason: Reason) -> Mapping[str, Any] | None:
+    """None where the pool alone decides."""
+    match reason.rule:
+        case Rule.TAINT:
+            return source.place("spec", "tolerations", *_item(source.spec.get("tolerations"), reason.subject))
+        case Rule.LABEL:
+            return source.place("spec", *_selector(source.spec, reason.subject))
+        case Rule.RESOURCE:
+            return source.place("spec", *_request(source.spec, reason.subject))
+        case Rule.NODE_NAME:
+            return source.place("spec", "nodeName")
+        case _:
+            return None
+
+
+def _item(rows: Any, key: str) -> tuple[int, ...]:
+    """The position of the row with this key, which comes nearest to what is wanted."""
+    return next(((index,) for index, row in enumerate(rows or ()) if row.get("key") == key), ())
+
+
+def _selector(spec: Mapping[str, Any], key: str) -> tuple[str | int, ...]:
+    if key in (spec.get("nodeSelector") or {}):
+        return "nodeSelector", key
+    affinity = ("affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms")
+    terms: Any = spec
+    for part in affinity:
+        terms = (terms or {}).get(part)
+    for index, term in enumerate(terms or ()):
+        for kind in ("matchExpressions", "matchFields"):
+            if found := _item(term.get(kind), key):
+                return *affinity, index, kind, *found
+    return affinity
+
+
+def _request(spec: Mapping[str, Any], resource: str) -> tuple[str | int, ...]:
+    """The container that asks for most of it cannot be told from a sum; the first that asks is shown."""
+    for group in ("containers", "initContainers"):
+        for index, container in enumerate(spec.get(group) or ()):
+            for kind in ("requests", "limits"):
+                if resource in ((container.get("resources") or {}).get(kind) or {}):
+                    return group, index, "resources", kind, resource
+    return ("containers",)
+
+
+def _not_judged(spec: Mapping[str, Any]) -> list[str]:
+    found = [words for key, words in _NOT_JUDGED.items() if spec.get(key) and spec.get(key) != "default-scheduler"]
+    affinity = spec.get("affinity") or {}
+    found += [words for key, words in _POD_AFFINITY.items() if affinity.get(key)]
+    volumes = spec.get("volumes")
+    if isinstance(volumes, list) and any("persistentVolumeClaim" in volume for volume in volumes if volume):
+        found.append("the zone of its volume")
+    return found
+
+
+_POD_AFFINITY = {"podAffinity": "pod affinity", "podAntiAffinity": "pod anti-affinity"}

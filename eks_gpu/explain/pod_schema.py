@@ -1,0 +1,118 @@
+"""The fields of a pod that decide where it can run, with their types as the API server takes them."""
+
+from reprlib import repr as shortened
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from eks_gpu.pods.quantities import quantity
+
+_MOST, _MOST_PODS = 2**63 - 1, 2**31 - 1  # the API's own
+
+
+def _quantity(value: Any) -> Any:
+    try:
+        within = 0 <= quantity(value) <= _MOST
+    except ArithmeticError:  # more than a Decimal holds
+        within = False
+    if not within:
+        raise ValueError(f"must be a quantity from 0 to {_MOST}, got {shortened(value)}")
+    return value
+
+
+def _whole_devices(given: dict[str, Any]) -> dict[str, Any]:
+    for name, value in given.items():
+        if "/" in name and quantity(value) % 1:
+            raise ValueError(f"{name} must be a whole number: no pod gets a part of a device, got {value!r}")
+    return given
+
+
+def _count(value: Any) -> Any:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_PODS):
+        return value
+    raise ValueError(f"must be a whole number from 0 to {_MOST_PODS}, got {shortened(value)}")
+
+
+Quantity = Annotated[Any, AfterValidator(_quantity)]
+Quantities = Annotated[dict[str, Quantity], AfterValidator(_whole_devices)]
+Count = Annotated[int | None, BeforeValidator(_count)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+
+class Resources(_Part):
+    """Of a container or a pod."""
+
+    requests: Quantities | None = None
+    limits: Quantities | None = None
+
+
+class Container(_Part):
+    resources: Resources | None = None
+    restart_policy: str | None = Field(None, alias="restartPolicy")
+    image: str | None = None
+
+
+class Toleration(_Part):
+    key: str | None = None
+    operator: Literal["Exists", "Equal"] | None = None
+    value: str | None = None
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+
+
+class Requirement(_Part):
+    key: str
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"]
+    values: list[str] | None = None
+
+
+class Term(_Part):
+    match_expressions: list[Requirement] | None = Field(None, alias="matchExpressions")
+    match_fields: list[Requirement] | None = Field(None, alias="matchFields")
+
+
+class NodeSelector(_Part):
+    node_selector_terms: list[Term] = Field(alias="nodeSelectorTerms")
+
+
+class NodeAffinity(_Part):
+    required: NodeSelector | None = Field(None, alias="requiredDuringSchedulingIgnoredDuringExecution")
+
+
+class Affinity(_Part):
+    node_affinity: NodeAffinity | None = Field(None, alias="nodeAffinity")
+
+
+class Spec(_Part):
+    containers: list[Container] = Field(min_length=1)
+    init_containers: list[Container] | None = Field(None, alias="initContainers")
+    resources: Resources | None = None
+    overhead: Quantities | None = None
+    node_name: str | None = Field(None, alias="nodeName")
+    node_selector: dict[str, str] | None = Field(None, alias="nodeSelector")
+    affinity: Affinity | None = None
+    tolerations: list[Toleration] | None = None
+    topology: list[dict[str, Any]] | None = Field(None, alias="topologySpreadConstraints")
+
+
+class Metadata(_Part):
+    name: str | None = None
+    namespace: str | None = None
+    labels: dict[str, str] | None = None
+
+
+class PodTemplate(_Part):
+    """A Pod, or what stands under `template`."""
+
+    metadata: Metadata | None = None
+    spec: Spec
+
+
+class Sizes(_Part):
+    """How many pods of a template there are: what stands beside it, by kind."""
+
+    replicas: Count = None
+    parallelism: Count = None
+    completions: Count = None

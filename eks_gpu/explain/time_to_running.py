@@ -1,0 +1,122 @@
+"""An estimate of the time from Pending to Ready, step by step, each with the assumption that it rests on.
+
+Nothing here is measured in the account: the figures are others' measurements, or assumptions that say so.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from eks_gpu.pods.pod import Pod
+from eks_gpu.pools.pool import AUTO_MODE, KARPENTER, Pool
+from eks_gpu_components.catalog import TRITON_IMAGE, InstanceType
+
+NEW_NODE = ("noticed", "launch", "driver")
+"""Steps that only a new node needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One part of the wait, in seconds. `source` is where the figure comes from, empty for a plain assumption."""
+
+    name: str
+    seconds: int
+    assumption: str
+    source: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """A row of `explain`."""
+        return {
+            "step": self.name,
+            "seconds": self.seconds,
+            "assumption": self.assumption,
+            "source": self.source or None,
+        }
+
+
+_BATCH = Step("noticed", 2, "Karpenter waits 1 s for more pods, 10 at most", "Karpenter, settings, BATCH_IDLE_DURATION")
+_SCAN = Step("noticed", 10, "the cluster autoscaler looks every 10 s", "Cluster Autoscaler, FAQ, scan-interval")
+
+_PLAIN = Step(
+    "launch",
+    60,
+    "EC2 starts it and kubelet is Ready: 40 to 100 s measured without an accelerator",
+    "aws/karpenter-provider-aws issue 3102",
+)
+_ACCELERATED = Step(
+    "launch",
+    90,
+    "an accelerated type boots longer than the 40 to 100 s of others",
+    "awslabs/amazon-eks-ami issue 1099, aws/karpenter-provider-aws issue 3102",
+)
+_BARE_METAL = Step(
+    "launch", 1200, "bare metal can take 20 minutes until it is there", "EC2 User Guide, Nitro-based bare metal"
+)
+
+_BUILT_IN = Step("driver", 5, "driver and device plugin are in the image")
+_PLUGIN = Step("driver", 30, "the driver is in the image; the device plugin's pod starts and reports the devices")
+_UNKNOWN_IMAGE = Step("driver", 30, "nothing says whether the image has the driver; taken to have it")
+_INSTALLED = Step(
+    "driver", 240, "the GPU operator installs driver and toolkit: 3 to 5 minutes", "NVIDIA/gpu-operator issue 707"
+)
+_NO_DEVICE = Step("driver", 0, "the pod asks for no accelerator")
+
+_PULL_MB_S = 60
+_PULL_SOURCE = "AWS Machine Learning Blog, SOCI index on DLAMI and DLC: 15 to 20 GB in 4 to 6 minutes"
+_IMAGE_GB: Mapping[str, float] = {TRITON_IMAGE.partition(":")[0]: 15.5}  # triton-inference-server/server issue 7474
+_ACCELERATED_GB, _OTHER_GB = 8.0, 0.5
+
+_CUDA_START_S = 10
+_WEIGHTS_MIB = 2048
+_GP3_MIB_S = 125  # Source: Amazon EBS User Guide, gp3 without more throughput
+_INSTANCE_STORE_MIB_S = 1000
+
+
+def steps(pool: Pool, row: InstanceType, pod: Pod, spec: Mapping[str, Any]) -> list[Step]:
+    """For a pod on a new node of the type; `spec` is the pod's own, as written."""
+    accelerated = bool(row.accelerator and pod.requests_any([row.accelerator.resource]))
+    return [
+        _BATCH if pool.backend in (KARPENTER, AUTO_MODE) else _SCAN,
+        _BARE_METAL if row.bare_metal else _ACCELERATED if row.accelerator else _PLAIN,
+        _driver(pool) if accelerated else _NO_DEVICE,
+        _pull(pod, accelerated),
+        _model_load(pool, row, accelerated, spec),
+    ]
+
+
+def _driver(pool: Pool) -> Step:
+    if pool.device_plugin:
+        return _BUILT_IN
+    return {True: _PLUGIN, False: _INSTALLED, None: _UNKNOWN_IMAGE}[pool.driver]
+
+
+def _pull(pod: Pod, accelerated: bool) -> Step:
+    names = dict.fromkeys(image.partition("@")[0].rpartition(":")[0] or image for image in pod.images)
+    other = _ACCELERATED_GB if accelerated else _OTHER_GB
+    size = sum(_IMAGE_GB.get(name, other) for name in names)
+    known = "" if names and all(name in _IMAGE_GB for name in names) else ", a size that is assumed"
+    return Step("image pull", round(size * 1000 / _PULL_MB_S), f"{size:g} GB at {_PULL_MB_S} MB/s{known}", _PULL_SOURCE)
+
+
+def _model_load(pool: Pool, row: InstanceType, accelerated: bool, spec: Mapping[str, Any]) -> Step:
+    if not accelerated:
+        return Step("model load", 0, "no accelerator, so no model is assumed")
+    if not any(_probes(spec)):
+        return Step("model load", 0, "no startup or readiness probe waits for a model")
+    speed, disk = _disk(pool, row)
+    weights = f"{_WEIGHTS_MIB // 1024} GiB of weights come at {speed} MiB/s from {disk}"
+    return Step(
+        "model load", _CUDA_START_S + round(_WEIGHTS_MIB / speed), f"CUDA starts in {_CUDA_START_S} s, {weights}"
+    )
+
+
+def _probes(spec: Mapping[str, Any]) -> Iterator[Any]:
+    for container in spec.get("containers") or ():
+        yield container.get("startupProbe") or container.get("readinessProbe")
+
+
+def _disk(pool: Pool, row: InstanceType) -> tuple[int, str]:
+    """MiB/s of what images and models lie on, and its name."""
+    if pool.instance_store and row.instance_store_gb:
+        return _INSTANCE_STORE_MIB_S, "the instance store"
+    return max((disk.throughput_mib_s for disk in pool.disks or ()), default=0) or _GP3_MIB_S, "EBS"

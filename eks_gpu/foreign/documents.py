@@ -1,0 +1,157 @@
+"""The two documents that the engine writes: what `pulumi preview --json` and `pulumi stack export` print."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from eks_gpu.io.problems import InputError
+
+STDIN = Path("-")
+MAX_MIB = 200
+"""The largest file that is read; a state of some thousand resources has 50."""
+
+
+class Registered(BaseModel):
+    """A resource as both documents tell it. More keys are there, and not read."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    urn: str = Field(pattern=r"^urn:pulumi:")
+    type: str
+    custom: bool = False
+    id: str = ""
+    parent: str = ""
+    inputs: Mapping[str, Any] = Field(default_factory=dict)
+    outputs: Mapping[str, Any] = Field(default_factory=dict)
+    provider: str = ""
+    dependencies: tuple[str, ...] = ()
+    property_dependencies: Mapping[str, tuple[str, ...] | None] = Field(
+        default_factory=dict, alias="propertyDependencies"
+    )
+    source_position: str = Field(default="", alias="sourcePosition")
+    ignore_changes: tuple[str, ...] | None = Field(default=None, alias="ignoreChanges")
+    retain_on_delete: bool = Field(default=False, alias="retainOnDelete")
+    protect: bool = False
+    delete: bool = False
+    """It is replaced, and waits to be deleted."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """What one file holds."""
+
+    file: Path
+    registered: tuple[Registered, ...]
+    config: Mapping[str, Any] = field(default_factory=dict)
+    options_known: bool = True
+    """Whether it tells which changes a resource ignores: older engines do not, nor does any where nobody does."""
+
+    @property
+    def project(self) -> str:
+        return self._part(2)
+
+    @property
+    def stack(self) -> str:
+        return self._part(1)
+
+    def _part(self, number: int) -> str:
+        parts = self.registered[0].urn.removeprefix("urn:").split(":") if self.registered else []
+        return {1: parts[1], 2: parts[3]}[number] if len(parts) > 3 else ""
+
+
+def preview(file: Path) -> Document:
+    """Raises InputError with every problem. What would be deleted is left out: it is judged as it will be."""
+    data = _read(file)
+    if "steps" not in data:
+        raise InputError(f"{file}: must be what `pulumi preview --json` prints, which has steps; {_kind(data)}")
+    errors = [
+        str(said.get("message", "")).strip().splitlines()[0]
+        for said in _list(file, data, "diagnostics")
+        if isinstance(said, dict) and said.get("severity") == "error" and str(said.get("message", "")).strip()
+    ]
+    if errors:
+        raise InputError(f"{file}: the preview itself failed, and tells half of the stack: {error}" for error in errors)
+    kept: dict[str, Any] = {}
+    for position, step in enumerate(_list(file, data, "steps")):
+        if not isinstance(step, dict):
+            raise InputError(f"{file}: steps[{position}] must be an object, got {step!r}")
+        if isinstance(step.get("newState"), dict) and step.get("op") not in ("delete", "delete-replaced"):
+            kept[str(step["newState"].get("urn"))] = (f"steps[{position}].newState", step["newState"])
+    config = data.get("config")
+    found = tuple(_registered(file, kept.values()))
+    return _document(file, found, config if isinstance(config, dict) else {})
+
+
+def state(file: Path) -> Document:
+    """Raises InputError with every problem."""
+    data = _read(file)
+    deployment = data.get("deployment")
+    if not isinstance(deployment, dict):
+        raise InputError(f"{file}: must be what `pulumi stack export` prints, which has a deployment; {_kind(data)}")
+    resources = enumerate(_list(file, deployment, "resources"))
+    found = tuple(_registered(file, ((f"deployment.resources[{n}]", each) for n, each in resources)))
+    return _document(file, tuple(each for each in found if not each.delete), {})
+
+
+def _document(file: Path, found: tuple[Registered, ...], config: Mapping[str, Any]) -> Document:
+    return Document(file, found, config, options_known=any(each.ignore_changes is not None for each in found))
+
+
+def _registered(file: Path, given: Any) -> Iterator[Registered]:
+    problems: list[str] = []
+    for place, value in given:
+        try:
+            yield Registered.model_validate(value)
+        except ValidationError as error:
+            problems += [f"{file}: {place}{_problem(each)}" for each in error.errors()]
+    if problems:
+        raise InputError(problems)
+
+
+def _problem(problem: Any) -> str:
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"])
+    return f"{path}: {problem['msg'].replace('Input should be', 'must be')}, got {str(problem['input'])[:60]!r}"
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        text = sys.stdin.read() if file == STDIN else _text(file)
+        data = json.loads(text)
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read: {error.strerror}") from None
+    except json.JSONDecodeError as error:
+        raise InputError(f"{file}:{error.lineno}:{error.colno}: not valid JSON: {error.msg}") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{file}: not valid JSON: {type(error).__name__}") from None
+    if not isinstance(data, dict):
+        raise InputError(f"{file}: must be a JSON object, got {type(data).__name__}")
+    return data
+
+
+def _text(file: Path) -> str:
+    if file.stat().st_size > MAX_MIB * 2**20:
+        raise InputError(f"{file}: has more than {MAX_MIB} MiB")
+    return file.read_text(encoding="utf-8")
+
+
+def _list(file: Path, data: Mapping[str, Any], key: str) -> list[Any]:
+    found = data.get(key)
+    if found is None:
+        return []
+    if not isinstance(found, list):
+        raise InputError(f"{file}: {key} must be a list, got {type(found).__name__}")
+    return found
+
+
+def _kind(data: Mapping[str, Any]) -> str:
+    """What the file probably is."""
+    if "deployment" in data:
+        return "this is a state: --state FILE"
+    if "steps" in data:
+        return "this is a preview: --preview FILE"
+    return f"it has {', '.join(list(map(str, data))[:5]) or 'nothing'}"

@@ -1,0 +1,193 @@
+"""A stack as a graph, from what the engine tells: what a preview does not know yet is filled in where that is sure."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from eks_gpu.foreign.component import with_inputs
+from eks_gpu.foreign.documents import Document, Registered
+from eks_gpu.foreign.shapes import read
+from eks_gpu.foreign.values import UNKNOWN, Path, decoded, replaced, unknowns
+from eks_gpu.graph.graph import Graph, Resource
+from eks_gpu.io.problems import InputError, nearest
+from eks_gpu.offline.account import Account
+from eks_gpu.offline.provider_outputs import outputs_of
+from eks_gpu_components.catalog import regions
+
+_PROVIDER = "pulumi:providers:aws"
+_OUTPUTS = {
+    **dict.fromkeys(("arn", "arns"), "arn"),
+    **dict.fromkeys(("name", "names"), "name"),
+    **dict.fromkeys(("url", "urls"), "url"),
+    **dict.fromkeys(("id", "ids", "identifiers", "role"), "id"),
+    "version": "latestVersion",
+}
+"""End of a property's name -> the output that it takes; of other properties nothing is said."""
+
+
+SOME_ID = "known-later"
+"""For an id of something that the stack does not make, as an image's: which one is not known, but there is one."""
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """What one document tells of a stack."""
+
+    project: str
+    stack: str
+    region: str
+    graph: Graph
+    assumed: list[str]
+    """What it does not tell, a sentence each."""
+    unknown: Mapping[str, tuple[str, ...]]
+    """Properties that only `pulumi up` will tell, by URN."""
+    asked: Mapping[str, set[str]]
+    """Those of them that somebody wanted to read, by URN; it grows while the graph is read."""
+    places: Mapping[str, str]
+    """`file:line` of the program, by URN, where the engine tells it."""
+
+
+def foreign(document: Document, region: str = "") -> Foreign:
+    """`region` for a stack that does not say where it is. Raises InputError."""
+    found = region or _region(document)
+    if found not in regions():
+        rule = f"must be a region of AWS, got {found!r}{nearest(found, regions())}" if found else "is required"
+        raise InputError(f"--region: {rule}: {document.file} tells of no provider for AWS with a region")
+    resources = {each.urn: _resource(each) for each in document.registered}
+    resources, unknown, asked = _filled(resources, Account(found))
+    return Foreign(
+        document.project,
+        document.stack,
+        found,
+        Graph(resources.values(), options_known=document.options_known),
+        sorted(_assumed(document, unknown)),
+        unknown,
+        asked,
+        {each.urn: place for each in document.registered if (place := _place(each.source_position))},
+    )
+
+
+def _region(document: Document) -> str:
+    """The configured one, else that of the first provider."""
+    configured = document.config.get("aws:region")
+    if isinstance(configured, str):
+        return configured
+    of_providers = (each.inputs.get("region") for each in document.registered if each.type == _PROVIDER)
+    return next((found for found in of_providers if isinstance(found, str)), "")
+
+
+def _resource(told: Registered) -> Resource:
+    inputs = {key: value for key, value in told.inputs.items() if not key.startswith("__")}
+    options: dict[str, Any] = {"protect": told.protect, "retainOnDelete": told.retain_on_delete}
+    return Resource(
+        urn=told.urn,
+        type=told.type,
+        name=told.urn.rpartition("::")[2],
+        parent=told.parent,
+        custom=told.custom,
+        id="" if decoded(told.id) is UNKNOWN else told.id,
+        inputs=decoded(inputs),
+        outputs=decoded(dict(told.outputs)),
+        options={**options, "ignoreChanges": list(told.ignore_changes or ())},
+        dependencies=frozenset(told.dependencies),
+        property_dependencies={key: frozenset(urns or ()) for key, urns in told.property_dependencies.items()},
+        provider=told.provider,
+    )
+
+
+class _NoReferences:
+    """A remote component's resources are in the document themselves."""
+
+    def reference(self, parent: str, type_: str, name: str, state: Mapping[str, Any]) -> dict[str, str]:
+        return {"urn": f"{parent}::{type_}::{name}"}
+
+
+def _filled(
+    resources: Mapping[str, Resource], account: Account
+) -> tuple[dict[str, Resource], dict[str, tuple[str, ...]], dict[str, set[str]]]:
+    """Each resource with an id and outputs as AWS would give them, and with those of others where it waits for them."""
+    known: dict[str, Resource] = {}
+    unknown: dict[str, tuple[str, ...]] = {}
+    asked: dict[str, set[str]] = {}
+    for urn, resource in resources.items():  # in the order of registration: what one waits for is before it
+        stand_ins = dict(_stand_ins(resource, known))
+        left = [path for path in unknowns(resource.inputs) if path not in stand_ins]
+        asked[urn] = set()
+        inputs = replaced(resource.inputs, stand_ins, asked[urn])
+        told = replaced(resource.outputs, {}, set())
+        made = replace(resource, inputs=inputs, outputs=told)
+        if resource.custom and not told.get("id"):
+            with read([made]):
+                answered = {**inputs, **outputs_of(account, made, _NoReferences())}
+            made = replace(made, id=resource.id or str(answered.get("id", "")), outputs={**answered, **told})
+            asked[urn].clear()  # what the stand-in's making asked for judges nothing
+        known[urn] = made
+        if left:
+            unknown[urn] = tuple(dict.fromkeys(_written(path) for path in left))
+    return with_inputs(known), unknown, asked
+
+
+def _stand_ins(resource: Resource, known: Mapping[str, Resource]) -> Iterator[tuple[Path, Any]]:
+    """For an unknown that comes from one resource, or a list of them from as many: what that resource will have."""
+    by_property: dict[str, list[Path]] = {}
+    for path in unknowns(resource.inputs):
+        by_property.setdefault(str(path[0]), []).append(path)
+    for name, paths in by_property.items():
+        sources = [known[urn] for urn in sorted(resource.property_dependencies.get(name, ())) if urn in known]
+        sources = [source for source in sources if source.custom]
+        for position, path in enumerate(paths):
+            key = next((str(part) for part in reversed(path) if isinstance(part, str)), name)
+            source = _source(key, sources, position, len(paths))
+            value = _value(key, source) if source else None
+            if value is None and _squeezed(key).endswith("id"):
+                value = SOME_ID
+            if value:
+                yield path, value
+
+
+def _source(key: str, sources: list[Resource], position: int, of: int) -> Resource | None:
+    """Whose value it is: the resource that the property is named after, else the only one, or each its own."""
+    named = [source for source in sources if _kind(source) and _kind(source) in _squeezed(key)]
+    candidates = named or sources
+    if len(candidates) == 1:
+        return candidates[0]
+    return candidates[position] if len(candidates) == of else None
+
+
+def _value(key: str, source: Resource) -> Any:
+    wanted = _squeezed(key)
+    ends = [end for end in _OUTPUTS if wanted.endswith(end)]
+    if not ends:
+        return None
+    output = _OUTPUTS[max(ends, key=len)]
+    value = source.id if output == "id" else source.outputs.get(output)
+    return str(value) if value else None
+
+
+def _kind(resource: Resource) -> str:
+    """`launchtemplate` of aws:ec2/launchTemplate:LaunchTemplate."""
+    return _squeezed(resource.type.rpartition(":")[2])
+
+
+def _squeezed(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.lower())
+
+
+def _written(path: Path) -> str:
+    """`subnetIds[0]`."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
+
+
+def _assumed(document: Document, unknown: Mapping[str, Any]) -> Iterator[str]:
+    if not document.options_known:
+        yield "which changes a resource ignores is not told: whether a size belongs to the autoscaler is not judged"
+    if unknown:
+        count = sum(map(len, unknown.values()))
+        yield f"{count} properties are known after `pulumi up` only; a check that failed for want of one is not judged"
+
+
+def _place(source: str) -> str:
+    """`components/pool.py:94` of `project:///components/pool.py#94`."""
+    found = re.fullmatch(r"project:///(.+?)#(\d+)(?:,\d+)?", source)
+    return f"{found[1]}:{found[2]}" if found else ""

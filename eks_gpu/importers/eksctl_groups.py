@@ -1,0 +1,184 @@
+"""eksctl's node groups, managed and self-managed. Source: eksctl 0.230, schema of eksctl.io/v1alpha5."""
+
+from eks_gpu.importers.autoscaler_tags import read_tags
+from eks_gpu.importers.fields import Fields, Place
+from eks_gpu.importers.findings import Findings
+from eks_gpu.importers.model import SELF_MANAGED, Described, Named, Pool
+from eks_gpu.importers.taints import read_taints
+from eks_gpu.importers.units_and_names import MAX_NAMES, gib, whole
+from eks_gpu_components.catalog import InstanceType, instance_types
+
+# eksctl's own: two nodes where a group says no size.
+_DEFAULT_NODES = 2
+_IMAGES = {"AmazonLinux2023": "al2023", "Bottlerocket": "bottlerocket"}
+_GENERAL = ("c", "m", "r")
+# Words that eksctl once took for an image of Amazon Linux 2.
+_OLD_AMIS = ("auto", "auto-ssm", "static")
+_NODE_POLICIES = (
+    "AmazonEC2ContainerRegistryPullOnly",
+    "AmazonEC2ContainerRegistryReadOnly",
+    "AmazonEKSWorkerNodePolicy",
+    "AmazonEKS_CNI_Policy",
+    "AmazonSSMManagedInstanceCore",
+)
+"""What the program gives every node, or Pod Identity in place of it."""
+_OLD_POLICIES = {"AmazonEC2RoleforSSM": "AmazonSSMManagedInstanceCore"}
+_ADDON_POLICIES = {
+    "albIngress": "load balancers",
+    "awsLoadBalancerController": "load balancers",
+    "autoScaler": "autoscaler",
+    "ebs": "",  # the add-on that the cluster has
+}
+
+
+def read_group(group: Fields, backend: str, described: Described, findings: Findings) -> None:
+    """One group, as a pool."""
+    name = group.text("name", required=True)
+    types, types_place, chosen = _types(group)
+    base, percentage = _on_demand(group, backend, findings)
+    least, desired, most = group.whole("minSize"), group.whole("desiredCapacity"), group.whole("maxSize")
+    pool = Pool(
+        name=name or "group",
+        backend=backend,
+        place=group.place("name"),
+        types=types,
+        types_place=types_place,
+        chosen_by_requirements=chosen,
+        on_demand_base=base,
+        on_demand_percentage=percentage,
+        zones=tuple(dict.fromkeys(group.texts("availabilityZones"))),
+        labels=group.strings("labels"),
+        labels_place=group.place("labels"),
+        taints=read_taints(group, "taints", findings),
+        taints_place=group.place("taints"),
+        min_nodes=least if least is not None else desired or 0,
+        desired_nodes=desired,
+        max_nodes=next((size for size in (most, desired, least) if size is not None), _DEFAULT_NODES),
+        size_place=group.place("maxSize" if "maxSize" in group else "desiredCapacity"),
+        disk_gib=group.whole("volumeSize", least=1, most=65_536),
+        disk_place=group.place("volumeSize"),
+        image=_image(group, findings),
+    )
+    _disk(group, findings)
+    _nodes(group, findings)
+    _iam(group.part("iam"), described, findings)
+    read_tags(group, pool, described, findings)
+    described.pools.append(pool)
+
+
+def _types(group: Fields) -> tuple[list[Named], Place, bool]:
+    """Named types with their places, the place of them all, and whether a selector found them."""
+    distribution = group.part("instancesDistribution")
+    for fields, key in ((distribution, "instanceTypes"), (group, "instanceTypes")):
+        if names := fields.names(key, most=MAX_NAMES):
+            group.replaced("instanceType")  # `mixed`, or the first of them
+            return [Named(name, fields.place(key, i)) for i, name in enumerate(names)], fields.place(key), False
+    name = group.text("instanceType")
+    if name and name != "mixed":
+        return [Named(name, group.place("instanceType"))], group.place("instanceType"), False
+    if "instanceSelector" in group:
+        place = group.place("instanceSelector")
+        found = _selected(group.part("instanceSelector"))
+        return [Named(row.name, place) for row in found], place, True
+    # eksctl's own default.
+    return [Named("m5.large", group.place("name"))], group.place("name"), True
+
+
+def _selected(selector: Fields) -> list[InstanceType]:
+    """What the selector finds: an exact number of vCPUs, GiB and GPUs, where it names them."""
+    vcpus, gpus = selector.whole("vCPUs"), selector.whole("gpus")
+    memory = selector.quantity("memory") or ""
+    wanted_gib = whole(memory) or gib(memory)
+    machine = selector.text("cpuArchitecture", of=("x86_64", "amd64", "arm64"))
+    architecture = "arm64" if machine == "arm64" else "amd64"
+    return [
+        row
+        for row in instance_types()
+        if row.architecture == architecture
+        and (gpus or (row.current and row.category in _GENERAL))
+        and not row.bare_metal
+        and (vcpus is None or row.vcpus == vcpus)
+        and (wanted_gib is None or row.memory_mib == wanted_gib * 1024)
+        and row.gpus == (gpus or 0)
+        and (row.accelerator is None) == (not gpus)
+    ]
+
+
+def _on_demand(group: Fields, backend: str, findings: Findings) -> tuple[int, int]:
+    """Base and percentage of on-demand nodes, as an auto scaling group has them by itself."""
+    distribution = group.part("instancesDistribution")
+    if backend != SELF_MANAGED:
+        return 0, 0 if group.flag("spot") else 100
+    percentage = distribution.whole("onDemandPercentageAboveBaseCapacity", most=100)
+    strategy = distribution.text("spotAllocationStrategy")
+    pools = distribution.whole("spotInstancePools", least=1, most=20)
+    distribution.replaced("capacityRebalance")
+    if strategy == "lowest-price" or pools:
+        place = distribution.place("spotInstancePools" if pools else "spotAllocationStrategy")
+        message = "the lowest price takes the capacity that is taken back first: price-capacity-optimized is used"
+        findings.tell("spot-allocation-is-current", place, message)
+    return distribution.whole("onDemandBaseCapacity") or 0, 100 if percentage is None else percentage
+
+
+def _image(group: Fields, findings: Findings) -> str:
+    family, ami = group.text("amiFamily"), group.text("ami")
+    if ami in _OLD_AMIS or family == "AmazonLinux2":
+        place = group.place("amiFamily" if family else "ami")
+        word = f"`ami: {ami}` once meant" if ami in _OLD_AMIS else "this is"
+        message = f"{word} Amazon Linux 2 (AL2), of which EKS makes no image since Kubernetes 1.33: AL2023 is taken"
+        findings.tell("node-images-are-current", place, message)
+        return "al2023"
+    if ami:
+        findings.lose(group.place("ami"), f"the program takes EKS's own images, and not {ami}")
+    if family and family not in _IMAGES:
+        findings.lose(group.place("amiFamily"), f"the program has nodes of {', '.join(_IMAGES)}, not of {family}")
+    return _IMAGES.get(family or "", "al2023")
+
+
+def _disk(group: Fields, findings: Findings) -> None:
+    kind = group.text("volumeType")
+    if kind in ("gp2", "standard"):
+        message = f"{kind} is slower and costs more than gp3, which is taken"
+        findings.tell("disks-are-gp3", group.place("volumeType"), message)
+    elif kind and kind != "gp3":
+        findings.lose(group.place("volumeType"), f"every disk of the program is gp3, not {kind}")
+    if group.flag("volumeEncrypted") is False:
+        message = "images, caches and emptyDir volumes would lie on the disk in the clear: it is encrypted"
+        findings.tell("node-disks-are-encrypted", group.place("volumeEncrypted"), message)
+
+
+def _nodes(group: Fields, findings: Findings) -> None:
+    """What the program decides for all nodes alike."""
+    if group.flag("privateNetworking") is False:
+        findings.lose(group.place("privateNetworking"), "the program's nodes are in private subnets")
+    if group.flag("disableIMDSv1") is False:
+        message = "whoever makes a node fetch an address gets the node's role: IMDSv2 is required"
+        findings.tell("nodes-require-imdsv2", group.place("disableIMDSv1"), message)
+    if group.part("ssh").flag("allow"):
+        findings.lose(group.place("ssh"), "nobody logs in to the program's nodes by SSH: Session Manager does it")
+    group.part("ssh").replaced("enableSsm", "publicKeyPath", "publicKeyName", "publicKey", "sourceSecurityGroupIds")
+    group.replaced("disablePodIMDS", "propagateASGTags", "nodeRepairConfig", "containerRuntime")
+    for index, process in enumerate(group.texts("asgSuspendProcesses")):
+        if process != "AZRebalance":
+            findings.lose(group.place("asgSuspendProcesses", index), f"the program suspends AZRebalance, not {process}")
+
+
+def _iam(iam: Fields, described: Described, findings: Findings) -> None:
+    for index, arn in enumerate(iam.texts("attachPolicyARNs")):
+        name, place = arn.rpartition("/")[2], iam.place("attachPolicyARNs", index)
+        if name in _OLD_POLICIES:
+            message = f"AWS has replaced {name} by {_OLD_POLICIES[name]}, which the program's nodes have"
+            findings.tell("node-policies-are-current", place, message)
+        elif name not in _NODE_POLICIES:
+            findings.lose(place, f"a pool's settings give its nodes no policy of yours, such as {name}")
+    policies = iam.part("withAddonPolicies")
+    for name in policies:
+        if not policies.flag(name):
+            continue
+        if name not in _ADDON_POLICIES:
+            message = f"the program gives nodes no permissions for {name}: give the pods that need them a role"
+            findings.lose(policies.place(name), message)
+        elif _ADDON_POLICIES[name] == "load balancers":
+            described.load_balancers = True
+        elif _ADDON_POLICIES[name] == "autoscaler" and described.autoscaler is None:
+            described.autoscaler = {}

@@ -1,0 +1,246 @@
+"""Pools with accelerators as the settings have them: ceiling, taint, labels, places, patience."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from eks_gpu.importers.findings import Findings
+from eks_gpu.importers.gpu_types import GpuTypes, gpu_types
+from eks_gpu.importers.model import AUTO_MODE, KARPENTER, MANAGED, Pool
+from eks_gpu.importers.units_and_names import fitting_name, follows_from_pool, label_problem, syntax_problem, whole
+from eks_gpu_components.catalog import GPU_TAINT, NEURON_RESOURCE, NEURON_TAINT, CapacityType, InstanceType, Taint
+
+SECTIONS = {KARPENTER: "karpenter_gpu_pools", AUTO_MODE: "auto_mode_gpu_pools"}
+DEFAULT_MAX_NODES = 4
+MIN_DISK_GIB = 30
+MIN_IDLE_S = 30
+# EKS takes 63 characters for a group's name, and the program adds zone, capacity type and Pulumi's suffix.
+MAX_GROUP_NAME, MAX_POOL_NAME = 30, 63
+
+
+@dataclass(frozen=True)
+class Settled:
+    """One pool of the settings."""
+
+    section: str
+    name: str
+    settings: dict[str, Any]
+    """What stands below its name."""
+    notes: dict[str, str] = field(default_factory=dict)
+    """Choices made for the user, by key of `pool`."""
+    rows: tuple[InstanceType, ...] = ()
+    gpus_per_node: int = 0
+    taint: Taint | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+    backend: str = ""
+
+
+def settle_gpu_pool(
+    pool: Pool, requests: Sequence[int], region: str, zones: Sequence[str], taken: Sequence[str], findings: Findings
+) -> Settled | None:
+    """A pool of the settings; None, told, where nothing today is like it."""
+    own_zones = _zones(pool, zones, findings)
+    types = gpu_types(pool, requests, region, own_zones or zones, findings)
+    if types is None:
+        findings.lose(pool.types_place, f"no instance type of {pool.name} can be in a pool of today")
+        return None
+    notes: dict[str, str] = {}
+    settings: dict[str, Any] = {"instance_types": [row.name for row in types.rows]}
+    if types.need:
+        settings = {"need": types.need}
+        notes["need"] = "the named types are no longer to be had, and the catalog finds others"
+    settings["max_gpus"] = _ceiling(pool, types, notes, findings)
+    settings |= _capacity(pool, findings)
+    settings |= _disk(pool, findings)
+    if own_zones:
+        settings["zones"] = own_zones
+    if labels := _labels(pool, findings):
+        settings["labels"] = labels
+    taint, given = _taint(pool, types, findings)
+    settings |= {"taint": given} if given else {}
+    settings |= _patience(pool, findings)
+    if pool.image != "al2023" or (pool.storage and pool.storage.image == "bottlerocket"):
+        settings["node_image"] = "bottlerocket"
+    return Settled(
+        section=SECTIONS.get(pool.backend, "gpu_node_groups"),
+        name=_name(pool, taken, findings),
+        settings={**_around(pool, settings, findings), "pool": settings},
+        notes=notes,
+        rows=types.rows,
+        gpus_per_node=types.count,
+        taint=taint,
+        labels=labels,
+        backend=pool.backend,
+    )
+
+
+def _name(pool: Pool, taken: Sequence[str], findings: Findings) -> str:
+    name = fitting_name(pool.name, most=MAX_GROUP_NAME if pool.grouped else MAX_POOL_NAME, taken=taken)
+    if name != pool.name:
+        message = f"a pool's name is short, of lower-case letters, digits and hyphens, and its own: {name} is taken"
+        findings.tell("names-fit", pool.place, message)
+    return name
+
+
+def _zones(pool: Pool, zones: Sequence[str], findings: Findings) -> list[str]:
+    kept = [zone for zone in pool.zones if zone in zones]
+    if others := [zone for zone in pool.zones if zone not in zones]:
+        message = f"{', '.join(others)} is not among the cluster's zones, {', '.join(zones)}, and is left out"
+        findings.tell("regions-and-zones-exist", pool.place, message)
+    if pool.grouped and len(kept or zones) > 1:
+        message = (
+            f"the group spans {', '.join(kept or zones)}, but the autoscaler plans with one zone and EC2 picks "
+            "another: the program makes a group a zone"
+        )
+        findings.tell("one-zone-a-gpu-group", pool.place, message)
+    return kept if {*kept} != {*zones} else []
+
+
+def _ceiling(pool: Pool, types: GpuTypes, notes: dict[str, str], findings: Findings) -> int:
+    """GPUs at most."""
+    if pool.sized_in_nodes:
+        if pool.min_nodes or pool.desired_nodes:
+            nodes = max(pool.min_nodes, pool.desired_nodes or 0)
+            message = f"{nodes} GPU nodes run while nothing asks for them: a pool begins at zero and returns to it"
+            findings.tell("gpu-pools-start-at-zero", pool.size_place, message)
+        return max(pool.max_nodes or 1, 1) * types.count
+    resource = NEURON_RESOURCE if types.kind == "neuron" else GPU_TAINT.key
+    for wrong in ("gpu", "gpus", "nvidia.com/gpus"):
+        if wrong in pool.limits:
+            message = f"{wrong} is no resource, so the limit stops nothing: nodes have {resource}, on which it is taken"
+            findings.tell("limits-name-the-real-resource", pool.limit_places[wrong], message)
+    stated = next(
+        (found for key in (resource, "gpu", "gpus", "nvidia.com/gpus") if (found := whole(pool.limits.get(key, "")))),
+        None,
+    )
+    by_cpu = _by_cpu_and_memory(pool, types)
+    if stated is None:
+        nodes = by_cpu if by_cpu else DEFAULT_MAX_NODES
+        reason = "no limit names them" if pool.limits else "there is no limit"
+        message = f"nothing limits the GPUs that it may start: {reason}, and {nodes * types.count} is taken"
+        findings.tell("gpu-pools-are-capped", pool.size_place, message)
+        notes["max_gpus"] = "from the limits of cpu and memory" if by_cpu else f"chosen: {reason}"
+        return nodes * types.count
+    if by_cpu is not None and by_cpu * types.count < stated:
+        message = (
+            f"its limits of cpu and memory let {by_cpu} nodes come, though {resource} allows {stated // types.count}: "
+            "the program derives both from max_gpus"
+        )
+        findings.tell("gpu-limit-not-blocked-by-cpu-or-memory", pool.size_place, message)
+    if stated < types.count:
+        message = f"{stated} is less than one node has, {types.count}, which is taken"
+        findings.tell("gpu-pools-are-capped", pool.size_place, message)
+    return max(stated, types.count)
+
+
+def _by_cpu_and_memory(pool: Pool, types: GpuTypes) -> int | None:
+    """Nodes of the largest type that the other limits leave room for; None where there are none."""
+    rooms = [nodes] if (nodes := whole(pool.limits.get("nodes", ""))) else []
+    if cpu := _cores(pool.limits.get("cpu", "")):
+        rooms.append(cpu // max(row.vcpus for row in types.rows))
+    if memory := _mib(pool.limits.get("memory", "")):
+        rooms.append(memory // max(row.memory_mib for row in types.rows))
+    return max(min(rooms), 1) if rooms else None
+
+
+def _cores(text: str) -> int:
+    millicores = whole(text.removesuffix("m"))
+    return 0 if millicores is None else millicores // 1000 if text.endswith("m") else millicores
+
+
+def _mib(text: str) -> int:
+    for unit, factor in (("Gi", 1024), ("Ti", 2**20), ("Mi", 1), ("G", 954), ("T", 953_674)):
+        if text.endswith(unit) and (number := whole(text.removesuffix(unit))) is not None:
+            return number * factor
+    return 0
+
+
+def _capacity(pool: Pool, findings: Findings) -> dict[str, Any]:
+    wanted = list(pool.capacity_types)
+    if pool.sized_in_nodes:
+        base, percentage = pool.on_demand_base, pool.on_demand_percentage
+        wanted = ["on-demand"] if percentage == 100 else ["spot"] if not (base or percentage) else ["spot", "on-demand"]
+        if len(wanted) > 1:
+            message = f"a pool's capacity types have an order and no shares: Spot first, instead of {percentage} %"
+            findings.lose(pool.types_place, f"{message} on demand beyond {base}")
+    if CapacityType.RESERVED in wanted and not (pool.storage and pool.storage.reservation_ids):
+        message = "reserved needs capacity reservations by their ids in the node class: it is left out"
+        findings.lose(pool.types_place, message)
+        wanted.remove("reserved")
+    elif CapacityType.RESERVED in wanted and pool.backend == AUTO_MODE:
+        findings.lose(pool.types_place, "the program's Auto Mode pools name no reservation: reserved is left out")
+        wanted.remove("reserved")
+    wanted = wanted or ["on-demand"]
+    return {} if wanted == ["on-demand"] else {"capacity_types": wanted}
+
+
+def _disk(pool: Pool, findings: Findings) -> dict[str, Any]:
+    size = pool.disk_gib or (pool.storage.disk_gib if pool.storage else None)
+    if size is None:
+        return {}
+    if size < MIN_DISK_GIB:
+        message = f"an image with CUDA takes several GiB, and {size} has no room for two: {MIN_DISK_GIB} is taken"
+        findings.tell("disks-have-room", pool.disk_place or pool.place, message)
+    return {"disk_gib": min(max(size, MIN_DISK_GIB), 16_384)}
+
+
+def _labels(pool: Pool, findings: Findings) -> dict[str, str]:
+    kept = {}
+    for key, value in pool.labels.items():
+        problem = label_problem(key, value)
+        if problem is None:
+            kept[key] = value
+        elif not follows_from_pool(key):
+            findings.lose(pool.labels_place, f"label {key}={value}: {problem}")
+    return kept
+
+
+def _taint(pool: Pool, types: GpuTypes, findings: Findings) -> tuple[Taint, dict[str, str]]:
+    """The taint, and what the settings say of it: nothing where it is the accelerator's own."""
+    own = NEURON_TAINT if types.kind == "neuron" else GPU_TAINT
+    if not pool.taints:
+        message = f"nodes have no taint, so any pod may land there and keep a GPU node running: {own.for_kubelet()}"
+        findings.tell("gpu-nodes-are-tainted", pool.taints_place, f"{message} is taken")
+        return own, {}
+    chosen = next((taint for taint in pool.taints if taint.key == own.key), pool.taints[0])
+    for taint in pool.taints:
+        if taint is not chosen:
+            findings.lose(taint.place, f"a GPU pool has one taint, {chosen.key}, and not {taint.key} too")
+    found = Taint(chosen.key, chosen.value or "true", chosen.effect)
+    if problem := syntax_problem(found.key, found.value):
+        findings.lose(chosen.place, f"taint {found.for_kubelet()}: {problem}")
+        return own, {}
+    return found, {} if found == own else found.for_kubernetes()
+
+
+def _patience(pool: Pool, findings: Findings) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if pool.idle_s is not None:
+        if pool.idle_s < MIN_IDLE_S:
+            message = f"a node that goes after {pool.idle_s}s is bought again for the next pod: {MIN_IDLE_S}s is taken"
+            findings.tell("lifetimes-are-in-bounds", pool.place, message)
+        found["idle_s"] = max(pool.idle_s, MIN_IDLE_S)
+    for key in ("max_age_h", "disruption_budget", "termination_grace_s", "weight"):
+        if (value := getattr(pool, key)) is not None:
+            found[key] = value
+    return found
+
+
+def _around(pool: Pool, settings: dict[str, Any], findings: Findings) -> dict[str, Any]:
+    """What stands beside `pool`."""
+    if pool.grouped:
+        return {} if pool.backend == MANAGED else {"backend": pool.backend}
+    storage = pool.storage
+    if storage is None:
+        return {}
+    if pool.backend == AUTO_MODE:
+        speed = {"iops": storage.iops, "throughput_mib_s": storage.throughput_mib_s}
+        speed = {key: value for key, value in speed.items() if value is not None}
+        return {"storage": speed} if speed else {}
+    around: dict[str, Any] = {"image_version": storage.image_version} if storage.image_version else {}
+    if storage.reservation_ids:
+        if "reserved" in settings.get("capacity_types", ()):
+            around["capacity_reservation_ids"] = list(storage.reservation_ids)
+        else:
+            findings.lose(pool.place, "its node class names reservations, which capacity type reserved alone would use")
+    return around

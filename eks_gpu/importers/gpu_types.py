@@ -1,0 +1,214 @@
+"""From the instance types that a pool names to those that one GPU pool can have."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from eks_gpu.importers.fields import Place
+from eks_gpu.importers.findings import Findings
+from eks_gpu.importers.model import AUTO_MODE, Pool
+from eks_gpu.importers.units_and_names import RETIRED, unknown_type
+from eks_gpu_components.catalog import (
+    BASE_REGION,
+    GPU_TAINT,
+    NEURON_TAINT,
+    InstanceType,
+    Need,
+    image_supports,
+    instance_type,
+    on_demand_price,
+    resolve,
+    zones_offering,
+)
+from eks_gpu_components.catalog.auto_mode import ACCELERATED_FAMILIES
+
+MAX_TYPES = 20
+_GPU_LIMITS = (GPU_TAINT.key, NEURON_TAINT.key, "gpu", "gpus")
+
+
+@dataclass(frozen=True, slots=True)
+class GpuTypes:
+    """Types of one accelerator count, or what a node needs where no named type is left."""
+
+    rows: tuple[InstanceType, ...]
+    need: dict[str, Any] = field(default_factory=dict)
+    """A GpuPool's, where the catalog found the types; empty where the file names them."""
+
+    @property
+    def count(self) -> int:
+        """Accelerators of one node."""
+        return self.rows[0].accelerators
+
+    @property
+    def kind(self) -> str:
+        """nvidia or neuron."""
+        return self.rows[0].accelerator.kind if self.rows[0].accelerator else "nvidia"
+
+
+def is_accelerated(pool: Pool) -> bool:
+    """Whether its nodes are for pods that ask for an accelerator."""
+    names = {named.name for named in pool.types}
+    accelerated = {name for name in names if name in RETIRED or _has_accelerator(name)}
+    if not pool.chosen_by_requirements:
+        return bool(accelerated)
+    wanted = any(taint.key in _GPU_LIMITS for taint in pool.taints) or any(key in pool.limits for key in _GPU_LIMITS)
+    return bool(accelerated) and (wanted or accelerated == names)
+
+
+def _has_accelerator(name: str) -> bool:
+    return unknown_type(name) is None and instance_type(name).accelerator is not None
+
+
+def gpu_types(
+    pool: Pool, requests: Sequence[int], region: str, zones: Sequence[str], findings: Findings
+) -> GpuTypes | None:
+    """What the pool can have, with a finding for each type that it cannot; None where nothing is like it today.
+
+    `requests` are the GPUs that the file's pods ask for, `zones` where its nodes may be.
+    """
+    rows = _usable(pool, findings)
+    gone = [RETIRED[named.name] for named in pool.types if named.name in RETIRED]
+    rows = _of_one_kind(pool, rows, findings)
+    counts = sorted({row.accelerators for row in rows} | {count for count, _ in gone})
+    if not counts:
+        return None
+    least = min((asked for asked in requests if asked), default=1)
+    count = next((found for found in counts if found >= least), counts[-1])
+    if len(counts) > 1:
+        _tell_counts(pool, counts, count, findings)
+    kept = [row for row in rows if row.accelerators == count]
+    offered = _offered(pool, kept, region, zones, findings)
+    if offered:
+        return GpuTypes(tuple(_in_order(pool, offered, findings)))
+    memory = min((gib for found, gib in gone if found == count), default=0)
+    kind = kept[0].accelerator.kind if kept and kept[0].accelerator else "nvidia"
+    return _found_by_need(pool, count, memory, kind, region, zones)
+
+
+def _found_by_need(
+    pool: Pool, count: int, memory_gib: int, kind: str, region: str, zones: Sequence[str]
+) -> GpuTypes | None:
+    """What a GpuPool finds for a need; None where the pool's zones have nothing of it."""
+    wanted = Need(gpus=count, gpu_memory_mib=memory_gib * 1024, accelerator=kind, bare_metal=False)
+    rows = [row for row in resolve(wanted) if image_supports(row)]
+    alike = [row for row in rows if row.accelerators == rows[0].accelerators and not _unusable(row, pool)]
+    offered = [row for row in alike if {zone.name for zone in zones_offering(row.name, region)} & {*zones}]
+    need: dict[str, Any] = {"gpus": count}
+    need |= {"gpu_memory_gib": memory_gib} if memory_gib else {}
+    need |= {"accelerator": kind} if kind != "nvidia" else {}
+    return GpuTypes(tuple(offered), need) if offered else None
+
+
+def _usable(pool: Pool, findings: Findings) -> list[InstanceType]:
+    usable = []
+    for named in dict.fromkeys(pool.types):
+        if problem := unknown_type(named.name):
+            findings.tell("instance-types-are-offered", named.place, problem)
+            continue
+        row = instance_type(named.name)
+        if row in usable:
+            continue
+        if reason := _unusable(row, pool):
+            if not pool.chosen_by_requirements:
+                findings.tell("gpus-are-whole-and-have-a-driver", named.place, f"{row.name} {reason}")
+        else:
+            usable.append(row)
+    return usable
+
+
+def _unusable(row: InstanceType, pool: Pool) -> str:
+    if row.accelerator is None:
+        return "has no accelerator: a pool's nodes all have one"
+    if row.accelerator.fraction < 1:
+        return f"has {row.accelerator.fraction:g} of a GPU, which no pod can request"
+    if not image_supports(row):
+        return f"has {row.accelerator.name}, for which EKS makes no image with a driver"
+    if pool.backend == AUTO_MODE and row.family not in ACCELERATED_FAMILIES:
+        return "is of a family that Auto Mode does not start"
+    if row.bare_metal and pool.chosen_by_requirements:
+        return "is bare metal, which starts slowly"
+    return ""
+
+
+def _of_one_kind(pool: Pool, rows: list[InstanceType], findings: Findings) -> list[InstanceType]:
+    """One architecture and one maker: an image boots them all and has one driver."""
+    if not rows:
+        return rows
+    preferred = [row for row in rows if row.architecture == "amd64"] if pool.chosen_by_requirements else rows
+    first = (preferred or rows)[0]
+    if pool.chosen_by_requirements and len({row.architecture for row in rows}) > 1:
+        others = ", ".join(row.name for row in rows if row.architecture != first.architecture)
+        message = (
+            f"the requirements admit arm64 too ({others}), where an image for amd64 ends with an exec format error: "
+            "add kubernetes.io/arch; amd64 is taken"
+        )
+        findings.tell("architecture-is-required", pool.types_place, message)
+        rows = [row for row in rows if row.architecture == first.architecture]
+    kept = [row for row in rows if _kind(row) == _kind(first)]
+    if others := [row for row in rows if row not in kept]:
+        shown = ", ".join(f"{row.name} {' '.join(_kind(row))}" for row in others)
+        message = f"one image boots a pool's nodes, of {first.name} {' '.join(_kind(first))}: without {shown}"
+        findings.tell("one-kind-of-node-a-pool", pool.types_place, message)
+    return kept
+
+
+def _kind(row: InstanceType) -> tuple[str, str]:
+    return row.architecture, row.accelerator.kind if row.accelerator else ""
+
+
+def _tell_counts(pool: Pool, counts: list[int], count: int, findings: Findings) -> None:
+    others = ", ".join(str(found) for found in counts if found != count)
+    reason = (
+        "the autoscaler plans every node with the first type, whatever EC2 then starts"
+        if pool.grouped
+        else "a pool's ceiling is in GPUs, and packing pods on one large node can cost more than small ones"
+    )
+    message = (
+        f"nodes have {', '.join(map(str, counts))} GPUs, mixed in one {'group' if pool.grouped else 'pool'}: {reason}. "
+        f"Types with {count} are taken; give {others} a pool of their own where pods ask for so many"
+    )
+    findings.tell("one-gpu-count-a-group", pool.types_place, message)
+
+
+def _offered(
+    pool: Pool, rows: list[InstanceType], region: str, zones: Sequence[str], findings: Findings
+) -> list[InstanceType]:
+    found = []
+    for row in rows:
+        where = [zone.name for zone in zones_offering(row.name, region)]
+        if {*where} & {*zones}:
+            found.append(row)
+        elif not pool.chosen_by_requirements:
+            elsewhere = f"it is in {', '.join(where)}" if where else f"{region} does not have it at all"
+            message = f"{row.name} is not offered in {', '.join(zones)}: {elsewhere}"
+            findings.tell("instance-types-offered-in-zones", _place_of(row.name, pool), message)
+    return found
+
+
+def _place_of(name: str, pool: Pool) -> Place:
+    return next((named.place for named in pool.types if named.name == name), pool.types_place)
+
+
+def _in_order(pool: Pool, rows: list[InstanceType], findings: Findings) -> list[InstanceType]:
+    """The smallest first, as the autoscaler plans with it; of many the cheapest."""
+    if len(rows) > MAX_TYPES:
+        kept = sorted(rows, key=_hourly)[:MAX_TYPES]
+        lost = ", ".join(row.name for row in rows if row not in kept)
+        findings.lose(
+            pool.types_place, f"a pool names {MAX_TYPES} types at most, the cheapest are taken: without {lost}"
+        )
+        rows = [row for row in rows if row in kept]
+    ordered = sorted(rows, key=lambda row: (row.vcpus, row.memory_mib))
+    first = rows[0]
+    if pool.grouped and (ordered[0].vcpus, ordered[0].memory_mib) < (first.vcpus, first.memory_mib):
+        message = (
+            f"the autoscaler plans every node as {first.name}, the first, and EC2 may start {ordered[0].name}, which "
+            "is smaller: the smallest stands first"
+        )
+        findings.tell("autoscaler-plans-with-the-smallest-type", _place_of(first.name, pool), message)
+    return ordered if pool.grouped or pool.chosen_by_requirements else rows
+
+
+def _hourly(row: InstanceType) -> float:
+    price = on_demand_price(row.name, BASE_REGION)
+    return price.hourly if price else float("inf")

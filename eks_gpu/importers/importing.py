@@ -1,0 +1,168 @@
+"""Which reader takes which object of a file."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+from eks_gpu.importers.access import read_aws_auth
+from eks_gpu.importers.autoscaler import read_autoscaler
+from eks_gpu.importers.documents import Map, Seq, read
+from eks_gpu.importers.eksctl import API_VERSION as EKSCTL
+from eks_gpu.importers.eksctl import read_cluster_config
+from eks_gpu.importers.fields import Fields, Sheet
+from eks_gpu.importers.findings import Findings
+from eks_gpu.importers.karpenter import read_node_pool, read_provisioner
+from eks_gpu.importers.model import AUTO_MODE, KARPENTER, MAX_POOLS, Described
+from eks_gpu.importers.node_classes import read_auto_mode_node_class, read_ec2_node_class, read_node_template
+from eks_gpu.importers.services import read_ingress, read_service
+from eks_gpu.importers.settings import Answer, compose
+from eks_gpu.importers.workloads import CLUSTER_AUTOSCALER, TEMPLATES, read_workload
+from eks_gpu.io.problems import InputError
+
+KINDS: dict[str, dict[str, bool]] = {
+    "ClusterConfig": {EKSCTL: True},
+    "NodePool": {"karpenter.sh/v1": True, "karpenter.sh/v1beta1": False},
+    "Provisioner": {"karpenter.sh/v1alpha5": False},
+    "EC2NodeClass": {"karpenter.k8s.aws/v1": True, "karpenter.k8s.aws/v1beta1": False},
+    "AWSNodeTemplate": {"karpenter.k8s.aws/v1alpha1": False},
+    "NodeClass": {"eks.amazonaws.com/v1": True},
+    "ConfigMap": {"v1": True},
+    "CronJob": {"batch/v1": True, "batch/v1beta1": False, "batch/v2alpha1": False},
+    "DaemonSet": {"apps/v1": True, "apps/v1beta2": False, "extensions/v1beta1": False},
+    "Deployment": {"apps/v1": True, "apps/v1beta1": False, "apps/v1beta2": False, "extensions/v1beta1": False},
+    "Ingress": {"networking.k8s.io/v1": True, "networking.k8s.io/v1beta1": False, "extensions/v1beta1": False},
+    "Job": {"batch/v1": True},
+    "Pod": {"v1": True},
+    "ReplicaSet": {"apps/v1": True, "apps/v1beta2": False, "extensions/v1beta1": False},
+    "ReplicationController": {"v1": True},
+    "Service": {"v1": True},
+    "StatefulSet": {"apps/v1": True, "apps/v1beta1": False, "apps/v1beta2": False},
+}
+"""Kind -> API version -> whether Kubernetes 1.35, or Karpenter 1.14, serves it."""
+MAX_OBJECTS = 2000
+_FIRST = ("ClusterConfig", "EC2NodeClass", "AWSNodeTemplate", "NodeClass", "Provisioner", "NodePool")
+"""Read before what refers to them."""
+_OF_THE_SERVER = (
+    *("annotations", "creationTimestamp", "deletionTimestamp", "finalizers", "generateName", "generation", "labels"),
+    *("managedFields", "namespace", "ownerReferences", "resourceVersion", "selfLink", "uid"),
+)
+
+
+def import_file(file: Path, on: date) -> tuple[Answer, Findings]:
+    """Settings and findings. Raises InputError, with every problem, for what nobody can read."""
+    problems: list[str] = []
+    described, findings = Described(), Findings()
+    objects = sorted(_objects(read(file), file.name, problems), key=_order)
+    if len(objects) > MAX_OBJECTS:
+        raise InputError(f"{file.name}: must have at most {MAX_OBJECTS} objects, got {len(objects)}")
+    taken = [_read(fields, kind, sheet, described, findings, on) for fields, kind, sheet in objects]
+    if len(described.pools) > MAX_POOLS:
+        problems.append(f"{file.name}: must have at most {MAX_POOLS} pools of nodes, got {len(described.pools)}")
+    if not any(taken) and not problems:
+        kinds = ", ".join(sorted(KINDS))
+        problems.append(f"{file.name}: must have one object or more that import takes, there is none of {kinds}")
+    if problems:
+        raise InputError(problems)
+    return compose(described, findings), findings
+
+
+def _order(found: tuple[Fields, str, Sheet]) -> int:
+    kind = found[1]
+    return _FIRST.index(kind) if kind in _FIRST else len(_FIRST)
+
+
+def _objects(documents: list[Map], name: str, problems: list[str]) -> Iterator[tuple[Fields, str, Sheet]]:
+    """Each object with its kind; those of a List one by one."""
+    for document in documents:
+        if document.get("kind") == "List" and isinstance(document.get("items"), Seq):
+            yield from _objects([item for item in document["items"] if isinstance(item, Map)], name, problems)
+            continue
+        sheet = Sheet(name, problems=problems)
+        fields = Fields(document, sheet)
+        kind = fields.text("kind", required=True)
+        sheet.object = kind or ""
+        fields.text("apiVersion", required=True)
+        yield fields, kind or "", sheet
+
+
+def _read(fields: Fields, kind: str, sheet: Sheet, described: Described, findings: Findings, on: date) -> bool:
+    """Whether the object is one that import takes."""
+    version = fields.text("apiVersion") or ""
+    metadata = fields.part("metadata", required=bool(kind))
+    name = metadata.text("name", required=True) or ""
+    sheet.object = f"{kind} {name}".strip()[:100]
+    if not _is_ours(kind, version):
+        if kind and version and not _belongs_to_autoscaler(name):
+            findings.lose(fields.place("kind"), f"import takes no {kind}: keep its file")
+        return False
+    if not version:
+        return True
+    if version not in KINDS[kind]:
+        sheet.wrong(fields.place("apiVersion"), f"must be {' or '.join(KINDS[kind])} for a {kind}, got {version}")
+        return True
+    if not KINDS[kind][version] and kind not in ("Provisioner", "NodePool"):
+        current = next((found for found, served in KINDS[kind].items() if served), "an EC2NodeClass")
+        message = f"{version} is removed, and no API server takes it: write {current}"
+        findings.tell("api-versions-are-served", fields.place("apiVersion"), message)
+    metadata.replaced(*_OF_THE_SERVER)
+    fields.replaced("status")
+    _dispatch(fields, kind, name, version.rpartition("/")[2], described, findings, on)
+    return True
+
+
+def _is_ours(kind: str, version: str) -> bool:
+    """Whether the kind is of a group that it belongs to: Knative has a Service too."""
+    groups = {known.rpartition("/")[0] for known in KINDS.get(kind, ())}
+    return bool(groups) and version.rpartition("/")[0] in {*groups, ""}
+
+
+def _belongs_to_autoscaler(name: str) -> bool:
+    """Its account and permissions, which the program's chart brings."""
+    return name == CLUSTER_AUTOSCALER
+
+
+def _dispatch(
+    fields: Fields, kind: str, name: str, version: str, described: Described, findings: Findings, on: date
+) -> None:
+    match kind:
+        case "ClusterConfig" if described.cluster.described:
+            findings.lose(fields.place("kind"), "a stack has one cluster, and the file describes another before")
+            return
+        case "ClusterConfig":
+            read_cluster_config(fields, described, findings, on)
+        case "Provisioner":
+            read_provisioner(name, fields, described, findings)
+        case "NodePool":
+            read_node_pool(name, version, fields, described, findings)
+        case "EC2NodeClass":
+            spec = fields.part("spec", required=True)
+            found = read_ec2_node_class(spec, findings, before_v1=version != "v1")
+            described.node_classes[KARPENTER, name] = found
+        case "AWSNodeTemplate":
+            described.node_classes[KARPENTER, name] = read_node_template(fields.part("spec", required=True), findings)
+        case "NodeClass":
+            spec = fields.part("spec", required=True)
+            described.node_classes[AUTO_MODE, name] = read_auto_mode_node_class(spec, findings)
+        case _:
+            _judge_object(fields, kind, name, described, findings)
+            return
+    for place, key, meant in fields.lost():
+        nearest = f"; nearest: {meant}" if meant else ""
+        findings.lose(place, f"the settings have no place for {key[:100]}{nearest}")
+
+
+def _judge_object(fields: Fields, kind: str, name: str, described: Described, findings: Findings) -> None:
+    """What the settings do not hold: it stays the user's own, and is judged beside them."""
+    if kind in TEMPLATES:
+        workload = read_workload(kind, name, fields, described, findings)
+        images = [image.name.partition("@")[0].rpartition("/")[2].partition(":")[0] for image in workload.images]
+        if kind == "Deployment" and CLUSTER_AUTOSCALER in images:
+            read_autoscaler(workload, fields, described, findings)
+    elif kind == "Service":
+        read_service(fields, described, findings)
+    elif kind == "Ingress":
+        read_ingress(fields, findings)
+    elif name == "aws-auth":
+        read_aws_auth(fields, described.cluster.settings, findings)
+    else:
+        findings.lose(fields.place("kind"), "import takes no ConfigMap but aws-auth: keep its file")

@@ -1,0 +1,202 @@
+"""Karpenter's pools: Provisioner v1alpha5, NodePool v1beta1 and v1, and those of Auto Mode.
+
+Source: Karpenter 1.14, CRDs, and its upgrade guides to v1beta1 and v1.
+"""
+
+import re
+from collections.abc import Sequence
+
+from eks_gpu.importers.fields import Fields, Place
+from eks_gpu.importers.findings import Findings
+from eks_gpu.importers.model import AUTO_MODE, KARPENTER, Described, Named, Pool
+from eks_gpu.importers.node_classes import read_node_template
+from eks_gpu.importers.requirements import Requirement, allowed, labels_of, meeting, read_requirements
+from eks_gpu.importers.taints import read_taints
+from eks_gpu.importers.units_and_names import seconds
+from eks_gpu_components.catalog import CAPACITY_TYPE_LABEL, INSTANCE_TYPE_LABEL, ZONE_LABEL, CapacityType, regions
+from eks_gpu_components.catalog import zones as zones_of
+from eks_gpu_components.catalog.auto_mode import MAX_AGE_H
+
+PREFIX = {KARPENTER: "karpenter.k8s.aws", AUTO_MODE: "eks.amazonaws.com"}
+_GROUPS = {group: backend for backend, group in PREFIX.items()}
+_KINDS = ("EC2NodeClass", "NodeClass")
+_BUDGET = re.compile(r"(100|[1-9][0-9]?)%|[1-9][0-9]{0,8}", re.ASCII)
+_EMPTY = "gpu-pools-consolidate-when-empty"
+
+
+def read_provisioner(name: str, document: Fields, described: Described, findings: Findings) -> None:
+    """`karpenter.sh/v1alpha5`, which no Karpenter since 0.33 serves."""
+    spec = document.part("spec", required=True)
+    message = "karpenter.sh/v1alpha5 was removed in Karpenter 0.33: a NodePool of karpenter.sh/v1 takes its place"
+    findings.tell("api-versions-are-served", document.place("apiVersion"), message)
+    pool = _pool(name, document, spec, spec, described, findings, KARPENTER)
+    pool.labels = {**spec.strings("labels"), **pool.labels}
+    pool.labels_place = spec.place("labels")
+    _limits(pool, spec.part("limits"), "resources")
+    if (empty := spec.whole("ttlSecondsAfterEmpty", most=10**8)) is not None:
+        pool.idle_s = empty
+    if (age := spec.whole("ttlSecondsUntilExpired", least=1, most=10**9)) is not None:
+        pool.max_age_h = -(-age // 3600)
+    if spec.part("consolidation").flag("enabled"):
+        findings.tell(_EMPTY, spec.place("consolidation"), _moved())
+    if "provider" in spec:
+        pool.storage = read_node_template(spec.part("provider"), findings)
+    else:
+        pool.node_class = spec.part("providerRef").text("name")
+        spec.part("providerRef").replaced("apiVersion", "kind")
+    described.pools.append(pool)
+
+
+def read_node_pool(name: str, version: str, document: Fields, described: Described, findings: Findings) -> None:
+    """`karpenter.sh/v1beta1` and `karpenter.sh/v1`."""
+    spec = document.part("spec", required=True)
+    template = spec.part("template", required=True)
+    nodes = template.part("spec", required=True)
+    current = version == "v1"
+    if not current:
+        message = "karpenter.sh/v1beta1 was removed in Karpenter 1.1: a NodePool of karpenter.sh/v1 takes its place"
+        findings.tell("api-versions-are-served", document.place("apiVersion"), message)
+    reference = nodes.part("nodeClassRef", required=True)
+    group = reference.text("group", required=current, of=_GROUPS) or ""
+    reference.text("kind", required=current, of=_KINDS)
+    reference.replaced("apiVersion")
+    backend = _GROUPS.get(group, KARPENTER)
+    pool = _pool(name, document, spec, nodes, described, findings, backend)
+    pool.node_class = reference.text("name", required=True)
+    metadata = template.part("metadata")
+    pool.labels = {**metadata.strings("labels"), **pool.labels}
+    pool.labels_place = metadata.place("labels")
+    _limits(pool, spec, "limits")
+    _disruption(pool, spec.part("disruption"), findings)
+    _lifetime(pool, nodes if "expireAfter" in nodes else spec.part("disruption"), findings)
+    if grace := nodes.text("terminationGracePeriod"):
+        pool.termination_grace_s = _at_least(60, grace, nodes, "terminationGracePeriod", findings)
+    described.pools.append(pool)
+
+
+def _pool(
+    name: str,
+    document: Fields,
+    spec: Fields,
+    nodes: Fields,
+    described: Described,
+    findings: Findings,
+    backend: str,
+) -> Pool:
+    """What all versions say alike; `nodes` has requirements and taints."""
+    requirements = read_requirements(nodes, findings, required=nodes is not spec)
+    for taint in read_taints(nodes, "startupTaints", findings):
+        findings.lose(taint.place, "the program's nodes need no startup taint")
+    types, place, chosen = _types(requirements, nodes)
+    return Pool(
+        name=name,
+        backend=backend,
+        place=document.part("metadata").place("name"),
+        types=types,
+        types_place=place,
+        chosen_by_requirements=chosen,
+        capacity_types=_capacity_types(requirements),
+        zones=_zones(requirements, described),
+        labels=labels_of(requirements, findings, PREFIX[backend]),
+        labels_place=nodes.place("requirements"),
+        taints=read_taints(nodes, "taints", findings),
+        taints_place=nodes.place("taints"),
+        size_place=spec.place("limits"),
+        weight=spec.whole("weight", least=1, most=100),
+    )
+
+
+def _types(requirements: Sequence[Requirement], nodes: Fields) -> tuple[list[Named], Place, bool]:
+    """Named types, also those that nobody knows; else those that meet the requirements."""
+    rows = {row.name for row in meeting(requirements)}
+    named = [found for found in requirements if found.key == INSTANCE_TYPE_LABEL and found.operator == "In"]
+    if not named:
+        place = nodes.place("requirements")
+        return [Named(row.name, place) for row in meeting(requirements)], place, True
+    first = named[0]
+    known = {row.name for row in meeting(())}
+    wanted = [value for value in dict.fromkeys(first.values) if value in rows or value not in known]
+    index = {value: number for number, value in enumerate(first.values)}
+    types = [Named(value, first.fields.place("values", index[value])) for value in wanted]
+    return types, first.fields.place("values"), False
+
+
+def _capacity_types(requirements: Sequence[Requirement]) -> tuple[str, ...]:
+    if not any(found.key == CAPACITY_TYPE_LABEL for found in requirements):
+        return (str(CapacityType.ON_DEMAND),)
+    return tuple(allowed(requirements, CAPACITY_TYPE_LABEL, [str(each) for each in CapacityType]))
+
+
+def _zones(requirements: Sequence[Requirement], described: Described) -> tuple[str, ...]:
+    concerned = [found for found in requirements if found.key == ZONE_LABEL]
+    if not concerned:
+        return ()
+    named = [value for found in concerned if found.operator == "In" for value in found.values]
+    if not described.cluster.region:
+        described.cluster.region = next((found for zone in named if (found := zone[:-1]) in regions()), None)
+    known = [zone.name for zone in zones_of(described.cluster.region)] if described.cluster.region else []
+    return tuple(allowed(requirements, ZONE_LABEL, list(dict.fromkeys([*named, *known]))))
+
+
+def _limits(pool: Pool, fields: Fields, key: str) -> None:
+    limits = fields.part(key)
+    pool.size_place = limits.place() if key in fields else fields.place()
+    for resource in limits:
+        if quantity := limits.quantity(resource):
+            pool.limits[resource] = quantity
+    pool.limit_places = {resource: limits.place(resource) for resource in pool.limits}
+
+
+def _disruption(pool: Pool, disruption: Fields, findings: Findings) -> None:
+    policy = disruption.text("consolidationPolicy")
+    if policy not in (None, "WhenEmpty"):
+        findings.tell(_EMPTY, disruption.place("consolidationPolicy"), _moved())
+    if after := disruption.text("consolidateAfter"):
+        if after == "Never":
+            message = "an empty GPU node that never goes is paid for ever: it goes after 10 minutes"
+            findings.tell(_EMPTY, disruption.place("consolidateAfter"), message)
+        else:
+            pool.idle_s = _at_least(30, after, disruption, "consolidateAfter", findings)
+    budgets = disruption.parts("budgets")
+    for index, budget in enumerate(budgets):
+        nodes = budget.text("nodes", required=True) or ""
+        if index or "schedule" in budget or "reasons" in budget or not _BUDGET.fullmatch(nodes):
+            findings.lose(budget.place(), "a pool has one budget, of one node or more, for every reason and time")
+            budget.replaced(*budget)
+        else:
+            pool.disruption_budget = nodes or None
+
+
+def _moved() -> str:
+    return "a GPU's pods would be moved, and so ended, to save a part of a node: nodes go only when they are empty"
+
+
+def _lifetime(pool: Pool, fields: Fields, findings: Findings) -> None:
+    text = fields.text("expireAfter")
+    most = MAX_AGE_H if pool.backend == AUTO_MODE else None
+    if not text:
+        return
+    place = fields.place("expireAfter")
+    if text == "Never":
+        hours = most or 720
+        message = f"nodes that are never replaced keep their image's faults: they are replaced after {hours}h"
+        findings.tell("lifetimes-are-in-bounds", place, message)
+    elif (age := seconds(text)) is None:
+        findings.lose(place, f"must be hours, minutes and seconds, as 720h, got {text}")
+    elif most and age > most * 3600:
+        message = f"Auto Mode lets no node grow older than {most}h, got {text}: {most}h is taken"
+        findings.tell("lifetimes-are-in-bounds", place, message)
+        pool.max_age_h = most
+    else:
+        pool.max_age_h = max(1, -(-age // 3600))
+
+
+def _at_least(least: int, text: str, fields: Fields, key: str, findings: Findings) -> int | None:
+    found = seconds(text)
+    if found is None:
+        findings.lose(fields.place(key), f"must be hours, minutes and seconds, as 10m, got {text}")
+    elif found < least:
+        message = f"must be {least}s or more, got {text}: {least}s is taken"
+        findings.tell("lifetimes-are-in-bounds", fields.place(key), message)
+        return least
+    return found

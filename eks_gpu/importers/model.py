@@ -1,0 +1,173 @@
+"""What a file describes, whatever its format: a cluster, pools of nodes, controllers, workloads."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from eks_gpu.importers.fields import Place
+
+SELF_MANAGED, MANAGED = "auto-scaling-group", "managed-node-group"
+KARPENTER, AUTO_MODE = "karpenter", "auto-mode"
+GROUPS = (SELF_MANAGED, MANAGED)
+"""Back ends whose nodes the cluster autoscaler starts, planning each with the first type."""
+MAX_POOLS = 100
+"""Of one file."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeTaint:
+    """A taint as it is written; `value` is None where there is none."""
+
+    key: str
+    value: str | None
+    effect: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An instance type that a file names."""
+
+    name: str
+    place: Place
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeClass:
+    """What Karpenter's and Auto Mode's node classes say of nodes."""
+
+    image: str = "al2023"
+    image_version: str | None = None
+    disk_gib: int | None = None
+    iops: int | None = None
+    throughput_mib_s: int | None = None
+    reservation_ids: tuple[str, ...] = ()
+    cluster_name: str | None = None
+    """From its selectors' tags or its role's name."""
+
+
+@dataclass(kw_only=True)
+class Pool:
+    """Nodes of one description. `None` is what the file does not say."""
+
+    name: str
+    backend: str
+    place: Place
+    types: list[Named] = field(default_factory=list)
+    types_place: Place
+    chosen_by_requirements: bool = False
+    """Whether the catalog found the types, and nobody named them."""
+    capacity_types: tuple[str, ...] = ("on-demand",)
+    on_demand_base: int = 0
+    on_demand_percentage: int = 100
+    zones: tuple[str, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
+    labels_place: Place
+    taints: list[NodeTaint] = field(default_factory=list)
+    taints_place: Place
+    min_nodes: int = 0
+    desired_nodes: int | None = None
+    max_nodes: int | None = None
+    max_gpus: int | None = None
+    limits: dict[str, str] = field(default_factory=dict)
+    """Of Karpenter, as written."""
+    limit_places: dict[str, Place] = field(default_factory=dict)
+    size_place: Place
+    disk_gib: int | None = None
+    disk_place: Place | None = None
+    idle_s: int | None = None
+    max_age_h: int | None = None
+    disruption_budget: str | None = None
+    termination_grace_s: int | None = None
+    weight: int | None = None
+    image: str = "al2023"
+    node_class: str | None = None
+    """Name of the node class it refers to."""
+    storage: NodeClass | None = None
+    """The node class, where the file has it."""
+
+    @property
+    def grouped(self) -> bool:
+        """Whether it is an auto scaling group, of either kind."""
+        return self.backend in GROUPS
+
+    @property
+    def sized_in_nodes(self) -> bool:
+        """Whether it was a group in its file, whatever it becomes."""
+        return self.max_nodes is not None
+
+
+@dataclass(kw_only=True)
+class Cluster:
+    """The cluster that a ClusterConfig describes, or what other objects tell of theirs."""
+
+    name: str | None = None
+    name_place: Place | None = None
+    region: str | None = None
+    zones: tuple[str, ...] = ()
+    zones_place: Place | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Keys of the section `cluster` beside its name."""
+    network: dict[str, Any] = field(default_factory=dict)
+    auto_mode: bool = False
+    described: bool = False
+    """Whether a ClusterConfig describes it."""
+    minor: str | None = None
+    """Its Kubernetes version, as written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Toleration:
+    """Of a pod; `operator` is empty where none is written."""
+
+    key: str
+    operator: str
+    value: str
+    effect: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """One label that a pod wants of its node: one of these values, or any where there are none."""
+
+    key: str
+    values: tuple[str, ...]
+    place: Place
+
+
+@dataclass(kw_only=True)
+class Workload:
+    """Pods of one description."""
+
+    name: str
+    kind: str
+    place: Place
+    requests: dict[str, int] = field(default_factory=dict)
+    """Accelerators by resource."""
+    requests_place: Place
+    tolerations: list[Toleration] = field(default_factory=list)
+    selections: list[Selection] = field(default_factory=list)
+    images: list[Named] = field(default_factory=list)
+
+    @property
+    def gpus(self) -> int:
+        """NVIDIA GPUs of one pod."""
+        return self.requests.get("nvidia.com/gpu", 0)
+
+
+@dataclass
+class Described:
+    """All of a file."""
+
+    cluster: Cluster = field(default_factory=Cluster)
+    pools: list[Pool] = field(default_factory=list)
+    node_classes: dict[tuple[str, str], NodeClass] = field(default_factory=dict)
+    """By back end and name."""
+    workloads: list[Workload] = field(default_factory=list)
+    device_plugins: list[Workload] = field(default_factory=list)
+    autoscaler: dict[str, Any] | None = None
+    """Its settings, where the file has or needs one."""
+    karpenter: Place | None = None
+    """Where a ClusterConfig asks for it."""
+    load_balancers: bool = False
+    """Whether something asks for the load balancer controller."""

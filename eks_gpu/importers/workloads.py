@@ -1,0 +1,101 @@
+"""Workloads as a file has them: what their pods ask for, tolerate and select. Source: Kubernetes 1.35, core API."""
+
+from eks_gpu.importers.fields import Fields
+from eks_gpu.importers.findings import Findings
+from eks_gpu.importers.model import Described, Named, Selection, Toleration, Workload
+from eks_gpu.importers.requirements import read_requirements
+from eks_gpu_components.catalog import GPU_RESOURCE, NEURON_RESOURCE
+
+TEMPLATES = {
+    "CronJob": ("spec", "jobTemplate", "spec", "template"),
+    "DaemonSet": ("spec", "template"),
+    "Deployment": ("spec", "template"),
+    "Job": ("spec", "template"),
+    "Pod": (),
+    "ReplicaSet": ("spec", "template"),
+    "ReplicationController": ("spec", "template"),
+    "StatefulSet": ("spec", "template"),
+}
+"""Kind -> where its pod template is."""
+_RESOURCES = (GPU_RESOURCE, NEURON_RESOURCE)
+_OPERATORS = ("Exists", "Equal")
+_DEVICE_PLUGIN = "device-plugin"
+CLUSTER_AUTOSCALER = "cluster-autoscaler"
+
+
+def read_workload(kind: str, name: str, document: Fields, described: Described, findings: Findings) -> Workload:
+    """Anything with a pod template."""
+    template = document
+    for key in TEMPLATES[kind]:
+        template = template.part(key, required=True)
+    spec = template.part("spec", required=True)
+    containers = [*spec.parts("containers", required=True), *spec.parts("initContainers")]
+    workload = Workload(
+        name=name,
+        kind=kind,
+        place=document.part("metadata").place("name"),
+        requests_place=containers[0].place("resources") if containers else spec.place(),
+    )
+    for container in containers:
+        _container(container, workload, findings)
+    workload.tolerations = [_toleration(item) for item in spec.parts("tolerations")]
+    selector = spec.strings("nodeSelector")
+    workload.selections = [Selection(key, (value,), spec.below("nodeSelector", key)) for key, value in selector.items()]
+    workload.selections += _affinity(spec, findings)
+    images = [image.name.partition("@")[0].rpartition("/")[2] for image in workload.images]
+    if kind == "DaemonSet" and any("nvidia" in name or "k8s-" in image for image in images if _DEVICE_PLUGIN in image):
+        described.device_plugins.append(workload)
+    else:
+        described.workloads.append(workload)
+    return workload
+
+
+def _container(container: Fields, workload: Workload, findings: Findings) -> None:
+    if image := container.text("image"):
+        workload.images.append(Named(image, container.place("image")))
+    resources = container.part("resources")
+    limits, requests = resources.part("limits"), resources.part("requests")
+    for resource in _RESOURCES:
+        limit, request = limits.quantity(resource), requests.quantity(resource)
+        if limit is None and request is None:
+            continue
+        place = limits.place(resource) if limit is not None else requests.place(resource)
+        workload.requests_place = place
+        if limit is None or (request is not None and request != limit):
+            message = f"the API server refuses a pod whose {resource} is requested without the same limit"
+            findings.tell("gpu-requests-equal-limits", place, f"{message}: write limits.{resource}: {request}")
+        asked = limit if limit is not None else request
+        if asked and asked.isascii() and asked.isdigit() and len(asked) < 7:
+            workload.requests[resource] = workload.requests.get(resource, 0) + int(asked)
+        else:
+            message = f"{resource} counts whole devices, got {asked}: share a GPU with a pool's `sharing`"
+            findings.tell("gpu-requests-equal-limits", place, message)
+            workload.requests.setdefault(resource, 1)
+
+
+def _toleration(item: Fields) -> Toleration:
+    found = Toleration(
+        key=item.text("key") or "",
+        operator=item.text("operator", of=_OPERATORS) or "",
+        value=item.text("value") or "",
+        effect=item.text("effect") or "",
+        place=item.place("operator" if "operator" in item else "key"),
+    )
+    item.replaced("tolerationSeconds")
+    return found
+
+
+def _affinity(spec: Fields, findings: Findings) -> list[Selection]:
+    """Labels of the required node affinity, where there is one term and so no choice."""
+    required = spec.part("affinity").part("nodeAffinity").part("requiredDuringSchedulingIgnoredDuringExecution")
+    terms = required.parts("nodeSelectorTerms")
+    if len(terms) != 1:
+        return []
+    term = terms[0]
+    if not term.is_map("matchExpressions") and "matchExpressions" in term:
+        return [
+            Selection(found.key, found.values, found.place)
+            for found in read_requirements(term, findings, required=False, key="matchExpressions")
+            if found.operator in ("In", "Exists")
+        ]
+    return []

@@ -1,0 +1,1 @@
+"""Files in, answers out: documents with the line of each key, problems, tables."""

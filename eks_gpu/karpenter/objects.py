@@ -1,0 +1,140 @@
+"""Node pools and node classes of a stack, taken apart as far as more than one part of the planner needs it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from eks_gpu.graph.graph import Graph, Resource
+from eks_gpu.karpenter.labels import AUTO_MODE, KARPENTER, is_well_known
+from eks_gpu.pods.pod import Expression
+
+NODE_POOL = "kubernetes:karpenter.sh/v1:NodePool"
+NODE_CLASSES = {
+    (KARPENTER, "EC2NodeClass"): "kubernetes:karpenter.k8s.aws/v1:EC2NodeClass",
+    (AUTO_MODE, "NodeClass"): "kubernetes:eks.amazonaws.com/v1:NodeClass",
+}
+# Source: Karpenter 1.14, NodePool v1, spec.disruption.
+DEFAULT_POLICY, DEFAULT_BUDGET = "WhenEmptyOrUnderutilized", {"nodes": "10%"}
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """What every node of a pool must be, and of how many values of the key the pool wants to choose."""
+
+    expression: Expression
+    min_values: int = 0
+
+
+@dataclass(frozen=True)
+class NodePool:
+    """A NodePool of `karpenter.sh/v1`, with the node class that it names, where the stack has it."""
+
+    resource: Resource
+    node_class: Resource | None = None
+
+    @property
+    def name(self) -> str:
+        """Its name in the cluster."""
+        return object_name(self.resource)
+
+    @property
+    def spec(self) -> Mapping[str, Any]:
+        """All of it."""
+        return part(self.resource.inputs, "spec")
+
+    @property
+    def template(self) -> Mapping[str, Any]:
+        """`spec.template.spec`."""
+        return part(self.spec, "template", "spec")
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """What it gives each node."""
+        given = part(self.spec, "template", "metadata", "labels")
+        return {str(key): str(value) for key, value in given.items()}
+
+    @cached_property
+    def auto_mode(self) -> bool:
+        """Whether EKS Auto Mode runs it, and not a Karpenter of one's own."""
+        return part(self.template, "nodeClassRef").get("group") == AUTO_MODE
+
+    @property
+    def prefix(self) -> str:
+        """Of the labels that say what an instance type is."""
+        return AUTO_MODE if self.auto_mode else KARPENTER
+
+    @cached_property
+    def requirements(self) -> tuple[Requirement, ...]:
+        """Stated ones, and those that follow from labels which Karpenter itself decides."""
+        stated = tuple(requirement(item) for item in self.template.get("requirements") or ())
+        fixed = (Expression(key, "In", (value,)) for key, value in self.labels.items() if is_well_known(key))
+        return (*stated, *map(Requirement, fixed))
+
+    def expressions(self, *keys: str) -> tuple[Expression, ...]:
+        """Requirements on one of the keys."""
+        return tuple(found.expression for found in self.requirements if found.expression.key in keys)
+
+    @property
+    def limits(self) -> Mapping[str, Any]:
+        """Resource to quantity, as written."""
+        return part(self.spec, "limits")
+
+    @property
+    def replicas(self) -> int | None:
+        """Nodes of a static pool, None for one that follows the pods."""
+        stated = self.spec.get("replicas")
+        return None if stated is None else int(stated)
+
+    @property
+    def consolidation_policy(self) -> str:
+        """When a node may go."""
+        return str(part(self.spec, "disruption").get("consolidationPolicy") or DEFAULT_POLICY)
+
+    @property
+    def consolidate_after(self) -> str:
+        """How long a node is kept after that."""
+        return str(part(self.spec, "disruption").get("consolidateAfter") or "0s")
+
+    @property
+    def budgets(self) -> list[Mapping[str, Any]]:
+        """How many nodes may go at once, each for some reasons at some times."""
+        return list(part(self.spec, "disruption").get("budgets") or [DEFAULT_BUDGET])
+
+
+def node_pools(graph: Graph) -> Iterator[NodePool]:
+    """In the order of registration."""
+    return (node_pool(resource, graph) for resource in graph.of(NODE_POOL))
+
+
+def node_pool(resource: Resource, graph: Graph) -> NodePool:
+    """With its node class, where that is of this stack."""
+    reference = part(resource.inputs, "spec", "template", "spec", "nodeClassRef")
+    type_ = NODE_CLASSES.get((str(reference.get("group")), str(reference.get("kind"))), "")
+    named = (found for found in graph.of(type_) if object_name(found) == reference.get("name"))
+    return NodePool(resource, next(named, None))
+
+
+def node_classes(graph: Graph) -> list[Resource]:
+    """Of both kinds."""
+    return graph.of(*NODE_CLASSES.values())
+
+
+def object_name(resource: Resource) -> str:
+    """`metadata.name` of a Kubernetes object."""
+    return str(part(resource.inputs, "metadata").get("name") or resource.name)
+
+
+def requirement(item: Mapping[str, Any]) -> Requirement:
+    """From `key`, `operator`, `values` and `minValues`."""
+    values = tuple(str(value) for value in item.get("values") or ())
+    expression = Expression(str(item.get("key", "")), str(item.get("operator", "")), values)
+    return Requirement(expression, int(item.get("minValues") or 0))
+
+
+def part(tree: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
+    """What lies at a path, empty where nothing does or where it is no mapping."""
+    for key in path:
+        found = tree.get(key)
+        tree = found if isinstance(found, Mapping) else {}
+    return tree

@@ -1,0 +1,199 @@
+"""What the API server takes of a NodePool and its node classes, and where fields of older versions went.
+
+Source: Karpenter 1.14, CRDs; Karpenter's upgrade guide; EKS User Guide, "Create a Node Class for Amazon EKS".
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from eks_gpu.karpenter.labels import AUTO_MODE, KARPENTER, is_well_known
+from eks_gpu.karpenter.objects import part
+
+_FIELDS: Mapping[str, frozenset[str]] = {
+    "spec": frozenset({"disruption", "limits", "replicas", "template", "weight"}),
+    "spec.disruption": frozenset({"budgets", "consolidateAfter", "consolidationPolicy"}),
+    "spec.template": frozenset({"metadata", "spec"}),
+    "spec.template.metadata": frozenset({"annotations", "labels"}),
+    "spec.template.spec": frozenset(
+        {"expireAfter", "nodeClassRef", "requirements", "startupTaints", "taints", "terminationGracePeriod"}
+    ),
+    "spec.template.spec.nodeClassRef": frozenset({"group", "kind", "name"}),
+}
+_MOVED: Mapping[str, str] = {
+    "spec.consolidation": "spec.disruption.consolidationPolicy",
+    "spec.disruption.expireAfter": "spec.template.spec.expireAfter",
+    "spec.labels": "spec.template.metadata.labels",
+    "spec.limits.resources": "spec.limits",
+    "spec.provider": "an EC2NodeClass",
+    "spec.providerRef": "spec.template.spec.nodeClassRef",
+    "spec.requirements": "spec.template.spec.requirements",
+    "spec.startupTaints": "spec.template.spec.startupTaints",
+    "spec.taints": "spec.template.spec.taints",
+    "spec.template.spec.kubelet": "spec.kubelet of the EC2NodeClass",
+    "spec.template.spec.nodeClassRef.apiVersion": "spec.template.spec.nodeClassRef.group, without a version",
+    "spec.ttlSecondsAfterEmpty": "spec.disruption.consolidateAfter",
+    "spec.ttlSecondsUntilExpired": "spec.template.spec.expireAfter",
+}
+_EC2_NODE_CLASS = frozenset(
+    {"amiFamily", "amiSelectorTerms", "associatePublicIPAddress", "blockDeviceMappings", "connectionTracking"}
+    | {"capacityReservationSelectorTerms", "context", "cpuOptions", "detailedMonitoring", "instanceProfile"}
+    | {"instanceStorePolicy", "ipPrefixCount", "kubelet", "metadataOptions", "networkInterfaces", "role", "tags"}
+    | {"placementGroupSelector", "securityGroupSelectorTerms", "subnetSelectorTerms", "userData"}
+)
+_AUTO_MODE_NODE_CLASS = frozenset(
+    {"advancedNetworking", "advancedSecurity", "capacityReservationSelectorTerms", "certificateBundles"}
+    | {
+        "ephemeralStorage",
+        "instanceProfile",
+        "networkPolicy",
+        "networkPolicyEventLogs",
+        "podSecurityGroupSelectorTerms",
+    }
+    | {"podSubnetSelectorTerms", "role", "securityGroupSelectorTerms", "snatPolicy", "subnetSelectorTerms", "tags"}
+)
+_MOVED_IN_NODE_CLASS = {
+    "amiSelector": "amiSelectorTerms",
+    "securityGroupSelector": "securityGroupSelectorTerms",
+    "subnetSelector": "subnetSelectorTerms",
+}
+
+_DURATION = re.compile(r"([0-9]+[smh])+")
+_BUDGET = re.compile(r"(100|[0-9]{1,2})%|[0-9]+")
+_OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt", "Gte", "Lte")
+_POLICIES = ("WhenEmpty", "WhenEmptyOrUnderutilized", "Balanced")
+AUTO_MODE_MAX_H = 336
+
+
+def seconds(duration: str) -> float | None:
+    """`1h30m` in seconds, infinite for Never, None for what is no duration of Kubernetes."""
+    if duration == "Never":
+        return float("inf")
+    if not _DURATION.fullmatch(duration):
+        return None
+    factors = {"s": 1, "m": 60, "h": 3600}
+    return sum(int(number) * factors[unit] for number, unit in re.findall(r"([0-9]+)([smh])", duration))
+
+
+def node_pool_problems(manifest: Mapping[str, Any]) -> Iterator[str]:
+    """What the API server refuses or drops of a NodePool v1, each with its path."""
+    for path, known in _FIELDS.items():
+        for field in part(manifest, *path.split(".")):
+            if field not in known:
+                yield _unknown_field(f"{path}.{field}", known)
+    if "resources" in part(manifest, "spec", "limits"):
+        yield _unknown_field("spec.limits.resources", frozenset())
+    spec = part(manifest, "spec")
+    template = part(spec, "template", "spec")
+    yield from _disruption_problems(part(spec, "disruption"))
+    yield from _static_problems(spec)
+    for index, item in enumerate(template.get("requirements") or ()):
+        yield from _requirement_problems(f"spec.template.spec.requirements[{index}]", item)
+    for field, never in (("expireAfter", True), ("terminationGracePeriod", False)):
+        yield from _duration_problems(f"spec.template.spec.{field}", template.get(field), never)
+    yield from _prefix_problems(manifest)
+
+
+def _unknown_field(path: str, known: frozenset[str]) -> str:
+    if path in _MOVED:
+        return f"{path} is of an older version: write {_MOVED[path]}"
+    nearest = get_close_matches(path.rpartition(".")[2], known, n=1)
+    return f"{path} is no field of karpenter.sh/v1" + (f"; nearest: {nearest[0]}" if nearest else "")
+
+
+def _disruption_problems(disruption: Mapping[str, Any]) -> Iterator[str]:
+    if not disruption:
+        return
+    policy = disruption.get("consolidationPolicy", _POLICIES[0])
+    if policy not in _POLICIES:
+        yield f"spec.disruption.consolidationPolicy must be one of {', '.join(_POLICIES)}, got {policy}"
+    if "consolidateAfter" not in disruption:
+        yield "spec.disruption.consolidateAfter is required beside other fields of spec.disruption"
+    yield from _duration_problems("spec.disruption.consolidateAfter", disruption.get("consolidateAfter"), True)
+    for index, budget in enumerate(disruption.get("budgets") or ()):
+        path, nodes = f"spec.disruption.budgets[{index}]", budget.get("nodes")
+        if not isinstance(nodes, str) or not _BUDGET.fullmatch(nodes):
+            yield f"{path}.nodes must be a string with a count or a percentage, as '1' or '100%', got {nodes!r}"
+        if ("schedule" in budget) != ("duration" in budget):
+            yield f"{path} must have schedule and duration together"
+
+
+def _static_problems(spec: Mapping[str, Any]) -> Iterator[str]:
+    if "replicas" in spec and "weight" in spec:
+        yield "spec.weight must be left out beside replicas"
+    if "replicas" in spec and set(part(spec, "limits")) - {"nodes"}:
+        yield "spec.limits must have no key but nodes beside replicas"
+    weight = spec.get("weight")
+    if weight is not None and not 1 <= int(weight) <= 100:
+        yield f"spec.weight must be 1 to 100, got {weight}"
+
+
+def _requirement_problems(path: str, item: Mapping[str, Any]) -> Iterator[str]:
+    operator, values = item.get("operator"), list(item.get("values") or ())
+    if operator not in _OPERATORS:
+        yield f"{path}.operator must be one of {', '.join(_OPERATORS)}, got {operator}"
+    if others := [value for value in values if not isinstance(value, str)]:
+        yield f"{path}.values must be strings: write {str(others[0])!r}, got {others[0]!r}"
+    if operator == "In" and not values:
+        yield f"{path} must name values, because its operator is In"
+    if operator in _OPERATORS[4:] and not (len(values) == 1 and str(values[0]).isdigit()):
+        yield f"{path} must have one whole number, because its operator is {operator}, got {values}"
+    if operator == "In" and int(item.get("minValues") or 0) > len(values):
+        yield f"{path}.minValues must be at most its number of values, {len(values)}, got {item['minValues']}"
+    prefix, _, name = str(item.get("key", "")).rpartition("/")
+    if prefix in (KARPENTER, AUTO_MODE) and name.startswith("instance-") and not is_well_known(f"{prefix}/{name}"):
+        yield f"{path}.key {prefix}/{name} is a label that no node gets"
+
+
+def _duration_problems(path: str, value: Any, never: bool) -> Iterator[str]:
+    if value is None or (value == "Never" and never):
+        return
+    if not isinstance(value, str) or not _DURATION.fullmatch(value):
+        words = " or Never" if never else ""
+        yield f"{path} must be hours, minutes and seconds{words}, as 1h30m, got {value!r}"
+
+
+def _prefix_problems(manifest: Mapping[str, Any]) -> Iterator[str]:
+    """Auto Mode has labels and bounds of its own."""
+    template = part(manifest, "spec", "template", "spec")
+    auto_mode = part(template, "nodeClassRef").get("group") == AUTO_MODE
+    ours, theirs = (AUTO_MODE, KARPENTER) if auto_mode else (KARPENTER, AUTO_MODE)
+    whose = "Auto Mode" if auto_mode else "Karpenter"
+    for index, item in enumerate(template.get("requirements") or ()):
+        prefix, _, name = str(item.get("key", "")).rpartition("/")
+        path = f"spec.template.spec.requirements[{index}].key"
+        if prefix == theirs and name.startswith("instance-"):
+            yield f"{path} {theirs}/{name} means nothing to {whose}: write {ours}/{name}"
+        if auto_mode and item.get("key") == "kubernetes.io/os":
+            yield f"{path} kubernetes.io/os is not supported by Auto Mode: leave it out"
+    lifetime = seconds(str(template.get("expireAfter", "0s"))) if auto_mode else None
+    if lifetime and lifetime > AUTO_MODE_MAX_H * 3600:
+        yield f"spec.template.spec.expireAfter must be at most 336h on Auto Mode, got {template['expireAfter']}"
+
+
+def node_class_problems(manifest: Mapping[str, Any]) -> Iterator[str]:
+    """What the API server refuses or drops of a node class of either kind."""
+    auto_mode = manifest["kind"] == "NodeClass"
+    known, other = (_AUTO_MODE_NODE_CLASS, _EC2_NODE_CLASS) if auto_mode else (_EC2_NODE_CLASS, _AUTO_MODE_NODE_CLASS)
+    ec2, own = "an EC2NodeClass", "a NodeClass of Auto Mode"
+    kind, elsewhere = (own, ec2) if auto_mode else (ec2, own)
+    spec = part(manifest, "spec")
+    for field in spec:
+        if field in known:
+            continue
+        if field in _MOVED_IN_NODE_CLASS:
+            yield f"spec.{field} is of an older version: write spec.{_MOVED_IN_NODE_CLASS[field]}"
+        elif field in other:
+            yield f"spec.{field} is no field of {kind}, but of {elsewhere}"
+        else:
+            nearest = get_close_matches(field, known, n=1)
+            yield f"spec.{field} is no field of {kind}" + (f"; nearest: {nearest[0]}" if nearest else "")
+    if ("role" in spec) == ("instanceProfile" in spec):
+        yield "spec must have one of role and instanceProfile"
+    if auto_mode and part(manifest, "metadata").get("name") == "default":
+        yield "metadata.name must not be default: that is the class which Auto Mode brings"
+    required = () if auto_mode else ("amiSelectorTerms",)
+    for field in (*required, "subnetSelectorTerms", "securityGroupSelectorTerms"):
+        if not spec.get(field):
+            yield f"spec.{field} is required"

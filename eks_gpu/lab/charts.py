@@ -1,0 +1,224 @@
+"""The Helm charts of a program in the lab: none is fetched, and the lab itself runs what three of them install.
+
+A chart lies in a registry, and its pods' images in another: neither is on this machine. The program's releases are
+installed all the same, by the real provider, from charts of the same name and version without templates. So their
+values stand in the cluster, where the lab reads what the controllers are to be told.
+"""
+
+import base64
+import gzip
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pulumi
+
+from eks_gpu.lab import auto_mode, processes
+from eks_gpu.lab.autoscaler import start_autoscaler
+from eks_gpu.lab.cluster_api import ClusterApi
+from eks_gpu.lab.control_plane import run
+from eks_gpu.lab.karpenter import start_karpenter
+from eks_gpu.lab.load_balancers import CONTROLLER_CLASSES, player
+from eks_gpu.lab.nodes import aws_client
+from eks_gpu.lab.pod_identity import role_credentials
+from eks_gpu.lab.problem import LabProblem
+from eks_gpu.lab.state import Lab, alone, recorded_lab
+
+RELEASE = "kubernetes:helm.sh/v3:Release"
+AUTO_MODE = "EKS Auto Mode"
+EVERY_S = 0.2
+_DEPLOYED = "/api/v1/secrets?labelSelector=owner%3Dhelm,status%3Ddeployed"
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release that Helm has installed."""
+
+    name: str
+    namespace: str
+    revision: int
+    chart: str
+    version: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """What the program gave; nothing of the chart's own."""
+
+    def __str__(self) -> str:
+        return f"{self.chart} {self.version}"
+
+
+def without_templates(charts: Path) -> pulumi.ResourceTransform:
+    """Makes each release of a program install a chart that has the name and version of its own, and no more."""
+
+    def transform(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
+        if args.type_ != RELEASE:
+            return None
+        props = {key: value for key, value in args.props.items() if key not in ("repositoryOpts", "version")}
+        name = str(props["chart"]).rstrip("/").rpartition("/")[2]
+        props["chart"] = str(write_empty_chart(charts, name, str(args.props.get("version") or "0.0.0")))
+        return pulumi.ResourceTransformResult(props=props, opts=args.opts)
+
+    return transform
+
+
+def write_empty_chart(charts: Path, name: str, version: str) -> Path:
+    """The folder of a chart without templates."""
+    folder = charts / f"{name}-{version}"
+    folder.mkdir(parents=True, exist_ok=True)
+    chart = {"apiVersion": "v2", "name": name, "version": version, "description": "Left empty by the lab"}
+    (folder / "Chart.yaml").write_text(json.dumps(chart), encoding="utf-8")  # JSON is YAML
+    return folder
+
+
+def releases(api: ClusterApi) -> list[Release]:
+    """Those that are deployed, by name."""
+    return sorted(map(_release, api.list(_DEPLOYED)), key=lambda release: release.name)
+
+
+def _release(secret: Mapping[str, Any]) -> Release:
+    """Source: Helm 3, the secrets driver: JSON, gzipped, base64 in Kubernetes' own base64."""
+    packed = base64.b64decode(base64.b64decode(secret["data"]["release"]))
+    found = json.loads(gzip.decompress(packed))
+    chart = found["chart"]["metadata"]
+    return Release(
+        found["name"],
+        found["namespace"],
+        int(found["version"]),
+        chart["name"],
+        chart["version"],
+        found.get("config") or {},
+    )
+
+
+def _karpenter(lab: Lab, release: Release, _: Mapping[str, str]) -> Lab:
+    settings = release.values.get("settings", {})
+    cluster, gates = settings.get("clusterName", ""), settings.get("featureGates", {})
+    gates = ",".join(f"{name[0].upper()}{name[1:]}={str(on).lower()}" for name, on in gates.items())
+    return start_karpenter(
+        lab,
+        cluster,
+        settings.get("interruptionQueue", ""),
+        _credentials(lab, cluster, release, release.values.get("serviceAccount", {})),
+        {"FEATURE_GATES": gates} if gates else {},
+    )
+
+
+def _autoscaler(lab: Lab, release: Release, instead: Mapping[str, str]) -> Lab:
+    values = release.values
+    cluster = values.get("autoDiscovery", {}).get("clusterName")
+    if not cluster:  # the chart renders no Deployment then
+        return lab
+    account = values.get("rbac", {}).get("serviceAccount", {})
+    arguments = {**values.get("extraArgs", {}), **instead}
+    return start_autoscaler(lab, cluster, arguments, _credentials(lab, cluster, release, account))
+
+
+def _credentials(lab: Lab, cluster: str, release: Release, account: Mapping[str, Any]) -> dict[str, str]:
+    name = account.get("name", release.name)
+    return role_credentials(aws_client(lab, "eks"), aws_client(lab, "sts"), cluster, release.namespace, name)
+
+
+def _load_balancers(lab: Lab, _: Release, __: Mapping[str, str]) -> Lab:
+    return run(lab, player("load-balancers", CONTROLLER_CLASSES))
+
+
+def _auto_modes(eks: Any) -> list[Release]:
+    """Auto Mode of each cluster that has it, as if it were a release: AWS installs it with the cluster."""
+    return [
+        Release(cluster["name"], "kube-system", 1, AUTO_MODE, cluster["version"], cluster["kubernetesNetworkConfig"])
+        for cluster in auto_mode.auto_mode_clusters(eks)
+    ]
+
+
+def _auto_mode(lab: Lab, release: Release, _: Mapping[str, str]) -> Lab:
+    return auto_mode.start_auto_mode(lab, release.name, release.values)
+
+
+@dataclass(frozen=True)
+class Played:
+    """How the lab runs what a chart would install."""
+
+    start: Callable[[Lab, Release, Mapping[str, str]], Lab]
+    """Takes the autoscaler's arguments that count in place of them."""
+    processes: tuple[str, ...]
+    settle: Callable[[Lab], None] = lambda _: None
+    """Returns when they have nothing left to take away."""
+
+
+PLAYED = {
+    AUTO_MODE: Played(
+        _auto_mode, ("auto-mode", "auto-mode-load-balancers", "karpenter", "karpenter-pricing"), auto_mode.settle
+    ),
+    "aws-load-balancer-controller": Played(_load_balancers, ("load-balancers",)),
+    "cluster-autoscaler": Played(_autoscaler, ("cluster-autoscaler",)),
+    "karpenter": Played(_karpenter, ("karpenter", "karpenter-pricing")),
+}
+
+
+class Controllers:
+    """The controllers that run because a chart of theirs is installed; a file remembers them between commands."""
+
+    def __init__(self, lab: Lab, autoscaler_arguments: Mapping[str, str] | None = None):
+        self._lab, self._api, self._file = lab, ClusterApi(lab), lab.folder / "releases.json"
+        self._eks = aws_client(lab, "eks")
+        self._autoscaler_arguments = autoscaler_arguments or {}
+
+    def follow(self) -> None:
+        """Starts the controller of each release that is new, ends that of each that is gone; both for a changed one."""
+        found = (*releases(self._api), *_auto_modes(self._eks))
+        wanted = {release.chart: release for release in found if release.chart in PLAYED}
+        if {AUTO_MODE, "karpenter"} <= wanted.keys():
+            raise LabProblem(f"the lab has one Karpenter, which plays {AUTO_MODE}: a chart cannot bring a second one")
+        running: dict[str, int] = json.loads(self._file.read_text()) if self._file.exists() else {}
+        for chart, revision in list(running.items()):
+            if chart not in wanted or wanted[chart].revision != revision:
+                PLAYED[chart].settle(self._lab)
+                self._end(PLAYED[chart].processes)
+                del running[chart]
+                self._file.write_text(json.dumps(running))
+        for chart, release in wanted.items():
+            if chart not in running:
+                PLAYED[chart].start(self._lab, release, self._autoscaler_arguments)
+                running[chart] = release.revision
+                self._file.write_text(json.dumps(running))
+
+    def _end(self, names: tuple[str, ...]) -> None:
+        with alone(self._lab.folder):
+            lab = recorded_lab() or self._lab
+            processes.end([process for process in lab.processes if process.name in names])
+            replace(lab, processes=tuple(each for each in lab.processes if each.name not in names)).save()
+
+
+@contextmanager
+def followed(controllers: Controllers, on_problem: Callable[[], None]) -> Iterator[None]:
+    """While it lasts, controllers come and go with their releases.
+
+    For one that cannot be started `on_problem` is called, and LabProblem raised at the end.
+    """
+    done, problems = threading.Event(), list[Exception]()
+
+    def follow() -> None:
+        while not done.wait(EVERY_S):
+            try:
+                controllers.follow()
+            except OSError:  # the API server is busy: the next round asks again
+                continue
+            except Exception as problem:  # the engine would wait for what no controller brings
+                known = isinstance(problem, LabProblem)
+                problems.append(problem if known else LabProblem(f"{type(problem).__name__}: {problem}"))
+                on_problem()
+                break
+
+    thread = threading.Thread(target=follow, name="controllers", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+        if problems:
+            raise problems[0]
+    controllers.follow()

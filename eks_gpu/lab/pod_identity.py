@@ -1,0 +1,26 @@
+"""The credentials that EKS Pod Identity gives to a controller: those of the role that the program made for it."""
+
+from typing import Any
+
+from eks_gpu.lab.problem import LabProblem
+
+
+def role_credentials(eks: Any, sts: Any, cluster: str, namespace: str, service_account: str) -> dict[str, str]:
+    """AWS_* variables of a session of the role. Raises LabProblem where no association gives one, as on AWS."""
+    found = eks.list_pod_identity_associations(
+        clusterName=cluster, namespace=namespace, serviceAccount=service_account
+    )["associations"]
+    mine = [each for each in found if (each["namespace"], each["serviceAccount"]) == (namespace, service_account)]
+    if not mine:
+        raise LabProblem(
+            f"no Pod Identity association of cluster {cluster} gives a role to service account "
+            f"{namespace}/{service_account}: its pods would have no credentials"
+        )
+    association = eks.describe_pod_identity_association(clusterName=cluster, associationId=mine[0]["associationId"])
+    role = association["association"]["roleArn"]
+    session = sts.assume_role(RoleArn=role, RoleSessionName=f"{cluster}-{service_account}")["Credentials"]
+    return {
+        "AWS_ACCESS_KEY_ID": session["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": session["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": session["SessionToken"],
+    }

@@ -1,0 +1,41 @@
+"""The scenarios that there are, and what kind each is."""
+
+from pathlib import Path
+
+import yaml
+
+from eks_gpu.io.problems import InputError, nearest
+from eks_gpu.lab.replays.admission import Admission
+from eks_gpu.lab.replays.four_backs import FourBacks
+from eks_gpu.lab.replays.packing import Packing
+from eks_gpu.lab.replays.scenario import Scenario
+from eks_gpu.lab.replays.steps import Steps
+from eks_gpu_components.values.value import BadInput, check
+
+SCENARIOS = Path(__file__).parent.parent / "scenarios"
+KINDS: dict[str, type[Scenario]] = {
+    "admission": Admission,
+    "four-backs": FourBacks,
+    "packing": Packing,
+    "steps": Steps,
+}
+
+
+def scenarios() -> list[str]:
+    """The names of all."""
+    return sorted(file.stem for file in SCENARIOS.glob("*.yaml"))
+
+
+def load(name: str) -> Scenario:
+    """Raises InputError for a name without a file, and for a file with mistakes."""
+    file = SCENARIOS / f"{name}.yaml"
+    if name not in scenarios():
+        raise InputError(f"SCENARIO: no scenario is named {name}{nearest(name, scenarios())}")
+    given = yaml.safe_load(file.read_text(encoding="utf-8"))
+    kind = given.get("kind", "")
+    if kind not in KINDS:
+        raise InputError(f"{file.name}: kind must be one of {', '.join(KINDS)}, got {kind}{nearest(kind, KINDS)}")
+    try:
+        return check(KINDS[kind], given)
+    except BadInput as problem:
+        raise InputError(f"{file.name}: {problem}") from None

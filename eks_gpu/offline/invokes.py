@@ -1,0 +1,148 @@
+"""What AWS and Kubernetes' provider answer when a program looks something up, by token."""
+
+import ipaddress
+import json
+from collections.abc import Callable
+from typing import Any
+
+import yaml
+
+from eks_gpu.offline.account import ACCOUNT, Account, Properties, digest, shown, unanswered
+from eks_gpu.offline.provider_outputs import aws_cluster
+from eks_gpu_components.catalog import DEFAULT_KUBERNETES, zones
+
+
+def _availability_zones(account: Account, args: Properties) -> Properties:
+    account.assumed.add("zone names: an account may give the same name to another zone id")
+    hidden = {*args.get("excludeZoneIds", ()), *args.get("excludeNames", ())}
+    shown = [zone for zone in zones(account.region) if not {zone.id, zone.name} & hidden]
+    return {
+        "id": account.region,
+        "region": account.region,
+        "names": [zone.name for zone in shown],
+        "zoneIds": [zone.id for zone in shown],
+        "groupNames": [account.region],
+    }
+
+
+def _caller_identity(account: Account, _: Properties) -> Properties:
+    account.assumed.add(f"account {ACCOUNT}")
+    arn = f"arn:{account.partition}:iam::{ACCOUNT}:user/plan"
+    return {"id": ACCOUNT, "accountId": ACCOUNT, "arn": arn, "userId": "AIDA00000000000000000"}
+
+
+def _region(account: Account, _: Properties) -> Properties:
+    endpoint = f"ec2.{account.region}.amazonaws.com"
+    return {
+        "id": account.region,
+        "name": account.region,
+        "region": account.region,
+        "endpoint": endpoint,
+        "description": "",
+    }
+
+
+def _partition(account: Account, _: Properties) -> Properties:
+    suffix = "amazonaws.com.cn" if account.partition == "aws-cn" else "amazonaws.com"
+    reverse = ".".join(reversed(suffix.split(".")))
+    return {"id": account.partition, "partition": account.partition, "dnsSuffix": suffix, "reverseDnsPrefix": reverse}
+
+
+def _ssm_parameter(account: Account, args: Properties) -> Properties:
+    name = str(args.get("name", ""))
+    if not name.startswith("/aws/service/"):
+        raise unanswered("aws:ssm/getParameter:getParameter", f"the SSM parameter {name}")
+    account.assumed.add("image ids: the newest image of an SSM parameter is known to AWS alone")
+    value = f"ami-{digest(name)}"
+    arn = f"arn:{account.partition}:ssm:{account.region}::parameter{name}"
+    return {
+        "id": name,
+        "name": name,
+        "arn": arn,
+        "type": "String",
+        "value": value,
+        "insecureValue": value,
+        "version": 1,
+    }
+
+
+def _policy_document(_: Account, args: Properties) -> Properties:
+    """The JSON that the provider builds of typed statements; one value is a string, several are a list."""
+    statements = [_statement(statement) for statement in args.get("statements", ())]
+    for source in args.get("sourcePolicyDocuments", ()):
+        statements = [*json.loads(source).get("Statement", ()), *statements]
+    document = {"Version": args.get("version", "2012-10-17"), "Statement": statements}
+    if "policyId" in args:
+        document["Id"] = args["policyId"]
+    text = json.dumps(document)
+    return {"id": digest(text), "json": text, "minifiedJson": text, **args}
+
+
+def _statement(statement: Properties) -> dict[str, Any]:
+    def short(values: list[str]) -> Any:
+        return values[0] if len(values) == 1 else values
+
+    out: dict[str, Any] = {"Effect": statement.get("effect", "Allow")}
+    if sid := statement.get("sid"):
+        out["Sid"] = sid
+    for wire, key in (
+        ("actions", "Action"),
+        ("notActions", "NotAction"),
+        ("resources", "Resource"),
+        ("notResources", "NotResource"),
+    ):
+        if statement.get(wire):
+            out[key] = short(statement[wire])
+    for wire, key in (("principals", "Principal"), ("notPrincipals", "NotPrincipal")):
+        if statement.get(wire):
+            everyone = statement[wire] == [{"type": "*", "identifiers": ["*"]}]
+            out[key] = "*" if everyone else {item["type"]: short(item["identifiers"]) for item in statement[wire]}
+    conditions: dict[str, dict[str, Any]] = {}
+    for condition in statement.get("conditions", ()):
+        conditions.setdefault(condition["test"], {})[condition["variable"]] = short(condition["values"])
+    return {**out, "Condition": conditions} if conditions else out
+
+
+def _cluster(account: Account, args: Properties) -> Properties:
+    name = str(args.get("name", ""))
+    account.assumed.add(f"cluster {name}: Kubernetes {DEFAULT_KUBERNETES}, its endpoint, certificate and network")
+    found = aws_cluster(account, name, {"version": DEFAULT_KUBERNETES})
+    # The look-up has lists where the resource has one object.
+    lists = {
+        "certificateAuthorities": [found["certificateAuthority"]],
+        "kubernetesNetworkConfigs": [found["kubernetesNetworkConfig"]],
+    }
+    return {**found, **lists, "tags": {}}
+
+
+def _cluster_auth(_: Account, args: Properties) -> Properties:
+    return {"id": args.get("name", ""), "name": args.get("name", ""), "token": "offline"}
+
+
+def _vpc(account: Account, args: Properties) -> Properties:
+    if "id" not in args:
+        raise unanswered("aws:ec2/getVpc:getVpc", f"a VPC by {shown(args)}")
+    account.assumed.add(f"VPC {args['id']}: its address range")
+    return {
+        "id": args["id"],
+        "cidrBlock": str(ipaddress.ip_network("10.0.0.0/16")),
+        "arn": account.arn("ec2", f"vpc/{args['id']}"),
+    }
+
+
+def _yaml_objects(_: Account, args: Properties) -> Properties:
+    return {"result": [item for item in yaml.safe_load_all(str(args.get("text", ""))) if item]}
+
+
+INVOKES: dict[str, Callable[[Account, Properties], Properties]] = {
+    "aws:ec2/getVpc:getVpc": _vpc,
+    "aws:eks/getCluster:getCluster": _cluster,
+    "aws:eks/getClusterAuth:getClusterAuth": _cluster_auth,
+    "aws:iam/getPolicyDocument:getPolicyDocument": _policy_document,
+    "aws:index/getAvailabilityZones:getAvailabilityZones": _availability_zones,
+    "aws:index/getCallerIdentity:getCallerIdentity": _caller_identity,
+    "aws:index/getPartition:getPartition": _partition,
+    "aws:index/getRegion:getRegion": _region,
+    "aws:ssm/getParameter:getParameter": _ssm_parameter,
+    "kubernetes:yaml:decode": _yaml_objects,
+}

@@ -1,0 +1,155 @@
+"""A Pulumi project on disk: its program and one stack's configuration, as the command line would hand them over."""
+
+import json
+import os
+import runpy
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from eks_gpu.io import yaml_files
+from eks_gpu.io.problems import InputError, nearest
+from eks_gpu_components.catalog import regions
+
+REGION_KEY = "aws:region"
+ANSWERS_FILE = "plan-answers.yaml"
+CONFIG_KEYS = frozenset({"type", "items", "description", "secret", "default", "value"})
+"""What the engine takes for a configuration key of Pulumi.yaml; it refuses the file for any other."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One stack of a project. `config` has full keys and string values; an object value is its JSON."""
+
+    name: str
+    file: Path
+    region: str
+    config: Mapping[str, str]
+    secret_keys: frozenset[str]
+    lines: Mapping[str, int] = field(default_factory=dict)
+    """Configuration key -> its line in the stack's file."""
+
+    def place(self, key: str) -> str:
+        return f"{self.file.name}:{self.lines[key]}" if key in self.lines else self.file.name
+
+
+@dataclass(frozen=True)
+class Project:
+    """Pulumi.yaml and what lies beside it."""
+
+    name: str
+    root: Path
+    program: Path
+    """The folder or file that holds the program."""
+    defaults: Mapping[str, Any]
+    """Configuration values of Pulumi.yaml, which a stack's own override."""
+
+    @classmethod
+    def load(cls, root: Path) -> "Project":
+        """Raises InputError for a folder without a Python project."""
+        file = next((root / name for name in ("Pulumi.yaml", "Pulumi.yml") if (root / name).exists()), None)
+        if file is None:
+            raise InputError(f"{root / 'Pulumi.yaml'}: no such file; PROJECT must be a folder with a Pulumi project")
+        data = yaml_files.plain(yaml_files.load(file))
+        name, runtime = data.get("name"), data.get("runtime")
+        if not isinstance(name, str):
+            raise InputError(f"{file.name}: name is required: the project's name")
+        runtime = runtime.get("name") if isinstance(runtime, dict) else runtime
+        if runtime != "python":
+            raise InputError(
+                f"{file.name}: runtime must be python to run offline, got {runtime}; "
+                "a program in another language is checked by its preview or state: eks-gpu check --help"
+            )
+        config = data.get("config") or {}
+        if not isinstance(config, dict):
+            raise InputError(f"{file.name}: config must be a map, got {type(config).__name__}")
+        unknown = [
+            f"{file.name}: config.{key}.{word} is not a known key{nearest(str(word), CONFIG_KEYS)}"
+            for key, value in config.items()
+            if isinstance(value, dict)
+            for word in value.keys() - CONFIG_KEYS
+        ]
+        if unknown:
+            raise InputError(sorted(unknown))
+        defaults = {
+            key: value.get("value", value.get("default")) if isinstance(value, dict) else value
+            for key, value in config.items()
+        }
+        program = root / str(data.get("main", "."))
+        entry = program if program.is_file() else program / "__main__.py"
+        if not entry.exists():
+            raise InputError(f"{entry}: no such file; the project's program is needed")
+        # The program changes the working directory, so no path may depend on it.
+        return cls(
+            name,
+            root.resolve(),
+            program.resolve(),
+            {key: value for key, value in defaults.items() if value is not None},
+        )
+
+    def stack_names(self) -> list[str]:
+        """The stacks that have a file here, by name."""
+        files = self.root.glob("Pulumi.*.yaml")
+        return sorted(file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in files)
+
+    def stack(self, name: str) -> Stack:
+        """Raises InputError for a missing or broken file and for an unknown region."""
+        file = self.root / f"Pulumi.{name}.yaml"
+        if not file.exists():
+            raise InputError(
+                f"{file.name}: no such file, so stack {name} is unknown{nearest(name, self.stack_names())}"
+            )
+        data = yaml_files.load(file)
+        section = data.get("config") or {}
+        if not isinstance(section, dict):
+            raise InputError(f"{file.name}: config must be a map, got {type(section).__name__}")
+        merged = {self._full(key): value for key, value in self.defaults.items()}
+        merged |= {self._full(str(key)): value for key, value in yaml_files.plain(section).items()}
+        secret = {key for key, value in merged.items() if isinstance(value, dict) and set(value) == {"secure"}}
+        lines = {self._full(str(key)): line for key in section if (line := yaml_files.line_of(section, key))}
+        config = {key: "[secret]" if key in secret else _text(value) for key, value in merged.items()}
+        stack = Stack(name, file, config.get(REGION_KEY, ""), config, frozenset(secret), lines)
+        if stack.region not in regions():
+            found = f"must be a region of AWS, got {stack.region!r}" if stack.region else "is required"
+            raise InputError(f"{stack.place(REGION_KEY)}: {REGION_KEY} {found}{nearest(stack.region, regions())}")
+        return stack
+
+    def _full(self, key: str) -> str:
+        return key if ":" in key else f"{self.name}:{key}"
+
+    def answers(self) -> dict[str, Any]:
+        """What the user says of the cloud, by token, for look-ups that the catalog cannot answer."""
+        file = self.root / ANSWERS_FILE
+        return yaml_files.plain(yaml_files.load(file)) if file.exists() else {}
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """The program's folder is the working directory and first on the path; afterwards all is as before.
+
+        Its own modules are forgotten then: the next stack must not meet this one's globals, nor another project its
+        `components`.
+        """
+        directory = self.program if self.program.is_dir() else self.program.parent
+        cwd, path, before = Path.cwd(), list(sys.path), set(sys.modules)
+        os.chdir(directory)
+        sys.path.insert(0, str(directory))
+        try:
+            yield
+        finally:
+            os.chdir(cwd)
+            sys.path[:] = path
+            for name in set(sys.modules) - before:
+                file = getattr(sys.modules[name], "__file__", None)
+                if file and directory in Path(file).parents and "site-packages" not in file:
+                    del sys.modules[name]
+
+    def main(self) -> None:
+        """Run the program in this process. Call it inside `entered`, which must last until its outputs are resolved."""
+        runpy.run_path(str(self.program), run_name="__main__")
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,297 @@
+"""The offline run: a Pulumi program in this process, every registration recorded, nothing created.
+
+The recorder stands where the engine's resource monitor would and sees what the SDK's mocks hide: parent, dependencies
+and options. Each run has a `contextvars` context and an event loop of its own, so nothing leaks into the next.
+
+The only file that leans on names of the SDK that are not public (`MockSettings`, `settings.ROOT`, `rpc._special_*`);
+pyproject.toml bounds pulumi's version because of it.
+"""
+
+# ruff: noqa: N802  # the protocol's own names
+
+import asyncio
+import contextvars
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import pulumi
+from google.protobuf import empty_pb2, json_format, struct_pb2
+from pulumi.runtime import config as runtime_config
+from pulumi.runtime import rpc, settings
+from pulumi.runtime.mocks import MockMonitor, MockSettings
+from pulumi.runtime.proto import engine_pb2, provider_pb2, resource_pb2
+from pulumi.runtime.stack import run_in_stack
+
+from eks_gpu.graph.graph import STACK, Graph, Resource
+
+SIGNATURE, SECRET, RESOURCE = rpc._special_sig_key, rpc._special_secret_sig, rpc._special_resource_sig
+MASK = "[secret]"
+
+OPTIONS = (
+    "protect",
+    "ignoreChanges",
+    "deleteBeforeReplace",
+    "retainOnDelete",
+    "aliases",
+    "additionalSecretOutputs",
+    "replaceOnChanges",
+    "customTimeouts",
+    "importId",
+    "deletedWith",
+    "version",
+)
+
+
+class Unanswered(Exception):
+    """The program asked the cloud something that the answers do not hold. Its text says what and how to answer."""
+
+
+class DuplicateUrn(Exception):
+    """Two resources of one type, name and parent: the engine would refuse the program."""
+
+
+class Answers(Protocol):
+    """What the cloud would say. All values have wire names."""
+
+    def outputs(self, resource: Resource, recorder: "Recorder") -> Mapping[str, Any]:
+        """What the provider adds to the inputs of a resource; `id` is its provider id. Raises Unanswered."""
+        ...
+
+    def invoke(self, token: str, args: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The result of a provider function. Raises Unanswered."""
+        ...
+
+    def call(self, token: str, args: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The result of a resource method. Raises Unanswered."""
+        ...
+
+    def read(self, resource: Resource, id_: str) -> Mapping[str, Any]:
+        """The state of an existing resource, a StackReference too. Raises Unanswered."""
+        ...
+
+
+@dataclass
+class Recording:
+    """What a run registered, exported and said."""
+
+    graph: Graph
+    outputs: dict[str, Any] = field(default_factory=dict)
+    """The stack's exports, secrets masked."""
+    log: list[tuple[str, str]] = field(default_factory=list)
+    """(severity, message), severity one of `info`, `warning`, `error`."""
+
+
+def plain(value: Any) -> Any:
+    """A wire value as plain data: whole numbers are ints, secrets are masked, references are their URNs.
+
+    Keys are sorted, because a map on the wire has no order of its own.
+    """
+    if isinstance(value, dict):
+        match value.get(SIGNATURE):
+            case signature if signature == SECRET:
+                return MASK
+            case signature if signature == RESOURCE:
+                return value["urn"]
+        return {key: plain(value[key]) for key in sorted(value)}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _struct(values: Mapping[str, Any]) -> struct_pb2.Struct:
+    return json_format.ParseDict(dict(values), struct_pb2.Struct())
+
+
+class Recorder(MockMonitor):
+    """A resource monitor that keeps every request. Its methods are called from several threads at once."""
+
+    def __init__(self, answers: Answers, project: str, stack: str, preview: bool):
+        super().__init__(None)  # pyright: ignore[reportArgumentType] - no mocks: every method that asks them is below
+        self.recorded: dict[str, Resource] = {}
+        self.exports: dict[str, Any] = {}
+        self._answers, self._project, self._stack, self._preview = answers, project, stack, preview
+        self._lock = threading.Lock()
+
+    def make_urn(self, parent: str, type_: str, name: str) -> str:
+        """As the engine does: the parent's whole chain of types, the root stack left out."""
+        chain = parent.split("::")[2] if parent else ""
+        kind = type_ if chain in ("", STACK) else f"{chain}${type_}"
+        return f"urn:pulumi:{self._stack}::{self._project}::{kind}::{name}"
+
+    def reference(self, parent: str, type_: str, name: str, state: Mapping[str, Any]) -> dict[str, str]:
+        """A resource as the output of another: what a remote component such as `eks.Cluster` hands out."""
+        urn = self.make_urn(parent, type_, name)
+        id_ = str(state.get("id", name))
+        self.resources[urn] = self.ResourceRegistration(urn, id_, dict(state))
+        return {SIGNATURE: RESOURCE, "urn": urn, "id": id_}
+
+    def RegisterResource(self, request):
+        urn = self.make_urn(request.parent, request.type, request.name)
+        raw = json_format.MessageToDict(request.object)
+        resource = self._resource(urn, request, raw)
+        state: dict[str, Any] = dict(raw)
+        # A preview of a create knows the inputs and nothing else; an update knows the outputs too.
+        if request.type != STACK and not self._preview:
+            state |= self._answers.outputs(resource, self)
+        id_ = str(state.pop("id", "")) if request.custom else ""
+        with self._lock:
+            if urn in self.recorded:
+                raise DuplicateUrn(f"two resources would have the URN {urn}: give one of them another name")
+            if request.type != STACK:
+                self.recorded[urn] = replace(resource, id=id_, outputs=plain(state))
+            self.resources[urn] = self.ResourceRegistration(urn, id_, state)
+        return resource_pb2.RegisterResourceResponse(urn=urn, id=id_, object=_struct(state))
+
+    def _resource(self, urn: str, request: Any, raw: Mapping[str, Any]) -> Resource:
+        wire = json_format.MessageToDict(request, preserving_proto_field_name=True)
+        parent = request.parent if request.parent.split("::")[2:3] != [STACK] else ""
+        return Resource(
+            urn=urn,
+            type=request.type,
+            name=request.name,
+            parent=parent,
+            custom=request.custom,
+            inputs=plain(dict(raw)),
+            options={option: wire[option] for option in OPTIONS if wire.get(option)},
+            dependencies=frozenset(request.dependencies),
+            property_dependencies={
+                key: frozenset(value.urns) for key, value in request.propertyDependencies.items() if value.urns
+            },
+            provider=request.provider,
+        )
+
+    def RegisterResourceOutputs(self, request):
+        outputs = plain(json_format.MessageToDict(request.outputs))
+        if request.urn.split("::")[2] == STACK:
+            self.exports = outputs
+        elif (resource := self.recorded.get(request.urn)) is not None:
+            self.recorded[request.urn] = replace(resource, outputs={**resource.outputs, **outputs})
+        return empty_pb2.Empty()
+
+    def ReadResource(self, request):  # X.get(...) and StackReference
+        urn = self.make_urn(request.parent, request.type, request.name)
+        raw = json_format.MessageToDict(request.properties)
+        resource = Resource(urn, request.type, request.name, inputs=plain(raw), id=request.id)
+        state = {**raw, **self._answers.read(resource, request.id)}
+        self.resources[urn] = self.ResourceRegistration(urn, request.id, state)
+        return resource_pb2.ReadResourceResponse(urn=urn, properties=_struct(state))
+
+    def Invoke(self, request):
+        args = json_format.MessageToDict(request.args)
+        if request.tok == "pulumi:pulumi:getResource":
+            known = self.resources[args["urn"]]
+            result: Mapping[str, Any] = {"urn": known.urn, "id": known.id, "state": known.state}
+        else:
+            result = self._answers.invoke(request.tok, plain(args))
+        return _answer(resource_pb2.ResourceInvokeResponse(), result)
+
+    def Call(self, request):  # a method of a resource
+        result = self._answers.call(request.tok, plain(json_format.MessageToDict(request.args)))
+        return _answer(provider_pb2.CallResponse(), result)
+
+
+def _answer(response: Any, result: Mapping[str, Any]) -> Any:
+    getattr(response, "return").CopyFrom(_struct(result))  # a word that Python keeps for itself
+    return response
+
+
+class _Log:
+    """The engine's log service. What the SDK tells of its own work, severity debug, is left out."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, str]] = []
+
+    def Log(self, request):
+        if request.severity != engine_pb2.DEBUG:
+            self.lines.append((engine_pb2.LogSeverity.Name(request.severity).lower(), request.message))
+
+
+class ReadKeys(dict[str, str]):
+    """Configuration that remembers which of its keys were asked for, `namespace:key`."""
+
+    def __init__(self, values: Mapping[str, str]):
+        super().__init__(values)
+        self.read: set[str] = set()
+
+    def __contains__(self, key: object) -> bool:
+        self.read.add(str(key))
+        return super().__contains__(key)
+
+    def __getitem__(self, key: str) -> Any:
+        self.read.add(key)
+        return super().__getitem__(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.read.add(key)
+        return super().get(key, default)
+
+
+def run(
+    program: Callable[[], Any],
+    answers: Answers,
+    *,
+    config: Mapping[str, str] | None = None,
+    secret_keys: Iterable[str] = (),
+    project: str = "project",
+    stack: str = "dev",
+    preview: bool = False,
+    root_directory: str = ".",
+    timeout_s: float = 300,
+) -> Recording:
+    """Run a program as `pulumi up` would, or as a first `pulumi preview`, where outputs are unknown.
+
+    Raises what the program raises, an error inside an `apply` too, and TimeoutError.
+    """
+    recorder = Recorder(answers, project, stack, preview)
+    log = _Log()
+    keys = config if isinstance(config, ReadKeys) else ReadKeys(config or {})
+
+    def in_own_context() -> None:
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        try:
+            settings.ROOT.set(None)
+            settings.configure(
+                MockSettings(
+                    monitor=recorder,
+                    monitor_features=set(),
+                    engine=log,
+                    project=project,
+                    stack=stack,
+                    organization="organization",
+                    root_directory=root_directory,
+                    dry_run=preview,
+                    parallel=None,
+                    legacy_apply_enabled=False,
+                    callbacks=None,
+                    package_refs={},
+                    base_providers_by_ref={},
+                    outputs=set(),
+                    lock=threading.Lock(),
+                )
+            )
+            pulumi.runtime.set_all_config({}, list(secret_keys))
+            runtime_config.CONFIG.set(keys)
+            loop.run_until_complete(asyncio.wait_for(run_in_stack(program), timeout_s))
+        finally:
+            _close(loop)
+
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # the first error is raised; the rest is its echo
+    contextvars.Context().run(in_own_context)
+    # Registrations arrive from several threads; by URN their order is the same in every run.
+    graph = Graph(sorted(recorder.recorded.values(), key=lambda resource: resource.urn))
+    return Recording(graph, recorder.exports, log.lines)
+
+
+def _close(loop: asyncio.AbstractEventLoop) -> None:
+    loop.set_exception_handler(lambda *_: None)
+    while tasks := asyncio.all_tasks(loop):
+        for task in tasks:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+    loop.run_until_complete(loop.shutdown_default_executor())
+    asyncio.set_event_loop(None)
+    loop.close()

@@ -1,0 +1,81 @@
+"""A stack's program, run offline: the recording, or wrong input as InputError and never as a traceback."""
+
+import traceback
+from pathlib import Path
+
+import pulumi
+
+from eks_gpu.io.problems import InputError, nearest
+from eks_gpu.offline import recorder as engine
+from eks_gpu.offline.answers import CatalogAnswers
+from eks_gpu.offline.project import Project, Stack
+from eks_gpu.offline.recorder import Recording
+
+PLAN_KEY = "plan"
+"""`<project>:plan` holds the planner's own settings; the program never sees it."""
+
+
+def record(project: Project, stack: Stack, *, preview: bool = False) -> tuple[Recording, list[str]]:
+    """What the program registers under this stack, and what was assumed of the cloud, a sentence each.
+
+    Raises InputError when the program stops with an error or leaves a key of its own namespace unread.
+    """
+    answers = CatalogAnswers(stack.region, project.answers())
+    with project.entered():
+        keys = engine.ReadKeys(
+            {key: value for key, value in stack.config.items() if key != f"{project.name}:{PLAN_KEY}"}
+        )
+        try:
+            recording = engine.run(
+                project.main,
+                answers,
+                config=keys,
+                secret_keys=stack.secret_keys,
+                project=project.name,
+                stack=stack.name,
+                preview=preview,
+                root_directory=str(project.root),
+            )
+        except (Exception, SystemExit) as error:
+            misspelt = [line for line in _unread(project, stack, keys) if "; nearest: " in line]
+            raise InputError([*_told(error, project), *misspelt]) from error
+    if unread := _unread(project, stack, keys):
+        raise InputError(unread)
+    return recording, sorted(answers.account.assumed)
+
+
+def _unread(project: Project, stack: Stack, keys: engine.ReadKeys) -> list[str]:
+    """Keys in the project's own namespace that the program did not ask for: probably misspelt."""
+    own = f"{project.name}:"
+    asked = {key.removeprefix(own) for key in keys.read if key.startswith(own)}
+    return [
+        f"{stack.place(key)}: {key} is a key that the program never reads{nearest(key.removeprefix(own), asked)}"
+        for key in keys
+        if key.startswith(own) and key not in keys.read
+    ]
+
+
+def _told(error: BaseException, project: Project) -> list[str]:
+    """An error of the program as lines for its user."""
+    if isinstance(error, pulumi.ConfigMissingError):  # a RunError whose second line is about `pulumi config set`
+        return [str(error).splitlines()[0]]
+    if isinstance(error, pulumi.RunError | engine.Unanswered | engine.DuplicateUrn):
+        return str(error).splitlines()
+    if isinstance(error, TimeoutError):
+        return ["the program did not end within 5 minutes"]
+    place = _place(error, project)
+    if problems := getattr(error, "problems", None):  # a component's args, checked by the library
+        return [f"{place}{problem}" for problem in problems]
+    if isinstance(error, SystemExit):
+        return [f"{place}the program ended itself with exit code {error.code}"]
+    return [f"{place}{type(error).__name__}: {str(error) or 'no message'}"]
+
+
+def _place(error: BaseException, project: Project) -> str:
+    """`__main__.py:12: `, the last line of the program's own that the error went through."""
+    root = project.root.resolve()
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        file = Path(frame.filename).resolve()
+        if not frame.filename.startswith("<") and root in file.parents and "site-packages" not in file.parts:
+            return f"{file.relative_to(root)}:{frame.lineno}: "
+    return ""

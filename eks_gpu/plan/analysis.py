@@ -1,0 +1,76 @@
+"""Analysis: everything that a resource graph says of capacity, demand, admission, cost and checks."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from eks_gpu import checks
+from eks_gpu.cost.admission import Room, Verdict, rooms
+from eks_gpu.cost.cost import Cost, cost
+from eks_gpu.cost.node_cost import expected_node, node_hourly
+from eks_gpu.cost.packing import pack
+from eks_gpu.graph.graph import Graph
+from eks_gpu.pods.demand import Workload, workloads
+from eks_gpu.pools.clusters import clusters
+from eks_gpu.pools.pool import Pool
+from eks_gpu.pools.readers import pools as read_pools
+from eks_gpu.pools.software import Software, addon_requests, software
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """One stack. `verdicts` has one for each pool, in the order of `pools`, by the workload's URN."""
+
+    pools: list[Pool]
+    rooms: list[Room]
+    """The pools, each with what its nodes have for a pod: `room.verdict(pod)` judges any other pod."""
+    workloads: list[Workload]
+    software: list[Software]
+    verdicts: Mapping[str, list[Verdict]]
+    cost: Cost
+    findings: list[checks.Finding]
+
+    def admitted_by(self, workload: Workload) -> list[str]:
+        """Names of the pools that take a pod of the workload."""
+        return [verdict.pool for verdict in self.verdicts[workload.urn] if verdict.admits]
+
+
+def analyse(
+    graph: Graph, region: str, on: date, budget: float | None = None, waivers: Sequence[checks.Waiver] = ()
+) -> Analysis:
+    """`budget` is the most a month may cost, in USD. Raises InputError for workloads with broken quantities."""
+    pools, demand, releases = read_pools(graph, region), workloads(graph), software(graph)
+    daemons = [workload.pod for workload in demand if workload.daemon]
+    space = rooms(pools, daemons, addon_requests(graph))
+    verdicts = {workload.urn: [room.verdict(workload.pod) for room in space] for workload in demand}
+    admitted_by = {
+        urn: [room.pool.urn for room, verdict in zip(space, found, strict=True) if verdict.admits]
+        for urn, found in verdicts.items()
+    }
+    idle, steady = (
+        pack(
+            some,
+            space,
+            admitted_by,
+            lambda room, pod: expected_node(room, pod, region),
+            lambda pool, node: node_hourly(pool, node, region),
+        )
+        for some in ((), [workload for workload in demand if not workload.daemon])
+    )
+    found = cost(graph, region, on, pools, idle, steady)
+    context = checks.Context(
+        graph=graph,
+        region=region,
+        on=on,
+        pools=pools,
+        workloads=demand,
+        software=releases,
+        clusters=clusters(graph),
+        verdicts=verdicts,
+        cost=found,
+        budget=budget,
+        left_over=steady.left_over,
+        waivers=waivers,
+        rooms=space,
+    )
+    return Analysis(pools, space, demand, releases, verdicts, found, checks.findings(context))

@@ -1,0 +1,260 @@
+"""Against: what changes in pools, workloads, cost and checks between a plan that was saved and the one of now."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from eks_gpu.plan.older import Older, SavedBill, SavedCheck, SavedRow, Snapshot
+
+ADDED, REMOVED, CHANGED = "added", "removed", "changed"
+NEWLY_FAILING, FIXED, WAIVED, GONE = "newly-failing", "fixed", "waived", "gone"
+LEVELS = ("idle", "steady", "max")
+
+
+# --- what differs ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class RowChange:
+    """A pool or a workload that is not as it was."""
+
+    identity: Mapping[str, str]
+    kind: str
+    """What it is, in words: `karpenter`, `Deployment in default`."""
+    change: str
+    """added, removed or changed."""
+    fields: Mapping[str, tuple[Any, Any]]
+    """Before and after, of each field that differs; None for all before an addition and after a removal."""
+
+    @property
+    def name(self) -> str:
+        """Its own."""
+        return self.identity["name"]
+
+    @property
+    def says(self) -> list[str]:
+        """A phrase a field, as `max_nodes 4 → 8`; of an addition what tells most, of a removal nothing."""
+        if self.change == CHANGED:
+            return [_difference(name, *values) for name, values in self.fields.items()]
+        new = {name: after for name, (_, after) in self.fields.items() if self.change == ADDED}
+        return [f"{name} {_shown(_parts(new[name]))}" for name in _TELLING if new.get(name) not in (None, [])]
+
+    def as_json(self) -> dict[str, Any]:
+        """A row of `changes`."""
+        fields = {name: {"old": old, "new": new} for name, (old, new) in self.fields.items()}
+        return {**self.identity, "change": self.change, "fields": fields}
+
+
+_TELLING = ("min_nodes", "max_nodes", "capacity_types", "instance_types", "min_replicas", "max_replicas", "admitted_by")
+
+
+@dataclass(frozen=True)
+class CostChange:
+    """One level of use, in USD."""
+
+    hourly: tuple[float, float]
+    monthly: tuple[float, float]
+    items: Mapping[str, tuple[float, float]]
+    """USD an hour before and after, of each subject that costs something else: `pool gpu`, `NAT gateway`."""
+
+    @property
+    def differs(self) -> bool:
+        """By a cent a month."""
+        return abs(self.monthly[1] - self.monthly[0]) >= 0.01 or bool(self.items)
+
+    def as_json(self) -> dict[str, Any]:
+        """A level of `changes.cost`."""
+        items = [{"name": name, "hourly": {"old": old, "new": new}} for name, (old, new) in self.items.items()]
+        sums = {"hourly": self.hourly, "monthly": self.monthly}
+        return {name: {"old": old, "new": new} for name, (old, new) in sums.items()} | {"items": items}
+
+
+@dataclass(frozen=True)
+class CheckChange:
+    """A check that says something else of a subject."""
+
+    id: str
+    subject: str
+    change: str
+    """newly-failing, fixed, waived, or gone: it failed, and what it failed for is no longer there."""
+    severity: str
+    message: str
+    fix: str
+    waived: str
+
+    @property
+    def says(self) -> str:
+        """The change in a word or two."""
+        fails = "fails now" if self.severity == "error" else "warns now"
+        return {NEWLY_FAILING: fails, WAIVED: "waived now"}.get(self.change, self.change)
+
+    @property
+    def note(self) -> str:
+        """Why, or what to do; empty where neither needs saying."""
+        match self.change:
+            case "newly-failing" if self.fix:
+                return f"fix: {self.fix}"
+            case "waived":
+                return f"waived: {self.waived}"
+            case "gone":
+                return "it failed; what it failed for is no longer there"
+        return ""
+
+    def as_json(self) -> dict[str, Any]:
+        """A row of `changes.checks`."""
+        more = {"severity": self.severity, "message": self.message, "fix": self.fix or None}
+        return {"id": self.id, "subject": self.subject, "change": self.change, **more, "waived": self.waived or None}
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What one stack's plan changes against an older one."""
+
+    old: str
+    """Project and stack of the older plan."""
+    new: str
+    pools: list[RowChange]
+    workloads: list[RowChange]
+    cost: Mapping[str, CostChange]
+    """By level: idle, steady, max."""
+    checks: list[CheckChange]
+
+    @property
+    def none(self) -> bool:
+        """Whether both plans say the same."""
+        return not (self.pools or self.workloads or self.checks or any(cost.differs for cost in self.cost.values()))
+
+    def as_json(self) -> dict[str, Any]:
+        """The key `changes` of a plan."""
+        return {
+            "against": self.old,
+            "pools": [row.as_json() for row in self.pools],
+            "workloads": [row.as_json() for row in self.workloads],
+            "cost": {level: cost.as_json() for level, cost in self.cost.items()},
+            "checks": [row.as_json() for row in self.checks],
+        }
+
+
+def changes(older: Older, plans: Iterable[Mapping[str, Any]]) -> dict[str, Changes]:
+    """By stack, for the stacks that were planned before; from the JSON of plans of now."""
+    newer = (Snapshot.model_validate(plan) for plan in plans if plan["stack"] in older.by_stack)
+    return {plan.stack: compare(older.by_stack[plan.stack], plan) for plan in newer}
+
+
+def compare(old: Snapshot, new: Snapshot) -> Changes:
+    """In the order of the new plan; what is gone comes last."""
+    return Changes(
+        old=old.title,
+        new=new.title,
+        pools=list(_rows(old.pools, new.pools, "name", "backend")),
+        workloads=list(_rows(old.workloads, new.workloads, "kind", "namespace", "name")),
+        cost={level: _cost(getattr(old.cost, level), getattr(new.cost, level)) for level in LEVELS},
+        checks=list(_checks(old.checks, new.checks)),
+    )
+
+
+def _rows(old: Sequence[SavedRow], new: Sequence[SavedRow], *keys: str) -> Iterator[RowChange]:
+    before, after = (
+        {tuple(getattr(row, key) for key in keys): row.model_dump() for row in rows} for rows in (old, new)
+    )
+    for identity in dict.fromkeys((*after, *before)):
+        named = dict(zip(keys, identity, strict=True))
+        kind = named.get("backend") or f"{named['kind']} in {named['namespace']}"
+        was, is_ = before.get(identity), after.get(identity)
+        change = CHANGED if was and is_ else ADDED if is_ else REMOVED
+        if fields := dict(_fields(was, is_, keys)):
+            yield RowChange(named, kind, change, fields)
+
+
+def _fields(
+    old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, keys: Sequence[str]
+) -> Iterator[tuple[str, tuple[Any, Any]]]:
+    """A field that only one of two versions of the planner writes says nothing of the stack."""
+    for name in old or new or {}:
+        was, is_ = old and old.get(name), new and new.get(name)
+        if name not in keys and (not (old and new) or (name in new and was != is_)):
+            yield name, (was, is_)
+
+
+def _cost(old: SavedBill, new: SavedBill) -> CostChange:
+    before, after = _by_subject(old), _by_subject(new)
+    pairs = {name: (before.get(name, 0.0), after.get(name, 0.0)) for name in (*after, *before)}
+    items = {name: pair for name, pair in pairs.items() if abs(pair[1] - pair[0]) > 1e-6}
+    return CostChange((old.hourly, new.hourly), (old.monthly, new.monthly), items)
+
+
+def _by_subject(bill: SavedBill) -> dict[str, float]:
+    """A pool's nodes and disks together."""
+    sums: dict[str, float] = {}
+    for item in bill.items:
+        subject = item.name.partition(": ")[0]
+        sums[subject] = round(sums.get(subject, 0.0) + item.hourly, 6)
+    return sums
+
+
+def _checks(old: Sequence[SavedCheck], new: Sequence[SavedCheck]) -> Iterator[CheckChange]:
+    before, after = _worst(old), _worst(new)
+    for key, row in after.items():
+        was = before.get(key)
+        if row.fails and not (was and was.fails and was.severity == row.severity):
+            yield _check(row, NEWLY_FAILING)
+        elif row.waived and not row.passed and not (was and was.waived):
+            yield _check(row, WAIVED)
+        elif row.passed and was and not was.passed:
+            yield _check(row, FIXED)
+    for key, row in before.items():
+        if key not in after and row.fails:
+            yield _check(row, GONE)
+
+
+def _worst(rows: Sequence[SavedCheck]) -> dict[tuple[str, str], SavedCheck]:
+    """By check and subject; of two subjects of one name the one that fails."""
+    ranked = sorted(rows, key=lambda row: (row.fails, not row.passed))
+    worst = {(row.id, row.subject): row for row in ranked}
+    return {(row.id, row.subject): worst[row.id, row.subject] for row in rows}
+
+
+def _check(row: SavedCheck, change: str) -> CheckChange:
+    return CheckChange(row.id, row.subject, change, row.severity, row.message, row.fix or "", row.waived or "")
+
+
+# --- in words --------------------------------------------------------------------------------------------------------
+
+
+_SHOWN = 6
+"""Values of a list, before it says how many more there are."""
+
+
+def _difference(name: str, old: Any, new: Any) -> str:
+    if isinstance(old, list | dict) and isinstance(new, list | dict):
+        before, after = _parts(old), _parts(new)
+        gained = [f"+ {part}" for part in after if part not in before]
+        lost = [f"− {part}" for part in before if part not in after]
+        return f"{name} {_shown(lost + gained) or 'in another order'}"
+    return f"{name} {_value(old)} → {_value(new)}"
+
+
+def _parts(value: Any) -> list[str]:
+    if isinstance(value, list):
+        return [_value(part) for part in value]
+    return [f"{key}={_value(part)}" for key, part in value.items()] if isinstance(value, dict) else [_value(value)]
+
+
+def _shown(parts: Sequence[str]) -> str:
+    more = len(parts) - _SHOWN
+    return ", ".join(parts[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _value(value: Any) -> str:
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return "yes" if value else "no"
+        case {"key": key, "effect": effect}:
+            return f"{key}={value.get('value') or ''}:{effect}"
+        case dict() | list():
+            return json.dumps(value, ensure_ascii=False)
+        case _:
+            return str(value)

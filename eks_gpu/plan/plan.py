@@ -1,0 +1,107 @@
+"""Plan: one stack's recording and what it says, as the JSON that other people's scripts read."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from eks_gpu.checks import Waiver
+from eks_gpu.graph.graph import Graph
+from eks_gpu.io.problems import InputError, nearest
+from eks_gpu.offline.project import Project, Stack
+from eks_gpu.offline.run import PLAN_KEY, record
+from eks_gpu.plan.analysis import Analysis, analyse
+
+
+class PlanSettings(BaseModel):
+    """`<project>:plan`: the planner's own settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    monthly_budget_usd: float | None = Field(default=None, gt=0)
+    """USD that the maximum may cost a month; None for no limit."""
+    waive: tuple[Waiver, ...] = ()
+    """Failures that the stack lives with; the plan shows them with their reasons."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one stack builds, admits and costs."""
+
+    project: str
+    stack: str
+    region: str
+    graph: Graph
+    analysis: Analysis
+    assumed: list[str]
+    """What was taken from the catalog though an account may differ, a sentence each."""
+    said: list[tuple[str, str]]
+    """What the program told its user: (severity, message)."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether a check of severity error fails and nobody waived it."""
+        return any(finding.fails_plan for finding in self.analysis.findings)
+
+    def as_json(self) -> dict[str, Any]:
+        """The contract of `eks-gpu plan --json`: more keys may come, these stay."""
+        found = self.analysis
+        return {
+            "project": self.project,
+            "stack": self.stack,
+            "region": self.region,
+            "resources": [
+                {
+                    "urn": resource.urn,
+                    "type": resource.type,
+                    "name": resource.name,
+                    "parent": resource.parent,
+                    "inputs": resource.inputs,
+                }
+                for resource in self.graph
+            ],
+            "pools": [pool.as_json() for pool in found.pools],
+            "workloads": [workload.as_json(found.admitted_by(workload)) for workload in found.workloads],
+            "cost": found.cost.as_json(),
+            "checks": [finding.as_json() for finding in found.findings],
+            "assumed": self.assumed,
+            "log": [{"severity": severity, "message": message} for severity, message in self.said],
+        }
+
+
+def make_plan(project: Project, stack: Stack, on: date | None = None) -> Plan:
+    """Run the stack's program offline and judge it as of a day, today unless given. Raises InputError."""
+    settings = plan_settings(project, stack)
+    recording, assumed = record(project, stack)
+    today = on or date.today()
+    analysis = analyse(recording.graph, stack.region, today, settings.monthly_budget_usd, settings.waive)
+    return Plan(project.name, stack.name, stack.region, recording.graph, analysis, assumed, recording.log)
+
+
+def plan_settings(project: Project, stack: Stack) -> PlanSettings:
+    """The planner's settings of a stack. Raises InputError with every problem."""
+    key = f"{project.name}:{PLAN_KEY}"
+    text = stack.config.get(key)
+    if text is None:
+        return PlanSettings()
+    try:
+        return PlanSettings.model_validate_json(text)
+    except ValidationError as error:
+        raise InputError([f"{stack.place(key)}: {key}{_problem(problem)}" for problem in error.errors()]) from None
+
+
+def _problem(problem: Any) -> str:
+    loc = problem["loc"]
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
+    match problem["type"]:
+        case "extra_forbidden":
+            fields = PlanSettings.model_fields if len(loc) == 1 else Waiver.model_fields
+            return f"{path} is not a known key{nearest(str(loc[-1]), fields)}"
+        case "missing":
+            return f"{path} is required"
+        case "string_too_short":
+            return f"{path} must not be empty, got {problem['input']!r}"
+        case "unknown_check":
+            return f"{path} {problem['msg']}"
+    return f"{path}: {problem['msg'].replace('Input should be', 'must be')}, got {problem['input']!r}"

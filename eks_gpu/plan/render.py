@@ -1,0 +1,195 @@
+"""A plan for a person at a terminal of 80 columns or more, with colour and without."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from eks_gpu.checks import Finding
+from eks_gpu.cost.cost import Bill, Cost, Item
+from eks_gpu.plan.analysis import Analysis
+from eks_gpu.pools.pool import Pool
+
+if TYPE_CHECKING:  # a plan runs a program, and so imports Pulumi; a state is judged without
+    from eks_gpu.foreign.judged import Judged
+    from eks_gpu.plan.plan import Plan
+
+LEVELS = (("idle", "nothing scheduled"), ("steady", "stated replicas"), ("max", "every pool at its ceiling"))
+
+
+def render(plan: "Plan") -> Group:
+    """A plan, nothing of which has been created."""
+    title = Text.assemble(
+        (f"{plan.project} / {plan.stack}", "bold"), f"  {plan.region}, {len(plan.graph)} resources, nothing created"
+    )
+    said = dict.fromkeys(message for _, message in plan.said)
+    return told(title, plan.analysis, plan.analysis.findings, [*said, *_assumptions(plan.assumed)])
+
+
+def render_judged(judged: "Judged") -> Group:
+    """A stack that the engine tells of."""
+    of = judged.told
+    title = Text.assemble((f"{of.project} / {of.stack}", "bold"), f"  {of.region}, {len(of.graph)} resources")
+    return told(title, judged.analysis, judged.findings, _assumptions(of.assumed))
+
+
+def _assumptions(sentences: Iterable[str]) -> list[str]:
+    return [f"assumed: {sentence}" for sentence in sentences]
+
+
+def told(title: Text, found: Analysis, findings: Sequence[Finding], notes: Sequence[str]) -> Group:
+    """Pools, workloads, cost, checks, and notes, in this order."""
+    sections = [
+        ("Pools", pools(found.pools)),
+        ("Workloads", workloads(found)),
+        ("Cost", cost(found.cost)),
+        ("Checks", checks(findings)),
+        *([("Notes", bullets(notes))] if notes else []),
+    ]
+    return Group("", title, *(part for name, body in sections for part in ("", Text(name, "bold underline"), body)), "")
+
+
+def _table(*columns: str, right: Iterable[str] = ()) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return table
+
+
+def bullets(lines: Iterable[str]) -> RenderableType:
+    """One line an item, wrapped under itself."""
+    table = Table.grid(padding=(0, 1))
+    for line in lines:
+        table.add_row("-", Text(line))
+    return table
+
+
+def pools(found: Sequence[Pool]) -> RenderableType:
+    """Two lines a pool: its size, then what its nodes are. A fixed one has one number of nodes."""
+    if not found:
+        return Text("none", "dim")
+    table = _table("pool", "nodes", "GPUs", right=("nodes", "GPUs"))
+    for pool in found:
+        most = "no limit" if pool.max_nodes is None else str(pool.max_nodes)
+        nodes = most if not pool.autoscaled else f"{pool.min_nodes}..{most}"
+        gpus = "" if not pool.accelerator else "no limit" if pool.max_gpus is None else f"0..{pool.max_gpus}"
+        table.add_row(Text.assemble(pool.name, ("\n" + _nature(pool), "dim")), nodes, gpus)
+    return table
+
+
+def _nature(pool: Pool) -> str:
+    zones = "".join(zone.removeprefix(pool.region) for zone in pool.zones)
+    parts = [
+        pool.backend,
+        f"zone{'s' * (len(zones) > 1)} {' '.join(zones)}" if zones else "",
+        ", ".join(pool.capacity_types),
+        _first(pool.instance_types),
+        *(taint.for_kubelet() for taint in pool.taints),
+    ]
+    return "; ".join(part for part in parts if part)
+
+
+def _first(names: Sequence[str], shown: int = 3) -> str:
+    more = len(names) - shown
+    return ", ".join(names[:shown]) + (f" and {more} more" if more > 0 else "")
+
+
+def workloads(found: Analysis) -> RenderableType:
+    """One row a workload, with the pools that take its pods."""
+    if not found.workloads:
+        return Text("none", "dim")
+    table = _table("workload", "replicas", "requests", "taken by", right=("replicas",))
+    for workload in found.workloads:
+        least, most = workload.min_replicas, workload.max_replicas
+        span = "one a node" if workload.daemon else str(most) if least == most else f"{least}..{most}"
+        row = workload.as_json(())
+        requests = "\n".join(f"{name} {value}" for name, value in row["requests"].items())
+        takers = found.admitted_by(workload)
+        name = Text.assemble(workload.name, (f"\n{workload.kind} in {workload.namespace}", "dim"))
+        table.add_row(name, span, requests, Text("\n".join(takers)) if takers else Text("no pool", "red"))
+    return table
+
+
+def cost(found: Cost) -> RenderableType:
+    """A row a subject, a column a level: USD an hour and what it pays for; then the sums."""
+    bills: dict[str, Bill] = {level: getattr(found, level) for level, _ in LEVELS}
+    table = _table("USD an hour", *bills, right=bills)
+    for subject in dict.fromkeys(_subject(item) for bill in bills.values() for item in bill.items):
+        of_subject = [[item for item in bill.items if _subject(item) == subject] for bill in bills.values()]
+        table.add_row(subject, *(_cell(items, found.region) for items in of_subject))
+    table.add_section()
+    table.add_row("an hour", *(f"{bill.hourly:,.2f} " for bill in bills.values()), style="bold")
+    table.add_row("a month of 730 hours", *(f"{bill.monthly:,.0f} " for bill in bills.values()), style="bold")
+    notes = dict.fromkeys(note for bill in bills.values() for note in bill.notes)
+    lines = [*(f"{level}: {meaning}" for level, meaning in LEVELS), *_legend(bills.values(), found.region), *notes]
+    return Group(table, "", bullets(lines))
+
+
+def _subject(item: Item) -> str:
+    """A pool's nodes and disks are one row: `pool gpu: g6.xlarge, Spot` and `pool gpu: disks of 100 GiB`."""
+    return item.name.partition(": ")[0]
+
+
+def _cell(items: Sequence[Item], region: str) -> Text:
+    if not items:
+        return Text("- ")
+    amount = sum(item.hourly for item in items)
+    known = "" if all(item.unit for item in items) else " + ?"
+    estimate = "~" if any(item.unit and item.unit.estimate for item in items) else ""
+    elsewhere = "*" if any(_elsewhere(item, region) for item in items) else " "
+    made_of = "\n".join(f"{item.quantity} {_kind(item)} " for item in items if item.quantity > 1 or ": " in item.name)
+    return Text.assemble(f"{estimate}{amount:,.3f}{known}{elsewhere}", ("\n" * bool(made_of) + made_of, "dim"))
+
+
+def _kind(item: Item) -> str:
+    """`g6.xlarge` or `disks`, without what the row and the level say already."""
+    kind = item.name.partition(": ")[2].partition(",")[0].partition(" of ")[0].partition(" on ")[0]
+    return kind.removesuffix("s") if item.quantity == 1 else kind
+
+
+def _elsewhere(item: Item, region: str) -> bool:
+    return bool(item.unit and item.unit.region and item.unit.region != region)
+
+
+def _legend(bills: Iterable[Bill], region: str) -> Iterator[str]:
+    items = [item for bill in bills for item in bill.items]
+    if any(item.unit and item.unit.estimate for item in items):
+        yield "~ an estimate: Spot prices move"
+    if any(_elsewhere(item, region) for item in items):
+        yield "* with a price of another region"
+
+
+def checks(findings: Sequence[Finding]) -> RenderableType:
+    """What fails, in full and with its fix; what is waived, with the reason; what holds, a line a check."""
+    table = Table.grid(padding=(0, 1))
+    words = [_word(finding) for finding in findings]
+    for finding in sorted(findings, key=lambda finding: (list(_STYLES).index(_word(finding)), finding.id)):
+        word = _word(finding)
+        if word != "ok":
+            note = f"waived: {finding.waived}" if finding.waived else f"fix: {finding.fix}"
+            subject = (f"{finding.id}: {finding.subject}\n", _STYLES[word])
+            table.add_row(Text(word, _STYLES[word]), Text.assemble(subject, f"{finding.message}\n", (note, "dim")))
+    for id_, subjects in _holding(findings):
+        table.add_row(Text("ok", _STYLES["ok"]), Text.assemble(id_, (f" ({subjects})", "dim")))
+    waived = f", {words.count('waived')} waived" if "waived" in words else ""
+    summary = f"{words.count('ok')} hold, {words.count('FAIL')} fail, {words.count('warn')} warn{waived}"
+    return Group(table, Text(summary, "bold red" if "FAIL" in words else "bold green"))
+
+
+_STYLES = {"FAIL": "red", "warn": "yellow", "waived": "cyan", "ok": "green"}
+
+
+def _word(finding: Finding) -> str:
+    if finding.passed or finding.waived:
+        return "ok" if finding.passed else "waived"
+    return "FAIL" if finding.fails_plan else "warn"
+
+
+def _holding(findings: Sequence[Finding]) -> Iterator[tuple[str, int]]:
+    failing = {finding.id for finding in findings if not finding.passed}
+    for id_ in dict.fromkeys(finding.id for finding in findings):
+        if id_ not in failing:
+            yield id_, sum(finding.id == id_ for finding in findings)

@@ -1,0 +1,134 @@
+"""What changes against an older plan: for a person at a terminal, and as Markdown for a pull request."""
+
+from collections.abc import Iterable, Iterator
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from eks_gpu.io.tables import bullets, table
+from eks_gpu.plan.changes import (
+    ADDED,
+    CHANGED,
+    FIXED,
+    GONE,
+    NEWLY_FAILING,
+    REMOVED,
+    WAIVED,
+    Changes,
+    CheckChange,
+    RowChange,
+)
+
+_MARKS = {ADDED: ("+", "green"), REMOVED: ("−", "red"), CHANGED: ("~", "yellow")}
+_STYLES = {NEWLY_FAILING: "red", FIXED: "green", WAIVED: "cyan", GONE: "dim"}
+SAME = "nothing changes: both plans say the same"
+
+
+def render(compared: Iterable[Changes], notes: Iterable[str] = ()) -> RenderableType:
+    """Stack by stack; `notes` are on stacks that only one side has."""
+    return Group(*map(_changes, compared), *([bullets(notes), ""] if (notes := list(notes)) else []))
+
+
+def _changes(changes: Changes) -> RenderableType:
+    """Pools, workloads, cost and checks, those that differ."""
+    title = Text.assemble((f"Changes of {changes.new}", "bold underline"), f" against {changes.old}")
+    if changes.none:
+        return Group(title, Text(SAME, "dim"), "")
+    parts: list[tuple[str, RenderableType]] = [
+        ("pools", _rows(changes.pools)),
+        ("workloads", _rows(changes.workloads)),
+        ("cost", _cost(changes)),
+        ("checks", _checks(changes.checks)),
+    ]
+    there = {"pools": changes.pools, "workloads": changes.workloads, "cost": True, "checks": changes.checks}
+    return Group(title, *(part for name, body in parts if there[name] for part in ("", Text(name, "bold"), body)), "")
+
+
+def _rows(rows: Iterable[RowChange]) -> Table:
+    grid = Table.grid(padding=(0, 1))
+    for row in rows:
+        mark, style = _MARKS[row.change]
+        says = "".join(f"\n{line}" for line in row.says)
+        grid.add_row(Text(mark, style), Text.assemble((row.name, style), (f" {row.kind}{says}", "dim")))
+    return grid
+
+
+def _cost(changes: Changes) -> Table:
+    """The sums a month, then who makes the difference an hour."""
+    numbers = ("before", "after", "change")
+    grid = table("", *numbers, right=numbers)
+    for level, cost in changes.cost.items():
+        was, is_ = cost.monthly
+        grid.add_row(Text(f"{level}, USD a month", "bold"), f"{was:,.0f}", f"{is_:,.0f}", signed(is_ - was, 0))
+        for name, (old, new) in cost.items.items():
+            cells = (Text(f"{old:,.3f}", "dim"), Text(f"{new:,.3f}", "dim"), Text(signed(new - old, 3), "dim"))
+            grid.add_row(Text(f"  {name}, USD an hour", "dim"), *cells)
+    return grid
+
+
+def signed(amount: float, digits: int) -> str:
+    """`+12`, `−0.263`, and 0 without a sign."""
+    text = f"{abs(amount):,.{digits}f}"
+    if not float(text.replace(",", "")):
+        return "0"
+    return f"{'+' if amount > 0 else '−'}{text}"
+
+
+def _checks(rows: Iterable[CheckChange]) -> Table:
+    grid = Table.grid(padding=(0, 1))
+    for row in rows:
+        style = _STYLES[row.change]
+        note = f"\n{row.note}" if row.note else ""
+        subject = (f"{row.id}: {row.subject}\n", style)
+        grid.add_row(Text(row.says, style), Text.assemble(subject, row.message, (note, "dim")))
+    return grid
+
+
+# --- for a pull request ----------------------------------------------------------------------------------------------
+
+
+def markdown(compared: Iterable[Changes], notes: Iterable[str] = ()) -> str:
+    """One heading a stack; `notes` are on stacks that only one side has."""
+    lines = [line for changes in compared for line in (*_of_stack(changes), "")]
+    lines += [f"- {_plain(note)}" for note in notes]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _of_stack(changes: Changes) -> Iterator[str]:
+    yield f"### {_plain(changes.new)} against {_plain(changes.old)}"
+    yield ""
+    if changes.none:
+        yield f"{SAME.capitalize()}."
+        return
+    yield "| USD a month | before | after | change |"
+    yield "|---|---:|---:|---:|"
+    for level, cost in changes.cost.items():
+        was, is_ = cost.monthly
+        yield f"| {level} | {was:,.0f} | {is_:,.0f} | {signed(is_ - was, 0)} |"
+    for heading, rows in (("Pools", changes.pools), ("Workloads", changes.workloads)):
+        if rows:
+            yield from ("", f"**{heading}**", "")
+            yield from (_line(row) for row in rows)
+    if changes.checks:
+        yield from ("", "**Checks**", "")
+        for row in changes.checks:
+            note = f" ({_plain(row.note)})" if row.note else ""
+            yield f"- {row.says}: {_code(row.id)} {_code(row.subject)}: {_plain(row.message)}{note}"
+
+
+def _line(row: RowChange) -> str:
+    says = "; ".join(_plain(line) for line in row.says)
+    return f"- {row.change}: {_code(row.name)}, {_plain(row.kind)}" + (f": {says}" if says else "")
+
+
+def _code(text: str) -> str:
+    """Names of a stack, which may hold anything, in a code span that nothing in them ends."""
+    fence = "``" if "`" in text else "`"
+    pad = " " if "`" in text else ""
+    return f"{fence}{pad}{' '.join(text.split())}{pad}{fence}"
+
+
+def _plain(text: str) -> str:
+    """Without what Markdown or the HTML in it would take for markup."""
+    return "".join(f"\\{letter}" if letter in "\\`*_[]<>|#" else letter for letter in " ".join(text.split()))

@@ -1,0 +1,57 @@
+"""Findings as SARIF 2.1.0, which code review shows beside the lines. Source: OASIS, SARIF v2.1.0."""
+
+from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from eks_gpu.checks import CHECKS, Finding
+
+SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+
+
+def sarif(findings: Sequence[Finding], place: Callable[[Finding], str]) -> dict[str, Any]:
+    """One run: a rule for each check, a result for each failure, at the `file:line` that `place` tells, if any."""
+    failed = [finding for finding in findings if not finding.passed]
+    ids = sorted({finding.id for finding in failed})
+    return {
+        "$schema": SCHEMA,
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {
+                    "driver": {
+                        "name": "eks-gpu",
+                        "version": version("eks-gpu-components"),
+                        "rules": [_rule(id_) for id_ in ids],
+                    }
+                },
+                "results": [_result(finding, ids, place(finding)) for finding in failed],
+            }
+        ],
+    }
+
+
+def _rule(id_: str) -> dict[str, Any]:
+    return {"id": id_, "defaultConfiguration": {"level": CHECKS[id_].severity}}
+
+
+def _result(finding: Finding, ids: Iterable[str], place: str) -> dict[str, Any]:
+    fix = f" Fix: {finding.fix}." if finding.fix else ""
+    result: dict[str, Any] = {
+        "ruleId": finding.id,
+        "ruleIndex": list(ids).index(finding.id),
+        "level": finding.severity,
+        "message": {"text": f"{finding.subject}: {finding.message}.{fix}"},
+        "locations": [{"logicalLocations": [{"name": finding.subject, "kind": "resource"}]}],
+        # Stays the same when lines move, so that a review does not show an old finding as a new one.
+        "partialFingerprints": {"checkAndSubject/v1": f"{finding.id}:{finding.subject}"},
+    }
+    if place:
+        file, _, line = place.rpartition(":")
+        result["locations"][0]["physicalLocation"] = {
+            "artifactLocation": {"uri": file, "uriBaseId": "%SRCROOT%"},
+            "region": {"startLine": int(line)},
+        }
+    if finding.waived:
+        result["suppressions"] = [{"kind": "external", "justification": finding.waived}]
+    return result

@@ -1,0 +1,1 @@
+"""Pods as the scheduler sees them: requests, quantities, selectors, tolerations."""

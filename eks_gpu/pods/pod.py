@@ -1,0 +1,172 @@
+"""A pod as the scheduler sees it, read from any manifest that holds one."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import ROUND_CEILING, Decimal
+from typing import Any
+
+from eks_gpu.pods.quantities import CPU, MEMORY, in_units, quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Toleration:
+    """An empty `key` with Exists tolerates every taint; an empty `effect` every effect."""
+
+    key: str = ""
+    operator: str = "Equal"
+    value: str = ""
+    effect: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """One requirement for a label or, in `fields`, for the node's name."""
+
+    key: str
+    operator: str
+    """In, NotIn, Exists, DoesNotExist, Gt or Lt; in a NodePool also Gte or Lte."""
+    values: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        values = f" [{', '.join(self.values)}]" if self.values else ""
+        return f"{self.key} {self.operator}{values}"
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """All of it must hold; a term without any requirement holds nowhere."""
+
+    expressions: tuple[Expression, ...] = ()
+    fields: tuple[Expression, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pod:
+    """What decides where a pod can run."""
+
+    requests: Mapping[str, int] = field(default_factory=dict)
+    """CPU in millicores, memory and storage in MiB, extended resources in ones."""
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    node_affinity: tuple[Term, ...] | None = None
+    """Required terms, of which one must hold; None without any."""
+    tolerations: tuple[Toleration, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    topology_spread: tuple[Mapping[str, Any], ...] = ()
+    node_name: str = ""
+    images: tuple[str, ...] = ()
+
+    def requests_any(self, resources: Iterable[str]) -> bool:
+        """Whether the pod asks for one or more of any of these."""
+        return any(self.requests.get(resource, 0) > 0 for resource in resources)
+
+
+def pod_from_template(template: Mapping[str, Any], where: str = "") -> Pod:
+    """From a Pod or a pod template: `metadata` and `spec`. Raises ValueError with the path of a bad quantity."""
+    spec = template.get("spec") or {}
+    path = f"{where}spec"
+    containers = spec.get("containers") or []
+    affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
+    required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution")
+    return Pod(
+        requests=_requests(spec, path),
+        node_selector={str(key): str(value) for key, value in sorted((spec.get("nodeSelector") or {}).items())},
+        node_affinity=node_selector_terms(required) if required else None,
+        tolerations=tuple(map(toleration, spec.get("tolerations") or ())),
+        labels=dict((template.get("metadata") or {}).get("labels") or {}),
+        topology_spread=tuple(spec.get("topologySpreadConstraints") or ()),
+        node_name=spec.get("nodeName") or "",
+        images=tuple(str(container.get("image", "")) for container in containers),
+    )
+
+
+def toleration(data: Mapping[str, Any]) -> Toleration:
+    """From a pod's or a chart's values."""
+    return Toleration(
+        key=data.get("key") or "",
+        operator=data.get("operator") or "Equal",
+        value=str(data.get("value") or ""),
+        effect=data.get("effect") or "",
+    )
+
+
+def node_selector_terms(required: Mapping[str, Any]) -> tuple[Term, ...]:
+    """From `nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution`."""
+    return tuple(
+        Term(_expressions(term.get("matchExpressions")), _expressions(term.get("matchFields")))
+        for term in required.get("nodeSelectorTerms") or ()
+    )
+
+
+def _expressions(data: Iterable[Mapping[str, Any]] | None) -> tuple[Expression, ...]:
+    return tuple(
+        Expression(item["key"], item["operator"], tuple(str(value) for value in item.get("values") or ()))
+        for item in data or ()
+    )
+
+
+Quantities = dict[str, Decimal]
+"""By resource, in whole cores, bytes or ones: memory is rounded to MiB when it is summed, not each part of it."""
+
+_OF_WHOLE_PODS = (CPU, MEMORY, "hugepages-")
+"""What the names of resources start with that a pod's own `resources` decide."""
+
+
+def _requests(spec: Mapping[str, Any], path: str) -> dict[str, int]:
+    """What the scheduler reserves: what containers need, or the pod as a whole where it says so, and its overhead.
+
+    Source: Kubernetes 1.36, component-helpers, resource.PodRequests; defaults.go, defaultPodRequests.
+    """
+    needed = _of_containers(spec, path)
+    own = _of_resources(spec, path, unless=needed)
+    needed |= {name: value for name, value in own.items() if name.startswith(_OF_WHOLE_PODS)}
+    total = _sum(needed, _quantities(spec.get("overhead"), f"{path}.overhead"))
+    return {name: amount for name, value in sorted(total.items()) if (amount := in_units(name, value))}
+
+
+def _of_containers(spec: Mapping[str, Any], path: str) -> Quantities:
+    """Containers and sidecars together, or one init container where that is more.
+
+    Sidecars (init containers that restart Always) stay, so each later init container runs beside those before it.
+    Source: Kubernetes documentation, "Sidecar Containers", resource sharing within containers.
+    """
+    running: Quantities = {}
+    for index, container in enumerate(spec.get("containers") or ()):
+        running = _sum(running, _of_resources(container, f"{path}.containers[{index}]"))
+
+    sidecars: Quantities = {}
+    starting: Quantities = {}
+    for index, container in enumerate(spec.get("initContainers") or ()):
+        beside = _sum(sidecars, _of_resources(container, f"{path}.initContainers[{index}]"))
+        starting = _most(starting, beside)
+        if container.get("restartPolicy") == "Always":
+            sidecars = beside
+    return _most(_sum(running, sidecars), starting)
+
+
+def _of_resources(owner: Mapping[str, Any], path: str, unless: Collection[str] = ()) -> Quantities:
+    """Requests of a container or a pod, and limits where a resource has no request: what the API server fills in.
+
+    It fills in none of those in `unless`.
+    """
+    resources = owner.get("resources") or {}
+    limits, requests = (_quantities(resources.get(kind), f"{path}.resources.{kind}") for kind in ("limits", "requests"))
+    return {name: value for name, value in limits.items() if name not in unless} | requests
+
+
+def _quantities(given: Mapping[str, Any] | None, path: str) -> Quantities:
+    """As the API server keeps them: rounded up to thousandths."""
+    found: Quantities = {}
+    for resource, text in (given or {}).items():
+        try:
+            found[resource] = (quantity(text) * 1000).to_integral_value(ROUND_CEILING) / 1000
+        except ValueError as error:
+            raise ValueError(f"{path}.{resource} {error}") from None
+    return found
+
+
+def _sum(one: Quantities, other: Quantities) -> Quantities:
+    return {name: one.get(name, Decimal()) + other.get(name, Decimal()) for name in {**one, **other}}
+
+
+def _most(one: Quantities, other: Quantities) -> Quantities:
+    return {name: max(one.get(name, Decimal()), other.get(name, Decimal())) for name in {**one, **other}}

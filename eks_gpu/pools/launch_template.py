@@ -1,0 +1,67 @@
+"""The launch template behind a group: what its nodes start with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from eks_gpu.graph.graph import Graph, Resource
+from eks_gpu.pools.pool import Disk
+from eks_gpu.pools.user_data import JoinedNode, joined_node
+
+LAUNCH_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
+ROOT_DEVICES = ("/dev/xvda", "/dev/sda1")
+# Sizes that images come with. Source: EKS API, CreateNodegroup, diskSize; Bottlerocket's README.
+IMAGE_DISK_GIB, BOTTLEROCKET_ROOT_GIB = 20, 2
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a launch template says of nodes; None where it says nothing."""
+
+    instance_type: str | None = None
+    spot: bool = False
+    disks: tuple[Disk, ...] | None = None
+    imds_v2: bool | None = None
+    node: JoinedNode | None = None
+
+
+def start(graph: Graph, specification: Mapping[str, Any] | None) -> Start:
+    """Of the template that a group names by id or by name; nothing known for one outside the stack."""
+    template = _template(graph, specification or {})
+    if template is None:
+        return Start()
+    inputs = template.inputs
+    metadata = inputs.get("metadataOptions") or {}
+    market = inputs.get("instanceMarketOptions") or {}
+    mappings = inputs.get("blockDeviceMappings") or []
+    return Start(
+        instance_type=inputs.get("instanceType"),
+        spot=market.get("marketType") == "spot",
+        disks=_disks(mappings) if mappings else None,
+        imds_v2=metadata.get("httpTokens") == "required" if metadata else None,
+        node=joined_node(inputs.get("userData")),
+    )
+
+
+def _template(graph: Graph, specification: Mapping[str, Any]) -> Resource | None:
+    for key in ("launchTemplateId", "id"):
+        if specification.get(key):
+            return graph.by_id(str(specification[key]), LAUNCH_TEMPLATE)
+    name = specification.get("launchTemplateName") or specification.get("name")
+    return next((found for found in graph.of(LAUNCH_TEMPLATE) if name and found["name"] == name), None)
+
+
+def _disks(mappings: list[Mapping[str, Any]]) -> tuple[Disk, ...]:
+    ebs = [(mapping.get("deviceName"), mapping["ebs"]) for mapping in mappings if mapping.get("ebs")]
+    # Two disks are Bottlerocket's way: a small root, and one that container images fill.
+    root_gib = BOTTLEROCKET_ROOT_GIB if len(ebs) > 1 else IMAGE_DISK_GIB
+    return tuple(
+        Disk(
+            gib=int(volume.get("volumeSize") or (root_gib if device in ROOT_DEVICES else IMAGE_DISK_GIB)),
+            volume_type=str(volume.get("volumeType") or "gp2"),
+            encrypted=str(volume.get("encrypted", "")).lower() == "true",
+            iops=int(volume.get("iops") or 0),
+            throughput_mib_s=int(volume.get("throughput") or 0),
+        )
+        for device, volume in ebs
+    )

@@ -1,0 +1,72 @@
+"""Limits of a NodePool: what all of its nodes may have together."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import gcd, inf
+
+from eks_gpu.pods.quantities import CPU, MEMORY, PODS
+from eks_gpu_components.catalog import InstanceType
+from eks_gpu_components.catalog.kubelet import VM_MEMORY_OVERHEAD
+
+NODES = "nodes"
+NOTHING: Mapping[str, int] = {}
+
+
+def capacity(row: InstanceType) -> dict[str, int]:
+    """What a node counts against limits: CPU in millicores, memory in MiB, the rest in ones.
+
+    Source: Karpenter 1.14, instance type capacity; memory is less what the hypervisor keeps.
+    """
+    counted = {
+        CPU: row.vcpus * 1000,
+        MEMORY: int(row.memory_mib * (1 - VM_MEMORY_OVERHEAD)),
+        PODS: row.max_pods,
+        NODES: 1,
+    }
+    return {**counted, row.accelerator.resource: row.accelerators} if row.accelerator else counted
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Amounts by resource, in the units of `capacity`. A resource without one is not limited."""
+
+    amounts: Mapping[str, int]
+
+    def nodes_of(self, row: InstanceType, used: Mapping[str, int] = NOTHING) -> float:
+        """How many nodes of one type fit beside what is used; infinite where nothing stops them."""
+        return min((self._nodes_by(resource, row, used) for resource in self.amounts), default=inf)
+
+    def blocked_by(self, row: InstanceType) -> str:
+        """The resource of which a single node of the type has too much, empty when one fits."""
+        return next((resource for resource in self.amounts if not self._nodes_by(resource, row)), "")
+
+    def _nodes_by(self, resource: str, row: InstanceType, used: Mapping[str, int] = NOTHING) -> float:
+        of_one = capacity(row).get(resource, 0)
+        left = max(0, self.amounts[resource] - used.get(resource, 0))
+        return left // of_one if of_one else inf
+
+    def nodes(self, rows: Iterable[InstanceType]) -> int | None:
+        """Nodes of all types together, at most; None where nothing limits them."""
+        most = self.most(dict.fromkeys(rows, 1.0))
+        return None if most == inf else int(most)
+
+    def accelerators(self, rows: Iterable[InstanceType]) -> int | None:
+        """Devices of all nodes together, at most; None where nothing limits them."""
+        devices = {row: float(row.accelerators) for row in rows if row.accelerators}
+        most = self.most(devices)
+        step = gcd(*(row.accelerators for row in devices)) or 1
+        return None if most == inf else int(most) // step * step
+
+    def most(self, worth: Mapping[InstanceType, float]) -> float:
+        """What no mix of nodes is worth more than, given the worth of a node of each type; infinite without a limit."""
+        starting = {row: value for row, value in worth.items() if not self.blocked_by(row)}
+        if not starting:
+            return 0
+        return min((self._most_by(resource, starting) for resource in self.amounts), default=inf)
+
+    def _most_by(self, resource: str, worth: Mapping[InstanceType, float]) -> float:
+        costs = {row: capacity(row).get(resource, 0) for row in worth}
+        if not all(costs.values()):
+            return inf
+        step = gcd(*costs.values())  # what is left over under one step starts nothing
+        return max(self.amounts[resource] // step * step * worth[row] / cost for row, cost in costs.items())

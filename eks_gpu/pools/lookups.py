@@ -1,0 +1,69 @@
+"""What readers of pools look up in a graph."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from eks_gpu.graph.graph import Graph
+from eks_gpu.pools.clusters import clusters
+from eks_gpu_components.catalog import GPU_PRESENT_LABEL, SUPPORTED
+
+LABELLED_SINCE = SUPPORTED[SUPPORTED.index("1.35") :]
+
+
+class Stack:
+    """A graph with what readers look up in it."""
+
+    def __init__(self, graph: Graph, region: str):
+        self.graph, self.region = graph, region
+
+    @cached_property
+    def group_tags(self) -> dict[str, dict[str, str]]:
+        """Auto scaling group -> tags that `aws.autoscaling.Tag` puts on it from outside."""
+        tags: dict[str, dict[str, str]] = {}
+        for resource in self.graph.of("aws:autoscaling/tag:Tag"):
+            tag = resource.inputs.get("tag") or {}
+            group = str(resource.inputs.get("autoscalingGroupName"))
+            tags.setdefault(group, {})[str(tag.get("key"))] = str(tag.get("value"))
+        return tags
+
+    @cached_property
+    def _minors(self) -> set[str]:
+        return {cluster.version for cluster in clusters(self.graph)}
+
+    def labels_of_image(self, image: str, accelerated: bool) -> dict[str, str]:
+        """What an image adds by itself: from 1.35 on, AL2023's kubelet says that there is an NVIDIA GPU.
+
+        Source: amazon-eks-ami, nodeadm, kubelet configuration.
+        """
+        labels_itself = accelerated and image == "al2023" and self._minors and self._minors <= set(LABELLED_SINCE)
+        return {GPU_PRESENT_LABEL: "true"} if labels_itself else {}
+
+    def zones(self, subnet_ids: Sequence[str]) -> tuple[str, ...]:
+        """Names of the subnets' zones, in their order; empty when one of them is not of this stack."""
+        subnets = [self.graph.by_id(subnet_id, "aws:ec2/subnet:Subnet") for subnet_id in subnet_ids]
+        names = [subnet["availabilityZone"] if subnet else None for subnet in subnets]
+        return tuple(dict.fromkeys(str(name) for name in names)) if all(names) else ()
+
+    @cached_property
+    def _subnet_tags(self) -> list[tuple[str, Mapping[str, str]]]:
+        """Subnet id -> its tags, with those that `aws.ec2.Tag` adds from outside."""
+        added: dict[str, dict[str, str]] = {}
+        for tag in self.graph.of("aws:ec2/tag:Tag"):
+            place = added.setdefault(str(tag.inputs.get("resourceId")), {})
+            place[str(tag.inputs.get("key"))] = str(tag.inputs.get("value"))
+        subnets = self.graph.of("aws:ec2/subnet:Subnet")
+        return [(found.id, {**(found.inputs.get("tags") or {}), **added.get(found.id, {})}) for found in subnets]
+
+    def selected_subnets(self, terms: Iterable[Mapping[str, Any]]) -> list[str]:
+        """Ids of the stack's subnets that one of a node class's `subnetSelectorTerms` selects."""
+        terms = list(terms)
+        return [id_ for id_, tags in self._subnet_tags if any(_selects(term, id_, tags) for term in terms)]
+
+
+def _selects(term: Mapping[str, Any], id_: str, tags: Mapping[str, str]) -> bool:
+    """All tags of a term must be there; the value * stands for any."""
+    if term.get("id"):
+        return term["id"] == id_
+    wanted: Mapping[str, Any] = term.get("tags") or {}
+    return bool(wanted) and all(key in tags and value in ("*", tags[key]) for key, value in wanted.items())

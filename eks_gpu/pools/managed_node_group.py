@@ -1,0 +1,92 @@
+"""EKS managed node groups, and the auto scaling groups that EKS makes for them."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from eks_gpu.graph.graph import Resource
+from eks_gpu.pools.autoscaler_template import from_managed_group
+from eks_gpu.pools.launch_template import IMAGE_DISK_GIB, Start, start
+from eks_gpu.pools.lookups import Stack
+from eks_gpu.pools.pool import MANAGED_NODE_GROUP, Disk, Pool, has_nvidia
+from eks_gpu_components.catalog import AMI_TYPES, AmiType, CapacityType, Taint
+
+DEFAULT_TYPE = "t3.medium"  # EKS API, CreateNodegroup, instanceTypes
+
+
+def managed_node_group(resource: Resource, stack: Stack) -> Iterator[Pool]:
+    """Labels and taints come from the group, and from user data where it brings its own image."""
+    inputs = resource.inputs
+    started = start(stack.graph, inputs.get("launchTemplate"))
+    name = str(resource["nodeGroupName"] or resource.name)
+    scaling = inputs.get("scalingConfig") or {}
+    capacity_type = str(inputs.get("capacityType") or "ON_DEMAND")
+    subnet_ids = list(inputs.get("subnetIds") or ())
+    tags = _group_tags(resource, stack)
+    labels = {str(key): str(value) for key, value in (inputs.get("labels") or {}).items()}
+    taints = tuple(taint for item in inputs.get("taints") or () if (taint := _taint(item)))
+    joined = started.node
+    ami = AMI_TYPES.get(str(inputs.get("amiType") or ""))
+    instance_types = tuple(inputs.get("instanceTypes") or (started.instance_type or DEFAULT_TYPE,))
+    image = ami.family if ami else joined.image if joined else ""
+    accelerated = has_nvidia(instance_types)
+    yield Pool(
+        name=name,
+        backend=MANAGED_NODE_GROUP,
+        urn=resource.urn,
+        cluster=str(inputs.get("clusterName") or ""),
+        region=stack.region,
+        instance_types=instance_types,
+        capacity_types=(CapacityType.from_eks(capacity_type).value,),
+        on_demand_percentage=0 if capacity_type == "SPOT" else 100,
+        zones=stack.zones(subnet_ids),
+        subnets=len(subnet_ids),
+        min_nodes=int(scaling.get("minSize") or 0),
+        desired_nodes=int(scaling.get("desiredSize") or 0),
+        max_nodes=int(scaling.get("maxSize") or 0),
+        labels={**(joined.labels if joined else {}), **labels},
+        taints=tuple(dict.fromkeys((*taints, *(joined.taints if joined else ())))),
+        template=from_managed_group(tags, labels, taints, inputs.get("tags") or {}),
+        well_known={
+            "eks.amazonaws.com/nodegroup": name,
+            "eks.amazonaws.com/capacityType": capacity_type,
+            **stack.labels_of_image(image, accelerated and (ami is None or ami.driver)),
+        },
+        disks=_disks(started, inputs),
+        imds_v2=started.imds_v2,
+        driver=_driver(ami, image) if accelerated else None,
+        device_plugin=accelerated and (ami.device_plugin if ami else image == "bottlerocket"),
+        tags=tags,
+        desired_is_ignored=bool(
+            {"scalingConfig", "scalingConfig.desiredSize"} & set(resource.options.get("ignoreChanges", ()))
+        ),
+    )
+
+
+def _group_tags(resource: Resource, stack: Stack) -> dict[str, str]:
+    """Tags on the auto scaling groups that EKS made."""
+    tags: dict[str, str] = {}
+    for made in resource["resources"] or ():
+        for group in made.get("autoscalingGroups") or ():
+            tags |= stack.group_tags.get(str(group.get("name")), {})
+    return tags
+
+
+def _driver(ami: AmiType | None, image: str) -> bool | None:
+    """Whether the image brings the accelerator's driver, None for one's own."""
+    if ami:
+        return ami.driver
+    return True if image == "bottlerocket" else None
+
+
+def _taint(item: Mapping[str, Any]) -> Taint | None:
+    try:
+        return Taint.from_eks(item)
+    except ValueError:  # EKS refuses the group itself
+        return None
+
+
+def _disks(started: Start, inputs: Mapping[str, Any]) -> tuple[Disk, ...]:
+    """The launch template's, else the one disk that EKS gives, which only an account's default encrypts."""
+    if started.disks is not None:
+        return started.disks
+    return (Disk(gib=int(inputs.get("diskSize") or IMAGE_DISK_GIB)),)

@@ -1,0 +1,96 @@
+"""Node classes: what a node of a node pool starts with.
+
+Source: Karpenter 1.14, EC2NodeClass v1; EKS User Guide, "Create a Node Class for Amazon EKS".
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from eks_gpu.graph.graph import Resource
+from eks_gpu.karpenter.objects import NodePool, part
+from eks_gpu.pods.quantities import EPHEMERAL_STORAGE, amount
+from eks_gpu.pools.pool import Disk
+
+# Disks of a node whose class names none.
+_AL2023, _BOTTLEROCKET = (20,), (4, 20)
+_AUTO_MODE_GIB = 80
+
+
+@dataclass(frozen=True)
+class NodeClass:
+    """What is known of nodes before there are any; None where nothing says."""
+
+    subnet_terms: tuple[Mapping[str, Any], ...] = ()
+    image: str = ""
+    """al2023 or bottlerocket, empty for another one."""
+    disks: tuple[Disk, ...] | None = None
+    instance_store: bool = False
+    imds_v2: bool | None = None
+    driver: bool | None = None
+    device_plugin: bool = False
+
+
+def node_class(pool: NodePool) -> NodeClass:
+    """Of Auto Mode, much is so whatever the class says, and so without it too."""
+    spec = part(pool.node_class.inputs, "spec") if pool.node_class else {}
+    terms = tuple(spec.get("subnetSelectorTerms") or ())
+    if pool.auto_mode:
+        return NodeClass(terms, disks=(_auto_mode_disk(spec),), imds_v2=True, driver=True, device_plugin=True)
+    if pool.node_class is None:
+        return NodeClass()
+    image = _image(spec)
+    return NodeClass(
+        terms,
+        image,
+        disks=_disks(spec.get("blockDeviceMappings") or (), image),
+        instance_store=spec.get("instanceStorePolicy") == "RAID0",
+        imds_v2=part(spec, "metadataOptions").get("httpTokens", "required") == "required",
+        driver=True if image else None,
+        device_plugin=image == "bottlerocket",
+    )
+
+
+def _image(spec: Mapping[str, Any]) -> str:
+    aliases = (str(term.get("alias", "")).partition("@")[0] for term in spec.get("amiSelectorTerms") or ())
+    family = next(filter(None, aliases), "")
+    return family if family in ("al2023", "bottlerocket") else ""
+
+
+def _auto_mode_disk(spec: Mapping[str, Any]) -> Disk:
+    storage = part(spec, "ephemeralStorage")
+    return Disk(
+        gib=_gib(storage.get("size")) or _AUTO_MODE_GIB,
+        encrypted=True,
+        iops=int(storage.get("iops") or 0),
+        throughput_mib_s=int(storage.get("throughput") or 0),
+    )
+
+
+def _disks(mappings: Iterable[Mapping[str, Any]], image: str) -> tuple[Disk, ...] | None:
+    stated = [mapping["ebs"] for mapping in mappings if mapping.get("ebs")]
+    if not stated:
+        default = _BOTTLEROCKET if image == "bottlerocket" else _AL2023 if image else None
+        return tuple(Disk(gib, encrypted=True) for gib in default) if default else None
+    return tuple(
+        Disk(
+            gib=_gib(volume.get("volumeSize")) or _AL2023[0],
+            volume_type=str(volume.get("volumeType") or "gp3"),
+            encrypted=volume.get("encrypted") is True,
+            iops=int(volume.get("iops") or 0),
+            throughput_mib_s=int(volume.get("throughput") or 0),
+        )
+        for volume in stated
+    )
+
+
+def _gib(size: Any) -> int:
+    try:
+        return -(-amount(EPHEMERAL_STORAGE, size) // 1024)
+    except ValueError:
+        return 0
+
+
+def role(resource: Resource) -> str:
+    """`spec.role`, empty for a class with an instance profile."""
+    return str(part(resource.inputs, "spec").get("role") or "")

@@ -1,0 +1,226 @@
+"""NodePools of Karpenter and of EKS Auto Mode, and the pools that Auto Mode brings itself."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from eks_gpu.graph.graph import Resource
+from eks_gpu.karpenter import labels as known_labels
+from eks_gpu.karpenter.objects import NodePool, node_pool, part
+from eks_gpu.pods.pod import Expression
+from eks_gpu.pods.quantities import amount
+from eks_gpu.pods.selection import matches
+from eks_gpu.pools.clusters import COMPONENT, clusters
+from eks_gpu.pools.limits import Limits
+from eks_gpu.pools.lookups import Stack
+from eks_gpu.pools.node_class import node_class
+from eks_gpu.pools.pool import AUTO_MODE, KARPENTER, Disk, Pool, has_nvidia, is_offered, zone_ids
+from eks_gpu_components.catalog import (
+    CAPACITY_TYPE_LABEL,
+    INSTANCE_TYPE_LABEL,
+    REGION_LABEL,
+    ZONE_ID_LABEL,
+    ZONE_LABEL,
+    CapacityType,
+    InstanceType,
+    Taint,
+    UnknownInstanceType,
+    instance_type,
+    instance_types,
+    on_demand_price,
+)
+from eks_gpu_components.catalog.auto_mode import (
+    ACCELERATED_FAMILIES,
+    BUILT_IN_CATEGORIES,
+    BUILT_IN_GENERATION,
+    BUILT_IN_POOLS,
+    COMPUTE_TYPE_LABEL,
+    BuiltInPool,
+)
+
+_AUTO_MODE_TOO_SMALL = ("nano", "micro", "small")
+
+
+def read_node_pool(resource: Resource, stack: Stack) -> Iterator[Pool]:
+    """One pool: Karpenter looks at pods first, then takes the cheapest type that its requirements leave."""
+    found = node_pool(resource, stack.graph)
+    nodes = node_class(found)
+    subnet_ids = stack.selected_subnets(nodes.subnet_terms)
+    zones = _zones(found, stack.zones(subnet_ids), stack.region)
+    rows = [row for row in _selectable(found, stack.region) if is_offered(row, stack.region, zones)]
+    names = tuple(row.name for row in rows)
+    limits = Limits(dict(_amounts(found.limits)))
+    capacity_types = _capacity_types(found)
+    accelerated = has_nvidia(names)
+    stated = [item for item in found.requirements if not known_labels.is_well_known(item.expression.key)]
+    yield Pool(
+        name=found.name,
+        backend=AUTO_MODE if found.auto_mode else KARPENTER,
+        urn=resource.urn,
+        region=stack.region,
+        instance_types=(*names, *_misspelt(found)),
+        capacity_types=capacity_types,
+        on_demand_percentage=0 if CapacityType.SPOT in capacity_types else 100,
+        zones=zones,
+        subnets=len(subnet_ids),
+        min_nodes=found.replicas or 0,
+        desired_nodes=found.replicas,
+        max_nodes=limits.nodes(rows) if found.replicas is None else found.replicas,
+        limits=limits,
+        weight=int(found.spec.get("weight") or 0),
+        labels={key: value for key, value in found.labels.items() if not known_labels.is_well_known(key)},
+        taints=tuple(_taints(found.template.get("taints") or ())),
+        well_known=_own_labels(found),
+        late_labels=stack.labels_of_image(nodes.image, accelerated),
+        chosen_labels=tuple(item.expression for item in stated),
+        min_values=tuple((item.expression.key, item.min_values) for item in found.requirements if item.min_values),
+        unknown_requirements=_unknown(found),
+        disks=nodes.disks,
+        instance_store=nodes.instance_store,
+        imds_v2=nodes.imds_v2,
+        driver=nodes.driver if accelerated else None,
+        device_plugin=nodes.device_plugin and accelerated,
+    )
+
+
+def read_built_in_pools(resource: Resource, stack: Stack) -> Iterator[Pool]:
+    """Of a cluster with Auto Mode. They have no ceiling, and nobody can give them one."""
+    (cluster,) = [found for found in clusters(stack.graph) if found.urn == resource.urn] or [None]
+    if cluster is None or f"{COMPONENT}$" in resource.urn:
+        return
+    zones = stack.zones(cluster.subnet_ids)
+    for name in cluster.built_in_pools:
+        required = BUILT_IN_POOLS.get(name, BuiltInPool(()))
+        rows = (
+            row
+            for row in _by_price(instance_types(), stack.region)
+            if row.architecture in required.architectures
+            and row.category in BUILT_IN_CATEGORIES
+            and row.generation >= BUILT_IN_GENERATION
+            and _in_auto_mode(row)
+            and is_offered(row, stack.region, zones)
+        )
+        yield Pool(
+            name=name,
+            backend=AUTO_MODE,
+            urn=f"{resource.urn}#{name}",
+            cluster=cluster.name,
+            region=stack.region,
+            instance_types=tuple(row.name for row in rows),
+            capacity_types=(CapacityType.ON_DEMAND.value,),
+            on_demand_percentage=100,
+            zones=zones,
+            subnets=len(cluster.subnet_ids),
+            min_nodes=0,
+            desired_nodes=None,
+            max_nodes=None,
+            limits=Limits({}),
+            taints=required.taints,
+            well_known={COMPUTE_TYPE_LABEL: "auto", known_labels.NODE_POOL_LABEL: name},
+            disks=(Disk(80, encrypted=True),),
+            imds_v2=True,
+        )
+
+
+# --- instance types --------------------------------------------------------------------------------------------------
+
+
+def _selectable(pool: NodePool, region: str) -> list[InstanceType]:
+    """Types that meet every requirement which the catalog can judge, cheapest first."""
+    required = [item.expression for item in pool.requirements if known_labels.is_of_type(item.expression.key)]
+    # A pool that names its types, as most do, needs no look at the thousand others.
+    named = [set(item.values) for item in required if item.key == INSTANCE_TYPE_LABEL and item.operator == "In"]
+    known = (row for row in instance_types() if all(row.name in names for names in named))
+    rows = (row for row in known if not pool.auto_mode or _in_auto_mode(row))
+    return _by_price((row for row in rows if all(_may_match(expression, row) for expression in required)), region)
+
+
+def _may_match(expression: Expression, row: InstanceType) -> bool:
+    """Under the prefix that the requirement has, be it the wrong one: a check says so."""
+    prefix = expression.key.partition("/")[0]
+    labels = known_labels.of_type(row, prefix)
+    if expression.key.endswith("/instance-cpu-manufacturer") and known_labels.cpu_maker(row) is None:
+        return any(matches(expression, {expression.key: maker}) for maker in known_labels.CPU_MAKERS[:2])
+    return matches(expression, labels)
+
+
+def _by_price(rows: Iterable[InstanceType], region: str) -> list[InstanceType]:
+    def price(row: InstanceType) -> tuple[float, str]:
+        found = on_demand_price(row.name, region)
+        return found.hourly if found else float("inf"), row.name
+
+    return sorted(rows, key=price)
+
+
+def _in_auto_mode(row: InstanceType) -> bool:
+    if row.accelerator and row.family not in ACCELERATED_FAMILIES:
+        return False
+    return row.vcpus > 1 and row.size not in _AUTO_MODE_TOO_SMALL
+
+
+def _misspelt(pool: NodePool) -> Iterator[str]:
+    """Types that a requirement names and that do not exist."""
+    for expression in pool.expressions(INSTANCE_TYPE_LABEL):
+        for name in expression.values if expression.operator == "In" else ():
+            try:
+                instance_type(name)
+            except UnknownInstanceType:
+                yield name
+
+
+def _unknown(pool: NodePool) -> tuple[str, ...]:
+    keys = (item.expression.key for item in pool.requirements)
+    return tuple(dict.fromkeys(key for key in keys if known_labels.is_unknown(key)))
+
+
+# --- places, capacity types, limits ----------------------------------------------------------------------------------
+
+
+def _zones(pool: NodePool, subnets: Sequence[str], region: str) -> tuple[str, ...]:
+    """Of the subnets that the node class selects, else of the requirements; empty where neither names one."""
+    required = pool.expressions(ZONE_LABEL, ZONE_ID_LABEL, REGION_LABEL)
+    ids = zone_ids(region)
+    named = (value for item in required if item.key == ZONE_LABEL and item.operator == "In" for value in item.values)
+    known = subnets or ((*ids, *named) if required else ())
+    return tuple(
+        zone
+        for zone in dict.fromkeys(known)
+        if all(
+            matches(item, {ZONE_LABEL: zone, REGION_LABEL: region, ZONE_ID_LABEL: ids.get(zone, "")})
+            for item in required
+        )
+    )
+
+
+def _capacity_types(pool: NodePool) -> tuple[str, ...]:
+    """In the order in which Karpenter tries them; reserved only where a requirement names it."""
+    required = pool.expressions(CAPACITY_TYPE_LABEL)
+    named = {value for item in required for value in item.values if item.operator == "In"}
+    return tuple(
+        kind.value
+        for kind in CapacityType
+        if (kind is not CapacityType.RESERVED or kind in named)
+        and all(matches(item, {CAPACITY_TYPE_LABEL: kind.value}) for item in required)
+    )
+
+
+def _amounts(limits: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    for resource, quantity in limits.items():
+        try:
+            yield str(resource), amount(str(resource), quantity)
+        except ValueError:
+            continue  # the API server refuses it
+
+
+def _taints(given: Iterable[Mapping[str, Any]]) -> Iterator[Taint]:
+    for item in given:
+        try:
+            yield Taint.from_kubernetes(item)
+        except (KeyError, ValueError):
+            continue  # the API server refuses it
+
+
+def _own_labels(pool: NodePool) -> dict[str, str]:
+    name = str(part(pool.template, "nodeClassRef").get("name") or "")
+    if pool.auto_mode:
+        return {known_labels.NODE_POOL_LABEL: pool.name, COMPUTE_TYPE_LABEL: "auto"}
+    return {known_labels.NODE_POOL_LABEL: pool.name, "karpenter.k8s.aws/ec2nodeclass": name}

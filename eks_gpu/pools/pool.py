@@ -1,0 +1,250 @@
+"""Pool: nodes of one kind that come and go together, whatever makes them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import ceil
+from typing import Any
+
+from eks_gpu.karpenter import labels as known_labels
+from eks_gpu.pods.pod import Expression
+from eks_gpu.pools.limits import Limits
+from eks_gpu_components.catalog import (
+    ARCH_LABEL,
+    CAPACITY_TYPE_LABEL,
+    INSTANCE_TYPE_LABEL,
+    OS_LABEL,
+    REGION_LABEL,
+    ZONE_ID_LABEL,
+    ZONE_LABEL,
+    CapacityType,
+    InstanceType,
+    Taint,
+    UnknownInstanceType,
+    UnknownRegion,
+    instance_type,
+    zones,
+    zones_offering,
+)
+
+AUTO_SCALING_GROUP, MANAGED_NODE_GROUP = "auto-scaling-group", "managed-node-group"
+KARPENTER, AUTO_MODE = "karpenter", "auto-mode"
+HARD_EFFECTS = ("NoSchedule", "NoExecute")
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """One EBS volume of every node."""
+
+    gib: int
+    volume_type: str = "gp3"
+    encrypted: bool = False
+    iops: int = 0
+    throughput_mib_s: int = 0
+
+
+@dataclass(frozen=True)
+class Template:
+    """What the cluster autoscaler believes of a node while the group has none."""
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    taints: tuple[Taint, ...] = ()
+    resources: Mapping[str, str] = field(default_factory=dict)
+    """Extended resource to quantity, from tags alone; the rest follows from the first instance type."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A node that a pool may bring: one of its types in one of its zones, empty while the zone is not known."""
+
+    instance_type: InstanceType
+    zone: str
+    labels: dict[str, str]
+    capacity_type: str = ""
+    """Empty where AWS mixes them within a pool, so that no pod can choose."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """Nodes of one kind that come and go together."""
+
+    name: str
+    backend: str
+    """auto-scaling-group, managed-node-group, karpenter or auto-mode."""
+    urn: str
+    cluster: str = ""
+    """The cluster its nodes join, empty where the stack does not say."""
+    region: str
+
+    instance_types: tuple[str, ...]
+    """In the order given, with the first of which the autoscaler plans; of a node pool, cheapest first."""
+    capacity_types: tuple[str, ...]
+    on_demand_base: int = 0
+    """Nodes that are on demand before any is Spot."""
+    on_demand_percentage: int = 0
+    """Of the nodes beyond the base."""
+    zones: tuple[str, ...] = ()
+    """Names, empty where they are not known."""
+    subnets: int = 0
+    min_nodes: int
+    desired_nodes: int | None
+    max_nodes: int | None
+    """None without a limit."""
+    limits: Limits | None = None
+    """Of a node pool: what all nodes may have together. `max_nodes` follows from them."""
+    weight: int = 0
+    """The heavier of two node pools is tried first."""
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """What the stack gives each node; `well_known` labels come on top."""
+    taints: tuple[Taint, ...] = ()
+    template: Template | None = None
+    """None for a back end that needs none."""
+    well_known: Mapping[str, str] = field(default_factory=dict)
+    """Labels that the back end adds, beyond those of `candidates`."""
+    late_labels: Mapping[str, str] = field(default_factory=dict)
+    """What a node says of itself once it is there: a pod that selects it brings up no node."""
+    chosen_labels: tuple[Expression, ...] = ()
+    """Requirements on labels of one's own: a node gets the value that a pod asks for, where these allow it."""
+    min_values: tuple[tuple[str, int], ...] = ()
+    """Label and how many values of it a node pool wants to choose among."""
+    unknown_requirements: tuple[str, ...] = ()
+    """Labels that the pool requires something of, but that the catalog does not know."""
+    disks: tuple[Disk, ...] | None = None
+    """None where nothing says."""
+    instance_store: bool = False
+    """Whether pods' storage is on the instance's own disks, where it has some."""
+    imds_v2: bool | None = None
+    driver: bool | None = None
+    """Whether the nodes' image brings the accelerator's driver, None where nothing says."""
+    device_plugin: bool = False
+    """Whether the nodes' image brings the accelerator's device plugin."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Of the auto scaling group."""
+    suspended_processes: tuple[str, ...] = ()
+    desired_is_ignored: bool = False
+    """Whether an update leaves alone how many nodes the autoscaler decided on."""
+
+    @cached_property
+    def types(self) -> tuple[InstanceType, ...]:
+        """Those that the catalog knows, in order."""
+        return tuple(row for row in map(_known, self.instance_types) if row)
+
+    @property
+    def accelerator(self) -> str | None:
+        """nvidia, neuron, or None."""
+        kinds = {row.accelerator.kind for row in self.types if row.accelerator}
+        return next((kind for kind in ("nvidia", "neuron") if kind in kinds), None)
+
+    @property
+    def gpus_per_node(self) -> int | None:
+        """Accelerators of a node, None where types differ."""
+        counts = {row.accelerators for row in self.types}
+        return counts.pop() if len(counts) == 1 else None
+
+    @property
+    def max_gpus(self) -> int | None:
+        """Accelerators when every node is there and of the largest kind; None without a limit."""
+        if self.limits and self.scales_to_zero:
+            return self.limits.accelerators(self.types)
+        if self.max_nodes is None:
+            return None
+        return self.max_nodes * max((row.accelerators for row in self.types), default=0)
+
+    @property
+    def scales_to_zero(self) -> bool:
+        """Whether it may have no node."""
+        return self.min_nodes == 0
+
+    @property
+    def autoscaled(self) -> bool:
+        """Whether its size may change at all."""
+        return self.max_nodes is None or self.max_nodes > self.min_nodes
+
+    @property
+    def chooses_node_itself(self) -> bool:
+        """Whether EC2 picks type and zone without looking at the pod, so that every choice must suit it."""
+        return self.backend in (AUTO_SCALING_GROUP, MANAGED_NODE_GROUP)
+
+    @cached_property
+    def hard_taints(self) -> tuple[Taint, ...]:
+        """Those that keep a pod away."""
+        return tuple(taint for taint in self.taints if taint.effect in HARD_EFFECTS)
+
+    @cached_property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Every kind of node that it may bring, with all labels of it that are known beforehand."""
+        places = [(row, zone) for row in self.types for zone in (self.zones or ("",))]
+        if self.chooses_node_itself:
+            return tuple(Candidate(row, zone, self._labels(row, zone)) for row, zone in places)
+        return tuple(
+            Candidate(row, zone, self._labels(row, zone) | {CAPACITY_TYPE_LABEL: capacity_type}, capacity_type)
+            for row, zone in places
+            if is_offered(row, self.region, [zone] if zone else [])
+            for capacity_type in self.capacity_types
+            if row.spot or capacity_type != CapacityType.SPOT
+        )
+
+    def _labels(self, row: InstanceType, zone: str) -> dict[str, str]:
+        labels = {**self.labels, **self.well_known, REGION_LABEL: self.region}
+        if zone:
+            labels[ZONE_LABEL] = zone
+        if self.chooses_node_itself:
+            return {**labels, ARCH_LABEL: row.architecture, INSTANCE_TYPE_LABEL: row.name, OS_LABEL: "linux"}
+        prefix = known_labels.AUTO_MODE if self.backend == AUTO_MODE else known_labels.KARPENTER
+        if zone_id := zone_ids(self.region).get(zone):
+            labels[ZONE_ID_LABEL] = zone_id
+        return {**labels, **known_labels.of_type(row, prefix)}
+
+    def on_demand_nodes(self, nodes: int) -> int:
+        """How many of so many nodes are on demand."""
+        base = min(nodes, self.on_demand_base)
+        return base + ceil((nodes - base) * self.on_demand_percentage / 100)
+
+    def as_json(self) -> dict[str, Any]:
+        """The plan's row."""
+        return {
+            "name": self.name,
+            "backend": self.backend,
+            "accelerator": self.accelerator,
+            "instance_types": list(self.instance_types),
+            "gpus_per_node": self.gpus_per_node,
+            "capacity_types": list(self.capacity_types),
+            "zones": list(self.zones),
+            "min_nodes": self.min_nodes,
+            "desired_nodes": self.desired_nodes,
+            "max_nodes": self.max_nodes,
+            "max_gpus": self.max_gpus,
+            "labels": dict(sorted(self.labels.items())),
+            "taints": [taint.for_kubernetes() for taint in self.taints],
+            "scales_to_zero": self.scales_to_zero,
+        }
+
+
+def has_nvidia(instance_types: Iterable[str]) -> bool:
+    """Whether a node of one of the types has NVIDIA devices that pods can ask for."""
+    return any(row.gpus for row in map(_known, instance_types) if row)
+
+
+def is_offered(row: InstanceType, region: str, names: Sequence[str]) -> bool:
+    """Whether one of the zones sells the type, any of the region where none is named; True where nobody knows."""
+    try:
+        found = {zone.name for zone in zones_offering(row.name, region)}
+    except UnknownRegion:
+        return True
+    return bool(found.intersection(names) if names else found)
+
+
+def zone_ids(region: str) -> dict[str, str]:
+    """Zone name to id, as the catalog has them; empty for a region that it does not know."""
+    try:
+        return {zone.name: zone.id for zone in zones(region)}
+    except UnknownRegion:
+        return {}
+
+
+def _known(name: str) -> InstanceType | None:
+    try:
+        return instance_type(name)
+    except UnknownInstanceType:
+        return None

@@ -1,0 +1,157 @@
+"""Software: the Helm releases of a stack, and the EKS add-ons, as far as planning needs them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import Any
+
+import yaml
+
+from eks_gpu.graph.graph import Graph, Resource
+from eks_gpu.pods.pod import Expression, Pod, Term, node_selector_terms, toleration
+
+RELEASES = ("kubernetes:helm.sh/v3:Release", "kubernetes:helm.sh/v4:Chart")
+ADDON = "aws:eks/addon:Addon"
+
+DEVICE_PLUGIN, GPU_OPERATOR, CLUSTER_AUTOSCALER = "nvidia-device-plugin", "gpu-operator", "cluster-autoscaler"
+KARPENTER, KARPENTER_CRDS = "karpenter", "karpenter-crd"
+LOAD_BALANCER_CONTROLLER = "aws-load-balancer-controller"
+DEVICE_PLUGIN_CONFIG_LABEL = "nvidia.com/device-plugin.config"
+"""A node's choice among the plugin's configurations. Source: NVIDIA device plugin 0.20, README.md."""
+
+# Values that decide where the plugin runs. Source: NVIDIA device plugin 0.20, Helm chart, values.yaml.
+_PLUGIN_DEFAULTS: Mapping[str, Any] = {
+    "nodeSelector": {},
+    "tolerations": [
+        {"key": "CriticalAddonsOnly", "operator": "Exists"},
+        {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"},
+    ],
+    "affinity": {
+        "nodeAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": {
+                "nodeSelectorTerms": [
+                    {"matchExpressions": [{"key": key, "operator": "In", "values": [value]}]}
+                    for key, value in (
+                        ("feature.node.kubernetes.io/pci-10de.present", "true"),
+                        ("feature.node.kubernetes.io/cpu-model.vendor_id", "NVIDIA"),
+                        ("nvidia.com/gpu.present", "true"),
+                    )
+                ]
+            }
+        }
+    },
+}
+# Source: NVIDIA GPU operator 26.7, Helm chart, values.yaml. The operator labels the nodes that it finds itself.
+_OPERATOR_TOLERATIONS = [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
+# By the value false of one of these labels a node refuses all pods of the operator, or the plugin's.
+_REFUSE_ALL, _REFUSE_PLUGIN = "nvidia.com/gpu.deploy.operands", ("nvidia.com/gpu.deploy.device-plugin",)
+
+
+@dataclass(frozen=True)
+class Software:
+    """One Helm release."""
+
+    name: str
+    namespace: str
+    chart: str
+    """The chart's own name: the last part of an OCI reference."""
+    version: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    urn: str = ""
+
+    def value(self, *path: str, default: Any = None) -> Any:
+        """A value by its path, as `value("image", "tag")`."""
+        found = reduce(lambda values, key: values.get(key) if isinstance(values, Mapping) else None, path, self.values)
+        return default if found is None else found
+
+
+def software(graph: Graph) -> list[Software]:
+    """Helm releases, in the order of registration."""
+    return [
+        Software(
+            name=str(resource["name"] or resource.name),
+            namespace=str(resource.inputs.get("namespace") or "default"),
+            chart=str(resource.inputs.get("chart", "")).rstrip("/").rpartition("/")[2],
+            version=str(resource.inputs.get("version") or ""),
+            values=resource.inputs.get("values") or {},
+            urn=resource.urn,
+        )
+        for resource in graph.of(*RELEASES)
+    ]
+
+
+def device_plugin_pod(release: Software) -> Pod | None:
+    """Where a release's NVIDIA device plugin runs; None for a chart without one."""
+    if release.chart == GPU_OPERATOR:
+        if release.value("devicePlugin", "enabled", default=True) is False:
+            return None
+        return operator_pod(release, *_REFUSE_PLUGIN)
+    if release.chart != DEVICE_PLUGIN:
+        return None
+    values = {**_PLUGIN_DEFAULTS, **{key: value for key, value in release.values.items() if value is not None}}
+    required = ((values["affinity"] or {}).get("nodeAffinity") or {}).get(
+        "requiredDuringSchedulingIgnoredDuringExecution"
+    )
+    return Pod(
+        node_selector=values["nodeSelector"] or {},
+        node_affinity=node_selector_terms(required) if required else None,
+        tolerations=tuple(map(toleration, values["tolerations"] or ())),
+    )
+
+
+def operator_pod(release: Software, *refused_by: str) -> Pod:
+    """Where the GPU operator's DaemonSets run, those that a node refuses by the labels too."""
+    given = release.value("daemonsets", "tolerations", default=_OPERATOR_TOLERATIONS)
+    refused = tuple(Expression(key, "NotIn", ("false",)) for key in (_REFUSE_ALL, *refused_by))
+    return Pod(node_affinity=(Term(refused),), tolerations=tuple(map(toleration, given)))
+
+
+def finds_its_own_nodes(release: Software) -> bool:
+    """Whether the chart labels GPU nodes by itself, so that it reaches no others."""
+    return release.chart == GPU_OPERATOR
+
+
+def sharing_replicas(release: Software, labels: Mapping[str, str]) -> int:
+    """Pods that share one GPU on a node with these labels, 1 without sharing. Raises ValueError for broken YAML."""
+    configurations = release.value("config", "map", default={})
+    chosen = labels.get(DEVICE_PLUGIN_CONFIG_LABEL) or release.value("config", "default")
+    if chosen is None:  # the chart's fallbacks: the one of this name, then a single one
+        chosen = "default" if "default" in configurations or len(configurations) != 1 else next(iter(configurations))
+    try:
+        configuration = yaml.safe_load(configurations.get(chosen) or "") or {}
+    except yaml.YAMLError:
+        raise ValueError(f"config.map.{chosen} of {release.name} is not YAML") from None
+    sharing = configuration.get("sharing") or {}
+    for strategy in ("timeSlicing", "mps"):
+        for resource in (sharing.get(strategy) or {}).get("resources") or ():
+            if resource.get("name") == "nvidia.com/gpu":
+                return int(resource.get("replicas", 1))
+    return 1
+
+
+# What one pod of each add-on's DaemonSet is assumed to request: millicores, MiB. It changes with an add-on's version
+# and its configuration, neither of which a plan can ask for.
+_ADDON_PODS = {
+    "vpc-cni": (50, 0),
+    "kube-proxy": (100, 0),
+    "aws-ebs-csi-driver": (30, 120),
+    "eks-node-monitoring-agent": (10, 30),
+}
+
+
+def configuration(addon: Resource) -> Mapping[str, Any] | None:
+    """What an EKS add-on is told, in JSON or YAML: EKS takes both. None where it cannot be read, as a secret."""
+    given = addon.inputs.get("configurationValues")
+    try:
+        told = yaml.safe_load(given) if isinstance(given, str) else given
+    except yaml.YAMLError:
+        return None
+    return {} if told is None else told if isinstance(told, Mapping) else None
+
+
+def addon_requests(graph: Graph) -> Iterator[Mapping[str, int]]:
+    """What the DaemonSets of the stack's EKS add-ons are assumed to take of every node."""
+    for addon in graph.of(ADDON):
+        if addon.inputs.get("addonName") in _ADDON_PODS:
+            cpu, memory = _ADDON_PODS[addon.inputs["addonName"]]
+            yield {"cpu": cpu, "memory": memory}

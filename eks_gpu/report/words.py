@@ -1,0 +1,44 @@
+"""Words that the page's parts share."""
+
+from eks_gpu.pods.demand import Workload
+from eks_gpu.pools.pool import AUTO_MODE, AUTO_SCALING_GROUP, KARPENTER, MANAGED_NODE_GROUP, Pool
+
+_BACKENDS = {
+    AUTO_SCALING_GROUP: "auto scaling group",
+    MANAGED_NODE_GROUP: "managed group",
+    KARPENTER: "Karpenter",
+    AUTO_MODE: "Auto Mode",
+}
+
+
+def backend(pool: Pool) -> str:
+    """What makes its nodes."""
+    return _BACKENDS[pool.backend]
+
+
+def count(number: int, noun: str) -> str:
+    """`1 node`, `2 nodes`."""
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def nodes(pool: Pool) -> str:
+    """`2 nodes`, `0 to 4 nodes`, `0 nodes or more`."""
+    if pool.max_nodes is None:
+        return f"{pool.min_nodes} nodes or more"
+    return f"{pool.min_nodes} to {pool.max_nodes} nodes" if pool.autoscaled else count(pool.max_nodes, "node")
+
+
+def accelerators(pool: Pool) -> str:
+    """`up to 8 GPUs`, `any number of Neuron devices`; empty for a pool without."""
+    if not pool.accelerator:
+        return ""
+    noun = "GPU" if pool.accelerator == "nvidia" else "Neuron device"
+    return f"any number of {noun}s" if pool.max_gpus is None else f"up to {count(pool.max_gpus, noun)}"
+
+
+def replicas(workload: Workload) -> str:
+    """`one pod a node`, `2 pods`, `0 to 4 pods`."""
+    least, most = workload.min_replicas, workload.max_replicas
+    if workload.daemon or most is None:
+        return "one pod a node"
+    return count(most, "pod") if least == most else f"{least} to {most} pods"

@@ -1,0 +1,1 @@
+"""The search for instance types that meet a need."""

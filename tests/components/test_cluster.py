@@ -1,0 +1,351 @@
+"""Cluster: what EKS is asked for, in which order things come up, and what is refused."""
+
+import json
+from typing import Any
+
+import pytest
+
+from components.cluster import Cluster
+from components.values.value import BadInput
+from eks_gpu.offline.sdk_schema import problems
+from tests.documentation import run_example
+from tests.engine import run
+from tests.given import subnet, subnets
+
+ADDON = "aws:eks/addon:Addon"
+NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
+CONTROL_PLANE = "eks:index:Cluster"
+WORLD = ["0.0.0.0/0"]
+
+
+def args(**settings: Any) -> Any:
+    return {
+        "region": "us-west-2",
+        "vpc_id": "vpc-1",
+        "subnets": subnets("abc"),
+        "settings": {"name": "gaia", **settings},
+    }
+
+
+def cluster(preview: bool = False, **settings: Any):
+    return run(lambda: Cluster("main", args(**settings)), preview=preview)
+
+
+def control_plane(**settings: Any) -> Any:
+    return cluster(**settings).one(CONTROL_PLANE).inputs
+
+
+def refusal(given: Any) -> list[str]:
+    with pytest.raises(BadInput) as refused:
+        run(lambda: Cluster("main", given))
+    return refused.value.problems
+
+
+def configured() -> dict[str, Any]:
+    """What each add-on is told, by its name in EKS."""
+    return {
+        addon.inputs["addonName"]: json.loads(addon.inputs["configurationValues"])
+        for addon in cluster().of(ADDON)
+        if "configurationValues" in addon.inputs
+    }
+
+
+def test_the_control_plane_is_private_protected_and_in_standard_support_by_default():
+    asked = control_plane()
+    assert asked["name"] == "gaia"
+    assert asked["version"] == "1.35"
+    assert (asked["endpointPrivateAccess"], asked["endpointPublicAccess"]) == (True, False)
+    assert "publicAccessCidrs" not in asked
+    assert asked["deletionProtection"] is True
+    assert asked["upgradePolicy"] == {"supportType": "STANDARD"}
+    assert asked["authenticationMode"] == "API"
+    assert asked["createOidcProvider"] is True
+    assert asked["subnetIds"] == ["subnet-a", "subnet-b", "subnet-c"]
+
+
+def test_pulumi_eks_makes_a_control_plane_and_nothing_else():
+    asked = control_plane()
+    assert asked["skipDefaultNodeGroup"] is True
+    assert asked["skipDefaultSecurityGroups"] is True
+    assert asked["bootstrapSelfManagedAddons"] is False
+    assert asked["useDefaultVpcCni"] is True
+    assert asked["corednsAddonOptions"] == {"enabled": False}
+    assert asked["kubeProxyAddonOptions"] == {"enabled": False}
+    assert "storageClasses" not in asked
+
+
+def test_what_an_environment_says_reaches_eks():
+    asked = control_plane(
+        kubernetes_version="1.36",
+        endpoint={"private": True, "public": True, "public_cidrs": ["198.51.100.0/24"]},
+        log_types=["audit"],
+        deletion_protection=False,
+        support="EXTENDED",
+        kms_key_arn="arn:aws:kms:us-west-2:123456789012:key/k",
+    )
+    assert asked["version"] == "1.36"
+    assert (asked["endpointPublicAccess"], asked["publicAccessCidrs"]) == (True, ["198.51.100.0/24"])
+    assert asked["enabledClusterLogTypes"] == ["audit"]
+    assert asked["deletionProtection"] is False
+    assert asked["upgradePolicy"] == {"supportType": "EXTENDED"}
+    assert asked["encryptionConfigKeyArn"] == "arn:aws:kms:us-west-2:123456789012:key/k"
+
+
+def test_a_key_for_secrets_is_made_where_asked_and_turns_every_year():
+    found = cluster(create_kms_key=True)
+    key = found.one("aws:kms/key:Key", "main-secrets")
+    assert key.inputs["enableKeyRotation"] is True
+    assert found.one(CONTROL_PLANE).inputs["encryptionConfigKeyArn"] == key.outputs["arn"]
+    assert cluster().of("aws:kms/key:Key") == []
+
+
+def test_the_network_comes_before_the_nodes_and_dns_after_them():
+    found = cluster()
+    nodes = found.one(NODE_GROUP)
+    before = {addon.inputs["addonName"] for addon in found.of(ADDON) if addon.urn in nodes.dependencies}
+    after = {addon.inputs["addonName"] for addon in found.of(ADDON) if nodes.urn in addon.dependencies}
+    assert before == {"vpc-cni", "kube-proxy", "eks-pod-identity-agent"}
+    assert after == {"coredns", "metrics-server", "aws-ebs-csi-driver", "eks-node-monitoring-agent"}
+
+
+def test_objects_in_the_cluster_wait_for_nodes_and_every_addon_on_them():
+    found = cluster()
+    provider = found.one("pulumi:providers:kubernetes")
+    names = {resource.name for resource in found.graph if resource.urn in provider.dependencies}
+    assert names == {
+        "main",
+        "main-system",
+        "main-coredns",
+        "main-metrics-server",
+        "main-aws-ebs-csi-driver",
+        "main-eks-node-monitoring-agent",
+    }
+
+
+def test_addons_go_with_their_cluster_so_that_draining_nodes_keep_their_network():
+    found = cluster()
+    control_plane = found.one(CONTROL_PLANE).urn
+    assert {addon.options["deletedWith"] for addon in found.of(ADDON)} == {control_plane}
+
+
+def test_a_change_in_the_program_wins_over_one_made_by_hand():
+    for addon in cluster().of(ADDON):
+        assert addon.inputs["resolveConflictsOnCreate"] == "OVERWRITE"
+        assert addon.inputs["resolveConflictsOnUpdate"] == "OVERWRITE"
+
+
+@pytest.mark.parametrize(
+    ("addon", "service_account", "policy"),
+    [
+        ("vpc-cni", "aws-node", "arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy"),
+        (
+            "aws-ebs-csi-driver",
+            "ebs-csi-controller-sa",
+            "arn:aws:iam::aws:policy/service-role/AmazonEBSCSIDriverPolicy",
+        ),
+    ],
+)
+def test_an_addon_that_calls_aws_has_a_role_of_its_own_before_it_starts(addon, service_account, policy):
+    found = cluster()
+    role = found.one("aws:iam/role:Role", f"main-{addon}")
+    asked = found.one(ADDON, f"main-{addon}")
+    (attached,) = (
+        attachment
+        for attachment in found.of("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
+        if attachment.inputs["role"] == role.outputs["name"]
+    )
+    assert asked.inputs["podIdentityAssociations"] == [
+        {"roleArn": role.outputs["arn"], "serviceAccount": service_account}
+    ]
+    assert attached.inputs["policyArn"] == policy
+    assert attached.urn in asked.dependencies
+
+
+def test_no_other_addon_has_a_role():
+    with_role = {
+        addon.inputs["addonName"] for addon in cluster().of(ADDON) if "podIdentityAssociations" in addon.inputs
+    }
+    assert with_role == {"vpc-cni", "aws-ebs-csi-driver"}
+
+
+def test_dns_metrics_and_storage_run_on_system_nodes_tainted_or_not():
+    on_system_nodes = {
+        "nodeSelector": {"eks-gpu-components/role": "system"},
+        "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists", "effect": "NoSchedule"}],
+    }
+    assert {name: told for name, told in configured().items() if name != "eks-node-monitoring-agent"} == {
+        "coredns": on_system_nodes,
+        "metrics-server": on_system_nodes,
+        "aws-ebs-csi-driver": {"controller": on_system_nodes},
+    }
+
+
+def test_health_of_gpus_is_seen_on_nodes_with_any_taint():
+    assert configured()["eks-node-monitoring-agent"] == {"dcgmAgent": {"tolerations": [{"operator": "Exists"}]}}
+
+
+def test_an_addon_is_held_at_the_version_given():
+    versions = {
+        addon.inputs["addonName"]: addon.inputs.get("addonVersion")
+        for addon in cluster(addon_versions={"coredns": "v1.12.4-eksbuild.1"}).of(ADDON)
+    }
+    assert versions["coredns"] == "v1.12.4-eksbuild.1"
+    assert versions["kube-proxy"] is None
+
+
+def test_claims_get_encrypted_gp3_disks_in_the_zone_of_their_pod():
+    found = cluster()
+    disks = found.one("kubernetes:storage.k8s.io/v1:StorageClass")
+    assert disks.inputs["metadata"] == {
+        "name": "gp3",
+        "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
+    }
+    assert disks.inputs["provisioner"] == "ebs.csi.aws.com"
+    assert disks.inputs["parameters"] == {"type": "gp3", "encrypted": "true"}
+    assert disks.inputs["volumeBindingMode"] == "WaitForFirstConsumer"
+    assert disks.provider.startswith(found.one("pulumi:providers:kubernetes").urn)
+
+
+def test_a_person_gets_a_policy_everywhere_or_in_namespaces():
+    found = cluster(
+        access_entries={
+            "ops": {"principal_arn": "arn:aws:iam::123456789012:role/ops", "policy": "AmazonEKSClusterAdminPolicy"},
+            "dev": {
+                "principal_arn": "arn:aws:iam::123456789012:role/dev",
+                "policy": "AmazonEKSEditPolicy",
+                "namespaces": ["web"],
+            },
+        }
+    )
+    grants = {
+        grant.name: (grant.inputs["principalArn"], grant.inputs["policyArn"], grant.inputs["accessScope"])
+        for grant in found.of("aws:eks/accessPolicyAssociation:AccessPolicyAssociation")
+    }
+    assert grants == {
+        "main-ops": (
+            "arn:aws:iam::123456789012:role/ops",
+            "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy",
+            {"type": "cluster"},
+        ),
+        "main-dev": (
+            "arn:aws:iam::123456789012:role/dev",
+            "arn:aws:eks::aws:cluster-access-policy/AmazonEKSEditPolicy",
+            {"type": "namespace", "namespaces": ["web"]},
+        ),
+    }
+    entries = {entry.name: entry.urn for entry in found.of("aws:eks/accessEntry:AccessEntry")}
+    for grant in found.of("aws:eks/accessPolicyAssociation:AccessPolicyAssociation"):
+        assert entries[grant.name] in grant.dependencies
+
+
+def test_other_components_get_all_that_they_need_to_know():
+    found = cluster()
+    reference = found.one("eks-gpu-components:index:Cluster").outputs["reference"]
+    assert reference.keys() == {
+        "name",
+        "endpoint",
+        "certificate_authority",
+        "service_cidr",
+        "kubernetes_version",
+        "vpc_id",
+        "region",
+        "security_group_id",
+        "oidc_provider_arn",
+        "oidc_issuer",
+        "node_role_arn",
+    }
+    assert (reference["name"], reference["vpc_id"], reference["region"]) == ("gaia", "vpc-1", "us-west-2")
+    assert reference["node_role_arn"] == found.one("aws:iam/role:Role", "main-system-role").outputs["arn"]
+
+
+def test_nodes_may_run_where_the_control_plane_cannot():
+    zones = {"b": ("us-east-1b", "use1-az1"), "c": ("us-east-1c", "use1-az2"), "e": ("us-east-1e", "use1-az3")}
+    given: Any = {
+        **args(system_nodes={"instance_types": ["m6i.large", "i4i.large"]}),
+        "region": "us-east-1",
+        "subnets": [{"zone": name, "zone_id": id_, "subnet_id": f"subnet-{x}"} for x, (name, id_) in zones.items()],
+    }
+    found = run(lambda: Cluster("main", given), region="us-east-1")
+    assert found.one(CONTROL_PLANE).inputs["subnetIds"] == ["subnet-b", "subnet-c"]
+    assert found.one(NODE_GROUP).inputs["subnetIds"] == ["subnet-b", "subnet-c", "subnet-e"]
+
+
+@pytest.mark.parametrize("settings", [{}, {"create_kms_key": True, "system_nodes": {"taint": True}}])
+def test_a_preview_plans_what_an_update_makes_and_all_of_it_is_valid(settings):
+    found = cluster(**settings)
+    assert cluster(preview=True, **settings).urns() == found.urns()
+    assert [problem for resource in found.graph for problem in problems(resource.type, resource.inputs)] == []
+
+
+def test_every_child_belongs_to_the_component():
+    found = cluster(create_kms_key=True)
+    component = found.one("eks-gpu-components:index:Cluster").urn
+    assert {resource.parent for resource in found.graph if resource.urn != component} == {component}
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        (
+            {"kubernetes_version": "1.31"},
+            "settings.kubernetes_version: Kubernetes version must be one of 1.33, 1.34, 1.35, 1.36, got 1.31",
+        ),
+        (
+            {"endpoint": {"private": False}},
+            "settings.endpoint: private or public must be true: nobody could reach the API",
+        ),
+        ({"endpoint": {"public": True}}, "settings.endpoint: public_cidrs is required where public is true"),
+        (
+            {"endpoint": {"public": True, "public_cidrs": WORLD}},
+            "settings.endpoint: public_cidrs holds 0.0.0.0/0: narrow it, or say open_to_world: true",
+        ),
+        (
+            {"endpoint": {"public_cidrs": ["198.51.100.0/24"]}},
+            "settings.endpoint: public_cidrs has no effect where public is false",
+        ),
+        (
+            {"kms_key_arn": "arn", "create_kms_key": True},
+            "settings: kms_key_arn and create_kms_key exclude each other",
+        ),
+        (
+            {"name": "-gaia"},
+            "settings.name must be 1 to 100 letters, digits, '-' and '_', the first no sign, got '-gaia'",
+        ),
+        (
+            {"access_entries": {"ops": {"principal_arn": "ops", "policy": "AmazonEKSViewPolicy"}}},
+            "settings.access_entries.ops.principal_arn must be the ARN of an IAM user or role, got 'ops'",
+        ),
+        ({"support": "standard"}, "settings.support must be one of STANDARD, EXTENDED, got 'standard'"),
+        (
+            {"addon_versions": {"core-dns": "v1"}},
+            "settings.addon_versions: the cluster has no add-on core-dns (nearest: coredns)",
+        ),
+        (
+            {"access_entries": {"ops": {"principal_arn": "arn:aws:iam::123456789012:role/ops", "policy": "Admin"}}},
+            "settings.access_entries.ops.policy must be one of EKS's access policies (nearest: AmazonEKSAdminPolicy), "
+            "got 'Admin'",
+        ),
+    ],
+)
+def test_bad_settings_are_refused_with_the_reason(settings, problem):
+    (found,) = refusal(args(**settings))
+    assert found.startswith(problem)
+
+
+def test_the_whole_world_may_come_in_where_that_is_said_by_name():
+    endpoint = {"public": True, "public_cidrs": WORLD, "open_to_world": True}
+    assert control_plane(endpoint=endpoint)["publicAccessCidrs"] == ["0.0.0.0/0"]
+
+
+def test_a_cluster_in_one_zone_is_refused():
+    assert refusal({**args(), "subnets": [subnet("a")]}) == [
+        "subnets must lie in 2 zones or more where EKS runs control planes, got us-west-2a usw2-az2"
+    ]
+
+
+def test_all_problems_come_at_once():
+    assert len(refusal(args(name="-", support="NONE", system_nodes={"nodes": 1}))) == 3
+
+
+def test_the_page_has_an_example_that_runs():
+    assert run_example("cluster").one("eks-gpu-components:index:Cluster")

@@ -1,0 +1,233 @@
+"""The law of the pool: whatever makes its nodes, the same pods run on them and its ceiling is the same.
+
+Judged by the planner, from the objects that AWS and Kubernetes would be given.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from components.auto_mode_gpu_pool import auto_mode_problems
+from components.catalog import allocatable, on_demand_price
+from components.nodes.auto_scaling_group import auto_scaling_group
+from components.nodes.managed_node_group import managed_node_group
+from components.nodes.node_group import NodeGroup
+from components.nodes.node_pool import AUTO_MODE, KARPENTER, Provisioner, node_pool
+from components.nodes.placement import node_group_problems, placement, places
+from components.nodes.user_data import user_data
+from components.values.gpu_pool import GpuPool
+from components.values.value import check
+from eks_gpu.cost.admission import Room, rooms
+from eks_gpu.graph.graph import Graph, Resource
+from eks_gpu.pods.pod import Pod, Toleration
+from eks_gpu.pools.readers import pools as read_pools
+from tests.given import CLUSTER, subnets
+from tests.pools import PLACEABLE, pools
+
+REGION, LETTERS = "us-west-2", "abcd"
+RENDERINGS = ("managed-node-group", "auto-scaling-group", "karpenter", "auto-mode")
+SUBNETS = [
+    Resource(
+        f"urn:{place['zone']}",
+        "aws:ec2/subnet:Subnet",
+        place["zone"],
+        id=place["subnet_id"],
+        inputs={"availabilityZone": place["zone"]},
+    )
+    for place in subnets(LETTERS)
+]
+
+
+# From a pool to what each rendering would register
+
+
+def wire(value: Any) -> Any:
+    """As a provider is told it: camelCase keys. Labels have none of their own, by `pools`."""
+    if isinstance(value, Mapping):
+        return {_camel(key): wire(item) for key, item in value.items()}
+    return [wire(item) for item in value] if isinstance(value, list) else value
+
+
+def _camel(key: str) -> str:
+    first, *rest = key.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def managed(name: str, group: NodeGroup) -> Iterator[Resource]:
+    inputs = wire(managed_node_group(group)) | {"nodeGroupName": name}
+    yield Resource(f"urn:managed:{name}", "aws:eks/nodeGroup:NodeGroup", name, inputs=inputs)
+
+
+def self_managed(name: str, group: NodeGroup) -> Iterator[Resource]:
+    inputs = wire(auto_scaling_group(group, {"launch_template_id": f"lt-{name}", "version": "1"}))
+    yield Resource(f"urn:asg:{name}", "aws:autoscaling/group:Group", name, inputs=inputs)
+    template = {"userData": user_data(group.node, CLUSTER)}
+    yield Resource(f"urn:lt:{name}", "aws:ec2/launchTemplate:LaunchTemplate", name, id=f"lt-{name}", inputs=template)
+
+
+def provisioned(pool: GpuPool, provisioner: Provisioner) -> Iterator[Resource]:
+    spec = node_pool(pool, provisioner, "gpu", list(places(pool, subnets(LETTERS), REGION).types))
+    inputs = {"apiVersion": "karpenter.sh/v1", "kind": "NodePool", "metadata": {"name": "gpu"}, "spec": spec}
+    yield Resource("urn:node-pool", "kubernetes:karpenter.sh/v1:NodePool", "gpu", inputs=inputs)
+
+
+def registered(pool: GpuPool, rendering: str) -> Iterator[Resource]:
+    if rendering in ("karpenter", "auto-mode"):
+        yield from provisioned(pool, KARPENTER if rendering == "karpenter" else AUTO_MODE)
+        return
+    render = managed if rendering == "managed-node-group" else self_managed
+    for name, group in placement(pool, subnets(LETTERS), REGION).groups.items():
+        yield from render(name, group)
+
+
+def planned(pool: GpuPool, rendering: str) -> list[Room]:
+    graph = Graph([*SUBNETS, *registered(pool, rendering)])
+    found = rooms(read_pools(graph, REGION), [], [])
+    assert {room.pool.backend for room in found} == {rendering}
+    return found
+
+
+def admits(found: list[Room], pod: Pod) -> bool:
+    return any(room.verdict(pod).admits for room in found)
+
+
+def ceiling(found: list[Room]) -> int:
+    return sum(room.pool.max_gpus or 0 for room in found)
+
+
+# Pools that every rendering can express, and pods around what separates those that fit from those that do not
+
+
+def expressible(pool: GpuPool) -> bool:
+    places_ = len(LETTERS) * len(pool.capacity_types)
+    return pool.max_nodes >= places_ and not auto_mode_problems("gpu", pool) and not node_group_problems(pool)
+
+
+POOLS = (
+    pools()
+    .map(
+        lambda pool: pool.model_copy(
+            update={"sharing": None, "capacity_types": tuple(sorted(pool.capacity_types, reverse=True))}
+        )
+    )
+    .filter(expressible)
+)
+
+
+def around(value: int) -> st.SearchStrategy[int]:
+    return st.sampled_from([0, 1, value // 2, value - 1, value, value + 1])
+
+
+def tolerations(pool: GpuPool) -> st.SearchStrategy[tuple[Toleration, ...]]:
+    (taint,) = pool.taints
+    exact = Toleration(taint.key, "Equal", taint.value, taint.effect)
+    exists = Toleration(taint.key, "Exists")
+    wrong = (Toleration(taint.key, "Equal", "no"), Toleration("other", "Exists"))
+    return st.sampled_from([(), (exact,), (exists,), (exists,), (Toleration(operator="Exists"),), wrong])
+
+
+def selectors(pool: GpuPool) -> st.SearchStrategy[dict[str, str]]:
+    right = {
+        **pool.node_labels,
+        "kubernetes.io/arch": pool.architecture,
+        "kubernetes.io/os": "linux",
+        "node.kubernetes.io/instance-type": pool.instance_types[0].name,
+    }
+    key = st.sampled_from(sorted(right))
+    own = key.flatmap(lambda key: st.sampled_from([right[key], right[key], "other"]).map(lambda value: {key: value}))
+    zone = st.sampled_from([*"abcde"]).map(lambda letter: {"topology.kubernetes.io/zone": f"us-west-2{letter}"})
+    return st.tuples(own | st.just({}), zone | st.just({})).map(lambda both: both[0] | both[1])
+
+
+def pods(pool: GpuPool) -> st.SearchStrategy[Pod]:
+    room = allocatable(pool.instance_types[0])
+    return st.builds(
+        lambda devices, cpu, memory, selector, tolerated: Pod(
+            requests={pool.resource: devices, "cpu": cpu, "memory": memory},
+            node_selector=selector,
+            tolerations=tolerated,
+        ),
+        around(room[pool.resource]),
+        around(room["cpu"]),
+        around(room["memory"]),
+        selectors(pool),
+        tolerations(pool),
+    )
+
+
+# The law
+
+
+@pytest.mark.parametrize("thousand", (1, 2))  # for two workers at once
+@settings(max_examples=1000, deadline=None)
+@given(st.data())
+def test_all_renderings_of_a_pool_admit_the_same_pods_under_the_same_ceiling(thousand, data):
+    pool = data.draw(POOLS)
+    found = {rendering: planned(pool, rendering) for rendering in RENDERINGS}
+
+    most = pool.max_gpus // pool.accelerators_per_node * pool.accelerators_per_node
+    assert {rendering: ceiling(each) for rendering, each in found.items()} == dict.fromkeys(RENDERINGS, most)
+    for pod in data.draw(st.lists(pods(pool), min_size=5, max_size=15)):
+        taken = {rendering: admits(each, pod) for rendering, each in found.items()}
+        event("taken" if taken["karpenter"] else "refused")
+        assert len(set(taken.values())) == 1, (pod, taken)
+
+
+@settings(max_examples=50, deadline=None)
+@given(POOLS, st.integers(1, 3))
+def test_a_pod_that_the_pool_is_for_runs_on_every_rendering(pool, zone):
+    row = pool.instance_types[0]
+    offered = list(places(pool, subnets(LETTERS), REGION).types)
+    pod = Pod(
+        requests={pool.resource: row.accelerators, "cpu": 1000, "memory": 1024},
+        node_selector={
+            **pool.node_labels,
+            "topology.kubernetes.io/zone": offered[zone % len(offered)],
+            "kubernetes.io/arch": pool.architecture,
+        },
+        tolerations=(Toleration(pool.taints[0].key, "Exists"),),
+    )
+
+    assert {rendering: admits(planned(pool, rendering), pod) for rendering in RENDERINGS} == {
+        "managed-node-group": True,
+        "auto-scaling-group": True,
+        "karpenter": True,
+        "auto-mode": True,
+    }
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.data())
+def test_with_types_of_several_sizes_karpenter_takes_whatever_a_group_takes(data):
+    """And more: a group's node may be its smallest type, Karpenter looks at the pod first."""
+    first = check(GpuPool, {"instance_types": [data.draw(st.sampled_from(PLACEABLE))], "max_gpus": 16}).instance_types[
+        0
+    ]
+    alike = [
+        name
+        for name in PLACEABLE
+        if (pool := check(GpuPool, {"instance_types": [name], "max_gpus": 16})).accelerators_per_node
+        == first.accelerators
+        and pool.instance_types[0].family == first.family
+        and on_demand_price(name, REGION)
+    ]
+    pool = check(GpuPool, {"instance_types": alike or [first.name], "max_gpus": 400})
+    groups, provisioned_ = planned(pool, "managed-node-group"), planned(pool, "karpenter")
+
+    for pod in data.draw(st.lists(pods(pool), min_size=5, max_size=15)):
+        assert admits(provisioned_, pod) or not admits(groups, pod), pod
+
+
+def test_the_larger_type_of_a_pool_is_karpenter_s_alone():
+    pool = check(GpuPool, {"instance_types": ["g6.xlarge", "g6.2xlarge"], "max_gpus": 8})
+    pod = Pod(requests={"nvidia.com/gpu": 1, "cpu": 6000}, tolerations=(Toleration("nvidia.com/gpu", "Exists"),))
+
+    assert {rendering: admits(planned(pool, rendering), pod) for rendering in RENDERINGS} == {
+        "managed-node-group": False,  # it may bring a g6.xlarge
+        "auto-scaling-group": False,
+        "karpenter": True,
+        "auto-mode": True,
+    }

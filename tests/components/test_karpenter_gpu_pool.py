@@ -1,0 +1,206 @@
+"""KarpenterGpuPool: its EC2NodeClass, literally, the order of both objects, and what is refused."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from components.karpenter_gpu_pool import KarpenterGpuPoolArgs
+from components.nodes.node_pool import KARPENTER, node_pool_problems
+from components.values.value import BadInput
+from tests.documentation import run_example
+from tests.given import CLUSTER, subnets
+from tests.karpenter_gpu_pools import ARGS, NODE_CLASS, NODE_POOL, made, pool, requirements
+
+
+def node_class(**given: Any) -> Mapping[str, Any]:
+    return made(**given).one(NODE_CLASS).inputs
+
+
+def refused(**given: Any) -> list[str]:
+    with pytest.raises(BadInput) as problem:
+        made(**given)
+    return problem.value.problems
+
+
+# The EC2NodeClass
+
+
+def test_the_node_class_boots_a_pinned_image_from_an_encrypted_disk_where_the_program_says():
+    assert node_class(disk_gib=200) == {
+        "apiVersion": "karpenter.k8s.aws/v1",
+        "kind": "EC2NodeClass",
+        "metadata": {"name": "gpu"},
+        "spec": {
+            "amiSelectorTerms": [{"alias": "al2023@v20260714"}],
+            "role": "gaia-nodes",
+            "subnetSelectorTerms": [{"id": "subnet-a"}, {"id": "subnet-b"}],
+            "securityGroupSelectorTerms": [{"id": "sg-1"}],
+            "blockDeviceMappings": [
+                {
+                    "deviceName": "/dev/xvda",
+                    "ebs": {
+                        "volumeSize": "200Gi",
+                        "volumeType": "gp3",
+                        "encrypted": True,
+                        "deleteOnTermination": True,
+                    },
+                }
+            ],
+            "metadataOptions": {
+                "httpEndpoint": "enabled",
+                "httpProtocolIPv6": "disabled",
+                "httpTokens": "required",
+                "httpPutResponseHopLimit": 1,
+            },
+            "tags": {"Name": "gaia-gpu"},
+        },
+    }
+
+
+def test_bottlerocket_has_its_data_on_a_second_disk():
+    disks = node_class(args={**ARGS, "image_version": "v1.46.0"}, node_image="bottlerocket", disk_gib=80)["spec"]
+
+    assert disks["amiSelectorTerms"] == [{"alias": "bottlerocket@v1.46.0"}]
+    assert {disk["deviceName"]: disk["ebs"]["volumeSize"] for disk in disks["blockDeviceMappings"]} == {
+        "/dev/xvda": "4Gi",
+        "/dev/xvdb": "80Gi",
+    }
+
+
+@pytest.mark.parametrize(
+    ("types", "disk_gib", "policy"),
+    [
+        (["g4dn.xlarge"], 100, "RAID0"),  # 125 GB of its own
+        (["g4dn.xlarge"], 117, None),  # which are 116 GiB
+        (["g5.xlarge", "g4dn.xlarge"], 200, None),
+        (["g5g.xlarge"], 30, None),  # has none
+    ],
+)
+def test_the_instance_s_own_disks_serve_where_all_types_have_as_much_as_was_asked_for(types, disk_gib, policy):
+    assert node_class(instance_types=types, disk_gib=disk_gib)["spec"].get("instanceStorePolicy") == policy
+
+
+def test_reservations_reach_the_node_class_and_come_first():
+    ran = made(args={**ARGS, "capacity_reservation_ids": ["cr-1"]}, capacity_types=["reserved", "on-demand"])
+
+    assert ran.one(NODE_CLASS).inputs["spec"]["capacityReservationSelectorTerms"] == [{"id": "cr-1"}]
+    assert requirements(ran.one(NODE_POOL).inputs["spec"])["karpenter.sh/capacity-type"] == ["reserved", "on-demand"]
+
+
+OTHER: dict[str, Any] = {
+    "cluster": {**CLUSTER, "security_group_id": "sg-2"},
+    "subnets": subnets("c"),
+    "node_role_name": "others",
+    "capacity_reservation_ids": ["cr-1"],
+    "image_version": "v20260801",
+}
+
+
+@pytest.mark.parametrize("field", sorted(KarpenterGpuPoolArgs.__annotations__.keys() - {"pool"}))
+def test_every_argument_reaches_the_cluster(field):
+    wish = {"capacity_types": ["reserved", "on-demand"]} if field == "capacity_reservation_ids" else {}
+
+    assert node_class(args={**ARGS, field: OTHER[field]}, **wish) != node_class()
+
+
+# Order
+
+
+def test_the_node_pool_goes_before_its_node_class_and_has_time_to_drain():
+    ran = made(termination_grace_s=3600)
+    node_pool_made = ran.one(NODE_POOL)
+
+    assert ran.one(NODE_CLASS).urn in node_pool_made.dependencies
+    assert node_pool_made.options["customTimeouts"]["delete"] == "5400s"  # 1 h of grace, half an hour for EC2
+
+
+def test_a_preview_knows_all_but_what_does_not_exist_yet():
+    ran = made(preview=True)
+
+    assert json.dumps(ran.one(NODE_POOL).inputs) == json.dumps(made().one(NODE_POOL).inputs)
+
+
+def test_the_component_publishes_what_pods_must_match():
+    outputs = made(labels={"team": "vision"}).graph.one("eks-gpu-components:index:KarpenterGpuPool").outputs
+
+    assert {key: outputs[key] for key in ("node_pool_name", "labels", "taints")} == {
+        "node_pool_name": "gpu",
+        "labels": {
+            "nvidia.com/gpu.present": "true",
+            "k8s.amazonaws.com/accelerator": "nvidia-tesla-t4",
+            "team": "vision",
+        },
+        "taints": [{"key": "nvidia.com/gpu", "value": "true", "effect": "NoSchedule"}],
+    }
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"capacity_types": ["on-demand", "spot"]},
+            "pool.capacity_types: Karpenter takes reserved, spot, on-demand in this order, got on-demand, spot; "
+            "nearest: spot, on-demand",
+        ),
+        (
+            {"sharing": {"strategy": "time-slicing", "replicas": 4}},
+            "pool.sharing: Karpenter counts whole GPUs, so it would buy a node for each pod, got time-slicing-4: "
+            "leave it out, or use a node group",
+        ),
+        (
+            {"capacity_types": ["reserved", "on-demand"]},
+            "capacity_reservation_ids: pool.capacity_types has reserved, so name one reservation or more",
+        ),
+        (
+            {"args": {**ARGS, "capacity_reservation_ids": ["cr-1"]}},
+            "pool.capacity_types must have reserved for reservations, got on-demand; nearest: reserved, on-demand",
+        ),
+        (
+            {"node_image": "bottlerocket"},
+            "image_version: name a release of Bottlerocket, as v1.46.0, or its nodes change without notice",
+        ),
+        (
+            {"name": "Gpu_Pool"},
+            "the component's name must be 63 lower-case letters, digits and '-' at most, because nodes carry it as a "
+            "label, got 'Gpu_Pool'",
+        ),
+        (
+            {"zones": ["us-west-2c"]},
+            "pool.zones: us-west-2c has no subnet; zones that have one: us-west-2a, us-west-2b",
+        ),
+        (
+            {"instance_types": ["g5.xlarge"], "args": {**ARGS, "subnets": subnets("d")}},
+            "pool.instance_types: g5.xlarge is offered in none of us-west-2d; in us-west-2 it is in us-west-2a, "
+            "us-west-2b, us-west-2c",
+        ),
+    ],
+)
+def test_what_karpenter_cannot_do_is_refused_with_the_reason(given, message):
+    assert refused(**given) == [message]
+
+
+def test_all_problems_come_at_once_and_before_anything_is_registered():
+    wish = {"capacity_types": ["on-demand", "spot"], "sharing": {"strategy": "mps", "replicas": 2}}
+
+    assert [problem.partition(":")[0] for problem in refused(zones=["us-west-2c"], **wish)] == [
+        "pool.zones",
+        "pool.capacity_types",
+        "pool.sharing",
+    ]
+
+
+@pytest.mark.parametrize("order", [["reserved", "spot", "on-demand"], ["spot", "on-demand"], ["on-demand"], ["spot"]])
+def test_an_order_that_is_karpenter_s_own_is_taken(order):
+    assert node_pool_problems(pool(capacity_types=order), KARPENTER) == []
+
+
+def test_the_example_of_the_page_runs():
+    ran = run_example("karpenter_gpu_pool")
+
+    assert ran.one(NODE_POOL).inputs["spec"]["limits"]["nvidia.com/gpu"] == "4"
+    assert ran.one(NODE_CLASS).inputs["spec"]["role"]

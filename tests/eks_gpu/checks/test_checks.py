@@ -1,0 +1,163 @@
+"""Checks: all hold in a healthy stack, this library's own pools pass, and the page lists each."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components import GpuNodeGroup, SpotNodeGroup
+from components.karpenter import Karpenter
+from components.karpenter_gpu_pool import KarpenterGpuPool
+from eks_gpu.checks import CHECKS, Context, check
+from eks_gpu.checks import findings as all_findings
+from eks_gpu.graph.graph import Graph
+from eks_gpu.plan.analysis import analyse
+from tests import karpenter_graphs, whole_graphs
+from tests.engine import run
+from tests.given import CLUSTER
+from tests.given import subnets as given_subnets
+from tests.graphs import (
+    TODAY,
+    analysed,
+    autoscaler,
+    cluster,
+    device_plugin,
+    findings,
+    gpu_group,
+    healthy,
+    launch_template,
+    managed_group,
+    subnet,
+)
+
+
+def test_every_check_holds_in_a_healthy_stack_and_says_so():
+    two_pools = [karpenter_graphs.node_pool(), karpenter_graphs.node_pool(name="second")]
+    on_karpenter = karpenter_graphs.healthy(gpu=two_pools)
+    whole = (healthy(), on_karpenter, karpenter_graphs.healthy_auto_mode(), whole_graphs.healthy())
+    found = [finding for stack in whole for finding in analysed(*stack, budget=50_000).findings]
+    assert [finding for finding in found if not finding.passed] == []
+    assert {finding.id for finding in found} == set(CHECKS) - {"waivers-are-needed"}
+
+
+STANDING = [
+    subnet("a"),
+    subnet("b"),
+    cluster("gaia"),
+    launch_template("lt-system", userData=""),
+    managed_group(clusterName="gaia", labels={"eks-gpu-components/role": "system"}),
+    whole_graphs.monitoring(clusterName="gaia"),
+]
+
+
+@pytest.mark.parametrize("backend", ["managed-node-group", "auto-scaling-group"])
+@pytest.mark.parametrize("image", ["al2023", "bottlerocket"])
+def test_this_librarys_node_groups_pass(backend, image):
+    pool: Any = {"instance_types": ["g4dn.xlarge"], "max_gpus": 4, "capacity_types": ["spot"], "node_image": image}
+    types = ["m5.large", "m5a.large", "m6i.large", "m6a.large", "m7i.large", "m7a.large"]
+    place = {"cluster": CLUSTER, "subnets": given_subnets("ab")}
+    gpu: Any = {**place, "pool": pool, "backend": backend}
+    spot: Any = {**place, "pool": {"instance_types": types, "min_nodes": 0, "max_nodes": 4}}
+
+    def program():
+        GpuNodeGroup("gpu", gpu)
+        SpotNodeGroup("spot", spot)
+
+    software = [] if image == "bottlerocket" else [device_plugin()]
+    parts = [*STANDING, autoscaler(autoDiscovery={"clusterName": "gaia"}), *software]
+    found = analyse(Graph([*parts, *run(program).graph]), "us-west-2", TODAY)
+    assert len(found.pools) == 4
+    assert [finding for finding in found.findings if not finding.passed] == []
+
+
+def test_this_librarys_karpenter_pools_pass():
+    pool: Any = {"instance_types": ["g4dn.xlarge", "g5.xlarge", "g6.xlarge"], "max_gpus": 4}
+
+    def program():
+        karpenter = Karpenter("karpenter", {"cluster": CLUSTER})
+        for name, capacity_types in (("first", ["spot", "on-demand"]), ("second", ["on-demand"])):
+            args: Any = {"cluster": CLUSTER, "subnets": given_subnets("ab"), "node_role_name": karpenter.node_role_name}
+            args["pool"] = {**pool, "capacity_types": capacity_types}
+            KarpenterGpuPool(name, args)
+
+    parts = [*STANDING, device_plugin(), whole_graphs.addon("eks-pod-identity-agent", clusterName="gaia")]
+    found = analyse(Graph([*parts, *run(program).graph]), "us-west-2", TODAY)
+    pools = [(pool.backend, pool.max_gpus) for pool in found.pools if pool.accelerator]
+    assert pools == [("karpenter", 4), ("karpenter", 4)]
+    assert [finding for finding in found.findings if not finding.passed] == []
+
+
+def test_the_page_lists_every_check_with_its_severity_and_its_fix():
+    page = Path("docs/checks.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z0-9-]+)`( \(warning\))? \| .+ \| .+ \| (.+) \|$", page, re.MULTILINE)
+    assert rows == [
+        (id_, " (warning)" if found.severity == "warning" else "", f"{found.fix[0].upper()}{found.fix[1:]}.")
+        for id_, found in sorted(CHECKS.items())
+    ]
+
+
+def test_every_check_says_what_goes_wrong_and_what_to_change():
+    for found in CHECKS.values():
+        assert found.reason.endswith("."), found.id
+        assert found.fix and found.fix[-1] != "." and found.fix[0].islower(), found.id
+        assert found.severity in ("error", "warning")
+
+
+def test_a_failure_has_the_check_s_fix_unless_its_subject_has_its_own():
+    capped = analysed(*karpenter_graphs.healthy(gpu=karpenter_graphs.node_pool(limits=None))).findings
+    fixes = {found.id: found.fix for found in capped if not found.passed and found.subject == "gpu"}
+    assert fixes["gpu-pools-are-capped"] == "give it a ceiling"
+    group = gpu_group(ignore=())
+    (again,) = [found for found in analysed(*healthy(gpu=group)).findings if not found.passed]
+    assert again.fix == "add ignore_changes=['desiredCapacity']"
+
+
+def test_two_checks_cannot_have_one_name():
+    with pytest.raises(ValueError, match="two checks are named gpu-nodes-are-tainted"):
+        check("gpu-nodes-are-tainted", fix="")(lambda context: iter(()))
+
+
+def test_a_finding_as_the_plan_shows_it():
+    (found,) = [one for one in analysed(*healthy()).findings if one.id == "gpu-nodes-are-tainted"]
+    assert found.as_json() == {
+        "id": "gpu-nodes-are-tainted",
+        "subject": "gpu",
+        "passed": True,
+        "message": "only pods that tolerate nvidia.com/gpu=true:NoSchedule land there",
+        "severity": "error",
+        "fix": None,
+        "waived": None,
+    }
+
+
+def test_gpus_without_a_ceiling():
+    found = analysed(*healthy())
+    (gpu, _) = found.pools
+    context = Context(
+        graph=Graph([]),
+        region="us-west-2",
+        on=TODAY,
+        pools=[replace(gpu, max_nodes=None)],
+        workloads=[],
+        software=[],
+        clusters=[],
+        verdicts={},
+        cost=found.cost,
+    )
+    (said,) = [one for one in all_findings(context) if one.id == "gpu-pools-are-capped"]
+    assert (said.passed, said.message) == (False, "nothing limits the GPUs it may start")
+
+
+def test_a_maximum_over_the_budget():
+    assert findings("maximum-within-budget", *healthy(), budget=1000) == {
+        "stack": (
+            False,
+            "the maximum is 3,205.69 USD a month, 2,205.69 over the budget of 1,000.00",
+        )
+    }
+
+
+def test_without_a_budget_there_is_nothing_to_check():
+    assert findings("maximum-within-budget", *healthy()) == {}

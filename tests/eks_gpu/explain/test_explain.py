@@ -1,0 +1,354 @@
+"""Explain: what each pool says of a pod, where both say it, what a taker brings, and when the pod runs."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eks_gpu.explain.explain import Explanation, Stack, explain, stack_of
+from eks_gpu.explain.places import settings_places
+from eks_gpu.explain.pod_file import read_pods
+from eks_gpu.graph.graph import Graph, Resource
+from tests.graphs import gpu_group, healthy, managed_group, overrides, resource, subnet
+from tests.karpenter_graphs import node_class, node_pool, types
+from tests.karpenter_graphs import subnet as tagged_subnet
+
+POD = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: train}
+spec:
+  tolerations:
+    - key: nvidia.com/gpu
+      operator: Exists
+  containers:
+    - name: main
+      image: example/app:1
+      resources:
+        limits:
+          nvidia.com/gpu: 1
+          cpu: 500m
+"""
+
+
+def groups(**instead: Resource) -> Stack:
+    """One GPU group of g4dn.xlarge and g5.xlarge on Spot, two system nodes."""
+    return stack_of(Graph(healthy(**instead)), "us-west-2")
+
+
+def karpenter(pool: Resource | None = None, nodes: Resource | None = None) -> Stack:
+    found = [pool or node_pool(), nodes or node_class(), tagged_subnet("a"), tagged_subnet("b")]
+    return stack_of(Graph(found), "us-west-2")
+
+
+@pytest.fixture
+def explained(tmp_path: Path):
+    def run(text: str, stack: Stack | None = None) -> Explanation:
+        file = tmp_path / "pod.yaml"
+        file.write_text(text)
+        (found,) = explain(stack or groups(), read_pods(file)[0])
+        return found
+
+    return run
+
+
+def row(found: Explanation, pool: str) -> dict[str, Any]:
+    (answer,) = [answer for answer in found.answers if answer.pool.name == pool]
+    return answer.as_json()
+
+
+def place(row: dict[str, Any]) -> tuple[int, str] | None:
+    return row["in_pod"] and (row["in_pod"]["line"], row["in_pod"]["path"])
+
+
+# --- the rule, and where both sides say it ---------------------------------------------------------------------------
+
+
+def test_a_pool_that_takes_the_pod_and_one_that_does_not(explained):
+    found = explained(POD)
+    assert [(answer.pool.name, answer.verdict.admits) for answer in found.answers] == [("gpu", True), ("system", False)]
+    rejected = row(found, "system")
+    assert rejected["reason"] == (
+        "the group may bring m7i.large in us-west-2a: pod needs 1 of nvidia.com/gpu, an empty m7i.large has 0"
+    )
+    assert rejected["rule"] == "resources-suffice"
+    assert place(rejected) == (13, "spec.containers[0].resources.limits.nvidia.com/gpu")
+    assert rejected["in_pool"] == {
+        "resource": "NodeGroup system",
+        "field": "instanceTypes",
+        "urn": "urn:pulumi:dev::shop::aws:eks/nodeGroup:NodeGroup::system",
+    }
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "path"),
+    [
+        ("operator: Exists", "value: wrong", 6, "spec.tolerations[0]"),  # the one that was meant
+        ("nvidia.com/gpu\n      operator", "other\n      operator", 5, "spec.tolerations"),
+        ("  tolerations:\n    - key: nvidia.com/gpu\n      operator: Exists\n", "", 4, "spec"),
+    ],
+)
+def test_a_taint_points_to_the_nearest_toleration(explained, old, new, line, path):
+    rejected = row(explained(POD.replace(old, new)), "gpu")
+    assert rejected["rule"] == "taint-is-tolerated"
+    assert place(rejected) == (line, path)
+    assert rejected["in_pool"]["resource"] == "LaunchTemplate lt-gpu"
+    assert rejected["in_pool"]["field"] == "userData"
+
+
+def test_a_selector_points_to_its_key(explained):
+    rejected = row(explained(POD.replace("  containers", "  nodeSelector:\n    team: ml\n  containers")), "gpu")
+    assert rejected["rule"] == "labels-match"
+    assert place(rejected) == (9, "spec.nodeSelector.team")
+
+
+def test_an_affinity_points_to_its_expression(explained):
+    affinity = """\
+  affinity:
+    nodeAffinity:
+      requiredDuringSchedulingIgnoredDuringExecution:
+        nodeSelectorTerms:
+          - matchExpressions:
+              - {key: kubernetes.io/arch, operator: In, values: [amd64]}
+              - {key: topology.kubernetes.io/zone, operator: In, values: [us-west-2d]}
+"""
+    rejected = row(explained(POD.replace("  containers", f"{affinity}  containers")), "gpu")
+    terms = "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0]"
+    assert place(rejected) == (14, f"{terms}.matchExpressions[1]")
+    assert rejected["in_pool"]["field"] == "vpcZoneIdentifiers"
+
+
+def test_a_pod_that_names_its_node(explained):
+    rejected = row(explained(POD.replace("  containers", "  nodeName: ip-10-0-0-1\n  containers")), "gpu")
+    assert (rejected["rule"], place(rejected)) == ("node-name-is-open", (8, "spec.nodeName"))
+
+
+def test_a_pool_that_may_have_no_node_is_the_pools_own_matter(explained):
+    rejected = row(explained(POD, groups(gpu=gpu_group(maxSize=0))), "gpu")
+    assert (rejected["rule"], rejected["in_pod"]) == ("pool-may-have-nodes", None)
+    assert (rejected["in_pool"]["resource"], rejected["in_pool"]["field"]) == ("AutoScalingGroup gpu", "maxSize")
+
+
+def in_node_pool(found: Explanation) -> tuple[str, str]:
+    rejected = row(found, "gpu")
+    assert rejected["in_pool"]["resource"] == "NodePool gpu"
+    return rejected["rule"], rejected["in_pool"]["field"]
+
+
+def test_the_fields_of_a_node_pool(explained):
+    untolerated = POD.replace("operator: Exists", "value: wrong")
+    assert in_node_pool(explained(untolerated, karpenter())) == (
+        "taint-is-tolerated",
+        "spec.template.spec.taints[0]",
+    )
+    zoned = POD.replace("  containers", "  nodeSelector: {karpenter.sh/capacity-type: reserved}\n  containers")
+    assert in_node_pool(explained(zoned, karpenter())) == ("labels-match", "spec.template.spec.requirements[1]")
+    large = POD.replace(
+        "  containers", "  nodeSelector: {node.kubernetes.io/instance-type: g4dn.2xlarge}\n  containers"
+    )
+    limited = karpenter(node_pool(types("g4dn.xlarge", "g4dn.2xlarge"), limits={"nvidia.com/gpu": "4", "cpu": "4"}))
+    assert in_node_pool(explained(large, limited)) == ("limit-allows-a-node", "spec.limits.cpu")
+    hungry = POD.replace("cpu: 500m", "cpu: 64")
+    assert in_node_pool(explained(hungry, karpenter())) == ("resources-suffice", "spec.template.spec.requirements[2]")
+
+
+def test_a_pool_that_auto_mode_brings_is_written_at_its_cluster(explained):
+    compute = {"computeConfig": {"enabled": True, "nodePools": ["system"]}, "vpcConfig": {"subnetIds": ["subnet-a"]}}
+    cluster = resource("aws:eks/cluster:Cluster", "shop", {"name": "shop", **compute})
+    rejected = row(explained(POD, stack_of(Graph([cluster, subnet("a")]), "us-west-2")), "system")
+    assert rejected["reason"] == "pod does not tolerate taint CriticalAddonsOnly=:NoSchedule"
+    assert (rejected["in_pool"]["resource"], rejected["in_pool"]["field"]) == (
+        "Cluster shop",
+        "computeConfig.nodePools",
+    )
+
+
+def test_settings_are_named_where_one_map_has_the_components_name(tmp_path):
+    file = tmp_path / "Pulumi.dev.yaml"
+    file.write_text("config:\n  shop:pools:\n    gpu:\n      max_gpus: 4\n    other: {}\n")
+    component = Resource("urn:component", "acme:index:Pool", "gpu")
+    made = Resource(**{**vars(node_pool()), "parent": "urn:component"})
+    pools = [room.pool for room in karpenter(made).rooms]
+    assert settings_places(file, Graph([component, made]), pools) == {made.urn: "Pulumi.dev.yaml:3"}
+    file.write_text("config:\n  a: {gpu: {}}\n  b: {gpu: {}}\n")
+    assert settings_places(file, Graph([component, made]), pools) == {}
+
+
+# --- what to change --------------------------------------------------------------------------------------------------
+
+
+def test_a_pod_that_no_pool_takes_is_told_the_fewest_changes_that_help(explained):
+    text = POD.replace("operator: Exists", "value: wrong").replace(
+        "  containers", "  nodeSelector: {a: b}\n  containers"
+    )
+    found = explained(text)
+    assert found.takers == []
+    assert found.as_json()["remedy"] == {
+        "pool": "gpu",
+        "changes": [
+            {
+                "change": "tolerate the taint: {key: nvidia.com/gpu, operator: Exists, effect: NoSchedule}",
+                "in_pod": {
+                    "file": found.source.file,
+                    "line": 6,
+                    "path": "spec.tolerations[0]",
+                    "key": "tolerations[0]",
+                },
+            },
+            {
+                "change": "leave a out of nodeSelector",
+                "in_pod": {"file": found.source.file, "line": 8, "path": "spec.nodeSelector.a", "key": "a"},
+            },
+        ],
+    }
+
+
+def test_what_is_too_much_for_a_node_is_cut_to_what_it_has(explained):
+    (change,) = explained(POD.replace("cpu: 500m", "cpu: 64")).as_json()["remedy"]["changes"]
+    assert change["change"] == "ask for at most 3920m of cpu"
+
+
+def test_a_pod_without_gpu_is_not_sent_to_gpu_nodes(explained):
+    text = POD.replace("          nvidia.com/gpu: 1\n", "").replace("cpu: 500m", "cpu: 3")
+    assert explained(text).takers[0].pool.name == "gpu"
+    remedy = explained(text.replace("operator: Exists", "value: wrong")).remedy
+    assert (remedy.room.pool.name, [change.text for change in remedy.changes]) == (
+        "system",
+        ["ask for at most 1930m of cpu"],
+    )
+
+
+def test_where_only_the_pool_could_change_there_is_no_remedy(explained):
+    assert explained(POD.replace("gpu: 1", "gpu: 9")).remedy is None
+
+
+# --- the node --------------------------------------------------------------------------------------------------------
+
+
+def test_a_taker_says_which_node_it_brings_at_what_price(explained):
+    launch = row(explained(POD), "gpu")["launch"]
+    assert (launch["instance_type"], launch["capacity_type"]) == ("g4dn.xlarge", "spot")
+    assert launch["hourly"] == pytest.approx(0.526 / 2 + 100 * 0.08 / 730, abs=1e-6)  # half, and the disk
+    assert (launch["estimate"], launch["price_region"]) == (True, "us-west-2")
+
+
+def test_a_node_pool_brings_what_the_pod_selects(explained):
+    text = POD.replace("  containers", "  nodeSelector: {node.kubernetes.io/instance-type: g6.xlarge}\n  containers")
+    launch = row(explained(text, karpenter()), "gpu")["launch"]
+    assert (launch["instance_type"], launch["price_region"]) == ("g6.xlarge", "us-east-1")
+
+
+def deployment(replicas: int, kind: str = "Deployment") -> str:
+    body = "\n".join(f"    {line}" for line in POD.splitlines()[3:])
+    return f"kind: {kind}\nmetadata: {{name: train}}\nspec:\n  replicas: {replicas}\n  template:\n{body}\n"
+
+
+def test_all_pods_are_placed_over_all_takers_and_the_rest_is_counted(explained):
+    stack = groups(gpu=gpu_group(maxSize=3))
+    found = explained(deployment(5), stack)
+    assert row(found, "gpu")["launch"]["new_nodes"] == 3
+    assert (found.source.pods, found.left_over) == (5, 2)
+
+
+def test_nodes_of_the_minimum_come_first(explained):
+    text = POD.replace("          nvidia.com/gpu: 1\n", "").replace("operator: Exists", "value: wrong")
+    assert row(explained(text), "system")["launch"]["new_nodes"] == 0
+
+
+def test_a_daemon_set_brings_no_node(explained):
+    found = explained(deployment(1, "DaemonSet"))
+    assert row(found, "gpu")["admits"]
+    assert row(found, "gpu")["launch"] is None
+
+
+def test_the_cheaper_of_two_takers_is_named_first(explained):
+    on_demand = overrides("g4dn.xlarge", onDemandPercentageAboveBaseCapacity=100)
+    dear = gpu_group("dear", mixedInstancesPolicy=on_demand)
+    found = explained(POD, stack_of(Graph([dear, *healthy()]), "us-west-2"))
+    assert [taker.pool.name for taker in found.takers] == ["gpu", "dear"]
+    assert [answer.pool.name for answer in found.answers] == ["dear", "gpu", "system"]
+
+
+def test_thousands_of_pods_are_answered_at_once(explained):
+    compute = {"computeConfig": {"enabled": True, "nodePools": ["general-purpose"]}}
+    cluster = resource("aws:eks/cluster:Cluster", "shop", {"name": "shop", **compute})
+    text = deployment(2_000_000_000).replace("              nvidia.com/gpu: 1\n", "")
+    found = explained(text, stack_of(Graph([cluster, subnet("a")]), "us-west-2"))
+    assert found.source.pods == 2_000_000_000
+    assert 0 < row(found, "general-purpose")["launch"]["new_nodes"] <= 1000
+
+
+# --- the time --------------------------------------------------------------------------------------------------------
+
+
+def seconds(found: Explanation, pool: str = "gpu") -> dict[str, int]:
+    launch = row(found, pool)["launch"]["time_to_running"]
+    steps = {step["step"]: step["seconds"] for step in launch["steps"]}
+    assert launch["seconds"] == sum(steps.values())
+    assert all(step["assumption"] for step in launch["steps"])
+    return steps
+
+
+def test_the_wait_for_a_gpu_on_a_new_node_of_a_group(explained):
+    assert seconds(explained(POD)) == {
+        "noticed": 10,
+        "launch": 90,
+        "driver": 30,
+        "image pull": 133,  # 8 GB, assumed
+        "model load": 0,
+    }
+
+
+def test_karpenter_notices_sooner_and_a_probe_waits_for_a_model(explained):
+    text = POD.replace("      resources", "      startupProbe: {tcpSocket: {port: 80}}\n      resources")
+    assert seconds(explained(text, karpenter())) == {
+        "noticed": 2,
+        "launch": 90,
+        "driver": 30,
+        "image pull": 133,
+        "model load": 26,  # 10 s, and 2 GiB at gp3's 125 MiB/s
+    }
+
+
+def test_a_faster_disk_loads_the_model_sooner(explained):
+    text = POD.replace("      resources", "      readinessProbe: {tcpSocket: {port: 80}}\n      resources")
+    disk = {"deviceName": "/dev/xvda", "ebs": {"volumeSize": "100Gi", "volumeType": "gp3", "throughput": 500}}
+    nodes = node_class(blockDeviceMappings=[disk])
+    assert seconds(explained(text, karpenter(nodes=nodes)))["model load"] == 14
+
+
+def test_an_image_whose_size_is_known(explained):
+    text = POD.replace("example/app:1", "nvcr.io/nvidia/tritonserver:26.07-py3@sha256:0")
+    assert seconds(explained(text))["image pull"] == 258  # 15.5 GB
+
+
+def test_a_pod_without_accelerator_waits_for_no_driver(explained):
+    text = POD.replace("          nvidia.com/gpu: 1\n", "").replace("operator: Exists", "value: wrong")
+    assert seconds(explained(text), "system") == {
+        "noticed": 10,
+        "launch": 60,
+        "driver": 0,
+        "image pull": 8,
+        "model load": 0,
+    }
+    (taker,) = explained(text).takers
+    assert taker.launch.seconds_on_node == 8
+
+
+def test_a_driver_that_an_operator_installs_takes_minutes(explained):
+    plain = managed_group("gpu", instanceTypes=["g4dn.xlarge"], taints=[])
+    assert seconds(explained(POD, groups(gpu=plain)))["driver"] == 240
+
+
+def test_bare_metal_takes_longest(explained):
+    metal = node_pool(
+        {"key": "node.kubernetes.io/instance-type", "operator": "In", "values": ["g4dn.metal"]},
+        limits={"nvidia.com/gpu": "8"},
+    )
+    assert seconds(explained(POD, karpenter(metal)))["launch"] == 1200
+
+
+def test_what_is_left_to_the_scheduler_is_said(explained):
+    text = POD.replace("  containers", "  volumes: [{name: a, persistentVolumeClaim: {claimName: a}}]\n  containers")
+    assert explained(text).not_judged == ("the zone of its volume",)
+    assert explained(POD).not_judged == ()

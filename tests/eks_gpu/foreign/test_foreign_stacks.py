@@ -1,0 +1,325 @@
+"""Stacks that the engine tells of: a real preview and a real state of one program, judged without running it.
+
+tests/recorded has what CLI 3.259 printed for examples/spot-autoscaling-groups.
+"""
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import typer
+from junitparser import JUnitXml
+from typer.testing import CliRunner
+
+from eks_gpu.checks import Finding
+from eks_gpu.commands import check as command
+from eks_gpu.foreign import documents
+from eks_gpu.foreign.judged import Judged, judge
+from eks_gpu.foreign.stack import foreign
+from eks_gpu.foreign.values import MASK, UNKNOWN, decoded, replaced, unknowns
+from eks_gpu.io.problems import InputError
+from eks_gpu.plan.junit import junit
+from eks_gpu.plan.sarif import sarif
+from tests import whole_graphs
+from tests.programs import ROOT, plan_of
+
+RECORDED = ROOT / "tests" / "recorded"
+PREVIEW = RECORDED / "spot-autoscaling-groups.preview.json"
+STATE = RECORDED / "spot-autoscaling-groups.state.json"
+ANY = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
+DAY = date(2026, 11, 24)
+
+
+def judged(data: dict[str, Any], tmp_path: Path, kind: str = "preview") -> Judged:
+    file = tmp_path / f"{kind}.json"
+    file.write_text(json.dumps(data))
+    return judge(foreign(getattr(documents, kind)(file)), DAY)
+
+
+def step(data: dict[str, Any], name: str, type_: str) -> dict[str, Any]:
+    return next(
+        each["newState"]
+        for each in data["steps"]
+        if each["newState"]["type"] == type_ and each["urn"].endswith(f"::{name}")
+    )
+
+
+def preview() -> dict[str, Any]:
+    return json.loads(PREVIEW.read_text())
+
+
+GROUP = "aws:autoscaling/group:Group"
+
+
+def mix_gpu_counts(data: dict[str, Any]) -> None:
+    """In one group, types with one GPU and one with four."""
+    inputs = step(data, "gpu-spot-us-west-2a-spot", GROUP)["inputs"]
+    inputs["mixedInstancesPolicy"]["launchTemplate"]["overrides"].append({"instanceType": "g5.12xlarge"})
+
+
+@pytest.mark.parametrize(("kind", "file"), [("preview", PREVIEW), ("state", STATE)])
+def test_a_preview_and_a_state_say_what_the_plan_of_the_program_says(kind, file):
+    found = judge(foreign(getattr(documents, kind)(file)), DAY)
+    planned = plan_of("examples/spot-autoscaling-groups", "dev").analysis
+    assert (found.told.project, found.told.stack, found.told.region) == ("spot-autoscaling-groups", "dev", "us-west-2")
+    assert not [finding for finding in found.findings if not finding.passed]
+    assert found.analysis.cost.max.hourly == pytest.approx(planned.cost.max.hourly)
+    assert found.analysis.cost.idle.hourly == pytest.approx(planned.cost.idle.hourly)
+
+    def shape(pools: Any) -> list[Any]:
+        return sorted((pool.backend, pool.zones, pool.instance_types, pool.max_gpus, pool.taints) for pool in pools)
+
+    assert shape(found.analysis.pools) == shape(planned.pools)
+    assert [workload.name for workload in found.analysis.workloads] == ["cuda-vector-add"]
+
+
+def test_what_a_preview_does_not_know_comes_from_the_resource_it_waits_for():
+    told = foreign(documents.preview(PREVIEW))
+    group = next(each for each in told.graph.of(GROUP) if each.name == "gpu-spot-us-west-2b-spot")
+    (subnet_id,) = group.inputs["vpcZoneIdentifiers"]
+    subnet = told.graph.by_id(subnet_id)
+    assert subnet and subnet.inputs["availabilityZone"] == "us-west-2b"
+    template = group.inputs["mixedInstancesPolicy"]["launchTemplate"]["launchTemplateSpecification"]
+    named = told.graph.by_id(template["launchTemplateId"])
+    assert named and named.name == "gpu-spot-us-west-2b-spot-template"
+    templates = {urn.rpartition("::")[2]: names for urn, names in told.unknown.items() if urn.endswith("-template")}
+    assert templates["gpu-spot-us-west-2b-spot-template"] == ("userData",)
+    assert len(told.assumed) == 1
+
+
+def test_a_fault_in_a_preview_is_found(tmp_path):
+    data = preview()
+    mix_gpu_counts(data)
+    found = judged(data, tmp_path)
+    assert {finding.id for finding in found.findings if not finding.passed} == {"one-gpu-count-a-group"}
+    assert found.failed
+
+
+def test_what_fails_for_want_of_an_unknown_value_is_a_warning_that_names_it(tmp_path):
+    data = preview()
+    step(data, "gpu-spot-us-west-2a-spot", GROUP)["inputs"]["tags"] = ANY
+    found = judged(data, tmp_path)
+    failing = [finding for finding in found.findings if not finding.passed]
+    assert {finding.severity for finding in failing} == {"warning"}
+    (told,) = (each.message for each in failing if each.id == "groups-are-discovered-by-this-cluster")
+    assert told.endswith(", unless tags of gpu-spot-us-west-2a-spot says otherwise, which only `pulumi up` will tell")
+    assert not found.failed
+
+
+def test_an_agent_that_is_told_later_what_it_tolerates_is_a_warning_too():
+    stack = whole_graphs.healthy(monitoring=whole_graphs.addon("eks-node-monitoring-agent", configurationValues=ANY))
+    told = ({"urn": each.urn, "type": each.type, "custom": True, "inputs": each.inputs} for each in stack)
+    document = documents.Document(Path("stack"), tuple(map(documents.Registered.model_validate, told)))
+    found = judge(foreign(document, "us-west-2"), DAY).findings
+    (finding,) = (each for each in found if each.id == "node-monitoring-reaches-gpu-pools")
+    assert (finding.passed, finding.severity) == (False, "warning")
+    assert "unless configurationValues of eks-node-monitoring-agent says otherwise" in finding.message
+
+
+def test_inputs_of_another_shape_than_their_type_are_wrong_input_with_resource_and_property(tmp_path):
+    data = preview()
+    step(data, "gpu-spot-us-west-2a-spot", GROUP)["inputs"]["tags"] = ["a"]
+    with pytest.raises(InputError) as problem:
+        judged(data, tmp_path)
+    assert str(problem.value) == "gpu-spot-us-west-2a-spot: Group.tags[0]: want an object, got 'a'"
+
+
+def test_who_scales_a_group_is_not_judged_where_no_resource_tells_its_options(tmp_path):
+    data = preview()
+    for each in data["steps"]:
+        each["newState"].pop("ignoreChanges", None)
+    found = judged(data, tmp_path)
+    assert "desired-size-belongs-to-the-autoscaler" not in {finding.id for finding in found.findings}
+    assert any("which changes a resource ignores is not told" in sentence for sentence in found.told.assumed)
+    assert not found.failed
+
+
+def test_a_custom_resource_of_another_shape_is_wrong_input_too(tmp_path):
+    pool = {"urn": "urn:pulumi:a::b::kubernetes:karpenter.sh/v1:NodePool::gpu", "custom": True}
+    pool |= {
+        "type": "kubernetes:karpenter.sh/v1:NodePool",
+        "inputs": {"spec": {"template": {"spec": {"requirements": 1}}}},
+    }
+    data = {"config": {"aws:region": "us-west-2"}, "steps": [{"op": "create", "newState": pool}]}
+    with pytest.raises(InputError, match="the inputs of a resource are not as its type has them"):
+        judged(data, tmp_path)
+
+
+def test_what_will_be_deleted_is_not_judged(tmp_path):
+    data = preview()
+    before = len(judged(data, tmp_path).analysis.pools)
+    for each in data["steps"]:
+        if each["urn"].endswith("Group::spot"):
+            each["op"] = "delete"
+    assert len(judged(data, tmp_path).analysis.pools) == before - 1
+
+
+def test_a_replaced_resource_that_waits_to_be_deleted_is_not_judged(tmp_path):
+    data = json.loads(STATE.read_text())
+    groups = [each for each in data["deployment"]["resources"] if each["type"] == GROUP]
+    data["deployment"]["resources"].append({**groups[0], "delete": True, "id": "old"})
+    assert len(judged(data, tmp_path, "state").analysis.pools) == 5
+
+
+def test_the_region_is_the_configured_one_or_the_providers_or_the_users(tmp_path):
+    data = preview()
+    assert foreign(documents.preview(PREVIEW), "eu-west-1").region == "eu-west-1"
+    del data["config"]["aws:region"]
+    file = tmp_path / "p.json"
+    file.write_text(json.dumps(data))
+    providers = [each for each in data["steps"] if each["newState"]["type"] == "pulumi:providers:aws"]
+    told = foreign(documents.preview(file), "" if providers else "us-west-2")
+    assert told.region == "us-west-2"
+    file.write_text('{"steps": []}')
+    with pytest.raises(InputError, match=r"--region: is required: .*p.json tells of no provider for AWS with a region"):
+        foreign(documents.preview(file))
+    with pytest.raises(InputError, match="--region: must be a region of AWS, got 'us-wets-2'; nearest: us-west-2"):
+        foreign(documents.preview(file), "us-wets-2")
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        (ANY, UNKNOWN),
+        ({"a": [ANY, 1]}, {"a": [UNKNOWN, 1]}),
+        ({**SECRET, "plaintext": '{"a": 1}'}, {"a": 1}),
+        ({**SECRET, "ciphertext": "v1:x"}, MASK),
+        ({**SECRET, "plaintext": "not JSON"}, MASK),
+        (
+            {"4dabf18193072939515e22adb298388d": "5cf8f73096256a8f31e491e813e4eb8e", "urn": "urn:1", "id": "i"},
+            {"urn": "urn:1", "id": "i"},
+        ),
+        ({"4dabf18193072939515e22adb298388d": "d0e6a833031e9bbcd3f4e8bde6ca49a4"}, UNKNOWN),
+        ({"4dabf18193072939515e22adb298388d": "d0e6a833031e9bbcd3f4e8bde6ca49a4", "value": 2}, 2),
+    ],
+)
+def test_the_engines_special_values_are_read(given, found):
+    assert decoded(given) == found
+
+
+def test_an_unknown_value_is_as_if_it_were_not_there_and_who_asks_for_it_is_remembered():
+    value = decoded({"a": ANY, "b": {"c": ANY}, "d": [ANY, 1]})
+    assert list(unknowns(value)) == [("a",), ("b", "c"), ("d", 0)]
+    asked: set[str] = set()
+    told = replaced(value, {("b", "c"): "known"}, asked)
+    assert told == {"b": {"c": "known"}, "d": [1]}
+    assert asked == set()
+    assert told.get("a", 7) == 7
+    assert asked == {"a"}
+
+
+# The command
+
+
+def run(*arguments: str, text: str | None = None) -> Any:
+    app = typer.Typer()
+    app.command()(command.check)
+    return CliRunner().invoke(app, list(arguments), input=text)
+
+
+def test_a_healthy_stack_exits_with_0_and_a_failing_one_with_1(tmp_path):
+    assert run("--state", str(STATE)).exit_code == 0
+    data = preview()
+    mix_gpu_counts(data)
+    file = tmp_path / "p.json"
+    file.write_text(json.dumps(data))
+    found = run("--preview", str(file))
+    assert found.exit_code == 1
+    assert "one-gpu-count-a-group: gpu-spot-us-west-2a-spot" in found.output
+
+
+def test_a_preview_may_come_through_a_pipe():
+    found = run("--preview", "-", "--json", "-", text=PREVIEW.read_text())
+    answer = json.loads(found.stdout)
+    assert answer.keys() >= {"project", "stack", "region", "pools", "workloads", "cost", "checks", "assumed"}
+    assert {check["passed"] for check in answer["checks"]} == {True}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "p.json:1:1: not valid JSON: Expecting value"),
+        ("[]", "p.json: must be a JSON object, got list"),
+        (
+            '{"deployment": {}}',
+            "must be what `pulumi preview --json` prints, which has steps; this is a state: --state",
+        ),
+        ('{"a": 1}', "which has steps; it has a"),
+        ('{"steps": {}}', "p.json: steps must be a list, got dict"),
+        ('{"steps": [1]}', "p.json: steps[0] must be an object, got 1"),
+        ('{"steps": [{"newState": {"urn": "x"}}]}', "steps[0].newState.urn: String should match pattern"),
+        ('{"steps": [{"newState": {"urn": "urn:pulumi:a::b::c::d"}}]}', "steps[0].newState.type: Field required"),
+        (
+            '{"steps": [], "diagnostics": [{"severity": "error", "message": "no such type\\n"}]}',
+            "p.json: the preview itself failed, and tells half of the stack: no such type",
+        ),
+    ],
+)
+def test_what_is_no_preview_is_wrong_input(tmp_path, text, problem):
+    file = tmp_path / "p.json"
+    file.write_text(text)
+    found = run("--preview", str(file))
+    assert isinstance(found.exception, InputError)
+    assert problem in str(found.exception)
+
+
+def test_one_document_is_asked_for():
+    for arguments in ([], ["--state", "a", "--preview", "b"]):
+        found = run(*arguments)
+        assert str(found.exception) == "either --preview FILE or --state FILE is required, and not both"
+
+
+# What other tools read
+
+FINDINGS = [
+    Finding("gpu-pools-are-capped", "gpu", False, "nothing limits it", "error", "give it a ceiling"),
+    Finding("gpu-pools-are-capped", "other", True, "at most 4"),
+    Finding("spot-is-diverse-with-a-fallback", "gpu", False, "one type", "warning", "name more"),
+    Finding("gpu-nodes-are-tainted", "gpu", False, "no taint", "error", "add it", waived="a test cluster"),
+]
+
+
+def test_sarif_has_a_rule_for_each_failed_check_and_a_result_at_the_line_of_the_program():
+    places = {"gpu-pools-are-capped": "components/pool.py:94"}
+    (found,) = sarif(FINDINGS, lambda finding: places.get(finding.id, ""))["runs"]
+    assert [rule["id"] for rule in found["tool"]["driver"]["rules"]] == [
+        "gpu-nodes-are-tainted",
+        "gpu-pools-are-capped",
+        "spot-is-diverse-with-a-fallback",
+    ]
+    first, second, third = found["results"]
+    assert (first["ruleId"], first["ruleIndex"], first["level"]) == ("gpu-pools-are-capped", 1, "error")
+    assert first["message"] == {"text": "gpu: nothing limits it. Fix: give it a ceiling."}
+    assert first["locations"][0]["physicalLocation"] == {
+        "artifactLocation": {"uri": "components/pool.py", "uriBaseId": "%SRCROOT%"},
+        "region": {"startLine": 94},
+    }
+    assert second["level"] == "warning"
+    assert third["suppressions"] == [{"kind": "external", "justification": "a test cluster"}]
+
+
+def test_the_line_of_the_program_comes_from_the_engine(tmp_path):
+    data = preview()
+    mix_gpu_counts(data)
+    source, out = tmp_path / "p.json", tmp_path / "s.sarif"
+    source.write_text(json.dumps(data))
+    run("--preview", str(source), "--sarif", str(out))
+    (result,) = json.loads(out.read_text())["runs"][0]["results"]
+    place = result["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == "components/auto_scaling_group.py"
+    assert place["region"]["startLine"] > 1
+
+
+def test_junit_has_a_case_for_each_check_and_subject():
+    report = cast(JUnitXml, JUnitXml.fromstring(junit("gaia/dev", FINDINGS).encode()))
+    (suite,) = report
+    assert (suite.name, suite.tests, suite.failures, suite.skipped) == ("gaia/dev", 4, 1, 1)
+    failed, passed, warned, waived = suite
+    assert failed.classname == "gpu-pools-are-capped"
+    assert failed.result[0].message == "nothing limits it. Fix: give it a ceiling"
+    assert passed.result == []
+    assert warned.system_out == "warning: one type"
+    assert waived.result[0].message == "waived: a test cluster"

@@ -1,0 +1,70 @@
+"""The lab's AWS under many calls at once: none undoes what another has done."""
+
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import boto3
+import pytest
+
+from eks_gpu.lab.aws import LAB_KEYS
+from eks_gpu.lab.aws.moto_server import moto
+
+
+@pytest.fixture
+def client():
+    with moto() as url:
+        session = boto3.Session(region_name="us-west-2", **LAB_KEYS)
+        yield lambda service: session.client(service, endpoint_url=url)
+
+
+@pytest.fixture
+def eager_threads():
+    """Threads take turns a thousand times as often as usual: what can go wrong between two of them does."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(5e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
+def tag(key: str) -> dict[str, Any]:
+    return {
+        "ResourceId": "gpu",
+        "ResourceType": "auto-scaling-group",
+        "Key": key,
+        "Value": "x",
+        "PropagateAtLaunch": False,
+    }
+
+
+def test_tags_put_on_a_group_in_one_moment_are_all_there(client, eager_threads):
+    groups, ec2 = client("autoscaling"), client("ec2")
+    template = ec2.create_launch_template(LaunchTemplateName="gpu", LaunchTemplateData={"InstanceType": "g6.xlarge"})
+    groups.create_auto_scaling_group(
+        AutoScalingGroupName="gpu",
+        MinSize=0,
+        MaxSize=1,
+        AvailabilityZones=["us-west-2a"],
+        LaunchTemplate={"LaunchTemplateId": template["LaunchTemplate"]["LaunchTemplateId"]},
+    )
+    keys = {f"key-{number}" for number in range(60)}
+    with ThreadPoolExecutor(12) as threads:
+        list(threads.map(lambda key: groups.create_or_update_tags(Tags=[tag(key)]), keys))
+
+    assert {found["Key"] for found in groups.describe_tags(MaxRecords=100)["Tags"]} == keys
+
+
+def test_who_waits_for_a_message_holds_nobody_up(client):
+    sqs, ec2 = client("sqs"), client("ec2")
+    queue = sqs.create_queue(QueueName="jobs")["QueueUrl"]
+    asked = threading.Thread(target=lambda: sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5))
+    asked.start()
+    time.sleep(0.5)
+    started = time.monotonic()
+    ec2.describe_vpcs()
+    assert time.monotonic() - started < 2
+    assert asked.is_alive()
+    sqs.send_message(QueueUrl=queue, MessageBody="done")
+    asked.join()

@@ -1,0 +1,181 @@
+"""A project on disk: what is read, what is refused, and how the refusal reads."""
+
+from pathlib import Path
+
+import pytest
+
+from eks_gpu.io.problems import InputError
+from eks_gpu.offline.project import Project
+from eks_gpu.offline.run import record
+
+PULUMI = "name: shop\nruntime: python\n"
+STACK = "config:\n  aws:region: eu-west-1\n  shop:size: 3\n"
+PROGRAM = """
+import pulumi
+import pulumi_aws as aws
+
+size = pulumi.Config().require_int("size")
+aws.sqs.Queue("queue", delay_seconds=size)
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path):
+    def make(pulumi: str = PULUMI, stack: str = STACK, program: str = PROGRAM, **more: str) -> Path:
+        files = {"Pulumi.yaml": pulumi, "Pulumi.dev.yaml": stack, "__main__.py": program, **more}
+        for name, text in files.items():
+            (tmp_path / name).write_text(text)
+        return tmp_path
+
+    return make
+
+
+def recorded(root: Path, stack: str = "dev"):
+    project = Project.load(root)
+    return record(project, project.stack(stack))[0]
+
+
+def refusal(root: Path, stack: str = "dev") -> list[str]:
+    with pytest.raises(InputError) as refused:
+        recorded(root, stack)
+    return refused.value.problems
+
+
+def test_a_program_runs_under_its_stacks_own_values(shop):
+    queue = recorded(shop()).graph.one("aws:sqs/queue:Queue")
+    assert queue.inputs == {"delaySeconds": 3}
+    assert queue.outputs["arn"] == "arn:aws:sqs:eu-west-1:123456789012:queue"
+
+
+def test_a_value_of_the_project_file_is_a_default(shop):
+    text = f"{PULUMI}config:\n  size: {{type: integer, default: 7}}\n  aws:region: eu-west-1\n"
+    queue = recorded(shop(pulumi=text, stack="config: {}\n")).graph.one("aws:sqs/queue:Queue")
+    assert queue.inputs == {"delaySeconds": 7}
+
+
+def test_an_encrypted_value_reaches_the_program_as_a_secret_without_its_text(shop):
+    program = PROGRAM + 'aws.sqs.Queue("other", name=pulumi.Config().require_secret("token"))\n'
+    stack = STACK + "  shop:token: {secure: AAABAK==}\n"
+    other = recorded(shop(stack=stack, program=program)).graph.one("aws:sqs/queue:Queue", "other")
+    assert other.inputs == {"name": "[secret]"}
+
+
+def test_modules_of_the_program_are_its_own_and_leave_with_it(shop):
+    import sys
+
+    program = "import parts\nassert parts.SIZE == 4\nimport pulumi\npulumi.Config().require('size')\n"
+    recorded(shop(program=program, **{"parts.py": "SIZE = 4\n"}))
+    assert "parts" not in sys.modules
+
+
+def test_a_folder_without_a_project_is_named(tmp_path):
+    assert refusal(tmp_path) == [
+        f"{tmp_path}/Pulumi.yaml: no such file; PROJECT must be a folder with a Pulumi project"
+    ]
+
+
+def test_an_unknown_stack_names_the_nearest(shop):
+    assert refusal(shop(), "dve") == ["Pulumi.dve.yaml: no such file, so stack dve is unknown; nearest: dev"]
+
+
+def test_broken_yaml_is_told_with_its_line(shop):
+    (problem,) = refusal(shop(stack="config:\n  aws:region: [\n"))
+    assert problem.startswith("Pulumi.dev.yaml:3:1: not valid YAML:")
+
+
+def test_a_twice_given_key_is_told_with_its_line(shop):
+    (problem,) = refusal(shop(stack=STACK + "  shop:size: 4\n"))
+    assert problem.startswith("Pulumi.dev.yaml:4:3: not valid YAML: found duplicate key")
+
+
+def test_an_unknown_region_names_the_nearest(shop):
+    assert refusal(shop(stack="config:\n  aws:region: eu-west-11\n")) == [
+        "Pulumi.dev.yaml:2: aws:region must be a region of AWS, got 'eu-west-11'; nearest: eu-west-1"
+    ]
+
+
+def test_a_missing_region_is_told(shop):
+    (problem,) = refusal(shop(stack="config:\n  shop:size: 3\n"))
+    assert problem.startswith("Pulumi.dev.yaml: aws:region is required")
+
+
+def test_a_key_that_nothing_reads_names_the_key_that_is_read(shop):
+    assert refusal(shop(stack=STACK + "  shop:sizes: 4\n")) == [
+        "Pulumi.dev.yaml:4: shop:sizes is a key that the program never reads; nearest: size"
+    ]
+
+
+def test_a_misspelt_required_key_is_told_from_both_sides(shop):
+    assert refusal(shop(stack="config:\n  aws:region: eu-west-1\n  shop:siez: 3\n")) == [
+        "Missing required configuration variable 'shop:size'",
+        "Pulumi.dev.yaml:3: shop:siez is a key that the program never reads; nearest: size",
+    ]
+
+
+def test_another_namespace_is_somebody_elses(shop):
+    assert recorded(shop(stack=STACK + "  docker:host: x\n")).graph
+
+
+@pytest.mark.parametrize(
+    ("program", "problem"),
+    [
+        ("import pulumi\npulumi.Config().get('size')\nraise pulumi.RunError('no')", "no"),
+        (
+            "import pulumi\npulumi.Config().get('size')\n\nprint(1 / 0)",
+            "__main__.py:4: ZeroDivisionError: division by zero",
+        ),
+        (
+            "import pulumi\npulumi.Config().get('size')\nimport shopping",
+            "__main__.py:3: ModuleNotFoundError: No module named 'shopping'",
+        ),
+        (
+            "import pulumi\npulumi.Config().get('size')\nexit(3)",
+            "__main__.py:3: the program ended itself with exit code 3",
+        ),
+        ("import pulumi\npulumi.Config().get('size')\nif", "SyntaxError: invalid syntax (__main__.py, line 3)"),
+    ],
+)
+def test_an_error_of_the_program_is_told_with_its_line_and_no_traceback(shop, program, problem):
+    assert refusal(shop(program=program)) == [problem]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("runtime: python\n", "Pulumi.yaml: name is required: the project's name"),
+        (
+            "name: shop\nruntime: nodejs\n",
+            "Pulumi.yaml: runtime must be python to run offline, got nodejs; "
+            "a program in another language is checked by its preview or state: eks-gpu check --help",
+        ),
+        (
+            PULUMI + "config:\n  size: {type: integer, description: Pods, each alone}\n",
+            "Pulumi.yaml: config.size.each alone is not a known key; "
+            "there are: default, description, items, secret, type, value",
+        ),
+        ("- a\n", "Pulumi.yaml: must be a map of keys to values, got CommentedSeq"),
+        ("name: shop\nruntime: python\nconfig: 3\n", "Pulumi.yaml: config must be a map, got int"),
+        (
+            "name: shop\nruntime: python\nmain: src\n",
+            "{root}/src/__main__.py: no such file; the project's program is needed",
+        ),
+    ],
+)
+def test_a_project_file_that_cannot_be_used(shop, text, problem):
+    root = shop(pulumi=text)
+    assert refusal(root) == [problem.format(root=root)]
+
+
+def test_the_users_own_answers_are_read_beside_the_project(shop):
+    program = PROGRAM + "aws.sqs.Queue('q', name=aws.ec2.get_ami(owners=['self']).image_id)\n"
+    answers = {"plan-answers.yaml": "aws:ec2/getAmi:getAmi: {imageId: ami-1}\n"}
+    assert recorded(shop(program=program, **answers)).graph.one("aws:sqs/queue:Queue", "q").inputs == {"name": "ami-1"}
+
+
+def test_a_preview_plans_the_same_resources(shop):
+    project = Project.load(shop())
+    urns = [
+        {made.urn for made in record(project, project.stack("dev"), preview=preview)[0].graph}
+        for preview in (False, True)
+    ]
+    assert urns[0] == urns[1]
