@@ -21,9 +21,6 @@ plan: .venv/plan.stamp
 	@$(BIN)/eks-gpu plan --stack $(STACK)
 
 test: .venv/test.stamp
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/pyright
 	$(BIN)/pytest -n 2 --dist worksteal
 
 # Replays wait more than they work, so there are more of them at once than cores. Go's programs, half of the work, collect

@@ -46,8 +46,8 @@ from .karpenter_gpu_pool import KarpenterGpuPoolArgs as KarpenterGpuPoolArgs
 from .network import Network as Network
 from .network import NetworkArgs as NetworkArgs
 from .network import NetworkSettingsArgs as NetworkSettingsArgs
-from .network import NodeSubnet as NodeSubnet
-from .network import ZoneArgs as ZoneArgs
+from .values.places import NodeSubnet as NodeSubnet
+from .values.places import ZoneArgs as ZoneArgs
 from .vpc.network_layout import NetworkSettings as NetworkSettings
 from .nodes.node_group import Backend as Backend
 from .nvidia_device_plugin import NvidiaDevicePlugin as NvidiaDevicePlugin

@@ -11,12 +11,12 @@ from typing_extensions import TypedDict
 
 from .catalog import CapacityType
 from .catalog.auto_mode import ACCELERATED_FAMILIES, BUILT_IN_NODE_CLASS, BUILT_IN_POOLS, MAX_AGE_H
-from .control_plane.auto_mode import create_auto_mode_node_role
-from .network import NodeSubnet
+from .iam.auto_mode_node_role import create_auto_mode_node_role
 from .nodes.node_pool import AUTO_MODE, create_node_pool, name_problems, node_pool_problems
 from .nodes.placement import places
 from .values.eks_cluster import EksCluster
 from .values.gpu_pool import GpuPool, GpuPoolArgs
+from .values.places import NodeSubnet
 from .values.value import Value, check
 
 # gp3's bounds. Source: Amazon EBS User Guide, "General Purpose SSD volumes".

@@ -12,7 +12,6 @@ from typing_extensions import TypedDict
 from . import catalog
 from .iam.load_balancer_policy import load_balancer_policy
 from .iam.pod_identity import pod_identity
-from .nodes.system_nodes import SYSTEM_NODE_LABELS, SYSTEM_TOLERATIONS
 from .values.eks_cluster import EksCluster
 from .values.value import Value, check
 
@@ -45,7 +44,7 @@ class AwsLoadBalancerControllerSettings(Value):
 
     replicas: int = Field(default=2, ge=1)
     service_mutator_webhook: bool = False
-    node_labels: Mapping[str, str] = SYSTEM_NODE_LABELS
+    node_labels: Mapping[str, str] = catalog.SYSTEM_NODE_LABELS
 
 
 class AwsLoadBalancerControllerSpec(Value):
@@ -111,7 +110,7 @@ def chart_values(
         "enableServiceMutatorWebhook": settings.service_mutator_webhook,
         "keepTLSSecret": True,  # or every render has a new certificate, and the old pods keep theirs
         "nodeSelector": dict(settings.node_labels),
-        "tolerations": SYSTEM_TOLERATIONS,
+        "tolerations": catalog.SYSTEM_TOLERATIONS,
         "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}},
     }
     if settings.replicas > 1:

@@ -12,12 +12,13 @@ from typing_extensions import TypedDict
 
 from .catalog.auto_mode import DISK_PROVISIONER
 from .control_plane.addons import AFTER_NODES, BEFORE_NODES, add_ons
-from .control_plane.auto_mode import AutoMode, AutoModeArgs, auto_mode_options, create_auto_mode_node_role
+from .control_plane.auto_mode import AutoMode, AutoModeArgs, auto_mode_options
 from .control_plane.cluster_settings import ClusterSettings, ClusterSpec
 from .iam.access_entries import grant
-from .network import NodeSubnet
+from .iam.auto_mode_node_role import create_auto_mode_node_role
 from .nodes.system_nodes import SystemNodesArgs, create_system_nodes
 from .values.eks_cluster import EksCluster, from_pulumi_eks
+from .values.places import NodeSubnet
 from .values.value import check
 
 

@@ -13,7 +13,6 @@ from typing_extensions import TypedDict
 from . import catalog
 from .control_plane.disposable import disposable
 from .iam.pod_identity import pod_identity
-from .nodes.system_nodes import SYSTEM_NODE_LABELS, SYSTEM_TOLERATIONS
 from .values.eks_cluster import EksCluster
 from .values.gpu_pool import GpuPool, GpuPoolArgs
 from .values.value import Value, check
@@ -62,7 +61,7 @@ class ClusterAutoscalerSettings(Value):
     gpu_utilization_threshold: float = Field(default=0.5, ge=0, le=1)
     spread_over_zones: bool = False
     replicas: int = Field(default=1, ge=1)
-    node_labels: Mapping[str, str] = SYSTEM_NODE_LABELS
+    node_labels: Mapping[str, str] = catalog.SYSTEM_NODE_LABELS
 
 
 class ClusterAutoscalerSpec(Value):
@@ -144,7 +143,7 @@ def chart_values(
         "rbac": {"serviceAccount": {"create": True, "name": SERVICE_ACCOUNT}},
         "priorityClassName": "system-cluster-critical",
         "nodeSelector": dict(settings.node_labels),
-        "tolerations": SYSTEM_TOLERATIONS,
+        "tolerations": catalog.SYSTEM_TOLERATIONS,
         "resources": {"requests": {"cpu": "100m", "memory": "300Mi"}, "limits": {"memory": "1Gi"}},
         "extraArgs": {
             # The first decides; among the groups that it leaves, the second.

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from typing_extensions import TypedDict
 
 from . import catalog
-from .control_plane.disposable import disposable
+from .control_plane.disposable import ONCE_TIMEOUT, disposable
 from .values.gpu_pool import GpuPool, GpuPoolArgs
 from .values.value import Value, check
 
@@ -16,7 +16,6 @@ SAMPLE = "/cuda-samples/vectorAdd"
 # The sample ends at once, and a container that ends is CrashLoopBackOff. The trap lets a node drain without waiting.
 FOR_EVER = f"trap 'exit 0' TERM; while {SAMPLE}; do sleep 10 & wait; done; exit 1"
 
-ONCE_TIMEOUT = "30m"
 """A node from zero, its driver and the image take longer than the provider's 10 minutes."""
 
 

@@ -7,12 +7,12 @@ import pulumi
 from pulumi import ComponentResource, Input, Output, ResourceOptions
 from typing_extensions import TypedDict
 
-from .network import NodeSubnet
 from .nodes.node_group import Backend
 from .nodes.node_groups import check_names, create_node_groups
 from .nodes.placement import placement
 from .values.eks_cluster import EksCluster
 from .values.gpu_pool import GpuPool, GpuPoolArgs
+from .values.places import NodeSubnet
 from .values.value import check
 
 

@@ -10,8 +10,7 @@ from typing_extensions import TypedDict
 
 from . import catalog
 from .control_plane.disposable import disposable
-from .nodes.system_nodes import SYSTEM_NODE_LABELS, SYSTEM_TOLERATIONS
-from .nvidia_device_plugin import WITHOUT_SHARING, sharing_configurations
+from .nodes.gpu_sharing import WITHOUT_SHARING, sharing_configurations
 from .values.gpu_pool import GpuPool, GpuPoolArgs
 from .values.value import Value, check
 
@@ -61,7 +60,7 @@ class GpuOperatorSettings(Value):
     node_image: str = "eks-nvidia"
     dcgm_exporter: bool = True
     mig_strategy: Literal["none", "single", "mixed"] = "none"
-    node_labels: Mapping[str, str] = SYSTEM_NODE_LABELS
+    node_labels: Mapping[str, str] = catalog.SYSTEM_NODE_LABELS
 
     @model_validator(mode="after")
     def _serves_the_image(self) -> Self:
@@ -147,7 +146,7 @@ def chart_values(pools: Sequence[GpuPool], settings: GpuOperatorSettings) -> dic
     """Values of the chart where they differ from its own."""
     tolerations = [CHART_TOLERATION, *(taint.toleration() for pool in pools for taint in pool.taints)]
     tolerations = [each for number, each in enumerate(tolerations) if each not in tolerations[:number]]
-    controllers = {"nodeSelector": dict(settings.node_labels), "tolerations": SYSTEM_TOLERATIONS}
+    controllers = {"nodeSelector": dict(settings.node_labels), "tolerations": catalog.SYSTEM_TOLERATIONS}
     installs = not DRIVER_IN_IMAGE[settings.node_image]
     values: dict[str, Any] = {
         "operator": controllers,

@@ -8,8 +8,7 @@ from pydantic import Field, model_validator
 from typing_extensions import TypedDict
 
 from . import catalog
-from .control_plane.disposable import disposable
-from .cuda_vector_add import ONCE_TIMEOUT
+from .control_plane.disposable import ONCE_TIMEOUT, disposable
 from .nodes import node_pool
 from .values.gpu_pool import GpuPool, GpuPoolArgs
 from .values.value import Value, check

@@ -15,11 +15,10 @@ from . import catalog
 from .iam.karpenter_policy import POLICIES, ControllerScope, controller_policy
 from .iam.node_role import NodeRole, create_node_role
 from .iam.pod_identity import pod_role
-from .network import DISCOVERY_TAG
 from .nodes.interruption_queue import create_interruption_queue
-from .nodes.system_nodes import SYSTEM_NODE_LABELS, SYSTEM_TOLERATIONS
 from .values.eks_cluster import EksCluster
 from .values.value import Value, check
+from .vpc.network_layout import DISCOVERY_TAG
 
 NAMESPACE = "kube-system"
 SERVICE_ACCOUNT = "karpenter"
@@ -97,7 +96,7 @@ class KarpenterSettings(Value):
     replicas: int = Field(default=2, ge=1)
     zonal_shift: bool = False
     feature_gates: KarpenterFeatureGates = Field(default_factory=KarpenterFeatureGates)
-    node_labels: Mapping[str, str] = SYSTEM_NODE_LABELS
+    node_labels: Mapping[str, str] = catalog.SYSTEM_NODE_LABELS
 
 
 class KarpenterSpec(Value):
@@ -157,7 +156,7 @@ def chart_values(
         "serviceAccount": {"create": True, "name": SERVICE_ACCOUNT},
         "replicas": settings.replicas,
         "nodeSelector": dict(settings.node_labels),
-        "tolerations": SYSTEM_TOLERATIONS,
+        "tolerations": catalog.SYSTEM_TOLERATIONS,
         "controller": {"resources": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "1Gi"}}},
         "settings": {
             "clusterName": cluster_name,

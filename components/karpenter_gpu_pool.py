@@ -10,11 +10,11 @@ from pulumi import ComponentResource, Input, Output, Resource, ResourceOptions
 from typing_extensions import TypedDict
 
 from .catalog import AMI_RELEASE, ROOT_DEVICE, CapacityType, data_device
-from .network import NodeSubnet
 from .nodes.node_pool import KARPENTER, create_node_pool, name_problems, node_pool_problems
 from .nodes.placement import places
 from .values.eks_cluster import EksCluster
 from .values.gpu_pool import GpuPool, GpuPoolArgs
+from .values.places import NodeSubnet
 from .values.value import check
 
 BOTTLEROCKET_ROOT_GIB = 4  # what its image needs; Karpenter asks for a size where AWS would take the image's own

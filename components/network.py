@@ -4,36 +4,16 @@ from collections.abc import Sequence
 from typing import NotRequired
 
 import pulumi_aws as aws
-from pulumi import ComponentResource, Input, Output, ResourceOptions
+from pulumi import ComponentResource, Output, ResourceOptions
 from typing_extensions import TypedDict
 
+from .values.places import NodeSubnet, ZoneArgs
 from .values.value import check
 from .vpc.network_endpoints import flow_logs, gateway_endpoint, interface_endpoints
-from .vpc.network_layout import ExistingNetwork, Nat, NetworkSpec, subnets
+from .vpc.network_layout import DISCOVERY_TAG, ExistingNetwork, Nat, NetworkSpec, subnets
 
-DISCOVERY_TAG = "karpenter.sh/discovery"  # Karpenter's subnet selector; the value is the cluster's name
 INTERNAL_LOAD_BALANCER_TAG = "kubernetes.io/role/internal-elb"
 PUBLIC_LOAD_BALANCER_TAG = "kubernetes.io/role/elb"
-
-
-class NodeSubnet(TypedDict):
-    """A subnet that nodes can run in, and where it is."""
-
-    zone: str
-    """Availability zone by name, as us-west-2a; names differ from account to account."""
-    zone_id: str
-    """The same zone by its id, as usw2-az1; the same place in every account."""
-    subnet_id: Input[str]
-    """The subnet."""
-
-
-class ZoneArgs(TypedDict):
-    """An availability zone of the account."""
-
-    zone: str
-    """Name in this account, as us-west-2a; another account may give the name to another place."""
-    zone_id: str
-    """Id, as usw2-az1; the same place in every account."""
 
 
 class FlowLogsArgs(TypedDict):

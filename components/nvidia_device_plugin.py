@@ -1,6 +1,5 @@
 """NvidiaDevicePlugin: tells Kubernetes of the GPUs on a pool's nodes, and how pods share them."""
 
-import json
 from collections.abc import Iterable, Sequence
 from typing import Any, NotRequired, Self
 
@@ -12,12 +11,12 @@ from typing_extensions import TypedDict
 from . import catalog
 from .catalog.auto_mode import COMPUTE_TYPE_LABEL
 from .control_plane.disposable import disposable
-from .values.gpu_pool import GpuPool, GpuPoolArgs, GpuSharing
+from .nodes.gpu_sharing import WITHOUT_SHARING, sharing_configurations
+from .values.gpu_pool import GpuPool, GpuPoolArgs
 from .values.labels_and_taints import DEPLOY_DEVICE_PLUGIN_LABEL
 from .values.value import Value, check
 
 RELEASE = "nvidia-device-plugin"
-WITHOUT_SHARING = "default"
 
 # The chart's own: Helm replaces a list, so what it had must be said again. Source: chart 0.20.0, values.yaml.
 CHART_TOLERATIONS = (
@@ -126,28 +125,3 @@ def tolerations(pools: Iterable[GpuPool]) -> list[dict[str, str]]:
     """The chart's own, and one for each further taint of the pools."""
     found = [*CHART_TOLERATIONS, *(taint.toleration() for pool in pools for taint in pool.taints)]
     return [toleration for number, toleration in enumerate(found) if toleration not in found[:number]]
-
-
-def sharing_configurations(sharings: Iterable[GpuSharing | None]) -> dict[str, str]:
-    """The plugin's configuration files by name; a node picks its own by label. Empty where nobody shares.
-
-    Source: NVIDIA device plugin 0.20, README.md, "Shared access to GPUs".
-    """
-    named = {sharing.config: sharing for sharing in sharings if sharing}
-    if not named:
-        return {}
-    return {name: json.dumps(_configuration(sharing)) for name, sharing in {WITHOUT_SHARING: None, **named}.items()}
-
-
-def _configuration(sharing: GpuSharing | None) -> dict[str, Any]:
-    plain: dict[str, Any] = {"version": "v1", "flags": {"migStrategy": "none"}}
-    if sharing is None:
-        return plain
-    rules: dict[str, Any] = {
-        "renameByDefault": False,  # pods go on asking for nvidia.com/gpu
-        "resources": [{"name": catalog.GPU_RESOURCE, "replicas": sharing.replicas}],
-    }
-    if sharing.strategy == "mps":
-        return {**plain, "sharing": {"mps": rules}}
-    # Two shares of one GPU are no faster than one, so asking for two is a mistake.
-    return {**plain, "sharing": {"timeSlicing": {**rules, "failRequestsGreaterThanOne": True}}}

@@ -7,11 +7,11 @@ from pulumi import ComponentResource, Input, Output, ResourceOptions
 from typing_extensions import TypedDict
 
 from .catalog import CAPACITY_TYPE_LABEL
-from .network import NodeSubnet
 from .nodes.node_group import Backend, Node, NodeGroup
 from .nodes.node_groups import check_names, create_node_groups
 from .nodes.placement import not_offered, subnet_problems, types_by_zone
 from .values.eks_cluster import EksCluster
+from .values.places import NodeSubnet
 from .values.spot_pool import SpotPool, SpotPoolArgs
 from .values.value import BadInput, check
 

@@ -44,7 +44,7 @@ from .prices import (
     on_demand_price,
     spot_price,
 )
-from .regions import UnknownRegion, Zone, partition, regions, zones, zones_offering
+from .regions import UnknownRegion, Zone, managed_policy_arn, partition, regions, zones, zones_offering
 from .requirements import REQUIREMENT_OPERATORS, requirement_holds
 from .scheduling import (
     ACCELERATOR_LABEL,
@@ -64,7 +64,9 @@ from .scheduling import (
     NEURON_TAINT,
     OS_LABEL,
     REGION_LABEL,
+    SYSTEM_NODE_LABELS,
     SYSTEM_TAINT,
+    SYSTEM_TOLERATIONS,
     ZONE_ID_LABEL,
     ZONE_LABEL,
     CapacityType,
@@ -156,7 +158,9 @@ __all__ = [
     "SPOT_SHARE",
     "SPOT_SHARE_ACCELERATED",
     "SUPPORTED",
+    "SYSTEM_NODE_LABELS",
     "SYSTEM_TAINT",
+    "SYSTEM_TOLERATIONS",
     "TENSORFLOW_SERVING_IMAGE",
     "TRITON_IMAGE",
     "ZONE_ID_LABEL",
@@ -187,6 +191,7 @@ __all__ = [
     "instance_type",
     "instance_types",
     "kubernetes_version",
+    "managed_policy_arn",
     "on_demand_price",
     "partition",
     "quota_family",

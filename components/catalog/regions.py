@@ -59,3 +59,8 @@ def partition(region: str) -> str:
     if region.startswith("cn-"):
         return "aws-cn"
     return "aws-us-gov" if region.startswith("us-gov-") else "aws"
+
+
+def managed_policy_arn(policy: str, region: str) -> str:
+    """ARN of one of AWS's own policies, by its name with its path."""
+    return f"arn:{partition(region)}:iam::aws:policy/{policy}"

@@ -100,6 +100,10 @@ class Taint:
 GPU_TAINT = Taint(GPU_RESOURCE, "true", "NoSchedule")
 NEURON_TAINT = Taint(NEURON_RESOURCE, "true", "NoSchedule")
 SYSTEM_TAINT = Taint("CriticalAddonsOnly", "true", "NoSchedule")
+SYSTEM_NODE_LABELS = {"eks-gpu-components/role": "system"}
+"""What controllers select, so that none of them keeps a Spot or GPU node from going."""
+SYSTEM_TOLERATIONS = [SYSTEM_TAINT.toleration()]
+"""Tolerations of whatever runs on the system nodes, which may be tainted; without the taint they do no harm."""
 
 
 class CapacityType(StrEnum):

@@ -10,10 +10,12 @@ from pulumi import Resource, ResourceOptions
 
 from .. import catalog
 from ..iam.pod_identity import pod_role
-from ..nodes.system_nodes import SYSTEM_NODE_LABELS, SYSTEM_TOLERATIONS
 from ..values.eks_cluster import EksCluster
 
-_ON_SYSTEM_NODES: dict[str, Any] = {"nodeSelector": SYSTEM_NODE_LABELS, "tolerations": SYSTEM_TOLERATIONS}
+_ON_SYSTEM_NODES: dict[str, Any] = {
+    "nodeSelector": catalog.SYSTEM_NODE_LABELS,
+    "tolerations": catalog.SYSTEM_TOLERATIONS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +51,6 @@ AFTER_NODES = (
     AddOn("eks-node-monitoring-agent", {"dcgmAgent": {"tolerations": [{"operator": "Exists"}]}}),
 )
 ADDON_NAMES = tuple(addon.name for addon in (*BEFORE_NODES, *AFTER_NODES))
-
-
-def managed_policy_arn(policy: str, region: str) -> str:
-    """ARN of one of AWS's own policies, by its name with its path."""
-    return f"arn:{catalog.partition(region)}:iam::aws:policy/{policy}"
 
 
 def add_ons(
@@ -102,6 +99,6 @@ def _identities(
     if not addon.service_account:
         return [], []
     policy_name = addon.policy.split("/")[-1]
-    role, permissions = pod_role(parent, name, {policy_name: managed_policy_arn(addon.policy, region)})
+    role, permissions = pod_role(parent, name, {policy_name: catalog.managed_policy_arn(addon.policy, region)})
     identity = aws.eks.AddonPodIdentityAssociationArgs(role_arn=role.arn, service_account=addon.service_account)
     return [identity], permissions

@@ -4,6 +4,9 @@ from typing import Any
 
 from pulumi import Resource, ResourceOptions
 
+ONCE_TIMEOUT = "30m"
+"""Time that a workload which runs once has to finish: a node from zero, a large image and the run itself."""
+
 
 def disposable(parent: Resource, opts: ResourceOptions | None, **more: Any) -> ResourceOptions:
     """Options of such a child: it has the component's `deleted_with`, as the engine gives it to every child.

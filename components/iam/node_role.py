@@ -8,7 +8,7 @@ from typing import Any
 import pulumi_aws as aws
 from pulumi import Input, Resource, ResourceOptions
 
-from ..catalog import partition
+from ..catalog import managed_policy_arn, partition
 
 NODE_POLICIES = ("AmazonEC2ContainerRegistryPullOnly", "AmazonEKSWorkerNodePolicy", "AmazonSSMManagedInstanceCore")
 """What a node itself calls: the registry, EKS, and Systems Manager in place of SSH.
@@ -47,7 +47,7 @@ def create_node_role(
     role = aws.iam.Role(
         f"{name}-role", assume_role_policy=json.dumps(trust_policy(region)), opts=ResourceOptions(parent=parent)
     )
-    own = {policy: f"arn:{partition(region)}:iam::aws:policy/{policy}" for policy in NODE_POLICIES}
+    own = {policy: managed_policy_arn(policy, region) for policy in NODE_POLICIES}
     attachments = tuple(
         aws.iam.RolePolicyAttachment(
             f"{name}-{policy}", role=role.name, policy_arn=arn, opts=ResourceOptions(parent=parent)

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..catalog import CAPACITY_TYPE_LABEL, CapacityType, regions, zones, zones_offering
-from ..network import NodeSubnet
 from ..values.gpu_pool import GpuPool
+from ..values.places import NodeSubnet
 from ..values.value import BadInput
 from .node_group import Node, NodeGroup
 

@@ -14,11 +14,6 @@ from ..values.eks_cluster import EksCluster
 from ..values.value import Value
 from .launch_template import create_launch_template
 
-SYSTEM_NODE_LABELS = {"eks-gpu-components/role": "system"}
-"""What controllers select, so that none of them keeps a Spot or GPU node from going."""
-SYSTEM_TOLERATIONS = [catalog.SYSTEM_TAINT.toleration()]
-"""For whatever runs there: the nodes may be tainted, and a toleration without a taint does no harm."""
-
 DEFAULT_TYPES = ("m7i.large", "m7a.large", "m6i.large")
 
 
@@ -72,7 +67,7 @@ def system_node_group(nodes: SystemNodes) -> dict[str, Any]:
         "ami_type": catalog.ami_type("al2023", architecture),
         "capacity_type": "ON_DEMAND",
         "instance_types": list(nodes.instance_types),
-        "labels": SYSTEM_NODE_LABELS,
+        "labels": catalog.SYSTEM_NODE_LABELS,
         "scaling_config": {"min_size": size, "desired_size": size, "max_size": size},
         "taints": [catalog.SYSTEM_TAINT.for_eks()] if nodes.taint else [],
         "update_config": {"max_unavailable": 1},

@@ -3,7 +3,7 @@
 import pulumi_aws as aws
 
 from .. import catalog
-from ..network import ZoneArgs
+from ..values.places import ZoneArgs
 from ..values.value import BadInput
 from .network_layout import MAX_ZONES, MIN_ZONES
 

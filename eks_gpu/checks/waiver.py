@@ -3,32 +3,16 @@
 from fnmatch import fnmatchcase
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, StringConstraints
-from pydantic_core import PydanticCustomError
-
-from eks_gpu.io.problems import nearest
+from pydantic import BaseModel, StringConstraints
 
 NEEDED = "waivers-are-needed"
 """The check of waivers, which none can waive."""
 
 
-def _known(id_: str) -> str:
-    from eks_gpu.checks.registry import CHECKS  # whose context knows waivers
-
-    if id_ == NEEDED:
-        raise PydanticCustomError(
-            "unknown_check", "must be another check, for {given} is of waivers", {"given": NEEDED}
-        )
-    if id_ not in CHECKS:
-        given = {"given": repr(id_), "nearest": nearest(id_, CHECKS)}
-        raise PydanticCustomError("unknown_check", "must be the id of a check, got {given}{nearest}", given)
-    return id_
-
-
 class Waiver(BaseModel, frozen=True, extra="forbid"):
-    """Of one check, for one subject or for all that match a pattern."""
+    """A waiver covers one check, for one subject or for all that match a pattern."""
 
-    check: Annotated[str, AfterValidator(_known)]
+    check: str
     """Its id."""
     subject: str = "*"
     """Name or pattern, as `gpu-*`; default all subjects."""

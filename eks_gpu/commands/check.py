@@ -30,14 +30,14 @@ def check(
     """Judge a stack of any program, in any language, from its preview or state; the program does not run."""
     from eks_gpu.foreign import documents
     from eks_gpu.foreign.judged import judge
+    from eks_gpu.foreign.render import render
     from eks_gpu.foreign.stack import foreign
-    from eks_gpu.plan.render import render_judged
 
     if (preview is None) == (state is None):
         raise InputError("either --preview FILE or --state FILE is required, and not both")
     document = documents.preview(preview) if preview else documents.state(state or STDOUT)
     judged = judge(foreign(document, region))
-    Console(stderr=STDOUT in (json_file, sarif_file, junit_file), highlight=False).print(render_judged(judged))
+    Console(stderr=STDOUT in (json_file, sarif_file, junit_file), highlight=False).print(render(judged))
     write_json(json_file, judged.as_json())
     if sarif_file:
         from eks_gpu.plan.sarif import sarif

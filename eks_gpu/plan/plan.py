@@ -2,16 +2,35 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
-from eks_gpu.checks import Waiver
+from eks_gpu.checks import CHECKS, Waiver
+from eks_gpu.checks.waiver import NEEDED
 from eks_gpu.graph.graph import Graph
 from eks_gpu.io.problems import InputError, nearest
 from eks_gpu.offline.project import Project, Stack
 from eks_gpu.offline.run import PLAN_KEY, record
 from eks_gpu.plan.analysis import Analysis, analyse
+
+
+def _known(id_: str) -> str:
+    if id_ == NEEDED:
+        raise PydanticCustomError(
+            "unknown_check", "must be another check, for {given} is of waivers", {"given": NEEDED}
+        )
+    if id_ not in CHECKS:
+        given = {"given": repr(id_), "nearest": nearest(id_, CHECKS)}
+        raise PydanticCustomError("unknown_check", "must be the id of a check, got {given}{nearest}", given)
+    return id_
+
+
+class KnownWaiver(Waiver):
+    """A waiver of a check that there is."""
+
+    check: Annotated[str, AfterValidator(_known)]
 
 
 class PlanSettings(BaseModel):
@@ -21,7 +40,7 @@ class PlanSettings(BaseModel):
 
     monthly_budget_usd: float | None = Field(default=None, gt=0)
     """USD that the maximum may cost a month; None for no limit."""
-    waive: tuple[Waiver, ...] = ()
+    waive: tuple[KnownWaiver, ...] = ()
     """Failures that the stack lives with; the plan shows them with their reasons."""
 
 
@@ -96,7 +115,7 @@ def _problem(problem: Any) -> str:
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
     match problem["type"]:
         case "extra_forbidden":
-            fields = PlanSettings.model_fields if len(loc) == 1 else Waiver.model_fields
+            fields = PlanSettings.model_fields if len(loc) == 1 else KnownWaiver.model_fields
             return f"{path} is not a known key{nearest(str(loc[-1]), fields)}"
         case "missing":
             return f"{path} is required"

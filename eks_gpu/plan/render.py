@@ -13,8 +13,7 @@ from eks_gpu.cost.cost import Bill, Cost, Item
 from eks_gpu.plan.analysis import Analysis
 from eks_gpu.pools.pool import Pool
 
-if TYPE_CHECKING:  # a plan runs a program, and so imports Pulumi; a state is judged without
-    from eks_gpu.foreign.judged import Judged
+if TYPE_CHECKING:  # it imports Pulumi, and a state is judged without
     from eks_gpu.plan.plan import Plan
 
 LEVELS = (("idle", "nothing scheduled"), ("steady", "stated replicas"), ("max", "every pool at its ceiling"))
@@ -26,17 +25,11 @@ def render(plan: "Plan") -> Group:
         (f"{plan.project} / {plan.stack}", "bold"), f"  {plan.region}, {len(plan.graph)} resources, nothing created"
     )
     said = dict.fromkeys(message for _, message in plan.said)
-    return told(title, plan.analysis, plan.analysis.findings, [*said, *_assumptions(plan.assumed)])
+    return told(title, plan.analysis, plan.analysis.findings, [*said, *assumptions(plan.assumed)])
 
 
-def render_judged(judged: "Judged") -> Group:
-    """A stack that the engine tells of."""
-    of = judged.told
-    title = Text.assemble((f"{of.project} / {of.stack}", "bold"), f"  {of.region}, {len(of.graph)} resources")
-    return told(title, judged.analysis, judged.findings, _assumptions(of.assumed))
-
-
-def _assumptions(sentences: Iterable[str]) -> list[str]:
+def assumptions(sentences: Iterable[str]) -> list[str]:
+    """Notes for what the offline run assumed."""
     return [f"assumed: {sentence}" for sentence in sentences]
 
 
