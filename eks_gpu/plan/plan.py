@@ -27,7 +27,7 @@ def _known(id_: str) -> str:
     return id_
 
 
-class KnownWaiver(Waiver):
+class KnownWaiver(Waiver, frozen=True):
     """A waiver of a check that there is."""
 
     check: Annotated[str, AfterValidator(_known)]

@@ -1,7 +1,7 @@
 """The add-ons: names that EKS knows, and policies of the region's partition."""
 
-from components.catalog import ADDONS
-from components.control_plane.addons import AFTER_NODES, BEFORE_NODES, managed_policy_arn
+from components.catalog import ADDONS, managed_policy_arn
+from components.control_plane.addons import AFTER_NODES, BEFORE_NODES
 
 
 def test_eks_knows_every_addon():

@@ -11,7 +11,7 @@ from eks_gpu.graph.graph import Graph
 from eks_gpu.io.problems import InputError
 from eks_gpu.offline.project import Project
 from eks_gpu.plan.analysis import analyse
-from eks_gpu.plan.plan import Plan, plan_settings
+from eks_gpu.plan.plan import KnownWaiver, Plan, plan_settings
 from eks_gpu.plan.render import render
 from tests.console import shown
 from tests.graphs import TODAY, gpu_group, healthy
@@ -90,7 +90,7 @@ def project(folder: Path, waive: str) -> Project:
 
 def test_waivers_are_read_from_the_stacks_settings(tmp_path):
     made = project(tmp_path, f"      - {{check: {CHECK}, subject: gpu, reason: ' {REASON} '}}\n")
-    assert plan_settings(made, made.stack("dev")).waive == (Waiver(check=CHECK, subject="gpu", reason=REASON),)
+    assert plan_settings(made, made.stack("dev")).waive == (KnownWaiver(check=CHECK, subject="gpu", reason=REASON),)
 
 
 def test_all_that_is_wrong_with_waivers_is_said_at_once(tmp_path):
