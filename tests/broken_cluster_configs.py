@@ -8,6 +8,12 @@ SIX = ["m8i.xlarge", "m8a.xlarge", "m7i.xlarge", "m7a.xlarge", "m6i.xlarge", "m5
 BROKEN_CLUSTER_CONFIGS: list[Broken] = [
     ("lost", managed(maxPodsPerNode=30), "managedNodeGroups[0].maxPodsPerNode", "no place for maxPodsPerNode"),
     ("lost", [cluster_config(fargateProfiles=[{"name": "f"}])], "fargateProfiles", "no place for fargateProfiles"),
+    (
+        "lost",
+        managed(tags={f"{NODE_TEMPLATE}/autoscaling-options/scaledownunneededtime": "1d"}),
+        f"managedNodeGroups[0].tags[{NODE_TEMPLATE}/autoscaling-options/scaledownunneededtime]",
+        "must be a duration such as 1h30m, got '1d'; nearest: 24h",
+    ),
     ("lost", managed(ssh={"allow": True}), "managedNodeGroups[0].ssh", "Session Manager"),
     ("lost", managed(volumeSiz=50), "managedNodeGroups[0].volumeSiz", "no place for volumeSiz; nearest: volumeSize"),
     (

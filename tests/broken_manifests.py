@@ -21,6 +21,30 @@ def service(annotations: dict[str, str], **spec: Any) -> dict[str, Any]:
 
 BROKEN_MANIFESTS: list[Broken] = [
     ("lost", [node_pool(nodes={"kubelet": {}})], f"{POD}.kubelet", "no place for kubelet"),
+    (
+        "lost",
+        [node_pool(spec={"limits": {"nvidia.com/gpu": 4, "memory": "64GB"}})],
+        "spec.limits.memory",
+        "must be a Kubernetes quantity such as 500m, 2 or 1.5Gi, got '64GB'; nearest: 64G",
+    ),
+    (
+        "lost",
+        [node_pool(nodes={"expireAfter": "30d"})],
+        f"{POD}.expireAfter",
+        "must be hours, minutes and seconds, as 720h, got 30d; nearest: 720h",
+    ),
+    (
+        "lost",
+        [node_pool(nodes={"terminationGracePeriod": "1.5h"})],
+        f"{POD}.terminationGracePeriod",
+        "must be hours, minutes and seconds, as 10m, got 1.5h; nearest: 1h30m",
+    ),
+    (
+        "lost",
+        [node_class(blockDeviceMappings=[{"deviceName": "/dev/xvda", "ebs": {"volumeSize": "100 GB"}}]), node_pool()],
+        "spec.blockDeviceMappings[0].ebs.volumeSize",
+        "must be a Kubernetes quantity such as 500m, 2 or 1.5Gi, got '100 GB'; nearest: 100G",
+    ),
     ("lost", [node_pool(spec={"replicas": 2})], "spec.replicas", "no place for replicas"),
     ("lost", [node_class(userData="#!"), node_pool()], "spec.userData", "no place for userData"),
     (

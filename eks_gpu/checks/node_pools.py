@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.karpenter.objects import NodePool, node_classes, node_pools, object_name, part
 from eks_gpu.karpenter.schema import seconds
+from eks_gpu.pods.durations import NEVER
 from eks_gpu.pods.quantities import CPU, MEMORY, written
 from eks_gpu.pools.limits import NODES, Limits, capacity
 from eks_gpu.pools.pool import Pool, zone_ids
@@ -103,7 +104,7 @@ def when_empty(context: Context) -> Iterator[Said]:
             problems.append(
                 Problem(f"{found.consolidation_policy} evicts running GPU pods to save on their node", "set WhenEmpty")
             )
-        if seconds(found.consolidate_after) == float("inf"):
+        if found.consolidate_after == NEVER:
             problems.append(Problem("consolidateAfter is Never, so an empty node stays for good", "set a duration"))
         if any(_keeps_empty_nodes(budget) for budget in found.budgets):
             problems.append(
@@ -251,7 +252,7 @@ def long_enough(context: Context) -> Iterator[Said]:
     """A node ends at its age, whatever runs there, and each of its pods loads its model again."""
     for found, pool in _pools(context, accelerated=True):
         given = found.template.get("expireAfter")
-        lifetime = seconds(str(given)) if given else None
+        lifetime = seconds(given)
         problem = Problem(f"its nodes end after {given}") if lifetime and lifetime < _LIFETIME_S else None
         yield verdict(
             pool.name, problem, f"its nodes end after {given}" if given else "its nodes end when they are due"

@@ -11,7 +11,7 @@ from eks_gpu.cost.node_cost import dearest_nodes, nodes, volume_price
 from eks_gpu.cost.packing import Fleet
 from eks_gpu.graph.graph import Graph
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
-from eks_gpu.pods.quantities import EPHEMERAL_STORAGE, amount
+from eks_gpu.pods.quantities import gib
 from eks_gpu.pools.clusters import clusters
 from eks_gpu.pools.pool import Pool
 from eks_gpu_components.catalog import (
@@ -143,5 +143,5 @@ def _volumes(graph: Graph) -> Iterator[Item]:
 
 def _claim(name: str, spec: Mapping[str, Any], quantity: int) -> Item:
     asked = ((spec.get("resources") or {}).get("requests") or {}).get("storage", 0)
-    gib = -(-amount(EPHEMERAL_STORAGE, asked) // 1024)
-    return Item(f"volume claim {name} of {gib} GiB", quantity, volume_price("gp3", gib))
+    size = gib(asked)
+    return Item(f"volume claim {name} of {size} GiB", quantity, volume_price("gp3", size))

@@ -5,24 +5,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from eks_gpu.pods.quantities import quantity
+from eks_gpu.pods.quantities import kept, quantity
 
 _MOST, _MOST_PODS = 2**63 - 1, 2**31 - 1  # the API's own
 
 
 def _quantity(value: Any) -> Any:
-    try:
-        within = 0 <= quantity(value) <= _MOST
-    except ArithmeticError:  # more than a Decimal holds
-        within = False
-    if not within:
+    if not 0 <= quantity(value) <= _MOST:
         raise ValueError(f"must be a quantity from 0 to {_MOST}, got {shortened(value)}")
     return value
 
 
 def _whole_devices(given: dict[str, Any]) -> dict[str, Any]:
     for name, value in given.items():
-        if "/" in name and quantity(value) % 1:
+        if "/" in name and kept(value) % 1:
             raise ValueError(f"{name} must be a whole number: no pod gets a part of a device, got {value!r}")
     return given
 

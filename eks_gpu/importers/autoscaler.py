@@ -1,11 +1,12 @@
 """The cluster autoscaler's Deployment: its flags as settings, and what it watches."""
 
+from math import ceil
 from typing import Any
 
 from eks_gpu.importers.fields import Fields, Place
 from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.model import Described, Workload
-from eks_gpu.importers.units_and_names import seconds
+from eks_gpu.pods.durations import seconds
 from eks_gpu_components.catalog import DEFAULT_KUBERNETES, KUBERNETES
 
 _RULE = "autoscaler-watches-this-cluster-only"
@@ -49,18 +50,27 @@ def _flag(flag: str, place: Place, settings: dict[str, Any], described: Describe
             pass
         case "scale-down-gpu-utilization-threshold" if _share(value) is not None:
             settings["gpu_utilization_threshold"] = _share(value)
-        case _ if name in _SECONDS and (found := seconds(value)) is not None:
-            least = 30 if name == "scale-down-unneeded-time" else 0
-            if found < least:
-                message = f"{value} lets nodes go and come without end: {least}s is taken"
-                findings.tell("lifetimes-are-in-bounds", place, message)
-            settings[_SECONDS[name]] = max(found, least)
+        case _ if name in _SECONDS:
+            _patience(name, value, place, settings, findings)
         case _ if name in _OWN:
             pass
         case "expander":
             findings.lose(place, f"the settings have expanders {', '.join(_EXPANDERS)}, and not {value}")
         case _:
             findings.lose(place, f"the settings of the cluster autoscaler have no --{name}")
+
+
+def _patience(name: str, value: str, place: Place, settings: dict[str, Any], findings: Findings) -> None:
+    least = 30 if name == "scale-down-unneeded-time" else 0
+    try:
+        found = ceil(seconds(value))
+    except ValueError as error:
+        findings.lose(place, f"--{name} {error}")
+        return
+    if found < least:
+        message = f"{value} lets nodes go and come without end: {least}s is taken"
+        findings.tell("lifetimes-are-in-bounds", place, message)
+    settings[_SECONDS[name]] = max(found, least)
 
 
 def _share(text: str) -> float | None:

@@ -1,11 +1,12 @@
 """Tags of an auto scaling group that the cluster autoscaler reads: what it learns from them, and what it does not."""
 
 from collections.abc import Mapping
+from math import ceil
 
 from eks_gpu.importers.fields import Fields, Place
 from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.model import SELF_MANAGED, Described, NodeTaint, Pool
-from eks_gpu.importers.units_and_names import seconds
+from eks_gpu.pods.durations import seconds
 from eks_gpu_components.catalog import (
     AUTOSCALER_ENABLED_TAG,
     AUTOSCALER_LABEL_TAG,
@@ -76,10 +77,13 @@ def _carried(label: str, pool: Pool) -> str:
 
 
 def _option(option: str, value: str, pool: Pool, place: Place, findings: Findings) -> None:
-    if option == "scaledownunneededtime" and (idle := seconds(value)) is not None:
-        pool.idle_s = idle
-    else:
+    if option != "scaledownunneededtime":
         findings.lose(place, f"a pool's settings have idle_s of the autoscaler's options, and no {option}")
+        return
+    try:
+        pool.idle_s = ceil(seconds(value))
+    except ValueError as error:
+        findings.lose(place, str(error))
 
 
 def _discovery(group: Fields, tags: Mapping[str, str], described: Described, findings: Findings) -> None:

@@ -1,17 +1,23 @@
 """eksctl's node groups, managed and self-managed. Source: eksctl 0.230, schema of eksctl.io/v1alpha5."""
 
+import re
+from fractions import Fraction
+from math import floor
+
 from eks_gpu.importers.autoscaler_tags import read_tags
 from eks_gpu.importers.fields import Fields, Place
 from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.model import SELF_MANAGED, Described, Named, Pool
 from eks_gpu.importers.taints import read_taints
-from eks_gpu.importers.units_and_names import MAX_NAMES, gib, whole
+from eks_gpu.importers.units_and_names import MAX_NAMES
 from eks_gpu_components.catalog import InstanceType, instance_types
 
 # eksctl's own: two nodes where a group says no size.
 _DEFAULT_NODES = 2
 _IMAGES = {"AmazonLinux2023": "al2023", "Bottlerocket": "bottlerocket"}
 _GENERAL = ("c", "m", "r")
+_SELECTOR_UNITS = {"m": 1, "g": 2**10, "t": 2**20}
+"""MiB of each."""
 # Words that eksctl once took for an image of Amazon Linux 2.
 _OLD_AMIS = ("auto", "auto-ssm", "static")
 _NODE_POLICIES = (
@@ -87,8 +93,7 @@ def _types(group: Fields) -> tuple[list[Named], Place, bool]:
 def _selected(selector: Fields) -> list[InstanceType]:
     """What the selector finds: an exact number of vCPUs, GiB and GPUs, where it names them."""
     vcpus, gpus = selector.whole("vCPUs"), selector.whole("gpus")
-    memory = selector.quantity("memory") or ""
-    wanted_gib = whole(memory) or gib(memory)
+    memory_mib = _memory_mib(selector.quantity("memory") or "")
     machine = selector.text("cpuArchitecture", of=("x86_64", "amd64", "arm64"))
     architecture = "arm64" if machine == "arm64" else "amd64"
     return [
@@ -98,10 +103,19 @@ def _selected(selector: Fields) -> list[InstanceType]:
         and (gpus or (row.current and row.category in _GENERAL))
         and not row.bare_metal
         and (vcpus is None or row.vcpus == vcpus)
-        and (wanted_gib is None or row.memory_mib == wanted_gib * 1024)
+        and (memory_mib is None or row.memory_mib == memory_mib)
         and row.gpus == (gpus or 0)
         and (row.accelerator is None) == (not gpus)
     ]
+
+
+def _memory_mib(text: str) -> int | None:
+    """`16`, `16 GiB`, `16gb` or `0.5T`: no quantity of Kubernetes, because every unit is binary, and GiB the default.
+
+    Source: amazon-ec2-instance-selector, pkg/bytequantity.
+    """
+    found = re.fullmatch(r"([0-9]{1,9}\.?[0-9]{0,3}) ?(?:([mgt])i?b?)?", text.lower())
+    return floor(Fraction(found[1]) * _SELECTOR_UNITS[found[2] or "g"]) if found else None
 
 
 def _on_demand(group: Fields, backend: str, findings: Findings) -> tuple[int, int]:

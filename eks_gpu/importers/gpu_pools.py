@@ -2,18 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import floor
 from typing import Any
 
 from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.gpu_types import GpuTypes, gpu_types
 from eks_gpu.importers.model import AUTO_MODE, KARPENTER, MANAGED, Pool
-from eks_gpu.importers.units_and_names import fitting_name, follows_from_pool, label_problem, syntax_problem, whole
+from eks_gpu.importers.units_and_names import fitting_name, follows_from_pool, label_problem, syntax_problem
+from eks_gpu.pods.quantities import CPU, MEMORY, MIB
+from eks_gpu.pools.limits import NODES
 from eks_gpu_components.catalog import GPU_TAINT, NEURON_RESOURCE, NEURON_TAINT, CapacityType, InstanceType, Taint
 
 SECTIONS = {KARPENTER: "karpenter_gpu_pools", AUTO_MODE: "auto_mode_gpu_pools"}
 DEFAULT_MAX_NODES = 4
 MIN_DISK_GIB = 30
 MIN_IDLE_S = 30
+_UNLIMITED = 999_999_999
+"""GPUs or nodes that no account has."""
 # EKS takes 63 characters for a group's name, and the program adds zone, capacity type and Pulumi's suffix.
 MAX_GROUP_NAME, MAX_POOL_NAME = 30, 63
 
@@ -109,10 +114,8 @@ def _ceiling(pool: Pool, types: GpuTypes, notes: dict[str, str], findings: Findi
         if wrong in pool.limits:
             message = f"{wrong} is no resource, so the limit stops nothing: nodes have {resource}, on which it is taken"
             findings.tell("limits-name-the-real-resource", pool.limit_places[wrong], message)
-    stated = next(
-        (found for key in (resource, "gpu", "gpus", "nvidia.com/gpus") if (found := whole(pool.limits.get(key, "")))),
-        None,
-    )
+    names = (resource, "gpu", "gpus", "nvidia.com/gpus")
+    stated = next((_limit(pool, key) for key in names if key in pool.limits), None)
     by_cpu = _by_cpu_and_memory(pool, types)
     if stated is None:
         nodes = by_cpu if by_cpu else DEFAULT_MAX_NODES
@@ -135,24 +138,17 @@ def _ceiling(pool: Pool, types: GpuTypes, notes: dict[str, str], findings: Findi
 
 def _by_cpu_and_memory(pool: Pool, types: GpuTypes) -> int | None:
     """Nodes of the largest type that the other limits leave room for; None where there are none."""
-    rooms = [nodes] if (nodes := whole(pool.limits.get("nodes", ""))) else []
-    if cpu := _cores(pool.limits.get("cpu", "")):
-        rooms.append(cpu // max(row.vcpus for row in types.rows))
-    if memory := _mib(pool.limits.get("memory", "")):
-        rooms.append(memory // max(row.memory_mib for row in types.rows))
+    of_one = {
+        NODES: 1,
+        CPU: max(row.vcpus for row in types.rows),
+        MEMORY: max(row.memory_mib for row in types.rows) * MIB,
+    }
+    rooms = [_limit(pool, name, one) for name, one in of_one.items() if name in pool.limits]
     return max(min(rooms), 1) if rooms else None
 
 
-def _cores(text: str) -> int:
-    millicores = whole(text.removesuffix("m"))
-    return 0 if millicores is None else millicores // 1000 if text.endswith("m") else millicores
-
-
-def _mib(text: str) -> int:
-    for unit, factor in (("Gi", 1024), ("Ti", 2**20), ("Mi", 1), ("G", 954), ("T", 953_674)):
-        if text.endswith(unit) and (number := whole(text.removesuffix(unit))) is not None:
-            return number * factor
-    return 0
+def _limit(pool: Pool, resource: str, of_one: int = 1) -> int:
+    return min(floor(pool.limits[resource] / of_one), _UNLIMITED)
 
 
 def _capacity(pool: Pool, findings: Findings) -> dict[str, Any]:

@@ -12,7 +12,9 @@ from eks_gpu.importers.model import AUTO_MODE, KARPENTER, Described, Named, Pool
 from eks_gpu.importers.node_classes import read_node_template
 from eks_gpu.importers.requirements import Requirement, allowed, labels_of, meeting, read_requirements
 from eks_gpu.importers.taints import read_taints
-from eks_gpu.importers.units_and_names import seconds
+from eks_gpu.karpenter.schema import seconds
+from eks_gpu.pods.durations import NEVER, nearest
+from eks_gpu.pods.quantities import quantity
 from eks_gpu_components.catalog import CAPACITY_TYPE_LABEL, INSTANCE_TYPE_LABEL, ZONE_LABEL, CapacityType, regions
 from eks_gpu_components.catalog import zones as zones_of
 from eks_gpu_components.catalog.auto_mode import MAX_AGE_H
@@ -32,7 +34,7 @@ def read_provisioner(name: str, document: Fields, described: Described, findings
     pool = _pool(name, document, spec, spec, described, findings, KARPENTER)
     pool.labels = {**spec.strings("labels"), **pool.labels}
     pool.labels_place = spec.place("labels")
-    _limits(pool, spec.part("limits"), "resources")
+    _limits(pool, spec.part("limits"), "resources", findings)
     if (empty := spec.whole("ttlSecondsAfterEmpty", most=10**8)) is not None:
         pool.idle_s = empty
     if (age := spec.whole("ttlSecondsUntilExpired", least=1, most=10**9)) is not None:
@@ -66,7 +68,7 @@ def read_node_pool(name: str, version: str, document: Fields, described: Describ
     metadata = template.part("metadata")
     pool.labels = {**metadata.strings("labels"), **pool.labels}
     pool.labels_place = metadata.place("labels")
-    _limits(pool, spec, "limits")
+    _limits(pool, spec, "limits", findings)
     _disruption(pool, spec.part("disruption"), findings)
     _lifetime(pool, nodes if "expireAfter" in nodes else spec.part("disruption"), findings)
     if grace := nodes.text("terminationGracePeriod"):
@@ -138,12 +140,16 @@ def _zones(requirements: Sequence[Requirement], described: Described) -> tuple[s
     return tuple(allowed(requirements, ZONE_LABEL, list(dict.fromkeys([*named, *known]))))
 
 
-def _limits(pool: Pool, fields: Fields, key: str) -> None:
+def _limits(pool: Pool, fields: Fields, key: str, findings: Findings) -> None:
     limits = fields.part(key)
     pool.size_place = limits.place() if key in fields else fields.place()
     for resource in limits:
-        if quantity := limits.quantity(resource):
-            pool.limits[resource] = quantity
+        if (text := limits.quantity(resource)) is None:
+            continue
+        try:
+            pool.limits[resource] = quantity(text)
+        except ValueError as error:
+            findings.lose(limits.place(resource), str(error))
     pool.limit_places = {resource: limits.place(resource) for resource in pool.limits}
 
 
@@ -152,7 +158,7 @@ def _disruption(pool: Pool, disruption: Fields, findings: Findings) -> None:
     if policy not in (None, "WhenEmpty"):
         findings.tell(_EMPTY, disruption.place("consolidationPolicy"), _moved())
     if after := disruption.text("consolidateAfter"):
-        if after == "Never":
+        if after == NEVER:
             message = "an empty GPU node that never goes is paid for ever: it goes after 10 minutes"
             findings.tell(_EMPTY, disruption.place("consolidateAfter"), message)
         else:
@@ -177,12 +183,12 @@ def _lifetime(pool: Pool, fields: Fields, findings: Findings) -> None:
     if not text:
         return
     place = fields.place("expireAfter")
-    if text == "Never":
+    if text == NEVER:
         hours = most or 720
         message = f"nodes that are never replaced keep their image's faults: they are replaced after {hours}h"
         findings.tell("lifetimes-are-in-bounds", place, message)
     elif (age := seconds(text)) is None:
-        findings.lose(place, f"must be hours, minutes and seconds, as 720h, got {text}")
+        findings.lose(place, f"must be hours, minutes and seconds, as 720h, got {text}{_near(text)}")
     elif most and age > most * 3600:
         message = f"Auto Mode lets no node grow older than {most}h, got {text}: {most}h is taken"
         findings.tell("lifetimes-are-in-bounds", place, message)
@@ -194,9 +200,13 @@ def _lifetime(pool: Pool, fields: Fields, findings: Findings) -> None:
 def _at_least(least: int, text: str, fields: Fields, key: str, findings: Findings) -> int | None:
     found = seconds(text)
     if found is None:
-        findings.lose(fields.place(key), f"must be hours, minutes and seconds, as 10m, got {text}")
+        findings.lose(fields.place(key), f"must be hours, minutes and seconds, as 10m, got {text}{_near(text)}")
     elif found < least:
         message = f"must be {least}s or more, got {text}: {least}s is taken"
         findings.tell("lifetimes-are-in-bounds", fields.place(key), message)
         return least
     return found
+
+
+def _near(text: str) -> str:
+    return f"; nearest: {close}" if (close := nearest(text)) else ""

@@ -1,6 +1,7 @@
 """What a file describes, whatever its format: a cluster, pools of nodes, controllers, workloads."""
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from eks_gpu.importers.fields import Place
@@ -68,8 +69,8 @@ class Pool:
     desired_nodes: int | None = None
     max_nodes: int | None = None
     max_gpus: int | None = None
-    limits: dict[str, str] = field(default_factory=dict)
-    """Of Karpenter, as written."""
+    limits: dict[str, Fraction] = field(default_factory=dict)
+    """Karpenter's, in cores, bytes and ones."""
     limit_places: dict[str, Place] = field(default_factory=dict)
     size_place: Place
     disk_gib: int | None = None

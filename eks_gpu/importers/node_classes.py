@@ -8,7 +8,8 @@ import re
 from eks_gpu.importers.fields import Fields
 from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.model import NodeClass
-from eks_gpu.importers.units_and_names import gib, has_placeholder
+from eks_gpu.importers.units_and_names import has_placeholder
+from eks_gpu.pods.quantities import gib
 
 _FAMILIES = {"AL2023": "al2023", "Bottlerocket": "bottlerocket"}
 _ENDED = "Amazon Linux 2 (AL2), of which EKS makes no image since Kubernetes 1.33: AL2023 is taken"
@@ -148,10 +149,11 @@ def _disk(spec: Fields, findings: Findings, image: str) -> int | None:
 def _gib(fields: Fields, key: str, size: str | None, findings: Findings) -> int | None:
     if size is None:
         return None
-    found = gib(size)
-    if found is None:
-        findings.lose(fields.place(key), f"must be a size such as 100Gi, got {size}")
-    return found
+    try:
+        return gib(size)
+    except ValueError as error:
+        findings.lose(fields.place(key), str(error))
+        return None
 
 
 def _metadata_options(options: Fields, findings: Findings) -> None:

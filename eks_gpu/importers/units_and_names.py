@@ -1,4 +1,4 @@
-"""Small facts of other formats: retired instance types, names, durations, labels that a pool may carry."""
+"""Small facts of other formats: retired instance types, names, labels that a pool may carry."""
 
 import re
 from collections.abc import Iterable
@@ -49,9 +49,6 @@ _OWN_LABELS |= {
 _NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", re.ASCII)
 _KEY = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?", re.ASCII)
 _MAX_KEY = 63  # EKS's limit. Source: EKS API, CreateNodegroup
-_DURATION = re.compile(r"([0-9]{1,9}(\.[0-9]{1,3})?(h|m|s))+", re.ASCII)
-_SECONDS = {"h": 3600, "m": 60, "s": 1}
-_GIB = {"Gi": 1.0, "G": 1e9 / 2**30, "Ti": 1024.0, "T": 1e12 / 2**30, "Mi": 1 / 1024, "GiB": 1.0, "MiB": 1 / 1024}
 
 
 def syntax_problem(key: str, value: str) -> str | None:
@@ -118,20 +115,6 @@ def follows_from_pool(key: str) -> bool:
 
 def _of(domain: str, parent: str, *, exact: bool = False) -> bool:
     return domain == parent or (not exact and domain.endswith(f".{parent}"))
-
-
-def seconds(duration: str) -> int | None:
-    """`1h30m` in whole seconds, rounded up; None for what is no duration."""
-    if not _DURATION.fullmatch(duration):
-        return None
-    found = re.findall(r"([0-9.]+)([hms])", duration)
-    return -int(-sum(float(number) * _SECONDS[unit] for number, unit in found) // 1)
-
-
-def gib(size: str) -> int | None:
-    """`100Gi` or `16GiB` in GiB, rounded up; None for what is no size."""
-    found = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)(Gi|GiB|G|Ti|T|Mi|MiB)", size, re.ASCII)
-    return -int(-(float(found[1]) * _GIB[found[2]]) // 1) if found else None
 
 
 def fitting_name(name: str, *, most: int, taken: Iterable[str]) -> str:

@@ -4,6 +4,7 @@ from eks_gpu.importers.fields import Fields
 from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.model import Described, Named, Selection, Toleration, Workload
 from eks_gpu.importers.requirements import read_requirements
+from eks_gpu.pods.quantities import kept
 from eks_gpu_components.catalog import GPU_RESOURCE, NEURON_RESOURCE
 
 TEMPLATES = {
@@ -17,6 +18,7 @@ TEMPLATES = {
     "StatefulSet": ("spec", "template"),
 }
 """Kind -> where its pod template is."""
+_MOST_DEVICES = 999_999
 _RESOURCES = (GPU_RESOURCE, NEURON_RESOURCE)
 _OPERATORS = ("Exists", "Equal")
 _DEVICE_PLUGIN = "device-plugin"
@@ -50,6 +52,15 @@ def read_workload(kind: str, name: str, document: Fields, described: Described, 
     return workload
 
 
+def _devices(text: str | None) -> int | None:
+    """A number of whole devices, None for anything else."""
+    try:
+        found = kept(text)
+    except ValueError:
+        return None
+    return int(found) if found % 1 == 0 and 0 <= found <= _MOST_DEVICES else None
+
+
 def _container(container: Fields, workload: Workload, findings: Findings) -> None:
     if image := container.text("image"):
         workload.images.append(Named(image, container.place("image")))
@@ -61,12 +72,12 @@ def _container(container: Fields, workload: Workload, findings: Findings) -> Non
             continue
         place = limits.place(resource) if limit is not None else requests.place(resource)
         workload.requests_place = place
-        if limit is None or (request is not None and request != limit):
+        if limit is None or (request is not None and _devices(request) != _devices(limit)):
             message = f"the API server refuses a pod whose {resource} is requested without the same limit"
             findings.tell("gpu-requests-equal-limits", place, f"{message}: write limits.{resource}: {request}")
         asked = limit if limit is not None else request
-        if asked and asked.isascii() and asked.isdigit() and len(asked) < 7:
-            workload.requests[resource] = workload.requests.get(resource, 0) + int(asked)
+        if (devices := _devices(asked)) is not None:
+            workload.requests[resource] = workload.requests.get(resource, 0) + devices
         else:
             message = f"{resource} counts whole devices, got {asked}: share a GPU with a pool's `sharing`"
             findings.tell("gpu-requests-equal-limits", place, message)

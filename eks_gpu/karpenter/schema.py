@@ -10,6 +10,9 @@ from typing import Any
 
 from eks_gpu.karpenter.labels import AUTO_MODE, KARPENTER, is_well_known
 from eks_gpu.karpenter.objects import part
+from eks_gpu.pods import durations
+from eks_gpu.pods.durations import NEVER, nearest
+from eks_gpu.pods.quantities import quantity
 
 _FIELDS: Mapping[str, frozenset[str]] = {
     "spec": frozenset({"disruption", "limits", "replicas", "template", "weight"}),
@@ -59,21 +62,23 @@ _MOVED_IN_NODE_CLASS = {
     "subnetSelector": "subnetSelectorTerms",
 }
 
-_DURATION = re.compile(r"([0-9]+[smh])+")
+# Narrower than Go's durations, which Karpenter then reads them as. A budget's has no seconds but a last `0s`.
+_DURATION = re.compile(r"([0-9]+(s|m|h))+")
+_WINDOW = re.compile(r"(([0-9]+(h|m))|([0-9]+h[0-9]+m))(0s)?")
 _BUDGET = re.compile(r"(100|[0-9]{1,2})%|[0-9]+")
 _OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt", "Gte", "Lte")
 _POLICIES = ("WhenEmpty", "WhenEmptyOrUnderutilized", "Balanced")
 AUTO_MODE_MAX_H = 336
 
 
-def seconds(duration: str) -> float | None:
-    """`1h30m` in seconds, infinite for Never, None for what is no duration of Kubernetes."""
-    if duration == "Never":
-        return float("inf")
-    if not _DURATION.fullmatch(duration):
+def seconds(duration: Any) -> int | None:
+    """`1h30m` in seconds, None where the API server refuses the text for a NodePool, or takes it and means Never."""
+    if not isinstance(duration, str) or not _DURATION.fullmatch(duration):
         return None
-    factors = {"s": 1, "m": 60, "h": 3600}
-    return sum(int(number) * factors[unit] for number, unit in re.findall(r"([0-9]+)([smh])", duration))
+    try:
+        return int(durations.seconds(duration))
+    except ValueError:  # beyond 292 years, which Karpenter cannot read
+        return None
 
 
 def node_pool_problems(manifest: Mapping[str, Any]) -> Iterator[str]:
@@ -92,6 +97,7 @@ def node_pool_problems(manifest: Mapping[str, Any]) -> Iterator[str]:
         yield from _requirement_problems(f"spec.template.spec.requirements[{index}]", item)
     for field, never in (("expireAfter", True), ("terminationGracePeriod", False)):
         yield from _duration_problems(f"spec.template.spec.{field}", template.get(field), never)
+    yield from _limit_problems(part(spec, "limits"))
     yield from _prefix_problems(manifest)
 
 
@@ -117,6 +123,9 @@ def _disruption_problems(disruption: Mapping[str, Any]) -> Iterator[str]:
             yield f"{path}.nodes must be a string with a count or a percentage, as '1' or '100%', got {nodes!r}"
         if ("schedule" in budget) != ("duration" in budget):
             yield f"{path} must have schedule and duration together"
+        window = budget.get("duration")
+        if window is not None and not (isinstance(window, str) and _WINDOW.fullmatch(window)):
+            yield f"{path}.duration must be hours and minutes, as 8h or 1h30m, got {window!r}{_near(window, _WINDOW)}"
 
 
 def _static_problems(spec: Mapping[str, Any]) -> Iterator[str]:
@@ -147,11 +156,32 @@ def _requirement_problems(path: str, item: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _duration_problems(path: str, value: Any, never: bool) -> Iterator[str]:
-    if value is None or (value == "Never" and never):
+    if value is None or (value == NEVER and never):
         return
-    if not isinstance(value, str) or not _DURATION.fullmatch(value):
-        words = " or Never" if never else ""
-        yield f"{path} must be hours, minutes and seconds{words}, as 1h30m, got {value!r}"
+    if seconds(value) is None:
+        words = f" or {NEVER}" if never else ""
+        yield f"{path} must be hours, minutes and seconds{words}, as 1h30m, got {value!r}{_near(value)}"
+
+
+def _near(value: Any, form: re.Pattern[str] = _DURATION) -> str:
+    close = nearest(value)
+    return f"; nearest: {close}" if form.fullmatch(close) else ""
+
+
+def _limit_problems(limits: Mapping[str, Any]) -> Iterator[str]:
+    """A limit is a whole number or a text without spaces; `resources` is a field of an older version."""
+    for resource, value in limits.items():
+        if resource == "resources":
+            continue
+        try:
+            quantity(value)
+        except ValueError as error:
+            yield f"spec.limits.{resource} {error}"
+            continue
+        if isinstance(value, float) and not value.is_integer():
+            yield f"spec.limits.{resource} must be a text where it is no whole number: write '{value}', got {value}"
+        elif isinstance(value, str) and value != value.strip():
+            yield f"spec.limits.{resource} must have no spaces: write {value.strip()!r}, got {value!r}"
 
 
 def _prefix_problems(manifest: Mapping[str, Any]) -> Iterator[str]:
@@ -167,8 +197,8 @@ def _prefix_problems(manifest: Mapping[str, Any]) -> Iterator[str]:
             yield f"{path} {theirs}/{name} means nothing to {whose}: write {ours}/{name}"
         if auto_mode and item.get("key") == "kubernetes.io/os":
             yield f"{path} kubernetes.io/os is not supported by Auto Mode: leave it out"
-    lifetime = seconds(str(template.get("expireAfter", "0s"))) if auto_mode else None
-    if lifetime and lifetime > AUTO_MODE_MAX_H * 3600:
+    age = template.get("expireAfter") if auto_mode else None
+    if age == NEVER or (seconds(age) or 0) > AUTO_MODE_MAX_H * 3600:
         yield f"spec.template.spec.expireAfter must be at most 336h on Auto Mode, got {template['expireAfter']}"
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import ROUND_CEILING, Decimal
+from fractions import Fraction
 from typing import Any
 
-from eks_gpu.pods.quantities import CPU, MEMORY, in_units, quantity
+from eks_gpu.pods.quantities import CPU, MEMORY, in_units, kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def _expressions(data: Iterable[Mapping[str, Any]] | None) -> tuple[Expression, 
     )
 
 
-Quantities = dict[str, Decimal]
+Quantities = dict[str, Fraction]
 """By resource, in whole cores, bytes or ones: memory is rounded to MiB when it is summed, not each part of it."""
 
 _OF_WHOLE_PODS = (CPU, MEMORY, "hugepages-")
@@ -158,15 +158,15 @@ def _quantities(given: Mapping[str, Any] | None, path: str) -> Quantities:
     found: Quantities = {}
     for resource, text in (given or {}).items():
         try:
-            found[resource] = (quantity(text) * 1000).to_integral_value(ROUND_CEILING) / 1000
+            found[resource] = kept(text)
         except ValueError as error:
             raise ValueError(f"{path}.{resource} {error}") from None
     return found
 
 
 def _sum(one: Quantities, other: Quantities) -> Quantities:
-    return {name: one.get(name, Decimal()) + other.get(name, Decimal()) for name in {**one, **other}}
+    return {name: one.get(name, Fraction()) + other.get(name, Fraction()) for name in {**one, **other}}
 
 
 def _most(one: Quantities, other: Quantities) -> Quantities:
-    return {name: max(one.get(name, Decimal()), other.get(name, Decimal())) for name in {**one, **other}}
+    return {name: max(one.get(name, Fraction()), other.get(name, Fraction())) for name in {**one, **other}}

@@ -9,7 +9,7 @@ from typing import Any
 
 from eks_gpu.graph.graph import Resource
 from eks_gpu.karpenter.objects import NodePool, part
-from eks_gpu.pods.quantities import EPHEMERAL_STORAGE, amount
+from eks_gpu.pods.quantities import gib
 from eks_gpu.pools.pool import Disk
 
 # Disks of a node whose class names none.
@@ -71,7 +71,7 @@ def _disks(mappings: Iterable[Mapping[str, Any]], image: str) -> tuple[Disk, ...
     stated = [mapping["ebs"] for mapping in mappings if mapping.get("ebs")]
     if not stated:
         default = _BOTTLEROCKET if image == "bottlerocket" else _AL2023 if image else None
-        return tuple(Disk(gib, encrypted=True) for gib in default) if default else None
+        return tuple(Disk(size, encrypted=True) for size in default) if default else None
     return tuple(
         Disk(
             gib=_gib(volume.get("volumeSize")) or _AL2023[0],
@@ -86,7 +86,7 @@ def _disks(mappings: Iterable[Mapping[str, Any]], image: str) -> tuple[Disk, ...
 
 def _gib(size: Any) -> int:
     try:
-        return -(-amount(EPHEMERAL_STORAGE, size) // 1024)
+        return gib(size)
     except ValueError:
         return 0
 

@@ -7,7 +7,7 @@ from eks_gpu.graph.graph import Resource
 from eks_gpu.karpenter import labels as known_labels
 from eks_gpu.karpenter.objects import NodePool, node_pool, part
 from eks_gpu.pods.pod import Expression
-from eks_gpu.pods.quantities import amount
+from eks_gpu.pods.quantities import limit
 from eks_gpu.pods.selection import matches
 from eks_gpu.pools.clusters import COMPONENT, clusters
 from eks_gpu.pools.limits import Limits
@@ -206,7 +206,7 @@ def _capacity_types(pool: NodePool) -> tuple[str, ...]:
 def _amounts(limits: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
     for resource, quantity in limits.items():
         try:
-            yield str(resource), amount(str(resource), quantity)
+            yield str(resource), limit(str(resource), quantity)
         except ValueError:
             continue  # the API server refuses it
 

@@ -19,7 +19,7 @@ from eks_gpu.karpenter import labels as known_labels
 from eks_gpu.karpenter.objects import NODE_POOL, NodePool, node_pool, part
 from eks_gpu.lab.aws.shapes import parameter
 from eks_gpu.lab.node_kind import NodeKind, managed_kind, node, self_managed_kind
-from eks_gpu.pods.quantities import amount
+from eks_gpu.pods.quantities import amount, gib
 from eks_gpu.pools.launch_template import LAUNCH_TEMPLATE
 from eks_gpu.pools.pool import Candidate
 from eks_gpu.pools.readers import pools as read_pools
@@ -195,12 +195,8 @@ def _karpenter_disk_gib(spec: Mapping[str, Any], row: InstanceType) -> int:
     if spec.get("instanceStorePolicy") == "RAID0" and row.instance_store_gb:
         return int(row.instance_store_gb * 10**9 // 2**30)
     sizes = [part(disk, "ebs").get("volumeSize") for disk in spec.get("blockDeviceMappings") or ()]
-    return max((_gib(size) for size in sizes if size), default=_KARPENTER_DISK_GIB)
+    return max((gib(size) for size in sizes if size), default=_KARPENTER_DISK_GIB)
 
 
 def _auto_mode_disk_gib(spec: Mapping[str, Any]) -> int:
-    return _gib(part(spec, "ephemeralStorage").get("size") or f"{_AUTO_MODE_DISK_GIB}Gi")
-
-
-def _gib(size: str) -> int:
-    return amount("ephemeral-storage", size) // 1024
+    return gib(part(spec, "ephemeralStorage").get("size") or f"{_AUTO_MODE_DISK_GIB}Gi")

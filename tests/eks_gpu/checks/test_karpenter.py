@@ -79,7 +79,8 @@ def fields(**instead):
         ),
         (
             {"disruption": {"consolidateAfter": "7d"}},
-            "spec.disruption.consolidateAfter must be hours, minutes and seconds or Never, as 1h30m, got '7d'",
+            "spec.disruption.consolidateAfter must be hours, minutes and seconds or Never, as 1h30m, "
+            "got '7d'; nearest: 168h",
         ),
         (
             {"disruption": {"consolidateAfter": "1m", "expireAfter": "720h"}},
@@ -92,6 +93,34 @@ def fields(**instead):
         (
             {"disruption": {"consolidateAfter": "1m", "budgets": [{"nodes": "0", "schedule": "@daily"}]}},
             "spec.disruption.budgets[0] must have schedule and duration together",
+        ),
+        *(
+            (
+                {
+                    "disruption": {
+                        "consolidateAfter": "1m",
+                        "budgets": [{"nodes": "0", "schedule": "@daily", "duration": given}],
+                    }
+                },
+                f"spec.disruption.budgets[0].duration must be hours and minutes, as 8h or 1h30m, got {told}",
+            )
+            for given, told in (("1d", "'1d'; nearest: 24h"), ("90s", "'90s'"), ("30m1h", "'30m1h'; nearest: 1h30m"))
+        ),
+        (
+            {"disruption": {"consolidateAfter": "9999999h"}},
+            "spec.disruption.consolidateAfter must be hours, minutes and seconds or Never, as 1h30m, got '9999999h'",
+        ),
+        (
+            {"limits": {"nvidia.com/gpu": "4", "memory": "64GB"}},
+            "spec.limits.memory must be a Kubernetes quantity such as 500m, 2 or 1.5Gi, got '64GB'; nearest: 64G",
+        ),
+        (
+            {"limits": {"nvidia.com/gpu": "4", "cpu": 1.5}},
+            "spec.limits.cpu must be a text where it is no whole number: write '1.5', got 1.5",
+        ),
+        (
+            {"limits": {"nvidia.com/gpu": "4", "cpu": " 2"}},
+            "spec.limits.cpu must have no spaces: write '2', got ' 2'",
         ),
         ({"replicas": 1, "weight": 5, "limits": {"nodes": "2"}}, "spec.weight must be left out beside replicas"),
         ({"replicas": 1, "limits": {"cpu": "2"}}, "spec.limits must have no key but nodes beside replicas"),
@@ -115,7 +144,8 @@ def test_a_node_pool_that_the_api_server_refuses_or_reads_past(spec, expected):
         ),
         (
             {"expireAfter": "30d"},
-            "spec.template.spec.expireAfter must be hours, minutes and seconds or Never, as 1h30m, got '30d'",
+            "spec.template.spec.expireAfter must be hours, minutes and seconds or Never, as 1h30m, "
+            "got '30d'; nearest: 720h",
         ),
         (
             {"terminationGracePeriod": "Never"},

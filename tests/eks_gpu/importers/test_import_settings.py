@@ -145,6 +145,13 @@ def test_a_selector_finds_types_of_exactly_that_shape(tmp_path):
     assert found["pool"]["instance_types"] == ["g4dn.2xlarge", "g5.2xlarge", "g6.2xlarge"]
 
 
+@pytest.mark.parametrize("memory", [32, "32", "32GiB", "32 gb", "32768MiB", "32.0g"])
+def test_a_selectors_memory_is_in_binary_units_and_gib_without_one(memory, tmp_path):
+    """In eksctl's own grammar, which is not Kubernetes'."""
+    found = group(tmp_path, instanceType=None, instanceSelector={"gpus": 1, "vCPUs": 8, "memory": memory})
+    assert found["pool"]["instance_types"] == ["g4dn.2xlarge", "g5.2xlarge", "g6.2xlarge"]
+
+
 def test_shares_of_on_demand_and_spot_become_an_order(tmp_path):
     distribution = {
         "instanceTypes": ["g6.xlarge"],
@@ -174,6 +181,37 @@ def test_the_autoscalers_flags_and_tags_become_its_settings(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("flag", "wanted", "said"),
+    [
+        ("--scale-down-unneeded-time=1.5h", {"scale_down_unneeded_s": 5400}, []),
+        ("--scale-down-delay-after-add=500ms", {"scale_down_delay_after_add_s": 1}, []),
+        (
+            "--scale-down-unneeded-time=1d",
+            {},
+            ["--scale-down-unneeded-time must be a duration such as 1h30m, got '1d'; nearest: 24h"],
+        ),
+        (
+            "--scale-down-unneeded-time=10s",
+            {"scale_down_unneeded_s": 30},
+            ["10s lets nodes go and come without end: 30s is taken"],
+        ),
+    ],
+)
+def test_the_autoscalers_durations_are_gos(flag, wanted, said, tmp_path):
+    container = {"name": "a", "image": "registry.k8s.io/autoscaling/cluster-autoscaler:v1.35.2", "command": [flag]}
+    autoscaler = deployment(containers=[container], tolerations=[])
+    answer, found = imported(write(tmp_path, cluster_config(), autoscaler))
+    assert answer.settings["cluster_autoscaler"] == wanted
+    assert [finding.message for finding in found] == said
+
+
+@pytest.mark.parametrize("resources", [{"limits": "1000m"}, {"limits": "1.0", "requests": 1}, {"limits": 1.0}], ids=str)
+def test_one_device_is_one_however_it_is_spelt(resources, tmp_path):
+    asked = {kind: {"nvidia.com/gpu": given} for kind, given in resources.items()}
+    assert imported(write(tmp_path, auto_mode_pool(), deployment(asked)))[1] == []
+
+
+@pytest.mark.parametrize(
     ("spec", "wanted"),
     [
         ({"disruption": {"consolidateAfter": "1h30m", "consolidationPolicy": "WhenEmpty"}}, {"idle_s": 5400}),
@@ -190,6 +228,30 @@ def test_the_autoscalers_flags_and_tags_become_its_settings(tmp_path):
 def test_a_node_pools_field_reaches_its_pool(spec, wanted, tmp_path):
     own = {"instance_types": ["g6.xlarge"], "max_gpus": 4}
     assert bought(tmp_path, node_pool(spec=spec)) == {"pool": {**own, **wanted}}
+
+
+LARGE = [{"key": "node.kubernetes.io/instance-type", "operator": "In", "values": ["g6.16xlarge"]}]  # 64 vCPUs, 256 GiB
+
+
+@pytest.mark.parametrize(
+    ("limits", "max_gpus"),
+    [
+        *(({"memory": text}, 6) for text in ("1536Gi", "1.5Ti", "1572864Mi", "1649267441664", "1649267441664000m")),
+        *(({"memory": text}, 5) for text in ("1535.9Gi", "1.649e12", "1649G", "1.649T", "1649000000000.0")),
+        *(({"cpu": given}, 6) for given in (384, "384", "384000m", "0.384k", "384e0", "384.")),
+        *(({"cpu": text}, 5) for text in ("383999m", "383.999999", "0.3839k")),
+        *(({"nvidia.com/gpu": given}, 8) for given in (8, "8", "8.0", "8000m", "0.008k", "8.9")),
+        *(({"nodes": given}, 3) for given in (3, "3", "3.5", "3000m")),
+        ({"nvidia.com/gpu": "1k", "cpu": "1M", "memory": "1Pi"}, 1000),
+        ({"memory": "0"}, 1),
+        ({"cpu": -1}, 1),
+        ({"nvidia.com/gpu": 0}, 1),
+        ({"nvidia.com/gpu": "1e99"}, 999_999_999),
+    ],
+    ids=str,
+)
+def test_equal_spellings_of_a_limit_give_equal_pools(limits, max_gpus, tmp_path):
+    assert bought(tmp_path, node_pool(LARGE, spec={"limits": limits}))["pool"]["max_gpus"] == max_gpus
 
 
 def test_a_node_class_gives_image_disk_and_reservations(tmp_path):

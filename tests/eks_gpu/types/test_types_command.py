@@ -117,7 +117,7 @@ def test_all_problems_come_at_once_each_with_the_nearest_valid_value():
         *("--arch", "amd46", "--max-price", "-2", "--region", "us-wst-2"),
     ) == [
         "--gpus must be a whole number of at least 1, got 'none'",
-        "--gpu-memory must be a Kubernetes quantity such as 40Gi, got '40GB'; nearest: 40Gi",
+        "--gpu-memory must be a Kubernetes quantity such as 500m, 2 or 1.5Gi, got '40GB'; nearest: 40G",
         "--accelerator must be one of those in the catalog, got 'nvida'; nearest: nvidia",
         "--arch must be one of those in the catalog, got 'amd46'; nearest: amd64",
         "--max-price must be USD an hour, a number above 0, got '-2'",
