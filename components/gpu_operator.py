@@ -82,7 +82,9 @@ class GpuOperatorSpec(Value):
     def _fits_the_pools(self) -> Self:
         if not self.pools:
             raise ValueError("pools must name one or more: the operator has nothing to serve")
-        problems = [f"pools.{number}: {reason}" for number, pool in enumerate(self.pools) for reason in _unserved(pool)]
+        problems = [
+            f"pools[{number}]: {reason}" for number, pool in enumerate(self.pools) for reason in _unserved(pool)
+        ]
         strategy = self.settings.mig_strategy
         if strategy != "none":
             problems += _mig_problems(strategy, self.pools)
@@ -103,7 +105,7 @@ def _mig_problems(strategy: str, pools: Sequence[GpuPool]) -> Iterable[str]:
         known = ", ".join(sorted(MIG_GPUS))
         yield f"settings.mig_strategy {strategy}: no pool has a GPU that can be cut; these can: {known}"
     rule = "settings.mig_strategy must be none where pods share whole GPUs"
-    yield from (f"pools.{number}.sharing: {rule}, got {strategy}" for number, pool in enumerate(pools) if pool.sharing)
+    yield from (f"pools[{number}].sharing: {rule}, got {strategy}" for number, pool in enumerate(pools) if pool.sharing)
 
 
 class GpuOperator(ComponentResource):

@@ -63,9 +63,9 @@ BROKEN: list[tuple[str, Any, str]] = [
     (
         "network/cidr",
         "10.0.0.0/8",
-        "network.cidr must have a prefix length of 16 to 28 (nearest: 16), got '10.0.0.0/8'",
+        "network.cidr must have a prefix length of 16 to 28, got '10.0.0.0/8'; nearest: /16",
     ),
-    ("network/cidr", "ten", "network.cidr is not a valid IPv4 network, got 'ten'"),
+    ("network/cidr", "ten", "network.cidr must be an IPv4 network, as 10.0.0.0/16, got 'ten'"),
     (
         "network/private_prefix",
         17,
@@ -74,7 +74,7 @@ BROKEN: list[tuple[str, Any, str]] = [
     (
         "network/flow_logs",
         {"retention_days": 31},
-        "network.flow_logs.retention_days must be one of CloudWatch's steps (nearest: 30), got 31",
+        "network.flow_logs.retention_days must be one of CloudWatch's steps, got 31; nearest: 30",
     ),
     ("cluster/name", "", "cluster.name must be 1 to 100 letters, digits, '-' and '_', the first no sign, got ''"),
     ("cluster/name", REMOVED, "cluster.name is required"),
@@ -86,7 +86,7 @@ BROKEN: list[tuple[str, Any, str]] = [
     (
         "cluster/kubernetes_version",
         1.35,
-        "cluster.kubernetes_version must be a text, got 1.35; nearest: '1.35', in quotes",
+        'cluster.kubernetes_version must be a string, got 1.35; nearest: "1.35"',
     ),
     ("cluster/endpoint", {"public": True}, "cluster.endpoint: public_cidrs is required where public is true"),
     (
@@ -102,7 +102,7 @@ BROKEN: list[tuple[str, Any, str]] = [
     (
         "cluster/log_types",
         ["audits"],
-        "cluster.log_types.0 must be one of api, audit, authenticator, controllerManager, scheduler, got 'audits'; nearest: audit",
+        "cluster.log_types[0] must be one of api, audit, authenticator, controllerManager, scheduler, got 'audits'; nearest: audit",
     ),
     (
         "cluster/deletion_protection",
@@ -146,12 +146,12 @@ BROKEN: list[tuple[str, Any, str]] = [
     (
         f"{GPU}/instance_types",
         ["g4dn.xlrge"],
-        "gpu_node_groups.gpu.pool.instance_types.0: instance type g4dn.xlrge is not in the catalog; nearest: g4dn.xlarge",
+        "gpu_node_groups.gpu.pool.instance_types[0]: instance type g4dn.xlrge is not in the catalog; nearest: g4dn.xlarge",
     ),
     (
         f"{GPU}/instance_types",
         ["p2.xlarge"],
-        "gpu_node_groups.gpu.pool.instance_types.0: instance type p2.xlarge is no longer offered: AWS lists it no longer, and no EKS image has a driver for its K80; nearest: g4dn.xlarge",
+        "gpu_node_groups.gpu.pool.instance_types[0]: instance type p2.xlarge is no longer offered: AWS lists it no longer, and no EKS image has a driver for its K80; nearest: g4dn.xlarge",
     ),
     (
         f"{GPU}/instance_types",
@@ -178,7 +178,7 @@ BROKEN: list[tuple[str, Any, str]] = [
     (
         f"{GPU}/capacity_types",
         ["spots"],
-        "gpu_node_groups.gpu.pool.capacity_types.0 must be one of reserved, spot, on-demand, got 'spots'; nearest: spot",
+        "gpu_node_groups.gpu.pool.capacity_types[0] must be one of reserved, spot, on-demand, got 'spots'; nearest: spot",
     ),
     (
         f"{GPU}/capacity_types",
@@ -199,7 +199,7 @@ BROKEN: list[tuple[str, Any, str]] = [
     (
         f"{GPU}/taint",
         {"key": "nvidia.com/gpu", "value": "true", "effect": "NO_SCHEDULE"},
-        "gpu_node_groups.gpu.pool.taint.effect must be one of NoSchedule, PreferNoSchedule, NoExecute, got 'NO_SCHEDULE'",
+        "gpu_node_groups.gpu.pool.taint.effect must be one of NoSchedule, PreferNoSchedule, NoExecute, got 'NO_SCHEDULE'; nearest: NoSchedule",
     ),
     (
         f"{GPU}/taint",
@@ -227,7 +227,7 @@ BROKEN: list[tuple[str, Any, str]] = [
         "asg",
         "gpu_node_groups.gpu.backend must be one of managed-node-group, auto-scaling-group, got 'asg'",
     ),
-    ("cuda_vector_add/pool", "gpus", "cuda_vector_add.pool must be one of gpu, bought, got 'gpus'"),
+    ("cuda_vector_add/pool", "gpus", "cuda_vector_add.pool must be one of gpu, bought, got 'gpus'; nearest: gpu"),
     ("cuda_vector_add/replicas", -1, "cuda_vector_add.replicas must be at least 0, got -1"),
     ("karpenter/replicas", 0, "karpenter.replicas must be at least 1, got 0"),
     (
@@ -243,7 +243,7 @@ BROKEN: list[tuple[str, Any, str]] = [
     (
         f"{BOUGHT}/pool/instance_types",
         ["g6"],
-        "karpenter_gpu_pools.bought.pool.instance_types.0: g6 is a family, and pods packed on one of its larger types can cost more than a small node for each: name the types; nearest: g6.xlarge",
+        "karpenter_gpu_pools.bought.pool.instance_types[0]: g6 is a family, and pods packed on one of its larger types can cost more than a small node for each: name the types; nearest: g6.xlarge",
     ),
     (
         f"{BOUGHT}/pool/capacity_types",
@@ -258,7 +258,7 @@ BROKEN: list[tuple[str, Any, str]] = [
     (
         f"{BOUGHT}/pool/disruption_budget",
         "half",
-        "karpenter_gpu_pools.bought.pool.disruption_budget: must be nodes, as 20% or 2, got 'half'",
+        "karpenter_gpu_pools.bought.pool.disruption_budget must be nodes, as 20% or 2, got 'half'",
     ),
     (f"{BOUGHT}/pool/weight", 0, "karpenter_gpu_pools.bought.pool.weight must be at least 1, got 0"),
     (f"{BOUGHT}/pool/max_age_h", 0, "karpenter_gpu_pools.bought.pool.max_age_h must be at least 1, got 0"),
@@ -305,7 +305,7 @@ BROKEN: list[tuple[str, Any, str]] = [
     (
         "cluster/auto_mode",
         {"built_in_pools": ["gpu"]},
-        "cluster.auto_mode.built_in_pools.0 must be one of general-purpose, system, got 'gpu'",
+        "cluster.auto_mode.built_in_pools[0] must be one of general-purpose, system, got 'gpu'",
     ),
     (
         "cluster/auto_mode",
@@ -325,7 +325,7 @@ BROKEN: list[tuple[str, Any, str]] = [
     (
         "resnet/settings/image",
         "tensorflow/serving:latest",
-        "resnet.settings.image: must have a tag that stays, or a digest, got 'tensorflow/serving:latest'; nearest: tensorflow/serving:2.20.0-gpu",
+        "resnet.settings.image must have a tag that stays, or a digest, got 'tensorflow/serving:latest'; nearest: tensorflow/serving:2.20.0-gpu",
     ),
     (
         "resnet/settings/hpa",
@@ -341,7 +341,7 @@ BROKEN: list[tuple[str, Any, str]] = [
     (
         "resnet/settings/load_balancer",
         {"public": True, "source_ranges": ["0.0.0.0/0"], "allow_plain_http": True},
-        "resnet.settings.load_balancer.source_ranges.0: 0.0.0.0/0 is everyone, and TensorFlow Serving asks for no password: give the clients' ranges",
+        "resnet.settings.load_balancer.source_ranges[0]: 0.0.0.0/0 is everyone, and TensorFlow Serving asks for no password: give the clients' ranges",
     ),
     (
         "resnet/settings/keda",

@@ -14,7 +14,7 @@ import pytest
 import typer.main
 
 import components
-from components.values.value import arms, fields
+from components.values.shapes import arms, fields
 from settings import Settings
 from tests.programs import PROGRAMS, ROOT, plan_of
 

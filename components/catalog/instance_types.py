@@ -2,10 +2,10 @@
 
 import re
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 
 from . import data
+from .nearest import hint
 from .scheduling import GPU_RESOURCE, NEURON_RESOURCE
 
 # Which resource the maker's device plugin registers.
@@ -53,8 +53,7 @@ class UnknownInstanceType(ValueError):
             reason, successor = retired
             super().__init__(f"instance type {name} is no longer offered: {reason}; nearest: {successor}")
             return
-        nearest = get_close_matches(name.lower(), data.ec2()["types"], n=1, cutoff=0)
-        super().__init__(f"instance type {name} is not in the catalog; nearest: {nearest[0]}")
+        super().__init__(f"instance type {name} is not in the catalog{hint(name, data.ec2()['types'])}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ The names here are one account's, and so an assumption until AWS is asked in the
 """
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 
 from . import data
 from .instance_types import offers
+from .nearest import hint
 
 # EKS refuses subnets there for a control plane; nodes may run there.
 # Source: Amazon EKS User Guide, "Amazon EKS VPC and subnet considerations".
@@ -17,11 +17,10 @@ NO_CONTROL_PLANE = frozenset({"use1-az3", "usw1-az2", "cac1-az3"})
 
 
 class UnknownRegion(ValueError):
-    """A region for which the catalog has no zones; the message names the nearest that it has."""
+    """A region for which the catalog has no zones; the message names the nearest one that it has."""
 
     def __init__(self, region: str):
-        nearest = get_close_matches(region, regions(), n=1, cutoff=0)
-        super().__init__(f"region {region} is not in the catalog; nearest: {nearest[0]}")
+        super().__init__(f"region {region} is not in the catalog{hint(region, regions())}")
 
 
 @dataclass(frozen=True, slots=True)

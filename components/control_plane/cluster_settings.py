@@ -1,17 +1,17 @@
 """The cluster as a checked value."""
 
 import re
-from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Mapping
 from ipaddress import IPv4Network
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
 from .. import catalog
 from ..catalog.auto_mode import ADDONS as AUTO_MODE_ADDONS
+from ..catalog.nearest import hint
 from ..nodes.system_nodes import SystemNodes
+from ..values.validation_messages import refused
 from ..values.value import Value
 from ..vpc.network_layout import Region
 from .addons import ADDON_NAMES
@@ -28,10 +28,6 @@ ACCESS_POLICIES = (
 WORLD = IPv4Network("0.0.0.0/0")
 
 
-def _nearest(given: str, known: Sequence[str]) -> str:
-    return get_close_matches(given, known, n=1, cutoff=0)[0]
-
-
 def _supported(minor: str) -> str:
     catalog.kubernetes_version(minor)
     return minor
@@ -39,16 +35,13 @@ def _supported(minor: str) -> str:
 
 def _access_policy(policy: str) -> str:
     if policy not in ACCESS_POLICIES:
-        nearest = _nearest(policy, ACCESS_POLICIES)
-        raise PydanticCustomError(
-            "rule", "must be one of EKS's access policies (nearest: {nearest})", {"nearest": nearest}
-        )
+        raise refused(f"must be one of {', '.join(ACCESS_POLICIES)}", known=ACCESS_POLICIES)
     return policy
 
 
 def _cluster_name(name: str) -> str:
     if not re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}", name):
-        raise PydanticCustomError("rule", "must be 1 to 100 letters, digits, '-' and '_', the first no sign")
+        raise refused("must be 1 to 100 letters, digits, '-' and '_', the first no sign")
     return name
 
 
@@ -60,7 +53,7 @@ def _reason_to_have_none(addon: str) -> str:
 
 def _principal_arn(arn: str) -> str:
     if not re.fullmatch(r"arn:[\w-]+:iam::\d{12}:(user|role)/\S+", arn):
-        raise PydanticCustomError("rule", "must be the ARN of an IAM user or role")
+        raise refused("must be the ARN of an IAM user or role")
     return arn
 
 
@@ -112,10 +105,11 @@ class ClusterSettings(Value):
     @field_validator("addon_versions")
     @classmethod
     def _are_of_our_addons(cls, versions: Mapping[str, str]) -> Mapping[str, str]:
-        if unknown := [
-            f"{name} (nearest: {_nearest(name, ADDON_NAMES)})" for name in versions if name not in ADDON_NAMES
-        ]:
-            raise ValueError(f"the cluster has no add-on {', '.join(unknown)}")
+        unknown = [name for name in versions if name not in ADDON_NAMES]
+        if unknown:
+            raise ValueError(
+                "\n".join(f"the cluster has no add-on {name}{hint(name, ADDON_NAMES)}" for name in unknown)
+            )
         return versions
 
     @model_validator(mode="after")

@@ -3,7 +3,6 @@
 from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
 from ..catalog import (
@@ -29,6 +28,7 @@ from .labels_and_taints import (
     TaintArgs,
 )
 from .patterns import like
+from .validation_messages import refused
 from .value import Value
 
 # The spelling that the autoscaler's list of known GPUs has for the first data-centre cards.
@@ -156,14 +156,14 @@ class GpuPool(Value):
     def _room_for_a_node(cls, max_gpus: int, info: ValidationInfo) -> int:
         rows = info.data.get("instance_types")
         if rows and max_gpus < rows[0].accelerators:
-            raise PydanticCustomError("rule", "must be at least {least}", {"least": rows[0].accelerators})
+            raise refused(f"must be at least {rows[0].accelerators}")
         return max_gpus
 
     @field_validator("capacity_types", "zones")
     @classmethod
     def _once_each(cls, words: tuple[str, ...] | None) -> tuple[str, ...] | None:
         if words is not None and (not words or len(set(words)) < len(words)):
-            raise PydanticCustomError("rule", "must have one entry or more, none of them twice")
+            raise refused("must have one entry or more, none of them twice")
         return words
 
     @field_validator("sharing")

@@ -4,6 +4,8 @@ import re
 
 from pydantic import AfterValidator
 
+from .validation_messages import refused
+
 
 def like(pattern: str, rule: str) -> AfterValidator:
     """For `Annotated[str, like(...)]`: all of the text must match. rule: the form in words, as "a name, as resnet"."""
@@ -11,7 +13,7 @@ def like(pattern: str, rule: str) -> AfterValidator:
 
     def matching(text: str) -> str:
         if not form.fullmatch(text):
-            raise ValueError(f"must be {rule}, got {text!r}")
+            raise refused(f"must be {rule}")
         return text
 
     return AfterValidator(matching)

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
 from ..catalog import InstanceType, instance_type, instance_types
 from .gpu_need import MAX_INSTANCE_TYPES
 from .labels_and_taints import Labels, NodeTaint, TaintArgs
+from .validation_messages import refused
 from .value import Value
 
 # Spot takes back one type in one zone at a time: with six, a few nodes go and not all.
@@ -78,7 +78,7 @@ class SpotPool(Value):
     @classmethod
     def _at_most_max(cls, min_nodes: int, info: ValidationInfo) -> int:
         if min_nodes > info.data.get("max_nodes", min_nodes):
-            raise PydanticCustomError("rule", "must be at most max_nodes {most}", {"most": info.data["max_nodes"]})
+            raise refused(f"must be at most max_nodes {info.data['max_nodes']}")
         return min_nodes
 
     @field_validator("desired_nodes")
@@ -88,7 +88,7 @@ class SpotPool(Value):
             return desired_nodes
         least, most = info.data["min_nodes"], info.data["max_nodes"]
         if not least <= desired_nodes <= most:
-            raise PydanticCustomError("rule", "must be from {least} to {most}", {"least": least, "most": most})
+            raise refused(f"must be from {least} to {most}")
         return desired_nodes
 
     @field_validator("taints")

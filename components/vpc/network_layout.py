@@ -1,15 +1,15 @@
 """The network as a checked value, and where its subnets lie. Nothing here knows Pulumi."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from enum import StrEnum
 from ipaddress import IPv4Network
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from .. import catalog
+from ..catalog.nearest import hint
+from ..values.validation_messages import refused
 from ..values.value import Value
 
 MIN_ZONES, MAX_ZONES = 2, 3
@@ -36,18 +36,14 @@ Region = Annotated[str, AfterValidator(_known_region)]
 def _vpc_block(cidr: IPv4Network) -> IPv4Network:
     if cidr.prefixlen not in VPC_PREFIXES:
         nearest = min(VPC_PREFIXES, key=lambda prefix: abs(prefix - cidr.prefixlen))
-        raise PydanticCustomError(
-            "rule", "must have a prefix length of 16 to 28 (nearest: {nearest})", {"nearest": nearest}
-        )
+        raise refused("must have a prefix length of 16 to 28", nearest=f"/{nearest}")
     return cidr
 
 
 def _retention(days: int) -> int:
     if days not in RETENTION_DAYS:
         nearest = min(RETENTION_DAYS, key=lambda step: abs(step - days))
-        raise PydanticCustomError(
-            "rule", "must be one of CloudWatch's steps (nearest: {nearest})", {"nearest": nearest}
-        )
+        raise refused("must be one of CloudWatch's steps", nearest=nearest)
     return days
 
 
@@ -158,8 +154,7 @@ class NetworkSpec(Value):
     def _outside_region(self) -> list[str]:
         known = [zone.id for zone in catalog.zones(self.region)]
         return [
-            f"zones.{number}.zone_id must be a zone of {self.region} "
-            f"(nearest: {get_close_matches(zone.zone_id, known, 1, 0)[0]}), got {zone.zone_id}"
+            f"zones[{number}].zone_id must be a zone of {self.region}, got {zone.zone_id}{hint(zone.zone_id, known)}"
             for number, zone in enumerate(self.zones)
             if zone.zone_id not in known
         ]
@@ -169,7 +164,7 @@ class NetworkSpec(Value):
         takers = ", ".join(zone.id for zone in known if zone.control_plane)
         refused = {zone.id for zone in known if not zone.control_plane}
         return [
-            f"zones.{number}.zone_id must be one where EKS runs control planes ({takers}), got {zone.zone_id}"
+            f"zones[{number}].zone_id must be one where EKS runs control planes ({takers}), got {zone.zone_id}"
             for number, zone in enumerate(self.zones)
             if zone.zone_id in refused
         ]
@@ -177,7 +172,7 @@ class NetworkSpec(Value):
     def _without_id(self, existing: ExistingNetwork) -> list[str]:
         named = {zone.zone for zone in self.zones}
         return [
-            f"settings.existing.private_subnets.{number}.zone_id is required: zones does not name {subnet.zone}"
+            f"settings.existing.private_subnets[{number}].zone_id is required: zones does not name {subnet.zone}"
             for number, subnet in enumerate(existing.private_subnets)
             if not subnet.zone_id and subnet.zone not in named
         ]

@@ -1,7 +1,6 @@
 """Node pools of Karpenter and Auto Mode: ceilings that hold, nodes that go, and a price that does not surprise."""
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.karpenter.objects import NodePool, node_classes, node_pools, object_name, part
@@ -19,6 +18,7 @@ from eks_gpu_components.catalog import (
     on_demand_price,
 )
 from eks_gpu_components.catalog.instance_types import RESOURCES
+from eks_gpu_components.catalog.nearest import nearest
 
 _LIMITABLE = (CPU, MEMORY, NODES, "ephemeral-storage", "pods", "vpc.amazonaws.com/efa", "aws.amazon.com/neuroncore")
 _REAL = frozenset({*_LIMITABLE, *RESOURCES.values()})
@@ -60,8 +60,10 @@ def real_resources(context: Context) -> Iterator[Said]:
 
 
 def _unreal(name: str) -> Problem:
-    nearest = _MEANT.get(name) or next(iter(get_close_matches(name, sorted(_REAL), n=1, cutoff=0)))
-    return Problem(f"its limit {name} stops nothing, for no node has such a resource", f"write {nearest}")
+    meant = _MEANT.get(name) or nearest(name, _REAL)
+    return Problem(
+        f"its limit {name} stops nothing, for no node has such a resource", f"write {meant}" if meant else ""
+    )
 
 
 @check("gpu-limit-not-blocked-by-cpu-or-memory", fix="raise the other limits, or leave them out")
@@ -225,7 +227,7 @@ def real_values(context: Context) -> Iterator[Said]:
     }
     for found, pool in _pools(context):
         problems = [
-            Problem(f"{expression.key} {value} is none", f"write {next(iter(get_close_matches(value, known, 1, 0)))}")
+            Problem(f"{expression.key} {value} is none", f"write {meant}" if (meant := nearest(value, known)) else "")
             for key, known in there.items()
             for expression in found.expressions(key)
             for value in (expression.values if expression.operator == "In" and known else ())

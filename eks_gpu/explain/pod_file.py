@@ -13,9 +13,9 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from eks_gpu.explain.pod_schema import Metadata, PodTemplate, Sizes
 from eks_gpu.io.output import STDOUT
 from eks_gpu.io.problems import InputError
-from eks_gpu.io.validation_messages import rule, shown, written
 from eks_gpu.pods.demand import KINDS, Workload, workload_from_manifest
 from eks_gpu.pods.pod import pod_from_template
+from eks_gpu_components.values.validation_messages import problems_of, shown, written
 
 Path_ = tuple[str | int, ...]
 """Keys and positions from a document's root to a field."""
@@ -180,9 +180,9 @@ def _problems(name: str, document: Any, base: Path_, model: type[BaseModel], dat
     try:
         model.model_validate(data)
     except ValidationError as error:
-        for problem in error.errors(include_url=False):
-            path = (*base, *(part for part in problem["loc"] if part != "[key]"))
-            yield f"{name}:{_place(document, path)['line']}: {written(path)} {rule(problem)}"
+        for problem in problems_of(error, model):
+            place = _place(document, (*base, *problem.path))
+            yield f"{name}:{place['line']}: {problem.at(written(base))}"
 
 
 def _kind(document: Mapping[str, Any]) -> str:

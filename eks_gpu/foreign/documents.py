@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from eks_gpu.io.problems import InputError
+from eks_gpu_components.values.validation_messages import problems_of
 
 STDIN = Path("-")
 MAX_MIB = 200
@@ -103,19 +104,14 @@ def _document(file: Path, found: tuple[Registered, ...], config: Mapping[str, An
 
 
 def _registered(file: Path, given: Any) -> Iterator[Registered]:
-    problems: list[str] = []
+    wrong: list[str] = []
     for place, value in given:
         try:
             yield Registered.model_validate(value)
         except ValidationError as error:
-            problems += [f"{file}: {place}{_problem(each)}" for each in error.errors()]
-    if problems:
-        raise InputError(problems)
-
-
-def _problem(problem: Any) -> str:
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"])
-    return f"{path}: {problem['msg'].replace('Input should be', 'must be')}, got {str(problem['input'])[:60]!r}"
+            wrong += [f"{file}: {problem.at(place)}" for problem in problems_of(error, Registered)]
+    if wrong:
+        raise InputError(wrong)
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -10,10 +10,11 @@ from eks_gpu.foreign.documents import Document, Registered
 from eks_gpu.foreign.shapes import read
 from eks_gpu.foreign.values import UNKNOWN, Path, decoded, replaced, unknowns
 from eks_gpu.graph.graph import Graph, Resource
-from eks_gpu.io.problems import InputError, nearest
+from eks_gpu.io.problems import InputError
 from eks_gpu.offline.account import Account
 from eks_gpu.offline.provider_outputs import outputs_of
 from eks_gpu_components.catalog import regions
+from eks_gpu_components.catalog.nearest import hint_or_all
 
 _PROVIDER = "pulumi:providers:aws"
 _OUTPUTS = {
@@ -52,7 +53,7 @@ def foreign(document: Document, region: str = "") -> Foreign:
     """`region` for a stack that does not say where it is. Raises InputError."""
     found = region or _region(document)
     if found not in regions():
-        rule = f"must be a region of AWS, got {found!r}{nearest(found, regions())}" if found else "is required"
+        rule = f"must be a region of AWS, got {found!r}{hint_or_all(found, regions())}" if found else "is required"
         raise InputError(f"--region: {rule}: {document.file} tells of no provider for AWS with a region")
     resources = {each.urn: _resource(each) for each in document.registered}
     resources, unknown, asked = _filled(resources, Account(found))

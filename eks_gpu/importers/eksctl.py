@@ -1,7 +1,6 @@
 """eksctl's ClusterConfig, the cluster's part of it. Source: eksctl 0.230, schema of eksctl.io/v1alpha5."""
 
 from datetime import date
-from difflib import get_close_matches
 from typing import Any
 
 from eks_gpu.importers.access import map_identities, read_access
@@ -13,6 +12,7 @@ from eks_gpu.importers.units_and_names import has_placeholder, network, whole
 from eks_gpu_components.catalog import DEFAULT_KUBERNETES, KARPENTER_CHART, SUPPORTED, kubernetes_version, regions
 from eks_gpu_components.catalog import zones as zones_of
 from eks_gpu_components.catalog.auto_mode import BUILT_IN_POOLS
+from eks_gpu_components.catalog.nearest import nearest
 
 API_VERSION = "eksctl.io/v1alpha5"
 ADDONS = (
@@ -59,8 +59,9 @@ def _metadata(metadata: Fields, described: Described, findings: Findings, on: da
         message = f"{region} must be filled in: an environment's file holds values"
         findings.tell("placeholders-are-filled-in", metadata.place("region"), message)
     elif region and region not in regions():
-        (cluster.region,) = get_close_matches(region, regions(), n=1, cutoff=0)
-        message = f"the catalog has no region {region}; nearest: {cluster.region}, which is taken"
+        taken = nearest(region, regions())
+        cluster.region = taken or cluster.region
+        message = f"the catalog has no region {region}" + (f"; nearest: {taken}, which is taken" if taken else "")
         findings.tell("regions-and-zones-exist", metadata.place("region"), message)
     else:
         cluster.region = region

@@ -2,11 +2,10 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
 from eks_gpu.importers.documents import Map, Seq, shown
-from eks_gpu.io.problems import nearest
+from eks_gpu_components.catalog.nearest import hint, nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +84,7 @@ class Fields:
         if required and not value:
             self._sheet.wrong(self.place(key), "must not be empty")
         if of and value not in of:
-            self._sheet.wrong(
-                self.place(key), f"must be one of {', '.join(of)}, got {shown(value)}{nearest(value, of)}"
-            )
+            self._sheet.wrong(self.place(key), f"must be one of {', '.join(of)}, got {shown(value)}{hint(value, of)}")
             return None
         return value
 
@@ -204,8 +201,7 @@ class Fields:
         for key, value in self._data.items():
             if key not in self._asked:
                 if value is not None:
-                    close = get_close_matches(key, missing, n=1, cutoff=0.85)
-                    yield self.place(key), key, close[0] if close else ""
+                    yield self.place(key), key, nearest(key, missing) or ""
                 continue
             for inner in self._inner.get(key, ()):
                 yield from inner.lost()

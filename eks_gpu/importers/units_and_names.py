@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 from functools import cache
 from ipaddress import IPv4Network
 
@@ -11,7 +10,7 @@ from eks_gpu_components.catalog import (
     CAPACITY_TYPE_LABEL,
     GPU_PRESENT_LABEL,
     INSTANCE_TYPE_LABEL,
-    RETIRED_FAMILIES,
+    UnknownInstanceType,
     instance_types,
 )
 
@@ -82,10 +81,7 @@ def unknown_type(name: str) -> str | None:
     """Why the catalog lacks the instance type, and what to take instead; None where it has it."""
     if name in _by_name():
         return None
-    if retired := RETIRED_FAMILIES.get(name.partition(".")[0]):
-        return f"instance type {name} is no longer offered: {retired[0]}; nearest: {retired[1]}"
-    alike = get_close_matches(name, [known for known in _by_name() if known[:2] == name[:2]], n=1, cutoff=0.5)
-    return f"instance type {name} is not in the catalog" + (f"; nearest: {alike[0]}" if alike else "")
+    return str(UnknownInstanceType(name))
 
 
 @cache

@@ -5,7 +5,6 @@ Source: Karpenter 1.14, CRDs; Karpenter's upgrade guide; EKS User Guide, "Create
 
 import re
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from eks_gpu.karpenter.labels import AUTO_MODE, KARPENTER, is_well_known
@@ -13,6 +12,7 @@ from eks_gpu.karpenter.objects import part
 from eks_gpu.pods import durations
 from eks_gpu.pods.durations import NEVER, nearest
 from eks_gpu.pods.quantities import quantity
+from eks_gpu_components.catalog.nearest import hint
 
 _FIELDS: Mapping[str, frozenset[str]] = {
     "spec": frozenset({"disruption", "limits", "replicas", "template", "weight"}),
@@ -104,8 +104,7 @@ def node_pool_problems(manifest: Mapping[str, Any]) -> Iterator[str]:
 def _unknown_field(path: str, known: frozenset[str]) -> str:
     if path in _MOVED:
         return f"{path} is of an older version: write {_MOVED[path]}"
-    nearest = get_close_matches(path.rpartition(".")[2], known, n=1)
-    return f"{path} is no field of karpenter.sh/v1" + (f"; nearest: {nearest[0]}" if nearest else "")
+    return f"{path} is no field of karpenter.sh/v1{hint(path.rpartition('.')[2], known)}"
 
 
 def _disruption_problems(disruption: Mapping[str, Any]) -> Iterator[str]:
@@ -217,8 +216,7 @@ def node_class_problems(manifest: Mapping[str, Any]) -> Iterator[str]:
         elif field in other:
             yield f"spec.{field} is no field of {kind}, but of {elsewhere}"
         else:
-            nearest = get_close_matches(field, known, n=1)
-            yield f"spec.{field} is no field of {kind}" + (f"; nearest: {nearest[0]}" if nearest else "")
+            yield f"spec.{field} is no field of {kind}{hint(field, known)}"
     if ("role" in spec) == ("instanceProfile" in spec):
         yield "spec must have one of role and instanceProfile"
     if auto_mode and part(manifest, "metadata").get("name") == "default":

@@ -13,10 +13,10 @@ from typing import Any
 
 import pulumi
 
-from eks_gpu.io.problems import nearest
 from eks_gpu.lab.problem import LabProblem
 from eks_gpu_components.catalog import ROOT_DEVICE, data_device
 from eks_gpu_components.catalog.auto_mode import COMPUTE_TYPE_LABEL
+from eks_gpu_components.catalog.nearest import hint_or_all
 
 GROUP, KARPENTER_GROUP = "eks.amazonaws.com", "karpenter.k8s.aws"
 NODE_CLASS, EC2_NODE_CLASS = "NodeClass", "EC2NodeClass"
@@ -122,7 +122,7 @@ class Translation:
         if not key.startswith(f"{GROUP}/") or key in KEPT_LABELS:
             return key
         if key not in LABELS:
-            self.refuse(f"label {key} has no counterpart in Karpenter{nearest(key, LABELS)}")
+            self.refuse(f"label {key} has no counterpart in Karpenter{hint_or_all(key, LABELS)}")
             return key
         return self._say(key, LABELS[key])
 
@@ -163,7 +163,7 @@ class Translation:
             if name in NODE_CLASS_FIELDS:
                 yield name, NODE_CLASS_FIELDS[name] or ""
             else:
-                self.refuse(f"spec.{name} is no field of a {NODE_CLASS}{nearest(name, NODE_CLASS_FIELDS)}")
+                self.refuse(f"spec.{name} is no field of a {NODE_CLASS}{hint_or_all(name, NODE_CLASS_FIELDS)}")
 
     def _say(self, word: str, counterpart: str) -> str:
         if (word, counterpart) not in self.words:

@@ -19,11 +19,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from eks_gpu.io.problems import InputError, nearest
+from eks_gpu.io.problems import InputError
 from eks_gpu.lab import go
 from eks_gpu.lab.go import ToolProblem
 from eks_gpu.lab.progress import Display, Durations
 from eks_gpu.lab.toolset import GROUPS, TOOLS, Group, Tool, fingerprint, go_version, parse_version
+from eks_gpu_components.catalog.nearest import hint_or_all
 
 
 def toolchain(names: Iterable[str] = (), console: Console | None = None) -> dict[str, Path]:
@@ -70,7 +71,7 @@ def built_path(tool: Tool) -> Path:
 def _known(names: Iterable[str]) -> list[Tool]:
     names = list(dict.fromkeys(names))
     if unknown := [name for name in names if name not in TOOLS]:
-        raise InputError(f"{name} is no tool of the lab{nearest(name, TOOLS)}" for name in unknown)
+        raise InputError(f"{name} is no tool of the lab{hint_or_all(name, TOOLS)}" for name in unknown)
     return [TOOLS[name] for name in names]
 
 

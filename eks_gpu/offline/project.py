@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from eks_gpu.io import yaml_files
-from eks_gpu.io.problems import InputError, nearest
+from eks_gpu.io.problems import InputError
 from eks_gpu_components.catalog import regions
+from eks_gpu_components.catalog.nearest import hint_or_all
 
 REGION_KEY = "aws:region"
 ANSWERS_FILE = "plan-answers.yaml"
@@ -67,7 +68,7 @@ class Project:
         if not isinstance(config, dict):
             raise InputError(f"{file.name}: config must be a map, got {type(config).__name__}")
         unknown = [
-            f"{file.name}: config.{key}.{word} is not a known key{nearest(str(word), CONFIG_KEYS)}"
+            f"{file.name}: config.{key}.{word} is not a known key{hint_or_all(str(word), CONFIG_KEYS)}"
             for key, value in config.items()
             if isinstance(value, dict)
             for word in value.keys() - CONFIG_KEYS
@@ -100,7 +101,7 @@ class Project:
         file = self.root / f"Pulumi.{name}.yaml"
         if not file.exists():
             raise InputError(
-                f"{file.name}: no such file, so stack {name} is unknown{nearest(name, self.stack_names())}"
+                f"{file.name}: no such file, so stack {name} is unknown{hint_or_all(name, self.stack_names())}"
             )
         data = yaml_files.load(file)
         section = data.get("config") or {}
@@ -114,7 +115,7 @@ class Project:
         stack = Stack(name, file, config.get(REGION_KEY, ""), config, frozenset(secret), lines)
         if stack.region not in regions():
             found = f"must be a region of AWS, got {stack.region!r}" if stack.region else "is required"
-            raise InputError(f"{stack.place(REGION_KEY)}: {REGION_KEY} {found}{nearest(stack.region, regions())}")
+            raise InputError(f"{stack.place(REGION_KEY)}: {REGION_KEY} {found}{hint_or_all(stack.region, regions())}")
         return stack
 
     def _full(self, key: str) -> str:

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pulumi
 
-from eks_gpu.io.problems import InputError, nearest
+from eks_gpu.io.problems import InputError
 from eks_gpu.offline import recorder as engine
 from eks_gpu.offline.answers import CatalogAnswers
 from eks_gpu.offline.project import Project, Stack
 from eks_gpu.offline.recorder import Recording
+from eks_gpu_components.catalog.nearest import hint_or_all
 
 PLAN_KEY = "plan"
 """`<project>:plan` holds the planner's own settings; the program never sees it."""
@@ -49,7 +50,7 @@ def _unread(project: Project, stack: Stack, keys: engine.ReadKeys) -> list[str]:
     own = f"{project.name}:"
     asked = {key.removeprefix(own) for key in keys.read if key.startswith(own)}
     return [
-        f"{stack.place(key)}: {key} is a key that the program never reads{nearest(key.removeprefix(own), asked)}"
+        f"{stack.place(key)}: {key} is a key that the program never reads{hint_or_all(key.removeprefix(own), asked)}"
         for key in keys
         if key.startswith(own) and key not in keys.read
     ]

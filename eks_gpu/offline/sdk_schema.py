@@ -9,7 +9,6 @@ import inspect
 import re
 import typing
 from collections import abc
-from difflib import get_close_matches
 from types import UnionType
 from typing import Any
 
@@ -17,6 +16,7 @@ import pulumi
 from pulumi import _types
 
 from eks_gpu.offline.sdk_types import resource_class
+from eks_gpu_components.catalog.nearest import hint
 
 UNKNOWN = pulumi.runtime.rpc.UNKNOWN
 
@@ -54,8 +54,7 @@ def _object(cls: type, value: Any, path: str) -> list[str]:
         if key in known:
             found += _value(known[key][0], item, f"{path}.{key}")
         else:
-            near = get_close_matches(key, known, 1)
-            found.append(f"{path}.{key}: no such property" + (f", did you mean {near[0]}?" if near else ""))
+            found.append(f"{path}.{key}: no such property{hint(key, known)}")
     missing = [key for key, (_, required) in known.items() if required and value.get(key) is None]
     return found + [f"{path}.{key}: required" for key in missing]
 

@@ -8,7 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from eks_gpu.io.problems import InputError, nearest
+from eks_gpu.io.problems import InputError
+from eks_gpu_components.catalog.nearest import hint_or_all
+from eks_gpu_components.values.validation_messages import problems_of
 
 
 class SavedRow(BaseModel):
@@ -109,7 +111,7 @@ def older(file: Path, stacks: Sequence[str], every: bool = False) -> Older:
     if not every:
         (stack,) = stacks
         if stack not in by_name and len(plans) > 1:
-            raise InputError(f"{file}: holds no plan of stack {stack}{nearest(stack, by_name)}")
+            raise InputError(f"{file}: holds no plan of stack {stack}{hint_or_all(stack, by_name)}")
         return Older({stack: by_name.get(stack, plans[0])})
     new = (f"stack {stack} is new: {file} holds no plan of it" for stack in stacks if stack not in by_name)
     gone = (f"stack {stack} is gone: {file} holds a plan of it" for stack in by_name if stack not in stacks)
@@ -122,15 +124,15 @@ def load(file: Path) -> list[Snapshot]:
     rows = data if isinstance(data, list) else [data]
     if not rows or not all(isinstance(row, dict) for row in rows):
         raise InputError(f"{file}: must be a plan that eks-gpu plan --json wrote, got {json.dumps(data)[:60]}")
-    found, problems = [], []
+    found, wrong = [], []
     for index, row in enumerate(rows):
         try:
             found.append(Snapshot.model_validate(row))
         except ValidationError as error:
-            start = f"[{index}]." if isinstance(data, list) else ""
-            problems += [f"{file}: {start}{_problem(problem)}" for problem in error.errors()]
-    if problems:
-        raise InputError(problems)
+            start = f"[{index}]" if isinstance(data, list) else ""
+            wrong += [f"{file}: {problem.at(start)}" for problem in problems_of(error, Snapshot)]
+    if wrong:
+        raise InputError(wrong)
     return found
 
 
@@ -143,10 +145,3 @@ def _read(file: Path) -> Any:
         raise InputError(f"{file}:{error.lineno}:{error.colno}: not valid JSON: {error.msg}") from None
     except (ValueError, RecursionError) as error:
         raise InputError(f"{file}: not valid JSON: {type(error).__name__}") from None
-
-
-def _problem(problem: Any) -> str:
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"]).lstrip(".")
-    if problem["type"] == "missing":
-        return f"{path} is required"
-    return f"{path} {problem['msg'].replace('Input should be', 'must be')}, got {problem['input']!r:.60}"

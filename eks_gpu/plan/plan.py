@@ -5,25 +5,22 @@ from datetime import date
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import PydanticCustomError
 
 from eks_gpu.checks import CHECKS, Waiver
 from eks_gpu.checks.waiver import NEEDED
 from eks_gpu.graph.graph import Graph
-from eks_gpu.io.problems import InputError, nearest
+from eks_gpu.io.problems import InputError
 from eks_gpu.offline.project import Project, Stack
 from eks_gpu.offline.run import PLAN_KEY, record
 from eks_gpu.plan.analysis import Analysis, analyse
+from eks_gpu_components.values.validation_messages import problems_of, refused
 
 
 def _known(id_: str) -> str:
     if id_ == NEEDED:
-        raise PydanticCustomError(
-            "unknown_check", "must be another check, for {given} is of waivers", {"given": NEEDED}
-        )
+        raise refused(f"must be another check, because {NEEDED} is about waivers")
     if id_ not in CHECKS:
-        given = {"given": repr(id_), "nearest": nearest(id_, CHECKS)}
-        raise PydanticCustomError("unknown_check", "must be the id of a check, got {given}{nearest}", given)
+        raise refused("must be the id of a check", known=CHECKS)
     return id_
 
 
@@ -107,20 +104,5 @@ def plan_settings(project: Project, stack: Stack) -> PlanSettings:
     try:
         return PlanSettings.model_validate_json(text)
     except ValidationError as error:
-        raise InputError([f"{stack.place(key)}: {key}{_problem(problem)}" for problem in error.errors()]) from None
-
-
-def _problem(problem: Any) -> str:
-    loc = problem["loc"]
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
-    match problem["type"]:
-        case "extra_forbidden":
-            fields = PlanSettings.model_fields if len(loc) == 1 else KnownWaiver.model_fields
-            return f"{path} is not a known key{nearest(str(loc[-1]), fields)}"
-        case "missing":
-            return f"{path} is required"
-        case "string_too_short":
-            return f"{path} must not be empty, got {problem['input']!r}"
-        case "unknown_check":
-            return f"{path} {problem['msg']}"
-    return f"{path}: {problem['msg'].replace('Input should be', 'must be')}, got {problem['input']!r}"
+        found = problems_of(error, PlanSettings)
+        raise InputError(f"{stack.place(key)}: {problem.at(key)}" for problem in found) from None

@@ -9,11 +9,12 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ValidationError
 
 from eks_gpu.graph.graph import Graph, Resource
-from eks_gpu.io.problems import InputError, nearest
-from eks_gpu.io.validation_messages import rule, written
+from eks_gpu.io.problems import InputError
 from eks_gpu.offline.account import Account
 from eks_gpu.offline.provider_outputs import outputs_of
 from eks_gpu_components.catalog import regions
+from eks_gpu_components.catalog.nearest import hint_or_all
+from eks_gpu_components.values.validation_messages import problems_of, refused
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class SavedPlan:
 
 def _known(region: str) -> str:
     if region not in regions():
-        raise ValueError(f"must be a region of AWS, got {region!r}{nearest(region, regions())}")
+        raise refused("must be a region of AWS", known=regions())
     return region
 
 
@@ -70,8 +71,7 @@ def load(file: Path, stack: str | None) -> SavedPlan:
     try:
         plan = _Plan.model_validate(_of_stack(file, data, stack))
     except ValidationError as error:
-        found = error.errors(include_url=False)
-        raise InputError(f"{file}: {written(problem['loc'])} {rule(problem)}" for problem in found) from None
+        raise InputError(f"{file}: {problem.at('')}" for problem in problems_of(error, _Plan)) from None
     return SavedPlan(plan.project, plan.stack, plan.region, Graph(_resources(file, plan)))
 
 
@@ -86,7 +86,7 @@ def _of_stack(file: Path, data: Any, stack: str | None) -> Any:
     if wanted is None:
         return plans[0]
     if wanted not in by_name:
-        raise InputError(f"{file}: holds no plan of stack {wanted}{nearest(wanted, by_name)}")
+        raise InputError(f"{file}: holds no plan of stack {wanted}{hint_or_all(wanted, by_name)}")
     return by_name[wanted]
 
 

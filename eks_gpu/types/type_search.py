@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from math import inf, isfinite
 from typing import Any
 
-from eks_gpu.io.problems import InputError, nearest
+from eks_gpu.io.problems import InputError
 from eks_gpu.pods.quantities import MEMORY, amount, written
 from eks_gpu_components.catalog import (
     InstanceType,
@@ -18,6 +18,7 @@ from eks_gpu_components.catalog import (
     spot_price,
     zones_offering,
 )
+from eks_gpu_components.catalog.nearest import hint_or_all
 from eks_gpu_components.catalog.quotas import Quota, quota
 
 ACCELERATORS, ARCHITECTURES = ("nvidia", "neuron"), ("amd64", "arm64")
@@ -151,7 +152,7 @@ def _usd(text: str) -> float:
 def _one_of(known: Sequence[str]) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in known:
-            raise ValueError(f"must be one of those in the catalog, got {text!r}{nearest(text, known)}")
+            raise ValueError(f"must be one of those in the catalog, got {text!r}{hint_or_all(text, known)}")
         return text
 
     return parse

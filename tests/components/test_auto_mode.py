@@ -164,11 +164,11 @@ def test_a_preview_plans_what_an_update_makes_and_all_of_it_is_valid(pools):
     [
         (
             {"auto_mode": {"built_in_pools": ["gpu"]}},
-            ["settings.auto_mode.built_in_pools.0 must be one of general-purpose, system, got 'gpu'"],
+            ["settings.auto_mode.built_in_pools[0] must be one of general-purpose, system, got 'gpu'"],
         ),
         (
             {"auto_mode": {"built_in_pools": ["system", "system"]}},
-            ["settings.auto_mode.built_in_pools: must have none of them twice, got system, system"],
+            ["settings.auto_mode.built_in_pools must have none of them twice, got system, system"],
         ),
         (
             {"system_nodes": {"nodes": 3}},

@@ -318,12 +318,12 @@ def test_every_child_belongs_to_the_component():
         ({"support": "standard"}, "settings.support must be one of STANDARD, EXTENDED, got 'standard'"),
         (
             {"addon_versions": {"core-dns": "v1"}},
-            "settings.addon_versions: the cluster has no add-on core-dns (nearest: coredns)",
+            "settings.addon_versions: the cluster has no add-on core-dns; nearest: coredns",
         ),
         (
             {"access_entries": {"ops": {"principal_arn": "arn:aws:iam::123456789012:role/ops", "policy": "Admin"}}},
-            "settings.access_entries.ops.policy must be one of EKS's access policies (nearest: AmazonEKSAdminPolicy), "
-            "got 'Admin'",
+            "settings.access_entries.ops.policy must be one of AmazonEKSAdminPolicy, AmazonEKSAdminViewPolicy, "
+            "AmazonEKSClusterAdminPolicy, AmazonEKSEditPolicy, AmazonEKSViewPolicy, got 'Admin'",
         ),
     ],
 )

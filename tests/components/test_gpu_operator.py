@@ -152,13 +152,13 @@ def test_the_namespace_is_the_one_asked_for():
         (
             [POOL, {**POOL, "node_image": "bottlerocket"}],
             {},
-            "pools.1: bottlerocket brings driver, toolkit and device plugin, and lets nobody replace them: it needs "
+            "pools[1]: bottlerocket brings driver, toolkit and device plugin, and lets nobody replace them: it needs "
             "no operator",
         ),
         (
             [{"instance_types": ["inf2.xlarge"], "max_gpus": 1}],
             {},
-            "pools.0: the operator is for NVIDIA GPUs, and inf2.xlarge has neuron devices",
+            "pools[0]: the operator is for NVIDIA GPUs, and inf2.xlarge has neuron devices",
         ),
         (
             [POOL],
@@ -169,7 +169,7 @@ def test_the_namespace_is_the_one_asked_for():
         (
             [A100, {**POOL, "sharing": {"strategy": "mps", "replicas": 2}}],
             {"mig_strategy": "mixed"},
-            "pools.1.sharing: settings.mig_strategy must be none where pods share whole GPUs, got mixed",
+            "pools[1].sharing: settings.mig_strategy must be none where pods share whole GPUs, got mixed",
         ),
     ],
 )

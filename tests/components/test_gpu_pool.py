@@ -176,15 +176,15 @@ def test_a_need_that_nothing_satisfies_is_refused():
         ({"zones": ["us-west-2a", "us-west-2a"]}, "pool.zones must have one entry or more, none of them twice, got "),
         ({"zones": []}, "pool.zones must have one entry or more, none of them twice, got []"),
         ({"capacity_types": []}, "pool.capacity_types must have one entry or more, none of them twice, got []"),
-        ({"capacity_types": ["spt"]}, "pool.capacity_types.0 must be one of reserved, spot, on-demand, got 'spt'"),
+        ({"capacity_types": ["spt"]}, "pool.capacity_types[0] must be one of reserved, spot, on-demand, got 'spt'"),
         ({"node_image": "al2"}, "pool.node_image must be one of al2023, bottlerocket, got 'al2'; nearest: al2023"),
         (
             {"instance_types": ["g5.xlrge"]},
-            "pool.instance_types.0: instance type g5.xlrge is not in the catalog; nearest: g5.xlarge",
+            "pool.instance_types[0]: instance type g5.xlrge is not in the catalog; nearest: g5.xlarge",
         ),
         (
             {"instance_types": ["g4dn"]},
-            "pool.instance_types.0: g4dn is a family, and pods packed on one of its larger types can cost more than a "
+            "pool.instance_types[0]: g4dn is a family, and pods packed on one of its larger types can cost more than a "
             "small node for each: name the types; nearest: g4dn.xlarge",
         ),
         ({"max_age_h": 0}, "pool.max_age_h must be at least 1, got 0"),
@@ -192,7 +192,7 @@ def test_a_need_that_nothing_satisfies_is_refused():
         ({"weight": 0}, "pool.weight must be at least 1, got 0"),
         ({"weight": 101}, "pool.weight must be at most 100, got 101"),
         *(
-            ({"disruption_budget": budget}, f"pool.disruption_budget: must be nodes, as 20% or 2, got {budget!r}")
+            ({"disruption_budget": budget}, f"pool.disruption_budget must be nodes, as 20% or 2, got {budget!r}")
             for budget in ("0", "0%", "101%", "half")
         ),
         ({"instance_types": ["m7i.large"]}, "pool.instance_types: m7i.large has no accelerator"),
@@ -232,7 +232,7 @@ def test_a_need_that_nothing_satisfies_is_refused():
         ({"sharing": {"strategy": "mps", "replicas": 1}}, "pool.sharing.replicas must be at least 2, got 1"),
         (
             {"taint": {"key": "nvidia.com/gpu", "value": "", "effect": "NoSchedule"}},
-            "pool.taint.value: must not be empty: the autoscaler skips a managed node group's taint without a value",
+            "pool.taint.value must not be empty: the autoscaler skips a managed node group's taint without a value",
         ),
         (
             {"taint": {"key": "nvidia.com/gpu", "value": "true", "effect": "NO_SCHEDULE"}},
@@ -280,7 +280,7 @@ def test_eks_takes_twenty_types_in_a_group():
 
 def test_all_problems_come_at_once():
     assert problem(instance_types=["g5.xlrge"], disk_gib=1, idle_s=1, labels={"a b": "c"}).splitlines() == [
-        "pool.instance_types.0: instance type g5.xlrge is not in the catalog; nearest: g5.xlarge",
+        "pool.instance_types[0]: instance type g5.xlrge is not in the catalog; nearest: g5.xlarge",
         "pool.disk_gib must be at least 30, got 1",
         "pool.labels: key 'a b' must be letters, digits, '-', '_' and '.', with a domain and '/' before or none",
         "pool.idle_s must be at least 30, got 1",

@@ -94,17 +94,17 @@ def test_plain_http_on_the_internet_is_asked_for_by_name():
         ({"vpc_cidrs": []}, "vpc_cidrs must name a range, or the load balancer reaches no pod"),
         (
             {"source_ranges": ["0.0.0.0/0"]},
-            "source_ranges.0: 0.0.0.0/0 is everyone, and TensorFlow Serving asks for no password: "
+            "source_ranges[0]: 0.0.0.0/0 is everyone, and TensorFlow Serving asks for no password: "
             "give the clients' ranges",
         ),
         (
             {"source_ranges": ["10.8.0.1/16"]},
-            "source_ranges.0: must be an IPv4 range as 203.0.113.0/24, got '10.8.0.1/16'; nearest: 10.8.0.0/16",
+            "source_ranges[0] must be an IPv4 range as 203.0.113.0/24, got '10.8.0.1/16'; nearest: 10.8.0.0/16",
         ),
-        ({"source_ranges": ["office"]}, "source_ranges.0: must be an IPv4 range as 203.0.113.0/24, got 'office'"),
+        ({"source_ranges": ["office"]}, "source_ranges[0] must be an IPv4 range as 203.0.113.0/24, got 'office'"),
         (
             {"certificate_arn": "certificate/1"},
-            "certificate_arn: must be the ARN of a certificate, as "
+            "certificate_arn must be the ARN of a certificate, as "
             "arn:aws:acm:us-west-2:123456789012:certificate/1, got 'certificate/1'",
         ),
         (

@@ -41,16 +41,16 @@ def test_a_folder_in_s3_may_end_with_a_slash(uri):
 @pytest.mark.parametrize(
     ("settings", "problem"),
     [
-        ({"image": "registry.example/resnet"}, "image: must have a tag that stays, or a digest, got"),
-        ({"image": "registry.example/resnet@sha256:12"}, "image: must have a tag that stays, or a digest, got"),
-        ({"image": "tensorflow/serving:latest-gpu"}, "image: must have a tag that stays, or a digest, got"),
-        ({"image": "registry.example:5000/resnet"}, "image: must have a tag that stays, or a digest, got"),
+        ({"image": "registry.example/resnet"}, "image must have a tag that stays, or a digest, got"),
+        ({"image": "registry.example/resnet@sha256:12"}, "image must have a tag that stays, or a digest, got"),
+        ({"image": "tensorflow/serving:latest-gpu"}, "image must have a tag that stays, or a digest, got"),
+        ({"image": "registry.example:5000/resnet"}, "image must have a tag that stays, or a digest, got"),
         (
             {"image": "tensorflow/serving:latest"},
-            "image: must have a tag that stays, or a digest, got 'tensorflow/serving:latest'; "
+            "image must have a tag that stays, or a digest, got 'tensorflow/serving:latest'; "
             "nearest: tensorflow/serving:2.20.0-gpu",
         ),
-        ({"model": {"from_image": True, "loader_image": "aws-cli"}}, "model.loader_image: must have a tag"),
+        ({"model": {"from_image": True, "loader_image": "aws-cli"}}, "model.loader_image must have a tag"),
         ({"model": {}}, "model: give one of from_image, s3_uri, volume_claim, got none"),
         (
             {"model": {"from_image": True, **S3}},
@@ -58,13 +58,13 @@ def test_a_folder_in_s3_may_end_with_a_slash(uri):
         ),
         (
             {"model": {"s3_uri": "s3://models"}},
-            "model.s3_uri: must be a folder in S3, as s3://models/resnet, got 's3://models'",
+            "model.s3_uri must be a folder in S3, as s3://models/resnet, got 's3://models'",
         ),
         (
             {"model": {"from_image": True, "name": "a/b"}},
-            "model.name: must be letters, digits, -, _ and ., as resnet, got 'a/b'",
+            "model.name must be letters, digits, -, _ and ., as resnet, got 'a/b'",
         ),
-        ({"namespace": "ML"}, "namespace: must be at most 63 of a-z, 0-9 and -, as resnet, got 'ML'"),
+        ({"namespace": "ML"}, "namespace must be at most 63 of a-z, 0-9 and -, as resnet, got 'ML'"),
         ({"cpu_millicores": 99}, "cpu_millicores must be at least 100, got 99"),
         ({"memory_mib": 511}, "memory_mib must be at least 512, got 511"),
         ({"replicas": 0}, "replicas must be at least 1, got 0"),
@@ -83,15 +83,15 @@ def test_a_folder_in_s3_may_end_with_a_slash(uri):
         ),
         (
             {"keda": {"max_replicas": 2, "sqs": {**SQS, "queue_url": "pictures"}}},
-            "keda.sqs.queue_url: must be a queue's URL, as https://sqs.us-west-2.amazonaws.com/1/pictures, got",
+            "keda.sqs.queue_url must be a queue's URL, as https://sqs.us-west-2.amazonaws.com/1/pictures, got",
         ),
         (
             {"keda": {"max_replicas": 2, "prometheus": {"server": "prometheus", "query": "up", "threshold": 1}}},
-            "keda.prometheus.server: must be a URL, as http://prometheus.monitoring:9090, got 'prometheus'",
+            "keda.prometheus.server must be a URL, as http://prometheus.monitoring:9090, got 'prometheus'",
         ),
         (
             {"keda": {"max_replicas": 2, "cron": {**CRON, "start": "8:00"}}},
-            "keda.cron.start: must be a cron expression of five fields, as 0 8 * * 1-5, got '8:00'",
+            "keda.cron.start must be a cron expression of five fields, as 0 8 * * 1-5, got '8:00'",
         ),
     ],
 )

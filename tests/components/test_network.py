@@ -262,7 +262,7 @@ def test_every_child_belongs_to_the_component():
             "nodes without a way out cannot pull images or join the cluster",
         ),
         ({"nat": "sinlge"}, "settings.nat must be one of none, single, per-zone, got 'sinlge'; nearest: single"),
-        ({"cidr": "10.0.0.0/8"}, "settings.cidr must have a prefix length of 16 to 28 (nearest: 16), got '10.0.0.0/8'"),
+        ({"cidr": "10.0.0.0/8"}, "settings.cidr must have a prefix length of 16 to 28, got '10.0.0.0/8'; nearest: /16"),
         (
             {"cidr": "10.0.0.0/18"},
             "settings: cidr must have room for 3 private /19 and 3 public /24 subnets, got 10.0.0.0/18; "
@@ -274,7 +274,7 @@ def test_every_child_belongs_to_the_component():
         ),
         (
             {"flow_logs": {"retention_days": 31}},
-            "settings.flow_logs.retention_days must be one of CloudWatch's steps (nearest: 30), got 31",
+            "settings.flow_logs.retention_days must be one of CloudWatch's steps, got 31; nearest: 30",
         ),
         ({"natt": "single"}, "settings.natt is not a known key; nearest: nat"),
         (
@@ -294,7 +294,7 @@ def test_bad_settings_are_refused_with_the_reason(settings, problem):
 def test_a_zone_without_id_is_refused_where_nobody_names_it():
     unknown = {**EXISTING, "private_subnets": [*EXISTING["private_subnets"], {"zone": "us-west-2d", "subnet_id": "s"}]}
     assert refusal(args(existing=unknown)) == [
-        "settings.existing.private_subnets.2.zone_id is required: zones does not name us-west-2d"
+        "settings.existing.private_subnets[2].zone_id is required: zones does not name us-west-2d"
     ]
 
 
@@ -305,8 +305,8 @@ def test_one_zone_is_refused():
 def test_a_zone_that_takes_no_control_plane_and_one_of_elsewhere_are_refused_together():
     zones = [{"zone": "us-east-1e", "zone_id": "use1-az3"}, {"zone": "us-east-1a", "zone_id": "usw2-az1"}]
     assert refusal({"region": "us-east-1", "zones": zones, "cluster_name": "gaia"}) == [
-        "zones.1.zone_id must be a zone of us-east-1 (nearest: use1-az1), got usw2-az1",
-        "zones.0.zone_id must be one where EKS runs control planes "
+        "zones[1].zone_id must be a zone of us-east-1, got usw2-az1; nearest: use1-az1",
+        "zones[0].zone_id must be one where EKS runs control planes "
         "(use1-az6, use1-az1, use1-az2, use1-az4, use1-az5), got use1-az3",
     ]
 

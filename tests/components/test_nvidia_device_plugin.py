@@ -132,7 +132,7 @@ def test_no_pool_and_the_default_namespace_are_refused():
 
 def test_a_bad_pool_is_named_by_its_place():
     (problem,) = refusal(POOL, {**POOL, "max_gpus": 0})
-    assert problem.startswith("pools.1.max_gpus ")
+    assert problem.startswith("pools[1].max_gpus ")
 
 
 def test_a_preview_plans_what_an_update_makes_and_all_of_it_is_valid():

@@ -94,7 +94,7 @@ def test_the_role_has_its_policies_before_a_node_starts():
         ({"disk_gib": 8}, "disk_gib must be at least 20, got 8"),
         (
             {"instance_types": ["m7i.lrage"]},
-            "instance_types.0: instance type m7i.lrage is not in the catalog; nearest: m7i.large",
+            "instance_types[0]: instance type m7i.lrage is not in the catalog; nearest: m7i.large",
         ),
         ({"instance_types": []}, "instance_types must name a type"),
         ({"instance_types": ["g5.xlarge"]}, "instance_types must have no accelerator, got g5.xlarge with a10g"),

@@ -65,11 +65,11 @@ def test_a_list_that_is_too_short():
 
 
 def test_a_list_is_not_too_short_for_what_is_wrong_in_it():
-    assert problems(Networks, {"several": [{}, {"zones": 4}]}) == ["several.1.zones must be at most 3, got 4"]
+    assert problems(Networks, {"several": [{}, {"zones": 4}]}) == ["several[1].zones must be at most 3, got 4"]
 
 
 def test_an_unknown_key_like_no_other_names_them_all():
-    assert problems(Network, {"q": 1}) == ["q is not a known key; known: nat, zones"]
+    assert problems(Network, {"q": 1}) == ["q is not a known key; there are: nat, zones"]
 
 
 def test_a_rule_between_fields_stands_at_their_path():
@@ -87,12 +87,12 @@ def test_a_number_where_a_text_belongs_is_told_in_quotes():
     class Version(Value):
         version: str
 
-    assert problems(Version, {"version": 1.35}) == ["version must be a text, got 1.35; nearest: '1.35', in quotes"]
+    assert problems(Version, {"version": 1.35}) == ['version must be a string, got 1.35; nearest: "1.35"']
 
 
 def test_a_long_value_is_cut():
     (problem,) = problems(Network, {"zones": "x" * 200})
-    assert problem.endswith("...") and len(problem) < 200
+    assert "x...x" in problem and len(problem) < 150
 
 
 def test_checked_args_stay_as_they_were_given():

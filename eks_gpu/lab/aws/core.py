@@ -12,12 +12,12 @@ from botocore.model import Shape
 from botocore.validate import ParamValidator
 from pulumi.runtime.rpc import UNKNOWN
 
-from eks_gpu.io.problems import nearest
 from eks_gpu.lab.aws import LAB_KEYS, sdk
 from eks_gpu.lab.aws.row import Call, Row, State
 from eks_gpu.lab.aws.shapes import nothing, observed, output, parameter, same_name, squeezed
 from eks_gpu.lab.aws.table import TABLE
 from eks_gpu_components.catalog import partition
+from eks_gpu_components.catalog.nearest import hint_or_all
 
 DEFAULTS = "__defaults"
 """Pulumi's mark, among the inputs, of those that the provider chose."""
@@ -36,7 +36,7 @@ class Refused(Exception):
 def row(token: str) -> Row:
     """Raises Refused for a type that has no row."""
     if token not in TABLE:
-        raise Refused(f"{token} is not in the lab's table of AWS resource types{nearest(token, TABLE)}")
+        raise Refused(f"{token} is not in the lab's table of AWS resource types{hint_or_all(token, TABLE)}")
     return TABLE[token]
 
 

@@ -13,8 +13,8 @@ from pulumi import ComponentResource, Input, Inputs, Output, ResourceOptions
 from pulumi.provider import ConstructResult, Provider
 from pulumi.provider import main as serve
 
-from eks_gpu.io.problems import nearest
 from eks_gpu_components.catalog import partition
+from eks_gpu_components.catalog.nearest import hint_or_all
 
 TOKEN = "eks:index:Cluster"
 
@@ -194,7 +194,7 @@ def refused(resource_type: str, inputs: Mapping[str, Any]) -> list[str]:
     """Why the lab cannot make it; nothing for a cluster like our component's."""
     if resource_type != TOKEN:
         return [f"the lab's stand-in for pulumi_eks makes {TOKEN} alone, got {resource_type}"]
-    unknown = [f"the lab's {TOKEN} takes no {key}{nearest(key, TAKEN)}" for key in inputs if key not in TAKEN]
+    unknown = [f"the lab's {TOKEN} takes no {key}{hint_or_all(key, TAKEN)}" for key in inputs if key not in TAKEN]
     return unknown + [
         f"{key} must be {json.dumps(value)} in the lab, got {inputs.get(key)!r}"
         for key, value in ONLY.items()

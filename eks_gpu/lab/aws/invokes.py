@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from eks_gpu.io.problems import nearest
 from eks_gpu.lab.aws.core import Cloud, Refused
 from eks_gpu.offline.answers import CatalogAnswers
+from eks_gpu_components.catalog.nearest import hint_or_all
 
 Answer = Callable[[Cloud, Mapping[str, Any]], dict[str, Any]]
 
@@ -20,7 +20,7 @@ def invoke(cloud: Cloud, token: str, given: Mapping[str, Any]) -> dict[str, Any]
         return dict(CatalogAnswers(cloud.region).invoke(token, given))
     if token not in INVOKES:
         known = {*INVOKES, *FROM_CATALOG}
-        raise Refused(f"{token} is not among the functions that the lab answers{nearest(token, known)}")
+        raise Refused(f"{token} is not among the functions that the lab answers{hint_or_all(token, known)}")
     return {"region": cloud.region, **INVOKES[token](cloud, given)}
 
 

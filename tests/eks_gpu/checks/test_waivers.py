@@ -107,7 +107,8 @@ def test_all_that_is_wrong_with_waivers_is_said_at_once(tmp_path):
     place = "Pulumi.dev.yaml:3: shop:plan"
     assert refused.value.problems == [
         f"{place}.waive[0].check must be the id of a check, got 'gpu-pools-are-caped'; nearest: gpu-pools-are-capped",
-        f"{place}.waive[1].check must be another check, for waivers-are-needed is of waivers",
+        f"{place}.waive[1].check must be another check, because waivers-are-needed is about waivers, "
+        "got 'waivers-are-needed'",
         f"{place}.waive[2].reason is required",
         f"{place}.waive[3].reason must not be empty, got '  '",
         f"{place}.waive[4].subjekt is not a known key; nearest: subject",

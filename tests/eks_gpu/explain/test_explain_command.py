@@ -192,7 +192,7 @@ def test_of_several_plans_the_stacks_own_is_taken(tmp_path):
         (
             '{"project": "a", "stack": "dev", "region": "us-west-2", "resources": [{"urn": "u", "type": "t", '
             '"name": "n", "parent": "", "inputs": []}]}',
-            ": resources[0].inputs must be a map, got a list",
+            ": resources[0].inputs must be a map, got []",
         ),
         (
             '{"project": "a", "stack": "dev", "region": "us-west-2", "resources": [{"urn": "u", "name": "n", '
@@ -255,9 +255,9 @@ spec:
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ("gpu: 1", "gpu: 0.5", "limits nvidia.com/gpu must be a whole number: no pod gets a part of a device, got 0.5"),
+        ("gpu: 1", "gpu: 0.5", "limits: nvidia.com/gpu must be a whole number: no pod gets a part of a device"),
         ("gpu: 1", "gpu: '1e999999999'", "nvidia.com/gpu must be a quantity from 0 to 9223372036854775807"),
-        ("limits: {nvidia.com/gpu: 1}", "limits: []", "limits must be a map, got a list"),
+        ("limits: {nvidia.com/gpu: 1}", "limits: []", "limits must be a map, got []"),
         ("operator: Exists", "effect: noschedule", "must be one of NoSchedule, PreferNoSchedule, NoExecute"),
     ],
 )
@@ -275,7 +275,7 @@ def test_what_the_api_server_would_refuse(refused, old, new, problem):
         ),
         (SERVICE, "1: no pod in Service web"),
         ("kind: Job\nmetadata: {name: x}\nspec: {}\n", "3: spec.template.spec is required"),
-        ("kind: Pod\nspec: {containers: []}\n", "2: spec.containers must have at least one item"),
+        ("kind: Pod\nspec: {containers: []}\n", "2: spec.containers must have 1 or more, got []"),
     ],
 )
 def test_a_file_without_a_pod(refused, text, problem):

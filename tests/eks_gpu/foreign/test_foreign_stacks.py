@@ -250,8 +250,8 @@ def test_a_preview_may_come_through_a_pipe():
         ('{"a": 1}', "which has steps; it has a"),
         ('{"steps": {}}', "p.json: steps must be a list, got dict"),
         ('{"steps": [1]}', "p.json: steps[0] must be an object, got 1"),
-        ('{"steps": [{"newState": {"urn": "x"}}]}', "steps[0].newState.urn: String should match pattern"),
-        ('{"steps": [{"newState": {"urn": "urn:pulumi:a::b::c::d"}}]}', "steps[0].newState.type: Field required"),
+        ('{"steps": [{"newState": {"urn": "x"}}]}', "steps[0].newState.urn must match ^urn:pulumi:, got 'x'"),
+        ('{"steps": [{"newState": {"urn": "urn:pulumi:a::b::c::d"}}]}', "steps[0].newState.type is required"),
         (
             '{"steps": [], "diagnostics": [{"severity": "error", "message": "no such type\\n"}]}',
             "p.json: the preview itself failed, and tells half of the stack: no such type",

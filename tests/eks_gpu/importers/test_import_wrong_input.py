@@ -80,7 +80,7 @@ def changed(**group):
         (
             node_pool([{"key": "a", "operator": "Is", "values": ["b"]}]),
             "NodePool gpu: spec.template.spec.requirements[0].operator must be one of In, NotIn, Exists, DoesNotExist, "
-            "Gt, Lt, Gte, Lte, got 'Is'; nearest: In",
+            "Gt, Lt, Gte, Lte, got 'Is'",
         ),
         ({"kind": "NodePool", "metadata": {"name": "a"}, "spec": {}}, "NodePool: apiVersion is required"),
     ],

@@ -98,7 +98,7 @@ def packing_of(on_gpus: Mapping[str, Any], without: Mapping[str, Any]) -> Packin
     ("second", "problem"),
     [
         ({"name": "a"}, "demand has a twice"),
-        ({"count": 0}, "demand.1.mix.0.count must be at least 1, got 0"),
+        ({"count": 0}, "demand[1].mix[0].count must be at least 1, got 0"),
     ],
 )
 def test_pods_that_mean_nothing_are_refused(second, problem):
@@ -113,7 +113,7 @@ def test_pods_that_cannot_share_nodes_are_refused():
     mix.append({**mix[0], "name": "b", "gpus": 0})
     with pytest.raises(BadInput) as refused:
         check(Packing, {**FILE, "demand": [{"families": ["g4dn"], "mix": mix}]})
-    assert refused.value.problems == ["demand.0: b cannot share nodes with a, which have GPUs"]
+    assert refused.value.problems == ["demand[0]: b cannot share nodes with a, which have GPUs"]
 
 
 def test_the_naive_pools_differ_in_their_requirement_and_in_what_the_lab_needs_for_it():

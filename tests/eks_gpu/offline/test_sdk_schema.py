@@ -18,7 +18,7 @@ def test_a_complete_group_has_no_problem():
 def test_a_wrong_key_in_a_nested_object_is_found_with_the_right_one():
     taints = [{"key": "k", "effct": "NO_SCHEDULE"}]
     assert problems(NODE_GROUP, {**GROUP, "taints": taints}) == [
-        "NodeGroup.taints[0].effct: no such property, did you mean effect?",
+        "NodeGroup.taints[0].effct: no such property; nearest: effect",
         "NodeGroup.taints[0].effect: required",
     ]
 
@@ -35,7 +35,7 @@ def test_a_missing_property_and_a_wrong_type_are_found():
 def test_kubernetes_objects_are_checked_too():
     spec = {"selector": {}, "template": {"spec": {"containers": [{"name": "a", "imag": "b"}]}}}
     assert problems("kubernetes:apps/v1:Deployment", {"spec": spec}) == [
-        "Deployment.spec.template.spec.containers[0].imag: no such property, did you mean image?"
+        "Deployment.spec.template.spec.containers[0].imag: no such property; nearest: image"
     ]
 
 

@@ -193,8 +193,8 @@ def written(tmp_path, content):
         ("[" * 100_000, ": not valid JSON: RecursionError"),
         ([], ": must be a plan that eks-gpu plan --json wrote, got []"),
         ("7", ": must be a plan that eks-gpu plan --json wrote, got 7"),
-        ({**saved(plan()), "pools": None}, ": pools must be a valid list, got None"),
-        ([{**saved(plan()), "region": 1}], ": [0].region must be a valid string, got 1"),
+        ({**saved(plan()), "pools": None}, ": pools must be a list, got nothing"),
+        ([{**saved(plan()), "region": 1}], ': [0].region must be a string, got 1; nearest: "1"'),
     ],
 )
 def test_a_broken_file_is_named_with_the_place(tmp_path, content, problem):
@@ -211,7 +211,7 @@ def test_all_problems_of_a_file_come_at_once(tmp_path):
         load(written(tmp_path, broken))
     assert error.value.problems == [
         f"{tmp_path}/old.json: cost.max.hourly is required",
-        f"{tmp_path}/old.json: checks[0].passed must be a valid boolean, got 'yes'",
+        f"{tmp_path}/old.json: checks[0].passed must be true or false, got 'yes'",
     ]
 
 
