@@ -1,52 +1,17 @@
-"""`eks-gpu:settings`, what a stack's file may say: a section a component, each checked as the component checks it."""
+"""`eks-gpu:settings`, what a stack's file may say: a section a component, with what the component takes.
+
+What args the components have, they say themselves; here stands which of them the program supplies.
+"""
 
 from typing import Annotated, NotRequired
 
 from typing_extensions import TypedDict
 
 import components as eks_gpu
-from components import CheckedAs
+from components import Section
 
-Pool = Annotated[eks_gpu.GpuPoolArgs, CheckedAs(eks_gpu.GpuPool)]
-
-
-class GpuNodeGroup(TypedDict):
-    pool: Pool
-    backend: NotRequired[eks_gpu.Backend]
-
-
-class KarpenterGpuPool(TypedDict):
-    pool: Pool
-    image_version: NotRequired[str]
-    capacity_reservation_ids: NotRequired[list[str]]
-
-
-class AutoModeGpuPool(TypedDict):
-    pool: Pool
-    storage: NotRequired[Annotated[eks_gpu.NodeStorageArgs, CheckedAs(eks_gpu.NodeStorage)]]
-
-
-class SpotNodeGroup(TypedDict):
-    pool: Annotated[eks_gpu.SpotPoolArgs, CheckedAs(eks_gpu.SpotPool)]
-    backend: NotRequired[eks_gpu.Backend]
-
-
-class CudaVectorAdd(TypedDict):
-    pool: str
-    """Name of a pool below; so in the other workloads."""
-    replicas: NotRequired[int]
-
-
-class GpuSmokeTest(TypedDict):
-    pool: str
-    gpu: NotRequired[str]
-    cpu_millicores: NotRequired[int]
-    memory_mib: NotRequired[int]
-
-
-class Resnet(TypedDict):
-    pool: str
-    settings: Annotated[eks_gpu.ResnetInferenceSettingsArgs, CheckedAs(eks_gpu.ResnetInferenceSettings)]
+IN_CLUSTER = Section("cluster", "subnets")
+ON_POOL = Section(names_pool=True)
 
 
 class Settings(TypedDict):
@@ -54,24 +19,22 @@ class Settings(TypedDict):
 
     zones: NotRequired[list[str]]
     """By name; default the first three that take a cluster."""
-    network: NotRequired[Annotated[eks_gpu.NetworkSettingsArgs, CheckedAs(eks_gpu.NetworkSettings)]]
-    cluster: Annotated[eks_gpu.ClusterSettingsArgs, CheckedAs(eks_gpu.ClusterSettings)]
+    network: NotRequired[eks_gpu.NetworkSettingsArgs]
+    cluster: eks_gpu.ClusterSettingsArgs
 
-    spot_node_groups: NotRequired[dict[str, SpotNodeGroup]]
-    gpu_node_groups: NotRequired[dict[str, GpuNodeGroup]]
-    karpenter_gpu_pools: NotRequired[dict[str, KarpenterGpuPool]]
-    auto_mode_gpu_pools: NotRequired[dict[str, AutoModeGpuPool]]
-
-    cluster_autoscaler: NotRequired[
-        Annotated[eks_gpu.ClusterAutoscalerSettingsArgs, CheckedAs(eks_gpu.ClusterAutoscalerSettings)]
+    spot_node_groups: NotRequired[dict[str, Annotated[eks_gpu.SpotNodeGroupArgs, IN_CLUSTER]]]
+    gpu_node_groups: NotRequired[dict[str, Annotated[eks_gpu.GpuNodeGroupArgs, IN_CLUSTER]]]
+    karpenter_gpu_pools: NotRequired[
+        dict[str, Annotated[eks_gpu.KarpenterGpuPoolArgs, Section("cluster", "subnets", "node_role_name")]]
     ]
-    karpenter: NotRequired[Annotated[eks_gpu.KarpenterSettingsArgs, CheckedAs(eks_gpu.KarpenterSettings)]]
-    gpu_operator: NotRequired[Annotated[eks_gpu.GpuOperatorSettingsArgs, CheckedAs(eks_gpu.GpuOperatorSettings)]]
+    auto_mode_gpu_pools: NotRequired[dict[str, Annotated[eks_gpu.AutoModeGpuPoolArgs, IN_CLUSTER]]]
+
+    cluster_autoscaler: NotRequired[eks_gpu.ClusterAutoscalerSettingsArgs]
+    karpenter: NotRequired[eks_gpu.KarpenterSettingsArgs]
+    gpu_operator: NotRequired[eks_gpu.GpuOperatorSettingsArgs]
     """In place of the device plugin."""
-    aws_load_balancer_controller: NotRequired[
-        Annotated[eks_gpu.AwsLoadBalancerControllerSettingsArgs, CheckedAs(eks_gpu.AwsLoadBalancerControllerSettings)]
-    ]
+    aws_load_balancer_controller: NotRequired[eks_gpu.AwsLoadBalancerControllerSettingsArgs]
 
-    cuda_vector_add: NotRequired[CudaVectorAdd]
-    gpu_smoke_test: NotRequired[GpuSmokeTest]
-    resnet: NotRequired[Resnet]
+    cuda_vector_add: NotRequired[Annotated[eks_gpu.CudaVectorAddArgs, ON_POOL]]
+    gpu_smoke_test: NotRequired[Annotated[eks_gpu.GpuSmokeTestArgs, Section("backend", names_pool=True)]]
+    resnet: NotRequired[Annotated[eks_gpu.ResnetInferenceArgs, Section("cluster", names_pool=True)]]

@@ -54,7 +54,9 @@ from .nvidia_device_plugin import NvidiaDevicePlugin as NvidiaDevicePlugin
 from .nvidia_device_plugin import NvidiaDevicePluginArgs as NvidiaDevicePluginArgs
 from .resnet_inference import ResnetInference as ResnetInference
 from .resnet_inference import ResnetInferenceArgs as ResnetInferenceArgs
+from .values.settings import Section as Section
 from .values.settings import SettingsProblems as SettingsProblems
+from .values.settings import StackPools as StackPools
 from .values.settings import pool_named as pool_named
 from .values.settings import stack_settings as stack_settings
 from .spot_node_group import SpotNodeGroup as SpotNodeGroup
