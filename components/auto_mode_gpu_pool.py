@@ -28,9 +28,9 @@ class NodeStorageArgs(TypedDict):
     """How fast a node's disk is; how large it is, the pool says."""
 
     iops: NotRequired[int]
-    """3000 (default) to 16000."""
+    """Operations a second, 3000 to 16000. Default 3000."""
     throughput_mib_s: NotRequired[int]
-    """MiB a second, 125 (default) to 1000."""
+    """MiB a second, 125 to 1000. Default 125."""
 
 
 class AutoModeGpuPoolArgs(TypedDict):
@@ -43,7 +43,7 @@ class AutoModeGpuPoolArgs(TypedDict):
     pool: GpuPoolArgs
     """The nodes; together they stay under its `max_gpus`."""
     storage: NotRequired[NodeStorageArgs]
-    """Default 3000 operations and 125 MiB a second."""
+    """How fast a node's disk is."""
 
 
 class NodeStorage(Value):
@@ -60,6 +60,15 @@ class NodeStorage(Value):
         return self
 
 
+class AutoModeGpuPoolSpec(Value):
+    """What AutoModeGpuPoolArgs become."""
+
+    cluster: Any
+    subnets: Any
+    pool: GpuPool
+    storage: NodeStorage = Field(default_factory=NodeStorage)
+
+
 class AutoModeGpuPool(ComponentResource):
     """Tainted nodes for pods that ask for an accelerator: none while idle, `max_gpus` accelerators at most.
 
@@ -74,11 +83,10 @@ class AutoModeGpuPool(ComponentResource):
     """Taints of every node, as Kubernetes writes them."""
 
     def __init__(self, name: str, args: AutoModeGpuPoolArgs, opts: ResourceOptions | None = None):
-        pool = check(GpuPool, args["pool"], "pool")
-        storage = check(NodeStorage, args.get("storage", {}), "storage")
-        cluster = args["cluster"]
+        spec = check(AutoModeGpuPoolSpec, args)
+        cluster, pool, storage = spec.cluster, spec.pool, spec.storage
         problems = [*auto_mode_problems(name, pool), *storage_problems(storage, pool)]
-        placed = places(pool, args["subnets"], cluster["region"], problems)
+        placed = places(pool, spec.subnets, cluster["region"], problems)
         super().__init__("eks-gpu-components:index:AutoModeGpuPool", name, {**args}, opts)
 
         for sentence in placed.left_out:

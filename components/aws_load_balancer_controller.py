@@ -23,11 +23,12 @@ class AwsLoadBalancerControllerSettingsArgs(TypedDict):
     """Where the controller runs and which Services it takes."""
 
     replicas: NotRequired[int]
-    """Pods, of which one works. Default 2: its webhook must answer when pods with a readiness gate start."""
+    """Pods, of which one works and each answers the webhooks.
+    Default 2: pods with a readiness gate need an answer to start."""
     service_mutator_webhook: NotRequired[bool]
     """Whether it takes LoadBalancer Services that name no class. Default no: no Service could be made without it."""
     node_labels: NotRequired[Mapping[str, str]]
-    """Labels of the nodes it runs on. Default the system nodes' of `Cluster`."""
+    """Labels of the nodes it runs on. Default eks-gpu-components/role=system, the label of `Cluster`'s system nodes."""
 
 
 class AwsLoadBalancerControllerArgs(TypedDict):
@@ -36,7 +37,7 @@ class AwsLoadBalancerControllerArgs(TypedDict):
     cluster: EksCluster
     """A cluster without Auto Mode, which brings a controller of its own."""
     settings: NotRequired[AwsLoadBalancerControllerSettingsArgs]
-    """Default: two pods on the system nodes of `Cluster`, for Services that name the class service.k8s.aws/nlb."""
+    """Where the controller runs and which Services it takes."""
 
 
 class AwsLoadBalancerControllerSettings(Value):

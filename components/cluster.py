@@ -30,7 +30,7 @@ class EndpointArgs(TypedDict):
     public: NotRequired[bool]
     """From the internet. Default no, and then `pulumi up` itself must run with a way into the VPC."""
     public_cidrs: NotRequired[Sequence[str]]
-    """Addresses that may, required where `public` is true."""
+    """Addresses that may reach it from the internet, required where `public` is true. Default none."""
     open_to_world: NotRequired[bool]
     """Whether `public_cidrs` may hold 0.0.0.0/0. Default no."""
 
@@ -43,7 +43,7 @@ class AccessEntryArgs(TypedDict):
     policy: str
     """One of EKS's access policies, as AmazonEKSViewPolicy."""
     namespaces: NotRequired[Sequence[str]]
-    """Where it holds. Default everywhere."""
+    """Where the permission holds. Default everywhere."""
 
 
 class ClusterSettingsArgs(TypedDict):
@@ -54,25 +54,26 @@ class ClusterSettingsArgs(TypedDict):
     kubernetes_version: NotRequired[str]
     """Minor version, 1.33 to 1.36. Default 1.35."""
     endpoint: NotRequired[EndpointArgs]
-    """Default the VPC alone."""
+    """From where the Kubernetes API can be reached."""
     log_types: NotRequired[Sequence[str]]
     """Control-plane logs for CloudWatch: api, audit, authenticator, controllerManager, scheduler. Default none."""
     kms_key_arn: NotRequired[str]
     """Key for Kubernetes secrets. Default the one that EKS owns."""
     create_kms_key: NotRequired[bool]
-    """Whether to make such a key. Default no."""
+    """Whether to make a key for Kubernetes secrets. Default no."""
     deletion_protection: NotRequired[bool]
     """Whether EKS refuses to delete the cluster. Default yes."""
     support: NotRequired[str]
-    """STANDARD (default): EKS upgrades a minor whose standard support ends. EXTENDED: it stays, for a surcharge."""
+    """STANDARD: EKS upgrades a minor whose standard support ends. EXTENDED: it stays, for a surcharge.
+    Default STANDARD."""
     access_entries: NotRequired[Mapping[str, AccessEntryArgs]]
-    """Who may do what, by a name of your own; whoever creates the cluster is its administrator anyway."""
+    """Who may do what, by a name of your own; whoever creates the cluster is its administrator anyway. Default none."""
     addon_versions: NotRequired[Mapping[str, str]]
     """Versions by add-on. Default EKS's own choice when it makes the add-on; later ones are yours to name."""
     system_nodes: NotRequired[SystemNodesArgs]
     """Nodes for CoreDNS and controllers."""
     auto_mode: NotRequired[AutoModeArgs]
-    """Present: AWS runs the nodes. There are no system nodes then, nor add-ons for what Auto Mode does itself."""
+    """With it AWS runs the nodes: no system nodes, and no add-ons for what Auto Mode does itself. Default none."""
 
 
 class ClusterArgs(TypedDict):

@@ -25,7 +25,7 @@ class ClusterAutoscalerSettingsArgs(TypedDict):
     """Where the autoscaler runs and how patient it is."""
 
     expander: NotRequired[str]
-    """Which group grows when several would do: least-waste (default), most-pods or random."""
+    """Which group grows when several would do: least-waste, most-pods or random. Default least-waste."""
     scale_down_unneeded_s: NotRequired[int]
     """Seconds a node is kept that nobody needs, 30 or more. Default 600; a GPU pool's `idle_s` overrides it there."""
     scale_down_delay_after_add_s: NotRequired[int]
@@ -33,11 +33,13 @@ class ClusterAutoscalerSettingsArgs(TypedDict):
     gpu_utilization_threshold: NotRequired[float]
     """Share of a node's GPUs in use, 0 to 1, under which it counts as not needed. Default 0.5."""
     spread_over_zones: NotRequired[bool]
-    """New nodes are shared among groups alike but for their zone. Default false: zones differ in capacity for GPUs."""
+    """Whether new nodes are shared among groups that differ in their zone alone.
+    Default no: zones differ in capacity for GPUs."""
     replicas: NotRequired[int]
-    """Pods, of which one works. Default 1."""
+    """Pods, of which one works and the others wait. Default 1."""
     node_labels: NotRequired[Mapping[str, str]]
-    """Labels of the nodes it runs on, never of those that it can remove. Default the system nodes' of `Cluster`."""
+    """Labels of the nodes it runs on, never of those that it can remove.
+    Default eks-gpu-components/role=system, the label of `Cluster`'s system nodes."""
 
 
 class ClusterAutoscalerArgs(TypedDict):
@@ -48,7 +50,7 @@ class ClusterAutoscalerArgs(TypedDict):
     pools: NotRequired[Mapping[str, GpuPoolArgs]]
     """Pools by the name of their `GpuNodeGroup`; of each, the preferred capacity type grows first. Default none."""
     settings: NotRequired[ClusterAutoscalerSettingsArgs]
-    """Default: removes nodes after 10 minutes, on the system nodes of `Cluster`."""
+    """Where the autoscaler runs and how patient it is."""
 
 
 class ClusterAutoscalerSettings(Value):

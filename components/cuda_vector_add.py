@@ -25,7 +25,7 @@ class CudaVectorAddArgs(TypedDict):
     pool: GpuPoolArgs
     """The GPU pool whose nodes it runs on."""
     replicas: NotRequired[int]
-    """Absent: one pod runs once, and `pulumi up` waits for it. Given: so many pods repeat the sample for ever."""
+    """So many pods repeat the sample for ever. Default none: one pod runs it once, and `pulumi up` waits for it."""
     namespace: NotRequired[str]
     """Where it runs. Default default."""
 

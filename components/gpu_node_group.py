@@ -1,10 +1,11 @@
 """GpuNodeGroup: accelerated nodes that the cluster autoscaler brings up from zero, one group a zone."""
 
 from collections.abc import Mapping, Sequence
-from typing import NotRequired
+from typing import Any, NotRequired
 
 import pulumi
 from pulumi import ComponentResource, Input, Output, ResourceOptions
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from .nodes.node_group import Backend
@@ -13,7 +14,7 @@ from .nodes.placement import placement
 from .values.eks_cluster import EksCluster
 from .values.gpu_pool import GpuPool, GpuPoolArgs
 from .values.places import NodeSubnet
-from .values.value import check
+from .values.value import Value, check
 
 
 class GpuNodeGroupArgs(TypedDict):
@@ -28,7 +29,18 @@ class GpuNodeGroupArgs(TypedDict):
     backend: NotRequired[str]
     """managed-node-group or auto-scaling-group. Default managed-node-group."""
     node_policies: NotRequired[Mapping[str, Input[str]]]
-    """IAM policies of the nodes beside those that every node needs: ARNs by a name that stays the same."""
+    """IAM policies of the nodes beside those that every node needs: ARNs by a name that stays the same.
+    Default none."""
+
+
+class GpuNodeGroupSpec(Value):
+    """What GpuNodeGroupArgs become."""
+
+    cluster: Any
+    subnets: Any
+    pool: GpuPool
+    backend: Backend = Backend.MANAGED_NODE_GROUP
+    node_policies: Mapping[str, Any] = Field(default_factory=dict)
 
 
 class GpuNodeGroup(ComponentResource):
@@ -47,16 +59,16 @@ class GpuNodeGroup(ComponentResource):
     """Taints of every node, as Kubernetes writes them."""
 
     def __init__(self, name: str, args: GpuNodeGroupArgs, opts: ResourceOptions | None = None):
-        pool = check(GpuPool, args["pool"], "pool")
-        backend = check(Backend, args.get("backend", Backend.MANAGED_NODE_GROUP), "backend")
-        placed = placement(pool, args["subnets"], args["cluster"]["region"])
+        spec = check(GpuNodeGroupSpec, args)
+        pool = spec.pool
+        placed = placement(pool, spec.subnets, spec.cluster["region"])
         groups = {f"{name}-{place}": group for place, group in placed.groups.items()}
         check_names(name, groups)
         super().__init__("eks-gpu-components:index:GpuNodeGroup", name, {**args}, opts)
 
         for sentence in placed.left_out:
             pulumi.log.info(f"{name}: {sentence}", self)
-        created = create_node_groups(name, backend, groups, args["cluster"], args.get("node_policies", {}), self)
+        created = create_node_groups(name, spec.backend, groups, spec.cluster, spec.node_policies, self)
 
         self.node_group_names, self.role_arn = created.names, created.role_arn
         self.labels, self.taints = pool.node_labels, [taint.for_kubernetes() for taint in pool.taints]

@@ -34,13 +34,15 @@ class GpuOperatorSettingsArgs(TypedDict):
     """What the operator puts on GPU nodes."""
 
     node_image: NotRequired[str]
-    """eks-nvidia (default): driver and toolkit are in the image. ubuntu: the operator installs both."""
+    """eks-nvidia has driver and toolkit in it; on ubuntu the operator installs both. Default eks-nvidia."""
     dcgm_exporter: NotRequired[bool]
     """Whether each GPU node serves its GPUs' metrics for Prometheus. Default yes."""
     mig_strategy: NotRequired[str]
-    """none (default), single or mixed: how parts of one GPU are named. A node's label nvidia.com/mig.config cuts it."""
+    """How parts of one GPU are named where the node's label nvidia.com/mig.config cuts it: none, single or mixed.
+    Default none."""
     node_labels: NotRequired[Mapping[str, str]]
-    """Labels of the nodes that its controllers run on. Default the system nodes' of `Cluster`."""
+    """Labels of the nodes that its controllers run on.
+    Default eks-gpu-components/role=system, the label of `Cluster`'s system nodes."""
 
 
 class GpuOperatorArgs(TypedDict):
@@ -49,9 +51,9 @@ class GpuOperatorArgs(TypedDict):
     pools: Sequence[GpuPoolArgs]
     """Every NVIDIA pool of the cluster."""
     settings: NotRequired[GpuOperatorSettingsArgs]
-    """Default: for EKS's NVIDIA images, with metrics."""
+    """What the operator puts on GPU nodes."""
     namespace: NotRequired[str]
-    """Made for it. Default gpu-operator."""
+    """Namespace that is made for it. Default gpu-operator."""
 
 
 class GpuOperatorSettings(Value):

@@ -47,13 +47,14 @@ class KarpenterSettingsArgs(TypedDict):
     spot_service_linked_role: NotRequired[bool]
     """Whether to make the role that Spot needs once an account; one stack does, and keeps it. Default no."""
     replicas: NotRequired[int]
-    """Controller pods, of which one works, each on a node of its own. Default 2."""
+    """Controller pods, of which one works; each runs on a node of its own. Default 2."""
     zonal_shift: NotRequired[bool]
     """Whether no node is bought in a zone that the cluster's zonal shift has left. Default no."""
     feature_gates: NotRequired[KarpenterFeatureGatesArgs]
-    """Default Karpenter's own."""
+    """What Karpenter can do beyond its defaults."""
     node_labels: NotRequired[Mapping[str, str]]
-    """Labels of the nodes it runs on, never of those that it buys. Default the system nodes' of `Cluster`."""
+    """Labels of the nodes it runs on, never of those that it buys.
+    Default eks-gpu-components/role=system, the label of `Cluster`'s system nodes."""
 
 
 class KarpenterArgs(TypedDict):
@@ -62,9 +63,10 @@ class KarpenterArgs(TypedDict):
     cluster: EksCluster
     """The cluster whose nodes it buys."""
     settings: NotRequired[KarpenterSettingsArgs]
-    """Default: two pods on the system nodes of `Cluster`."""
+    """How Karpenter runs and what it may do."""
     node_policies: NotRequired[Mapping[str, Input[str]]]
-    """IAM policies of the nodes beside those that every node needs: ARNs by a name that stays the same."""
+    """IAM policies of the nodes beside those that every node needs: ARNs by a name that stays the same.
+    Default none."""
 
 
 class KarpenterFeatureGates(Value):

@@ -1,7 +1,7 @@
 """KarpenterGpuPool: accelerated nodes that Karpenter buys one by one, for as long as pods need them."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NotRequired
 
 import pulumi
@@ -15,7 +15,7 @@ from .nodes.placement import places
 from .values.eks_cluster import EksCluster
 from .values.gpu_pool import GpuPool, GpuPoolArgs
 from .values.places import NodeSubnet
-from .values.value import check
+from .values.value import Value, check
 
 BOTTLEROCKET_ROOT_GIB = 4  # what its image needs; Karpenter asks for a size where AWS would take the image's own
 
@@ -32,9 +32,21 @@ class KarpenterGpuPoolArgs(TypedDict):
     pool: GpuPoolArgs
     """The nodes; together they stay under its `max_gpus`."""
     capacity_reservation_ids: NotRequired[Sequence[Input[str]]]
-    """Capacity reservations to use first, required with the capacity type reserved and without use otherwise."""
+    """Capacity reservations to use first, required with the capacity type reserved and refused without.
+    Default none."""
     image_version: NotRequired[str]
-    """Release of the node image, as v20260714. Default this library's for al2023; Bottlerocket needs one."""
+    """Release of the node image. Default v20260714; Bottlerocket has none, and needs one."""
+
+
+class KarpenterGpuPoolSpec(Value):
+    """What KarpenterGpuPoolArgs become."""
+
+    cluster: Any
+    subnets: Any
+    node_role_name: Any
+    pool: GpuPool
+    capacity_reservation_ids: tuple[Any, ...] = ()
+    image_version: str = AMI_RELEASE
 
 
 class KarpenterGpuPool(ComponentResource):
@@ -51,13 +63,14 @@ class KarpenterGpuPool(ComponentResource):
     """Taints of every node, as Kubernetes writes them."""
 
     def __init__(self, name: str, args: KarpenterGpuPoolArgs, opts: ResourceOptions | None = None):
-        pool = check(GpuPool, args["pool"], "pool")
-        placed = places(pool, args["subnets"], args["cluster"]["region"], karpenter_problems(name, pool, args))
+        spec = check(KarpenterGpuPoolSpec, args)
+        pool = spec.pool
+        placed = places(pool, spec.subnets, spec.cluster["region"], karpenter_problems(name, spec))
         super().__init__("eks-gpu-components:index:KarpenterGpuPool", name, {**args}, opts)
 
         for sentence in placed.left_out:
             pulumi.log.info(f"{name}: {sentence}", self)
-        node_class = _create_node_class(name, pool, args, [subnet["subnet_id"] for subnet in placed.subnets], self)
+        node_class = _create_node_class(name, spec, [subnet["subnet_id"] for subnet in placed.subnets], self)
         create_node_pool(name, pool, KARPENTER, node_class, list(placed.types), self)
 
         self.node_pool_name = Output.from_input(name)
@@ -65,21 +78,21 @@ class KarpenterGpuPool(ComponentResource):
         self.register_outputs({"node_pool_name": self.node_pool_name, "labels": self.labels, "taints": self.taints})
 
 
-def karpenter_problems(name: str, pool: GpuPool, args: Mapping[str, Any]) -> list[str]:
+def karpenter_problems(name: str, spec: KarpenterGpuPoolSpec) -> list[str]:
     """What Karpenter cannot do with the pool, or not with these args, a sentence for each."""
+    pool = spec.pool
     problems = [*name_problems(name), *node_pool_problems(pool, KARPENTER)]
     reserved = CapacityType.RESERVED in pool.capacity_types
-    if reserved and not args.get("capacity_reservation_ids"):
+    if reserved and not spec.capacity_reservation_ids:
         problems.append("capacity_reservation_ids: pool.capacity_types has reserved, so name one reservation or more")
-    if args.get("capacity_reservation_ids") and not reserved:
+    if spec.capacity_reservation_ids and not reserved:
         nearest = ", ".join([CapacityType.RESERVED, *pool.capacity_types])
         given = ", ".join(pool.capacity_types)
         problems.append(f"pool.capacity_types must have reserved for reservations, got {given}; nearest: {nearest}")
-    version = args.get("image_version", AMI_RELEASE)
-    if not re.fullmatch(r"v[0-9][0-9.]*", version):
+    if not re.fullmatch(r"v[0-9][0-9.]*", spec.image_version):
         rule = "must be a release, as v20260714 or v1.46.0, or nodes change with each new one"
-        problems.append(f"image_version: {rule}, got {version!r}")
-    if pool.node_image == "bottlerocket" and "image_version" not in args:
+        problems.append(f"image_version: {rule}, got {spec.image_version!r}")
+    if pool.node_image == "bottlerocket" and "image_version" not in spec.model_fields_set:
         problems.append("image_version: name a release of Bottlerocket, as v1.46.0, or its nodes change without notice")
     return problems
 
@@ -139,22 +152,21 @@ def _store_is_enough(pool: GpuPool) -> bool:
 
 
 def _create_node_class(
-    name: str, pool: GpuPool, args: KarpenterGpuPoolArgs, subnet_ids: Sequence[Input[str]], parent: Resource
+    name: str, spec: KarpenterGpuPoolSpec, subnet_ids: Sequence[Input[str]], parent: Resource
 ) -> kubernetes.apiextensions.CustomResource:
-    cluster = args["cluster"]
-    spec = ec2_node_class(
-        pool,
-        image_version=args.get("image_version", AMI_RELEASE),
-        node_role_name=args["node_role_name"],
+    node_class = ec2_node_class(
+        spec.pool,
+        image_version=spec.image_version,
+        node_role_name=spec.node_role_name,
         subnet_ids=subnet_ids,
-        security_group_id=cluster["security_group_id"],
-        capacity_reservation_ids=args.get("capacity_reservation_ids", ()),
+        security_group_id=spec.cluster["security_group_id"],
+        capacity_reservation_ids=spec.capacity_reservation_ids,
     )
     return kubernetes.apiextensions.CustomResource(
         f"{name}-node-class",
         api_version=f"{KARPENTER.group}/v1",
         kind=KARPENTER.node_class_kind,
         metadata={"name": name},
-        spec={**spec, "tags": {"Name": Output.concat(cluster["name"], f"-{name}")}},
+        spec={**node_class, "tags": {"Name": Output.concat(spec.cluster["name"], f"-{name}")}},
         opts=ResourceOptions(parent=parent),
     )

@@ -20,7 +20,7 @@ class FlowLogsArgs(TypedDict):
     """A record of the VPC's connections, in CloudWatch."""
 
     retention_days: NotRequired[int]
-    """Days that records are kept, one of CloudWatch's steps; default 30."""
+    """Days that records are kept, one of CloudWatch's steps. Default 30."""
 
 
 class ExistingSubnetArgs(TypedDict):
@@ -29,7 +29,7 @@ class ExistingSubnetArgs(TypedDict):
     zone: str
     """Availability zone by name, as us-west-2a."""
     zone_id: NotRequired[str]
-    """Its id, as usw2-az1; default the id that `zones` gives for the name."""
+    """Id of the zone, as usw2-az1. Default the id that `zones` gives for the name."""
     subnet_id: str
     """The subnet."""
 
@@ -42,30 +42,30 @@ class ExistingNetworkArgs(TypedDict):
     private_subnets: Sequence[ExistingSubnetArgs]
     """Subnets for nodes, in two zones or more."""
     public_subnet_ids: NotRequired[Sequence[str]]
-    """Subnets for load balancers that face the internet."""
+    """Subnets for load balancers that face the internet. Default none."""
     discovery_tags: NotRequired[bool]
-    """Whether to tag the private subnets for Karpenter; default no, because they belong to somebody else."""
+    """Whether to tag the private subnets for Karpenter. Default no: they belong to somebody else."""
 
 
 class NetworkSettingsArgs(TypedDict):
     """What differs from environment to environment."""
 
     cidr: NotRequired[str]
-    """Addresses of the VPC; default 10.0.0.0/16."""
+    """Addresses of the VPC. Default 10.0.0.0/16."""
     nat: NotRequired[str]
-    """How private subnets reach the internet: `none`, `single` (default) or `per-zone`."""
+    """How private subnets reach the internet: none, single or per-zone. Default single."""
     private_prefix: NotRequired[int]
-    """Prefix length of each private subnet; default 19, room for 8187 pods and nodes."""
+    """Prefix length of each private subnet. Default 19: room for 8187 pods and nodes."""
     public_prefix: NotRequired[int]
-    """Prefix length of each public subnet; default 24."""
+    """Prefix length of each public subnet. Default 24."""
     interface_endpoints: NotRequired[bool]
-    """Whether AWS is reached through private endpoints, as a cluster without internet needs; default no."""
+    """Whether AWS is reached through private endpoints, as a cluster without internet needs. Default no."""
     extra_interface_endpoints: NotRequired[Sequence[str]]
-    """More services to reach so, as `bedrock-runtime`: the part of the endpoint's name after the region."""
+    """More services to reach so, as bedrock-runtime: the endpoint's name after the region. Default none."""
     flow_logs: NotRequired[FlowLogsArgs]
-    """Absent: no flow logs."""
+    """A record of the VPC's connections, in CloudWatch. Default none."""
     existing: NotRequired[ExistingNetworkArgs]
-    """Use this VPC and make none; excludes every other setting."""
+    """Use this VPC and make none; excludes every other setting. Default none."""
 
 
 class NetworkArgs(TypedDict):
@@ -74,11 +74,11 @@ class NetworkArgs(TypedDict):
     region: str
     """Region, as us-west-2."""
     zones: NotRequired[Sequence[ZoneArgs]]
-    """Two or three zones that take control-plane subnets; required for a new VPC."""
+    """Two or three zones that take control-plane subnets, required for a new VPC. Default none."""
     cluster_name: str
     """Name of the cluster that runs here, for Karpenter's subnet tag."""
     settings: NotRequired[NetworkSettingsArgs]
-    """Default: a new VPC with one NAT gateway."""
+    """What the network is like."""
 
 
 class Network(ComponentResource):

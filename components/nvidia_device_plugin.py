@@ -31,7 +31,7 @@ class NvidiaDevicePluginArgs(TypedDict):
     pools: Sequence[GpuPoolArgs]
     """Every GPU pool of the cluster."""
     namespace: NotRequired[str]
-    """Made for it. Default nvidia-device-plugin."""
+    """Namespace that is made for it. Default nvidia-device-plugin."""
 
 
 class NvidiaDevicePluginSpec(Value):

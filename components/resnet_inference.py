@@ -30,7 +30,7 @@ class ResnetInferenceArgs(TypedDict):
     settings: ResnetInferenceSettingsArgs
     """What is served, by how many pods, to whom."""
     cluster: NotRequired[EksCluster]
-    """For a model in S3: where the role that may read it is given to the pods."""
+    """Required for a model in S3: the cluster whose pods get the role that may read it. Default none."""
 
 
 class ResnetInferenceSpec(Value):

@@ -1,9 +1,10 @@
 """SpotNodeGroup: general work on Spot nodes, between a minimum and a maximum."""
 
 from collections.abc import Mapping, Sequence
-from typing import NotRequired
+from typing import Any, NotRequired
 
 from pulumi import ComponentResource, Input, Output, ResourceOptions
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from .catalog import CAPACITY_TYPE_LABEL
@@ -13,7 +14,7 @@ from .nodes.placement import not_offered, subnet_problems, types_by_zone
 from .values.eks_cluster import EksCluster
 from .values.places import NodeSubnet
 from .values.spot_pool import SpotPool, SpotPoolArgs
-from .values.value import BadInput, check
+from .values.value import BadInput, Value, check
 
 
 class SpotNodeGroupArgs(TypedDict):
@@ -28,7 +29,18 @@ class SpotNodeGroupArgs(TypedDict):
     backend: NotRequired[str]
     """auto-scaling-group or managed-node-group, which is Spot alone. Default auto-scaling-group."""
     node_policies: NotRequired[Mapping[str, Input[str]]]
-    """IAM policies of the nodes beside those that every node needs: ARNs by a name that stays the same."""
+    """IAM policies of the nodes beside those that every node needs: ARNs by a name that stays the same.
+    Default none."""
+
+
+class SpotNodeGroupSpec(Value):
+    """What SpotNodeGroupArgs become."""
+
+    cluster: Any
+    subnets: Any
+    pool: SpotPool
+    backend: Backend = Backend.AUTO_SCALING_GROUP
+    node_policies: Mapping[str, Any] = Field(default_factory=dict)
 
 
 def spot_node_group(pool: SpotPool, subnets: Sequence[NodeSubnet], region: str) -> NodeGroup:
@@ -96,15 +108,13 @@ class SpotNodeGroup(ComponentResource):
     """Taints of every node, as Kubernetes writes them."""
 
     def __init__(self, name: str, args: SpotNodeGroupArgs, opts: ResourceOptions | None = None):
-        pool = check(SpotPool, args["pool"], "pool")
-        backend = check(Backend, args.get("backend", Backend.AUTO_SCALING_GROUP), "backend")
-        _spot_alone(pool, backend)
-        group = spot_node_group(pool, args["subnets"], args["cluster"]["region"])
+        spec = check(SpotNodeGroupSpec, args)
+        _spot_alone(spec.pool, spec.backend)
+        group = spot_node_group(spec.pool, spec.subnets, spec.cluster["region"])
         check_names(name, [name])
         super().__init__("eks-gpu-components:index:SpotNodeGroup", name, {**args}, opts)
 
-        policies = args.get("node_policies", {})
-        created = create_node_groups(name, backend, {name: group}, args["cluster"], policies, self)
+        created = create_node_groups(name, spec.backend, {name: group}, spec.cluster, spec.node_policies, self)
 
         self.node_group_names, self.role_arn = created.names, created.role_arn
         self.labels = dict(group.node.labels)

@@ -16,7 +16,8 @@ class AutoModeArgs(TypedDict):
     """How AWS runs the nodes."""
 
     built_in_pools: NotRequired[Sequence[str]]
-    """general-purpose, system, both (default) or, for a cluster whose every node is of your own pools, neither."""
+    """Pools that AWS brings; an empty list is for a cluster whose every node is of your own pools.
+    Default general-purpose, system."""
 
 
 class AutoMode(Value):

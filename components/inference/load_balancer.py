@@ -41,17 +41,19 @@ class LoadBalancerArgs(TypedDict):
     """Who reaches the service. Whoever does may use it: TensorFlow Serving asks for no password."""
 
     controller: NotRequired[str]
-    """aws-load-balancer-controller (default) or auto-mode. Fixed once the Service exists."""
+    """aws-load-balancer-controller or auto-mode, fixed once the Service exists.
+    Default aws-load-balancer-controller."""
     public: NotRequired[bool]
     """Whether it faces the internet. Needs `source_ranges`, and `certificate_arn` or `allow_plain_http`. Default no."""
     source_ranges: NotRequired[list[str]]
     """Addresses that may connect, as 203.0.113.0/24. Default whoever reaches the VPC, where it is internal."""
     certificate_arn: NotRequired[str]
-    """Certificate in ACM. With it the service speaks TLS on port 443, without it HTTP on 8501."""
+    """Certificate in ACM: with it the service speaks TLS on port 443, without it HTTP on 8501. Default none."""
     allow_plain_http: NotRequired[bool]
     """Whether pictures and answers may cross the internet unencrypted. Default no."""
     vpc_cidrs: NotRequired[list[str]]
-    """Ranges of the VPC, from which the load balancer reaches the pods. Default every private range."""
+    """Ranges of the VPC, from which the load balancer reaches the pods.
+    Default 10.0.0.0/8, 100.64.0.0/10, 172.16.0.0/12, 192.168.0.0/16: every private range."""
 
 
 def _network(text: str) -> str:

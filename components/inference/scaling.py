@@ -63,11 +63,11 @@ class KedaArgs(TypedDict):
     cooldown_s: NotRequired[int]
     """Seconds without a reason for pods before the last one goes. Default 300."""
     cron: NotRequired[CronTriggerArgs]
-    """By the clock."""
+    """Pods by the clock. Default none."""
     sqs: NotRequired[SqsTriggerArgs]
-    """By a queue."""
+    """Pods by a queue. Default none."""
     prometheus: NotRequired[PrometheusTriggerArgs]
-    """By a query."""
+    """Pods by a query. Default none."""
 
 
 class Hpa(Value):

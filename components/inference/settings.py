@@ -25,15 +25,16 @@ class ModelArgs(TypedDict):
     """A SavedModel and where it lies: in the image, in S3 or on a volume. Give one of the three."""
 
     name: NotRequired[str]
-    """As clients know it, in /v1/models/<name>. Default resnet."""
+    """Name that clients know it by, in /v1/models/<name>. Default resnet."""
     from_image: NotRequired[bool]
-    """In `image`, under /models/<name>/<version>."""
+    """Whether it lies in `image`, under /models/<name>/<version>. Default no."""
     s3_uri: NotRequired[str]
-    """As s3://bucket/resnet: what holds the versions, 1/saved_model.pb. Needs `cluster`."""
+    """Folder in S3, as s3://bucket/resnet, that holds the versions, 1/saved_model.pb. Needs `cluster`. Default none."""
     loader_image: NotRequired[str]
     """The AWS CLI that copies it from S3. Default public.ecr.aws/aws-cli/aws-cli:2.31.23."""
     volume_claim: NotRequired[str]
-    """A PersistentVolumeClaim in `namespace` that holds <name>/<version>; for several pods, readable on many nodes."""
+    """PersistentVolumeClaim in `namespace` with <name>/<version>; many pods need one that many nodes read.
+    Default none."""
 
 
 class ResnetInferenceSettingsArgs(TypedDict):
@@ -50,15 +51,15 @@ class ResnetInferenceSettingsArgs(TypedDict):
     replicas: NotRequired[int]
     """Pods: always so many, or with `hpa` at least. Default 1."""
     hpa: NotRequired[HpaArgs]
-    """From `replicas` up, by CPU. Default none."""
+    """From `replicas` pods up, by CPU. Default none."""
     keda: NotRequired[KedaArgs]
     """Instead of `hpa` and `replicas`: from no pod up, by something outside. Default none."""
     cpu_millicores: NotRequired[int]
-    """Requested by one pod. Default 1000."""
+    """Thousandths of a core that one pod requests. Default 1000."""
     memory_mib: NotRequired[int]
-    """Requested by one pod, and its limit. Default 4096."""
+    """Memory that one pod requests and may use. Default 4096."""
     load_balancer: NotRequired[LoadBalancerArgs]
-    """Default: internal, plain HTTP on 8501."""
+    """Who reaches the service."""
 
 
 def pinned(image: str) -> str:

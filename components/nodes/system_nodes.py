@@ -23,7 +23,7 @@ class SystemNodesArgs(TypedDict):
     instance_types: NotRequired[list[str]]
     """Types without accelerators, one architecture, the preferred first. Default m7i.large, m7a.large, m6i.large."""
     nodes: NotRequired[int]
-    """How many, always: 2 or more, which is the default."""
+    """How many there are, always; 2 or more. Default 2."""
     disk_gib: NotRequired[int]
     """Disk of one node, in GiB, 20 or more. Default 50."""
     taint: NotRequired[bool]

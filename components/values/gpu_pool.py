@@ -39,7 +39,7 @@ class GpuSharingArgs(TypedDict):
     """How pods share one GPU. Their memory is not kept apart under time-slicing."""
 
     strategy: str
-    """time-slicing or mps."""
+    """time-slicing, which keeps no memory apart, or mps."""
     replicas: int
     """Pods on one GPU, 2 or more."""
 
@@ -48,33 +48,36 @@ class GpuPoolArgs(TypedDict):
     """Accelerated nodes. Give `instance_types` or `need`."""
 
     instance_types: NotRequired[list[str]]
-    """EC2 types with one accelerator count, in order of preference: the autoscaler plans every node with the first."""
+    """EC2 types with one accelerator count, the preferred first: the autoscaler plans with it.
+    Default those of `need`."""
     need: NotRequired[GpuNeedArgs]
-    """Instead of types: the types that satisfy it at no more than twice the price of the cheapest, cheapest first."""
+    """In place of types: those that satisfy it at no more than twice the cheapest's price, cheapest first.
+    Default none."""
     max_gpus: int
-    """Accelerators of all nodes together, at most: the pool's total, over all zones and capacity types."""
+    """Accelerators of all nodes together, at most, and at least one node's; over all zones and capacity types."""
     capacity_types: NotRequired[list[str]]
-    """reserved, spot, on-demand, the preferred one first. Default on-demand."""
+    """spot, on-demand, reserved, the preferred one first. Default on-demand."""
     disk_gib: NotRequired[int]
     """Disk for images and pods of one node, in GiB, 30 or more. Default 100."""
     zones: NotRequired[list[str]]
     """Availability zones by name. Default every zone that has a subnet."""
     labels: NotRequired[dict[str, str]]
-    """Labels of the nodes, beside those that follow from the pool."""
+    """Labels of the nodes beside the pool's own; keys and values of 63 characters at most. Default none."""
     taint: NotRequired[TaintArgs]
-    """What keeps other pods off. Default nvidia.com/gpu=true:NoSchedule; of Neuron, aws.amazon.com/neuron."""
+    """What keeps other pods off.
+    Default nvidia.com/gpu=true:NoSchedule; of Neuron, aws.amazon.com/neuron=true:NoSchedule."""
     node_image: NotRequired[str]
     """al2023 or bottlerocket. Default al2023."""
     idle_s: NotRequired[int]
     """Seconds an empty node is kept, 30 or more. Default 600."""
     sharing: NotRequired[GpuSharingArgs]
-    """Several pods on one GPU, which Karpenter and Auto Mode cannot plan with. Default none."""
+    """Several pods on one GPU, with which Karpenter and Auto Mode cannot plan. Default none."""
     max_age_h: NotRequired[int]
     """Hours after which a node is replaced; not for node groups. Default 720 with Karpenter, 336 on Auto Mode."""
     disruption_budget: NotRequired[str]
     """Nodes that may go at once, as 20% or 2; not for node groups. Default all that are empty, else a tenth."""
     termination_grace_s: NotRequired[int]
-    """Seconds until a pod that holds a leaving node is ended with it; not for node groups. Default 86400."""
+    """Seconds until a pod that holds a leaving node is ended, 60 or more; not for node groups. Default 86400."""
     weight: NotRequired[int]
     """1 to 100: of several pools that would do, the highest is taken; not for node groups. Default none, the lowest."""
 

@@ -21,7 +21,8 @@ class SpotPoolArgs(TypedDict):
     """Nodes for general work."""
 
     instance_types: list[str]
-    """Six EC2 types or more, of equal vCPUs and memory: the autoscaler plans every node with the first."""
+    """6 to 20 types without accelerators, of equal vCPUs, memory and architecture: the autoscaler plans every node with
+    the first."""
     max_nodes: int
     """Nodes, at most."""
     min_nodes: NotRequired[int]
@@ -31,13 +32,13 @@ class SpotPoolArgs(TypedDict):
     on_demand_base: NotRequired[int]
     """Nodes that are on demand before any is Spot. Default 0."""
     on_demand_percentage: NotRequired[int]
-    """Share of the nodes beyond the base that is on demand. Default 0."""
+    """Percentage of the nodes beyond the base that is on demand. Default 0."""
     disk_gib: NotRequired[int]
     """Disk for images and pods of one node, in GiB, 20 or more. Default 50."""
     labels: NotRequired[dict[str, str]]
     """Labels of the nodes, beside their capacity type's. Default none."""
     taints: NotRequired[list[TaintArgs]]
-    """Taints of the nodes. Default none."""
+    """Taints of the nodes; a taint needs a value, and a key has one taint. Default none."""
     node_image: NotRequired[str]
     """al2023 or bottlerocket. Default al2023."""
 

@@ -7,6 +7,7 @@ import pytest
 from pydantic import Field, model_validator
 from typing_extensions import TypedDict
 
+from components import AutoModeGpuPool, GpuNodeGroup, KarpenterGpuPool, SpotNodeGroup
 from components.values.value import BadInput, CheckedAs, Value, check
 
 
@@ -102,3 +103,14 @@ def test_checked_args_stay_as_they_were_given():
 def test_a_value_cannot_be_changed():
     with pytest.raises(ValueError, match="frozen"):
         check(Network, {}).zones = 2
+
+
+SPOT = {"instance_types": [f"{family}.large" for family in ["m5", "m5a", "m6i", "m6a", "m7i", "m7a"]], "max_nodes": 2}
+
+
+@pytest.mark.parametrize("made", [GpuNodeGroup, SpotNodeGroup, KarpenterGpuPool, AutoModeGpuPool])
+def test_a_component_of_nodes_refuses_an_argument_that_it_does_not_have(made):
+    known = dict.fromkeys(made.__init__.__annotations__["args"].__required_keys__ - {"pool"})
+    pool = {"instance_types": ["g5.xlarge"], "max_gpus": 1}
+    with pytest.raises(BadInput, match=r"^subnet is not a known key; nearest: subnets$"):
+        made("gpu", {**known, "pool": SPOT if made is SpotNodeGroup else pool, "subnet": []})
