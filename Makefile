@@ -4,7 +4,7 @@ PYTHON ?= python3
 STACK  ?= dev
 BIN    := .venv/bin
 
-.PHONY: plan test e2e lab replays faults mutants benchmark lock clean help
+.PHONY: plan test e2e lab replays faults mutants benchmark pages lock clean help
 
 help:
 	@echo "make plan [STACK=dev]   what the stack builds, admits and costs; no cloud account"
@@ -15,6 +15,7 @@ help:
 	@echo "make faults             of these the real engine killed, refused and locked"
 	@echo "make mutants            healthy plans broken in every way, and how many of them the checks see"
 	@echo "make benchmark          timings as ratios"
+	@echo "make pages              the generated parts of docs/ written anew; make test fails on stale ones"
 	@echo "make lock               resolve the pinned requirements anew"
 
 plan: .venv/plan.stamp
@@ -49,6 +50,9 @@ mutants: .venv/test.stamp
 
 benchmark: .venv/test.stamp
 	$(BIN)/python -m benchmarks
+
+pages: .venv/test.stamp
+	$(BIN)/python -m tools.pages
 
 .venv/plan.stamp: requirements/plan.txt pyproject.toml
 	@tools/environment plan $(PYTHON)

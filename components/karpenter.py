@@ -45,7 +45,8 @@ class KarpenterSettingsArgs(TypedDict):
     """What differs from environment to environment."""
 
     spot_service_linked_role: NotRequired[bool]
-    """Whether to make the role that Spot needs once an account; one stack does, and keeps it. Default no."""
+    """Whether to make the role that Spot needs once an account: one stack makes it, and `pulumi destroy` keeps it.
+    Default no."""
     replicas: NotRequired[int]
     """Controller pods, of which one works; each runs on a node of its own. Default 2."""
     zonal_shift: NotRequired[bool]

@@ -29,11 +29,11 @@ class EksCluster(TypedDict):
     security_group_id: Input[str]
     """The security group that EKS makes and that nodes and control plane share."""
     oidc_provider_arn: NotRequired[Input[str]]
-    """IAM identity provider of the cluster, where one exists."""
+    """IAM identity provider of the cluster, where one exists. Default none."""
     oidc_issuer: NotRequired[Input[str]]
-    """Issuer of service account tokens, without https://."""
+    """Issuer of service account tokens, without https://. Default none."""
     node_role_arn: NotRequired[Input[str]]
-    """IAM role of the system nodes, or under Auto Mode of nodes of one's own node classes."""
+    """IAM role of the system nodes, or under Auto Mode of nodes of one's own node classes. Default none."""
     auto_mode: NotRequired[bool]
     """Whether EKS Auto Mode runs the nodes; it brings drivers, device plugin, disks and load balancers. Default no."""
 

@@ -51,10 +51,10 @@ class GpuPoolArgs(TypedDict):
     """EC2 types with one accelerator count, the preferred first: the autoscaler plans with it.
     Default those of `need`."""
     need: NotRequired[GpuNeedArgs]
-    """In place of types: those that satisfy it at no more than twice the cheapest's price, cheapest first.
+    """In place of types: what one node must have. Types up to twice the cheapest's price are taken, cheapest first.
     Default none."""
     max_gpus: int
-    """Accelerators of all nodes together, at most, and at least one node's; over all zones and capacity types."""
+    """Ceiling of all nodes' accelerators together, over zones and capacity types; at least one node's."""
     capacity_types: NotRequired[list[str]]
     """spot, on-demand, reserved, the preferred one first. Default on-demand."""
     disk_gib: NotRequired[int]

@@ -91,11 +91,11 @@ class TaintArgs(TypedDict):
     """A taint, in Kubernetes' spelling."""
 
     key: str
-    """As nvidia.com/gpu."""
+    """Key of the taint, as nvidia.com/gpu."""
     value: str
-    """Never empty: the autoscaler skips a managed node group's taint without a value."""
+    """Value, never empty: the autoscaler skips a managed node group's taint without one."""
     effect: str
-    """NoSchedule, PreferNoSchedule or NoExecute."""
+    """Effect on pods without a toleration: NoSchedule, PreferNoSchedule or NoExecute."""
 
 
 def _taint_value(text: str) -> str:

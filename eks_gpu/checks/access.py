@@ -20,9 +20,16 @@ _IMAGES = tuple(f"AmazonEC2ContainerRegistry{rights}" for rights in ("PullOnly",
 _ADDRESSES = ("AmazonEKS_CNI_Policy", "AmazonEKS_CNI_IPv6_Policy")
 
 
-@check("nodes-may-join-the-cluster", fix="give the role of the nodes an access entry of type EC2_LINUX")
+@check(
+    "nodes-may-join-the-cluster",
+    subject="self-managed group, EC2NodeClass",
+    fix="give the role of the nodes an access entry of type EC2_LINUX",
+)
 def may_join(context: Context) -> Iterator[Said]:
-    """Nodes start, are paid for and never join: the cluster does not know their role, or lets no packet through."""
+    """Nodes start, are paid for and never join: the cluster does not know their role, or lets no packet through.
+
+    Access entries count where the cluster knows no other way in.
+    """
     entries = {last(found.inputs.get("principalArn")) for found in context.graph.of(ENTRY) if _of_nodes(found.inputs)}
     entries_matter = _api_only(context.graph)
     for pool in context.pools:
@@ -84,11 +91,15 @@ def _shut_out(template: Resource | None) -> Iterator[Problem]:
 
 @check(
     "node-roles-have-their-policies",
+    subject="role of nodes",
     fix="attach AmazonEKSWorkerNodePolicy and AmazonEC2ContainerRegistryPullOnly, and let the CNI have "
     "AmazonEKS_CNI_Policy",
 )
 def may_work(context: Context) -> Iterator[Said]:
-    """Nodes start, are paid for and never become ready, or cannot pull an image."""
+    """Nodes start, are paid for and never become ready, or cannot pull an image.
+
+    Roles with policies of one's own are left out.
+    """
     graph = context.graph
     auto_mode = any(cluster.auto_mode for cluster in context.clusters)
     for role in _node_roles(context):

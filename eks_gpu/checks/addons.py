@@ -42,9 +42,16 @@ def _of_own_nodes(context: Context) -> Iterator[tuple[Cluster, Resource]]:
             yield cluster, found
 
 
-@check("cluster-has-its-add-ons", fix="add the EKS add-ons that the cluster is made without")
+@check(
+    "cluster-has-its-add-ons",
+    subject="cluster with nodes of its own",
+    fix="add the EKS add-ons that the cluster is made without",
+)
 def has_addons(context: Context) -> Iterator[Said]:
-    """Nodes never become ready, names do not resolve, or controllers get no credentials."""
+    """Nodes never become ready, names do not resolve, or controllers get no credentials.
+
+    The check knows what EKS, the component of pulumi-eks and charts of other CNIs bring.
+    """
     associated = context.graph.of(ASSOCIATION) or any(
         found.inputs.get("podIdentityAssociations") for found in context.graph.of(ADDON)
     )
@@ -66,7 +73,7 @@ def _left_out(addon: str, cluster: Resource) -> bool:
     return part(cluster.inputs, _OPTIONS[addon]).get("enabled") is False
 
 
-@check("storage-classes-have-their-driver", fix=f"add the EKS add-on {_DISKS}")
+@check("storage-classes-have-their-driver", subject="StorageClass of EBS", fix=f"add the EKS add-on {_DISKS}")
 def have_drivers(context: Context) -> Iterator[Said]:
     """A pod with a volume waits for its disk, for ever."""
     for _, manifest in kubernetes_objects(context.graph):
@@ -76,9 +83,17 @@ def have_drivers(context: Context) -> Iterator[Said]:
                 yield verdict(subject(manifest), problem, f"{_DISKS} makes its disks")
 
 
-@check("namespaces-exist", severity="warning", fix="register the Namespace, or let the release create it")
+@check(
+    "namespaces-exist",
+    subject="namespace",
+    severity="warning",
+    fix="register the Namespace, or let the release create it",
+)
 def namespaces_exist(context: Context) -> Iterator[Said]:
-    """The API server refuses what is in it, and the update stops."""
+    """The API server refuses what is in it, and the update stops.
+
+    The check applies where the stack makes the cluster.
+    """
     if not context.clusters:
         return
     objects = [manifest for _, manifest in kubernetes_objects(context.graph)]
@@ -94,11 +109,15 @@ def namespaces_exist(context: Context) -> Iterator[Said]:
 
 @check(
     "what-needs-a-controller-has-one",
+    subject="group or node pool, Service with a load balancer, Ingress",
     severity="warning",
     fix="add the release of the controller, or waive this where another stack has it",
 )
 def has_controller(context: Context) -> Iterator[Said]:
-    """No node and no load balancer ever comes: nobody acts on what the stack asks for."""
+    """No node and no load balancer ever comes: nobody acts on what the stack asks for.
+
+    The check applies where the stack makes the cluster.
+    """
     if not context.clusters:
         return  # what else runs in somebody else's cluster is not known
     auto_mode = any(cluster.auto_mode for cluster in context.clusters)

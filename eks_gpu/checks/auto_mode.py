@@ -16,6 +16,7 @@ POLICY = "AmazonEKSAutoNodePolicy"
 
 @check(
     "auto-mode-node-class-has-an-access-entry",
+    subject="NodeClass of Auto Mode",
     fix=f"give its role an access entry of type EC2 and the policy {POLICY} for the whole cluster",
 )
 def may_join(context: Context) -> Iterator[Said]:

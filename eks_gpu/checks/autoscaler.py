@@ -17,9 +17,16 @@ from eks_gpu_components.catalog import (
 )
 
 
-@check("groups-are-discovered-by-this-cluster", fix="give the group both tags of the autoscaler")
+@check(
+    "groups-are-discovered-by-this-cluster",
+    subject="group between two sizes",
+    fix="give the group both tags of the autoscaler",
+)
 def discovered(context: Context) -> Iterator[Said]:
-    """The autoscaler does not find the group, or may not change it, so it is never scaled."""
+    """The autoscaler does not find the group, or may not change it, so it is never scaled.
+
+    EKS tags the groups of managed node groups itself.
+    """
     for pool in context.pools:
         if not pool.chooses_node_itself or not pool.autoscaled:
             continue
@@ -43,9 +50,12 @@ def _undiscovered(pool: Pool, cluster: str) -> Iterator[Problem]:
         )
 
 
-@check("autoscaler-plans-with-the-smallest-type", fix="put the smallest type first")
+@check("autoscaler-plans-with-the-smallest-type", subject="group of several types", fix="put the smallest type first")
 def smallest_first(context: Context) -> Iterator[Said]:
-    """Planned with a larger type, a pod does not fit the smaller one that EC2 starts, and another node follows."""
+    """The autoscaler plans every node as the first type, and a pod does not fit the smaller one that EC2 starts.
+
+    Another node follows.
+    """
     for pool in context.pools:
         if not pool.chooses_node_itself or not pool.autoscaled or len(pool.types) < 2:
             continue
@@ -67,9 +77,16 @@ def _smaller(row: InstanceType, first: InstanceType) -> str:
     return f"{row.name} has {' and '.join(less)}" if less else ""
 
 
-@check("autoscaler-matches-kubernetes-minor", fix="set image.tag to the version of the cluster's minor")
+@check(
+    "autoscaler-matches-kubernetes-minor",
+    subject="cluster autoscaler release",
+    fix="set image.tag to the version of the cluster's minor",
+)
 def matches_minor(context: Context) -> Iterator[Said]:
-    """It simulates the scheduler of another minor, so it grows groups that pods cannot use, or none."""
+    """It simulates the scheduler of another minor, so it grows groups that pods cannot use, or none.
+
+    A chart brings the image of one minor only.
+    """
     minors = {cluster.version for cluster in context.clusters}
     minor = minors.pop() if len(minors) == 1 else ""
     for release in context.charts(CLUSTER_AUTOSCALER):
@@ -94,9 +111,13 @@ def _minor(tag: str) -> str:
     return ".".join(tag.removeprefix("v").split(".")[:2])
 
 
-@check("autoscaler-watches-this-cluster-only", fix="discover groups by the tag of the autoscaler's own cluster")
+@check(
+    "autoscaler-watches-this-cluster-only",
+    subject="cluster autoscaler release",
+    fix="discover groups by the tag of the autoscaler's own cluster",
+)
 def watches_one(context: Context) -> Iterator[Said]:
-    """Without a cluster the chart renders nothing; without its tag an autoscaler ends another cluster's nodes."""
+    """Without a cluster name the chart renders no Deployment; without its tag it ends other clusters' nodes."""
     names = [cluster.name for cluster in context.clusters]
     for release in context.charts(CLUSTER_AUTOSCALER):
         yield verdict(release.name, _astray(release, names), "it finds groups by the tag of its own cluster")
@@ -127,6 +148,7 @@ def _astray(release: Software, clusters: list[str]) -> Problem | None:
 
 @check(
     "autoscaled-gpu-nodes-have-the-accelerator-label",
+    subject="NVIDIA group between two sizes",
     severity="warning",
     fix=f"label the nodes {ACCELERATOR_LABEL}, as nvidia-tesla-t4, and tag the group with it",
 )
@@ -139,7 +161,7 @@ def accelerator_label(context: Context) -> Iterator[Said]:
             yield verdict(pool.name, problem, f"the autoscaler waits for the GPUs of {value}")
 
 
-@check("autoscaler-gives-nodes-back", fix="leave scale-down-enabled out")
+@check("autoscaler-gives-nodes-back", subject="cluster autoscaler release", fix="leave scale-down-enabled out")
 def gives_back(context: Context) -> Iterator[Said]:
     """Nodes that nobody uses stay, and cost."""
     for release in context.charts(CLUSTER_AUTOSCALER):
@@ -150,6 +172,7 @@ def gives_back(context: Context) -> Iterator[Said]:
 
 @check(
     "spot-groups-choose-by-capacity",
+    subject="self-managed Spot group",
     severity="warning",
     fix="set spotAllocationStrategy to price-capacity-optimized",
 )

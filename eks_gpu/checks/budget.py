@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 
 
-@check("maximum-within-budget", fix="lower max_gpus or max_nodes, or raise the budget")
+@check("maximum-within-budget", subject="stack", fix="lower max_gpus or max_nodes, or raise the budget")
 def within_budget(context: Context) -> Iterator[Said]:
-    """The worst month costs more than the stack's settings allow."""
+    """The worst month costs more than the budget in the stack's settings.
+
+    The check applies where the stack names one.
+    """
     if context.budget is None:
         return
     monthly = context.cost.max.monthly

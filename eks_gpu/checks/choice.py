@@ -15,6 +15,7 @@ from eks_gpu.pools.pool import Pool
 
 @check(
     "small-pods-leave-large-nodes-alone",
+    subject="workload, GPU pools",
     severity="warning",
     fix="let each workload select its pool, or give the large nodes a taint of their own",
 )
@@ -48,7 +49,12 @@ def _sizes(context: Context, workload: Workload) -> dict[str, int]:
     return {name: size for name, size in sizes.items() if name in admitting}
 
 
-@check("dearer-node-pools-come-later", severity="warning", fix="give the cheaper one the greater weight")
+@check(
+    "dearer-node-pools-come-later",
+    subject="workload, node pools",
+    severity="warning",
+    fix="give the cheaper one the greater weight",
+)
 def later(context: Context) -> Iterator[Said]:
     """Of node pools with one weight Karpenter asks that whose name sorts last, whatever it costs."""
     for workload in scheduled(context):

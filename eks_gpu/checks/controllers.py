@@ -86,7 +86,12 @@ _OF_A_CLUSTER = (
 _TOLERATES = [{"key": "CriticalAddonsOnly", "operator": "Exists"}]
 
 
-@check("resources-belong-to-the-cluster", severity="warning", fix="name the stack's cluster in clusterName")
+@check(
+    "resources-belong-to-the-cluster",
+    subject="EKS resource of a cluster",
+    severity="warning",
+    fix="name the stack's cluster in clusterName",
+)
 def of_this_cluster(context: Context) -> Iterator[Said]:
     """EKS refuses it, or gives it to a cluster that nobody meant."""
     names = {cluster.name for cluster in context.clusters}
@@ -98,7 +103,11 @@ def of_this_cluster(context: Context) -> Iterator[Said]:
         yield verdict(f"{resource.type.rpartition(':')[2]} {resource.name}", problem, f"it is of {given}")
 
 
-@check("controllers-work-for-this-cluster", fix="give the chart the name and the region of the stack's cluster")
+@check(
+    "controllers-work-for-this-cluster",
+    subject="Karpenter, autoscaler, load balancer controller",
+    fix="give the chart the name and the region of the stack's cluster",
+)
 def for_this_cluster(context: Context) -> Iterator[Said]:
     """It looks after another cluster, or after none: no node and no load balancer comes."""
     names = [cluster.name for cluster in context.clusters]
@@ -123,10 +132,15 @@ def _at(release: Software, paths: Mapping[str, tuple[str, ...]]) -> tuple[Any, s
 
 @check(
     "controllers-have-their-permissions",
+    subject="Karpenter, autoscaler, load balancer controller",
     fix="give the controller's role the policy that its documentation lists, and the role to its service account",
 )
 def permitted(context: Context) -> Iterator[Said]:
-    """AWS refuses what it asks for: no node comes, or none goes, or no load balancer is made."""
+    """AWS refuses what it asks for: no node comes, or none goes, or no load balancer is made.
+
+    The check follows Pod Identity and the annotation of the service account to the role and its policies. A managed
+    policy of another stack is taken for enough.
+    """
     for release in context.charts(*CHARTS):
         own = role_of(release, context.graph)
         if own is None:
@@ -181,7 +195,11 @@ def _needs(release: Software, context: Context) -> Iterator[str]:
         yield from _PROFILES
 
 
-@check("controllers-have-standing-nodes", fix="give the controllers a fixed node group, and tolerate its taints")
+@check(
+    "controllers-have-standing-nodes",
+    subject="Karpenter, autoscaler, load balancer controller, add-on with a selector",
+    fix="give the controllers a fixed node group, and tolerate its taints",
+)
 def have_nodes(context: Context) -> Iterator[Said]:
     """What brings up nodes, names and metrics waits for a node itself, for ever."""
     if not context.clusters or not context.pools or _has_unseen_nodes(context):

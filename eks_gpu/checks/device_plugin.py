@@ -45,10 +45,14 @@ def _rejection(pod: Pod, pool: Pool) -> str:
 
 @check(
     "device-plugin-reaches-gpu-pools",
+    subject="NVIDIA pool",
     fix="let the device plugin tolerate the taints of the pool, and label the nodes nvidia.com/gpu.present=true",
 )
 def reaches(context: Context) -> Iterator[Said]:
-    """A GPU node on which no plugin runs offers no GPU: pods stay Pending on a node that is paid for."""
+    """A GPU node on which no plugin runs offers no GPU: pods stay Pending on a node that is paid for.
+
+    The feature discovery of the GPU operator must reach the nodes too.
+    """
     plugins = list(_plugins(context))
     for pool in context.pools:
         if pool.accelerator != "nvidia" or pool.device_plugin:
@@ -79,7 +83,7 @@ def _undiscovered(context: Context, pool: Pool) -> Iterator[tuple[str, str]]:
             yield f"release {release.name}", f"its feature discovery does not run there: {reason}"
 
 
-@check("device-plugin-avoids-cpu-pools", fix="require the label nvidia.com/gpu.present=true")
+@check("device-plugin-avoids-cpu-pools", subject="device plugin", fix="require the label nvidia.com/gpu.present=true")
 def avoids(context: Context) -> Iterator[Said]:
     """It crash-loops on nodes without a GPU."""
     for name, pod, finds_its_own in _plugins(context):
@@ -94,9 +98,16 @@ def avoids(context: Context) -> Iterator[Said]:
         yield verdict(name, problem, "it runs on no node that does not need it")
 
 
-@check("one-owner-of-the-gpu-stack", fix="leave driver and device plugin to one of image, chart and operator")
+@check(
+    "one-owner-of-the-gpu-stack",
+    subject="NVIDIA pool",
+    fix="leave driver and device plugin to one of image, chart and operator",
+)
 def one_owner(context: Context) -> Iterator[Said]:
-    """Two device plugins fight over one GPU, and a second driver breaks the node."""
+    """Two device plugins fight over one GPU, and a second driver breaks the node.
+
+    The check counts the image, Auto Mode, the plugin's chart and the GPU operator.
+    """
     plugins = list(_plugins(context))
     for pool in context.pools:
         if pool.accelerator != "nvidia":
@@ -136,7 +147,11 @@ def _second_driver(release: Software, pool: Pool) -> Problem | None:
     )
 
 
-@check("gpu-nodes-have-a-driver", fix="take an image with the driver, or let the GPU operator install it")
+@check(
+    "gpu-nodes-have-a-driver",
+    subject="NVIDIA pool whose image is known",
+    fix="take an image with the driver, or let the GPU operator install it",
+)
 def driver(context: Context) -> Iterator[Said]:
     """Nodes offer no GPU: pods stay Pending on nodes that are paid for."""
     for pool in context.pools:
@@ -155,6 +170,7 @@ def driver(context: Context) -> Iterator[Said]:
 
 @check(
     "shared-gpus-are-planned",
+    subject="NVIDIA node pool",
     severity="warning",
     fix="share GPUs in a group whose autoscaler is told of it, or add a NodeOverlay with what a node will have",
 )
@@ -174,7 +190,12 @@ def shared(context: Context) -> Iterator[Said]:
         yield verdict(pool.name, problem, "a GPU counts as what pods get")
 
 
-@check("metrics-exporter-fits-its-nodes", severity="warning", fix="let it tolerate and select GPU nodes, and no others")
+@check(
+    "metrics-exporter-fits-its-nodes",
+    subject="DCGM exporter release",
+    severity="warning",
+    fix="let it tolerate and select GPU nodes, and no others",
+)
 def exporter(context: Context) -> Iterator[Said]:
     """GPUs without metrics, or a pod that crash-loops on nodes without a GPU."""
     pools = [pool for pool in context.pools if pool.backend != AUTO_MODE]

@@ -20,9 +20,16 @@ def _from_zero(context: Context) -> Iterator[tuple[Pool, frozenset[str]]]:
             )
 
 
-@check("scale-from-zero-labels-match-node", fix="tag the group with every label that its nodes carry, and no other")
+@check(
+    "scale-from-zero-labels-match-node",
+    subject="group that may be empty",
+    fix="tag the group with every label that its nodes carry, and no other",
+)
 def labels_match(context: Context) -> Iterator[Said]:
-    """A label that only the node has keeps the autoscaler from growing; one that only the tags have wastes nodes."""
+    """A label that only the node has keeps the autoscaler from growing; one that only the tags have wastes nodes.
+
+    Pods that select the first never bring up a node; pods that select the other cannot use the node that comes.
+    """
     for pool, every_node in _from_zero(context):
         assert pool.template
         told = {f"{key}={value}" for key, value in pool.template.labels.items()}
@@ -49,9 +56,16 @@ def _label_tag(label: str) -> str:
     return f"{AUTOSCALER_LABEL_TAG}{key} = {value}"
 
 
-@check("scale-from-zero-taints-match-node", fix="tag the group with every taint that its nodes carry, and no other")
+@check(
+    "scale-from-zero-taints-match-node",
+    subject="group that may be empty",
+    fix="tag the group with every taint that its nodes carry, and no other",
+)
 def taints_match(context: Context) -> Iterator[Said]:
-    """A taint that the autoscaler does not know lets it start nodes for pods that are then kept off."""
+    """A taint that the autoscaler does not know lets it start nodes for pods that are then kept off.
+
+    The check names tags whose value the autoscaler ignores.
+    """
     for pool, _ in _from_zero(context):
         assert pool.template
         told, real = set(pool.template.taints), set(pool.taints)
@@ -88,9 +102,16 @@ def _is_broken_taint(key: str, value: str) -> bool:
     )
 
 
-@check("scale-from-zero-resources-match-node", fix="tag the group with the devices that a node of it has")
+@check(
+    "scale-from-zero-resources-match-node",
+    subject="GPU group that may be empty",
+    fix="tag the group with the devices that a node of it has",
+)
 def resources_match(context: Context) -> Iterator[Said]:
-    """Too many GPUs told, and a node is started that cannot hold the pod; too few, and more nodes than needed."""
+    """Too many GPUs told, and a node is started that cannot hold the pod; too few, and more nodes than needed.
+
+    The check knows time-slicing and MPS of the device plugin.
+    """
     for pool, _ in _from_zero(context):
         if not pool.accelerator or pool.gpus_per_node is None:
             continue

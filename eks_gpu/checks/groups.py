@@ -15,7 +15,7 @@ from eks_gpu_components.catalog import (
 )
 
 
-@check("gpu-nodes-are-tainted", fix=f"add a taint, as {GPU_TAINT.for_kubelet()}")
+@check("gpu-nodes-are-tainted", subject="GPU pool", fix=f"add a taint, as {GPU_TAINT.for_kubelet()}")
 def tainted(context: Context) -> Iterator[Said]:
     """An untainted GPU node takes any pod, and stays as long as the pod does."""
     for pool in context.gpu_pools:
@@ -31,7 +31,7 @@ def tainted(context: Context) -> Iterator[Said]:
         yield verdict(pool.name, problem, f"only pods that tolerate {shown} land there")
 
 
-@check("gpu-pools-are-capped", fix="give it a ceiling")
+@check("gpu-pools-are-capped", subject="GPU pool", fix="give it a ceiling")
 def capped(context: Context) -> Iterator[Said]:
     """Without a ceiling one wrong replica count buys GPUs until the quota ends."""
     for pool in context.gpu_pools:
@@ -39,7 +39,7 @@ def capped(context: Context) -> Iterator[Said]:
         yield verdict(pool.name, problem, f"at most {pool.max_gpus} accelerators on {pool.max_nodes} nodes")
 
 
-@check("one-gpu-count-a-group", fix="make a group for each count")
+@check("one-gpu-count-a-group", subject="GPU group", fix="make a group for each count")
 def one_count(context: Context) -> Iterator[Said]:
     """The autoscaler counts with the first type, whatever EC2 then starts: nodes too many, or pods that wait."""
     for pool in context.gpu_pools:
@@ -54,7 +54,7 @@ def one_count(context: Context) -> Iterator[Said]:
         yield verdict(pool.name, problem, f"every node has {pool.gpus_per_node}")
 
 
-@check("one-zone-a-gpu-group", fix="make a group a zone")
+@check("one-zone-a-gpu-group", subject="GPU group", fix="make a group a zone")
 def one_zone(context: Context) -> Iterator[Said]:
     """The autoscaler plans with one zone, EC2 starts the node in another, and a pod with a volume waits for ever."""
     for pool in context.gpu_pools:
@@ -70,9 +70,12 @@ def one_zone(context: Context) -> Iterator[Said]:
         yield verdict(pool.name, problem, f"all nodes are in {places}")
 
 
-@check("instance-types-offered-in-zones", fix="name types that the zones of the pool sell")
+@check("instance-types-offered-in-zones", subject="pool", fix="name types that the zones of the pool sell")
 def offered(context: Context) -> Iterator[Said]:
-    """A zone that sells none of the types never gives a node; a type that no zone sells never comes."""
+    """A zone that sells none of the types never gives a node; a type that no zone sells never comes.
+
+    The check also names types that the catalog does not know.
+    """
     for pool in context.pools:
         problems = [*_unknown(pool), *_not_offered(pool)]
         places = ", ".join(pool.zones) or context.region
@@ -107,9 +110,12 @@ def _not_offered(pool: Pool) -> Iterator[Problem]:
             yield Problem(f"{zone} offers none of {', '.join(offers)}", "leave the zone out or add a type that it has")
 
 
-@check("gpu-pools-start-at-zero", fix="set minimum and desired size to 0")
+@check("gpu-pools-start-at-zero", subject="GPU pool", fix="set minimum and desired size to 0")
 def start_at_zero(context: Context) -> Iterator[Said]:
-    """Nodes run, and cost, without work."""
+    """Nodes run, and cost, without work.
+
+    DaemonSets keep no node and do not count.
+    """
     for pool in context.gpu_pools:
         floor = max(pool.min_nodes, pool.desired_nodes or 0)
         problem = (
@@ -124,9 +130,12 @@ def start_at_zero(context: Context) -> Iterator[Said]:
         yield verdict(pool.name, problem, "no node while nothing asks for one")
 
 
-@check("azrebalance-suspended-on-gpu-groups", fix="suspend AZRebalance")
+@check("azrebalance-suspended-on-gpu-groups", subject="self-managed GPU group", fix="suspend AZRebalance")
 def not_rebalanced(context: Context) -> Iterator[Said]:
-    """EC2 ends a working node to balance zones, without a notice to its pods."""
+    """EC2 ends a working node to balance zones, without a notice to its pods.
+
+    A group in one zone passes.
+    """
     for pool in context.gpu_pools:
         if pool.backend != AUTO_SCALING_GROUP:
             continue
@@ -142,9 +151,13 @@ def not_rebalanced(context: Context) -> Iterator[Said]:
         )
 
 
-@check("desired-size-belongs-to-the-autoscaler", fix="ignore changes of the desired size")
+@check(
+    "desired-size-belongs-to-the-autoscaler",
+    subject="group between two sizes",
+    fix="ignore changes of the desired size",
+)
 def desired_is_ignored(context: Context) -> Iterator[Said]:
-    """An update that sets the size again ends nodes that work or starts nodes that nobody needs."""
+    """Every `pulumi up` sets the number of nodes back: it ends nodes that work or starts nodes that nobody needs."""
     if not context.graph.options_known:
         return
     for pool in context.pools:
@@ -159,7 +172,7 @@ def desired_is_ignored(context: Context) -> Iterator[Said]:
         yield verdict(pool.name, problem, "an update leaves the number of nodes alone")
 
 
-@check("one-architecture-a-group", fix="make a group for each architecture, with an image for it")
+@check("one-architecture-a-group", subject="group", fix="make a group for each architecture, with an image for it")
 def one_architecture(context: Context) -> Iterator[Said]:
     """A group has one image, with which nodes of the other architecture never start."""
     for pool in context.pools:

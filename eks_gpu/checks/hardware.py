@@ -24,6 +24,7 @@ _AGENT = "eks-node-monitoring-agent"
 
 @check(
     "reservations-are-used",
+    subject="node pool with reservations",
     fix="require the capacity type reserved, and select the reservations in the node class",
 )
 def reservations(context: Context) -> Iterator[Said]:
@@ -62,7 +63,11 @@ def _end(resource: Resource) -> date | None:
         return None
 
 
-@check("efa-interfaces-fit-their-nodes", fix="name types with EFA, and give the first interface index 0 of card 0")
+@check(
+    "efa-interfaces-fit-their-nodes",
+    subject="group with EFA interfaces",
+    fix="name types with EFA, and give the first interface index 0 of card 0",
+)
 def efa(context: Context) -> Iterator[Said]:
     """EC2 refuses to start the nodes, or their fast network does nothing."""
     for pool, interfaces in _with_efa(context):
@@ -76,6 +81,7 @@ def efa(context: Context) -> Iterator[Said]:
 
 @check(
     "efa-nodes-are-close",
+    subject="group with EFA interfaces",
     severity="warning",
     fix="put the nodes into one zone and one placement group, and make all interfaces but the first efa-only",
 )
@@ -105,7 +111,12 @@ def _with_efa(context: Context) -> Iterator[tuple[Pool, Sequence[Mapping[str, An
             yield pool, interfaces
 
 
-@check("node-repair-has-its-agent", severity="warning", fix=f"add the EKS add-on {_AGENT}")
+@check(
+    "node-repair-has-its-agent",
+    subject="Karpenter release or managed GPU group with node repair",
+    severity="warning",
+    fix=f"add the EKS add-on {_AGENT}",
+)
 def repair(context: Context) -> Iterator[Said]:
     """A node whose GPU failed is not replaced: nobody tells EKS or Karpenter of the failure."""
     if not context.clusters:
@@ -117,9 +128,16 @@ def repair(context: Context) -> Iterator[Said]:
         yield verdict(name, problem, f"{_AGENT} watches the GPUs")
 
 
-@check("node-monitoring-reaches-gpu-pools", fix="let dcgmAgent of its configuration tolerate the taints of the pools")
+@check(
+    "node-monitoring-reaches-gpu-pools",
+    subject="monitoring agent, where NVIDIA nodes are repaired",
+    fix="let dcgmAgent of its configuration tolerate the taints of the pools",
+)
 def monitoring(context: Context) -> Iterator[Said]:
-    """Healthy nodes are replaced: where its DCGM does not run, the agent takes GPUs for failed."""
+    """Healthy nodes are replaced: where its DCGM does not run, the agent takes GPUs for failed.
+
+    By itself DCGM tolerates no taint. It is for amd64 alone, so a pool of Arm types passes.
+    """
     gate = any(map(_has_gate, context.charts(KARPENTER)))
     repaired = [
         pool

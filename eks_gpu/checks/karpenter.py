@@ -23,11 +23,16 @@ _BALANCED_SINCE = "1.14"
 
 @check(
     "interruption-path-is-complete",
+    subject="Karpenter release beside a Spot node pool",
     fix="make a queue that EventBridge may send to, five rules with the queue as target, and name it in the chart's "
     "settings.interruptionQueue",
 )
 def interruption(context: Context) -> Iterator[Said]:
-    """A Spot node vanishes after two minutes without a drain, and its pods with it."""
+    """A Spot node vanishes after two minutes without a drain, and its pods with it.
+
+    The check follows the notice: five rules and their targets, the queue and its policy,
+    `settings.interruptionQueue`, the IAM permissions.
+    """
     spot = [pool for pool in context.pools if pool.backend == BACKEND and CapacityType.SPOT in pool.capacity_types]
     for release in context.charts(KARPENTER) if spot else ():
         found = "; ".join(gaps(release, context.graph))
@@ -36,9 +41,16 @@ def interruption(context: Context) -> Iterator[Said]:
         yield verdict(release.name, problem, "queue, policy, five rules, chart value and IAM permissions are there")
 
 
-@check("node-pool-fields-fit-the-chart", fix="write the fields of the API version that the chart serves")
+@check(
+    "node-pool-fields-fit-the-chart",
+    subject="NodePool and node class",
+    fix="write the fields of the API version that the chart serves",
+)
 def fields_fit(context: Context) -> Iterator[Said]:
-    """The API server refuses the object, or drops a field of an older version without a word."""
+    """The API server refuses the object, or drops a field of an older version without a word.
+
+    The check knows fields, operators, durations, budgets, API versions and the labels of Auto Mode.
+    """
     charts = context.charts(KARPENTER_CRDS) or context.charts(KARPENTER)
     chart = charts[0].version if charts else KARPENTER_CHART.version
     for _, manifest in kubernetes_objects(context.graph):
@@ -73,7 +85,11 @@ def _problems(manifest: Mapping[str, Any], chart: str) -> Iterator[str]:
         yield f"spec.disruption.consolidationPolicy Balanced came with chart {_BALANCED_SINCE}, got chart {chart}"
 
 
-@check("crd-chart-matches-controller", fix=f"add a release of {KARPENTER_CRDS} with the version of {KARPENTER}")
+@check(
+    "crd-chart-matches-controller",
+    subject="Karpenter release",
+    fix=f"add a release of {KARPENTER_CRDS} with the version of {KARPENTER}",
+)
 def crds_match(context: Context) -> Iterator[Said]:
     """Helm never upgrades CRDs inside a chart, so the next version's fields are lost."""
     crds = context.charts(KARPENTER_CRDS)
@@ -91,7 +107,11 @@ def crds_match(context: Context) -> Iterator[Said]:
         yield verdict(release.name, problem, f"CRDs and controller are both {release.version}")
 
 
-@check("karpenter-supports-kubernetes-minor", fix="take a version of Karpenter that supports the cluster's minor")
+@check(
+    "karpenter-supports-kubernetes-minor",
+    subject="Karpenter release",
+    fix="take a version of Karpenter that supports the cluster's minor",
+)
 def supports_minor(context: Context) -> Iterator[Said]:
     """It does not know the API of the cluster."""
     minors = {cluster.version for cluster in context.clusters} & KUBERNETES.keys()
@@ -107,7 +127,7 @@ def supports_minor(context: Context) -> Iterator[Said]:
             yield verdict(release.name, problem, f"{release.version} supports Kubernetes {minor}")
 
 
-@check("node-role-is-a-name", fix="write the role's name in spec.role, not its ARN")
+@check("node-role-is-a-name", subject="node class", fix="write the role's name in spec.role, not its ARN")
 def role_is_a_name(context: Context) -> Iterator[Said]:
     """Karpenter makes an instance profile of the role's name; an ARN makes none, or another at every change."""
     for resource in node_classes(context.graph):

@@ -46,10 +46,14 @@ def _node_class(resource: Resource, graph: Graph) -> Mapping[str, Any]:
 
 @check(
     "node-subnets-have-a-way-out",
+    subject="pool in subnets of the stack",
     fix="route 0.0.0.0/0 to a NAT gateway, or give the VPC endpoints of all that a node calls",
 )
 def way_out(context: Context) -> Iterator[Said]:
-    """Nodes start, are paid for and never join, or cannot pull an image."""
+    """Nodes start, are paid for and never join, or cannot pull an image.
+
+    The check follows route tables, NAT and internet gateways, and interface endpoints where there is no route.
+    """
     for pool in context.pools:
         subnets = [
             found
@@ -129,6 +133,7 @@ def _missing_endpoints(subnet: Resource, graph: Graph) -> list[str]:
 
 @check(
     "load-balancers-find-subnets",
+    subject="Service with a load balancer, Ingress",
     severity="warning",
     fix="tag private subnets kubernetes.io/role/internal-elb = 1, and public ones kubernetes.io/role/elb = 1",
 )
@@ -147,7 +152,7 @@ def subnets_are_tagged(context: Context) -> Iterator[Said]:
             yield verdict(subject(manifest), problem, f"{len(tagged)} subnets are tagged {tag}")
 
 
-@check("vpc-resolves-names", fix="set enableDnsSupport and enableDnsHostnames")
+@check("vpc-resolves-names", subject="cluster's VPC", fix="set enableDnsSupport and enableDnsHostnames")
 def resolves(context: Context) -> Iterator[Said]:
     """Nodes do not find the API server, and so never join."""
     subnets = (context.graph.by_id(id_, SUBNET) for cluster in context.clusters for id_ in cluster.subnet_ids)
@@ -161,6 +166,7 @@ def resolves(context: Context) -> Iterator[Said]:
 
 @check(
     "cluster-api-is-private-or-restricted",
+    subject="cluster",
     severity="warning",
     fix="name the ranges that may reach the public endpoint, or turn it off and the private one on",
 )
@@ -178,9 +184,12 @@ def api_is_restricted(context: Context) -> Iterator[Said]:
         yield verdict(cluster.name, problem, f"open to {', '.join(ranges)}" if public else "it has a private endpoint")
 
 
-@check("nodes-reach-the-cluster-api", fix="turn the private endpoint on")
+@check("nodes-reach-the-cluster-api", subject="cluster", fix="turn the private endpoint on")
 def api_is_reached(context: Context) -> Iterator[Said]:
-    """Nodes start, are paid for and never join: the API server does not answer them."""
+    """Nodes start, are paid for and never join: the API server does not answer them.
+
+    A public endpoint that lets the NAT gateways in is enough.
+    """
     addresses = [str(found["publicIp"]) for found in context.graph.of("aws:ec2/eip:Eip") if found["publicIp"]]
     for cluster in context.clusters:
         found = context.graph.get(cluster.urn)
@@ -202,7 +211,11 @@ def _holds(cidr: str, address: str) -> bool:
         return False
 
 
-@check("node-classes-select-subnets", fix="select the subnets by a tag that they have, or by their ids")
+@check(
+    "node-classes-select-subnets",
+    subject="node class",
+    fix="select the subnets by a tag that they have, or by their ids",
+)
 def select_subnets(context: Context) -> Iterator[Said]:
     """No node ever comes: its class finds no subnet."""
     stack = Stack(context.graph, context.region)

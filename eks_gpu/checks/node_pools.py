@@ -43,9 +43,13 @@ def _resource(pool: Pool) -> str:
     return RESOURCES["aws" if pool.accelerator == "neuron" else "nvidia"]
 
 
-@check("limits-name-the-real-resource", fix="limit nvidia.com/gpu, of Neuron nodes aws.amazon.com/neuron")
+@check(
+    "limits-name-the-real-resource",
+    subject="node pool with limits",
+    fix="limit nvidia.com/gpu, of Neuron nodes aws.amazon.com/neuron",
+)
 def real_resources(context: Context) -> Iterator[Said]:
-    """A limit under a name that no node has, as gpu, stops nothing."""
+    """A limit under a name that no node has, as `gpu` in place of `nvidia.com/gpu`, stops nothing."""
     for found, pool in _pools(context):
         if not found.limits:
             continue
@@ -66,7 +70,11 @@ def _unreal(name: str) -> Problem:
     )
 
 
-@check("gpu-limit-not-blocked-by-cpu-or-memory", fix="raise the other limits, or leave them out")
+@check(
+    "gpu-limit-not-blocked-by-cpu-or-memory",
+    subject="GPU node pool with limits",
+    fix="raise the other limits, or leave them out",
+)
 def not_blocked(context: Context) -> Iterator[Said]:
     """One large type uses up the CPU limit, and the next GPU never comes."""
     for found, pool in _pools(context, accelerated=True):
@@ -95,9 +103,16 @@ def _blocked(name: str, given: int, devices: int, resource: str, rows: list[Inst
     )
 
 
-@check("gpu-pools-consolidate-when-empty", fix="set consolidationPolicy WhenEmpty and a duration in consolidateAfter")
+@check(
+    "gpu-pools-consolidate-when-empty",
+    subject="GPU node pool",
+    fix="set consolidationPolicy WhenEmpty and a duration in consolidateAfter",
+)
 def when_empty(context: Context) -> Iterator[Said]:
-    """A pod that has loaded its model is moved for a few cents; or a node stays that nobody uses."""
+    """A pod that has loaded its model is moved for a few cents; or a node stays that nobody uses.
+
+    Budgets of 0 for empty nodes count, unless they have a schedule.
+    """
     for found, pool in _pools(context, accelerated=True):
         if found.replicas is not None:
             continue
@@ -122,9 +137,12 @@ def _keeps_empty_nodes(budget: object) -> bool:
     return str(budget.get("nodes")) in ("0", "0%") and "schedule" not in budget and (not reasons or "Empty" in reasons)
 
 
-@check("architecture-is-required", fix=f"require {ARCH_LABEL}")
+@check("architecture-is-required", subject="node pool", fix=f"require {ARCH_LABEL}")
 def architecture(context: Context) -> Iterator[Said]:
-    """Category g has Arm types, on which an image for amd64 ends with an exec format error."""
+    """A category or family has Arm types too, on which an image for amd64 ends with an exec format error.
+
+    Named types of one architecture pass.
+    """
     for found, pool in _pools(context):
         kinds = sorted({row.architecture for row in pool.types})
         required = found.expressions(ARCH_LABEL)
@@ -139,11 +157,15 @@ def architecture(context: Context) -> Iterator[Said]:
 
 @check(
     "spot-is-diverse-with-a-fallback",
+    subject="Spot node pool",
     severity="warning",
     fix=f"name {_TYPES} types and {_ZONES} zones or more, and allow on-demand too",
 )
 def diverse(context: Context) -> Iterator[Said]:
-    """Spot runs out by type and zone: few of them, and pods wait."""
+    """Spot runs out by type and zone: few of them, and pods wait.
+
+    It fails with fewer than three types or two zones, or with nothing on demand that takes the same pods.
+    """
     for _, pool in _pools(context):
         if CapacityType.SPOT not in pool.capacity_types:
             continue
@@ -170,7 +192,7 @@ def _falls_back(pool: Pool, context: Context) -> bool:
     )
 
 
-@check("packing-cannot-cost-more", severity="warning", fix="name the types")
+@check("packing-cannot-cost-more", subject="GPU node pool", severity="warning", fix="name the types")
 def packing(context: Context) -> Iterator[Said]:
     """Karpenter puts several pods on one large node, even where as many small ones cost less."""
     for _, pool in _pools(context, accelerated=True):
@@ -198,11 +220,15 @@ def _dearer(small: InstanceType, larger: list[InstanceType], hourly: dict[Instan
 
 @check(
     "node-pool-requirements-are-known",
+    subject="node pool",
     severity="warning",
     fix="require something that the catalog knows, or read the pool's numbers with care",
 )
 def known(context: Context) -> Iterator[Said]:
-    """The plan counts instance types that the cluster will not have."""
+    """The plan counts instance types that the cluster will not have.
+
+    The catalog lacks some labels, such as network bandwidth, and cannot exclude types by them.
+    """
     for _, pool in _pools(context):
         problem = (
             Problem(
@@ -216,7 +242,9 @@ def known(context: Context) -> Iterator[Said]:
 
 
 @check(
-    "requirements-name-what-there-is", fix="name zones of the region, capacity types and architectures that there are"
+    "requirements-name-what-there-is",
+    subject="node pool",
+    fix="name zones of the region, capacity types and architectures that there are",
 )
 def real_values(context: Context) -> Iterator[Said]:
     """No node ever comes of a value that there is not; where others stand beside it, fewer come than expected."""
@@ -236,7 +264,7 @@ def real_values(context: Context) -> Iterator[Said]:
         yield verdict(pool.name, problems, "zones, capacity types and architectures exist")
 
 
-@check("node-pools-name-a-node-class", fix="name a node class of the stack in nodeClassRef")
+@check("node-pools-name-a-node-class", subject="node pool", fix="name a node class of the stack in nodeClassRef")
 def named_class(context: Context) -> Iterator[Said]:
     """No node ever comes: Karpenter does not find what its nodes start with."""
     for found, pool in _pools(context):
@@ -249,7 +277,9 @@ def named_class(context: Context) -> Iterator[Said]:
         yield verdict(pool.name, problem, f"its class is {reference.get('name')}")
 
 
-@check("gpu-nodes-live-long-enough", severity="warning", fix="raise expireAfter, or leave it out")
+@check(
+    "gpu-nodes-live-long-enough", subject="GPU node pool", severity="warning", fix="raise expireAfter, or leave it out"
+)
 def long_enough(context: Context) -> Iterator[Said]:
     """A node ends at its age, whatever runs there, and each of its pods loads its model again."""
     for found, pool in _pools(context, accelerated=True):

@@ -19,7 +19,7 @@ def _source(pool: Pool) -> str:
     return NODE_CLASS if pool.backend == KARPENTER else TEMPLATE
 
 
-@check("nodes-require-imdsv2", fix="require a token of the metadata service")
+@check("nodes-require-imdsv2", subject="pool", fix="require a token of the metadata service")
 def imds_v2(context: Context) -> Iterator[Said]:
     """Version 1 hands the node's role to anyone who can make it fetch an address."""
     for pool in context.pools:
@@ -35,7 +35,7 @@ def imds_v2(context: Context) -> Iterator[Said]:
         yield verdict(pool.name, problem, "metadata needs a session token")
 
 
-@check("node-disks-are-encrypted", fix="encrypt every disk of the nodes")
+@check("node-disks-are-encrypted", subject="pool", fix="encrypt every disk of the nodes")
 def encrypted(context: Context) -> Iterator[Said]:
     """Container images, caches and emptyDir volumes lie on the disk in the clear."""
     for pool in context.pools:
@@ -54,6 +54,7 @@ def encrypted(context: Context) -> Iterator[Said]:
 
 @check(
     "gpu-node-disks-hold-large-images",
+    subject="GPU pool",
     severity="warning",
     fix=f"take gp3 of {_LARGE_GIB} GiB or more",
 )

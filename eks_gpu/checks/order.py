@@ -60,7 +60,11 @@ def _late(graph: Graph, resource: Resource, releases: Iterable[Software]) -> lis
     return [release.name for release in releases if release.urn not in waited]
 
 
-@check("custom-resources-follow-their-definitions", fix="let them depend on the release that brings their kind")
+@check(
+    "custom-resources-follow-their-definitions",
+    subject="object whose kind a chart of the stack brings",
+    fix="let them depend on the release that brings their kind",
+)
 def after_definitions(context: Context) -> Iterator[Said]:
     """The first update fails: there are no matches for the kind, for its chart is not there yet."""
     for resource, manifest in kubernetes_objects(context.graph):
@@ -78,7 +82,11 @@ def after_definitions(context: Context) -> Iterator[Said]:
             yield verdict(subject(manifest), problem, f"it comes after {releases[0].name}")
 
 
-@check("node-pools-go-before-karpenter", fix="let node pools and node classes depend on the release of Karpenter")
+@check(
+    "node-pools-go-before-karpenter",
+    subject="node pool and class of Karpenter",
+    fix="let node pools and node classes depend on the release of Karpenter",
+)
 def before_karpenter(context: Context) -> Iterator[Said]:
     """A destroy hangs, and its nodes stay and cost: nobody is left to end them."""
     for resource, manifest in kubernetes_objects(context.graph):
@@ -91,6 +99,7 @@ def before_karpenter(context: Context) -> Iterator[Said]:
 
 @check(
     "karpenter-keeps-its-permissions-to-the-end",
+    subject="node pool of Karpenter",
     severity="warning",
     fix="let node pools, or the release of Karpenter, depend on the policies and the association of its role",
 )
@@ -108,6 +117,7 @@ def permissions_stay(context: Context) -> Iterator[Said]:
 
 @check(
     "load-balanced-services-go-before-their-controller",
+    subject="Service with a load balancer, Ingress",
     fix=f"let them depend on the release of {LOAD_BALANCER_CONTROLLER}",
 )
 def before_balancer(context: Context) -> Iterator[Said]:
@@ -120,7 +130,11 @@ def before_balancer(context: Context) -> Iterator[Said]:
             yield verdict(subject(manifest), problem, f"it goes before {releases[0].name}")
 
 
-@check("what-makes-aws-resources-is-deleted", fix=f"leave {' and '.join(_KEPT)} out")
+@check(
+    "what-makes-aws-resources-is-deleted",
+    subject="node pool, node class, volume claim, Service with a load balancer, Ingress, controller",
+    fix=f"leave {' and '.join(_KEPT)} out",
+)
 def deleted(context: Context) -> Iterator[Said]:
     """A destroy leaves machines, disks or load balancers behind that nobody knows of."""
     kinds = ("NodePool", "EC2NodeClass", "NodeClass", "PersistentVolumeClaim")

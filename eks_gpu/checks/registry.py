@@ -111,6 +111,8 @@ class Check:
     id: str
     severity: str
     """error or warning."""
+    subject: str
+    """What it looks at, as `node pool with limits`."""
     fix: str
     """What to change, whatever the subject; a clause."""
     function: Callable[[Context], Iterator[Said]]
@@ -119,6 +121,16 @@ class Check:
     def reason(self) -> str:
         """What goes wrong for the user where it does not hold; a sentence."""
         return str(self.function.__doc__).partition("\n")[0]
+
+    @property
+    def details(self) -> str:
+        """What a reader should know beyond the reason, as what passes and what the check follows; maybe empty."""
+        return " ".join(str(self.function.__doc__).partition("\n")[2].split())
+
+    @property
+    def fix_as_sentence(self) -> str:
+        """What to change, as a sentence."""
+        return f"{self.fix[0].upper()}{self.fix[1:]}."
 
     def findings(self, context: Context) -> Iterator[Finding]:
         """What it says of a stack, passed subjects too."""
@@ -136,16 +148,19 @@ CHECKS: dict[str, Check] = {}
 """By id, in the order of registration."""
 
 
-def check(id_: str, *, fix: str, severity: str = "error") -> Callable[[Callable[[Context], Iterator[Said]]], Any]:
+def check(
+    id_: str, *, subject: str, fix: str, severity: str = "error"
+) -> Callable[[Callable[[Context], Iterator[Said]]], Any]:
     """Registers a function that says something of each subject the check applies to.
 
-    Its docstring's first line says what goes wrong for the user where the check does not hold.
+    Its docstring's first line says what goes wrong for the user where the check does not hold; the rest is for readers
+    of `docs/checks.md`, which `make pages` writes.
     """
 
     def register(function: Callable[[Context], Iterator[Said]]) -> Callable[[Context], Iterator[Said]]:
         if id_ in CHECKS:
             raise ValueError(f"two checks are named {id_}")
-        CHECKS[id_] = Check(id_, severity, fix, function)
+        CHECKS[id_] = Check(id_, severity, subject, fix, function)
         return function
 
     return register

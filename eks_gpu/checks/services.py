@@ -28,9 +28,16 @@ def balances_load(manifest: Mapping[str, Any]) -> bool:
     return manifest["kind"] == "Service" and spec.get("type") == "LoadBalancer" and bool(taken)
 
 
-@check("services-are-private-or-restricted", fix="name the source ranges, or make the load balancer internal")
+@check(
+    "services-are-private-or-restricted",
+    subject="Service with a load balancer, Ingress",
+    fix="name the source ranges, or make the load balancer internal",
+)
 def private_or_restricted(context: Context) -> Iterator[Said]:
-    """An inference server asks for no password: whoever finds its address uses its GPUs."""
+    """An inference server asks for no password: whoever finds its address uses its GPUs.
+
+    A list of source ranges without 0.0.0.0/0 passes.
+    """
     for _, manifest in kubernetes_objects(context.graph):
         spec, annotations = part(manifest, "spec"), part(manifest, "metadata", "annotations")
         if manifest["kind"] == "Ingress":
@@ -76,7 +83,12 @@ def _split(text: str | None) -> list[str]:
     return [piece.strip() for piece in (text or "").split(",") if piece.strip()]
 
 
-@check("services-lead-to-pods", severity="warning", fix="select labels that the pods have, and a port that they name")
+@check(
+    "services-lead-to-pods",
+    subject="Service with a selector",
+    severity="warning",
+    fix="select labels that the pods have, and a port that they name",
+)
 def lead_to_pods(context: Context) -> Iterator[Said]:
     """Nobody answers behind its address."""
     specs = list(pod_specs(context.graph))
@@ -115,6 +127,7 @@ def _astray(service: Mapping[str, Any], selected: Sequence[PodSpec]) -> Problem 
 
 @check(
     "load-balanced-pods-drain",
+    subject="Service with targets by address",
     severity="warning",
     fix="give the pods a readiness probe, a preStop hook that sleeps, and the namespace the label of readiness gates",
 )

@@ -6,7 +6,7 @@ from eks_gpu.checks.registry import CHECKS, Context, Problem, Said, check, verdi
 from eks_gpu.checks.waiver import NEEDED
 
 
-@check(NEEDED, severity="warning", fix="remove the waiver, or correct its subject")
+@check(NEEDED, subject="waiver", severity="warning", fix="remove the waiver, or correct its subject")
 def needed(context: Context) -> Iterator[Said]:
     """A waiver that waives nothing hides the next failure of its kind before anybody has judged it."""
     for waiver in context.waivers:

@@ -22,6 +22,7 @@ def scheduled(context: Context) -> Iterator[Workload]:
 
 @check(
     "workloads-are-admitted",
+    subject="workload",
     fix="give the pods what a pool asks for (toleration, selector, size), or the stack a pool that takes them",
 )
 def admitted(context: Context) -> Iterator[Said]:
@@ -35,7 +36,11 @@ def admitted(context: Context) -> Iterator[Said]:
         yield verdict(str(workload), problem, f"taken by {', '.join(takers)}")
 
 
-@check("cpu-work-stays-off-gpu-nodes", fix="remove its toleration, or taint the nodes")
+@check(
+    "cpu-work-stays-off-gpu-nodes",
+    subject="workload without GPU request",
+    fix="remove its toleration, or taint the nodes",
+)
 def off_gpu_nodes(context: Context) -> Iterator[Said]:
     """A pod without a GPU request on a GPU node keeps the node from going."""
     accelerated = {pool.name for pool in context.gpu_pools}
@@ -53,6 +58,7 @@ def off_gpu_nodes(context: Context) -> Iterator[Said]:
 
 @check(
     "stated-replicas-find-room",
+    subject="workload",
     severity="warning",
     fix="raise max_gpus of a pool that takes them, or lower the replicas",
 )
@@ -74,6 +80,7 @@ def find_room(context: Context) -> Iterator[Said]:
 
 @check(
     "device-requests-are-limits",
+    subject="workload that asks for devices",
     fix="write the whole number of devices in resources.limits",
 )
 def limited(context: Context) -> Iterator[Said]:
@@ -102,7 +109,11 @@ def _devices(spec: PodSpec) -> Iterator[tuple[str, Problem | None]]:
             yield name, problem
 
 
-@check("device-claims-have-standing-nodes", fix="request the device plugin's resource, or keep nodes for the pods")
+@check(
+    "device-claims-have-standing-nodes",
+    subject="workload with resource claims",
+    fix="request the device plugin's resource, or keep nodes for the pods",
+)
 def claims(context: Context) -> Iterator[Said]:
     """Neither Karpenter nor Auto Mode brings up a node for a claim, and the autoscaler only in part: it waits."""
     for spec in pod_specs(context.graph):
@@ -116,6 +127,7 @@ def claims(context: Context) -> Iterator[Said]:
 
 @check(
     "disruption-budgets-let-pods-move",
+    subject="PodDisruptionBudget",
     severity="warning",
     fix="let one pod at least be unavailable",
 )
@@ -141,6 +153,7 @@ def may_move(context: Context) -> Iterator[Said]:
 
 @check(
     "autoscaled-workloads-have-metrics",
+    subject="HorizontalPodAutoscaler",
     severity="warning",
     fix="scale a workload that exists, and add the EKS add-on metrics-server",
 )

@@ -1,14 +1,11 @@
 """import: each rule, by a document that breaks it and nothing else."""
 
-import re
-
 import pytest
 
 from eks_gpu.importers.findings import RULES
 from tests.broken_cluster_configs import BROKEN_CLUSTER_CONFIGS
 from tests.broken_manifests import BROKEN_MANIFESTS
 from tests.imports import (
-    ROOT,
     auto_mode_pool,
     cluster_config,
     deployment,
@@ -52,10 +49,3 @@ def test_what_the_broken_documents_are_made_from_breaks_nothing(documents, tmp_p
 
 def test_every_rule_is_broken_by_a_document_here():
     assert {rule for rule, *_ in BROKEN} == {*RULES}
-
-
-def test_the_page_lists_every_rule_with_its_kind():
-    page = (ROOT / "docs/import.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `([a-z0-9-]+)` \| (wrong|outdated|lost) \|", page, re.MULTILINE)
-    assert dict(rows) == RULES
-    assert [id_ for id_, _ in rows] == sorted(RULES)

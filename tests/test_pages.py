@@ -1,0 +1,76 @@
+"""Pages: their generated parts are what `make pages` writes, and leave nothing out."""
+
+import re
+
+import pytest
+
+from eks_gpu.checks import CHECKS
+from eks_gpu.importers.findings import RULES
+from tests.programs import ROOT
+from tests.test_package import CLASSES
+from tools.pages import filled, generated, table
+
+PAGES = generated()
+
+
+def page(name: str) -> str:
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("file", PAGES)
+def test_a_page_is_as_make_pages_writes_it(file):
+    assert (ROOT / file).read_text(encoding="utf-8") == PAGES[file]
+
+
+@pytest.mark.parametrize("made", CLASSES, ids=lambda made: made.__name__)
+def test_a_component_has_a_table_of_its_arguments(made):
+    args = made.__init__.__annotations__["args"]
+    (text,) = [text for text in PAGES.values() if f"<!-- generated: arguments {args.__name__} -->" in text]
+    rows = re.findall(r"^\| `([a-z_]+)` \| ", text, re.MULTILINE)
+    assert args.__annotations__ and args.__annotations__.keys() <= {*rows}
+
+
+def test_a_pool_is_described_with_what_stands_inside_it():
+    assert "| `need.architecture` | amd64 or arm64. | amd64 |\n" in page("gpu_pool.md")
+    assert "| `max_age_h` | Hours after which a node is replaced; not for node groups. | 720 with Karpenter, " in page(
+        "gpu_pool.md"
+    )
+    assert "| `pool.taints[].key` | Key of the taint, as nvidia.com/gpu. | required |\n" in page("spot_node_group.md")
+    assert "| `settings.access_entries.<name>.namespaces` | Where the permission holds. | everywhere |" in page(
+        "cluster.md"
+    )
+
+
+def test_the_page_of_checks_has_each_at_an_anchor_of_its_id():
+    rows = re.findall(r'^\| <a id="([a-z0-9-]+)"></a>`([a-z0-9-]+)` \| (error|warning) \|', page("checks.md"), re.M)
+    assert len(rows) > 80
+    assert rows == [(id_, id_, check.severity) for id_, check in sorted(CHECKS.items())]
+
+
+def test_a_row_of_the_page_of_checks():
+    assert (
+        '| <a id="gpu-pools-start-at-zero"></a>`gpu-pools-start-at-zero` | error | GPU pool | Nodes run, and cost, '
+        "without work. DaemonSets keep no node and do not count. | Set minimum and desired size to 0. |\n"
+    ) in page("checks.md")
+
+
+def test_the_page_of_import_has_each_rule_with_its_kind():
+    rows = re.findall(r"^\| `([a-z0-9-]+)` \| (wrong|outdated|lost) \| .+\. \|$", page("import.md"), re.M)
+    assert len(rows) > 50
+    assert rows == [(id_, rule.kind) for id_, rule in sorted(RULES.items())]
+
+
+def test_what_is_around_a_generated_part_stays():
+    text = "before\n<!-- generated: import-rules -->\nyesterday's\n<!-- end -->\nafter\n"
+    assert filled(text).startswith("before\n<!-- generated: import-rules -->\n| Rule | Kind |")
+    assert filled(text).endswith(" |\n<!-- end -->\nafter\n")
+    assert "yesterday" not in filled(text)
+
+
+def test_a_part_that_nothing_generates_is_an_error():
+    with pytest.raises(KeyError, match="nonsense"):
+        filled("<!-- generated: nonsense -->\n<!-- end -->\n")
+
+
+def test_a_table_takes_bars_and_angle_brackets_for_text():
+    assert table(["a", "b"], [["x|y <z>", "`<code>`"]]) == "| a | b |\n| --- | --- |\n| x\\|y \\<z> | `<code>` |"

@@ -1,0 +1,118 @@
+"""Write the generated parts of the pages anew: `make pages`, or `python -m tools.pages`.
+
+A part stands between `<!-- generated: NAME WORD... -->` and `<!-- end -->`. NAME picks the function in PARTS, which
+gets the words. A file that is generated as a whole, such as a picture, is one more entry of what `generated` returns.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import get_args, get_origin
+
+from eks_gpu.checks import CHECKS
+from eks_gpu.importers.findings import RULES
+from eks_gpu_components.values.value import arms
+from tools.arguments import Argument, all_args, arguments
+
+ROOT = Path(__file__).parent.parent
+PART = re.compile(r"(<!-- generated: (?P<name>\S+)(?P<words>[^>]*) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def generated() -> dict[str, str]:
+    """File -> the text that it should have."""
+    return {page: filled((ROOT / page).read_text(encoding="utf-8")) for page in _pages()}
+
+
+def filled(page: str) -> str:
+    """A page with its generated parts written anew. Raises KeyError for a part that nothing generates."""
+    return PART.sub(lambda part: f"{part[1]}{PARTS[part['name']](*part['words'].split())}\n{part[4]}", page)
+
+
+def checks() -> str:
+    """The table of checks, each with an anchor of its own id."""
+    rows = [
+        (
+            f'<a id="{id_}"></a>`{id_}`',
+            check.severity,
+            check.subject,
+            f"{check.reason} {check.details}".strip(),
+            check.fix_as_sentence,
+        )
+        for id_, check in sorted(CHECKS.items())
+    ]
+    return table(("Check", "Severity", "Subject", "What goes wrong without it", "Fix"), rows)
+
+
+def import_rules() -> str:
+    """The table of the rules that `eks-gpu import` judges by."""
+    rows = [(f"`{id_}`", rule.kind, rule.reason) for id_, rule in sorted(RULES.items())]
+    return table(("Rule", "Kind", "What goes wrong without it"), rows)
+
+
+def arguments_of(name: str) -> str:
+    """The table of a TypedDict's keys; those of a TypedDict inside it follow, unless it has a table of its own."""
+    return table(("Argument", "Meaning", "Default"), _argument_rows(all_args()[name], ""))
+
+
+PARTS: dict[str, Callable[..., str]] = {"arguments": arguments_of, "checks": checks, "import-rules": import_rules}
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *([_cell(text) for text in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    """Text as it is, but for what a table or HTML takes for its own outside of code and anchors."""
+    return re.sub(r"(`[^`]*`|</?a\b[^>]*>)|([<|])", lambda found: found[1] or f"\\{found[2]}", text)
+
+
+def _argument_rows(args: type, path: str) -> Iterator[tuple[str, str, str]]:
+    for argument in arguments(args):
+        at = f"{path}{argument.name}"
+        home = argument.nested and _homes().get(argument.nested.__name__)
+        link = f" See [{argument.nested.__name__}]({home})." if argument.nested and home else ""
+        default = "required" if argument.required else argument.default or "as below"
+        yield f"`{at}`", f"{argument.says}{link}".strip(), default
+        if argument.nested and not home:
+            yield from _argument_rows(argument.nested, f"{at}{_step(argument)}")
+
+
+def _step(argument: Argument) -> str:
+    """How the path to an argument goes on: into the value, into each item of a list, or of a map by its name."""
+    containers = {get_origin(arm) for arm in arms(argument.shape) if get_args(arm)}
+    if any(issubclass(container, dict) or hasattr(container, "items") for container in containers):
+        return ".<name>."
+    return "[]." if containers else "."
+
+
+@cache
+def _pages() -> list[str]:
+    """Pages with a generated part."""
+    found = sorted(ROOT.glob("docs/*.md"))
+    return [page.relative_to(ROOT).as_posix() for page in found if PART.search(page.read_text(encoding="utf-8"))]
+
+
+@cache
+def _homes() -> dict[str, str]:
+    """TypedDict -> the page, beside which all pages lie, with the table of its keys."""
+    return {
+        part["words"].strip(): Path(page).name
+        for page in _pages()
+        for part in PART.finditer((ROOT / page).read_text(encoding="utf-8"))
+        if part["name"] == "arguments"
+    }
+
+
+def main() -> None:
+    for file, text in generated().items():
+        target = ROOT / file
+        if not target.exists() or target.read_text(encoding="utf-8") != text:
+            target.write_text(text, encoding="utf-8")
+            print(file)
+
+
+if __name__ == "__main__":
+    main()
