@@ -71,6 +71,13 @@ def test_the_installed_library_runs_beside_a_components_folder_of_the_consumers_
     ]
 
 
+def test_the_distribution_says_where_its_pages_are(wheel):
+    archive = zipfile.ZipFile(wheel)
+    (metadata,) = [name for name in archive.namelist() if name.endswith("/METADATA")]
+    urls = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]
+    assert f"Project-URL: Documentation, {urls['Documentation']}\n" in archive.read(metadata).decode()
+
+
 def test_every_package_of_the_checkout_is_in_the_distribution():
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
     found = {

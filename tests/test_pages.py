@@ -74,3 +74,12 @@ def test_a_part_that_nothing_generates_is_an_error():
 
 def test_a_table_takes_bars_and_angle_brackets_for_text():
     assert table(["a", "b"], [["x|y <z>", "`<code>`"]]) == "| a | b |\n| --- | --- |\n| x\\|y \\<z> | `<code>` |"
+
+
+def test_what_sarif_links_to_is_an_anchor_of_the_page(monkeypatch):
+    monkeypatch.setattr("eks_gpu.io.documentation.address", lambda: "https://gpus.example/docs")
+    links = [check.link for check in CHECKS.values()]
+    assert len(links) > 80
+    for link in links:
+        file, _, anchor = link.removeprefix("https://gpus.example/docs/").partition("#")
+        assert f'<a id="{anchor}"></a>' in page(file)

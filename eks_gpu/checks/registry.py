@@ -9,6 +9,7 @@ from eks_gpu.checks.waiver import Waiver
 from eks_gpu.cost.admission import Room, Verdict
 from eks_gpu.cost.cost import Cost
 from eks_gpu.graph.graph import Graph
+from eks_gpu.io.documentation import link
 from eks_gpu.pods.demand import Workload
 from eks_gpu.pools.clusters import Cluster
 from eks_gpu.pools.pool import Pool
@@ -131,6 +132,11 @@ class Check:
     def fix_as_sentence(self) -> str:
         """What to change, as a sentence."""
         return f"{self.fix[0].upper()}{self.fix[1:]}."
+
+    @property
+    def link(self) -> str:
+        """Address of its row on the page of checks; empty where the pages have no address."""
+        return link(f"checks.md#{self.id}")
 
     def findings(self, context: Context) -> Iterator[Finding]:
         """What it says of a stack, passed subjects too."""

@@ -4,22 +4,35 @@ from collections.abc import Iterable
 
 from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
 
-from eks_gpu.checks import Finding
+from eks_gpu.checks import CHECKS, Finding
 
 
 def junit(name: str, findings: Iterable[Finding]) -> str:
-    """`name` is the stack's. A warning is told in the output of a case that passes; a waived failure is skipped."""
+    """`name` is the stack's. A warning is told in the output of a case that passes; a waived failure is skipped.
+
+    Each that does not hold carries the reason of its check and the link to it.
+    """
     suite = TestSuite(name)
     for finding in findings:
         case = TestCase(finding.subject, classname=finding.id)
         if finding.fails_plan:
-            case.result = [Failure(f"{finding.message}. Fix: {finding.fix}", "check")]
+            case.result = [_told(Failure(f"{finding.message}. Fix: {finding.fix}", "check"), finding)]
         elif finding.waived:
-            case.result = [Skipped(f"waived: {finding.waived}")]
+            case.result = [_told(Skipped(f"waived: {finding.waived}"), finding)]
         elif not finding.passed:
-            case.system_out = f"warning: {finding.message}"
+            case.system_out = f"warning: {finding.message}. Fix: {finding.fix}\n{_why(finding)}"
         suite.add_testcase(case)
     report = JUnitXml()
     report.add_testsuite(suite)
     report.update_statistics()
     return report.tostring().decode()
+
+
+def _told(result: Failure | Skipped, finding: Finding) -> Failure | Skipped:
+    result.text = _why(finding)
+    return result
+
+
+def _why(finding: Finding) -> str:
+    check = CHECKS[finding.id]
+    return f"{check.reason}\n{check.link}".rstrip()

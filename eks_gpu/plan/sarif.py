@@ -32,7 +32,20 @@ def sarif(findings: Sequence[Finding], place: Callable[[Finding], str]) -> dict[
 
 
 def _rule(id_: str) -> dict[str, Any]:
-    return {"id": id_, "defaultConfiguration": {"level": CHECKS[id_].severity}}
+    check = CHECKS[id_]
+    why = f"{check.reason} {check.details}".strip()
+    rule: dict[str, Any] = {
+        "id": id_,
+        "shortDescription": {"text": check.reason},
+        "fullDescription": {"text": why},
+        "help": {"text": f"{why} Fix: {check.fix}.", "markdown": f"{why}\n\n**Fix**: {check.fix}."},
+        "defaultConfiguration": {"level": check.severity},
+    }
+    if check.link:
+        rule["helpUri"] = check.link
+        rule["help"]["text"] += f" See {check.link}"
+        rule["help"]["markdown"] += f"\n\n[{id_}]({check.link})"
+    return rule
 
 
 def _result(finding: Finding, ids: Iterable[str], place: str) -> dict[str, Any]:

@@ -301,6 +301,43 @@ def test_sarif_has_a_rule_for_each_failed_check_and_a_result_at_the_line_of_the_
     assert third["suppressions"] == [{"kind": "external", "justification": "a test cluster"}]
 
 
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages with an address."""
+    monkeypatch.setattr("eks_gpu.io.documentation.address", lambda: "https://gpus.example/docs")
+
+
+@pytest.mark.usefixtures("published")
+def test_a_rule_of_sarif_carries_the_reason_the_fix_and_a_link():
+    (found,) = sarif(FINDINGS, lambda finding: "")["runs"]
+    assert found["tool"]["driver"]["rules"][2] == {
+        "id": "spot-is-diverse-with-a-fallback",
+        "shortDescription": {"text": "Spot runs out by type and zone: few of them, and pods wait."},
+        "fullDescription": {"text": SPOT},
+        "help": {
+            "text": f"{SPOT} Fix: name 3 types and 2 zones or more, and allow on-demand too. "
+            "See https://gpus.example/docs/checks.md#spot-is-diverse-with-a-fallback",
+            "markdown": f"{SPOT}\n\n**Fix**: name 3 types and 2 zones or more, and allow on-demand too.\n\n"
+            "[spot-is-diverse-with-a-fallback](https://gpus.example/docs/checks.md#spot-is-diverse-with-a-fallback)",
+        },
+        "helpUri": "https://gpus.example/docs/checks.md#spot-is-diverse-with-a-fallback",
+        "defaultConfiguration": {"level": "warning"},
+    }
+
+
+SPOT = (
+    "Spot runs out by type and zone: few of them, and pods wait. It fails with fewer than three types or two zones, or "
+    "with nothing on demand that takes the same pods."
+)
+
+
+def test_without_an_address_of_the_pages_there_is_no_link(monkeypatch):
+    monkeypatch.setattr("eks_gpu.io.documentation.address", lambda: "")
+    (found,) = sarif(FINDINGS, lambda finding: "")["runs"]
+    assert found["tool"]["driver"]["rules"]
+    assert not any("helpUri" in rule for rule in found["tool"]["driver"]["rules"])
+
+
 def test_the_line_of_the_program_comes_from_the_engine(tmp_path):
     data = preview()
     mix_gpu_counts(data)
@@ -313,6 +350,7 @@ def test_the_line_of_the_program_comes_from_the_engine(tmp_path):
     assert place["region"]["startLine"] > 1
 
 
+@pytest.mark.usefixtures("published")
 def test_junit_has_a_case_for_each_check_and_subject():
     report = cast(JUnitXml, JUnitXml.fromstring(junit("gaia/dev", FINDINGS).encode()))
     (suite,) = report
@@ -320,6 +358,13 @@ def test_junit_has_a_case_for_each_check_and_subject():
     failed, passed, warned, waived = suite
     assert failed.classname == "gpu-pools-are-capped"
     assert failed.result[0].message == "nothing limits it. Fix: give it a ceiling"
-    assert passed.result == []
-    assert warned.system_out == "warning: one type"
+    assert failed.result[0].text == (
+        "Without a ceiling one wrong replica count buys GPUs until the quota ends.\n"
+        "https://gpus.example/docs/checks.md#gpu-pools-are-capped"
+    )
+    assert (passed.result, passed.system_out) == ([], None)
+    assert warned.system_out == (
+        "warning: one type. Fix: name more\nSpot runs out by type and zone: few of them, and pods wait.\n"
+        "https://gpus.example/docs/checks.md#spot-is-diverse-with-a-fallback"
+    )
     assert waived.result[0].message == "waived: a test cluster"
