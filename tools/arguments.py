@@ -13,7 +13,7 @@ from typing import Any
 from typing_extensions import is_typeddict
 
 import eks_gpu_components
-from eks_gpu_components.values.value import arms
+from eks_gpu_components.values.shapes import arms
 
 _DEFAULT = re.compile(r"(?:(?P<says>.*) )?Default (?P<default>.+)\.", re.DOTALL)
 

@@ -12,7 +12,7 @@ from typing import get_args, get_origin
 
 from eks_gpu.checks import CHECKS
 from eks_gpu.importers.findings import RULES
-from eks_gpu_components.values.value import arms
+from eks_gpu_components.values.shapes import arms
 from tools.arguments import Argument, all_args, arguments
 
 ROOT = Path(__file__).parent.parent
