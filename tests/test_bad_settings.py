@@ -1,6 +1,7 @@
 """Broken settings of the project's own program: one clear line for each problem, and nothing else."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -360,6 +361,18 @@ def test_the_settings_that_are_broken_here_are_good():
 @pytest.mark.parametrize(("path", "value", "problem"), BROKEN, ids=[f"{path}={value}" for path, value, _ in BROKEN])
 def test_a_broken_setting_is_told_in_one_line_with_file_and_key(path, value, problem):
     assert refused(changed(path, value)) == [f"Pulumi.dev.yaml: {KEY}.{problem}"]
+
+
+def test_a_problem_carries_the_line_of_the_key_in_the_stacks_file(tmp_path):
+    lines = ["config:", "  aws:region: us-west-2", f"  {KEY}:"]
+    lines += [f"    {line}" for line in yaml.safe_dump(changed("network/nat", "singel"), sort_keys=False).splitlines()]
+    (tmp_path / "Pulumi.dev.yaml").write_text("\n".join(lines))
+    project = Project.load(ROOT)
+    with pytest.raises(InputError) as refusal:
+        record(project, replace(project, root=tmp_path).stack("dev"))
+    line = lines.index("      nat: singel") + 1
+    (problem,) = refusal.value.problems
+    assert problem.startswith(f"Pulumi.dev.yaml:{line}: {KEY}.network.nat must be one of none, single, per-zone")
 
 
 def test_all_problems_are_told_at_once():

@@ -1,10 +1,11 @@
 """YAML 1.2 with the line of every key."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from eks_gpu.io.problems import InputError
@@ -34,6 +35,26 @@ def line_of(data: Any, key: str) -> int | None:
         return data.lc.key(key)[0] + 1
     except (AttributeError, KeyError):
         return None
+
+
+def lines(data: Any) -> dict[str, int]:
+    """Line, from 1, of each key and item by its path, as `network.nat` and `zones[0]`. An alias is followed once."""
+    found: dict[str, int] = {}
+    seen: set[int] = set()
+
+    def visit(value: Any, at: str) -> None:
+        if not isinstance(value, CommentedMap | CommentedSeq) or id(value) in seen:
+            return
+        seen.add(id(value))
+        of_map = isinstance(value, CommentedMap)
+        for key in value if of_map else range(len(value)):
+            path = (f"{at}.{key}" if at else str(key)) if of_map else f"{at}[{key}]"
+            with suppress(AttributeError, KeyError):  # what is merged from another map has no line here
+                found[path] = (value.lc.key(key) if of_map else value.lc.item(key))[0] + 1
+            visit(value[key], path)
+
+    visit(data, "")
+    return found
 
 
 def plain(value: Any) -> Any:

@@ -4,7 +4,7 @@ import json
 import os
 import runpy
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 from eks_gpu.io import yaml_files
 from eks_gpu.io.problems import InputError
 from eks_gpu_components.catalog import regions
-from eks_gpu_components.catalog.nearest import hint_or_all
+from eks_gpu_components.catalog.nearest import hint, hint_or_all, nearest
 
 REGION_KEY = "aws:region"
 ANSWERS_FILE = "plan-answers.yaml"
@@ -31,10 +31,20 @@ class Stack:
     config: Mapping[str, str]
     secret_keys: frozenset[str]
     lines: Mapping[str, int] = field(default_factory=dict)
-    """Configuration key -> its line in the stack's file."""
+    """Configuration key, or the path of something in its value -> line in the stack's file."""
 
     def place(self, key: str) -> str:
         return f"{self.file.name}:{self.lines[key]}" if key in self.lines else self.file.name
+
+    def located(self, problem: str) -> str:
+        """A problem told as `Pulumi.dev.yaml: <key>.<path> ...`, with the line of what it is about."""
+        start = f"{self.file.name}: "
+        told = problem.removeprefix(start)
+        if told == problem:
+            return problem
+        # What is missing has no line of its own: then it is the line of what it is missing in.
+        paths = (path for path in self.lines if told.startswith(path) and told[len(path) :][:1] in ("", *" .:["))
+        return f"{self.place(max(paths, key=len, default=''))}: {told}"
 
 
 @dataclass(frozen=True)
@@ -110,12 +120,13 @@ class Project:
         merged = {self._full(key): value for key, value in self.defaults.items()}
         merged |= {self._full(str(key)): value for key, value in yaml_files.plain(section).items()}
         secret = {key for key, value in merged.items() if isinstance(value, dict) and set(value) == {"secure"}}
-        lines = {self._full(str(key)): line for key in section if (line := yaml_files.line_of(section, key))}
+        lines = {self._full(path): line for path, line in yaml_files.lines(section).items()}
         config = {key: "[secret]" if key in secret else _text(value) for key, value in merged.items()}
         stack = Stack(name, file, config.get(REGION_KEY, ""), config, frozenset(secret), lines)
         if stack.region not in regions():
             found = f"must be a region of AWS, got {stack.region!r}" if stack.region else "is required"
-            raise InputError(f"{stack.place(REGION_KEY)}: {REGION_KEY} {found}{hint_or_all(stack.region, regions())}")
+            problem = f"{stack.place(REGION_KEY)}: {REGION_KEY} {found}{hint(stack.region, regions())}"
+            raise InputError([problem, *misspelt(stack, config, {REGION_KEY})])
         return stack
 
     def _full(self, key: str) -> str:
@@ -150,6 +161,20 @@ class Project:
     def main(self) -> None:
         """Run the program in this process. Call it inside `entered`, which must last until its outputs are resolved."""
         runpy.run_path(str(self.program), run_name="__main__")
+
+
+def misspelt(stack: Stack, keys: Iterable[str], known: Collection[str]) -> list[str]:
+    """A line for each of these keys that is near a known one, in its namespace and its name."""
+    near = ((key, meant) for key in keys if key not in known and (meant := _meant(key, known)))
+    return [f"{stack.place(key)}: {key} is not a known key; nearest: {meant}" for key, meant in near]
+
+
+def _meant(key: str, known: Collection[str]) -> str | None:
+    space, _, name = key.partition(":")
+    split = [word.partition(":")[::2] for word in known]
+    own = nearest(space, {word for word, _ in split})
+    close = nearest(name, {word for where, word in split if where == own})
+    return f"{own}:{close}" if own and close else None
 
 
 def _text(value: Any) -> str:

@@ -8,9 +8,8 @@ import pulumi
 from eks_gpu.io.problems import InputError
 from eks_gpu.offline import recorder as engine
 from eks_gpu.offline.answers import CatalogAnswers
-from eks_gpu.offline.project import Project, Stack
+from eks_gpu.offline.project import REGION_KEY, Project, Stack, misspelt
 from eks_gpu.offline.recorder import Recording
-from eks_gpu_components.catalog.nearest import hint_or_all
 
 PLAN_KEY = "plan"
 """`<project>:plan` holds the planner's own settings; the program never sees it."""
@@ -19,7 +18,8 @@ PLAN_KEY = "plan"
 def record(project: Project, stack: Stack, *, preview: bool = False) -> tuple[Recording, list[str]]:
     """What the program registers under this stack, and what was assumed of the cloud, a sentence each.
 
-    Raises InputError when the program stops with an error or leaves a key of its own namespace unread.
+    Raises InputError when the program stops with an error, and for a key that is near one that the program reads.
+    Another key of the project's own that the program never reads is a warning in the recording's log.
     """
     answers = CatalogAnswers(stack.region, project.answers())
     with project.entered():
@@ -38,21 +38,26 @@ def record(project: Project, stack: Stack, *, preview: bool = False) -> tuple[Re
                 root_directory=str(project.root),
             )
         except (Exception, SystemExit) as error:
-            misspelt = [line for line in _unread(project, stack, keys) if "; nearest: " in line]
-            raise InputError([*_told(error, project), *misspelt]) from error
-    if unread := _unread(project, stack, keys):
-        raise InputError(unread)
+            told = [stack.located(line) for line in _told(error, project)]
+            raise InputError([*told, *_misspelt(project, stack, keys)]) from error
+    if wrong := _misspelt(project, stack, keys):
+        raise InputError(wrong)
+    recording.log += [("warning", line) for line in _unread(project, stack, keys)]
     return recording, sorted(answers.account.assumed)
 
 
+def _misspelt(project: Project, stack: Stack, keys: engine.ReadKeys) -> list[str]:
+    """Keys that the program did not ask for, and that are near one that it did, in its own or another namespace."""
+    known = {*keys.read, REGION_KEY, f"{project.name}:{PLAN_KEY}"}
+    return misspelt(stack, keys, known)
+
+
 def _unread(project: Project, stack: Stack, keys: engine.ReadKeys) -> list[str]:
-    """Keys in the project's own namespace that the program did not ask for: probably misspelt."""
-    own = f"{project.name}:"
-    asked = {key.removeprefix(own) for key in keys.read if key.startswith(own)}
+    """Keys in the project's own namespace that the program did not ask for."""
     return [
-        f"{stack.place(key)}: {key} is a key that the program never reads{hint_or_all(key.removeprefix(own), asked)}"
+        f"{stack.place(key)}: {key} is a key that the program never reads"
         for key in keys
-        if key.startswith(own) and key not in keys.read
+        if key.startswith(f"{project.name}:") and key not in keys.read
     ]
 
 

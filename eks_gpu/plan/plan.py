@@ -105,4 +105,4 @@ def plan_settings(project: Project, stack: Stack) -> PlanSettings:
         return PlanSettings.model_validate_json(text)
     except ValidationError as error:
         found = problems_of(error, PlanSettings)
-        raise InputError(f"{stack.place(key)}: {problem.at(key)}" for problem in found) from None
+        raise InputError(stack.located(f"{stack.file.name}: {problem.at(key)}") for problem in found) from None

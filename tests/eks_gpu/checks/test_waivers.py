@@ -104,14 +104,14 @@ def test_all_that_is_wrong_with_waivers_is_said_at_once(tmp_path):
     )
     with pytest.raises(InputError) as refused:
         plan_settings(made, made.stack("dev"))
-    place = "Pulumi.dev.yaml:3: shop:plan"
+    at, waive = "Pulumi.dev.yaml", "shop:plan.waive"
     assert refused.value.problems == [
-        f"{place}.waive[0].check must be the id of a check, got 'gpu-pools-are-caped'; nearest: gpu-pools-are-capped",
-        f"{place}.waive[1].check must be another check, because waivers-are-needed is about waivers, "
+        f"{at}:5: {waive}[0].check must be the id of a check, got 'gpu-pools-are-caped'; nearest: gpu-pools-are-capped",
+        f"{at}:6: {waive}[1].check must be another check, because waivers-are-needed is about waivers, "
         "got 'waivers-are-needed'",
-        f"{place}.waive[2].reason is required",
-        f"{place}.waive[3].reason must not be empty, got '  '",
-        f"{place}.waive[4].subjekt is not a known key; nearest: subject",
+        f"{at}:7: {waive}[2].reason is required",
+        f"{at}:8: {waive}[3].reason must not be empty, got '  '",
+        f"{at}:9: {waive}[4].subjekt is not a known key; nearest: subject",
     ]
 
 
@@ -120,5 +120,5 @@ def test_wrong_waivers_end_the_command_with_2_and_write_nothing(tmp_path):
     command = [str(Path(sys.executable).parent / "eks-gpu"), "plan", str(tmp_path), "--json", str(tmp_path / "out")]
     ran = subprocess.run(command, capture_output=True, text=True, env={"PATH": "/usr/bin"})
     assert (ran.returncode, ran.stdout) == (2, "")
-    assert ran.stderr.startswith("error: Pulumi.dev.yaml:3: shop:plan.waive[0].check must be the id of a check")
+    assert ran.stderr.startswith("error: Pulumi.dev.yaml:5: shop:plan.waive[0].check must be the id of a check")
     assert not (tmp_path / "out").exists()

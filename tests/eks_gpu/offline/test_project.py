@@ -99,17 +99,93 @@ def test_a_missing_region_is_told(shop):
     assert problem.startswith("Pulumi.dev.yaml: aws:region is required")
 
 
-def test_a_key_that_nothing_reads_names_the_key_that_is_read(shop):
+def test_a_key_near_one_that_the_program_reads_is_wrong_input(shop):
     assert refusal(shop(stack=STACK + "  shop:sizes: 4\n")) == [
-        "Pulumi.dev.yaml:4: shop:sizes is a key that the program never reads; nearest: size"
+        "Pulumi.dev.yaml:4: shop:sizes is not a known key; nearest: shop:size"
+    ]
+
+
+def test_another_key_that_the_program_never_reads_is_a_warning(shop):
+    assert recorded(shop(stack=STACK + "  shop:colour: red\n")).log == [
+        ("warning", "Pulumi.dev.yaml:4: shop:colour is a key that the program never reads")
     ]
 
 
 def test_a_misspelt_required_key_is_told_from_both_sides(shop):
     assert refusal(shop(stack="config:\n  aws:region: eu-west-1\n  shop:siez: 3\n")) == [
         "Missing required configuration variable 'shop:size'",
-        "Pulumi.dev.yaml:3: shop:siez is a key that the program never reads; nearest: size",
+        "Pulumi.dev.yaml:3: shop:siez is not a known key; nearest: shop:size",
     ]
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [("shpo:size", "shop:size"), ("Shop:size", "shop:size"), ("shop:paln", "shop:plan"), ("asw:region", "aws:region")],
+)
+def test_a_namespace_may_be_misspelt_too(shop, key, meant):
+    assert refusal(shop(stack=STACK + f"  {key}: 4\n")) == [
+        f"Pulumi.dev.yaml:4: {key} is not a known key; nearest: {meant}"
+    ]
+
+
+def test_a_misspelt_region_is_told_from_both_sides(shop):
+    assert refusal(shop(stack="config:\n  shop:size: 3\n  aws:regoin: eu-west-1\n")) == [
+        "Pulumi.dev.yaml: aws:region is required",
+        "Pulumi.dev.yaml:3: aws:regoin is not a known key; nearest: aws:region",
+    ]
+
+
+def test_a_misspelt_key_of_the_provider_beside_the_right_one(shop):
+    assert refusal(shop(stack=STACK + "  aws:regoin: eu-west-1\n")) == [
+        "Pulumi.dev.yaml:4: aws:regoin is not a known key; nearest: aws:region"
+    ]
+
+
+@pytest.mark.parametrize("key", ["aws:profile", "aws:skipRegionValidation", "kubernetes:context", "aws-native:region"])
+def test_a_key_that_the_engine_reads_is_no_near_miss(shop, key):
+    assert recorded(shop(stack=STACK + f"  {key}: x\n")).log == []
+
+
+NESTED = """\
+config:
+  aws:region: eu-west-1
+  shop:size: 3
+  shop:settings:
+    network:
+      nat: none
+    zones:
+      - a
+      - b
+    labels:
+      a.b/c: d
+      a: e
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        (".network.nat must be x", 6),
+        (".network: nat is x", 5),
+        (".networks is not a known key", 4),
+        (".zones[1] must be x", 9),
+        (".zones[2] must be x", 7),
+        (".labels.a.b/c must be x", 11),
+        (".labels.a must be x", 12),
+        (".cluster is required", 4),
+        (" must be a map", 4),
+    ],
+)
+def test_what_a_program_says_of_its_settings_carries_the_line(shop, path, line):
+    told = f"shop:settings{path}"
+    program = "import pulumi\npulumi.Config().get('size')\npulumi.Config().get('settings')\n"
+    program += f"raise pulumi.RunError('Pulumi.dev.yaml: {told}')"
+    assert refusal(shop(stack=NESTED, program=program)) == [f"Pulumi.dev.yaml:{line}: {told}"]
+
+
+def test_what_a_program_says_of_something_else_stays(shop):
+    program = "import pulumi\npulumi.Config().get('size')\nraise pulumi.RunError('Pulumi.dev.yaml: no such luck')"
+    assert refusal(shop(program=program)) == ["Pulumi.dev.yaml: no such luck"]
 
 
 def test_another_namespace_is_somebody_elses(shop):
