@@ -3,12 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from eks_gpu.cost.node_cost import KINDS
 from eks_gpu.explain.explain import MOST_PACKED, Answer, Explanation, Launch
-from eks_gpu.io.tables import bullets
+from eks_gpu.io.tables import bullets, headless
 from eks_gpu.pods.quantities import as_json
 from eks_gpu_components.catalog import CapacityType
 
@@ -43,7 +42,7 @@ def _explanation(found: Explanation, region: str) -> RenderableType:
 def _takers(found: Explanation, region: str) -> Iterator[RenderableType]:
     """The first in full, the others in a line each."""
     takers = found.takers
-    lines = Table.grid(padding=(0, 2))
+    lines = headless(gap=2)
     for taker in takers:
         lines.add_row(Text(str(taker.pool.name), "green"), _node(taker, region))
     yield lines
@@ -82,7 +81,7 @@ def _price(launch: Launch, region: str) -> str:
 
 def _wait(taker: Answer, launch: Launch) -> RenderableType:
     pool = taker.pool
-    rows = Table.grid(padding=(0, 2))
+    rows = headless(gap=2)
     rows.add_column(justify="left")
     rows.add_column(justify="right")
     for step in launch.steps:
@@ -131,7 +130,7 @@ def _rejections(rejected: Sequence[Answer]) -> RenderableType:
     alike: dict[str, list[Answer]] = {}
     for answer in rejected:
         alike.setdefault(answer.verdict.reason, []).append(answer)
-    rows = Table.grid(padding=(0, 2))
+    rows = headless(gap=2)
     rows.add_column()
     rows.add_column(overflow="fold")
     for reason, answers in alike.items():

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from eks_gpu.io.tables import table
 from eks_gpu.lab.cluster_api import ClusterApi
 from eks_gpu.lab.node_kind import CAPACITY_ANNOTATION
 from eks_gpu.lab.state import Lab
@@ -129,22 +129,20 @@ def _hourly(name: str, capacity_type: CapacityType, region: str) -> float | None
 def render(found: Status) -> RenderableType:
     """For a terminal of 80 columns."""
     if not found.nodes:
-        table: RenderableType = Text("no nodes", "dim")
+        nodes_shown: RenderableType = Text("no nodes", "dim")
     else:
-        table = _table(found.nodes)
+        nodes_shown = _nodes(found.nodes)
     unpriced = sum(node.hourly is None for node in found.nodes)
     pods = f"pods: {found.pending_pods} pending, {found.running_pods} running"
     nodes = f"nodes: {len(found.nodes)}, of them {found.gpu_nodes} with accelerators"
     rate = f"spend rate: {found.hourly:.3f} USD an hour" + (f" and {unpriced} without a price" if unpriced else "")
-    return Group(table, "", nodes, pods, Text(rate, "bold"))
+    return Group(nodes_shown, "", nodes, pods, Text(rate, "bold"))
 
 
-def _table(nodes: Sequence[NodeRow]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in ("node", "type", "capacity", "zone", "age", "USD/h"):
-        table.add_column(column, justify="right" if column in ("age", "USD/h") else "left", overflow="fold")
+def _nodes(nodes: Sequence[NodeRow]) -> Table:
+    shown = table("node", "type", "capacity", "zone", "age", "USD/h", right=("age", "USD/h"))
     for node in nodes:
-        table.add_row(
+        shown.add_row(
             Text(node.name.partition(".")[0], "" if node.ready else "yellow"),
             node.instance_type,
             str(node.capacity_type),
@@ -152,7 +150,7 @@ def _table(nodes: Sequence[NodeRow]) -> Table:
             age(node.age_s),
             "?" if node.hourly is None else f"{node.hourly:.3f}",
         )
-    return table
+    return shown
 
 
 def age(seconds: int) -> str:

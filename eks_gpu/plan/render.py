@@ -3,13 +3,12 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from eks_gpu.checks import Finding
 from eks_gpu.cost.cost import Bill, Cost, Item
+from eks_gpu.io.tables import bullets, headless, table
 from eks_gpu.plan.analysis import Analysis
 from eks_gpu.pools.pool import Pool
 
@@ -45,32 +44,17 @@ def told(title: Text, found: Analysis, findings: Sequence[Finding], notes: Seque
     return Group("", title, *(part for name, body in sections for part in ("", Text(name, "bold underline"), body)), "")
 
 
-def _table(*columns: str, right: Iterable[str] = ()) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
-    return table
-
-
-def bullets(lines: Iterable[str]) -> RenderableType:
-    """One line an item, wrapped under itself."""
-    table = Table.grid(padding=(0, 1))
-    for line in lines:
-        table.add_row("-", Text(line))
-    return table
-
-
 def pools(found: Sequence[Pool]) -> RenderableType:
     """Two lines a pool: its size, then what its nodes are. A fixed one has one number of nodes."""
     if not found:
         return Text("none", "dim")
-    table = _table("pool", "nodes", "GPUs", right=("nodes", "GPUs"))
+    shown = table("pool", "nodes", "GPUs", right=("nodes", "GPUs"))
     for pool in found:
         most = "no limit" if pool.max_nodes is None else str(pool.max_nodes)
         nodes = most if not pool.autoscaled else f"{pool.min_nodes}..{most}"
         gpus = "" if not pool.accelerator else "no limit" if pool.max_gpus is None else f"0..{pool.max_gpus}"
-        table.add_row(Text.assemble(pool.name, ("\n" + _nature(pool), "dim")), nodes, gpus)
-    return table
+        shown.add_row(Text.assemble(pool.name, ("\n" + _nature(pool), "dim")), nodes, gpus)
+    return shown
 
 
 def _nature(pool: Pool) -> str:
@@ -94,7 +78,7 @@ def workloads(found: Analysis) -> RenderableType:
     """One row a workload, with the pools that take its pods."""
     if not found.workloads:
         return Text("none", "dim")
-    table = _table("workload", "replicas", "requests", "taken by", right=("replicas",))
+    shown = table("workload", "replicas", "requests", "taken by", right=("replicas",))
     for workload in found.workloads:
         least, most = workload.min_replicas, workload.max_replicas
         span = "one a node" if workload.daemon else str(most) if least == most else f"{least}..{most}"
@@ -102,23 +86,23 @@ def workloads(found: Analysis) -> RenderableType:
         requests = "\n".join(f"{name} {value}" for name, value in row["requests"].items())
         takers = found.admitted_by(workload)
         name = Text.assemble(workload.name, (f"\n{workload.kind} in {workload.namespace}", "dim"))
-        table.add_row(name, span, requests, Text("\n".join(takers)) if takers else Text("no pool", "red"))
-    return table
+        shown.add_row(name, span, requests, Text("\n".join(takers)) if takers else Text("no pool", "red"))
+    return shown
 
 
 def cost(found: Cost) -> RenderableType:
     """A row a subject, a column a level: USD an hour and what it pays for; then the sums."""
     bills: dict[str, Bill] = {level: getattr(found, level) for level, _ in LEVELS}
-    table = _table("USD an hour", *bills, right=bills)
+    shown = table("USD an hour", *bills, right=bills)
     for subject in dict.fromkeys(_subject(item) for bill in bills.values() for item in bill.items):
         of_subject = [[item for item in bill.items if _subject(item) == subject] for bill in bills.values()]
-        table.add_row(subject, *(_cell(items, found.region) for items in of_subject))
-    table.add_section()
-    table.add_row("an hour", *(f"{bill.hourly:,.2f} " for bill in bills.values()), style="bold")
-    table.add_row("a month of 730 hours", *(f"{bill.monthly:,.0f} " for bill in bills.values()), style="bold")
+        shown.add_row(subject, *(_cell(items, found.region) for items in of_subject))
+    shown.add_section()
+    shown.add_row("an hour", *(f"{bill.hourly:,.2f} " for bill in bills.values()), style="bold")
+    shown.add_row("a month of 730 hours", *(f"{bill.monthly:,.0f} " for bill in bills.values()), style="bold")
     notes = dict.fromkeys(note for bill in bills.values() for note in bill.notes)
     lines = [*(f"{level}: {meaning}" for level, meaning in LEVELS), *_legend(bills.values(), found.region), *notes]
-    return Group(table, "", bullets(lines))
+    return Group(shown, "", bullets(lines))
 
 
 def _subject(item: Item) -> str:
@@ -157,19 +141,19 @@ def _legend(bills: Iterable[Bill], region: str) -> Iterator[str]:
 
 def checks(findings: Sequence[Finding]) -> RenderableType:
     """What fails, in full and with its fix; what is waived, with the reason; what holds, a line a check."""
-    table = Table.grid(padding=(0, 1))
+    shown = headless()
     words = [_word(finding) for finding in findings]
     for finding in sorted(findings, key=lambda finding: (list(_STYLES).index(_word(finding)), finding.id)):
         word = _word(finding)
         if word != "ok":
             note = f"waived: {finding.waived}" if finding.waived else f"fix: {finding.fix}"
             subject = (f"{finding.id}: {finding.subject}\n", _STYLES[word])
-            table.add_row(Text(word, _STYLES[word]), Text.assemble(subject, f"{finding.message}\n", (note, "dim")))
+            shown.add_row(Text(word, _STYLES[word]), Text.assemble(subject, f"{finding.message}\n", (note, "dim")))
     for id_, subjects in _holding(findings):
-        table.add_row(Text("ok", _STYLES["ok"]), Text.assemble(id_, (f" ({subjects})", "dim")))
+        shown.add_row(Text("ok", _STYLES["ok"]), Text.assemble(id_, (f" ({subjects})", "dim")))
     waived = f", {words.count('waived')} waived" if "waived" in words else ""
     summary = f"{words.count('ok')} hold, {words.count('FAIL')} fail, {words.count('warn')} warn{waived}"
-    return Group(table, Text(summary, "bold red" if "FAIL" in words else "bold green"))
+    return Group(shown, Text(summary, "bold red" if "FAIL" in words else "bold green"))
 
 
 _STYLES = {"FAIL": "red", "warn": "yellow", "waived": "cyan", "ok": "green"}

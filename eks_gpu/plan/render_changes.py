@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from eks_gpu.io.tables import bullets, table
+from eks_gpu.io.tables import bullets, headless, table
 from eks_gpu.plan.changes import (
     ADDED,
     CHANGED,
@@ -46,7 +46,7 @@ def _changes(changes: Changes) -> RenderableType:
 
 
 def _rows(rows: Iterable[RowChange]) -> Table:
-    grid = Table.grid(padding=(0, 1))
+    grid = headless()
     for row in rows:
         mark, style = _MARKS[row.change]
         says = "".join(f"\n{line}" for line in row.says)
@@ -57,7 +57,7 @@ def _rows(rows: Iterable[RowChange]) -> Table:
 def _cost(changes: Changes) -> Table:
     """The sums a month, then who makes the difference an hour."""
     numbers = ("before", "after", "change")
-    grid = table("", *numbers, right=numbers)
+    grid = table("", *numbers, right=numbers, gap=2)
     for level, cost in changes.cost.items():
         was, is_ = cost.monthly
         grid.add_row(Text(f"{level}, USD a month", "bold"), f"{was:,.0f}", f"{is_:,.0f}", signed(is_ - was, 0))
@@ -76,7 +76,7 @@ def signed(amount: float, digits: int) -> str:
 
 
 def _checks(rows: Iterable[CheckChange]) -> Table:
-    grid = Table.grid(padding=(0, 1))
+    grid = headless()
     for row in rows:
         style = _STYLES[row.change]
         note = f"\n{row.note}" if row.note else ""

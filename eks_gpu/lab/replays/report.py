@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from eks_gpu.io.tables import headless, table
 from eks_gpu.lab.replays.result import Result, told
 from eks_gpu.lab.replays.scenario import Scenario
 from eks_gpu.lab.replays.timeline import Moment
@@ -19,13 +19,10 @@ WIDTH = 48
 
 def listed(scenarios: Mapping[str, Scenario]) -> RenderableType:
     """What there is to replay, by name."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("scenario", no_wrap=True)
-    table.add_column("minutes", justify="right")
-    table.add_column("what must come of it")
+    shown = table("scenario", "minutes", "what must come of it", right=("minutes",), whole=("scenario",))
     for name, scenario in scenarios.items():
-        table.add_row(name, f"{scenario.minutes:g}", scenario.about)
-    return table
+        shown.add_row(name, f"{scenario.minutes:g}", scenario.about)
+    return shown
 
 
 def replayed(result: Result, scenario: Scenario) -> RenderableType:
@@ -42,13 +39,13 @@ def timeline(moments: Sequence[Moment]) -> RenderableType:
     """Nodes with accelerators, pending pods and USD an hour over time, each from 0 to its peak."""
     if not moments:
         return Text("no second was recorded", "dim")
-    table = Table(box=None, pad_edge=False, show_header=False)
+    shown = headless(gap=2)
     for quantity, unit in (("gpu_nodes", "GPU nodes"), ("pending_pods", "pending pods"), ("hourly", "USD an hour")):
         values = [getattr(moment, quantity) for moment in moments]
-        table.add_row(unit, Text(bars(values)), f"peak {max(values):g}")
+        shown.add_row(unit, Text(bars(values)), f"peak {max(values):g}")
     end, width = f"{moments[-1].t_s:.0f} s", min(WIDTH, len(moments))
-    table.add_row("", Text(f"0 s{end:>{max(0, width - 3)}}", "dim"), "")
-    return table
+    shown.add_row("", Text(f"0 s{end:>{max(0, width - 3)}}", "dim"), "")
+    return shown
 
 
 def bars(values: Sequence[float], width: int = WIDTH) -> str:
@@ -60,14 +57,12 @@ def bars(values: Sequence[float], width: int = WIDTH) -> str:
 
 
 def _comparison(result: Result) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in ("step", "quantity", "expected", "measured"):
-        table.add_column(column)
+    shown = table("step", "quantity", "expected", "measured")
     group = None
     for each in result.quantities:
         name = each.name.replace("_", " ").replace("gpu", "GPU")
         measured = "not reached" if each.measured is None else told(each.measured)
-        shown = each.group if each.group != group else ""
+        step = each.group if each.group != group else ""
         group = each.group
-        table.add_row(shown, name, each.wanted, Text(measured, "" if each.holds else "red"))
-    return table
+        shown.add_row(step, name, each.wanted, Text(measured, "" if each.holds else "red"))
+    return shown
