@@ -11,6 +11,7 @@ from eks_gpu.cost.node_cost import dearest_nodes, nodes, volume_price
 from eks_gpu.cost.packing import Fleet
 from eks_gpu.graph.graph import Graph
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
+from eks_gpu.io.problems import InputError
 from eks_gpu.pods.quantities import gib
 from eks_gpu.pools.clusters import clusters
 from eks_gpu.pools.pool import Pool
@@ -142,6 +143,9 @@ def _volumes(graph: Graph) -> Iterator[Item]:
 
 
 def _claim(name: str, spec: Mapping[str, Any], quantity: int) -> Item:
-    asked = ((spec.get("resources") or {}).get("requests") or {}).get("storage", 0)
-    size = gib(asked)
+    asked = ((spec.get("resources") or {}).get("requests") or {}).get("storage") or 0
+    try:
+        size = gib(asked)
+    except ValueError as error:
+        raise InputError([f"PersistentVolumeClaim {name}: spec.resources.requests.storage {error}"]) from None
     return Item(f"volume claim {name} of {size} GiB", quantity, volume_price("gp3", size))

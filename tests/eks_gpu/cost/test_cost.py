@@ -7,6 +7,7 @@ import pytest
 
 from eks_gpu.cost.cost import Bill
 from eks_gpu.graph.graph import Graph
+from eks_gpu.io.problems import InputError
 from eks_gpu.plan.analysis import analyse
 from tests.graphs import (
     TODAY,
@@ -141,6 +142,16 @@ def test_volumes_and_claims():
         "volume claim models of 100 GiB": (1, 0.011),
         "volume claim db/data of 100 GiB": (3, 0.0329),
     }
+
+
+def test_a_claim_of_no_quantity_is_wrong_input():
+    claim = {"resources": {"requests": {"storage": "100GB"}}}
+    with pytest.raises(InputError) as problem:
+        idle(kubernetes("PersistentVolumeClaim", "models", claim, "core/v1"))
+    assert str(problem.value) == (
+        "PersistentVolumeClaim models: spec.resources.requests.storage must be a Kubernetes quantity such as 500m, 2 "
+        "or 1.5Gi, got '100GB'; nearest: 100G"
+    )
 
 
 def test_a_mixed_group_pays_for_both_kinds():
