@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 LOCKS = {
     "requirements.txt": [],  # what `pulumi up` needs
-    "requirements/plan.txt": ["--extra", "plan"],
+    "requirements/plan.txt": ["--extra", "plan", "--extra", "report"],  # what `eks-gpu plan` needs, its page too
     "requirements/policy.txt": ["--extra", "policy"],  # the policy pack, in an environment of its own
     "requirements/test.txt": ["--extra", "test"],
 }
