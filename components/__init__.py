@@ -1,4 +1,4 @@
-"""GPU and Spot capacity on Amazon EKS that costs nothing while idle: components, the pool, the facts.
+"""The library: Pulumi components for GPU and Spot nodes on Amazon EKS, the pool they share, and the facts.
 
 The public names stand in `__init__.pyi`. A name loads its module on first use, so that `eks_gpu_components.catalog`
 can be read without importing Pulumi.

@@ -1,1 +1,1 @@
-"""The offline run of a Pulumi program, and what its resource graph says: pools, workloads, cost, checks."""
+"""The tool: it runs a Pulumi program offline and reads pools, workloads, cost and checks from its resources."""

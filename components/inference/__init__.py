@@ -1,1 +1,1 @@
-"""An inference service as settings and plain manifests."""
+"""An inference service: its settings, and its Kubernetes objects as plain data."""

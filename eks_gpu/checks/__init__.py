@@ -1,4 +1,4 @@
-"""Checks: what holds in every healthy stack, each named by what it guarantees.
+"""Checks of a stack, each named by what it guarantees.
 
 A module holds one family; importing it registers its checks, and `docs/checks.md` lists them.
 """

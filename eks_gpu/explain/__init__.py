@@ -1,1 +1,1 @@
-"""Explain: which pools take a pod, or the first rule that rejects it."""
+"""The pools that take a pod, or for each the first rule that rejects it."""

@@ -1,1 +1,1 @@
-"""Stacks that the engine tells of: a preview or a state, of any program in any language."""
+"""Stacks of any program in any language, read from a preview or a state."""

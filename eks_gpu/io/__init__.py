@@ -1,1 +1,1 @@
-"""Files in, answers out: documents with the line of each key, problems, tables."""
+"""Files are read with the line of each key, problems are reported, tables are printed."""

@@ -1,1 +1,1 @@
-"""The lab: the real Pulumi engine and the real Kubernetes controllers on this machine, without a cloud account."""
+"""The real Pulumi engine and the real Kubernetes controllers on this machine, without a cloud account."""

@@ -1,1 +1,1 @@
-"""The pools of a stack, read from what it registered, whoever wrote the program."""
+"""The pools of a stack, read from its resources, whichever library made them."""

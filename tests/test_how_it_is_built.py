@@ -1,0 +1,103 @@
+"""The README's tree, docs/how_it_is_built.md and its picture say what the folders say; links lead somewhere."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import grimp
+import pytest
+
+from tests.programs import ROOT
+from tools import pictures, rooms
+
+PAGES = sorted(
+    ROOT / name
+    for name in subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True).stdout.split()
+)
+
+
+def anchors(page: Path) -> set[str]:
+    """Of the page's headings, as GitHub writes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_pages_say_what_the_folders_say():
+    """`python -m tools.rooms` makes them anew."""
+    assert list(rooms.stale()) == []
+
+
+def test_a_page_is_stale_once_a_room_says_something_else(monkeypatch):
+    monkeypatch.setattr(rooms, "says", lambda path: "Something else.")
+    assert list(rooms.stale()) == [rooms.README, rooms.PAGE]
+
+
+def test_a_page_without_the_marks_is_refused(monkeypatch):
+    monkeypatch.setitem(rooms.SECTIONS, rooms.PAGE, {"attic": str})
+    with pytest.raises(ValueError, match=r"how_it_is_built.md: the marks of attic are missing"):
+        rooms.made(rooms.PAGE)
+
+
+def test_every_folder_at_the_top_is_in_the_tree():
+    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    folders = {f"{file.partition('/')[0]}/" for file in files if "/" in file}
+    assert folders - {".ci/"} == {name for name in rooms.TREE if name.endswith("/")}
+
+
+@pytest.mark.parametrize("house", rooms.HOUSES)
+def test_every_room_is_on_a_floor(house):
+    found = {file.parent.name for file in (ROOT / house).glob("*/__init__.py")}
+    assert found and found == set(rooms.rooms(house))
+
+
+@pytest.mark.parametrize("name", pictures.PICTURES)
+def test_the_picture_is_the_one_that_is_drawn(name):
+    """`python -m tools.pictures` draws it anew."""
+    assert (pictures.FOLDER / name).read_text(encoding="utf-8") == pictures.picture(pictures.PICTURES[name])
+
+
+def test_the_picture_fits_a_phone_unscaled():
+    assert pictures.WIDTH + 2 * 16 <= 390
+
+
+def test_an_arrow_joins_rooms_of_which_one_imports_the_other():
+    graph = grimp.build_graph("eks_gpu")
+    names = {name.rpartition(".")[2] for name in graph.find_children("eks_gpu")}
+    imports = {
+        (importer.split(".")[1], imported.split(".")[1])
+        for importer in graph.modules
+        for imported in graph.find_modules_directly_imported_by(importer)
+        if "." in importer and "." in imported
+    }
+    arrows = [
+        (start, end)
+        for row in pictures.ROWS
+        for box in row
+        if box
+        for goal in box.to
+        for start in box.title.split(", ")
+        for end in goal.split(", ")
+        if {start, end} <= names
+    ]
+    assert len(arrows) >= 8
+    assert [pair for pair in arrows if not {pair, pair[::-1]} & imports] == []
+
+
+def test_where_to_begin_names_what_is_there():
+    table = rooms.PAGE.read_text(encoding="utf-8").partition("## Where to begin")[2].partition("\n\nThe library")[0]
+    names = re.findall(r"`([\w/]+(?:/|\.py))`", table)
+    assert len(names) > 8
+    assert [name for name in names if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_to_files_and_headings(page):
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    links = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r"(?:src|srcset)=\"([^\"]+)\"", text)
+    for link in links:
+        if "://" in link:
+            continue
+        name, _, anchor = link.partition("#")
+        goal = (page.parent / name).resolve() if name else page
+        assert goal.exists(), link
+        assert not anchor or anchor in anchors(goal), link

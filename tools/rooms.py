@@ -1,0 +1,118 @@
+"""The tree in README.md and the floors in docs/how_it_is_built.md, from docstrings and pyproject.toml.
+
+python -m tools.rooms     writes both anew
+"""
+
+import ast
+import re
+import textwrap
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "how_it_is_built.md"
+HOUSES = {"components": "The library's floors", "eks_gpu": "The tool's floors"}
+"""Folder -> the contract in pyproject.toml that orders its rooms."""
+TREE = {
+    "__main__.py": "The program: one for every environment.",
+    "settings.py": "The shape of its settings.",
+    "Pulumi.*.yaml": "The values of each environment.",
+    "components/": "",
+    "eks_gpu/": "",
+    "policy/": "",
+    "mutants/": "",
+    "benchmarks/": "",
+    "workloads/": "What runs inside the inference pods, and its client.",
+    "examples/": "Projects that use the library as yours would.",
+    "docs/": "A page for each component and command, and how it is built.",
+    "tests/": "The same rooms again: make test; in tests/e2e what is slow: make e2e.",
+    "tools/": "Scripts that make the catalog, the locks, the pages and the pictures anew.",
+    "requirements/": "Pinned versions of the tool, the tests and the policy pack; of the program in requirements.txt.",
+}
+"""What stands at the top, in this order. Where a text is empty, the docstring of the file or folder has it."""
+INDENT, WIDTH = 18, 100
+
+
+def says(path: Path) -> str:
+    """The first sentence of the docstring of a module, or of a folder of modules."""
+    if path.is_dir():
+        path = next(path / name for name in ("__init__.py", "__main__.py") if (path / name).exists())
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return re.split(r"(?<=\.)\s", docstring.partition("\n\n")[0].replace("\n", " "))[0]
+
+
+def floors(house: str) -> list[list[str]]:
+    """Rooms and modules of each floor, the ground floor first, as the linter of imports holds them."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    layers = next(contract["layers"] for contract in contracts if contract["name"] == HOUSES[house])
+    return [[room.strip() for room in layer.split("|")] for layer in reversed(layers)]
+
+
+def rooms(house: str) -> list[str]:
+    """The folders of a house, the ground floor first."""
+    return [room for floor in floors(house) for room in floor if (ROOT / house / room).is_dir()]
+
+
+def tree() -> str:
+    """The tree as text."""
+    lines: list[str] = []
+    for name, text in TREE.items():
+        lines += _line(name, text or says(ROOT / name))
+        if name.rstrip("/") in HOUSES:
+            house = name.rstrip("/")
+            lines += [line for room in rooms(house) for line in _line(f"  {room}/", says(ROOT / house / room))]
+    return "\n".join(["```text", *lines, "```"])
+
+
+def _line(name: str, text: str) -> list[str]:
+    first, *more = textwrap.wrap(text, WIDTH - INDENT, break_long_words=False, break_on_hyphens=False)
+    return [f"{name:<{INDENT}}{first}", *(" " * INDENT + line for line in more)]
+
+
+def table(house: str) -> str:
+    """The floors as a table, the ground floor first."""
+    rows = ["| floor | room | what is in it |", "|---|---|---|"]
+    for number, floor in enumerate(floors(house)):
+        level = str(number) if number else "ground"
+        modules = [f"`{room}.py`" for room in floor if not (ROOT / house / room).is_dir()]
+        for room in [room for room in floor if (ROOT / house / room).is_dir()]:
+            rows.append(f"| {level} | [{room}](../{house}/{room}) | {_cell(says(ROOT / house / room))} |")
+        if modules:
+            rows.append(f"| {level} | {house} itself | One public component a file: {', '.join(modules)} |")
+    return "\n".join(rows)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", r"\|")
+
+
+SECTIONS = {README: {"tree": tree}, PAGE: {house: lambda house=house: table(house) for house in HOUSES}}
+"""Page -> name of each part of it that is made -> what makes it."""
+
+
+def made(page: Path) -> str:
+    """The page with its parts made anew. Raises ValueError for a part whose two marks the page does not have."""
+    text = page.read_text(encoding="utf-8")
+    for name, make in SECTIONS[page].items():
+        start, end = f"<!-- made by tools/rooms.py: {name} -->", f"<!-- end: {name} -->"
+        before, found, rest = text.partition(start)
+        _, closed, after = rest.partition(end)
+        if not (found and closed):
+            raise ValueError(f"{page.name}: the marks of {name} are missing")
+        text = f"{before}{start}\n\n{make()}\n\n{end}{after}"
+    return text
+
+
+def stale() -> Iterator[Path]:
+    """Pages that say something else than the folders."""
+    yield from (page for page in SECTIONS if page.read_text(encoding="utf-8") != made(page))
+
+
+if __name__ == "__main__":
+    for page in list(stale()):
+        page.write_text(made(page), encoding="utf-8")
+        print(page.relative_to(ROOT))
