@@ -9,7 +9,9 @@ import pytest
 
 from tests.programs import ROOT
 from tools import pictures, rooms
+from tools.pages import generated
 
+PAGE = ROOT / "docs" / "how_it_is_built.md"
 PAGES = sorted(
     ROOT / name
     for name in subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True).stdout.split()
@@ -17,25 +19,23 @@ PAGES = sorted(
 
 
 def anchors(page: Path) -> set[str]:
-    """Of the page's headings, as GitHub writes them."""
-    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    """The page's own, and those of its headings as GitHub writes them."""
+    text = page.read_text(encoding="utf-8")
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {*re.findall(r'<a id="([^"]+)">', text)} | {
+        re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings
+    }
 
 
-def test_the_pages_say_what_the_folders_say():
-    """`python -m tools.rooms` makes them anew."""
-    assert list(rooms.stale()) == []
+def test_the_pages_and_the_picture_are_written_by_make_pages():
+    assert {"README.md", "docs/how_it_is_built.md", *pictures.PICTURES} <= generated().keys()
 
 
-def test_a_page_is_stale_once_a_room_says_something_else(monkeypatch):
+def test_a_room_that_says_something_else_changes_the_page_and_the_tree(monkeypatch):
+    before = generated()
     monkeypatch.setattr(rooms, "says", lambda path: "Something else.")
-    assert list(rooms.stale()) == [rooms.README, rooms.PAGE]
-
-
-def test_a_page_without_the_marks_is_refused(monkeypatch):
-    monkeypatch.setitem(rooms.SECTIONS, rooms.PAGE, {"attic": str})
-    with pytest.raises(ValueError, match=r"how_it_is_built.md: the marks of attic are missing"):
-        rooms.made(rooms.PAGE)
+    after = generated()
+    assert [file for file in before if before[file] != after[file]] == ["README.md", "docs/how_it_is_built.md"]
 
 
 def test_every_folder_at_the_top_is_in_the_tree():
@@ -48,12 +48,6 @@ def test_every_folder_at_the_top_is_in_the_tree():
 def test_every_room_is_on_a_floor(house):
     found = {file.parent.name for file in (ROOT / house).glob("*/__init__.py")}
     assert found and found == set(rooms.rooms(house))
-
-
-@pytest.mark.parametrize("name", pictures.PICTURES)
-def test_the_picture_is_the_one_that_is_drawn(name):
-    """`python -m tools.pictures` draws it anew."""
-    assert (pictures.FOLDER / name).read_text(encoding="utf-8") == pictures.picture(pictures.PICTURES[name])
 
 
 def test_the_picture_fits_a_phone_unscaled():
@@ -84,7 +78,7 @@ def test_an_arrow_joins_rooms_of_which_one_imports_the_other():
 
 
 def test_where_to_begin_names_what_is_there():
-    table = rooms.PAGE.read_text(encoding="utf-8").partition("## Where to begin")[2].partition("\n\nThe library")[0]
+    table = PAGE.read_text(encoding="utf-8").partition("## Where to begin")[2].partition("\n\nThe library")[0]
     names = re.findall(r"`([\w/]+(?:/|\.py))`", table)
     assert len(names) > 8
     assert [name for name in names if not (ROOT / name).exists()] == []

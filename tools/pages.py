@@ -13,6 +13,7 @@ from typing import get_args, get_origin
 from eks_gpu.checks import CHECKS
 from eks_gpu.importers.findings import RULES
 from eks_gpu_components.values.shapes import arms
+from tools import pictures, rooms
 from tools.arguments import Argument, all_args, arguments
 
 ROOT = Path(__file__).parent.parent
@@ -21,7 +22,8 @@ PART = re.compile(r"(<!-- generated: (?P<name>\S+)(?P<words>[^>]*) -->\n).*?(<!-
 
 def generated() -> dict[str, str]:
     """File -> the text that it should have."""
-    return {page: filled((ROOT / page).read_text(encoding="utf-8")) for page in _pages()}
+    pages = {page: filled((ROOT / page).read_text(encoding="utf-8")) for page in _pages()}
+    return {**pages, **pictures.drawn()}
 
 
 def filled(page: str) -> str:
@@ -55,7 +57,18 @@ def arguments_of(name: str) -> str:
     return table(("Argument", "Meaning", "Default"), _argument_rows(all_args()[name], ""))
 
 
-PARTS: dict[str, Callable[..., str]] = {"arguments": arguments_of, "checks": checks, "import-rules": import_rules}
+def floors_of(house: str) -> str:
+    """The table of the floors of `components` or `eks_gpu`."""
+    return table(("Floor", "Room", "What is in it"), rooms.floor_rows(house))
+
+
+PARTS: dict[str, Callable[..., str]] = {
+    "arguments": arguments_of,
+    "checks": checks,
+    "floors": floors_of,
+    "import-rules": import_rules,
+    "tree": rooms.tree,
+}
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -91,7 +104,7 @@ def _step(argument: Argument) -> str:
 @cache
 def _pages() -> list[str]:
     """Pages with a generated part."""
-    found = sorted(ROOT.glob("docs/*.md"))
+    found = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
     return [page.relative_to(ROOT).as_posix() for page in found if PART.search(page.read_text(encoding="utf-8"))]
 
 

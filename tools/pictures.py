@@ -1,21 +1,20 @@
 """The picture in docs/how_it_is_built.md, drawn by Vega: once for light pages, once for dark ones.
 
-    python -m tools.pictures     writes docs/images/way_of_the_data*.svg anew
-
 It is as wide as a phone shows it unscaled.
 """
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import altair
 
 from eks_gpu.report.charts import svg
 from eks_gpu.report.palette import DARK, LIGHT
 
-FOLDER = Path(__file__).parent.parent / "docs" / "images"
-PICTURES: Mapping[str, Mapping[str, str]] = {"way_of_the_data.svg": LIGHT, "way_of_the_data_dark.svg": DARK}
+PICTURES: Mapping[str, Mapping[str, str]] = {
+    "docs/images/way_of_the_data.svg": LIGHT,
+    "docs/images/way_of_the_data_dark.svg": DARK,
+}
 WIDTH, GAP, RISE, PAD, LINE = 356, 12, 26, 9, 15
 
 
@@ -96,20 +95,25 @@ def places() -> dict[str, Place]:
     return found
 
 
+def drawn() -> dict[str, str]:
+    """File -> its picture."""
+    return {file: picture(colours) for file, colours in PICTURES.items()}
+
+
 def picture(colours: Mapping[str, str]) -> str:
     """The picture in one set of colours."""
     at = places()
     height = max(place.bottom for place in at.values()) + 1
     x = altair.X("x:Q").axis(None).scale(domain=[0, WIDTH], nice=False)
     y = altair.Y("y:Q").axis(None).scale(domain=[height, 0], nice=False)
-    drawn = svg(
+    picture = svg(
         altair.layer(
             *(layer.encode(x=x, y=y) for layer in _edges(at, colours)),
             _frames(at.values(), colours).encode(x=x, y=y, x2="x2:Q", y2="y2:Q"),
             *(layer.encode(x=x, y=y) for layer in _texts(at.values(), colours)),
         ).properties(width=WIDTH, height=height, padding=0)
     )
-    return drawn.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1) + "\n"
+    return picture.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1) + "\n"
 
 
 def _edges(at: Mapping[str, Place], colours: Mapping[str, str]) -> Iterator[altair.Chart]:
@@ -168,9 +172,3 @@ def _texts(places: Collection[Place], colours: Mapping[str, str]) -> Iterator[al
     bold, plain = (altair.Chart(altair.Data(values=rows)).encode(text="text:N") for rows in (titles, lines))
     yield bold.mark_text(align="center", baseline="middle", color=colours["ink"], fontSize=12, fontWeight="bold")
     yield plain.mark_text(align="center", baseline="middle", color=colours["soft"], fontSize=11)
-
-
-if __name__ == "__main__":
-    for name, colours in PICTURES.items():
-        (FOLDER / name).write_text(picture(colours), encoding="utf-8")
-        print(f"docs/images/{name}")

@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-README = ROOT / "README.md"
-PAGE = ROOT / "docs" / "how_it_is_built.md"
 HOUSES = {"components": "The library's floors", "eks_gpu": "The tool's floors"}
 """Folder -> the contract in pyproject.toml that orders its rooms."""
 TREE = {
@@ -73,46 +71,12 @@ def _line(name: str, text: str) -> list[str]:
     return [f"{name:<{INDENT}}{first}", *(" " * INDENT + line for line in more)]
 
 
-def table(house: str) -> str:
-    """The floors as a table, the ground floor first."""
-    rows = ["| floor | room | what is in it |", "|---|---|---|"]
+def floor_rows(house: str) -> Iterator[tuple[str, str, str]]:
+    """A row for each room with its floor, the ground floor first; modules beside the rooms are one row."""
     for number, floor in enumerate(floors(house)):
         level = str(number) if number else "ground"
         modules = [f"`{room}.py`" for room in floor if not (ROOT / house / room).is_dir()]
         for room in [room for room in floor if (ROOT / house / room).is_dir()]:
-            rows.append(f"| {level} | [{room}](../{house}/{room}) | {_cell(says(ROOT / house / room))} |")
+            yield level, f"[{room}](../{house}/{room})", says(ROOT / house / room)
         if modules:
-            rows.append(f"| {level} | {house} itself | One public component a file: {', '.join(modules)} |")
-    return "\n".join(rows)
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", r"\|")
-
-
-SECTIONS = {README: {"tree": tree}, PAGE: {house: lambda house=house: table(house) for house in HOUSES}}
-"""Page -> name of each part of it that is made -> what makes it."""
-
-
-def made(page: Path) -> str:
-    """The page with its parts made anew. Raises ValueError for a part whose two marks the page does not have."""
-    text = page.read_text(encoding="utf-8")
-    for name, make in SECTIONS[page].items():
-        start, end = f"<!-- made by tools/rooms.py: {name} -->", f"<!-- end: {name} -->"
-        before, found, rest = text.partition(start)
-        _, closed, after = rest.partition(end)
-        if not (found and closed):
-            raise ValueError(f"{page.name}: the marks of {name} are missing")
-        text = f"{before}{start}\n\n{make()}\n\n{end}{after}"
-    return text
-
-
-def stale() -> Iterator[Path]:
-    """Pages that say something else than the folders."""
-    yield from (page for page in SECTIONS if page.read_text(encoding="utf-8") != made(page))
-
-
-if __name__ == "__main__":
-    for page in list(stale()):
-        page.write_text(made(page), encoding="utf-8")
-        print(page.relative_to(ROOT))
+            yield level, f"{house} itself", f"One public component a file: {', '.join(modules)}"
