@@ -60,13 +60,13 @@ def importing() -> tuple[list[Any], Callable[[Any], str], Callable[[Path], Any]]
 
 
 def explaining() -> tuple[list[Any], Callable[[Any], str], Callable[[Path], Any]]:
-    from eks_gpu.explain.explain import explain, stack_of
+    from eks_gpu.explain.explain import explain, stack_rooms
     from eks_gpu.explain.pod_file import read_pods
     from eks_gpu.foreign import documents
     from eks_gpu.foreign.stack import foreign
 
     told = foreign(documents.state(HERE / "recorded" / "spot-autoscaling-groups.state.json"))
-    stack = stack_of(told.graph, told.region)
+    stack = stack_rooms(told.graph, told.region)
 
     def run(file: Path) -> None:
         for each in explain(stack, read_pods(file)[0]):

@@ -9,7 +9,7 @@ from typing import Any
 from eks_gpu.importers.findings import Finding
 from eks_gpu.importers.importing import import_file
 from eks_gpu.importers.settings import Answer
-from eks_gpu.offline.project import Project, Stack
+from eks_gpu.offline.project import Project, StackConfig
 from eks_gpu.plan.plan import Plan, make_plan
 from tests.programs import ROOT
 
@@ -132,5 +132,5 @@ def write(folder: Path, *documents: Mapping[str, Any]) -> Path:
 def planned(answer: Answer) -> Plan:
     """The plan of the project's own program under imported settings."""
     config = {"aws:region": answer.region, "eks-gpu:settings": json.dumps(answer.settings)}
-    stack = Stack("dev", Path("Pulumi.dev.yaml"), answer.region, config, frozenset())
+    stack = StackConfig("dev", Path("Pulumi.dev.yaml"), answer.region, config, frozenset())
     return make_plan(Project.load(ROOT), stack)

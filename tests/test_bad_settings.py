@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from eks_gpu.io.problems import InputError
-from eks_gpu.offline.project import Project, Stack
+from eks_gpu.offline.project import Project, StackConfig
 from eks_gpu.offline.run import record
 from tests.programs import ROOT
 
@@ -37,7 +37,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
 def refused(given: Any) -> list[str]:
     config = {"aws:region": "us-west-2", KEY: json.dumps(given)}
     with pytest.raises(InputError) as refusal:
-        record(Project.load(ROOT), Stack("dev", Path("Pulumi.dev.yaml"), "us-west-2", config, frozenset()))
+        record(Project.load(ROOT), StackConfig("dev", Path("Pulumi.dev.yaml"), "us-west-2", config, frozenset()))
     return refusal.value.problems
 
 
@@ -355,7 +355,9 @@ BROKEN: list[tuple[str, Any, str]] = [
 
 def test_the_settings_that_are_broken_here_are_good():
     config = {"aws:region": "us-west-2", KEY: json.dumps(settings())}
-    assert record(Project.load(ROOT), Stack("dev", Path("Pulumi.dev.yaml"), "us-west-2", config, frozenset()))[0].graph
+    assert record(Project.load(ROOT), StackConfig("dev", Path("Pulumi.dev.yaml"), "us-west-2", config, frozenset()))[
+        0
+    ].graph
 
 
 @pytest.mark.parametrize(("path", "value", "problem"), BROKEN, ids=[f"{path}={value}" for path, value, _ in BROKEN])

@@ -11,7 +11,7 @@ from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.karpenter.objects import NODE_POOL, node_classes, node_pool, object_name, part
 from eks_gpu.pools.clusters import RESOURCE, clusters
-from eks_gpu.pools.lookups import Stack
+from eks_gpu.pools.lookups import Lookups
 from eks_gpu.pools.pool import Pool
 
 SUBNET, VPC = "aws:ec2/subnet:Subnet", "aws:ec2/vpc:Vpc"
@@ -35,7 +35,7 @@ def subnet_ids(pool: Pool, graph: Graph, region: str) -> Sequence[str]:
         return next((cluster.subnet_ids for cluster in clusters(graph) if cluster.urn == urn), ())
     if resource.type == NODE_POOL:
         terms = part(_node_class(resource, graph), "spec").get("subnetSelectorTerms") or ()
-        return Stack(graph, region).selected_subnets(terms)
+        return Lookups(graph, region).selected_subnets(terms)
     return resource.inputs.get("vpcZoneIdentifiers") or resource.inputs.get("subnetIds") or ()
 
 
@@ -218,12 +218,12 @@ def _holds(cidr: str, address: str) -> bool:
 )
 def select_subnets(context: Context) -> Iterator[Said]:
     """No node ever comes: its class finds no subnet."""
-    stack = Stack(context.graph, context.region)
+    lookups = Lookups(context.graph, context.region)
     own = {id_ for cluster in context.clusters for id_ in cluster.subnet_ids if context.graph.by_id(id_, SUBNET)}
     for found in node_classes(context.graph) if own else ():
         terms = part(found.inputs, "spec").get("subnetSelectorTerms") or ()
         by_tag = all(term.get("tags") for term in terms)
-        selected = stack.selected_subnets(terms)
+        selected = lookups.selected_subnets(terms)
         tags = ", ".join(f"{key}={value}" for term in terms for key, value in part(term, "tags").items())
         # An id may be that of a subnet which another stack made.
         problem = Problem(f"no subnet of the stack has {tags}") if terms and by_tag and not selected else None

@@ -11,7 +11,7 @@ from eks_gpu.io.output import STDOUT, write_json
 from eks_gpu.io.problems import InputError
 
 if TYPE_CHECKING:
-    from eks_gpu.explain.explain import Stack
+    from eks_gpu.explain.explain import StackRooms
 
 EXAMPLES = (
     "Examples:  eks-gpu explain pod.yaml --stack prod  ·  kubectl get pod train-0 -o yaml | eks-gpu explain -  ·  "
@@ -46,9 +46,9 @@ def explain(
     raise typer.Exit(0 if all(explanation.takers for explanation in found) else 1)
 
 
-def _run(folder: Path, name: str) -> "Stack":
+def _run(folder: Path, name: str) -> "StackRooms":
     """Run the stack's program offline."""
-    from eks_gpu.explain.explain import stack_of
+    from eks_gpu.explain.explain import stack_rooms
     from eks_gpu.explain.places import settings_places
     from eks_gpu.offline.project import Project
     from eks_gpu.offline.run import record
@@ -57,17 +57,17 @@ def _run(folder: Path, name: str) -> "Stack":
     stack = project.stack(name)
     with Console(stderr=True).status(f"running {project.name} offline, stack {name}"):
         graph = record(project, stack)[0].graph
-    made = stack_of(graph, stack.region)
+    made = stack_rooms(graph, stack.region)
     return replace(made, settings=settings_places(stack.file, graph, [room.pool for room in made.rooms]))
 
 
-def _saved(file: Path, name: str | None) -> "Stack":
+def _saved(file: Path, name: str | None) -> "StackRooms":
     """Read a plan that was made before."""
-    from eks_gpu.explain.explain import stack_of
+    from eks_gpu.explain.explain import stack_rooms
     from eks_gpu.plan.saved import load
 
     plan = load(file, name)
     try:
-        return stack_of(plan.graph, plan.region)
+        return stack_rooms(plan.graph, plan.region)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{file}: its resources are none that a program registers: {error}") from None

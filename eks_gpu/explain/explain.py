@@ -140,7 +140,7 @@ class Explanation:
 
 
 @dataclass(frozen=True)
-class Stack:
+class StackRooms:
     """What a pod is held against. `settings` has the place of a pool's settings by its URN, where known."""
 
     graph: Graph
@@ -149,18 +149,18 @@ class Stack:
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
-def stack_of(graph: Graph, region: str) -> Stack:
+def stack_rooms(graph: Graph, region: str) -> StackRooms:
     """The stack's pools, each with what DaemonSets and add-ons leave of its nodes."""
     daemons = [workload.pod for workload in workloads(graph) if workload.daemon]
-    return Stack(graph, region, rooms(read_pools(graph, region), daemons, addon_requests(graph)))
+    return StackRooms(graph, region, rooms(read_pools(graph, region), daemons, addon_requests(graph)))
 
 
-def explain(stack: Stack, sources: Sequence[PodSource]) -> list[Explanation]:
+def explain(stack: StackRooms, sources: Sequence[PodSource]) -> list[Explanation]:
     """Each pod by itself, on nodes that are otherwise empty but for DaemonSets and add-ons."""
     return [_explained(stack, source) for source in sources]
 
 
-def _explained(stack: Stack, source: PodSource) -> Explanation:
+def _explained(stack: StackRooms, source: PodSource) -> Explanation:
     space = stack.rooms
     verdicts = [room.verdict(source.workload.pod) for room in space]
     takers = [room for room, verdict in zip(space, verdicts, strict=True) if verdict.admits]
@@ -183,7 +183,7 @@ def _packed(takers: Sequence[Room], source: PodSource, region: str) -> Fleet:
     )
 
 
-def _answer(stack: Stack, room: Room, verdict: Verdict, source: PodSource, fleet: Fleet) -> Answer:
+def _answer(stack: StackRooms, room: Room, verdict: Verdict, source: PodSource, fleet: Fleet) -> Answer:
     pool, reason = room.pool, verdict.reason
     settings = stack.settings.get(pool.urn)
     if verdict.admits:

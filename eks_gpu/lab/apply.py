@@ -29,7 +29,7 @@ from eks_gpu.lab.nodes import aws_client
 from eks_gpu.lab.outcomes import Applied, Cancelled, Destroyed, Step
 from eks_gpu.lab.problem import LabProblem
 from eks_gpu.lab.state import Lab
-from eks_gpu.offline.project import Project, Stack
+from eks_gpu.offline.project import Project, StackConfig
 
 SECRET = "[secret]"
 """In place of a stack's secrets: what opens them is not the lab's to have."""
@@ -43,7 +43,9 @@ HINTS = {
 class LabStack:
     """One stack of a project, in the lab."""
 
-    def __init__(self, lab: Lab, project: Project, stack: Stack, autoscaler_arguments: Mapping[str, str] | None = None):
+    def __init__(
+        self, lab: Lab, project: Project, stack: StackConfig, autoscaler_arguments: Mapping[str, str] | None = None
+    ):
         """Raises InputError for a stack of another region than the lab plays."""
         if stack.region != lab.region:
             raise InputError(

@@ -22,7 +22,7 @@ CONFIG_KEYS = frozenset({"type", "items", "description", "secret", "default", "v
 
 
 @dataclass(frozen=True)
-class Stack:
+class StackConfig:
     """One stack of a project. `config` has full keys and string values; an object value is its JSON."""
 
     name: str
@@ -106,7 +106,7 @@ class Project:
         files = self.root.glob("Pulumi.*.yaml")
         return sorted(file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in files)
 
-    def stack(self, name: str) -> Stack:
+    def stack(self, name: str) -> StackConfig:
         """Raises InputError for a missing or broken file and for an unknown region."""
         file = self.root / f"Pulumi.{name}.yaml"
         if not file.exists():
@@ -122,7 +122,7 @@ class Project:
         secret = {key for key, value in merged.items() if isinstance(value, dict) and set(value) == {"secure"}}
         lines = {self._full(path): line for path, line in yaml_files.lines(section).items()}
         config = {key: "[secret]" if key in secret else _text(value) for key, value in merged.items()}
-        stack = Stack(name, file, config.get(REGION_KEY, ""), config, frozenset(secret), lines)
+        stack = StackConfig(name, file, config.get(REGION_KEY, ""), config, frozenset(secret), lines)
         if stack.region not in regions():
             found = f"must be a region of AWS, got {stack.region!r}" if stack.region else "is required"
             problem = f"{stack.place(REGION_KEY)}: {REGION_KEY} {found}{hint(stack.region, regions())}"

@@ -8,14 +8,14 @@ import pulumi
 from eks_gpu.io.problems import InputError
 from eks_gpu.offline import recorder as engine
 from eks_gpu.offline.answers import CatalogAnswers
-from eks_gpu.offline.project import REGION_KEY, Project, Stack, misspelt
+from eks_gpu.offline.project import REGION_KEY, Project, StackConfig, misspelt
 from eks_gpu.offline.recorder import Recording
 
 PLAN_KEY = "plan"
 """`<project>:plan` holds the planner's own settings; the program never sees it."""
 
 
-def record(project: Project, stack: Stack, *, preview: bool = False) -> tuple[Recording, list[str]]:
+def record(project: Project, stack: StackConfig, *, preview: bool = False) -> tuple[Recording, list[str]]:
     """What the program registers under this stack, and what was assumed of the cloud, a sentence each.
 
     Raises InputError when the program stops with an error, and for a key that is near one that the program reads.
@@ -46,13 +46,13 @@ def record(project: Project, stack: Stack, *, preview: bool = False) -> tuple[Re
     return recording, sorted(answers.account.assumed)
 
 
-def _misspelt(project: Project, stack: Stack, keys: engine.ReadKeys) -> list[str]:
+def _misspelt(project: Project, stack: StackConfig, keys: engine.ReadKeys) -> list[str]:
     """Keys that the program did not ask for, and that are near one that it did, in its own or another namespace."""
     known = {*keys.read, REGION_KEY, f"{project.name}:{PLAN_KEY}"}
     return misspelt(stack, keys, known)
 
 
-def _unread(project: Project, stack: Stack, keys: engine.ReadKeys) -> list[str]:
+def _unread(project: Project, stack: StackConfig, keys: engine.ReadKeys) -> list[str]:
     """Keys in the project's own namespace that the program did not ask for."""
     return [
         f"{stack.place(key)}: {key} is a key that the program never reads"

@@ -10,7 +10,7 @@ from eks_gpu.checks import CHECKS, Waiver
 from eks_gpu.checks.waiver import NEEDED
 from eks_gpu.graph.graph import Graph
 from eks_gpu.io.problems import InputError
-from eks_gpu.offline.project import Project, Stack
+from eks_gpu.offline.project import Project, StackConfig
 from eks_gpu.offline.run import PLAN_KEY, record
 from eks_gpu.plan.analysis import Analysis, analyse
 from eks_gpu_components.values.validation_messages import problems_of, refused
@@ -86,7 +86,7 @@ class Plan:
         }
 
 
-def make_plan(project: Project, stack: Stack, on: date | None = None) -> Plan:
+def make_plan(project: Project, stack: StackConfig, on: date | None = None) -> Plan:
     """Run the stack's program offline and judge it as of a day, today unless given. Raises InputError."""
     settings = plan_settings(project, stack)
     recording, assumed = record(project, stack)
@@ -95,7 +95,7 @@ def make_plan(project: Project, stack: Stack, on: date | None = None) -> Plan:
     return Plan(project.name, stack.name, stack.region, recording.graph, analysis, assumed, recording.log)
 
 
-def plan_settings(project: Project, stack: Stack) -> PlanSettings:
+def plan_settings(project: Project, stack: StackConfig) -> PlanSettings:
     """The planner's settings of a stack. Raises InputError with every problem."""
     key = f"{project.name}:{PLAN_KEY}"
     text = stack.config.get(key)

@@ -6,19 +6,19 @@ from typing import Any
 from eks_gpu.graph.graph import Resource
 from eks_gpu.pools.autoscaler_template import from_tags
 from eks_gpu.pools.launch_template import Start, start
-from eks_gpu.pools.lookups import Stack
+from eks_gpu.pools.lookups import Lookups
 from eks_gpu.pools.pool import AUTO_SCALING_GROUP, Pool, has_nvidia
 from eks_gpu_components.catalog import CapacityType
 
 
-def auto_scaling_group(resource: Resource, stack: Stack) -> Iterator[Pool]:
+def auto_scaling_group(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
     """From a mixed instances policy or a plain launch template."""
     inputs = resource.inputs
     policy = inputs.get("mixedInstancesPolicy") or {}
     mixed = policy.get("launchTemplate") or {}
-    started = start(stack.graph, mixed.get("launchTemplateSpecification") or inputs.get("launchTemplate"))
+    started = start(lookups.graph, mixed.get("launchTemplateSpecification") or inputs.get("launchTemplate"))
     name = str(resource["name"] or resource.name)
-    tags = _tags(inputs) | stack.group_tags.get(name, {})
+    tags = _tags(inputs) | lookups.group_tags.get(name, {})
     template = from_tags(tags)
     distribution = policy.get("instancesDistribution") or {}
     percentage = _on_demand_percentage(policy, distribution, started)
@@ -33,12 +33,12 @@ def auto_scaling_group(resource: Resource, stack: Stack) -> Iterator[Pool]:
         backend=AUTO_SCALING_GROUP,
         urn=resource.urn,
         cluster=started.node.cluster if started.node else "",
-        region=stack.region,
+        region=lookups.region,
         instance_types=instance_types,
         capacity_types=_capacity_types(base, percentage),
         on_demand_base=base,
         on_demand_percentage=percentage,
-        zones=stack.zones(subnet_ids) or tuple(inputs.get("availabilityZones") or ()),
+        zones=lookups.zones(subnet_ids) or tuple(inputs.get("availabilityZones") or ()),
         subnets=len(subnet_ids),
         min_nodes=int(inputs.get("minSize") or 0),
         desired_nodes=None if desired is None else int(desired),
@@ -47,7 +47,7 @@ def auto_scaling_group(resource: Resource, stack: Stack) -> Iterator[Pool]:
         labels=started.node.labels if started.node else template.labels,
         taints=started.node.taints if started.node else template.taints,
         template=template,
-        well_known=stack.labels_of_image(image, accelerated),
+        well_known=lookups.labels_of_image(image, accelerated),
         disks=started.disks,
         imds_v2=started.imds_v2,
         driver=True if accelerated and image == "bottlerocket" else None,

@@ -11,7 +11,7 @@ from eks_gpu_components.catalog import GPU_PRESENT_LABEL, SUPPORTED
 LABELLED_SINCE = SUPPORTED[SUPPORTED.index("1.35") :]
 
 
-class Stack:
+class Lookups:
     """A graph with what readers look up in it."""
 
     def __init__(self, graph: Graph, region: str):

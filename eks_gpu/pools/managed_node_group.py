@@ -6,22 +6,22 @@ from typing import Any
 from eks_gpu.graph.graph import Resource
 from eks_gpu.pools.autoscaler_template import from_managed_group
 from eks_gpu.pools.launch_template import IMAGE_DISK_GIB, Start, start
-from eks_gpu.pools.lookups import Stack
+from eks_gpu.pools.lookups import Lookups
 from eks_gpu.pools.pool import MANAGED_NODE_GROUP, Disk, Pool, has_nvidia
 from eks_gpu_components.catalog import AMI_TYPES, AmiType, CapacityType, Taint
 
 DEFAULT_TYPE = "t3.medium"  # EKS API, CreateNodegroup, instanceTypes
 
 
-def managed_node_group(resource: Resource, stack: Stack) -> Iterator[Pool]:
+def managed_node_group(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
     """Labels and taints come from the group, and from user data where it brings its own image."""
     inputs = resource.inputs
-    started = start(stack.graph, inputs.get("launchTemplate"))
+    started = start(lookups.graph, inputs.get("launchTemplate"))
     name = str(resource["nodeGroupName"] or resource.name)
     scaling = inputs.get("scalingConfig") or {}
     capacity_type = str(inputs.get("capacityType") or "ON_DEMAND")
     subnet_ids = list(inputs.get("subnetIds") or ())
-    tags = _group_tags(resource, stack)
+    tags = _group_tags(resource, lookups)
     labels = {str(key): str(value) for key, value in (inputs.get("labels") or {}).items()}
     taints = tuple(taint for item in inputs.get("taints") or () if (taint := _taint(item)))
     joined = started.node
@@ -34,11 +34,11 @@ def managed_node_group(resource: Resource, stack: Stack) -> Iterator[Pool]:
         backend=MANAGED_NODE_GROUP,
         urn=resource.urn,
         cluster=str(inputs.get("clusterName") or ""),
-        region=stack.region,
+        region=lookups.region,
         instance_types=instance_types,
         capacity_types=(CapacityType.from_eks(capacity_type).value,),
         on_demand_percentage=0 if capacity_type == "SPOT" else 100,
-        zones=stack.zones(subnet_ids),
+        zones=lookups.zones(subnet_ids),
         subnets=len(subnet_ids),
         min_nodes=int(scaling.get("minSize") or 0),
         desired_nodes=int(scaling.get("desiredSize") or 0),
@@ -49,7 +49,7 @@ def managed_node_group(resource: Resource, stack: Stack) -> Iterator[Pool]:
         well_known={
             "eks.amazonaws.com/nodegroup": name,
             "eks.amazonaws.com/capacityType": capacity_type,
-            **stack.labels_of_image(image, accelerated and (ami is None or ami.driver)),
+            **lookups.labels_of_image(image, accelerated and (ami is None or ami.driver)),
         },
         disks=_disks(started, inputs),
         imds_v2=started.imds_v2,
@@ -62,12 +62,12 @@ def managed_node_group(resource: Resource, stack: Stack) -> Iterator[Pool]:
     )
 
 
-def _group_tags(resource: Resource, stack: Stack) -> dict[str, str]:
+def _group_tags(resource: Resource, lookups: Lookups) -> dict[str, str]:
     """Tags on the auto scaling groups that EKS made."""
     tags: dict[str, str] = {}
     for made in resource["resources"] or ():
         for group in made.get("autoscalingGroups") or ():
-            tags |= stack.group_tags.get(str(group.get("name")), {})
+            tags |= lookups.group_tags.get(str(group.get("name")), {})
     return tags
 
 

@@ -11,7 +11,7 @@ from eks_gpu.pods.quantities import limit
 from eks_gpu.pods.selection import matches
 from eks_gpu.pools.clusters import COMPONENT, clusters
 from eks_gpu.pools.limits import Limits
-from eks_gpu.pools.lookups import Stack
+from eks_gpu.pools.lookups import Lookups
 from eks_gpu.pools.node_class import node_class
 from eks_gpu.pools.pool import AUTO_MODE, KARPENTER, Disk, Pool, has_nvidia, is_offered, zone_ids
 from eks_gpu_components.catalog import (
@@ -40,13 +40,13 @@ from eks_gpu_components.catalog.auto_mode import (
 _AUTO_MODE_TOO_SMALL = ("nano", "micro", "small")
 
 
-def read_node_pool(resource: Resource, stack: Stack) -> Iterator[Pool]:
+def read_node_pool(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
     """One pool: Karpenter looks at pods first, then takes the cheapest type that its requirements leave."""
-    found = node_pool(resource, stack.graph)
+    found = node_pool(resource, lookups.graph)
     nodes = node_class(found)
-    subnet_ids = stack.selected_subnets(nodes.subnet_terms)
-    zones = _zones(found, stack.zones(subnet_ids), stack.region)
-    rows = [row for row in _selectable(found, stack.region) if is_offered(row, stack.region, zones)]
+    subnet_ids = lookups.selected_subnets(nodes.subnet_terms)
+    zones = _zones(found, lookups.zones(subnet_ids), lookups.region)
+    rows = [row for row in _selectable(found, lookups.region) if is_offered(row, lookups.region, zones)]
     names = tuple(row.name for row in rows)
     limits = Limits(dict(_amounts(found.limits)))
     capacity_types = _capacity_types(found)
@@ -56,7 +56,7 @@ def read_node_pool(resource: Resource, stack: Stack) -> Iterator[Pool]:
         name=found.name,
         backend=AUTO_MODE if found.auto_mode else KARPENTER,
         urn=resource.urn,
-        region=stack.region,
+        region=lookups.region,
         instance_types=(*names, *_misspelt(found)),
         capacity_types=capacity_types,
         on_demand_percentage=0 if CapacityType.SPOT in capacity_types else 100,
@@ -70,7 +70,7 @@ def read_node_pool(resource: Resource, stack: Stack) -> Iterator[Pool]:
         labels={key: value for key, value in found.labels.items() if not known_labels.is_well_known(key)},
         taints=tuple(_taints(found.template.get("taints") or ())),
         well_known=_own_labels(found),
-        late_labels=stack.labels_of_image(nodes.image, accelerated),
+        late_labels=lookups.labels_of_image(nodes.image, accelerated),
         chosen_labels=tuple(item.expression for item in stated),
         min_values=tuple((item.expression.key, item.min_values) for item in found.requirements if item.min_values),
         unknown_requirements=_unknown(found),
@@ -82,29 +82,29 @@ def read_node_pool(resource: Resource, stack: Stack) -> Iterator[Pool]:
     )
 
 
-def read_built_in_pools(resource: Resource, stack: Stack) -> Iterator[Pool]:
+def read_built_in_pools(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
     """Of a cluster with Auto Mode. They have no ceiling, and nobody can give them one."""
-    (cluster,) = [found for found in clusters(stack.graph) if found.urn == resource.urn] or [None]
+    (cluster,) = [found for found in clusters(lookups.graph) if found.urn == resource.urn] or [None]
     if cluster is None or f"{COMPONENT}$" in resource.urn:
         return
-    zones = stack.zones(cluster.subnet_ids)
+    zones = lookups.zones(cluster.subnet_ids)
     for name in cluster.built_in_pools:
         required = BUILT_IN_POOLS.get(name, BuiltInPool(()))
         rows = (
             row
-            for row in _by_price(instance_types(), stack.region)
+            for row in _by_price(instance_types(), lookups.region)
             if row.architecture in required.architectures
             and row.category in BUILT_IN_CATEGORIES
             and row.generation >= BUILT_IN_GENERATION
             and _in_auto_mode(row)
-            and is_offered(row, stack.region, zones)
+            and is_offered(row, lookups.region, zones)
         )
         yield Pool(
             name=name,
             backend=AUTO_MODE,
             urn=f"{resource.urn}#{name}",
             cluster=cluster.name,
-            region=stack.region,
+            region=lookups.region,
             instance_types=tuple(row.name for row in rows),
             capacity_types=(CapacityType.ON_DEMAND.value,),
             on_demand_percentage=100,

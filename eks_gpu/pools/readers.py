@@ -6,12 +6,12 @@ from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.karpenter import objects
 from eks_gpu.pools import clusters
 from eks_gpu.pools.auto_scaling_group import auto_scaling_group
-from eks_gpu.pools.lookups import Stack
+from eks_gpu.pools.lookups import Lookups
 from eks_gpu.pools.managed_node_group import managed_node_group
 from eks_gpu.pools.node_pool import read_built_in_pools, read_node_pool
 from eks_gpu.pools.pool import Pool
 
-READERS: dict[str, Callable[[Resource, Stack], Iterator[Pool]]] = {
+READERS: dict[str, Callable[[Resource, Lookups], Iterator[Pool]]] = {
     "aws:autoscaling/group:Group": auto_scaling_group,
     "aws:eks/nodeGroup:NodeGroup": managed_node_group,
     clusters.COMPONENT: read_built_in_pools,
@@ -23,5 +23,5 @@ READERS: dict[str, Callable[[Resource, Stack], Iterator[Pool]]] = {
 
 def pools(graph: Graph, region: str) -> list[Pool]:
     """Every pool, fixed groups too, in the order of registration."""
-    stack = Stack(graph, region)
-    return [pool for resource in graph if (reader := READERS.get(resource.type)) for pool in reader(resource, stack)]
+    lookups = Lookups(graph, region)
+    return [pool for resource in graph if (reader := READERS.get(resource.type)) for pool in reader(resource, lookups)]

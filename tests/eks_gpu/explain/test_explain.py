@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from eks_gpu.explain.explain import Explanation, Stack, explain, stack_of
+from eks_gpu.explain.explain import Explanation, StackRooms, explain, stack_rooms
 from eks_gpu.explain.places import settings_places
 from eks_gpu.explain.pod_file import read_pods
 from eks_gpu.graph.graph import Graph, Resource
@@ -31,19 +31,19 @@ spec:
 """
 
 
-def groups(**instead: Resource) -> Stack:
+def groups(**instead: Resource) -> StackRooms:
     """One GPU group of g4dn.xlarge and g5.xlarge on Spot, two system nodes."""
-    return stack_of(Graph(healthy(**instead)), "us-west-2")
+    return stack_rooms(Graph(healthy(**instead)), "us-west-2")
 
 
-def karpenter(pool: Resource | None = None, nodes: Resource | None = None) -> Stack:
+def karpenter(pool: Resource | None = None, nodes: Resource | None = None) -> StackRooms:
     found = [pool or node_pool(), nodes or node_class(), tagged_subnet("a"), tagged_subnet("b")]
-    return stack_of(Graph(found), "us-west-2")
+    return stack_rooms(Graph(found), "us-west-2")
 
 
 @pytest.fixture
 def explained(tmp_path: Path):
-    def run(text: str, stack: Stack | None = None) -> Explanation:
+    def run(text: str, stack: StackRooms | None = None) -> Explanation:
         file = tmp_path / "pod.yaml"
         file.write_text(text)
         (found,) = explain(stack or groups(), read_pods(file)[0])
@@ -155,7 +155,7 @@ def test_the_fields_of_a_node_pool(explained):
 def test_a_pool_that_auto_mode_brings_is_written_at_its_cluster(explained):
     compute = {"computeConfig": {"enabled": True, "nodePools": ["system"]}, "vpcConfig": {"subnetIds": ["subnet-a"]}}
     cluster = resource("aws:eks/cluster:Cluster", "shop", {"name": "shop", **compute})
-    rejected = row(explained(POD, stack_of(Graph([cluster, subnet("a")]), "us-west-2")), "system")
+    rejected = row(explained(POD, stack_rooms(Graph([cluster, subnet("a")]), "us-west-2")), "system")
     assert rejected["reason"] == "pod does not tolerate taint CriticalAddonsOnly=:NoSchedule"
     assert (rejected["in_pool"]["resource"], rejected["in_pool"]["field"]) == (
         "Cluster shop",
@@ -264,7 +264,7 @@ def test_a_daemon_set_brings_no_node(explained):
 def test_the_cheaper_of_two_takers_is_named_first(explained):
     on_demand = overrides("g4dn.xlarge", onDemandPercentageAboveBaseCapacity=100)
     dear = gpu_group("dear", mixedInstancesPolicy=on_demand)
-    found = explained(POD, stack_of(Graph([dear, *healthy()]), "us-west-2"))
+    found = explained(POD, stack_rooms(Graph([dear, *healthy()]), "us-west-2"))
     assert [taker.pool.name for taker in found.takers] == ["gpu", "dear"]
     assert [answer.pool.name for answer in found.answers] == ["dear", "gpu", "system"]
 
@@ -273,7 +273,7 @@ def test_thousands_of_pods_are_answered_at_once(explained):
     compute = {"computeConfig": {"enabled": True, "nodePools": ["general-purpose"]}}
     cluster = resource("aws:eks/cluster:Cluster", "shop", {"name": "shop", **compute})
     text = deployment(2_000_000_000).replace("              nvidia.com/gpu: 1\n", "")
-    found = explained(text, stack_of(Graph([cluster, subnet("a")]), "us-west-2"))
+    found = explained(text, stack_rooms(Graph([cluster, subnet("a")]), "us-west-2"))
     assert found.source.pods == 2_000_000_000
     assert 0 < row(found, "general-purpose")["launch"]["new_nodes"] <= 1000
 

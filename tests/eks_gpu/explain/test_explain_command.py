@@ -151,13 +151,13 @@ def test_the_program_is_run_where_no_plan_is_given(tmp_path):
 
 @pytest.mark.parametrize("folder", [".", "examples/spot-autoscaling-groups", "examples/auto-mode"])
 def test_a_saved_plan_says_of_every_workload_what_the_plan_said(folder, tmp_path):
-    from eks_gpu.explain.explain import stack_of
+    from eks_gpu.explain.explain import stack_rooms
     from eks_gpu.plan import saved
 
     plan = plan_of(folder, "dev")
     (tmp_path / "plan.json").write_text(json.dumps(plan.as_json()))
     found = saved.load(tmp_path / "plan.json", None)
-    rooms = stack_of(found.graph, found.region).rooms
+    rooms = stack_rooms(found.graph, found.region).rooms
     assert [room.pool.as_json() for room in rooms] == [pool.as_json() for pool in plan.analysis.pools]
     for workload in plan.analysis.workloads:
         assert [room.verdict(workload.pod) for room in rooms] == plan.analysis.verdicts[workload.urn]

@@ -111,11 +111,11 @@ def test_status_is_json_too(monkeypatch):
 def test_preview_prints_what_apply_would_do_a_line_each_however_long(monkeypatch):
     name = "kubernetes:core/v1:ServiceAccount aws-load-balancer-controller-of-a-cluster-with-a-long-name"
 
-    class Stack:
+    class Previewed:
         def preview(self, note):
             return (Step("create", f"urn:pulumi:dev::p::{name.replace(' ', '::')}"),)
 
     monkeypatch.setattr(cli, "find_lab", lambda: LAB)
-    monkeypatch.setattr(apply, "lab_stack", lambda lab, project, stack: Stack())
+    monkeypatch.setattr(apply, "lab_stack", lambda lab, project, stack: Previewed())
     ran = lab("preview")
     assert (ran.exit_code, ran.stdout) == (0, f"apply would do this; resources: 1 create\n  create  {name}\n")

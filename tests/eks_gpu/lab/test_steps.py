@@ -135,7 +135,7 @@ class Clock:
         self.now += seconds
 
 
-class Stack:
+class RememberingStack:
     """A project's stack that remembers what it is told."""
 
     def __init__(self):
@@ -150,8 +150,8 @@ class Stack:
 
 
 @pytest.fixture
-def stack() -> Stack:
-    return Stack()
+def stack() -> RememberingStack:
+    return RememberingStack()
 
 
 @pytest.fixture
