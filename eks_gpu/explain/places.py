@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from eks_gpu.graph.graph import Graph, Resource
-from eks_gpu.io import yaml_files
+from eks_gpu.io.documents import PULUMI, Map, read_map
 from eks_gpu.karpenter.objects import NODE_POOL, object_name
 from eks_gpu.pods.reasons import Reason, Rule
 from eks_gpu.pools.pool import AUTO_SCALING_GROUP, Pool
@@ -145,7 +145,7 @@ def settings_places(file: Path, graph: Graph, pools: Sequence[Pool]) -> dict[str
     A pool whose name no map has, or more than one, is left out: then the program alone knows.
     """
     lines: dict[str, list[int]] = {}
-    for name, line in _maps(yaml_files.load(file)):
+    for name, line in _maps(read_map(file, PULUMI)):
         lines.setdefault(name, []).append(line)
     return {
         pool.urn: f"{file.name}:{found[0]}"
@@ -164,10 +164,9 @@ def _around(graph: Graph, urn: str) -> Iterator[str]:
             yield parent.name
 
 
-def _maps(data: Any) -> Iterator[tuple[str, int]]:
+def _maps(data: Map) -> Iterator[tuple[str, int]]:
     """Every key with a map under it, and its line."""
-    for key, value in data.items() if isinstance(data, Mapping) else ():
-        if isinstance(value, Mapping):
-            if line := yaml_files.line_of(data, key):
-                yield str(key), line
+    for key, value in data.items():
+        if isinstance(value, Map):
+            yield key, data.lines[key]
             yield from _maps(value)

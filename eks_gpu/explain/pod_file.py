@@ -1,17 +1,15 @@
 """Pods of a file: every pod and pod template in its YAML documents, with the line of each field."""
 
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from eks_gpu.explain.pod_schema import Metadata, PodTemplate, Sizes
-from eks_gpu.io.output import STDOUT
+from eks_gpu.io.documents import Map, Seq, read
+from eks_gpu.io.input_files import STDIN
 from eks_gpu.io.problems import InputError
 from eks_gpu.pods.demand import KINDS, Workload, workload_from_manifest
 from eks_gpu.pods.pod import pod_from_template
@@ -20,8 +18,6 @@ from eks_gpu_components.values.validation_messages import problems_of, shown, wr
 Path_ = tuple[str | int, ...]
 """Keys and positions from a document's root to a field."""
 
-STDIN = STDOUT
-"""`-`: what kubectl writes into a pipe."""
 _DEEPEST = 40
 
 
@@ -30,8 +26,8 @@ class PodSource:
     """One pod or pod template as it was written."""
 
     file: str
-    document: Mapping[str, Any]
-    """The object that holds it, with the lines of its keys."""
+    document: Map
+    """The object that holds it."""
     path: Path_
     """From the object to the pod: empty for a Pod, else where its template stands."""
     workload: Workload
@@ -44,7 +40,7 @@ class PodSource:
     @property
     def line(self) -> int:
         """Where the object begins."""
-        return _first_line(self.document)
+        return self.document.line
 
     @property
     def pods(self) -> int:
@@ -68,13 +64,13 @@ def read_pods(file: Path) -> tuple[list[PodSource], list[str]]:
     pods: list[PodSource] = []
     others: list[str] = []
     problems: list[str] = []
-    for document in _objects(_documents(file, name)):
-        if not isinstance(document, Mapping):
-            problems.append(f"{name}: every document must be an object of Kubernetes, got {shown(document)}")
+    for document, line in _objects(read(file, name)):
+        if not isinstance(document, Map):
+            problems.append(f"{name}:{line}: every item must be an object of Kubernetes, got {shown(document)}")
             continue
         found = list(_templates(document))
         if not found:
-            others.append(f"{name}:{_first_line(document)}: no pod in {_kind(document)}")
+            others.append(f"{name}:{line}: no pod in {_kind(document)}")
         for path in found:
             try:
                 pods.append(_read(name, document, path))
@@ -87,32 +83,14 @@ def read_pods(file: Path) -> tuple[list[PodSource], list[str]]:
     return pods, others
 
 
-def _documents(file: Path, name: str) -> list[Any]:
-    try:
-        text = sys.stdin.read() if file == STDIN else file.read_text(encoding="utf-8")
-        return list(YAML().load_all(text))
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-        reason = (error.problem or error.context or "it cannot be read").strip().splitlines()[0]
-        raise InputError(f"{place}: not valid YAML: {reason}") from None
-    except OSError as error:
-        raise InputError(f"{name}: cannot be read: {error.strerror}") from None
-    except (YAMLError, ValueError, RecursionError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{name}: not valid YAML: {reason}") from None
-
-
-def _objects(documents: Iterable[Any]) -> Iterator[Any]:
-    """Each object; a List's one by one."""
+def _objects(documents: Iterable[Map]) -> Iterator[tuple[Any, int]]:
+    """Each object and its line; a List's one by one."""
     for document in documents:
-        if document is None:
-            continue
-        items = document.get("items") if isinstance(document, Mapping) else None
-        if isinstance(items, list) and str(document.get("kind", "")).endswith("List"):
-            yield from items
+        items = document.get("items")
+        if isinstance(items, Seq) and str(document.get("kind", "")).endswith("List"):
+            yield from zip(items, items.lines, strict=True)
         else:
-            yield document
+            yield document, document.line
 
 
 def _templates(document: Mapping[str, Any]) -> Iterator[Path_]:
@@ -145,7 +123,7 @@ def _holders(value: Any, path: Path_, seen: set[int]) -> Iterator[Path_]:
             yield from _holders(item, (*path, index), seen)
 
 
-def _read(name: str, document: Mapping[str, Any], path: Path_) -> PodSource:
+def _read(name: str, document: Map, path: Path_) -> PodSource:
     """Raises InputError with every field of a wrong type."""
     template, beside = _at(document, path), _at(document, path[:-1])
     problems = [
@@ -206,20 +184,12 @@ def _at(document: Any, path: Path_) -> Any:
 
 def _place(document: Any, path: Path_) -> dict[str, Any]:
     """Line from 1, path and last key of a field, or of the nearest one above it that is there."""
-    line, there = _first_line(document), list[str | int]()
+    line, there = document.line, list[str | int]()
     for key in path:
         try:
-            of_map = isinstance(document, Mapping)
-            position = document.lc.key(key) if of_map else document.lc.item(key)
-            document = document[key]
+            line, document = document.lines[key], document[key]
         except (AttributeError, KeyError, IndexError, TypeError):
             break
-        line = position[0] + 1
         there.append(key)
     named = next((at for at in reversed(range(len(there))) if isinstance(there[at], str)), 0)
     return {"line": line, "path": written(there), "key": written(there[named:])}
-
-
-def _first_line(document: Any) -> int:
-    mark = getattr(document, "lc", None)
-    return mark.line + 1 if mark and mark.line is not None else 1

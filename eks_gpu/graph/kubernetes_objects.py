@@ -1,14 +1,12 @@
 """Every Kubernetes object of a program as YAML, as the API server would be sent it."""
 
-import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.io.problems import InputError
+from eks_gpu.io.yaml_text import dump
 
 
 def kubernetes_objects(graph: Graph) -> Iterator[tuple[Resource, dict[str, Any]]]:
@@ -46,13 +44,3 @@ def _file_name(made: Mapping[str, Any]) -> str:
     metadata = made["metadata"]
     parts = [made["kind"].lower(), metadata.get("namespace"), metadata["name"]]
     return "-".join(str(part) for part in parts if part).replace("/", "-").replace(":", "-") + ".yaml"
-
-
-def dump(made: Mapping[str, Any]) -> str:
-    """YAML in the order of the keys."""
-    yaml = YAML()
-    yaml.default_flow_style = False
-    yaml.width = 120
-    out = io.StringIO()
-    yaml.dump(dict(made), out)
-    return out.getvalue()

@@ -3,10 +3,11 @@
 import re
 from typing import Any
 
-from eks_gpu.importers.documents import Map, Seq, embedded
 from eks_gpu.importers.fields import Fields
 from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.units_and_names import fitting_name, has_placeholder
+from eks_gpu.io.documents import Map, Seq, parse_first
+from eks_gpu.io.problems import InputError
 
 _RULE = "access-entries-instead-of-aws-auth"
 _ADMIN = "AmazonEKSClusterAdminPolicy"
@@ -78,7 +79,10 @@ def read_aws_auth(config_map: Fields, settings: dict[str, Any], findings: Findin
 
 def _rows(text: str, arn_key: str) -> list[tuple[str, list[str]]]:
     """ARN and groups of each row of the YAML inside a value; what is none has no rows."""
-    rows = embedded(text)
+    try:
+        rows = parse_first(text)
+    except InputError:
+        return []
     maps = [row for row in rows if isinstance(row, Map)] if isinstance(rows, Seq) else []
     return [(str(row.get(arn_key)), [str(group) for group in row.get("groups") or ()]) for row in maps]
 

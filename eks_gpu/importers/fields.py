@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from eks_gpu.importers.documents import Map, Seq, shown
+from eks_gpu.io.documents import Map, Seq, shown
 from eks_gpu_components.catalog.nearest import hint, nearest
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from eks_gpu.importers.access import read_aws_auth
 from eks_gpu.importers.autoscaler import read_autoscaler
-from eks_gpu.importers.documents import Map, Seq, read
 from eks_gpu.importers.eksctl import API_VERSION as EKSCTL
 from eks_gpu.importers.eksctl import read_cluster_config
 from eks_gpu.importers.fields import Fields, Sheet
@@ -17,6 +16,7 @@ from eks_gpu.importers.node_classes import read_auto_mode_node_class, read_ec2_n
 from eks_gpu.importers.services import read_ingress, read_service
 from eks_gpu.importers.settings import Answer, compose
 from eks_gpu.importers.workloads import CLUSTER_AUTOSCALER, TEMPLATES, read_workload
+from eks_gpu.io.documents import Map, Seq, read
 from eks_gpu.io.problems import InputError
 
 KINDS: dict[str, dict[str, bool]] = {
@@ -51,8 +51,9 @@ _OF_THE_SERVER = (
 def import_file(file: Path, on: date) -> tuple[Answer, Findings]:
     """Settings and findings. Raises InputError, with every problem, for what nobody can read."""
     problems: list[str] = []
+    documents = read(file, file.name, holds="a Kubernetes object or a ClusterConfig")
     described, findings = Described(), Findings()
-    objects = sorted(_objects(read(file), file.name, problems), key=_order)
+    objects = sorted(_objects(documents, file.name, problems), key=_order)
     if len(objects) > MAX_OBJECTS:
         raise InputError(f"{file.name}: must have at most {MAX_OBJECTS} objects, got {len(objects)}")
     taken = [_read(fields, kind, sheet, described, findings, on) for fields, kind, sheet in objects]

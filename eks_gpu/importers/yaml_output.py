@@ -1,57 +1,55 @@
 """An answer as the text of a stack's file, with a comment at each choice that was made for the user."""
 
-from io import StringIO
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-
 from eks_gpu.importers.settings import Answer
+from eks_gpu.io.yaml_text import dump_inline
 
 SETTINGS, REGION = "eks-gpu:settings", "aws:region"
+_SHORT, _SHORT_MAP, _SHORT_LIST = 80, 80, 90
+"""Characters of what still stands on one line: a value with its comment behind it, a map, a list."""
 
 
 def written(answer: Answer, source: str) -> str:
     """YAML for Pulumi.<stack>.yaml."""
-    settings = _with_comments(answer.settings, answer, ())
-    config = CommentedMap({REGION: answer.region} if answer.region else {})
-    if note := answer.notes.get((REGION,)):
-        config.yaml_add_eol_comment(note, REGION)
-    config[SETTINGS] = settings
-    document = CommentedMap({"config": config})
-    document.yaml_set_start_comment(f"From {source}, by eks-gpu import.")
-    yaml, text = YAML(), StringIO()
-    yaml.width = 200  # longer lists are written in lines
-    yaml.dump(document, text)
-    return text.getvalue()
+    config = {REGION: answer.region} if answer.region else {}
+    lines = [
+        f"# From {source}, by eks-gpu import.",
+        "config:",
+        *_lines(config, answer.notes, (), "  "),
+        f"  {SETTINGS}:{'' if answer.settings else ' {}'}",
+        *_lines(answer.settings, answer.notes, (), "    "),
+    ]
+    return "\n".join(lines) + "\n"
 
 
-def _is_small(value: dict[str, Any]) -> bool:
-    """Whether it reads best on one line."""
-    return len(value) < 4 and not any(isinstance(item, dict) for item in value.values()) and len(str(value)) < 80
+def _lines(
+    values: Mapping[str, Any], notes: Mapping[tuple[str, ...], str], path: tuple[str, ...], indent: str
+) -> Iterator[str]:
+    """The lines of a map; a comment stands behind its value, and before one that is long."""
+    for key, value in values.items():
+        note = notes.get((*path, key), "").replace("\n", " ")
+        behind = bool(note) and len(str(value)) <= _SHORT
+        if note and not behind:
+            yield f"{indent}# {note}"
+        inline = _inline(value)
+        line = f"{indent}{dump_inline(key)}:" if inline is None else f"{indent}{dump_inline(key)}: {inline}"
+        yield f"{line}  # {note}" if behind else line
+        if inline is not None:
+            continue
+        if isinstance(value, Mapping):
+            yield from _lines(value, notes, (*path, key), f"{indent}  ")
+        else:
+            yield from (f"{indent}- {dump_inline(item)}" for item in value)
 
 
-def _with_comments(value: Any, answer: Answer, path: tuple[str, ...]) -> Any:
-    if isinstance(value, dict):
-        made = CommentedMap()
-        for key, item in value.items():
-            made[key] = _with_comments(item, answer, (*path, key))
-            if note := answer.notes.get((*path, key)):
-                _comment(made, key, note, indent=2 * (len(path) + 2))
-        if _is_small(value):
-            made.fa.set_flow_style()
-        return made
-    if isinstance(value, list | tuple):
-        items = CommentedSeq([_with_comments(item, answer, path) for item in value])
-        if not any(isinstance(item, dict) for item in items) and len(", ".join(map(str, items))) < 90:
-            items.fa.set_flow_style()
-        return items
-    return value
-
-
-def _comment(made: CommentedMap, key: str, note: str, indent: int) -> None:
-    """At the end of a value's line; before a key whose value is long."""
-    if len(str(made[key])) > 80:
-        made.yaml_set_comment_before_after_key(key, before=note, indent=indent)
-    else:
-        made.yaml_add_eol_comment(note, key)
+def _inline(value: Any) -> str | None:
+    """A value's one line; None where it reads better in several."""
+    if isinstance(value, Mapping):
+        if any(isinstance(item, Mapping) for item in value.values()):
+            return None
+        return dump_inline(value) if len(value) < 4 and len(str(value)) < _SHORT_MAP else None
+    if isinstance(value, list | tuple) and value:
+        return dump_inline(list(value)) if len(", ".join(map(str, value))) < _SHORT_LIST else None
+    return dump_inline(value)

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
-import yaml
 from pulumi import automation
 
+from eks_gpu.io.documents import PULUMI, read_map
 from eks_gpu.io.problems import InputError
+from eks_gpu.io.yaml_text import dump
 from eks_gpu.lab import processes
 from eks_gpu.lab.auto_mode import auto_mode_clusters
 from eks_gpu.lab.auto_mode_terms import ProgramTranslation
@@ -189,9 +190,9 @@ class LabStack:
         """What the engine reads of a project. It writes there too, which is why it does not get the project itself."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         source = next(self._project.root / name for name in ("Pulumi.yaml", "Pulumi.yml") if self._has(name))
-        project = yaml.safe_load(source.read_text(encoding="utf-8"))
+        project = read_map(source, PULUMI)
         project = {key: value for key, value in project.items() if key != "main"} | {"runtime": "python"}
-        stack = yaml.safe_load(self._stack.file.read_text(encoding="utf-8")) or {}
+        stack = read_map(self._stack.file, PULUMI)
         values = {key: SECRET if _sealed(value) else value for key, value in (stack.get("config") or {}).items()}
         _write_yaml(self._folder / "Pulumi.yaml", project)
         _write_yaml(self._folder / f"Pulumi.{self._stack.name}.yaml", {"config": values})
@@ -255,5 +256,5 @@ def _brief(message: str) -> str:
 
 
 def _write_yaml(file: Path, content: Mapping[str, Any]) -> None:
-    file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    file.write_text(dump(content), encoding="utf-8")
     file.chmod(0o600)

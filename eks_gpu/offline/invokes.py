@@ -5,8 +5,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import yaml
-
+from eks_gpu.io.documents import parse, plain
 from eks_gpu.offline.account import ACCOUNT, Account, Properties, digest, shown, unanswered
 from eks_gpu.offline.provider_outputs import aws_cluster
 from eks_gpu_components.catalog import DEFAULT_KUBERNETES, zones
@@ -131,7 +130,7 @@ def _vpc(account: Account, args: Properties) -> Properties:
 
 
 def _yaml_objects(_: Account, args: Properties) -> Properties:
-    return {"result": [item for item in yaml.safe_load_all(str(args.get("text", ""))) if item]}
+    return {"result": [plain(item) for item in parse(str(args.get("text", ""))) if item]}
 
 
 INVOKES: dict[str, Callable[[Account, Properties], Properties]] = {

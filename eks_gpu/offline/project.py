@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from eks_gpu.io import yaml_files
+from eks_gpu.io.documents import PULUMI, Map, lines_by_path, plain, read_map, shown
 from eks_gpu.io.problems import InputError
 from eks_gpu_components.catalog import regions
 from eks_gpu_components.catalog.nearest import hint, hint_or_all, nearest
@@ -64,7 +64,7 @@ class Project:
         file = next((root / name for name in ("Pulumi.yaml", "Pulumi.yml") if (root / name).exists()), None)
         if file is None:
             raise InputError(f"{root / 'Pulumi.yaml'}: no such file; PROJECT must be a folder with a Pulumi project")
-        data = yaml_files.plain(yaml_files.load(file))
+        data = plain(read_map(file, PULUMI))
         name, runtime = data.get("name"), data.get("runtime")
         if not isinstance(name, str):
             raise InputError(f"{file.name}: name is required: the project's name")
@@ -76,7 +76,7 @@ class Project:
             )
         config = data.get("config") or {}
         if not isinstance(config, dict):
-            raise InputError(f"{file.name}: config must be a map, got {type(config).__name__}")
+            raise InputError(f"{file.name}: config must be a map, got {shown(config)}")
         unknown = [
             f"{file.name}: config.{key}.{word} is not a known key{hint_or_all(str(word), CONFIG_KEYS)}"
             for key, value in config.items()
@@ -113,14 +113,14 @@ class Project:
             raise InputError(
                 f"{file.name}: no such file, so stack {name} is unknown{hint_or_all(name, self.stack_names())}"
             )
-        data = yaml_files.load(file)
-        section = data.get("config") or {}
-        if not isinstance(section, dict):
-            raise InputError(f"{file.name}: config must be a map, got {type(section).__name__}")
+        data = read_map(file, PULUMI)
+        section = data.get("config") or Map(1)
+        if not isinstance(section, Map):
+            raise InputError(f"{file.name}: config must be a map, got {shown(section)}")
         merged = {self._full(key): value for key, value in self.defaults.items()}
-        merged |= {self._full(str(key)): value for key, value in yaml_files.plain(section).items()}
+        merged |= {self._full(key): value for key, value in plain(section).items()}
         secret = {key for key, value in merged.items() if isinstance(value, dict) and set(value) == {"secure"}}
-        lines = {self._full(path): line for path, line in yaml_files.lines(section).items()}
+        lines = {self._full(path): line for path, line in lines_by_path(section).items()}
         config = {key: "[secret]" if key in secret else _text(value) for key, value in merged.items()}
         stack = StackConfig(name, file, config.get(REGION_KEY, ""), config, frozenset(secret), lines)
         if stack.region not in regions():
@@ -135,7 +135,7 @@ class Project:
     def answers(self) -> dict[str, Any]:
         """What the user says of the cloud, by token, for look-ups that the catalog cannot answer."""
         file = self.root / ANSWERS_FILE
-        return yaml_files.plain(yaml_files.load(file)) if file.exists() else {}
+        return plain(read_map(file)) if file.exists() else {}
 
     @contextmanager
     def entered(self) -> Iterator[None]:
@@ -163,7 +163,7 @@ class Project:
         runpy.run_path(str(self.program), run_name="__main__")
 
 
-def misspelt(stack: Stack, keys: Iterable[str], known: Collection[str]) -> list[str]:
+def misspelt(stack: StackConfig, keys: Iterable[str], known: Collection[str]) -> list[str]:
     """A line for each of these keys that is near a known one, in its namespace and its name."""
     near = ((key, meant) for key in keys if key not in known and (meant := _meant(key, known)))
     return [f"{stack.place(key)}: {key} is not a known key; nearest: {meant}" for key, meant in near]
@@ -178,4 +178,5 @@ def _meant(key: str, known: Collection[str]) -> str | None:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    """A value as the engine hands it over; one of nothing is an empty text."""
+    return value if isinstance(value, str) else "" if value is None else json.dumps(value)

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
 
-import yaml
-
 from eks_gpu.graph.graph import Graph, Resource
+from eks_gpu.io.documents import parse_first
+from eks_gpu.io.problems import InputError
 from eks_gpu.pods.pod import Expression, Pod, Term, node_selector_terms, toleration
 
 RELEASES = ("kubernetes:helm.sh/v3:Release", "kubernetes:helm.sh/v4:Chart")
@@ -118,8 +118,8 @@ def sharing_replicas(release: Software, labels: Mapping[str, str]) -> int:
     if chosen is None:  # the chart's fallbacks: the one of this name, then a single one
         chosen = "default" if "default" in configurations or len(configurations) != 1 else next(iter(configurations))
     try:
-        configuration = yaml.safe_load(configurations.get(chosen) or "") or {}
-    except yaml.YAMLError:
+        configuration = parse_first(configurations.get(chosen) or "") or {}
+    except InputError:
         raise ValueError(f"config.map.{chosen} of {release.name} is not YAML") from None
     sharing = configuration.get("sharing") or {}
     for strategy in ("timeSlicing", "mps"):
@@ -143,8 +143,8 @@ def configuration(addon: Resource) -> Mapping[str, Any] | None:
     """What an EKS add-on is told, in JSON or YAML: EKS takes both. None where it cannot be read, as a secret."""
     given = addon.inputs.get("configurationValues")
     try:
-        told = yaml.safe_load(given) if isinstance(given, str) else given
-    except yaml.YAMLError:
+        told = parse_first(given) if isinstance(given, str) else given
+    except InputError:
         return None
     return {} if told is None else told if isinstance(told, Mapping) else None
 

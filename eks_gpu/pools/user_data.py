@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from email import message_from_string
 from typing import Any
 
-import yaml
-
+from eks_gpu.io.documents import parse
+from eks_gpu.io.problems import InputError
 from eks_gpu_components.catalog import Taint
 
 
@@ -69,8 +69,8 @@ def _payload(part: Any) -> str:
 
 def _yaml_documents(text: str) -> list[Mapping[str, Any]]:
     try:
-        documents = list(yaml.safe_load_all(text))
-    except yaml.YAMLError:
+        documents = parse(text)
+    except InputError:
         return []
     return [document for document in documents if isinstance(document, dict) and document.get("kind") == "NodeConfig"]
 

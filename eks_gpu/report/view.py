@@ -7,7 +7,8 @@ from typing import Any
 from eks_gpu.checks import CHECKS, Finding
 from eks_gpu.cost.admission import Verdict
 from eks_gpu.cost.bill import Bill, Item
-from eks_gpu.graph.kubernetes_objects import dump, kubernetes_objects
+from eks_gpu.graph.kubernetes_objects import kubernetes_objects
+from eks_gpu.io.yaml_text import dump
 from eks_gpu.plan.changes import Changes
 from eks_gpu.plan.plan import Plan
 from eks_gpu.plan.render import LEVELS

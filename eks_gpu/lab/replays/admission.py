@@ -8,7 +8,8 @@ from pydantic import Field
 
 from eks_gpu.cost.admission import Verdict
 from eks_gpu.graph.graph import Graph
-from eks_gpu.graph.kubernetes_objects import dump, kubernetes_objects
+from eks_gpu.graph.kubernetes_objects import kubernetes_objects
+from eks_gpu.io.yaml_text import dump
 from eks_gpu.lab.cluster_api import ClusterApi
 from eks_gpu.lab.control_plane import Note
 from eks_gpu.lab.replays.machines import Machine, machines

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-import yaml
-
+from eks_gpu.io.documents import read_map
 from eks_gpu.io.problems import InputError
 from eks_gpu.lab.replays.admission import Admission
 from eks_gpu.lab.replays.four_backs import FourBacks
@@ -32,7 +31,7 @@ def load(name: str) -> Scenario:
     file = SCENARIOS / f"{name}.yaml"
     if name not in scenarios():
         raise InputError(f"SCENARIO: no scenario is named {name}{hint_or_all(name, scenarios())}")
-    given = yaml.safe_load(file.read_text(encoding="utf-8"))
+    given = read_map(file)
     kind = given.get("kind", "")
     if kind not in KINDS:
         raise InputError(f"{file.name}: kind must be one of {', '.join(KINDS)}, got {kind}{hint(kind, KINDS)}")

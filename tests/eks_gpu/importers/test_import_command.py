@@ -46,7 +46,7 @@ def test_a_choice_made_for_the_user_is_a_comment():
     lines = run(TODAY).stdout.splitlines()
     assert lines[0] == "# From nothing-lost.yaml, by eks-gpu import."
     assert "      name: vision  # from its node class" in lines
-    assert "      system_nodes: {nodes: 2} # for controllers: nodes on demand, which stay" in lines
+    assert "      system_nodes: {nodes: 2}  # for controllers: nodes on demand, which stay" in lines
 
 
 def test_json_on_stdout_is_json_alone():
@@ -104,7 +104,7 @@ def process():
 
 def test_it_imports_neither_pulumi_nor_an_aws_sdk(process):
     modules = process(TODAY).stderr.splitlines()[-1].split()
-    assert "ruamel" in modules
+    assert "yaml" in modules
     assert {"pulumi", "pulumi_aws", "pulumi_eks", "boto3", "moto", "kubernetes"} & {*modules} == set()
 
 

@@ -85,7 +85,7 @@ def test_broken_yaml_is_told_with_its_line(shop):
 
 def test_a_twice_given_key_is_told_with_its_line(shop):
     (problem,) = refusal(shop(stack=STACK + "  shop:size: 4\n"))
-    assert problem.startswith("Pulumi.dev.yaml:4:3: not valid YAML: found duplicate key")
+    assert problem == "Pulumi.dev.yaml:4: shop:size must be there once, it is on line 3 too"
 
 
 def test_an_unknown_region_names_the_nearest(shop):
@@ -229,8 +229,8 @@ def test_an_error_of_the_program_is_told_with_its_line_and_no_traceback(shop, pr
             "Pulumi.yaml: config.size.each alone is not a known key; "
             "there are: default, description, items, secret, type, value",
         ),
-        ("- a\n", "Pulumi.yaml: must be a map of keys to values, got CommentedSeq"),
-        ("name: shop\nruntime: python\nconfig: 3\n", "Pulumi.yaml: config must be a map, got int"),
+        ("- a\n", "Pulumi.yaml:1: must be a map of keys to values, got a list"),
+        ("name: shop\nruntime: python\nconfig: 3\n", "Pulumi.yaml: config must be a map, got 3"),
         (
             "name: shop\nruntime: python\nmain: src\n",
             "{root}/src/__main__.py: no such file; the project's program is needed",
@@ -255,3 +255,33 @@ def test_a_preview_plans_the_same_resources(shop):
         for preview in (False, True)
     ]
     assert urns[0] == urns[1]
+
+
+def test_the_program_gets_of_a_stacks_file_what_the_engine_would_hand_over(shop):
+    """Pulumi reads YAML with gopkg.in/yaml.v3, in which yes is a text."""
+    values = "\n".join(
+        [
+            "  shop:size: yes",
+            "  shop:mode: 0777",
+            "  shop:share: 1.0",
+            "  shop:version: 1.10",
+            "  shop:none:",
+            "  shop:day: 2026-11-24",
+            '  shop:on: {"on": off, base: !!str 1}',
+        ]
+    )
+    config = Project.load(shop(stack=f"config:\n  aws:region: eu-west-1\n{values}\n")).stack("dev").config
+    assert {key.removeprefix("shop:"): value for key, value in config.items() if key != "aws:region"} == {
+        "size": "yes",
+        "mode": "511",
+        "share": "1",
+        "version": "1.1",
+        "none": "",
+        "day": "2026-11-24 00:00:00 +0000 UTC",
+        "on": '{"on": "off", "base": "1"}',
+    }
+
+
+def test_answers_are_read_as_kubectl_reads(shop):
+    root = shop(**{"plan-answers.yaml": "stack other: {ready: yes, mode: 0777}\n"})
+    assert Project.load(root).answers() == {"stack other": {"ready": True, "mode": 511}}
