@@ -7,8 +7,8 @@ from typing import Any
 from eks_gpu.checks import Finding
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.plan.changes import Changes, compare
-from eks_gpu.plan.older import Snapshot
 from eks_gpu.plan.plan import Plan
+from eks_gpu.plan.saved_plans import Snapshot
 from tests.graphs import analysed, healthy
 
 FAILING = Finding("gpu-pools-are-capped", "gpu", False, "nothing limits it", "error", "give it a maximum")

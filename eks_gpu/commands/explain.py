@@ -64,9 +64,9 @@ def _run(folder: Path, name: str) -> "StackRooms":
 def _saved(file: Path, name: str | None) -> "StackRooms":
     """Read a plan that was made before."""
     from eks_gpu.explain.explain import stack_rooms
-    from eks_gpu.plan.saved import load
+    from eks_gpu.plan.saved_plans import saved_stack
 
-    plan = load(file, name)
+    plan = saved_stack(file, name)
     try:
         return stack_rooms(plan.graph, plan.region)
     except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -13,8 +13,8 @@ from eks_gpu.io.problems import InputError
 
 if TYPE_CHECKING:
     from eks_gpu.plan.changes import Changes
-    from eks_gpu.plan.older import Older
     from eks_gpu.plan.plan import Plan
+    from eks_gpu.plan.saved_plans import Older
 
 EXAMPLES = (
     "Examples:  eks-gpu plan --stack prod  ·  eks-gpu plan examples/spot-autoscaling-groups --html plan.html  ·  "
@@ -43,9 +43,9 @@ def plan(
     """Run the project's program offline; print pools, workloads, cost and checks. Nothing is created."""
     from eks_gpu.graph import kubernetes_objects as objects
     from eks_gpu.offline.project import Project
-    from eks_gpu.plan.older import older
     from eks_gpu.plan.plan import make_plan
     from eks_gpu.plan.render import render
+    from eks_gpu.plan.saved_plans import older
 
     outputs = Outputs(json_file, html_file, markdown_file)
     outputs.check(against)

@@ -1,7 +1,5 @@
 """The two documents that the engine writes: what `pulumi preview --json` and `pulumi stack export` print."""
 
-import json
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,12 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from eks_gpu.io.json_files import read_json
 from eks_gpu.io.problems import InputError
 from eks_gpu_components.values.validation_messages import problems_of
-
-STDIN = Path("-")
-MAX_MIB = 200
-"""The largest file that is read; a state of some thousand resources has 50."""
 
 
 class Registered(BaseModel):
@@ -115,24 +110,10 @@ def _registered(file: Path, given: Any) -> Iterator[Registered]:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    try:
-        text = sys.stdin.read() if file == STDIN else _text(file)
-        data = json.loads(text)
-    except OSError as error:
-        raise InputError(f"{file}: cannot be read: {error.strerror}") from None
-    except json.JSONDecodeError as error:
-        raise InputError(f"{file}:{error.lineno}:{error.colno}: not valid JSON: {error.msg}") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{file}: not valid JSON: {type(error).__name__}") from None
+    data = read_json(file)
     if not isinstance(data, dict):
         raise InputError(f"{file}: must be a JSON object, got {type(data).__name__}")
     return data
-
-
-def _text(file: Path) -> str:
-    if file.stat().st_size > MAX_MIB * 2**20:
-        raise InputError(f"{file}: has more than {MAX_MIB} MiB")
-    return file.read_text(encoding="utf-8")
 
 
 def _list(file: Path, data: Mapping[str, Any], key: str) -> list[Any]:

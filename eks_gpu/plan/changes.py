@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eks_gpu.plan.older import Older, SavedBill, SavedCheck, SavedRow, Snapshot
+from eks_gpu.plan.saved_plans import Older, SavedBill, SavedCheck, SavedRow, Snapshot
 
 ADDED, REMOVED, CHANGED = "added", "removed", "changed"
 NEWLY_FAILING, FIXED, WAIVED, GONE = "newly-failing", "fixed", "waived", "gone"
