@@ -10,8 +10,8 @@ from statistics import median
 
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.plan.analysis import analyse
+from tests.committed import committed
 
-ROOT = Path(__file__).parent.parent
 EKS_GPU = [str(Path(sys.executable).parent / "eks-gpu")]
 
 # What no offline run can avoid: the SDKs, and the first touch of each resource class that the program uses.
@@ -28,7 +28,7 @@ def seconds(command: list[str], runs: int = 5) -> float:
     times = []
     for _ in range(runs):
         start = time.perf_counter()
-        subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run(command, cwd=committed(), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         times.append(time.perf_counter() - start)
     return median(times)
 

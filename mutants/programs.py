@@ -1,10 +1,9 @@
-"""The programs that are broken: every stack of the project and of its examples, recorded once."""
+"""The programs that are broken: every committed stack of the project and of its examples, recorded once."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from pathlib import Path
 
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.offline.project import Project
@@ -12,8 +11,8 @@ from eks_gpu.offline.run import record
 from eks_gpu.plan.analysis import Analysis, analyse
 from eks_gpu.plan.plan import PlanSettings, plan_settings
 from eks_gpu.pools.pool import Pool
+from tests.committed import committed
 
-ROOT = Path(__file__).parent.parent
 RELEASE = "kubernetes:helm.sh/v3:Release"
 
 
@@ -57,7 +56,8 @@ class Program:
 
 def programs() -> list[Program]:
     """All of them, by folder and then by stack. Runs each once, some seconds for all."""
-    folders = [ROOT, *sorted(file.parent for file in ROOT.glob("examples/*/Pulumi.yaml"))]
+    root = committed()
+    folders = [root, *sorted(file.parent for file in root.glob("examples/*/Pulumi.yaml"))]
     projects = [Project.load(folder) for folder in folders]
     return [program(project, name) for project in projects for name in project.stack_names()]
 

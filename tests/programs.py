@@ -1,13 +1,13 @@
-"""The project's own program and the examples, each under each of its stacks, run once a test session."""
+"""The project's own program and the examples, each under each of its committed stacks, run once a test session."""
 
 from functools import cache
-from pathlib import Path
 
 from eks_gpu.offline.project import Project
 from eks_gpu.offline.run import record
 from eks_gpu.plan.plan import Plan, make_plan
+from tests.committed import committed
 
-ROOT = Path(__file__).parent.parent
+ROOT = committed()
 EXAMPLES = sorted(file.parent for file in ROOT.glob("examples/*/Pulumi.yaml"))
 PROGRAMS = [
     (folder.relative_to(ROOT).as_posix(), stack)

@@ -16,9 +16,10 @@ import typer.main
 import components
 from components.values.shapes import arms, fields
 from settings import Settings
-from tests.programs import PROGRAMS, ROOT, plan_of
+from tests.committed import CHECKOUT
+from tests.programs import PROGRAMS, plan_of
 
-RECORD = ROOT / "tests" / "recorded" / "contract.json"
+RECORD = CHECKOUT / "tests" / "recorded" / "contract.json"
 
 
 def urns() -> dict[str, list[str]]:

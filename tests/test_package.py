@@ -13,9 +13,10 @@ import pytest
 from pulumi.provider.experimental.component import ComponentProvider
 
 import components
+from tests.committed import CHECKOUT, export
 from tests.programs import ROOT
 
-SCHEMA = ROOT / "tests" / "schema.json"
+SCHEMA = CHECKOUT / "tests" / "schema.json"
 CLASSES = [
     made
     for name in dir(components)
@@ -27,10 +28,7 @@ CLASSES = [
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("wheel")
     source = target / "source"
-    # A copy: a build leaves folders behind, and tests run side by side.
-    copied = "git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t"
-    source.mkdir()
-    subprocess.run(["bash", "-c", f"{copied} {source}"], cwd=ROOT, check=True)
+    export(source)  # a build leaves folders behind, and tests run side by side
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(target), str(source)]
     subprocess.run(command, check=True, capture_output=True)
     return next(target.glob("*.whl"))

@@ -2,11 +2,10 @@
 
 import ast
 import re
-from pathlib import Path
 
 from eks_gpu.checks import CHECKS
+from tests.programs import ROOT
 
-ROOT = Path(__file__).parent.parent
 ROW = re.compile(r"^\| (\d+) \| (.+) \| (.+) \| (.+) \| (.+) \|$", re.MULTILINE)
 
 

@@ -23,9 +23,9 @@ from eks_gpu.lab.leftovers import leftovers
 from eks_gpu.lab.outcomes import Applied, Cancelled, Destroyed, Step
 from eks_gpu.lab.problem import LabProblem
 from eks_gpu.lab.state import Lab, find_lab
+from tests.committed import committed
 from tests.e2e.faulty_aws import Fault, FaultyAws
 
-CHECKOUT = Path(__file__).parents[2]
 COMMAND = Path(sys.executable).parent / "eks-gpu"
 PATIENCE_S = 180
 QUIET_S = 2.0
@@ -56,7 +56,7 @@ class Example:
 
     @property
     def folder(self) -> Path:
-        return CHECKOUT / "examples" / self.project
+        return committed() / "examples" / self.project
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ def asked_of(aws: FaultyAws) -> Iterator[None]:
 def start(operation: str, project: Path) -> subprocess.Popen[str]:
     """`eks-gpu lab`, in a process group of its own."""
     command, pipe = [COMMAND, "lab", operation, project], subprocess.PIPE
-    return subprocess.Popen(command, cwd=CHECKOUT, stderr=pipe, stdout=pipe, text=True, start_new_session=True)
+    return subprocess.Popen(command, cwd=committed(), stderr=pipe, stdout=pipe, text=True, start_new_session=True)
 
 
 def kill(process: subprocess.Popen[str]) -> None:
