@@ -15,9 +15,10 @@ from typing import Any
 import yaml
 
 from eks_gpu.io.problems import InputError
+from tests.committed import committed
 from tests.malformed import as_json, broken
 
-HERE = Path(__file__).parent
+HERE = committed() / "tests"
 DAY = date(2026, 11, 24)
 MANIFESTS = """
 apiVersion: v1

@@ -14,6 +14,7 @@ from pulumi.provider.experimental.component import ComponentProvider
 
 import components
 from tests.committed import CHECKOUT, export
+from tests.found import every
 from tests.programs import ROOT
 
 SCHEMA = CHECKOUT / "tests" / "schema.json"
@@ -117,7 +118,7 @@ def test_every_component_and_argument_is_described(made):
 
 
 def test_requirements_have_hashes_and_no_index():
-    for file in (ROOT / "requirements.txt", *(ROOT / "requirements").glob("*.txt")):
+    for file in (ROOT / "requirements.txt", *every((ROOT / "requirements").glob("*.txt"))):
         text = file.read_text()
         assert "--hash=sha256:" in text
         assert "http" not in text and "index" not in text
@@ -128,7 +129,7 @@ def test_pinned_versions_are_the_same_in_every_lock():
         dict(line.split(" ")[0].split("==") for line in file.read_text().splitlines() if "==" in line)
         for file in (ROOT / "requirements.txt", ROOT / "requirements/plan.txt", ROOT / "requirements/test.txt")
     ]
-    for smaller in pins[:2]:
+    for smaller in every(pins[:2]):
         assert {name: pins[2].get(name) for name in smaller} == smaller
 
 

@@ -13,6 +13,7 @@ from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
 from eks_gpu.checks import CHECKS
 from eks_gpu.graph.graph import Graph, Resource
+from tests.found import every
 from tests.programs import PROGRAMS, plan_of
 
 PACK = Path(__file__).parent.parent / "policy"
@@ -104,9 +105,8 @@ def test_there_is_a_policy_of_the_stack_for_every_check_as_severe_as_the_check(p
 def test_every_stack_of_ours_is_accepted(pack, folder, stack):
     graph = plan_of(folder, stack).graph
     assert [each for each in violations(pack, graph) if each[2] == MANDATORY] == []
-    for made in graph:
-        if made.custom:
-            assert violations_alone(pack, made) == [], made.urn
+    for made in every(made for made in graph if made.custom):
+        assert violations_alone(pack, made) == [], made.urn
 
 
 def test_a_stack_with_a_fault_is_refused_and_told_the_fix(pack):

@@ -5,6 +5,7 @@ import pytest
 
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.offline.sdk_schema import ignored_path_problem, problems
+from tests.found import every
 from tests.programs import IDS, PROGRAMS, plan_of, preview_urns
 
 every_program = pytest.mark.parametrize(("folder", "stack"), PROGRAMS, ids=IDS)
@@ -12,7 +13,7 @@ every_program = pytest.mark.parametrize(("folder", "stack"), PROGRAMS, ids=IDS)
 
 @every_program
 def test_every_check_holds(folder, stack):
-    failing = [finding for finding in plan_of(folder, stack).analysis.findings if not finding.passed]
+    failing = [finding for finding in every(plan_of(folder, stack).analysis.findings) if not finding.passed]
     assert [f"{finding.id}: {finding.message}" for finding in failing] == []
 
 
@@ -23,23 +24,23 @@ def test_a_preview_registers_what_an_update_does(folder, stack):
 
 @every_program
 def test_every_input_is_one_that_its_provider_has(folder, stack):
-    found = [problem for made in plan_of(folder, stack).graph for problem in problems(made.type, dict(made.inputs))]
-    assert found == []
+    made = every(plan_of(folder, stack).graph)
+    assert [problem for each in made for problem in problems(each.type, dict(each.inputs))] == []
 
 
-@every_program
-def test_every_ignored_path_exists(folder, stack):
-    found = [
-        ignored_path_problem(made.type, path)
-        for made in plan_of(folder, stack).graph
+def test_every_ignored_path_exists():
+    ignored = every(
+        (made.type, path)
+        for program in PROGRAMS
+        for made in plan_of(*program).graph
         for path in made.options.get("ignoreChanges", ())
-    ]
-    assert set(found) <= {None}
+    )
+    assert [problem for type_, path in ignored if (problem := ignored_path_problem(type_, path))] == []
 
 
 @every_program
 def test_every_kubernetes_object_is_valid(folder, stack):
-    for _, manifest in kubernetes_objects(plan_of(folder, stack).graph):
+    for _, manifest in every(kubernetes_objects(plan_of(folder, stack).graph)):
         if manifest["apiVersion"].split("/")[0] not in (
             "karpenter.sh",
             "karpenter.k8s.aws",

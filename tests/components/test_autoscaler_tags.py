@@ -10,6 +10,7 @@ from components.nodes.auto_scaling_group import auto_scaling_group
 from components.nodes.autoscaler_tags import autoscaler_tags
 from components.nodes.managed_node_group import managed_node_group
 from components.nodes.node_group import Node
+from tests.found import every
 from tests.pools import placed, pools
 
 PREFIX = "k8s.io/cluster-autoscaler/node-template/"
@@ -72,7 +73,7 @@ def test_a_tag_that_aws_would_not_take_is_refused():
 @settings(max_examples=200, deadline=None)
 @given(pools())
 def test_tags_parse_back_to_what_the_nodes_of_either_back_end_carry(pool):
-    for group in placed(pool).groups.values():
+    for group in every(placed(pool).groups.values()):
         told = autoscaler_tags(group.node)
         managed = managed_node_group(group)
         self_managed = auto_scaling_group(group, TEMPLATE)
@@ -90,7 +91,7 @@ def test_tags_parse_back_to_what_the_nodes_of_either_back_end_carry(pool):
 @settings(max_examples=200, deadline=None)
 @given(pools())
 def test_aws_takes_every_tag_of_every_pool(pool):
-    for group in placed(pool).groups.values():
+    for group in every(placed(pool).groups.values()):
         tags = autoscaler_tags(group.node)
         assert max(map(len, tags)) <= 128
         assert max(map(len, tags.values())) <= 256

@@ -10,6 +10,7 @@ from components.values.value import BadInput
 from eks_gpu.offline.sdk_schema import problems
 from tests.documentation import run_example
 from tests.engine import run
+from tests.found import every
 from tests.given import subnet, subnets
 
 ADDON = "aws:eks/addon:Addon"
@@ -129,7 +130,7 @@ def test_addons_go_with_their_cluster_so_that_draining_nodes_keep_their_network(
 
 
 def test_a_change_in_the_program_wins_over_one_made_by_hand():
-    for addon in cluster().of(ADDON):
+    for addon in every(cluster().of(ADDON)):
         assert addon.inputs["resolveConflictsOnCreate"] == "OVERWRITE"
         assert addon.inputs["resolveConflictsOnUpdate"] == "OVERWRITE"
 
@@ -234,7 +235,7 @@ def test_a_person_gets_a_policy_everywhere_or_in_namespaces():
         ),
     }
     entries = {entry.name: entry.urn for entry in found.of("aws:eks/accessEntry:AccessEntry")}
-    for grant in found.of("aws:eks/accessPolicyAssociation:AccessPolicyAssociation"):
+    for grant in every(found.of("aws:eks/accessPolicyAssociation:AccessPolicyAssociation")):
         assert entries[grant.name] in grant.dependencies
 
 

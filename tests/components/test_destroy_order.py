@@ -3,6 +3,7 @@
 import pytest
 
 from eks_gpu.graph.graph import Graph, Resource
+from tests.found import every
 from tests.programs import IDS, PROGRAMS, plan_of
 
 WORKLOADS = ("kubernetes:apps/v1:Deployment", "kubernetes:batch/v1:Job", "kubernetes:core/v1:Service")
@@ -34,12 +35,24 @@ def names(graph: Graph, urns: set[str], *types: str) -> set[str]:
 def test_workloads_go_before_the_pools_that_take_them_where_the_pool_s_own_deletion_would_wait(folder, stack):
     plan = plan_of(folder, stack)
     node_pools = {made.name for made in plan.graph.of("kubernetes:karpenter.sh/v1:NodePool")}
-    for workload in plan.analysis.workloads:
+    for workload in every(plan.analysis.workloads):
         takers = {*plan.analysis.admitted_by(workload)} & node_pools
         resource = plan.graph.get(workload.urn)
         assert resource
         own = names(plan.graph, needs(plan.graph, resource), "kubernetes:karpenter.sh/v1:NodePool")
         assert own <= takers and bool(own) == bool(takers)
+
+
+def test_the_programs_have_what_this_file_is_about():
+    kinds = {made.type for program in PROGRAMS for made in plan_of(*program).graph}
+    balanced = [
+        service
+        for program in PROGRAMS
+        for service in plan_of(*program).graph.of("kubernetes:core/v1:Service")
+        if service.inputs["spec"].get("loadBalancerClass")
+    ]
+    assert kinds >= {"kubernetes:karpenter.sh/v1:NodePool", RELEASE}
+    assert balanced
 
 
 @every_program
@@ -67,8 +80,7 @@ def test_load_balanced_services_go_before_their_controller(folder, stack):
 @every_program
 def test_all_that_is_in_the_cluster_goes_before_the_cluster_and_the_network(folder, stack):
     graph = plan_of(folder, stack).graph
-    inside = [made for made in graph if made.type.startswith("kubernetes:")]
-    for made in inside:
+    for made in every(made for made in graph if made.type.startswith("kubernetes:")):
         waited = needs(graph, made)
         assert names(graph, waited, "eks:index:Cluster")
         assert names(graph, waited, "aws:ec2/subnet:Subnet")
@@ -101,5 +113,5 @@ def test_what_leaves_nothing_in_aws_waits_for_no_api_that_may_be_gone(stack):
     graph = plan_of(".", stack).graph
     charts = [made for made in graph.of(RELEASE) if made.name == "nvidia-device-plugin"]
     workloads = [made for made in graph.of("kubernetes:apps/v1:Deployment") if made.name == "cuda-vector-add"]
-    for made in (*charts, *workloads):
+    for made in every((*charts, *workloads)):
         assert gone_with(graph, made).endswith("eks-gpu-components:index:Cluster::cluster")

@@ -8,6 +8,7 @@ import pytest
 from components.gpu_node_group import GpuNodeGroupArgs
 from eks_gpu.offline import sdk_schema
 from tests.engine import Run, run
+from tests.found import every
 from tests.given import CLUSTER, example, subnets
 from tests.gpu_node_groups import ARGS, ASG, BACKENDS, TEMPLATE, problem, running
 
@@ -42,7 +43,7 @@ def test_the_sdk_knows_every_property(backend):
     made = running(backend=backend, node_image="bottlerocket")
     custom = [child for child in made.graph if child.custom]
 
-    assert [text for child in custom for text in sdk_schema.problems(child.type, child.inputs)] == []
+    assert [text for child in every(custom) for text in sdk_schema.problems(child.type, child.inputs)] == []
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -51,7 +52,7 @@ def test_no_node_starts_before_its_role_may_do_its_work(backend):
     (group,) = made.of(ASG) or made.of("aws:eks/nodeGroup:NodeGroup")
     needed = made.of("aws:iam/rolePolicyAttachment:RolePolicyAttachment") + made.of("aws:eks/accessEntry:AccessEntry")
 
-    assert {child.urn for child in needed} <= group.dependencies
+    assert {child.urn for child in every(needed)} <= group.dependencies
 
 
 def test_nodes_may_pull_images_join_and_be_reached_and_nothing_else():

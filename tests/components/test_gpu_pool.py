@@ -8,6 +8,7 @@ import yaml
 from components.catalog import Taint, instance_type, instance_types, on_demand_price
 from components.values.gpu_pool import GpuPool, GpuPoolArgs
 from components.values.value import BadInput, check
+from tests.found import every
 from tests.given import example
 
 POOL = {"instance_types": ["g5.xlarge"], "max_gpus": 2}
@@ -146,7 +147,7 @@ def test_a_need_leaves_out_what_would_break_the_autoscaler_s_plan_or_not_boot(ne
     cheapest, too_many = (price.hourly for price in prices if price)
     assert too_many <= 2 * cheapest
     assert unfit not in (first, *others), why
-    for row in others:
+    for row in every(others):
         assert row.accelerators == first.accelerators
         assert row.vcpus >= first.vcpus
         assert row.memory_mib >= first.memory_mib

@@ -18,6 +18,7 @@ from components.values.value import BadInput
 from eks_gpu.offline.sdk_schema import problems
 from tests.documentation import run_example
 from tests.engine import Run, run
+from tests.found import every
 from tests.given import CLUSTER, subnets
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
@@ -259,7 +260,7 @@ def test_a_node_class_goes_before_all_that_ends_its_nodes():
         assert {
             ran.one(RELEASE, "karpenter").urn,
             ran.one("aws:eks/accessEntry:AccessEntry").urn,
-            *(each.urn for each in ran.of("aws:iam/rolePolicyAttachment:RolePolicyAttachment")),
+            *(each.urn for each in every(ran.of("aws:iam/rolePolicyAttachment:RolePolicyAttachment"))),
         } <= waited_for
     assert ran.one("aws:iam/role:Role", "karpenter-node-role").urn in waited_for
 

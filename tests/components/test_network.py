@@ -14,6 +14,7 @@ from components.vpc.network_layout import subnets
 from eks_gpu.offline.sdk_schema import problems
 from tests.documentation import run_example
 from tests.engine import run
+from tests.found import every
 
 ZONES = [
     {"zone": "us-west-2a", "zone_id": "usw2-az2"},
@@ -78,7 +79,7 @@ def test_blocks_lie_in_the_vpc_and_never_overlap(prefix: int, private: int, publ
     except ValueError:
         return
     blocks = [IPv4Network(block) for zone in layout.values() for block in zone.values()]
-    assert all(block.subnet_of(cidr) for block in blocks)
+    assert all(block.subnet_of(cidr) for block in every(blocks))
     assert not any(one.overlaps(other) for n, one in enumerate(blocks) for other in blocks[:n])
 
 

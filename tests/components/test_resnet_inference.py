@@ -13,6 +13,7 @@ from components.values.value import BadInput
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.offline.sdk_schema import problems
 from tests.documentation import run_example
+from tests.found import every
 from tests.given import CLUSTER
 from tests.inference import DEPLOYMENT, S3, SQS, deployment, inference
 
@@ -66,7 +67,7 @@ VARIANTS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("args", VARIANTS)
 def test_kubernetes_and_the_sdk_take_all_of_it_and_a_preview_plans_the_same(args):
     found = inference(**args)
-    for _, manifest in kubernetes_objects(found.graph):
+    for _, manifest in every(kubernetes_objects(found.graph)):
         if not manifest["apiVersion"].startswith("keda.sh/"):
             kubernetes_validate.validate(manifest, "1.35", strict=True)
     assert [problem for resource in found.graph for problem in problems(resource.type, resource.inputs)] == []

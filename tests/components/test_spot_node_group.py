@@ -12,6 +12,7 @@ from components.spot_node_group import SpotNodeGroup, SpotNodeGroupArgs, SpotPoo
 from components.values.value import BadInput, check
 from eks_gpu.offline import sdk_schema
 from tests.engine import Run, run
+from tests.found import every
 from tests.given import CLUSTER, example, subnets
 
 TYPES = ["m5a.2xlarge", "m6a.2xlarge", "m7a.2xlarge", "m7i.2xlarge", "m8a.2xlarge", "m8i.2xlarge"]
@@ -171,7 +172,7 @@ def test_the_sdk_knows_every_property(backend):
     made = running(backend=backend)
     custom = [child for child in made.graph if child.custom]
 
-    assert [text for child in custom for text in sdk_schema.problems(child.type, child.inputs)] == []
+    assert [text for child in every(custom) for text in sdk_schema.problems(child.type, child.inputs)] == []
 
 
 OTHER = {

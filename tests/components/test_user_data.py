@@ -13,6 +13,7 @@ from components.catalog import GPU_TAINT, Taint
 from components.nodes.autoscaler_tags import autoscaler_tags
 from components.nodes.node_group import Node
 from components.nodes.user_data import user_data
+from tests.found import every
 from tests.given import CLUSTER
 from tests.pools import placed, pools
 
@@ -95,7 +96,7 @@ def test_the_same_node_gets_the_same_bytes(image):
 @settings(max_examples=200, deadline=None)
 @given(pools())
 def test_a_node_carries_exactly_what_the_autoscaler_is_told(pool):
-    for group in placed(pool).groups.values():
+    for group in every(placed(pool).groups.values()):
         tags = autoscaler_tags(group.node)
         told_labels = {key.removeprefix(LABEL): value for key, value in tags.items() if key.startswith(LABEL)}
         told_taints = {key.removeprefix(TAINT): value for key, value in tags.items() if key.startswith(TAINT)}

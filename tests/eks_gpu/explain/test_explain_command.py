@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from eks_gpu.commands.explain import EXAMPLES, explain
 from eks_gpu.io.problems import InputError
 from tests.console import blocks, console_blocks, printed
+from tests.found import every
 from tests.programs import ROOT, plan_of
 
 APP = typer.Typer()
@@ -159,7 +160,7 @@ def test_a_saved_plan_says_of_every_workload_what_the_plan_said(folder, tmp_path
     found = saved_stack(tmp_path / "plan.json", None)
     rooms = stack_rooms(found.graph, found.region).rooms
     assert [room.pool.as_json() for room in rooms] == [pool.as_json() for pool in plan.analysis.pools]
-    for workload in plan.analysis.workloads:
+    for workload in every(plan.analysis.workloads):
         assert [room.verdict(workload.pod) for room in rooms] == plan.analysis.verdicts[workload.urn]
 
 

@@ -23,6 +23,7 @@ from eks_gpu.io.problems import InputError
 from eks_gpu.plan.junit import junit
 from eks_gpu.plan.sarif import sarif
 from tests import whole_graphs
+from tests.found import every
 from tests.programs import ROOT, plan_of
 
 RECORDED = ROOT / "tests" / "recorded"
@@ -65,7 +66,7 @@ def test_a_preview_and_a_state_say_what_the_plan_of_the_program_says(kind, file)
     found = judge(foreign(getattr(documents, kind)(file)), DAY)
     planned = plan_of("examples/spot-autoscaling-groups", "dev").analysis
     assert (found.told.project, found.told.stack, found.told.region) == ("spot-autoscaling-groups", "dev", "us-west-2")
-    assert not [finding for finding in found.findings if not finding.passed]
+    assert not [finding for finding in every(found.findings) if not finding.passed]
     assert found.analysis.cost.max.hourly == pytest.approx(planned.cost.max.hourly)
     assert found.analysis.cost.idle.hourly == pytest.approx(planned.cost.idle.hourly)
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.found import every
 from tests.imports import IMPORTED, imported, planned, rules
 
 GROUP = "nodeGroups[1]"
@@ -165,5 +166,6 @@ def test_a_pool_of_today_loses_nothing():
 @pytest.mark.parametrize("file", sorted(IMPORTED.glob("*.yaml")), ids=lambda file: file.stem)
 def test_the_program_takes_what_import_prints_and_its_checks_hold(file):
     answer, _ = imported(file)
-    failing = [f"{check.id}: {check.message}" for check in planned(answer).analysis.findings if not check.passed]
+    checks = every(planned(answer).analysis.findings)
+    failing = [f"{check.id}: {check.message}" for check in checks if not check.passed]
     assert failing == []

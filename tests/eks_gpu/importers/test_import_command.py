@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from eks_gpu.commands import import_ as command
 from eks_gpu.io.problems import InputError
+from tests.found import every
 from tests.imports import IMPORTED
 from tests.programs import ROOT
 
@@ -66,7 +67,7 @@ def test_json_on_stdout_is_json_alone():
 
 
 def test_settings_as_yaml_and_as_json_are_the_same(tmp_path):
-    for file in IMPORTED.glob("*.yaml"):
+    for file in every(IMPORTED.glob("*.yaml")):
         ran = run(file, "--json", tmp_path / "answer.json")
         answer = json.loads((tmp_path / "answer.json").read_text())
         config = yaml.safe_load(ran.stdout)["config"]

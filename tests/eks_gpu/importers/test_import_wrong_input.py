@@ -7,6 +7,7 @@ import time
 import pytest
 
 from eks_gpu.io.problems import InputError
+from tests.found import every
 from tests.imports import IMPORTED, cluster_config, deployment, gpu_group, imported, node_pool, write
 
 
@@ -229,4 +230,4 @@ def test_a_file_with_some_of_it_broken_is_read_or_refused(file, tmp_path):
         try:
             imported(given)
         except InputError as refusal:
-            assert all(problem.startswith("given.yaml") for problem in refusal.problems)
+            assert all(problem.startswith("given.yaml") for problem in every(refusal.problems))

@@ -9,6 +9,7 @@ from components.nodes.node_group import Node
 from components.nodes.user_data import user_data
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.lab.replays.machines import Machine, machines
+from tests.found import every
 from tests.given import CLUSTER
 from tests.graphs import cluster, gpu_group, launch_template, managed_group, resource
 from tests.graphs import subnet as plain_subnet
@@ -168,6 +169,6 @@ def test_several_machines_of_a_pool_are_unlike_and_no_more_than_it_has():
 
 def test_a_machine_alone_is_a_pool_of_its_kind():
     stack = (subnet("a"), subnet("b"), node_class(), node_pool())
-    for found in made(*stack, each=1000):
+    for found in every(made(*stack, each=1000)):
         (candidate,) = found.alone.pool.candidates
         assert candidate == found.candidate

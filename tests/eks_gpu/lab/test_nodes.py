@@ -12,6 +12,7 @@ from eks_gpu.lab.nodes import Groups, reconcile
 from eks_gpu_components.catalog import Taint
 from eks_gpu_components.nodes.node_group import Node
 from eks_gpu_components.nodes.user_data import user_data
+from tests.found import every
 from tests.given import CLUSTER
 
 LABELS = {"nvidia.com/gpu.present": "true", "team": "vision"}
@@ -206,7 +207,7 @@ def test_instances_become_nodes_and_nodes_go_with_their_instances(groups):
 def test_a_label_that_only_the_groups_tags_promise_is_on_no_node(groups):
     cluster: Any = Cluster()
     reconcile(groups, cluster)
-    for made in cluster.nodes.values():
+    for made in every(cluster.nodes.values()):
         assert made["metadata"]["labels"]["team"] == "vision"
         assert "promised" not in made["metadata"]["labels"]
         assert made["spec"]["taints"][0]["key"] == "nvidia.com/gpu"

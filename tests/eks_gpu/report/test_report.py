@@ -20,6 +20,7 @@ from eks_gpu.report.html import page
 from eks_gpu.report.palette import DARK, LIGHT
 from eks_gpu.report.proof import Fact, proofs
 from tests import karpenter_graphs, reports
+from tests.found import every
 from tests.graphs import GPU_TAGS, TEMPLATE, device_plugin, gpu_group, gpu_work, healthy, tags
 from tests.programs import IDS, PROGRAMS, ROOT, plan_of
 
@@ -218,10 +219,10 @@ def test_the_diagram_links_what_acts_on_what():
 def test_no_box_lies_on_another_and_every_edge_goes_from_rank_to_rank():
     plan = plan_of(EXAMPLE, "dev")
     ranks, paths = laid_out(*boxes_and_edges(plan.graph, plan.analysis))
-    for rank in ranks:
+    for rank in every(ranks):
         for above, below in pairwise(rank):
             assert above.top + above.height < below.top
-    for path in paths:
+    for path in every(paths):
         assert [slot.rank for slot in path] == list(range(path[0].rank, path[-1].rank + 1))
 
 
@@ -244,7 +245,7 @@ def test_bars_say_their_amount():
 def test_a_page_is_under_a_megabyte_and_names_no_address(folder, stack):
     html = page([plan_of(folder, stack)])
     assert 50_000 < len(html.encode()) < 1_000_000
-    for tag, attributes in Reader(html).tags:
+    for tag, attributes in every(Reader(html).tags):
         assert tag not in ("link", "img", "iframe", "object", "base")
         assert not {"src", "style", "onclick", "srcset"} & attributes.keys()
         assert str(attributes.get("href", "#")).startswith("#")
