@@ -6,7 +6,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -146,18 +146,20 @@ def test_concurrent_requests_are_in_flight_together(client, server):
     assert (code, err) == (0, "")
 
 
-def test_without_concurrency_there_is_one_request_at_a_time(client, server):
-    running, most = [], []
+def test_without_concurrency_there_is_one_request_at_a_time(client, monkeypatch):
+    threads = []
 
-    def enter() -> None:
-        running.append(1)
-        most.append(len(running))
-        time.sleep(0.01)
-        running.pop()
+    def measuring(request: Callable[[], int], count: int, concurrency: int) -> dict[str, Any]:
+        def noted() -> int:
+            threads.append(threading.get_ident())
+            return request()
 
-    server.before_predict = enter
-    client("--warmup", "0", "--count", "5")
-    assert most == [1, 1, 1, 1, 1]
+        return measure(noted, count, concurrency)
+
+    monkeypatch.setattr(resnet_client, "measure", measuring)
+    code, _, err = client("--warmup", "0", "--count", "5")
+    assert (code, err) == (0, "")
+    assert threads == [threads[0]] * 5
 
 
 # Waiting
@@ -271,8 +273,12 @@ def test_when_all_timed_requests_fail_there_are_no_figures(client, server):
 
 
 def test_a_slow_answer_is_a_failure_after_the_timeout(client, server):
-    server.before_predict = lambda: time.sleep(0.5)
-    code, _, err = client("--warmup", "0", "--count", "2", "--concurrency", "2", "--timeout", "0.1")
+    given_up = threading.Event()
+    server.before_predict = given_up.wait
+    try:
+        code, _, err = client("--warmup", "0", "--count", "2", "--concurrency", "2", "--timeout", "0.1")
+    finally:
+        given_up.set()
     assert (code, err) == (1, f"error: 2 of 2 requests: SERVER{PREDICT} does not answer within 0.1 s\n")
 
 

@@ -5,12 +5,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.waiting import PATIENCE_S
+
 E2E = Path(__file__).parent / "e2e"
 
 GROUPS = """
 import time
+from pathlib import Path
 
 import pytest
+
+TOLD = Path("told")
 
 def of(n):
     return pytest.param(n, marks=[pytest.mark.xdist_group(f"life of {n}"), pytest.mark.minutes(n)])
@@ -18,8 +23,9 @@ def of(n):
 @pytest.mark.parametrize("n", [of(1), of(2), of(3)])
 @pytest.mark.parametrize("test", range(3))
 def test_life(n, test, worker_id):
-    time.sleep(1 if (n, test) == (3, 0) else 0)
-    with open("told", "a") as told:
+    while (n, test) == (3, 0) and TOLD.read_text().count("\\n") < 6:  # as long as all the others take
+        time.sleep(0.01)
+    with TOLD.open("a") as told:
         told.write(f"{worker_id} {n}\\n")
 """
 
@@ -35,8 +41,9 @@ def options() -> list[str]:
 def test_tests_of_a_group_go_to_one_worker_and_nothing_waits_behind_the_longest(tmp_path):
     (tmp_path / "test_lives.py").write_text(GROUPS)
     (tmp_path / "conftest.py").write_text((E2E / "conftest.py").read_text())
+    (tmp_path / "told").touch()
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options()]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=PATIENCE_S)
 
     told = [line.split() for line in (tmp_path / "told").read_text().splitlines()]
     assert len(told) == 9

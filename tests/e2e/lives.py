@@ -25,9 +25,9 @@ from eks_gpu.lab.problem import LabProblem
 from eks_gpu.lab.state import Lab, find_lab
 from tests.committed import committed
 from tests.e2e.faulty_aws import Fault, FaultyAws
+from tests.waiting import PATIENCE_S, until
 
 COMMAND = Path(sys.executable).parent / "eks-gpu"
-PATIENCE_S = 180
 QUIET_S = 2.0
 """For how long the engine writes nothing when it has done all that it can."""
 
@@ -125,7 +125,7 @@ def killed_up(lab: Lab, example: Example, stack: LabStack, aws: FaultyAws) -> Ki
     with asked_of(aws), aws.meets("POST /clusters ", Fault.LOST) as cluster_is_made:
         engine = start("apply", example.folder)
         assert cluster_is_made.wait(PATIENCE_S)
-        wait_for(lambda: quiet(lab, example.project))
+        until(lambda: quiet(lab, example.project))
         beside_another = told("apply", example.folder)
         kill(engine)
     afterwards = told("apply", example.folder)
@@ -200,7 +200,7 @@ def own_engine_killed(when: Callable[[], bool]) -> Iterator[pytest.ExceptionInfo
     """`kill -9` of the engine that this process runs, and what is told then."""
 
     def kill_engine() -> None:
-        wait_for(when)
+        until(when)
         for child in psutil.Process().children():
             if child.name() == ENGINE:
                 child.kill()
@@ -218,13 +218,6 @@ def told(operation: str, project: Path) -> str:
     _, said = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 1
     return said
-
-
-def wait_for(happened: Callable[[], bool]) -> None:
-    until = time.monotonic() + PATIENCE_S
-    while not happened():
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 def quiet(lab: Lab, project: str) -> bool:

@@ -18,6 +18,7 @@ from components.nodes.interruption_queue import create_interruption_queue
 from eks_gpu.lab.aws.commands import write_commands
 from eks_gpu.lab.aws.moto_server import moto
 from eks_gpu.lab.toolchain import toolchain
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.minutes(1)
 
@@ -216,4 +217,4 @@ def test_the_moto_process_serves_on_loopback_until_it_is_ended(monkeypatch):
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
         assert client("eks").list_clusters()["clusters"] == []
         process.terminate()
-        assert process.wait(timeout=10) == 0
+        assert process.wait(PATIENCE_S) == 0

@@ -3,10 +3,7 @@
 import json
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -23,6 +20,7 @@ from eks_gpu.lab.nodes import aws_client
 from eks_gpu.lab.state import Lab
 from eks_gpu.lab.status import status
 from tests.given import CLUSTER
+from tests.waiting import until
 
 pytestmark = [
     pytest.mark.xdist_group("lab_control_plane"),
@@ -61,18 +59,8 @@ DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
 @pytest.fixture
 def lab(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    started = time.monotonic()
-    found = up()
-    assert time.monotonic() - started < 30
-    yield found
+    yield up()
     down()
-
-
-def until(reached: Callable[[], Any], seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not (found := reached()):
-        assert time.monotonic() < end, found
-        time.sleep(0.5)
 
 
 def test_a_person_can_look_with_kubectl_and_down_leaves_nothing(lab: Lab):
@@ -132,13 +120,13 @@ def test_the_autoscaler_brings_gpu_nodes_for_pending_pods_and_takes_them_away(la
     api = ClusterApi(lab)
     api.create(DEPLOYMENTS, DEPLOYMENT)
 
-    until(lambda: status(lab).running_pods == 3)
+    until(lambda: status(lab).running_pods == 3, pause_s=0.5)
     found = status(lab)
     assert [node.instance_type for node in found.nodes] == ["g4dn.xlarge"] * 3
     assert found.hourly == pytest.approx(3 * 0.526)
 
     api.delete(f"{DEPLOYMENTS}/vectors")
-    until(lambda: not status(lab).nodes)
+    until(lambda: not status(lab).nodes, pause_s=0.5)
 
 
 def test_karpenter_buys_a_node_of_the_type_that_its_node_pool_names(lab: Lab):
@@ -200,7 +188,7 @@ def test_karpenter_buys_a_node_of_the_type_that_its_node_pool_names(lab: Lab):
     )
     api.create(DEPLOYMENTS, DEPLOYMENT)
 
-    until(lambda: status(lab).running_pods == 3, seconds=180)
+    until(lambda: status(lab).running_pods == 3, pause_s=0.5)
     found = status(lab)
     # The cheaper of the two, at the catalog's price: moto's own price list would not have told them apart.
     assert [(node.instance_type, node.capacity_type, node.hourly) for node in found.nodes] == [

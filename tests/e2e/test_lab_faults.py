@@ -16,7 +16,6 @@ from eks_gpu.lab.nodes import aws_client
 from eks_gpu.lab.state import Lab
 from tests.e2e.faulty_aws import Fault, faulty_aws
 from tests.e2e.lives import (
-    PATIENCE_S,
     Deletions,
     Example,
     Life,
@@ -26,8 +25,8 @@ from tests.e2e.lives import (
     start,
     told,
     touched,
-    wait_for,
 )
+from tests.waiting import PATIENCE_S, until
 
 # What an engine that was killed leaves of its SDK.
 pytestmark = [
@@ -246,7 +245,7 @@ def test_of_two_ups_the_second_is_told_and_the_first_finishes(lab, small):
     gate = small / "gate"
     gate.touch()
     first = start("apply", small)
-    wait_for(lambda: bool(locks(backend(lab), "small", "dev")))
+    until(lambda: bool(locks(backend(lab), "small", "dev")))
     second, cancelled = told("apply", small), told("cancel", small)
     gate.unlink()
     said, _ = first.communicate(timeout=PATIENCE_S)

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 
 import pytest
 import typer
@@ -112,15 +111,3 @@ def test_it_imports_neither_pulumi_nor_an_aws_sdk(process):
 def test_stdin_is_a_file_too(process):
     ran = process("-", input=TODAY.read_text())
     assert yaml.safe_load(ran.stdout)["config"]["eks-gpu:settings"]["cluster"]["name"] == "vision"
-
-
-def test_an_answer_takes_less_than_a_second_of_work(process):
-    def work() -> float:
-        import resource
-
-        used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return used.ru_utime + used.ru_stime
-
-    before, start = work(), time.perf_counter()
-    assert process(SPOT).returncode == 1
-    assert work() - before < 1, time.perf_counter() - start

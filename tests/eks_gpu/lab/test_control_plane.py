@@ -22,6 +22,7 @@ from eks_gpu.lab.kubeconfig import write_kubeconfig
 from eks_gpu.lab.problem import LabProblem
 from eks_gpu.lab.programs import Program
 from eks_gpu.lab.state import Lab, find_lab, recorded_lab
+from tests.waiting import PATIENCE_S
 
 NAMES = ["etcd", "aws", "kube-apiserver", "kube-scheduler", "kube-controller-manager", "kwok", "nodes"]
 
@@ -119,7 +120,7 @@ def test_a_killed_process_is_named_with_the_end_of_its_log(play):
     lab = up()
     (scheduler,) = (process for process in lab.processes if process.name == "kube-scheduler")
     os.kill(scheduler.pid, signal.SIGKILL)
-    psutil.Process(scheduler.pid).wait(timeout=5)
+    psutil.Process(scheduler.pid).wait(PATIENCE_S)
     said = f"kube-scheduler (pid {scheduler.pid}) has ended; its log {scheduler.log} ends with:\n  a last word\n"
     with pytest.raises(LabProblem) as told:
         find_lab()
@@ -141,7 +142,7 @@ def test_a_program_that_ends_while_the_lab_comes_up_ends_the_others_and_keeps_it
     original = control_plane.wait_for
 
     def after_it_ended(lab: Lab, *asked: Program, **options: float) -> None:
-        psutil.Process(lab.processes[0].pid).wait(timeout=5)
+        psutil.Process(lab.processes[0].pid).wait(PATIENCE_S)
         original(lab, *asked, **options)
 
     with pytest.MonkeyPatch.context() as patched:

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +24,7 @@ from eks_gpu.lab.interrupted import Lock, has_stack, known_id, locks, mend, name
 from eks_gpu.lab.outcomes import Cancelled
 from eks_gpu.lab.problem import LabProblem
 from eks_gpu.lab.state import Lab
+from tests.waiting import until
 
 URN = "urn:pulumi:dev::small::pulumi:pulumi:Stack$"
 Start = Callable[..., subprocess.Popen[bytes]]
@@ -49,11 +49,7 @@ def start(tmp_path) -> Iterator[Start]:
 
 
 def children(process: subprocess.Popen[bytes], count: int) -> list[psutil.Process]:
-    until = time.monotonic() + 10
-    while len(found := psutil.Process(process.pid).children()) < count:
-        assert time.monotonic() < until
-        time.sleep(0.01)
-    return found
+    return until(lambda: len(found := psutil.Process(process.pid).children()) >= count and found) or []
 
 
 def lock(backend: Path, pid: int, since: datetime, project: str = "small") -> None:

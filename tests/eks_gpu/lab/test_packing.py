@@ -1,7 +1,6 @@
 """The replay of packing: the pods, and what is done with them."""
 
 import random
-import time
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ from eks_gpu.lab.replays.mixes import Mix, Pod, node_types
 from eks_gpu.lab.replays.packing import Packing, paused
 from eks_gpu.lab.state import Lab
 from eks_gpu_components.values.value import BadInput, check
+from tests.waiting import until
 
 FILE = yaml.safe_load((SCENARIOS / "packing.yaml").read_text(encoding="utf-8"))
 SCENARIO = check(Packing, FILE)
@@ -310,10 +310,7 @@ def test_the_program_is_taken_away_when_it_does_not_come_up(cluster, monkeypatch
 
 
 def becomes(pid: int, status: str) -> bool:
-    until = time.monotonic() + 5
-    while not (same := psutil.Process(pid).status() == status) and time.monotonic() < until:
-        time.sleep(0.01)
-    return same
+    return until(lambda: psutil.Process(pid).status() == status)
 
 
 def test_a_paused_process_stands_still_until_it_goes_on(tmp_path, monkeypatch):

@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from eks_gpu.lab.ports import free_ports
 from eks_gpu.lab.problem import LabProblem
 from eks_gpu.lab.processes import Process
 from tests.labs import a_lab
+from tests.waiting import PATIENCE_S, until
 
 SLEEP = ("/bin/sleep", "60")
 
@@ -29,10 +29,7 @@ def sleeper(tmp_path: Path):
 
 
 def children(pid: int) -> list[psutil.Process]:
-    until = time.monotonic() + 5
-    while not (found := psutil.Process(pid).children()) and time.monotonic() < until:
-        time.sleep(0.01)
-    return found
+    return until(lambda: psutil.Process(pid).children())
 
 
 def test_a_process_runs_in_a_session_of_its_own(sleeper):
@@ -50,7 +47,7 @@ def test_what_a_process_started_ends_with_it(tmp_path):
     shell = processes.start("shell", ("/bin/sh", "-c", "sleep 60; true"), tmp_path / "log")
     (child,) = children(shell.pid)
     processes.end([shell])
-    child.wait(timeout=5)  # raises TimeoutExpired when it stays
+    child.wait(PATIENCE_S)  # raises TimeoutExpired when it stays
 
 
 def test_a_lab_has_one_process_of_a_name_for_a_killed_command_may_not_have_noted_the_first(tmp_path):
@@ -74,9 +71,7 @@ def test_a_pid_that_now_belongs_to_another_process_is_left_alone(sleeper):
 
 def test_a_process_that_ended_but_was_not_waited_for_does_not_run(sleeper):
     os.kill(sleeper.pid, signal.SIGKILL)
-    until = time.monotonic() + 5
-    while psutil.Process(sleeper.pid).status() != psutil.STATUS_ZOMBIE and time.monotonic() < until:
-        time.sleep(0.01)
+    until(lambda: psutil.Process(sleeper.pid).status() == psutil.STATUS_ZOMBIE)
     assert processes.running(sleeper) is None
 
 
@@ -85,7 +80,7 @@ def test_no_aws_credentials_of_a_person_reach_it_and_no_proxy_comes_between(tmp_
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "real")
     log = tmp_path / "log"
     shown = processes.start("env", ("/usr/bin/env",), log, {"AWS_REGION": "us-west-2"})
-    psutil.Process(shown.pid).wait(timeout=5)
+    psutil.Process(shown.pid).wait(PATIENCE_S)
     told = log.read_text().splitlines()
     assert [line for line in told if line.startswith("AWS_")] == ["AWS_REGION=us-west-2"]
     assert "NO_PROXY=127.0.0.1" in told

@@ -4,7 +4,6 @@ import json
 import re
 import sys
 import threading
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -59,6 +58,13 @@ class Machine:
 
     def during_a_build(self, commands: str) -> None:
         (self.folder / "during").write_text(commands)
+
+    def build_lasts_until(self, file: str) -> Path:
+        """The file that lets builds end; after a minute they end without it."""
+        self.during_a_build(
+            f'n=0; until [ -e "{self.folder / file}" ] || [ $n = 6000 ]; do sleep 0.01; n=$((n+1)); done'
+        )
+        return self.folder / file
 
     def builds(self) -> list[str]:
         file = self.folder / "builds"
@@ -147,8 +153,10 @@ def test_what_was_built_is_not_built_again(machine):
     assert lab.toolchain(["etcd"], QUIET) == first
 
 
-def test_two_callers_build_a_tool_once(machine):
-    machine.during_a_build("sleep 0.3")
+def test_two_callers_build_a_tool_once(machine, monkeypatch):
+    waited_for = machine.build_lasts_until("a second caller")
+    alone = lab.locked
+    monkeypatch.setattr(lab, "locked", lambda file, on_wait: alone(file, lambda: (waited_for.touch(), on_wait())))
     found = []
     callers = [threading.Thread(target=lambda: found.append(lab.toolchain(["etcd"], QUIET))) for _ in range(2)]
     for caller in callers:
@@ -248,11 +256,14 @@ def test_a_failed_build_shows_its_end_and_leaves_no_program(machine):
 
 
 def test_a_failed_build_ends_the_others_at_once(machine):
-    machine.during_a_build('case "$PWD" in */etcd) sleep 0.3; exit 1 ;; *) exec sleep 20 ;; esac')
-    started = time.monotonic()
+    started, finished = machine.folder / "started", machine.folder / "finished"
+    machine.during_a_build(
+        f"case $PWD in */etcd) until [ -e {started} ]; do sleep 0.01; done; exit 1 ;; "
+        f"*) touch {started}; sleep 20; touch {finished} ;; esac"
+    )
 
     assert "etcd 3.6.15 could not be built" in refused(["etcd", "karpenter"])
-    assert time.monotonic() - started < 10
+    assert not finished.exists()
 
 
 def test_a_full_disk_is_found_before_anything_is_built(machine, monkeypatch):

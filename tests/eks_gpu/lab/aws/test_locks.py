@@ -2,15 +2,16 @@
 
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import boto3
 import pytest
+from moto.sqs.models import SQSBackend
 
 from eks_gpu.lab.aws import LAB_KEYS
 from eks_gpu.lab.aws.moto_server import moto
+from tests.waiting import PATIENCE_S
 
 
 @pytest.fixture
@@ -56,15 +57,20 @@ def test_tags_put_on_a_group_in_one_moment_are_all_there(client, eager_threads):
     assert {found["Key"] for found in groups.describe_tags(MaxRecords=100)["Tags"]} == keys
 
 
-def test_who_waits_for_a_message_holds_nobody_up(client):
+def test_who_waits_for_a_message_holds_nobody_up(client, monkeypatch):
     sqs, ec2 = client("sqs"), client("ec2")
     queue = sqs.create_queue(QueueName="jobs")["QueueUrl"]
-    asked = threading.Thread(target=lambda: sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5))
+    waits, receive = threading.Event(), SQSBackend.receive_message
+
+    def receiving(*given: Any, **named: Any) -> Any:
+        waits.set()
+        return receive(*given, **named)
+
+    monkeypatch.setattr(SQSBackend, "receive_message", receiving)
+    asked = threading.Thread(target=lambda: sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20))
     asked.start()
-    time.sleep(0.5)
-    started = time.monotonic()
+    assert waits.wait(PATIENCE_S)
     ec2.describe_vpcs()
-    assert time.monotonic() - started < 2
-    assert asked.is_alive()
+    assert asked.is_alive()  # had the other call waited for it, it would be over
     sqs.send_message(QueueUrl=queue, MessageBody="done")
     asked.join()
