@@ -49,7 +49,11 @@ def start(tmp_path) -> Iterator[Start]:
 
 
 def children(process: subprocess.Popen[bytes], count: int) -> list[psutil.Process]:
-    return until(lambda: len(found := psutil.Process(process.pid).children()) >= count and found) or []
+    def started() -> list[psutil.Process]:
+        found = psutil.Process(process.pid).children()
+        return found if len(found) >= count else []
+
+    return until(started)
 
 
 def lock(backend: Path, pid: int, since: datetime, project: str = "small") -> None:

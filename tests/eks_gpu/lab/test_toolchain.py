@@ -156,7 +156,7 @@ def test_what_was_built_is_not_built_again(machine):
 def test_two_callers_build_a_tool_once(machine, monkeypatch):
     waited_for = machine.build_lasts_until("a second caller")
     alone = lab.locked
-    monkeypatch.setattr(lab, "locked", lambda file, on_wait: alone(file, lambda: (waited_for.touch(), on_wait())))
+    monkeypatch.setattr(lab, "locked", lambda file, on_wait: alone(file, waited_for.touch))
     found = []
     callers = [threading.Thread(target=lambda: found.append(lab.toolchain(["etcd"], QUIET))) for _ in range(2)]
     for caller in callers:
