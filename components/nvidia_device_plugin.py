@@ -9,7 +9,6 @@ from pydantic import model_validator
 from typing_extensions import TypedDict
 
 from . import catalog
-from .catalog.auto_mode import COMPUTE_TYPE_LABEL
 from .control_plane.disposable import disposable
 from .nodes.gpu_sharing import WITHOUT_SHARING, sharing_configurations
 from .values.gpu_pool import GpuPool, GpuPoolArgs
@@ -114,7 +113,7 @@ def gpu_nodes() -> dict[str, Any]:
                 "matchExpressions": [
                     {"key": catalog.GPU_PRESENT_LABEL, "operator": "In", "values": ["true"]},
                     {"key": DEPLOY_DEVICE_PLUGIN_LABEL, "operator": "NotIn", "values": ["false"]},
-                    {"key": COMPUTE_TYPE_LABEL, "operator": "NotIn", "values": ["auto"]},
+                    {"key": catalog.COMPUTE_TYPE_LABEL, "operator": "NotIn", "values": ["auto"]},
                 ]
             }
         ]

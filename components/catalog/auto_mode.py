@@ -5,9 +5,6 @@ from dataclasses import dataclass
 
 from .scheduling import Taint
 
-COMPUTE_TYPE_LABEL = "eks.amazonaws.com/compute-type"
-"""`auto` on each of its nodes."""
-
 
 @dataclass(frozen=True)
 class BuiltInPool:

@@ -1,4 +1,4 @@
-"""Labels, taints, resources and capacity types, each written once, with the spellings that AWS and Kubernetes want."""
+"""Taints, resources and capacity types, each written once, with the spellings that AWS and Kubernetes want."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,20 +8,6 @@ from typing import Any, Self
 # Extended resources, as device plugins register them.
 GPU_RESOURCE = "nvidia.com/gpu"
 NEURON_RESOURCE = "aws.amazon.com/neuron"
-
-# Labels. The device plugin's chart schedules on the first; the autoscaler waits for a GPU on nodes with the second.
-GPU_PRESENT_LABEL = "nvidia.com/gpu.present"
-ACCELERATOR_LABEL = "k8s.amazonaws.com/accelerator"
-CAPACITY_TYPE_LABEL = "karpenter.sh/capacity-type"
-
-# Labels that kubelet or the cloud provider sets on every node.
-ARCH_LABEL = "kubernetes.io/arch"
-HOSTNAME_LABEL = "kubernetes.io/hostname"
-OS_LABEL = "kubernetes.io/os"
-INSTANCE_TYPE_LABEL = "node.kubernetes.io/instance-type"
-REGION_LABEL = "topology.kubernetes.io/region"
-ZONE_LABEL = "topology.kubernetes.io/zone"
-ZONE_ID_LABEL = "topology.k8s.aws/zone-id"
 
 # Tags of an auto scaling group that the cluster autoscaler reads. Source: its AWS README, version 1.35.
 AUTOSCALER_ENABLED_TAG = "k8s.io/cluster-autoscaler/enabled"

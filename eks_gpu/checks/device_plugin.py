@@ -19,7 +19,7 @@ from eks_gpu.pools.software import (
     operator_pod,
     sharing_replicas,
 )
-from eks_gpu_components.catalog.auto_mode import COMPUTE_TYPE_LABEL
+from eks_gpu_components.catalog import COMPUTE_TYPE_LABEL
 
 IMAGE = "k8s-device-plugin"
 KEEPS_OFF = "nvidia.com/gpu.deploy.device-plugin"

@@ -9,9 +9,9 @@ from eks_gpu.checks.roles import given_to
 from eks_gpu.checks.services import balances_load
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
-from eks_gpu.karpenter.labels import KARPENTER as KARPENTER_GROUP
 from eks_gpu.karpenter.objects import part
 from eks_gpu.pools.software import GPU_OPERATOR, KARPENTER, KARPENTER_CRDS, LOAD_BALANCER_CONTROLLER, Software
+from eks_gpu_components.catalog import KARPENTER_GROUP
 
 # Charts that bring an API group, the first that a stack has.
 _BROUGHT_BY: Mapping[str, tuple[str, ...]] = {

@@ -6,24 +6,27 @@ from eks_gpu.importers.fields import Place
 from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.gpu_pools import Settled
 from eks_gpu.importers.model import AUTO_MODE, KARPENTER, Selection, Toleration, Workload
-from eks_gpu.importers.requirements import OLD_LABELS, PREFIXES
 from eks_gpu.importers.units_and_names import MAX_NAMES, unknown_type
 from eks_gpu_components.catalog import (
     ARCH_LABEL,
+    AUTO_MODE_GROUP,
     CAPACITY_TYPE_LABEL,
+    COMPUTE_TYPE_LABEL,
     DEVICE_PLUGIN_CHART,
     GPU_PRESENT_LABEL,
     GPU_TAINT,
     INSTANCE_TYPE_LABEL,
+    KARPENTER_GROUP,
     NEURON_TAINT,
+    OLD_LABELS,
     OS_LABEL,
     REGION_LABEL,
     ZONE_LABEL,
     Taint,
 )
-from eks_gpu_components.catalog.auto_mode import COMPUTE_TYPE_LABEL
 
 _OF_EVERY_NODE = (ARCH_LABEL, CAPACITY_TYPE_LABEL, OS_LABEL, REGION_LABEL, ZONE_LABEL, INSTANCE_TYPE_LABEL)
+_BACKENDS = {KARPENTER_GROUP: KARPENTER, AUTO_MODE_GROUP: AUTO_MODE}
 _OWN_TAINTS = {GPU_TAINT.key: GPU_TAINT, NEURON_TAINT.key: NEURON_TAINT}
 _FROZEN = ("k8s.gcr.io/", "gcr.io/google_containers/", "gcr.io/google-containers/")
 _OWNER = "one-owner-of-the-gpu-stack"
@@ -116,8 +119,8 @@ def _unselectable(selection: Selection, pools: Sequence[Settled]) -> str:
     if key in _OF_EVERY_NODE:
         return ""
     prefix = key.rpartition("/")[0]
-    if prefix in PREFIXES:
-        wanted = {"karpenter.k8s.aws": KARPENTER, "eks.amazonaws.com": AUTO_MODE}[prefix]
+    if prefix in _BACKENDS:
+        wanted = _BACKENDS[prefix]
         if wanted in backends and (key != COMPUTE_TYPE_LABEL or "auto" in selection.values):
             return ""
         return f"no node of the pools gets {key}: they are of {', '.join(sorted(backends))}"

@@ -10,16 +10,26 @@ from eks_gpu.importers.fields import Fields, Place
 from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.model import AUTO_MODE, KARPENTER, Described, Named, Pool
 from eks_gpu.importers.node_classes import read_node_template
-from eks_gpu.importers.requirements import Requirement, allowed, labels_of, meeting, read_requirements
+from eks_gpu.importers.requirements import Requirement, allowed, labels_of, meeting, read_requirements, tell_of_doubt
 from eks_gpu.importers.taints import read_taints
 from eks_gpu.karpenter.schema import seconds
 from eks_gpu.pods.durations import NEVER, nearest
 from eks_gpu.pods.quantities import quantity
-from eks_gpu_components.catalog import CAPACITY_TYPE_LABEL, INSTANCE_TYPE_LABEL, ZONE_LABEL, CapacityType, regions
+from eks_gpu_components.catalog import (
+    AUTO_MODE_GROUP,
+    CAPACITY_TYPE_LABEL,
+    INSTANCE_TYPE_LABEL,
+    KARPENTER_GROUP,
+    ZONE_LABEL,
+    CapacityType,
+    InstanceType,
+    instance_types,
+    regions,
+)
 from eks_gpu_components.catalog import zones as zones_of
 from eks_gpu_components.catalog.auto_mode import MAX_AGE_H
 
-PREFIX = {KARPENTER: "karpenter.k8s.aws", AUTO_MODE: "eks.amazonaws.com"}
+PREFIX = {KARPENTER: KARPENTER_GROUP, AUTO_MODE: AUTO_MODE_GROUP}
 _GROUPS = {group: backend for backend, group in PREFIX.items()}
 _KINDS = ("EC2NodeClass", "NodeClass")
 _BUDGET = re.compile(r"(100|[1-9][0-9]?)%|[1-9][0-9]{0,8}", re.ASCII)
@@ -89,7 +99,9 @@ def _pool(
     requirements = read_requirements(nodes, findings, required=nodes is not spec)
     for taint in read_taints(nodes, "startupTaints", findings):
         findings.lose(taint.place, "the program's nodes need no startup taint")
-    types, place, chosen = _types(requirements, nodes)
+    rows = meeting(requirements)
+    tell_of_doubt(requirements, rows, findings)
+    types, place, chosen = _types(requirements, rows, nodes)
     return Pool(
         name=name,
         backend=backend,
@@ -108,16 +120,17 @@ def _pool(
     )
 
 
-def _types(requirements: Sequence[Requirement], nodes: Fields) -> tuple[list[Named], Place, bool]:
-    """Named types, also those that nobody knows; else those that meet the requirements."""
-    rows = {row.name for row in meeting(requirements)}
+def _types(
+    requirements: Sequence[Requirement], rows: Sequence[InstanceType], nodes: Fields
+) -> tuple[list[Named], Place, bool]:
+    """Named types, also those that nobody knows; else the rows, which meet the requirements."""
     named = [found for found in requirements if found.key == INSTANCE_TYPE_LABEL and found.operator == "In"]
     if not named:
         place = nodes.place("requirements")
-        return [Named(row.name, place) for row in meeting(requirements)], place, True
+        return [Named(row.name, place) for row in rows], place, True
     first = named[0]
-    known = {row.name for row in meeting(())}
-    wanted = [value for value in dict.fromkeys(first.values) if value in rows or value not in known]
+    met, known = ({row.name for row in each} for each in (rows, instance_types()))
+    wanted = [value for value in dict.fromkeys(first.values) if value in met or value not in known]
     index = {value: number for number, value in enumerate(first.values)}
     types = [Named(value, first.fields.place("values", index[value])) for value in wanted]
     return types, first.fields.place("values"), False

@@ -1,71 +1,25 @@
-"""Requirements of a node pool against the catalog: which instance types meet them.
+"""Requirements of a node pool against the catalog: which instance types meet them."""
 
-Source: Karpenter 1.14, pkg/apis/v1/labels.go; EKS User Guide, "Create a Node Pool for EKS Auto Mode".
-"""
-
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eks_gpu.importers.fields import Fields, Place
 from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.units_and_names import MAX_NAMES, label_problem
 from eks_gpu_components.catalog import (
-    ARCH_LABEL,
     CAPACITY_TYPE_LABEL,
     INSTANCE_TYPE_LABEL,
-    OS_LABEL,
+    OLD_LABELS,
     REQUIREMENT_OPERATORS,
     ZONE_LABEL,
     InstanceType,
     instance_types,
+    is_type_label,
     requirement_holds,
+    type_may_meet,
+    type_surely_meets,
 )
-
-PREFIXES = ("karpenter.k8s.aws", "eks.amazonaws.com")
-OLD_LABELS = {
-    "beta.kubernetes.io/arch": ARCH_LABEL,
-    "beta.kubernetes.io/instance-type": INSTANCE_TYPE_LABEL,
-    "beta.kubernetes.io/os": OS_LABEL,
-    "failure-domain.beta.kubernetes.io/zone": ZONE_LABEL,
-}
-"""Label before Kubernetes 1.17 -> label now."""
-
-
-def _gpu(of: Callable[[InstanceType], str]) -> Callable[[InstanceType], str | None]:
-    """Of types with a GPU; Neuron devices are accelerators instead."""
-    return lambda row: of(row) if row.accelerator and row.accelerator.maker not in ("aws", "qualcomm") else None
-
-
-def _accelerator(of: Callable[[InstanceType], str]) -> Callable[[InstanceType], str | None]:
-    return lambda row: of(row) if row.accelerator and row.accelerator.maker in ("aws", "qualcomm") else None
-
-
-def _device(row: InstanceType, field: str) -> str:
-    return str(getattr(row.accelerator, field))
-
-
-_OF_TYPE: dict[str, Callable[[InstanceType], str | None]] = {
-    "instance-category": lambda row: row.category,
-    "instance-generation": lambda row: str(row.generation),
-    "instance-family": lambda row: row.family,
-    "instance-size": lambda row: row.size,
-    "instance-cpu": lambda row: str(row.vcpus),
-    "instance-memory": lambda row: str(row.memory_mib),
-    "instance-hypervisor": lambda row: row.hypervisor,
-    "instance-local-nvme": lambda row: str(row.instance_store_gb) if row.instance_store_gb else None,
-    "instance-gpu-name": _gpu(lambda row: _device(row, "name")),
-    "instance-gpu-manufacturer": _gpu(lambda row: _device(row, "maker")),
-    "instance-gpu-count": _gpu(lambda row: _device(row, "count")),
-    "instance-gpu-memory": _gpu(lambda row: _device(row, "memory_mib")),
-    "instance-accelerator-name": _accelerator(lambda row: _device(row, "name")),
-    "instance-accelerator-manufacturer": _accelerator(lambda row: _device(row, "maker")),
-    "instance-accelerator-count": _accelerator(lambda row: _device(row, "count")),
-}
-_GENERIC: dict[str, Callable[[InstanceType], str | None]] = {
-    INSTANCE_TYPE_LABEL: lambda row: row.name,
-    ARCH_LABEL: lambda row: row.architecture,
-    OS_LABEL: lambda row: "linux",
-}
+from eks_gpu_components.catalog.labels import INSTANCE_GROUPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +37,14 @@ class Requirement:
         return self.fields.place("values" if self.values else "key")
 
     @property
-    def of_type(self) -> Callable[[InstanceType], str | None] | None:
-        """The type's value of the label; None for a label that says nothing of the type."""
-        prefix, _, name = self.key.rpartition("/")
-        return _GENERIC.get(self.key) or (_OF_TYPE.get(name) if prefix in PREFIXES else None)
+    def of_type(self) -> bool:
+        """Whether it says something of instance types that the catalog knows."""
+        return is_type_label(self.key)
+
+    @property
+    def parts(self) -> tuple[str, str, tuple[str, ...]]:
+        """Key, operator and values, as the catalog takes them."""
+        return self.key, self.operator, self.values
 
     def holds(self, value: str | None) -> bool:
         """Whether the label with this value meets it; None is no label."""
@@ -117,13 +75,22 @@ def read_requirements(
 
 def meeting(requirements: Sequence[Requirement]) -> list[InstanceType]:
     """Types that meet all that say something of types; those named stand first, in their order."""
-    rows = [row for row in instance_types() if all(_meets(row, found) for found in requirements)]
+    rows = [row for row in instance_types() if all(_may_meet(row, found) for found in requirements)]
     named = [value for found in requirements if found.key == INSTANCE_TYPE_LABEL for value in found.values]
     return sorted(rows, key=lambda row: named.index(row.name) if row.name in named else len(named))
 
 
-def _meets(row: InstanceType, requirement: Requirement) -> bool:
-    return requirement.of_type is None or requirement.holds(requirement.of_type(row))
+def _may_meet(row: InstanceType, requirement: Requirement) -> bool:
+    return not requirement.of_type or type_may_meet(row, *requirement.parts)
+
+
+def tell_of_doubt(requirements: Sequence[Requirement], rows: Sequence[InstanceType], findings: Findings) -> None:
+    """A requirement that the settings drop, because the catalog cannot tell whether the pool's types meet it."""
+    for found in requirements:
+        doubtful = [row.name for row in rows if found.of_type and not type_surely_meets(row, *found.parts)]
+        if doubtful:
+            shown = ", ".join(doubtful[:3]) + (f" and {len(doubtful) - 3} more" if len(doubtful) > 3 else "")
+            findings.lose(found.place, f"the catalog knows no {found.key} of {shown}, which the pool may use")
 
 
 def labels_of(requirements: Sequence[Requirement], findings: Findings, prefix: str) -> dict[str, str]:
@@ -146,7 +113,7 @@ def _problem(requirement: Requirement) -> str | None:
 
 def _check_prefix(requirement: Requirement, findings: Findings, prefix: str) -> None:
     given, _, name = requirement.key.rpartition("/")
-    if given in PREFIXES and given != prefix:
+    if given in INSTANCE_GROUPS and given != prefix:
         message = f"{requirement.key} means nothing to this pool's nodes: write {prefix}/{name}, as which it is taken"
         findings.tell("pods-select-what-nodes-have", requirement.fields.place("key"), message)
 

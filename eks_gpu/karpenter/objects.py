@@ -6,13 +6,13 @@ from functools import cached_property
 from typing import Any
 
 from eks_gpu.graph.graph import Graph, Resource
-from eks_gpu.karpenter.labels import AUTO_MODE, KARPENTER, is_well_known
 from eks_gpu.pods.pod import Expression
+from eks_gpu_components.catalog import AUTO_MODE_GROUP, KARPENTER_GROUP, is_well_known_label
 
 NODE_POOL = "kubernetes:karpenter.sh/v1:NodePool"
 NODE_CLASSES = {
-    (KARPENTER, "EC2NodeClass"): "kubernetes:karpenter.k8s.aws/v1:EC2NodeClass",
-    (AUTO_MODE, "NodeClass"): "kubernetes:eks.amazonaws.com/v1:NodeClass",
+    (KARPENTER_GROUP, "EC2NodeClass"): "kubernetes:karpenter.k8s.aws/v1:EC2NodeClass",
+    (AUTO_MODE_GROUP, "NodeClass"): "kubernetes:eks.amazonaws.com/v1:NodeClass",
 }
 # Source: Karpenter 1.14, NodePool v1, spec.disruption.
 DEFAULT_POLICY, DEFAULT_BUDGET = "WhenEmptyOrUnderutilized", {"nodes": "10%"}
@@ -57,18 +57,18 @@ class NodePool:
     @cached_property
     def auto_mode(self) -> bool:
         """Whether EKS Auto Mode runs it, and not a Karpenter of one's own."""
-        return part(self.template, "nodeClassRef").get("group") == AUTO_MODE
+        return part(self.template, "nodeClassRef").get("group") == AUTO_MODE_GROUP
 
     @property
     def prefix(self) -> str:
         """Of the labels that say what an instance type is."""
-        return AUTO_MODE if self.auto_mode else KARPENTER
+        return AUTO_MODE_GROUP if self.auto_mode else KARPENTER_GROUP
 
     @cached_property
     def requirements(self) -> tuple[Requirement, ...]:
         """Stated ones, and those that follow from labels which Karpenter itself decides."""
         stated = tuple(requirement(item) for item in self.template.get("requirements") or ())
-        fixed = (Expression(key, "In", (value,)) for key, value in self.labels.items() if is_well_known(key))
+        fixed = (Expression(key, "In", (value,)) for key, value in self.labels.items() if is_well_known_label(key))
         return (*stated, *map(Requirement, fixed))
 
     def expressions(self, *keys: str) -> tuple[Expression, ...]:

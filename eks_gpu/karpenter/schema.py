@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from eks_gpu.karpenter.labels import AUTO_MODE, KARPENTER, is_well_known
 from eks_gpu.karpenter.objects import part
 from eks_gpu.pods import durations
 from eks_gpu.pods.durations import NEVER, nearest
 from eks_gpu.pods.quantities import quantity
+from eks_gpu_components.catalog import AUTO_MODE_GROUP, KARPENTER_GROUP, is_well_known_label
 from eks_gpu_components.catalog.nearest import hint
 
 _FIELDS: Mapping[str, frozenset[str]] = {
@@ -150,7 +150,11 @@ def _requirement_problems(path: str, item: Mapping[str, Any]) -> Iterator[str]:
     if operator == "In" and int(item.get("minValues") or 0) > len(values):
         yield f"{path}.minValues must be at most its number of values, {len(values)}, got {item['minValues']}"
     prefix, _, name = str(item.get("key", "")).rpartition("/")
-    if prefix in (KARPENTER, AUTO_MODE) and name.startswith("instance-") and not is_well_known(f"{prefix}/{name}"):
+    if (
+        prefix in (KARPENTER_GROUP, AUTO_MODE_GROUP)
+        and name.startswith("instance-")
+        and not is_well_known_label(f"{prefix}/{name}")
+    ):
         yield f"{path}.key {prefix}/{name} is a label that no node gets"
 
 
@@ -186,8 +190,8 @@ def _limit_problems(limits: Mapping[str, Any]) -> Iterator[str]:
 def _prefix_problems(manifest: Mapping[str, Any]) -> Iterator[str]:
     """Auto Mode has labels and bounds of its own."""
     template = part(manifest, "spec", "template", "spec")
-    auto_mode = part(template, "nodeClassRef").get("group") == AUTO_MODE
-    ours, theirs = (AUTO_MODE, KARPENTER) if auto_mode else (KARPENTER, AUTO_MODE)
+    auto_mode = part(template, "nodeClassRef").get("group") == AUTO_MODE_GROUP
+    ours, theirs = (AUTO_MODE_GROUP, KARPENTER_GROUP) if auto_mode else (KARPENTER_GROUP, AUTO_MODE_GROUP)
     whose = "Auto Mode" if auto_mode else "Karpenter"
     for index, item in enumerate(template.get("requirements") or ()):
         prefix, _, name = str(item.get("key", "")).rpartition("/")

@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from eks_gpu.lab.auto_mode_terms import EC2_NODE_CLASS, GROUP, KARPENTER_GROUP, NODE_CLASS, Translation
+from eks_gpu.lab.auto_mode_terms import EC2_NODE_CLASS, NODE_CLASS, Translation
 from eks_gpu.lab.cluster_api import ClusterApi
 from eks_gpu.lab.control_plane import run
 from eks_gpu.lab.karpenter import start_karpenter
@@ -22,7 +22,7 @@ from eks_gpu.lab.nodes import aws_client
 from eks_gpu.lab.problem import LabProblem
 from eks_gpu.lab.programs import Program, own
 from eks_gpu.lab.state import Lab, recorded_lab
-from eks_gpu_components.catalog import ARCH_LABEL, CAPACITY_TYPE_LABEL
+from eks_gpu_components.catalog import ARCH_LABEL, AUTO_MODE_GROUP, CAPACITY_TYPE_LABEL, KARPENTER_GROUP
 from eks_gpu_components.catalog.auto_mode import (
     BUILT_IN_CATEGORIES,
     BUILT_IN_GENERATION,
@@ -36,11 +36,11 @@ EVERY_S = 0.5
 PATIENCE_S = 90
 """Seconds for the nodes of the built-in pools to go with their cluster."""
 
-NODE_CLASSES = f"/apis/{GROUP}/v1/nodeclasses"
+NODE_CLASSES = f"/apis/{AUTO_MODE_GROUP}/v1/nodeclasses"
 EC2_NODE_CLASSES = f"/apis/{KARPENTER_GROUP}/v1/ec2nodeclasses"
 NODE_POOLS = "/apis/karpenter.sh/v1/nodepools"
 
-FINALIZER = f"{GROUP}/termination"
+FINALIZER = f"{AUTO_MODE_GROUP}/termination"
 """Holds a NodeClass until Karpenter has given back what it made for it: an instance profile with the nodes' role."""
 MADE_LABEL = "eks-gpu-lab/made-for"
 WANTED_ANNOTATION = "eks-gpu-lab/wanted"
@@ -86,13 +86,13 @@ def _built_in_pool(required: BuiltInPool) -> dict[str, Any]:
     requirements = {
         CAPACITY_TYPE_LABEL: ("In", ["on-demand"]),
         ARCH_LABEL: ("In", list(required.architectures)),
-        f"{GROUP}/instance-category": ("In", list(BUILT_IN_CATEGORIES)),
-        f"{GROUP}/instance-generation": ("Gt", [str(BUILT_IN_GENERATION - 1)]),
+        f"{AUTO_MODE_GROUP}/instance-category": ("In", list(BUILT_IN_CATEGORIES)),
+        f"{AUTO_MODE_GROUP}/instance-generation": ("Gt", [str(BUILT_IN_GENERATION - 1)]),
     }
     return {
         "template": {
             "spec": {
-                "nodeClassRef": {"group": GROUP, "kind": NODE_CLASS, "name": BUILT_IN_NODE_CLASS},
+                "nodeClassRef": {"group": AUTO_MODE_GROUP, "kind": NODE_CLASS, "name": BUILT_IN_NODE_CLASS},
                 "requirements": [
                     {"key": key, "operator": operator, "values": values}
                     for key, (operator, values) in requirements.items()
@@ -174,7 +174,7 @@ def _release(api: ClusterApi, node_class: dict[str, Any]) -> None:
 
 def _set_finalizers(api: ClusterApi, node_class: dict[str, Any], finalizers: list[str]) -> None:
     metadata = {**node_class["metadata"], "finalizers": finalizers}
-    changed = {**node_class, "apiVersion": f"{GROUP}/v1", "kind": NODE_CLASS, "metadata": metadata}
+    changed = {**node_class, "apiVersion": f"{AUTO_MODE_GROUP}/v1", "kind": NODE_CLASS, "metadata": metadata}
     api.replace(f"{NODE_CLASSES}/{metadata['name']}", changed)
 
 

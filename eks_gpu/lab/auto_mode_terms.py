@@ -14,33 +14,16 @@ from typing import Any
 import pulumi
 
 from eks_gpu.lab.problem import LabProblem
-from eks_gpu_components.catalog import ROOT_DEVICE, data_device
-from eks_gpu_components.catalog.auto_mode import COMPUTE_TYPE_LABEL
+from eks_gpu_components.catalog import AUTO_MODE_GROUP, COMPUTE_TYPE_LABEL, KARPENTER_GROUP, ROOT_DEVICE, data_device
+from eks_gpu_components.catalog.labels import INSTANCE_LABELS, UNJUDGED_INSTANCE_LABELS
 from eks_gpu_components.catalog.nearest import hint_or_all
 
-GROUP, KARPENTER_GROUP = "eks.amazonaws.com", "karpenter.k8s.aws"
 NODE_CLASS, EC2_NODE_CLASS = "NodeClass", "EC2NodeClass"
-NODE_CLASS_TYPE = f"kubernetes:{GROUP}/v1:{NODE_CLASS}"
+NODE_CLASS_TYPE = f"kubernetes:{AUTO_MODE_GROUP}/v1:{NODE_CLASS}"
 
 LABELS: Mapping[str, str] = {
-    "eks.amazonaws.com/instance-category": "karpenter.k8s.aws/instance-category",
-    "eks.amazonaws.com/instance-cpu": "karpenter.k8s.aws/instance-cpu",
-    "eks.amazonaws.com/instance-cpu-manufacturer": "karpenter.k8s.aws/instance-cpu-manufacturer",
-    "eks.amazonaws.com/instance-ebs-bandwidth": "karpenter.k8s.aws/instance-ebs-bandwidth",
-    "eks.amazonaws.com/instance-encryption-in-transit-supported": (
-        "karpenter.k8s.aws/instance-encryption-in-transit-supported"
-    ),
-    "eks.amazonaws.com/instance-family": "karpenter.k8s.aws/instance-family",
-    "eks.amazonaws.com/instance-generation": "karpenter.k8s.aws/instance-generation",
-    "eks.amazonaws.com/instance-gpu-count": "karpenter.k8s.aws/instance-gpu-count",
-    "eks.amazonaws.com/instance-gpu-manufacturer": "karpenter.k8s.aws/instance-gpu-manufacturer",
-    "eks.amazonaws.com/instance-gpu-memory": "karpenter.k8s.aws/instance-gpu-memory",
-    "eks.amazonaws.com/instance-gpu-name": "karpenter.k8s.aws/instance-gpu-name",
-    "eks.amazonaws.com/instance-hypervisor": "karpenter.k8s.aws/instance-hypervisor",
-    "eks.amazonaws.com/instance-local-nvme": "karpenter.k8s.aws/instance-local-nvme",
-    "eks.amazonaws.com/instance-memory": "karpenter.k8s.aws/instance-memory",
-    "eks.amazonaws.com/instance-network-bandwidth": "karpenter.k8s.aws/instance-network-bandwidth",
-    "eks.amazonaws.com/instance-size": "karpenter.k8s.aws/instance-size",
+    f"{AUTO_MODE_GROUP}/{name}": f"{KARPENTER_GROUP}/{name}"
+    for name in sorted(INSTANCE_LABELS | UNJUDGED_INSTANCE_LABELS)
 }
 """Auto Mode's labels of an instance type, which Karpenter must know before there is a node."""
 KEPT_LABELS = frozenset(
@@ -119,7 +102,7 @@ class Translation:
         return self.spec(value)
 
     def _label(self, key: str) -> str:
-        if not key.startswith(f"{GROUP}/") or key in KEPT_LABELS:
+        if not key.startswith(f"{AUTO_MODE_GROUP}/") or key in KEPT_LABELS:
             return key
         if key not in LABELS:
             self.refuse(f"label {key} has no counterpart in Karpenter{hint_or_all(key, LABELS)}")
@@ -174,7 +157,7 @@ class Translation:
 def _is_auto_mode(template: Any) -> bool:
     spec = template.get("spec") if isinstance(template, Mapping) else None
     reference = spec.get("nodeClassRef") if isinstance(spec, Mapping) else None
-    return isinstance(reference, Mapping) and reference.get("group") == GROUP
+    return isinstance(reference, Mapping) and reference.get("group") == AUTO_MODE_GROUP
 
 
 def _reservation(term: Mapping[str, Any]) -> dict[str, Any]:

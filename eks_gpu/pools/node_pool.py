@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from eks_gpu.graph.graph import Resource
-from eks_gpu.karpenter import labels as known_labels
 from eks_gpu.karpenter.objects import NodePool, node_pool, part
 from eks_gpu.pods.pod import Expression
 from eks_gpu.pods.quantities import limit
@@ -16,7 +15,10 @@ from eks_gpu.pools.node_class import node_class
 from eks_gpu.pools.pool import AUTO_MODE, KARPENTER, Disk, Pool, has_nvidia, is_offered, zone_ids
 from eks_gpu_components.catalog import (
     CAPACITY_TYPE_LABEL,
+    COMPUTE_TYPE_LABEL,
     INSTANCE_TYPE_LABEL,
+    NODE_CLASS_LABEL,
+    NODE_POOL_LABEL,
     REGION_LABEL,
     ZONE_ID_LABEL,
     ZONE_LABEL,
@@ -26,14 +28,17 @@ from eks_gpu_components.catalog import (
     UnknownInstanceType,
     instance_type,
     instance_types,
+    is_type_label,
+    is_unjudged_label,
+    is_well_known_label,
     on_demand_price,
+    type_may_meet,
 )
 from eks_gpu_components.catalog.auto_mode import (
     ACCELERATED_FAMILIES,
     BUILT_IN_CATEGORIES,
     BUILT_IN_GENERATION,
     BUILT_IN_POOLS,
-    COMPUTE_TYPE_LABEL,
     BuiltInPool,
 )
 
@@ -51,7 +56,7 @@ def read_node_pool(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
     limits = Limits(dict(_amounts(found.limits)))
     capacity_types = _capacity_types(found)
     accelerated = has_nvidia(names)
-    stated = [item for item in found.requirements if not known_labels.is_well_known(item.expression.key)]
+    stated = [item for item in found.requirements if not is_well_known_label(item.expression.key)]
     yield Pool(
         name=found.name,
         backend=AUTO_MODE if found.auto_mode else KARPENTER,
@@ -67,7 +72,7 @@ def read_node_pool(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
         max_nodes=limits.nodes(rows) if found.replicas is None else found.replicas,
         limits=limits,
         weight=int(found.spec.get("weight") or 0),
-        labels={key: value for key, value in found.labels.items() if not known_labels.is_well_known(key)},
+        labels={key: value for key, value in found.labels.items() if not is_well_known_label(key)},
         taints=tuple(_taints(found.template.get("taints") or ())),
         well_known=_own_labels(found),
         late_labels=lookups.labels_of_image(nodes.image, accelerated),
@@ -115,7 +120,7 @@ def read_built_in_pools(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
             max_nodes=None,
             limits=Limits({}),
             taints=required.taints,
-            well_known={COMPUTE_TYPE_LABEL: "auto", known_labels.NODE_POOL_LABEL: name},
+            well_known={COMPUTE_TYPE_LABEL: "auto", NODE_POOL_LABEL: name},
             disks=(Disk(80, encrypted=True),),
             imds_v2=True,
         )
@@ -126,21 +131,17 @@ def read_built_in_pools(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
 
 def _selectable(pool: NodePool, region: str) -> list[InstanceType]:
     """Types that meet every requirement which the catalog can judge, cheapest first."""
-    required = [item.expression for item in pool.requirements if known_labels.is_of_type(item.expression.key)]
+    required = [item.expression for item in pool.requirements if is_type_label(item.expression.key)]
     # A pool that names its types, as most do, needs no look at the thousand others.
     named = [set(item.values) for item in required if item.key == INSTANCE_TYPE_LABEL and item.operator == "In"]
     known = (row for row in instance_types() if all(row.name in names for names in named))
     rows = (row for row in known if not pool.auto_mode or _in_auto_mode(row))
-    return _by_price((row for row in rows if all(_may_match(expression, row) for expression in required)), region)
+    return _by_price((row for row in rows if _may_have(row, required)), region)
 
 
-def _may_match(expression: Expression, row: InstanceType) -> bool:
-    """Under the prefix that the requirement has, be it the wrong one: a check says so."""
-    prefix = expression.key.partition("/")[0]
-    labels = known_labels.of_type(row, prefix)
-    if expression.key.endswith("/instance-cpu-manufacturer") and known_labels.cpu_maker(row) is None:
-        return any(matches(expression, {expression.key: maker}) for maker in known_labels.CPU_MAKERS[:2])
-    return matches(expression, labels)
+def _may_have(row: InstanceType, required: Iterable[Expression]) -> bool:
+    """Under the prefix that each requirement has, be it the wrong one: a check says so."""
+    return all(type_may_meet(row, found.key, found.operator, found.values) for found in required)
 
 
 def _by_price(rows: Iterable[InstanceType], region: str) -> list[InstanceType]:
@@ -169,7 +170,7 @@ def _misspelt(pool: NodePool) -> Iterator[str]:
 
 def _unknown(pool: NodePool) -> tuple[str, ...]:
     keys = (item.expression.key for item in pool.requirements)
-    return tuple(dict.fromkeys(key for key in keys if known_labels.is_unknown(key)))
+    return tuple(dict.fromkeys(key for key in keys if is_unjudged_label(key)))
 
 
 # --- places, capacity types, limits ----------------------------------------------------------------------------------
@@ -222,5 +223,5 @@ def _taints(given: Iterable[Mapping[str, Any]]) -> Iterator[Taint]:
 def _own_labels(pool: NodePool) -> dict[str, str]:
     name = str(part(pool.template, "nodeClassRef").get("name") or "")
     if pool.auto_mode:
-        return {known_labels.NODE_POOL_LABEL: pool.name, COMPUTE_TYPE_LABEL: "auto"}
-    return {known_labels.NODE_POOL_LABEL: pool.name, "karpenter.k8s.aws/ec2nodeclass": name}
+        return {NODE_POOL_LABEL: pool.name, COMPUTE_TYPE_LABEL: "auto"}
+    return {NODE_POOL_LABEL: pool.name, NODE_CLASS_LABEL: name}

@@ -6,13 +6,14 @@ from functools import cached_property
 from math import ceil
 from typing import Any
 
-from eks_gpu.karpenter import labels as known_labels
 from eks_gpu.pods.pod import Expression
 from eks_gpu.pools.limits import Limits
 from eks_gpu_components.catalog import (
     ARCH_LABEL,
+    AUTO_MODE_GROUP,
     CAPACITY_TYPE_LABEL,
     INSTANCE_TYPE_LABEL,
+    KARPENTER_GROUP,
     OS_LABEL,
     REGION_LABEL,
     ZONE_ID_LABEL,
@@ -23,6 +24,7 @@ from eks_gpu_components.catalog import (
     UnknownInstanceType,
     UnknownRegion,
     instance_type,
+    labels_of_type,
     zones,
     zones_offering,
 )
@@ -191,10 +193,10 @@ class Pool:
             labels[ZONE_LABEL] = zone
         if self.chooses_node_itself:
             return {**labels, ARCH_LABEL: row.architecture, INSTANCE_TYPE_LABEL: row.name, OS_LABEL: "linux"}
-        prefix = known_labels.AUTO_MODE if self.backend == AUTO_MODE else known_labels.KARPENTER
+        prefix = AUTO_MODE_GROUP if self.backend == AUTO_MODE else KARPENTER_GROUP
         if zone_id := zone_ids(self.region).get(zone):
             labels[ZONE_ID_LABEL] = zone_id
-        return {**labels, **known_labels.of_type(row, prefix)}
+        return {**labels, **labels_of_type(row, prefix)}
 
     def on_demand_nodes(self, nodes: int) -> int:
         """How many of so many nodes are on demand."""

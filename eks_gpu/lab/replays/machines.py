@@ -15,7 +15,6 @@ from botocore.model import ServiceModel
 
 from eks_gpu.cost.admission import Room, rooms
 from eks_gpu.graph.graph import Graph, Resource
-from eks_gpu.karpenter import labels as known_labels
 from eks_gpu.karpenter.objects import NODE_POOL, NodePool, node_pool, part
 from eks_gpu.lab.aws.shapes import parameter
 from eks_gpu.lab.node_kind import NodeKind, managed_kind, node, self_managed_kind
@@ -24,8 +23,17 @@ from eks_gpu.pools.launch_template import LAUNCH_TEMPLATE
 from eks_gpu.pools.pool import Candidate
 from eks_gpu.pools.readers import pools as read_pools
 from eks_gpu.pools.software import addon_requests
-from eks_gpu_components.catalog import CAPACITY_TYPE_LABEL, SYSTEM_TAINT, InstanceType, Taint
-from eks_gpu_components.catalog.auto_mode import COMPUTE_TYPE_LABEL
+from eks_gpu_components.catalog import (
+    AUTO_MODE_GROUP,
+    CAPACITY_TYPE_LABEL,
+    COMPUTE_TYPE_LABEL,
+    NODE_CLASS_LABEL,
+    NODE_POOL_LABEL,
+    SYSTEM_TAINT,
+    InstanceType,
+    Taint,
+    labels_of_type,
+)
 
 AUTO_SCALING_GROUP, MANAGED_NODE_GROUP = "aws:autoscaling/group:Group", "aws:eks/nodeGroup:NodeGroup"
 
@@ -163,7 +171,7 @@ def _model(service: str) -> ServiceModel:
 def node_pool_kind(pool: NodePool, row: InstanceType, capacity_type: str) -> NodeKind:
     """What Karpenter, or Auto Mode, gives a node of the type. Source: Karpenter 1.14, well-known labels."""
     node_class = str(part(pool.template, "nodeClassRef").get("name"))
-    own = {COMPUTE_TYPE_LABEL: "auto"} if pool.auto_mode else {f"{known_labels.KARPENTER}/ec2nodeclass": node_class}
+    own = {COMPUTE_TYPE_LABEL: "auto"} if pool.auto_mode else {NODE_CLASS_LABEL: node_class}
     spec = part(pool.node_class.inputs, "spec") if pool.node_class else {}
     return NodeKind(
         instance_type=row.name,
@@ -176,15 +184,15 @@ def node_pool_kind(pool: NodePool, row: InstanceType, capacity_type: str) -> Nod
 def built_in_kind(name: str, row: InstanceType, capacity_type: str) -> NodeKind:
     """Of a pool that EKS makes. Source: EKS User Guide, "Enable or Disable Built-in NodePools"."""
     taints = (replace(SYSTEM_TAINT, value=""),) if name == "system" else ()
-    labels = _karpenter_labels(name, known_labels.AUTO_MODE, row, capacity_type)
+    labels = _karpenter_labels(name, AUTO_MODE_GROUP, row, capacity_type)
     return NodeKind(row.name, {COMPUTE_TYPE_LABEL: "auto", **labels}, taints, _AUTO_MODE_DISK_GIB)
 
 
 def _karpenter_labels(pool: str, prefix: str, row: InstanceType, capacity_type: str) -> dict[str, str]:
     return {
-        **known_labels.of_type(row, prefix),
+        **labels_of_type(row, prefix),
         CAPACITY_TYPE_LABEL: capacity_type,
-        known_labels.NODE_POOL_LABEL: pool,
+        NODE_POOL_LABEL: pool,
         "karpenter.sh/initialized": "true",
         "karpenter.sh/registered": "true",
     }

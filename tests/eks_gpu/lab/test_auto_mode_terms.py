@@ -9,11 +9,11 @@ import pytest
 import yaml
 
 from components.auto_mode_gpu_pool import NodeStorage, node_class
+from components.catalog import is_well_known_label
 from components.gpu_smoke_test import GpuSmokeTestSpec, pod
 from components.nodes.node_pool import AUTO_MODE, node_pool
 from components.values.gpu_pool import GpuPool
 from components.values.value import check
-from eks_gpu.karpenter import labels as known_labels
 from eks_gpu.lab import control_plane
 from eks_gpu.lab.auto_mode_terms import LABELS, NODE_CLASS_FIELDS, ProgramTranslation, Translation
 from eks_gpu.lab.problem import LabProblem
@@ -36,17 +36,18 @@ def translated(spec: Any) -> Any:
     [
         *("category", "generation", "family", "size", "cpu", "cpu-manufacturer", "memory", "ebs-bandwidth"),
         *("network-bandwidth", "gpu-name", "gpu-manufacturer", "gpu-count", "gpu-memory", "local-nvme", "hypervisor"),
-        "encryption-in-transit-supported",
+        *("encryption-in-transit-supported", "capability-flex", "tenancy", "cpu-sustained-clock-speed-mhz"),
+        *("accelerator-name", "accelerator-manufacturer", "accelerator-count"),
     ],
 )
 def test_each_label_of_a_type_becomes_one_that_karpenter_knows(name):
     said = translated({"nodeSelector": {f"eks.amazonaws.com/instance-{name}": "x"}})
     assert said == {"nodeSelector": {f"karpenter.k8s.aws/instance-{name}": "x"}}
-    assert known_labels.is_well_known(f"karpenter.k8s.aws/instance-{name}")
+    assert is_well_known_label(f"karpenter.k8s.aws/instance-{name}")
 
 
 def test_the_table_has_no_row_that_nobody_tests():
-    assert len(LABELS) == 16
+    assert len(LABELS) == 22
 
 
 def test_the_smoke_tests_pod_asks_karpenter_for_its_gpu_and_is_otherwise_as_before():

@@ -1,0 +1,177 @@
+"""Labels of nodes: their keys, and what Karpenter and EKS Auto Mode write there for each instance type.
+
+Source: Kubernetes, "Well-Known Labels, Annotations and Taints"; Karpenter 1.14, pkg/apis/v1/labels.go; EKS User Guide,
+"Create a Node Pool for EKS Auto Mode". Auto Mode's labels are Karpenter's under another prefix.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+from .api_groups import AUTO_MODE_GROUP, KARPENTER_GROUP
+from .instance_types import InstanceType
+from .requirements import requirement_holds
+
+# The device plugin's chart schedules on the first; the autoscaler waits for a GPU on nodes with the second.
+GPU_PRESENT_LABEL = "nvidia.com/gpu.present"
+ACCELERATOR_LABEL = "k8s.amazonaws.com/accelerator"
+
+# Labels that kubelet or the cloud provider sets on every node.
+ARCH_LABEL = "kubernetes.io/arch"
+HOSTNAME_LABEL = "kubernetes.io/hostname"
+OS_LABEL = "kubernetes.io/os"
+INSTANCE_TYPE_LABEL = "node.kubernetes.io/instance-type"
+REGION_LABEL = "topology.kubernetes.io/region"
+ZONE_LABEL = "topology.kubernetes.io/zone"
+ZONE_ID_LABEL = "topology.k8s.aws/zone-id"
+
+# Labels of Karpenter's nodes, and so of Auto Mode's.
+CAPACITY_TYPE_LABEL = "karpenter.sh/capacity-type"
+NODE_POOL_LABEL = "karpenter.sh/nodepool"
+NODE_CLASS_LABEL = f"{KARPENTER_GROUP}/ec2nodeclass"
+COMPUTE_TYPE_LABEL = f"{AUTO_MODE_GROUP}/compute-type"
+"""`auto` on each node of Auto Mode."""
+
+OLD_LABELS: Mapping[str, str] = {
+    "beta.kubernetes.io/arch": ARCH_LABEL,
+    "beta.kubernetes.io/instance-type": INSTANCE_TYPE_LABEL,
+    "beta.kubernetes.io/os": OS_LABEL,
+    "failure-domain.beta.kubernetes.io/zone": ZONE_LABEL,
+}
+"""Label before Kubernetes 1.17 -> label now."""
+
+INSTANCE_GROUPS = (KARPENTER_GROUP, AUTO_MODE_GROUP)
+"""Prefixes of the labels that say what an instance type is: Karpenter's, and Auto Mode's."""
+INSTANCE_LABELS = frozenset(
+    {
+        "instance-accelerator-count",
+        "instance-accelerator-manufacturer",
+        "instance-accelerator-name",
+        "instance-capability-flex",
+        "instance-category",
+        "instance-cpu",
+        "instance-cpu-manufacturer",
+        "instance-family",
+        "instance-generation",
+        "instance-gpu-count",
+        "instance-gpu-manufacturer",
+        "instance-gpu-memory",
+        "instance-gpu-name",
+        "instance-hypervisor",
+        "instance-local-nvme",
+        "instance-memory",
+        "instance-size",
+    }
+)
+"""Names, without prefix, of the labels that `labels_of_type` gives to a type that has the property."""
+UNJUDGED_INSTANCE_LABELS = frozenset(
+    {
+        "instance-cpu-sustained-clock-speed-mhz",
+        "instance-ebs-bandwidth",
+        "instance-encryption-in-transit-supported",
+        "instance-network-bandwidth",
+        "instance-tenancy",
+    }
+)
+"""Names, without prefix, of the labels of a type whose values the catalog does not have."""
+_OF_PLACEMENT = frozenset(
+    {
+        "capacity-reservation-id",
+        "capacity-reservation-interruptible",
+        "capacity-reservation-type",
+        "placement-group-id",
+        "placement-group-partition",
+        NODE_CLASS_LABEL.rpartition("/")[2],
+    }
+)
+_GENERIC = (INSTANCE_TYPE_LABEL, ARCH_LABEL, OS_LABEL)
+_PLACES = (ZONE_LABEL, ZONE_ID_LABEL, REGION_LABEL)
+
+
+@cache
+def labels_of_type(row: InstanceType, group: str) -> Mapping[str, str]:
+    """Labels of every node of the type, the generic ones too, with the prefix `karpenter.k8s.aws` or Auto Mode's.
+
+    The maker of a CPU is left out where the type's name does not say it.
+    """
+    makers = cpu_makers(row)
+    made = {
+        "instance-category": row.category,
+        "instance-generation": str(row.generation),
+        "instance-family": row.family,
+        "instance-size": row.size,
+        "instance-cpu": str(row.vcpus),
+        "instance-cpu-manufacturer": makers[0] if len(makers) == 1 else None,
+        "instance-memory": str(row.memory_mib),
+        "instance-hypervisor": row.hypervisor,
+        "instance-local-nvme": str(row.instance_store_gb) if row.instance_store_gb else None,
+        "instance-capability-flex": str(row.family.endswith("-flex")).lower(),
+        **_device_labels(row),
+    }
+    generic = {INSTANCE_TYPE_LABEL: row.name, ARCH_LABEL: row.architecture, OS_LABEL: "linux"}
+    return {**generic, **{f"{group}/{name}": value for name, value in made.items() if value is not None}}
+
+
+def _device_labels(row: InstanceType) -> dict[str, str]:
+    """Neuron and AI 100 devices are accelerators, and all others GPUs."""
+    found = row.accelerator
+    if found is None:
+        return {}
+    if found.maker in ("aws", "qualcomm"):
+        word, more = "accelerator", {}
+    else:
+        word, more = "gpu", {"instance-gpu-memory": str(found.memory_mib)}
+    return {
+        f"instance-{word}-name": found.name,
+        f"instance-{word}-manufacturer": found.maker,
+        f"instance-{word}-count": str(found.count),
+        **more,
+    }
+
+
+def cpu_makers(row: InstanceType) -> tuple[str, ...]:
+    """Who may have made the CPU, by the letters after the generation, as m7a and m7i; several where none says it."""
+    if row.architecture == "arm64":
+        return ("aws",)
+    letters = (re.match(r"[a-z]+\d+([a-z]*)", row.family) or ["", ""])[1]
+    return ("amd",) if "a" in letters else ("intel",) if "i" in letters else ("intel", "amd")
+
+
+def type_may_meet(row: InstanceType, key: str, operator: str, values: Sequence[str]) -> bool:
+    """Whether a requirement on a label of the type can hold, under either prefix.
+
+    True where the catalog cannot tell; raises KeyError for a label that says nothing of a type.
+    """
+    return any(requirement_holds(operator, values, value) for value in _possible_values(row, key))
+
+
+def type_surely_meets(row: InstanceType, key: str, operator: str, values: Sequence[str]) -> bool:
+    """As `type_may_meet`, but False where the catalog cannot tell."""
+    return all(requirement_holds(operator, values, value) for value in _possible_values(row, key))
+
+
+def _possible_values(row: InstanceType, key: str) -> tuple[str | None, ...]:
+    if not is_type_label(key):
+        raise KeyError(key)
+    group, _, name = key.rpartition("/")
+    if name == "instance-cpu-manufacturer":
+        return cpu_makers(row)
+    return (labels_of_type(row, group).get(key),)
+
+
+def is_type_label(key: str) -> bool:
+    """Whether the label says something of an instance type that the catalog knows, under either prefix."""
+    group, _, name = key.rpartition("/")
+    return key in _GENERIC or (group in INSTANCE_GROUPS and name in INSTANCE_LABELS)
+
+
+def is_unjudged_label(key: str) -> bool:
+    """Whether Karpenter sets the label by itself and the catalog does not have its values."""
+    group, _, name = key.rpartition("/")
+    return group in INSTANCE_GROUPS and name in UNJUDGED_INSTANCE_LABELS | _OF_PLACEMENT
+
+
+def is_well_known_label(key: str) -> bool:
+    """Whether Karpenter sets the label by itself, so that nobody may give it to nodes."""
+    others = (*_PLACES, CAPACITY_TYPE_LABEL, NODE_POOL_LABEL, COMPUTE_TYPE_LABEL)
+    return key in others or is_type_label(key) or is_unjudged_label(key)

@@ -1,0 +1,71 @@
+"""Labels of nodes: what Karpenter and Auto Mode write for a type, in one map for plan, explain, import and lab."""
+
+import pytest
+
+from components.catalog import instance_type, labels_of_type, type_may_meet, type_surely_meets
+from components.catalog.labels import INSTANCE_LABELS, UNJUDGED_INSTANCE_LABELS, is_well_known_label
+
+KARPENTER, AUTO_MODE = "karpenter.k8s.aws", "eks.amazonaws.com"
+
+
+def test_a_gpu_type_has_each_label_that_the_catalog_can_tell():
+    assert labels_of_type(instance_type("g4dn.xlarge"), KARPENTER) == {
+        "node.kubernetes.io/instance-type": "g4dn.xlarge",
+        "kubernetes.io/arch": "amd64",
+        "kubernetes.io/os": "linux",
+        "karpenter.k8s.aws/instance-category": "g",
+        "karpenter.k8s.aws/instance-generation": "4",
+        "karpenter.k8s.aws/instance-family": "g4dn",
+        "karpenter.k8s.aws/instance-size": "xlarge",
+        "karpenter.k8s.aws/instance-cpu": "4",
+        "karpenter.k8s.aws/instance-memory": "16384",
+        "karpenter.k8s.aws/instance-hypervisor": "nitro",
+        "karpenter.k8s.aws/instance-local-nvme": "125",
+        "karpenter.k8s.aws/instance-capability-flex": "false",
+        "karpenter.k8s.aws/instance-gpu-name": "t4",
+        "karpenter.k8s.aws/instance-gpu-manufacturer": "nvidia",
+        "karpenter.k8s.aws/instance-gpu-count": "1",
+        "karpenter.k8s.aws/instance-gpu-memory": "16384",
+    }
+
+
+def test_auto_modes_labels_are_karpenters_under_another_prefix():
+    row = instance_type("trn1.2xlarge")
+    renamed = {key.replace(KARPENTER, AUTO_MODE): value for key, value in labels_of_type(row, KARPENTER).items()}
+    assert labels_of_type(row, AUTO_MODE) == renamed
+    assert renamed["eks.amazonaws.com/instance-accelerator-name"] == "trainium"
+
+
+def test_no_label_is_both_judged_and_not():
+    assert not INSTANCE_LABELS & UNJUDGED_INSTANCE_LABELS
+
+
+@pytest.mark.parametrize(
+    ("name", "may", "surely"),
+    [("m7i.large", True, True), ("m5.large", True, False), ("m7a.large", False, False), ("m7g.large", False, False)],
+)
+def test_a_maker_that_the_types_name_does_not_say_may_be_either(name, may, surely):
+    given = instance_type(name), "karpenter.k8s.aws/instance-cpu-manufacturer", "In", ["intel"]
+    assert (type_may_meet(*given), type_surely_meets(*given)) == (may, surely)
+
+
+def test_a_label_that_says_nothing_of_types_is_no_question_for_a_type():
+    with pytest.raises(KeyError):
+        type_may_meet(instance_type("g6.xlarge"), "karpenter.k8s.aws/instance-tenancy", "In", ["default"])
+
+
+@pytest.mark.parametrize(
+    ("key", "known"),
+    [
+        ("karpenter.sh/nodepool", True),
+        ("eks.amazonaws.com/compute-type", True),
+        ("karpenter.k8s.aws/instance-tenancy", True),
+        ("eks.amazonaws.com/instance-gpu-name", True),
+        ("karpenter.k8s.aws/ec2nodeclass", True),
+        ("topology.kubernetes.io/zone", True),
+        ("karpenter.k8s.aws/instance-gpu-nmae", False),
+        ("example.com/instance-gpu-name", False),
+    ],
+)
+def test_karpenter_sets_its_own_labels_and_no_others(key, known):
+    assert is_well_known_label(key) is known
