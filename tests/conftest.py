@@ -1,12 +1,10 @@
 """The slow tests run when they are named: `pytest tests/e2e`, which is `make e2e`. All judge what is committed."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from eks_gpu.lab.replays import scenario
 from tests.committed import SHARED, committed
 
 
@@ -15,13 +13,6 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         os.environ.pop(SHARED, None)  # of the session that started this one
         committed()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def scenarios_replay_committed_projects() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scenario, "CHECKOUT", committed())
-        yield
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

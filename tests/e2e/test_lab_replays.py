@@ -13,6 +13,7 @@ from eks_gpu.lab.replays.kinds import load, scenarios
 from eks_gpu.lab.replays.picture import picture
 from eks_gpu.lab.replays.result import Result
 from eks_gpu.lab.state import recorded_lab
+from tests.committed import committed
 from tests.console import shown
 
 
@@ -30,6 +31,7 @@ class Replayed:
 def replayed(name: str, tmp_path_factory: pytest.TempPathFactory) -> Replayed:
     scenario = load(name)
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("eks_gpu.lab.replays.scenario.CHECKOUT", committed())
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp(name)))
         try:
             lab = control_plane.up()

@@ -26,7 +26,7 @@ def written(monkeypatch):
     return found
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def url():
     with moto() as url:
         yield url

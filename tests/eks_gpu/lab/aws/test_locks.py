@@ -14,11 +14,10 @@ from eks_gpu.lab.aws.moto_server import moto
 from tests.waiting import PATIENCE_S
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def client():
     with moto() as url:
-        session = boto3.Session(region_name="us-west-2", **LAB_KEYS)
-        yield lambda service: session.client(service, endpoint_url=url)
+        yield lambda service: boto3.client(service, region_name="us-west-2", endpoint_url=url, **LAB_KEYS)
 
 
 @pytest.fixture
