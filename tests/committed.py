@@ -6,38 +6,33 @@ it stands in the folder, so that a change can be tested before it is committed; 
 are judged as they are in the last commit.
 """
 
-import atexit
 import io
-import os
 import shutil
 import subprocess
 import tarfile
-import tempfile
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 
+from tests.session import session
+
 CHECKOUT = Path(__file__).resolve().parent.parent
-SHARED = "EKS_GPU_COMMITTED"
-"""Environment variable with the folder that other processes of the same test session have made."""
 
 
 @cache
 def committed() -> Path:
-    """Folder with a copy of what tests judge. It is made once a test session and goes with it."""
-    if shared := os.environ.get(SHARED):
-        return Path(shared)
-    folder = Path(tempfile.mkdtemp(prefix="eks-gpu-committed-")).resolve()
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    export(folder)
-    (folder / ".venv").symlink_to(CHECKOUT / ".venv")  # where the type checker finds what is installed
-    os.environ[SHARED] = str(folder)
-    return folder
+    """Folder with a copy of what tests judge, the same for all processes of a test session."""
+    return session(_furnish) / "committed"
+
+
+def _furnish(folder: Path) -> None:
+    export(folder / "committed")
+    (folder / "committed" / ".venv").symlink_to(CHECKOUT / ".venv")  # where the type checker finds what is installed
 
 
 def export(folder: Path) -> None:
-    """Copies what tests judge into an empty folder."""
+    """Copies what tests judge into a folder."""
     settings = _git("archive", "HEAD", "--", ":(glob)**/Pulumi.*") if _tracked() else None
     for name in files():
         if settings is None or not fnmatch(Path(name).name, "Pulumi.*"):

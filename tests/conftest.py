@@ -1,17 +1,17 @@
 """The slow tests run when they are named: `pytest tests/e2e`, which is `make e2e`. All judge what is committed."""
 
-import os
 from pathlib import Path
 
 import pytest
 
-from tests.committed import SHARED, committed
+from tests.committed import committed
+from tests.session import begin
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Makes the folder that the tests judge before any worker starts, so that all of them have the same."""
     if not hasattr(config, "workerinput"):
-        os.environ.pop(SHARED, None)  # of the session that started this one
+        begin()
         committed()
 
 

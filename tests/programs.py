@@ -6,6 +6,7 @@ from eks_gpu.offline.project import Project
 from eks_gpu.offline.run import record
 from eks_gpu.plan.plan import Plan, make_plan
 from tests.committed import committed
+from tests.session import once
 
 ROOT = committed()
 EXAMPLES = sorted(file.parent for file in ROOT.glob("examples/*/Pulumi.yaml"))
@@ -20,7 +21,7 @@ IDS = [f"{folder}-{stack}" for folder, stack in PROGRAMS]
 @cache
 def plan_of(folder: str, stack: str) -> Plan:
     project = Project.load(ROOT / folder)
-    return make_plan(project, project.stack(stack))
+    return once(f"plan of {folder} {stack}", lambda: make_plan(project, project.stack(stack)))
 
 
 @cache
