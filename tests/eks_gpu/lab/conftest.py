@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from botocore.loaders import JSONFileLoader
 from moto.ec2.models import amis
-from moto.iam import models as iam
+from moto.iam.aws_managed_policies import aws_managed_policies_data
 
 from eks_gpu.lab.replays import scenario
 from tests.committed import committed
@@ -32,10 +32,10 @@ def models_of_aws_are_read_once() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def accounts_of_moto_begin_small() -> Iterator[None]:
     """A few of the thousands of images and policies that moto would give every account of every test."""
-    policies = json.loads(iam.aws_managed_policies_data)
+    policies = json.loads(aws_managed_policies_data)
     few = {name: policy for name, policy in policies.items() if name.startswith(("AmazonEKS", "AmazonEC2Container"))}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(iam, "aws_managed_policies_data", json.dumps(few))
+        patch.setattr("moto.iam.models.aws_managed_policies_data", json.dumps(few))
         patch.setattr(amis, "AMIS", amis.AMIS[:10])
         patch.setenv("MOTO_AMIS_PATH", "none besides these")
         yield
