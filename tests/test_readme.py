@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from eks_gpu.commands import main as cli
-from eks_gpu.offline.project import Project, Stack
+from eks_gpu.offline.project import Project, StackConfig
 from eks_gpu.plan.plan import Plan, make_plan
 from eks_gpu.plan.render import render
 from tests.console import printed, shown
@@ -121,7 +121,7 @@ def clone(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "my-gpus").symlink_to(own)
     monkeypatch.chdir(folder)
 
-    def planned(project: Project, stack: Stack) -> Plan:
+    def planned(project: Project, stack: StackConfig) -> Plan:
         at = project.root.resolve()
         return own_plan(own) if at == own.resolve() else plan_of(at.relative_to(folder).as_posix(), stack.name)
 
