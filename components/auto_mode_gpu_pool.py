@@ -9,8 +9,8 @@ from pulumi import ComponentResource, Input, Output, ResourceOptions
 from pydantic import Field, model_validator
 from typing_extensions import TypedDict
 
-from .catalog import CapacityType
-from .catalog.auto_mode import ACCELERATED_FAMILIES, BUILT_IN_NODE_CLASS, BUILT_IN_POOLS, MAX_AGE_H
+from .catalog import AUTO_MODE_MAX_AGE_H, MAX_IOPS, MAX_THROUGHPUT_MIB_S, MIN_IOPS, MIN_THROUGHPUT_MIB_S, CapacityType
+from .catalog.auto_mode import BUILT_IN_NODE_CLASS, BUILT_IN_POOLS, accelerated_families, starts
 from .iam.auto_mode_node_role import create_auto_mode_node_role
 from .nodes.node_pool import AUTO_MODE, create_node_pool, name_problems, node_pool_problems
 from .nodes.placement import places
@@ -49,8 +49,8 @@ class AutoModeGpuPoolArgs(TypedDict):
 class NodeStorage(Value):
     """How fast a node's disk is, checked."""
 
-    iops: int = Field(default=3000, ge=3000, le=16_000)
-    throughput_mib_s: int = Field(default=125, ge=125, le=1000)
+    iops: int = Field(default=MIN_IOPS, ge=MIN_IOPS, le=MAX_IOPS)
+    throughput_mib_s: int = Field(default=MIN_THROUGHPUT_MIB_S, ge=MIN_THROUGHPUT_MIB_S, le=MAX_THROUGHPUT_MIB_S)
 
     @model_validator(mode="after")
     def _throughput_has_its_operations(self) -> Self:
@@ -145,16 +145,16 @@ def auto_mode_problems(name: str, pool: GpuPool) -> list[str]:
     problems += name_problems(name)
     if CapacityType.RESERVED in pool.capacity_types:
         problems.append("pool.capacity_types: reserved needs a capacity reservation, and the node class names none")
-    if pool.max_age_h and pool.max_age_h > MAX_AGE_H:
+    if pool.max_age_h and pool.max_age_h > AUTO_MODE_MAX_AGE_H:
         reason = "Auto Mode lets no node grow older"
-        problems.append(f"pool.max_age_h must be at most {MAX_AGE_H}: {reason}, got {pool.max_age_h}")
+        problems.append(f"pool.max_age_h must be at most {AUTO_MODE_MAX_AGE_H}: {reason}, got {pool.max_age_h}")
     if pool.node_image != "al2023":
         problems.append(f"pool.node_image: Auto Mode chooses the image itself, got {pool.node_image}: leave it out")
-    known = ", ".join(sorted(ACCELERATED_FAMILIES))
+    known = ", ".join(accelerated_families())
     return problems + [
         f"pool.instance_types: Auto Mode starts no {row.family}, got {row.name}; of accelerated families it has {known}"
         for row in pool.instance_types
-        if row.family not in ACCELERATED_FAMILIES
+        if not starts(row)
     ]
 
 

@@ -10,6 +10,7 @@ import pulumi_kubernetes as kubernetes
 from pulumi import ComponentResource, Input, Output, Resource, ResourceOptions
 from typing_extensions import TypedDict
 
+from .catalog import EBS_PROVISIONER
 from .catalog.auto_mode import DISK_PROVISIONER
 from .control_plane.addons import AFTER_NODES, BEFORE_NODES, add_ons
 from .control_plane.auto_mode import AutoMode, AutoModeArgs, auto_mode_options
@@ -120,7 +121,7 @@ class Cluster(ComponentResource):
         )
         kubernetes.storage.v1.StorageClass(
             f"{name}-gp3",
-            **storage_class(DISK_PROVISIONER if settings.auto_mode else "ebs.csi.aws.com"),
+            **storage_class(DISK_PROVISIONER if settings.auto_mode else EBS_PROVISIONER),
             opts=ResourceOptions(parent=self, provider=self.provider, deleted_with=cluster),
         )
 

@@ -17,9 +17,6 @@ from .values.value import Value, check
 RELEASE = "gpu-operator"
 DEVICE_PLUGIN_CONFIG_MAP = "nvidia-device-plugin"
 
-# The chart's own: Helm replaces a list, so what it had must be said again. Source: chart v26.7.0, values.yaml.
-CHART_TOLERATION = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
-
 DRIVER_IN_IMAGE = {"eks-nvidia": True, "ubuntu": False}
 """Node images that the operator can serve, and whether driver and container toolkit are in them."""
 REFUSED_IMAGES = {
@@ -148,7 +145,7 @@ def privileged_namespace(name: str) -> dict[str, Any]:
 
 def chart_values(pools: Sequence[GpuPool], settings: GpuOperatorSettings) -> dict[str, Any]:
     """Values of the chart where they differ from its own."""
-    tolerations = [CHART_TOLERATION, *(taint.toleration() for pool in pools for taint in pool.taints)]
+    tolerations = [*catalog.GPU_OPERATOR_TOLERATIONS, *(taint.toleration() for pool in pools for taint in pool.taints)]
     tolerations = [each for number, each in enumerate(tolerations) if each not in tolerations[:number]]
     controllers = {"nodeSelector": dict(settings.node_labels), "tolerations": catalog.SYSTEM_TOLERATIONS}
     installs = not DRIVER_IN_IMAGE[settings.node_image]

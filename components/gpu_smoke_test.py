@@ -104,7 +104,7 @@ def pod(spec: GpuSmokeTestSpec) -> dict[str, Any]:
         "nodeSelector": {
             **spec.pool.node_labels,
             # Known to the provisioner of each type, so it may choose the type by it before there is a node.
-            f"{PROVISIONERS[spec.backend].group}/instance-gpu-name": spec.gpu_name,
+            catalog.instance_label("gpu-name", PROVISIONERS[spec.backend].group): spec.gpu_name,
         },
         "tolerations": [taint.toleration() for taint in spec.pool.taints],
         "automountServiceAccountToken": False,

@@ -18,7 +18,6 @@ from .iam.pod_identity import pod_role
 from .nodes.interruption_queue import create_interruption_queue
 from .values.eks_cluster import EksCluster
 from .values.value import Value, check
-from .vpc.network_layout import DISCOVERY_TAG
 
 NAMESPACE = "kube-system"
 SERVICE_ACCOUNT = "karpenter"
@@ -185,7 +184,7 @@ def _tag_for_discovery(name: str, cluster: EksCluster, parent: Resource) -> None
     aws.ec2.Tag(
         f"{name}-security-group",
         resource_id=cluster["security_group_id"],
-        key=DISCOVERY_TAG,
+        key=catalog.DISCOVERY_TAG,
         value=cluster["name"],
         opts=ResourceOptions(parent=parent),
     )

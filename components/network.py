@@ -7,13 +7,11 @@ import pulumi_aws as aws
 from pulumi import ComponentResource, Output, ResourceOptions
 from typing_extensions import TypedDict
 
+from .catalog import DISCOVERY_TAG, INTERNAL_LOAD_BALANCER_TAG, PUBLIC_LOAD_BALANCER_TAG
 from .values.places import NodeSubnet, ZoneArgs
 from .values.value import check
 from .vpc.network_endpoints import flow_logs, gateway_endpoint, interface_endpoints
-from .vpc.network_layout import DISCOVERY_TAG, ExistingNetwork, Nat, NetworkSpec, subnets
-
-INTERNAL_LOAD_BALANCER_TAG = "kubernetes.io/role/internal-elb"
-PUBLIC_LOAD_BALANCER_TAG = "kubernetes.io/role/elb"
+from .vpc.network_layout import ExistingNetwork, Nat, NetworkSpec, subnets
 
 
 class FlowLogsArgs(TypedDict):

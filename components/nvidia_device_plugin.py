@@ -12,16 +12,9 @@ from . import catalog
 from .control_plane.disposable import disposable
 from .nodes.gpu_sharing import WITHOUT_SHARING, sharing_configurations
 from .values.gpu_pool import GpuPool, GpuPoolArgs
-from .values.labels_and_taints import DEPLOY_DEVICE_PLUGIN_LABEL
 from .values.value import Value, check
 
 RELEASE = "nvidia-device-plugin"
-
-# The chart's own: Helm replaces a list, so what it had must be said again. Source: chart 0.20.0, values.yaml.
-CHART_TOLERATIONS = (
-    {"key": "CriticalAddonsOnly", "operator": "Exists"},
-    {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"},
-)
 
 
 class NvidiaDevicePluginArgs(TypedDict):
@@ -112,7 +105,7 @@ def gpu_nodes() -> dict[str, Any]:
             {
                 "matchExpressions": [
                     {"key": catalog.GPU_PRESENT_LABEL, "operator": "In", "values": ["true"]},
-                    {"key": DEPLOY_DEVICE_PLUGIN_LABEL, "operator": "NotIn", "values": ["false"]},
+                    {"key": catalog.DEPLOY_DEVICE_PLUGIN_LABEL, "operator": "NotIn", "values": ["false"]},
                     {"key": catalog.COMPUTE_TYPE_LABEL, "operator": "NotIn", "values": ["auto"]},
                 ]
             }
@@ -122,5 +115,5 @@ def gpu_nodes() -> dict[str, Any]:
 
 def tolerations(pools: Iterable[GpuPool]) -> list[dict[str, str]]:
     """The chart's own, and one for each further taint of the pools."""
-    found = [*CHART_TOLERATIONS, *(taint.toleration() for pool in pools for taint in pool.taints)]
+    found = [*catalog.DEVICE_PLUGIN_TOLERATIONS, *(taint.toleration() for pool in pools for taint in pool.taints)]
     return [toleration for number, toleration in enumerate(found) if toleration not in found[:number]]

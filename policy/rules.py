@@ -26,16 +26,17 @@ from eks_gpu.foreign.documents import Document, Registered
 from eks_gpu.foreign.judged import Judged, judge
 from eks_gpu.foreign.stack import foreign
 from eks_gpu.io.problems import InputError
+from eks_gpu_components.catalog import EC2_NODE_CLASS_TYPE, NODE_POOL_TYPE
 
 LEVELS = {"error": EnforcementLevel.MANDATORY, "warning": EnforcementLevel.ADVISORY}
 ALONE = {
-    "gpu-pools-are-capped": ("kubernetes:karpenter.sh/v1:NodePool",),
-    "gpu-pools-consolidate-when-empty": ("kubernetes:karpenter.sh/v1:NodePool",),
-    "limits-name-the-real-resource": ("kubernetes:karpenter.sh/v1:NodePool",),
-    "architecture-is-required": ("kubernetes:karpenter.sh/v1:NodePool",),
-    "node-role-is-a-name": ("kubernetes:karpenter.k8s.aws/v1:EC2NodeClass",),
+    "gpu-pools-are-capped": (NODE_POOL_TYPE,),
+    "gpu-pools-consolidate-when-empty": (NODE_POOL_TYPE,),
+    "limits-name-the-real-resource": (NODE_POOL_TYPE,),
+    "architecture-is-required": (NODE_POOL_TYPE,),
+    "node-role-is-a-name": (EC2_NODE_CLASS_TYPE,),
     "one-gpu-count-a-group": ("aws:autoscaling/group:Group", "aws:eks/nodeGroup:NodeGroup"),
-    "gpu-nodes-are-tainted": ("aws:eks/nodeGroup:NodeGroup", "kubernetes:karpenter.sh/v1:NodePool"),
+    "gpu-nodes-are-tainted": ("aws:eks/nodeGroup:NodeGroup", NODE_POOL_TYPE),
     "services-are-private-or-restricted": ("kubernetes:core/v1:Service", "kubernetes:networking.k8s.io/v1:Ingress"),
 }
 """Checks that one resource of these types decides: they stop it before it is made, and before the rest is known."""

@@ -9,3 +9,15 @@ KARPENTER_GROUP = "karpenter.k8s.aws"
 """EC2NodeClass, and the labels that Karpenter gives nodes by their type."""
 AUTO_MODE_GROUP = "eks.amazonaws.com"
 """NodeClass of Auto Mode, and the labels that Auto Mode gives nodes by their type."""
+
+KARPENTER_API_VERSION = f"{KARPENTER_CORE_GROUP}/v1"
+"""Version of NodePool that this library writes."""
+
+# Types of these objects as Pulumi's Kubernetes provider registers them.
+NODE_POOL_TYPE = f"kubernetes:{KARPENTER_API_VERSION}:NodePool"
+EC2_NODE_CLASS_TYPE = f"kubernetes:{KARPENTER_GROUP}/v1:EC2NodeClass"
+AUTO_MODE_NODE_CLASS_TYPE = f"kubernetes:{AUTO_MODE_GROUP}/v1:NodeClass"
+POD_IDENTITY_PRINCIPAL = "pods.eks.amazonaws.com"
+"""Service that takes a role for pods. Source: EKS User Guide, "EKS Pod Identity"."""
+SERVICE_ACCOUNT_ROLE_ANNOTATION = f"{AUTO_MODE_GROUP}/role-arn"
+"""Annotation of a service account whose pods take a role by OpenID Connect. Source: EKS User Guide, IRSA."""

@@ -1,9 +1,12 @@
 """EKS Auto Mode: what AWS runs itself there, and within which bounds. Source: Amazon EKS User Guide, EKS Auto Mode."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 
-from .scheduling import Taint
+from .images import image_supports
+from .instance_types import GENERAL_CATEGORIES, InstanceType, instance_types
+from .scheduling import SYSTEM_TAINT, Taint
 
 
 @dataclass(frozen=True)
@@ -17,33 +20,29 @@ class BuiltInPool:
 # Source: "Enable or Disable Built-in NodePools".
 BUILT_IN_POOLS: Mapping[str, BuiltInPool] = {
     "general-purpose": BuiltInPool(("amd64",)),
-    "system": BuiltInPool(("amd64", "arm64"), (Taint("CriticalAddonsOnly", "", "NoSchedule"),)),
+    "system": BuiltInPool(("amd64", "arm64"), (replace(SYSTEM_TAINT, value=""),)),
 }
 """Node pools that EKS makes where asked, by name: on demand, and without GPUs."""
-BUILT_IN_CATEGORIES = ("c", "m", "r")
+BUILT_IN_CATEGORIES = GENERAL_CATEGORIES
 BUILT_IN_GENERATION = 5
 """The oldest generation of those categories."""
 BUILT_IN_NODE_CLASS = "default"
 """Name that a node class of one's own cannot have."""
 
-ADDONS = frozenset(
-    {"aws-ebs-csi-driver", "coredns", "eks-node-monitoring-agent", "eks-pod-identity-agent", "kube-proxy", "vpc-cni"}
-)
-"""EKS add-ons whose work it does itself."""
 DISK_PROVISIONER = "ebs.csi.eks.amazonaws.com"
 """Of its storage classes; the add-on's is another one."""
-CLUSTER_ACCESS_POLICY = "AmazonEKSAutoNodePolicy"
-"""What the role of a node class of one's own needs, in an access entry of type EC2."""
-NODE_POLICIES = ("AmazonEC2ContainerRegistryPullOnly", "AmazonEKSWorkerNodeMinimalPolicy")
-"""What a node itself calls."""
 
-MAX_AGE_H = 336
-"""Hours until a node is replaced, at most; 21 days after its start AWS ends it whatever runs there."""
+_TOO_SMALL = ("nano", "micro", "small")
 
-# Source: "Learn about Amazon EKS Auto Mode Managed instances".
-ACCELERATED_FAMILIES = frozenset(
-    {"g4ad", "g4dn", "g5", "g5g", "g6", "g6e", "g7e", "gr6"}
-    | {"p3dn", "p4d", "p4de", "p5", "p5e", "p5en", "p6-b200", "p6-b300"}
-    | {"inf1", "inf2", "trn1", "trn1n", "trn2"}
-)
-"""Instance families with accelerators that it can start."""
+
+def starts(row: InstanceType) -> bool:
+    """Whether Auto Mode has nodes of the type. Source: "Learn about Amazon EKS Auto Mode Managed instances"."""
+    if row.accelerator and (row.accelerator.fraction < 1 or not image_supports(row)):
+        return False
+    return row.vcpus > 1 and row.size not in _TOO_SMALL
+
+
+@cache
+def accelerated_families() -> tuple[str, ...]:
+    """Families with accelerators of which Auto Mode has nodes, sorted; its images have the drivers of EKS's own."""
+    return tuple(sorted({row.family for row in instance_types() if row.accelerator and starts(row)}))

@@ -41,16 +41,10 @@ def _ami_types() -> Iterator[AmiType]:
 AMI_TYPES = {ami.name: ami for ami in _ami_types()}
 """Linux AMI types that Kubernetes 1.33 and later can use, by name; Amazon Linux 2 ended with 1.32."""
 
-# Source: Amazon EKS User Guide, "EKS-optimized accelerated AMIs".
-NVIDIA_AMI_FAMILIES = {
-    "amd64": frozenset(
-        {"g4dn", "g5", "g6", "g6e", "g6f", "g7e", "gr6", "gr6f"}
-        | {"p3", "p3dn", "p4d", "p4de", "p5", "p5e", "p5en", "p6-b200", "p6-b300"}
-    ),
-    "arm64": frozenset({"g5g", "p6e-gb200"}),
-}
-"""Instance families that the NVIDIA AMIs are made for, by architecture; K80, M60 and AMD GPUs are not among them."""
-NEURON_AMI_FAMILIES = frozenset({"inf1", "inf2", "trn1", "trn1n", "trn2"})
+# The images have driver 580, and this GPU needs 595. Source: Amazon EKS User Guide, "EKS-optimized accelerated AMIs";
+# NVIDIA, supported GPUs of each driver.
+GPUS_WITHOUT_DRIVER = frozenset({"rtx-pro-4500"})
+"""NVIDIA's GPUs, by name, that instance types have and the driver of EKS's images does not know."""
 
 
 def ami_type(family: str, architecture: str, accelerator: str | None = None) -> str:
@@ -85,8 +79,8 @@ def image_supports(instance_type: InstanceType) -> bool:
     if accelerator is None:
         return True
     if accelerator.kind == "nvidia":
-        return instance_type.family in NVIDIA_AMI_FAMILIES[instance_type.architecture]
-    return accelerator.kind == "neuron" and instance_type.family in NEURON_AMI_FAMILIES
+        return accelerator.name not in GPUS_WITHOUT_DRIVER
+    return accelerator.kind == "neuron"
 
 
 def ssm_parameter(family: str, kubernetes: str, architecture: str, accelerator: str | None = None) -> str:

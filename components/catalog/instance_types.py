@@ -17,6 +17,9 @@ RESOURCES = {
     "aws": NEURON_RESOURCE,
 }
 
+GENERAL_CATEGORIES = ("c", "m", "r")
+"""Categories of types for general work: `InstanceType.category`."""
+
 # Families that programs still name and the catalog lacks, with the reason and what to take instead.
 RETIRED_FAMILIES = {
     "dl1": ("AWS lists Gaudi nodes no longer", "p4d.24xlarge"),

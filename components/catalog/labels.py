@@ -16,6 +16,16 @@ from .requirements import requirement_holds
 GPU_PRESENT_LABEL = "nvidia.com/gpu.present"
 ACCELERATOR_LABEL = "k8s.amazonaws.com/accelerator"
 
+# Labels by which nodes tell NVIDIA's software what to do. Source: NVIDIA device plugin 0.20, README.md and Helm chart.
+DEVICE_PLUGIN_CONFIG_LABEL = "nvidia.com/device-plugin.config"
+"""Names the entry of the device plugin's `config.map` for the node."""
+DEPLOY_DEVICE_PLUGIN_LABEL = "nvidia.com/gpu.deploy.device-plugin"
+"""`false` keeps a device plugin off a node whose image brings one."""
+DEPLOY_OPERANDS_LABEL = "nvidia.com/gpu.deploy.operands"
+"""`false` keeps all pods of the GPU operator off a node."""
+MPS_CAPABLE_LABEL = "nvidia.com/mps.capable"
+"""`true` brings the daemon that MPS needs to the node."""
+
 # Labels that kubelet or the cloud provider sets on every node.
 ARCH_LABEL = "kubernetes.io/arch"
 HOSTNAME_LABEL = "kubernetes.io/hostname"
@@ -31,6 +41,21 @@ NODE_POOL_LABEL = "karpenter.sh/nodepool"
 NODE_CLASS_LABEL = f"{KARPENTER_GROUP}/ec2nodeclass"
 COMPUTE_TYPE_LABEL = f"{AUTO_MODE_GROUP}/compute-type"
 """`auto` on each node of Auto Mode."""
+INITIALIZED_LABEL, REGISTERED_LABEL = "karpenter.sh/initialized", "karpenter.sh/registered"
+"""`true` once a node is ready for pods, and once Karpenter knows it for its own."""
+
+# Labels that EKS gives the nodes of managed groups. Source: EKS User Guide, "Managed node groups".
+NODE_GROUP_LABEL = f"{AUTO_MODE_GROUP}/nodegroup"
+EKS_CAPACITY_TYPE_LABEL = f"{AUTO_MODE_GROUP}/capacityType"
+MANAGED_GROUP_LABELS = frozenset(
+    {
+        NODE_GROUP_LABEL,
+        EKS_CAPACITY_TYPE_LABEL,
+        f"{AUTO_MODE_GROUP}/nodegroup-image",
+        f"{AUTO_MODE_GROUP}/sourceLaunchTemplateId",
+        f"{AUTO_MODE_GROUP}/sourceLaunchTemplateVersion",
+    }
+)
 
 OLD_LABELS: Mapping[str, str] = {
     "beta.kubernetes.io/arch": ARCH_LABEL,
@@ -127,6 +152,13 @@ def _device_labels(row: InstanceType) -> dict[str, str]:
         f"instance-{word}-count": str(found.count),
         **more,
     }
+
+
+def instance_label(name: str, group: str) -> str:
+    """Key of a label of the type by its last words, as `gpu-name`. Raises KeyError for one that no node gets."""
+    if f"instance-{name}" not in INSTANCE_LABELS | UNJUDGED_INSTANCE_LABELS:
+        raise KeyError(name)
+    return f"{group}/instance-{name}"
 
 
 def cpu_makers(row: InstanceType) -> tuple[str, ...]:

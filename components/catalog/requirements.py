@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from operator import ge, gt, le, lt
+from typing import Literal, get_args
 
 _COMPARISONS: dict[str, Callable[[int, int], bool]] = {
     "Gt": gt,
@@ -11,7 +12,15 @@ _COMPARISONS: dict[str, Callable[[int, int], bool]] = {
     "Lte": le,
 }
 """Gte and Lte are Karpenter's own."""
-REQUIREMENT_OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist", *_COMPARISONS)
+WORD_OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")
+"""Operators of a requirement that look at words."""
+NUMBER_OPERATORS = tuple(_COMPARISONS)
+"""Operators of a requirement that compare with one whole number."""
+REQUIREMENT_OPERATORS = (*WORD_OPERATORS, *NUMBER_OPERATORS)
+"""Operators of a node pool's requirement. Source: Karpenter 1.14, NodePool v1."""
+NodeAffinityOperator = Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"]
+"""Operators of a pod's node affinity. Source: Kubernetes 1.35, NodeSelectorRequirement."""
+NODE_AFFINITY_OPERATORS: tuple[str, ...] = get_args(NodeAffinityOperator)
 
 
 def requirement_holds(operator: str, values: Sequence[str], value: str | None) -> bool:

@@ -3,24 +3,35 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args
 
 # Extended resources, as device plugins register them.
 GPU_RESOURCE = "nvidia.com/gpu"
 NEURON_RESOURCE = "aws.amazon.com/neuron"
 
 # Tags of an auto scaling group that the cluster autoscaler reads. Source: its AWS README, version 1.35.
-AUTOSCALER_ENABLED_TAG = "k8s.io/cluster-autoscaler/enabled"
-AUTOSCALER_LABEL_TAG = "k8s.io/cluster-autoscaler/node-template/label/"
-AUTOSCALER_TAINT_TAG = "k8s.io/cluster-autoscaler/node-template/taint/"
-AUTOSCALER_RESOURCE_TAG = "k8s.io/cluster-autoscaler/node-template/resources/"
-AUTOSCALER_OPTION_TAG = "k8s.io/cluster-autoscaler/node-template/autoscaling-options/"
+AUTOSCALER_TAG = "k8s.io/cluster-autoscaler/"
+AUTOSCALER_ENABLED_TAG = f"{AUTOSCALER_TAG}enabled"
+AUTOSCALER_TEMPLATE_TAG = f"{AUTOSCALER_TAG}node-template/"
+AUTOSCALER_LABEL_TAG = f"{AUTOSCALER_TEMPLATE_TAG}label/"
+AUTOSCALER_TAINT_TAG = f"{AUTOSCALER_TEMPLATE_TAG}taint/"
+AUTOSCALER_RESOURCE_TAG = f"{AUTOSCALER_TEMPLATE_TAG}resources/"
+AUTOSCALER_OPTION_TAG = f"{AUTOSCALER_TEMPLATE_TAG}autoscaling-options/"
 
 
 def autoscaler_cluster_tag(cluster: str) -> str:
     """Key of the tag that keeps one cluster's autoscaler off another cluster's groups."""
-    return f"k8s.io/cluster-autoscaler/{cluster}"
+    return f"{AUTOSCALER_TAG}{cluster}"
 
+
+TaintEffect = Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
+"""What a taint does to pods that do not tolerate it, in Kubernetes' spelling. Source: Kubernetes 1.35, core API."""
+TAINT_EFFECTS: tuple[str, ...] = get_args(TaintEffect)
+HARD_EFFECTS = ("NoSchedule", "NoExecute")
+"""Effects that keep pods off a node; the third only makes it a last resort."""
+TolerationOperator = Literal["Exists", "Equal"]
+"""How a toleration compares a taint's value. Source: Kubernetes 1.35, core API."""
+TOLERATION_OPERATORS: tuple[str, ...] = get_args(TolerationOperator)
 
 _EKS_EFFECTS = {"NoSchedule": "NO_SCHEDULE", "PreferNoSchedule": "PREFER_NO_SCHEDULE", "NoExecute": "NO_EXECUTE"}
 _KUBERNETES_EFFECTS = {eks: kubernetes for kubernetes, eks in _EKS_EFFECTS.items()}

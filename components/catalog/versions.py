@@ -1,4 +1,4 @@
-"""Versions that belong together: Kubernetes minors, charts, images and add-ons, as of 2026-11-21."""
+"""Versions that belong together: Kubernetes minors, charts and images, as of 2026-11-21."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -65,6 +65,11 @@ class Chart:
     app_version: str
     """Of the software that the chart's default image holds."""
 
+    @property
+    def short_name(self) -> str:
+        """The chart's own name: the last part of an OCI reference."""
+        return self.name.rpartition("/")[2]
+
 
 _EKS_CHARTS = "https://aws.github.io/eks-charts"
 
@@ -94,28 +99,3 @@ NVIDIA_SMI_IMAGE = "public.ecr.aws/amazonlinux/amazonlinux:2023-minimal"
 TENSORFLOW_SERVING_IMAGE = "tensorflow/serving:2.20.0-gpu"
 """amd64 alone, CUDA 12.5; holds no model."""
 TRITON_IMAGE = "nvcr.io/nvidia/tritonserver:26.07-py3"
-
-# Source: eksctl 0.230, known_addons.go; Amazon EKS User Guide.
-ADDONS = frozenset(
-    {
-        "adot",
-        "amazon-cloudwatch-observability",
-        "aws-ebs-csi-driver",
-        "aws-efs-csi-driver",
-        "aws-fsx-csi-driver",
-        "aws-guardduty-agent",
-        "aws-mountpoint-s3-csi-driver",
-        "cert-manager",
-        "coredns",
-        "eks-node-monitoring-agent",
-        "eks-pod-identity-agent",
-        "external-dns",
-        "kube-proxy",
-        "kube-state-metrics",
-        "metrics-server",
-        "prometheus-node-exporter",
-        "snapshot-controller",
-        "vpc-cni",
-    }
-)
-"""Names of EKS add-ons. NVIDIA's software, both autoscalers and the load balancer controller are charts instead."""

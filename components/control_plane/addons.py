@@ -31,26 +31,22 @@ class AddOn:
     """AWS's managed policy for it, with its path."""
 
 
-# Nodes are not ready without a network, and the network plugin has no credentials without the agent.
-BEFORE_NODES = (
-    AddOn("vpc-cni", service_account="aws-node", policy="AmazonEKS_CNI_Policy"),
-    AddOn("kube-proxy"),
-    AddOn("eks-pod-identity-agent"),
-)
-# Their pods need a node: made earlier, they stay DEGRADED until EKS gives up.
-AFTER_NODES = (
-    AddOn("coredns", _ON_SYSTEM_NODES),
-    AddOn("metrics-server", _ON_SYSTEM_NODES),
-    AddOn(
-        "aws-ebs-csi-driver",
-        {"controller": _ON_SYSTEM_NODES},
-        service_account="ebs-csi-controller-sa",
-        policy="service-role/AmazonEBSCSIDriverPolicy",
-    ),
+_SETTINGS: Mapping[str, Mapping[str, Any]] = {
+    catalog.VPC_CNI: {"service_account": "aws-node", "policy": catalog.CNI_POLICY},
+    catalog.COREDNS: {"configuration": _ON_SYSTEM_NODES},
+    catalog.METRICS_SERVER: {"configuration": _ON_SYSTEM_NODES},
+    catalog.EBS_CSI_DRIVER: {
+        "configuration": {"controller": _ON_SYSTEM_NODES},
+        "service_account": "ebs-csi-controller-sa",
+        "policy": catalog.EBS_CSI_POLICY,
+    },
     # DCGM tolerates no taint unless told, and the agent takes GPUs without it for failed: EKS repairs healthy nodes.
-    AddOn("eks-node-monitoring-agent", {"dcgmAgent": {"tolerations": [{"operator": "Exists"}]}}),
+    catalog.NODE_MONITORING_AGENT: {"configuration": {"dcgmAgent": {"tolerations": [{"operator": "Exists"}]}}},
+}
+BEFORE_NODES, AFTER_NODES = (
+    tuple(AddOn(name, **_SETTINGS.get(name, {})) for name in names)
+    for names in (catalog.ADDONS_BEFORE_NODES, catalog.ADDONS_AFTER_NODES)
 )
-ADDON_NAMES = tuple(addon.name for addon in (*BEFORE_NODES, *AFTER_NODES))
 
 
 def add_ons(

@@ -7,7 +7,6 @@ from pydantic import field_validator
 from typing_extensions import TypedDict
 
 from .. import catalog
-from ..catalog import auto_mode as facts
 from ..values.value import Value
 from .addons import AFTER_NODES, AddOn
 
@@ -40,10 +39,12 @@ class AutoMode(Value):
         configuration: dict[str, Any] = {}
         if "system" in self.built_in_pools:
             configuration = {
-                "nodeSelector": {"karpenter.sh/nodepool": "system"},
+                "nodeSelector": {catalog.NODE_POOL_LABEL: "system"},
                 "tolerations": [catalog.SYSTEM_TAINT.toleration()],
             }
-        return tuple(AddOn(addon.name, configuration) for addon in AFTER_NODES if addon.name not in facts.ADDONS)
+        return tuple(
+            AddOn(addon.name, configuration) for addon in AFTER_NODES if addon.name not in catalog.AUTO_MODE_ADDONS
+        )
 
 
 def auto_mode_options(auto_mode: AutoMode) -> dict[str, Any]:

@@ -8,23 +8,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from .. import catalog
-from ..catalog.auto_mode import ADDONS as AUTO_MODE_ADDONS
 from ..catalog.nearest import hint
 from ..nodes.system_nodes import SystemNodes
 from ..values.validation_messages import refused
 from ..values.value import Value
 from ..vpc.network_layout import Region
-from .addons import ADDON_NAMES
 from .auto_mode import AutoMode
 
-# Source: Amazon EKS User Guide, "Review access policy permissions".
-ACCESS_POLICIES = (
-    "AmazonEKSAdminPolicy",
-    "AmazonEKSAdminViewPolicy",
-    "AmazonEKSClusterAdminPolicy",
-    "AmazonEKSEditPolicy",
-    "AmazonEKSViewPolicy",
-)
 WORLD = IPv4Network("0.0.0.0/0")
 
 
@@ -34,8 +24,8 @@ def _supported(minor: str) -> str:
 
 
 def _access_policy(policy: str) -> str:
-    if policy not in ACCESS_POLICIES:
-        raise refused(f"must be one of {', '.join(ACCESS_POLICIES)}", known=ACCESS_POLICIES)
+    if policy not in catalog.ACCESS_POLICIES:
+        raise refused(f"must be one of {', '.join(catalog.ACCESS_POLICIES)}", known=catalog.ACCESS_POLICIES)
     return policy
 
 
@@ -46,7 +36,7 @@ def _cluster_name(name: str) -> str:
 
 
 def _reason_to_have_none(addon: str) -> str:
-    if addon in AUTO_MODE_ADDONS:
+    if addon in catalog.AUTO_MODE_ADDONS:
         return "EKS does its work itself, and a second one is in the way"
     return "it has no node to run on without built_in_pools"
 
@@ -105,10 +95,10 @@ class ClusterSettings(Value):
     @field_validator("addon_versions")
     @classmethod
     def _are_of_our_addons(cls, versions: Mapping[str, str]) -> Mapping[str, str]:
-        unknown = [name for name in versions if name not in ADDON_NAMES]
+        unknown = [name for name in versions if name not in catalog.CLUSTER_ADDONS]
         if unknown:
             raise ValueError(
-                "\n".join(f"the cluster has no add-on {name}{hint(name, ADDON_NAMES)}" for name in unknown)
+                "\n".join(f"the cluster has no add-on {name}{hint(name, catalog.CLUSTER_ADDONS)}" for name in unknown)
             )
         return versions
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import pulumi_aws as aws
 from pulumi import Output, Resource, ResourceOptions
 
-from ..catalog import auto_mode as facts
-from ..catalog import managed_policy_arn
+from ..catalog import AUTO_MODE_ACCESS_POLICY, AUTO_MODE_NODE_POLICIES, managed_policy_arn
 from ..values.eks_cluster import EksCluster
 from .access_entries import grant
 from .node_role import trust_policy
@@ -40,8 +39,8 @@ def create_auto_mode_node_role(name: str, cluster: EksCluster, parent: Resource)
             policy_arn=managed_policy_arn(policy, cluster["region"]),
             opts=ResourceOptions(parent=parent),
         )
-        for policy in facts.NODE_POLICIES
+        for policy in AUTO_MODE_NODE_POLICIES
     ]
-    access = grant(parent, name, cluster, role.arn, facts.CLUSTER_ACCESS_POLICY, type_="EC2")
+    access = grant(parent, name, cluster, role.arn, AUTO_MODE_ACCESS_POLICY, type_="EC2")
     ready = (*attachments, access)
     return AutoModeNodeRole(Output.all(role.arn, *(each.urn for each in ready)).apply(lambda known: known[0]), ready)

@@ -56,7 +56,7 @@ class ControllerScope:
 
     def owned(self, *sides: str) -> dict[str, str]:
         """Tagged as the cluster's; a side is ResourceTag or RequestTag."""
-        return {f"aws:{side}/kubernetes.io/cluster/{self.cluster_name}": "owned" for side in sides}
+        return {f"aws:{side}/{catalog.CLUSTER_TAG}{self.cluster_name}": "owned" for side in sides}
 
     def named(self) -> dict[str, str]:
         """About to be tagged with the cluster's name."""
@@ -64,7 +64,7 @@ class ControllerScope:
 
     def here(self, *sides: str) -> dict[str, str]:
         """Tagged with the region: IAM's resources have none."""
-        return {f"aws:{side}/topology.kubernetes.io/region": self.region for side in sides}
+        return {f"aws:{side}/{catalog.REGION_LABEL}": self.region for side in sides}
 
 
 def _allow(
@@ -95,7 +95,10 @@ def _node_lifecycle(scope: ControllerScope) -> list[dict[str, Any]]:
     made = scope.ec2(*_MADE)
     owned = scope.owned("ResourceTag")
     asked = {**scope.owned("RequestTag"), **scope.named()}
-    own_pool, asked_pool = ("aws:ResourceTag/karpenter.sh/nodepool",), ("aws:RequestTag/karpenter.sh/nodepool",)
+    own_pool, asked_pool = (
+        (f"aws:ResourceTag/{catalog.NODE_POOL_LABEL}",),
+        (f"aws:RequestTag/{catalog.NODE_POOL_LABEL}",),
+    )
     return [
         _allow(
             "AllowScopedEC2InstanceAccessActions",
@@ -133,7 +136,7 @@ def _node_lifecycle(scope: ControllerScope) -> list[dict[str, Any]]:
             further={
                 "StringEqualsIfExists": scope.named(),
                 "ForAllValues:StringEquals": {
-                    "aws:TagKeys": ["eks:eks-cluster-name", "karpenter.sh/nodeclaim", "Name"]
+                    "aws:TagKeys": ["eks:eks-cluster-name", f"{catalog.KARPENTER_CORE_GROUP}/nodeclaim", "Name"]
                 },
             },
         ),
@@ -150,7 +153,7 @@ def _node_lifecycle(scope: ControllerScope) -> list[dict[str, Any]]:
 
 def _instance_profiles(scope: ControllerScope) -> list[dict[str, Any]]:
     profiles = _profiles(scope)
-    own, asked = ("aws:ResourceTag/karpenter.k8s.aws/ec2nodeclass",), ("aws:RequestTag/karpenter.k8s.aws/ec2nodeclass",)
+    own, asked = (f"aws:ResourceTag/{catalog.NODE_CLASS_LABEL}",), (f"aws:RequestTag/{catalog.NODE_CLASS_LABEL}",)
     return [
         _allow(
             "AllowPassingInstanceRole",

@@ -8,13 +8,7 @@ from typing import Any
 import pulumi_aws as aws
 from pulumi import Input, Resource, ResourceOptions
 
-from ..catalog import managed_policy_arn, partition
-
-NODE_POLICIES = ("AmazonEC2ContainerRegistryPullOnly", "AmazonEKSWorkerNodePolicy", "AmazonSSMManagedInstanceCore")
-"""What a node itself calls: the registry, EKS, and Systems Manager in place of SSH.
-
-AmazonEKS_CNI_Policy is not here: the VPC CNI has a role of its own through Pod Identity.
-"""
+from ..catalog import NODE_POLICIES, managed_policy_arn, partition
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 import pulumi_aws as aws
 from pulumi import Input, Output, Resource, ResourceOptions
 
+from ..catalog import POD_IDENTITY_PRINCIPAL
 from ..values.eks_cluster import EksCluster
 
 # TagSession too: EKS marks each session with cluster, namespace and service account.
@@ -15,7 +16,7 @@ POD_IDENTITY_TRUST: dict[str, Any] = {
     "Statement": [
         {
             "Effect": "Allow",
-            "Principal": {"Service": "pods.eks.amazonaws.com"},
+            "Principal": {"Service": POD_IDENTITY_PRINCIPAL},
             "Action": ["sts:AssumeRole", "sts:TagSession"],
         }
     ],

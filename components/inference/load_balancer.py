@@ -6,6 +6,13 @@ from typing import Annotated, Any, Literal, NotRequired, Self
 from pydantic import AfterValidator, model_validator
 from typing_extensions import TypedDict
 
+from ..catalog import (
+    AUTO_MODE_LOAD_BALANCER_CLASS,
+    AUTO_MODE_READINESS_LABEL,
+    CONTROLLER_LOAD_BALANCER_CLASS,
+    CONTROLLER_READINESS_LABEL,
+    SERVICE_ANNOTATION,
+)
 from ..values.patterns import like
 from ..values.value import Value
 
@@ -16,18 +23,17 @@ TLS_PORT = 443
 DEREGISTRATION_S = 60
 """Seconds that connections to a pod that goes may last; the load balancer's own 300 are more than a Spot notice."""
 
-CLASSES = {"aws-load-balancer-controller": "service.k8s.aws/nlb", "auto-mode": "eks.amazonaws.com/nlb"}
+CLASSES = {"aws-load-balancer-controller": CONTROLLER_LOAD_BALANCER_CLASS, "auto-mode": AUTO_MODE_LOAD_BALANCER_CLASS}
 """By controller. Source: AWS Load Balancer Controller 3.5, guide/service/nlb.md; EKS User Guide, Auto Mode."""
 READINESS_GATE_LABELS = {
-    "aws-load-balancer-controller": "elbv2.k8s.aws/pod-readiness-gate-inject",
-    "auto-mode": "eks.amazonaws.com/pod-readiness-gate-inject",
+    "aws-load-balancer-controller": CONTROLLER_READINESS_LABEL,
+    "auto-mode": AUTO_MODE_READINESS_LABEL,
 }
 """On a namespace: its pods are ready when the load balancer finds them healthy, not earlier."""
 
 PRIVATE_RANGES = ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16")
 """Where a VPC's addresses may be. Source: Amazon VPC User Guide, "VPC CIDR blocks"."""
 
-_ANNOTATION = "service.beta.kubernetes.io/aws-load-balancer-"
 Certificate = Annotated[
     str,
     like(
@@ -161,7 +167,7 @@ def _annotations(balancer: LoadBalancer, health_path: str) -> dict[str, str]:
     }
     if balancer.certificate_arn:
         values |= {"ssl-cert": balancer.certificate_arn, "ssl-ports": str(TLS_PORT)}
-    return {f"{_ANNOTATION}{key}": value for key, value in values.items()}
+    return {f"{SERVICE_ANNOTATION}{key}": value for key, value in values.items()}
 
 
 def _attributes(values: dict[str, str]) -> str:

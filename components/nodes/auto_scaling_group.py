@@ -6,7 +6,7 @@ from typing import Any
 import pulumi_aws as aws
 from pulumi import Input, InvokeOptions, Output, Resource, ResourceOptions
 
-from ..catalog import AUTOSCALER_ENABLED_TAG, autoscaler_cluster_tag, ssm_parameter
+from ..catalog import AUTOSCALER_ENABLED_TAG, CLUSTER_TAG, autoscaler_cluster_tag, ssm_parameter
 from ..iam.node_role import NodeRole
 from ..values.eks_cluster import EksCluster
 from .autoscaler_tags import autoscaler_tags
@@ -50,7 +50,7 @@ def cluster_tags(cluster_name: Input[str]) -> list[dict[str, Any]]:
     return [
         _tag(AUTOSCALER_ENABLED_TAG, "true"),
         _tag(name.apply(autoscaler_cluster_tag), "owned"),
-        _tag(Output.concat("kubernetes.io/cluster/", name), "owned", propagate_at_launch=True),
+        _tag(Output.concat(CLUSTER_TAG, name), "owned", propagate_at_launch=True),
     ]
 
 

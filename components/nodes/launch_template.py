@@ -5,7 +5,7 @@ from typing import Any
 import pulumi_aws as aws
 from pulumi import Output, Resource, ResourceOptions
 
-from ..catalog import ROOT_DEVICE, data_device
+from ..catalog import CLUSTER_TAG, ROOT_DEVICE, data_device
 from ..values.eks_cluster import EksCluster
 
 
@@ -40,7 +40,7 @@ def create_launch_template(
     Instances and volumes are named `<cluster>-<name>`.
     """
     tags = Output.from_input(cluster["name"]).apply(
-        lambda cluster_name: {"Name": f"{cluster_name}-{name}", f"kubernetes.io/cluster/{cluster_name}": "owned"}
+        lambda cluster_name: {"Name": f"{cluster_name}-{name}", f"{CLUSTER_TAG}{cluster_name}": "owned"}
     )
     return aws.ec2.LaunchTemplate(
         f"{name}-template",

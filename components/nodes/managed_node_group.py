@@ -6,14 +6,12 @@ from typing import Any
 import pulumi_aws as aws
 from pulumi import Alias, Output, Resource, ResourceOptions
 
-from ..catalog import AUTOSCALER_TAINT_TAG, ami_type
+from ..catalog import AUTOSCALER_TAINT_TAG, AUTOSCALER_TEMPLATE_TAG, ami_type
 from ..iam.node_role import NodeRole
 from ..values.eks_cluster import EksCluster
 from .autoscaler_tags import autoscaler_tags
 from .launch_template import create_launch_template
 from .node_group import NodeGroup
-
-TEMPLATE_TAG = "k8s.io/cluster-autoscaler/node-template/"
 
 
 def managed_node_group(group: NodeGroup) -> dict[str, Any]:
@@ -74,7 +72,7 @@ def _tag_for_autoscaler(name: str, group: aws.eks.NodeGroup, tags: Mapping[str, 
     auto_scaling_group = group.resources.apply(_first_name)
     taints = [key for key in tags if key.startswith(AUTOSCALER_TAINT_TAG)]
     for key, value in tags.items():
-        by_key = f"{name}-{key.removeprefix(TEMPLATE_TAG)}"
+        by_key = f"{name}-{key.removeprefix(AUTOSCALER_TEMPLATE_TAG)}"
         by_place = _taint_name(name, taints.index(key)) if key in taints else by_key
         aws.autoscaling.Tag(
             by_place,

@@ -8,10 +8,21 @@ from typing import Any
 import pulumi_kubernetes as kubernetes
 from pulumi import CustomTimeouts, Resource, ResourceOptions
 
-from ..catalog import ARCH_LABEL, CAPACITY_TYPE_LABEL, INSTANCE_TYPE_LABEL, OS_LABEL, ZONE_LABEL, CapacityType
+from ..catalog import (
+    ARCH_LABEL,
+    AUTO_MODE_GROUP,
+    AUTO_MODE_MAX_AGE_H,
+    CAPACITY_TYPE_LABEL,
+    INSTANCE_TYPE_LABEL,
+    KARPENTER_AGE_H,
+    KARPENTER_API_VERSION,
+    KARPENTER_GROUP,
+    OS_LABEL,
+    ZONE_LABEL,
+    CapacityType,
+)
 from ..values.gpu_pool import GpuPool
 
-API_VERSION = "karpenter.sh/v1"
 KIND = "NodePool"
 
 # Without a limit a pod that may not be evicted holds its node, and so `pulumi destroy`, for ever. A day is what Auto
@@ -37,9 +48,11 @@ class Provisioner:
     """Whether a requirement may name the operating system."""
 
 
-KARPENTER = Provisioner("Karpenter", "karpenter.k8s.aws", "EC2NodeClass", max_age_h=720, operating_systems=True)
+KARPENTER = Provisioner("Karpenter", KARPENTER_GROUP, "EC2NodeClass", max_age_h=KARPENTER_AGE_H, operating_systems=True)
 # Source: EKS User Guide, "Create a Node Pool for EKS Auto Mode".
-AUTO_MODE = Provisioner("Auto Mode", "eks.amazonaws.com", "NodeClass", max_age_h=336, operating_systems=False)
+AUTO_MODE = Provisioner(
+    "Auto Mode", AUTO_MODE_GROUP, "NodeClass", max_age_h=AUTO_MODE_MAX_AGE_H, operating_systems=False
+)
 
 
 def node_pool(pool: GpuPool, provisioner: Provisioner, node_class: str, zones: Sequence[str]) -> dict[str, Any]:
@@ -152,7 +165,7 @@ def create_node_pool(
     """NodePool and resource `name`, with a node class of the same name, which it outlives in no case."""
     return kubernetes.apiextensions.CustomResource(
         name,
-        api_version=API_VERSION,
+        api_version=KARPENTER_API_VERSION,
         kind=KIND,
         metadata={"name": name},
         spec=node_pool(pool, provisioner, name, zones),

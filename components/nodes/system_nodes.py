@@ -38,8 +38,8 @@ class SystemNodes(Value):
     """The system nodes, checked."""
 
     instance_types: tuple[Annotated[str, AfterValidator(_known)], ...] = DEFAULT_TYPES
-    nodes: int = Field(default=2, ge=2)
-    disk_gib: int = Field(default=50, ge=20)
+    nodes: int = Field(default=catalog.MIN_SYSTEM_NODES, ge=catalog.MIN_SYSTEM_NODES)
+    disk_gib: int = Field(default=50, ge=catalog.MIN_DISK_GIB)
     taint: bool = False
 
     @model_validator(mode="after")

@@ -5,11 +5,9 @@ from typing import Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from ..catalog import BASE_REGION, InstanceType, Need, image_supports, on_demand_price, resolve
+from ..catalog import BASE_REGION, MAX_INSTANCE_TYPES, InstanceType, Need, image_supports, on_demand_price, resolve
 from .value import Value
 
-# EKS's limit for one node group. Source: EKS API, CreateNodegroup.
-MAX_INSTANCE_TYPES = 20
 # A need is answered with several types, because Spot needs the choice, but never with a node for the price of two.
 MAX_PRICE_RATIO = 2.0
 

@@ -7,8 +7,17 @@ from typing_extensions import TypedDict
 
 from ..catalog import (
     ACCELERATOR_LABEL,
+    DEPLOY_DEVICE_PLUGIN_LABEL,
+    DEVICE_PLUGIN_CONFIG_LABEL,
     GPU_PRESENT_LABEL,
     GPU_TAINT,
+    MAX_DISK_GIB,
+    MAX_INSTANCE_TYPES,
+    MAX_POOL_WEIGHT,
+    MIN_GPU_DISK_GIB,
+    MIN_IDLE_S,
+    MIN_TERMINATION_GRACE_S,
+    MPS_CAPABLE_LABEL,
     NEURON_TAINT,
     Accelerator,
     CapacityType,
@@ -18,15 +27,8 @@ from ..catalog import (
     instance_type,
     instance_types,
 )
-from .gpu_need import MAX_INSTANCE_TYPES, GpuNeed, GpuNeedArgs
-from .labels_and_taints import (
-    DEPLOY_DEVICE_PLUGIN_LABEL,
-    DEVICE_PLUGIN_CONFIG_LABEL,
-    MPS_CAPABLE_LABEL,
-    Labels,
-    NodeTaint,
-    TaintArgs,
-)
+from .gpu_need import GpuNeed, GpuNeedArgs
+from .labels_and_taints import Labels, NodeTaint, TaintArgs
 from .patterns import like
 from .validation_messages import refused
 from .value import Value
@@ -113,18 +115,17 @@ class GpuPool(Value):
     """The types given, or those that satisfy the need."""
     max_gpus: int = Field(ge=1)
     capacity_types: tuple[CapacityType, ...] = (CapacityType.ON_DEMAND,)
-    # EKS gives 20 GiB; an image with CUDA in it takes several.
-    disk_gib: int = Field(default=100, ge=30, le=16384)
+    disk_gib: int = Field(default=100, ge=MIN_GPU_DISK_GIB, le=MAX_DISK_GIB)
     zones: tuple[str, ...] | None = None
     labels: Labels = Field(default_factory=dict)
     taint: NodeTaint | None = None
-    idle_s: int = Field(default=600, ge=30)
+    idle_s: int = Field(default=600, ge=MIN_IDLE_S)
     sharing: GpuSharing | None = None
     max_age_h: int | None = Field(default=None, ge=1)
     # None at a time would keep every idle node.
     disruption_budget: Annotated[str, like(r"(100|[1-9]\d?)%|[1-9]\d*", "nodes, as 20% or 2")] | None = None
-    termination_grace_s: int | None = Field(default=None, ge=60)
-    weight: int | None = Field(default=None, ge=1, le=100)
+    termination_grace_s: int | None = Field(default=None, ge=MIN_TERMINATION_GRACE_S)
+    weight: int | None = Field(default=None, ge=1, le=MAX_POOL_WEIGHT)
 
     @field_validator("instance_types", mode="before")
     @classmethod

@@ -6,15 +6,19 @@ from typing import Annotated, Any, Literal, NotRequired
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from typing_extensions import TypedDict
 
-from ..catalog import InstanceType, instance_type, instance_types
-from .gpu_need import MAX_INSTANCE_TYPES
+from ..catalog import (
+    GENERAL_CATEGORIES,
+    MAX_DISK_GIB,
+    MAX_INSTANCE_TYPES,
+    MIN_DISK_GIB,
+    MIN_SPOT_TYPES,
+    InstanceType,
+    instance_type,
+    instance_types,
+)
 from .labels_and_taints import Labels, NodeTaint, TaintArgs
 from .validation_messages import refused
 from .value import Value
-
-# Spot takes back one type in one zone at a time: with six, a few nodes go and not all.
-MIN_INSTANCE_TYPES = 6
-GENERAL_CATEGORIES = frozenset({"c", "m", "r"})
 
 
 class SpotPoolArgs(TypedDict):
@@ -56,7 +60,7 @@ class SpotPool(Value):
     desired_nodes: int | None = None
     on_demand_base: int = Field(default=0, ge=0)
     on_demand_percentage: int = Field(default=0, ge=0, le=100)
-    disk_gib: int = Field(default=50, ge=20, le=16384)
+    disk_gib: int = Field(default=50, ge=MIN_DISK_GIB, le=MAX_DISK_GIB)
     labels: Labels = Field(default_factory=dict)
     taints: tuple[NodeTaint, ...] = ()
     node_image: Literal["al2023", "bottlerocket"] = "al2023"
@@ -65,8 +69,8 @@ class SpotPool(Value):
     @classmethod
     def _one_shape(cls, rows: tuple[InstanceType, ...]) -> tuple[InstanceType, ...]:
         problems = [problem for row in rows if (problem := _unsuitable(row))]
-        if not MIN_INSTANCE_TYPES <= len(set(rows)) == len(rows) <= MAX_INSTANCE_TYPES:
-            problems.append(f"give {MIN_INSTANCE_TYPES} to {MAX_INSTANCE_TYPES} different types, got {len(set(rows))}")
+        if not MIN_SPOT_TYPES <= len(set(rows)) == len(rows) <= MAX_INSTANCE_TYPES:
+            problems.append(f"give {MIN_SPOT_TYPES} to {MAX_INSTANCE_TYPES} different types, got {len(set(rows))}")
         if rows and (others := [row for row in rows if _shape(row) != _shape(rows[0])]):
             differing = ", ".join(f"{row.name} has {_shape(row)}" for row in others)
             reason = "the autoscaler plans every node with the first type"
@@ -125,5 +129,5 @@ def _others_like(rows: Sequence[InstanceType]) -> list[str]:
         and row.category in GENERAL_CATEGORIES
         and _unsuitable(row) is None
     ]
-    newest = sorted(found, key=lambda row: (-row.generation, row.name))[:MIN_INSTANCE_TYPES]
+    newest = sorted(found, key=lambda row: (-row.generation, row.name))[:MIN_SPOT_TYPES]
     return [f"types that fit {rows[0].name}: {', '.join(row.name for row in newest)}"] if newest else []

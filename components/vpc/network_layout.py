@@ -13,8 +13,6 @@ from ..values.validation_messages import refused
 from ..values.value import Value
 
 MIN_ZONES, MAX_ZONES = 2, 3
-DISCOVERY_TAG = "karpenter.sh/discovery"
-"""Tag of subnets by which Karpenter finds them; its value is the cluster's name."""
 VPC_PREFIXES = range(16, 29)  # AWS's own bounds
 
 # Source: CloudWatch Logs API, PutRetentionPolicy.

@@ -12,12 +12,19 @@ from eks_gpu.pools.clusters import COMPONENT
 from eks_gpu.pools.node_class import role as role_of_class
 from eks_gpu.pools.pool import AUTO_SCALING_GROUP, Pool
 from eks_gpu.pools.software import ADDON
+from eks_gpu_components.catalog import (
+    CNI_POLICIES,
+    CNI_POLICY,
+    KARPENTER_GROUP,
+    REGISTRY_POLICIES,
+    REGISTRY_PULL_POLICY,
+    VPC_CNI,
+    WORKER_POLICIES,
+    WORKER_POLICY,
+)
 
 PROFILE, TEMPLATE = "aws:iam/instanceProfile:InstanceProfile", "aws:ec2/launchTemplate:LaunchTemplate"
-_EC2_NODE_CLASS = NODE_CLASSES["karpenter.k8s.aws", "EC2NodeClass"]
-_WORKER = ("AmazonEKSWorkerNodePolicy", "AmazonEKSWorkerNodeMinimalPolicy")
-_IMAGES = tuple(f"AmazonEC2ContainerRegistry{rights}" for rights in ("PullOnly", "ReadOnly", "PowerUser", "FullAccess"))
-_ADDRESSES = ("AmazonEKS_CNI_Policy", "AmazonEKS_CNI_IPv6_Policy")
+_EC2_NODE_CLASS = NODE_CLASSES[KARPENTER_GROUP, "EC2NodeClass"]
 
 
 @check(
@@ -92,8 +99,7 @@ def _shut_out(template: Resource | None) -> Iterator[Problem]:
 @check(
     "node-roles-have-their-policies",
     subject="role of nodes",
-    fix="attach AmazonEKSWorkerNodePolicy and AmazonEC2ContainerRegistryPullOnly, and let the CNI have "
-    "AmazonEKS_CNI_Policy",
+    fix=f"attach {WORKER_POLICY} and {REGISTRY_PULL_POLICY}, and let the CNI have {CNI_POLICY}",
 )
 def may_work(context: Context) -> Iterator[Said]:
     """Nodes start, are paid for and never become ready, or cannot pull an image.
@@ -107,12 +113,12 @@ def may_work(context: Context) -> Iterator[Said]:
         if inline_policies(role, graph) or role.inputs.get("inlinePolicies"):
             continue  # what these allow may be the same
         problems = []
-        if not policies.intersection(_WORKER):
-            problems.append(Problem("it may not describe the cluster it joins", f"attach {_WORKER[auto_mode]}"))
-        if not policies.intersection(_IMAGES):
-            problems.append(Problem("it may not pull images from Amazon ECR", f"attach {_IMAGES[0]}"))
+        if not policies.intersection(WORKER_POLICIES):
+            problems.append(Problem("it may not describe the cluster it joins", f"attach {WORKER_POLICIES[auto_mode]}"))
+        if not policies.intersection(REGISTRY_POLICIES):
+            problems.append(Problem("it may not pull images from Amazon ECR", f"attach {REGISTRY_POLICIES[0]}"))
         if not auto_mode and not _addresses(policies, graph):
-            problems.append(Problem("nobody may give pods addresses of the VPC", f"give vpc-cni {_ADDRESSES[0]}"))
+            problems.append(Problem("nobody may give pods addresses of the VPC", f"give {VPC_CNI} {CNI_POLICIES[0]}"))
         yield verdict(str(role["name"] or role.name), problems, f"it has {', '.join(sorted(policies))}")
 
 
@@ -128,14 +134,14 @@ def _node_roles(context: Context) -> list[Resource]:
 
 def _addresses(policies: set[str], graph: Graph) -> bool:
     """Whether the node's role, or that of the CNI add-on, may attach addresses; True where nobody says."""
-    if policies.intersection(_ADDRESSES):
+    if policies.intersection(CNI_POLICIES):
         return True
-    given = next((found.inputs for found in graph.of(ADDON) if found.inputs.get("addonName") == "vpc-cni"), None)
+    given = next((found.inputs for found in graph.of(ADDON) if found.inputs.get("addonName") == VPC_CNI), None)
     if given is None:
         return True
     arns = [found.get("roleArn") for found in given.get("podIdentityAssociations") or ()]
     arns.append(given.get("serviceAccountRoleArn"))
     for arn in filter(None, arns):
         role = role_named(last(arn), graph)
-        return role is None or bool(managed_policies(role, graph).intersection(_ADDRESSES))
+        return role is None or bool(managed_policies(role, graph).intersection(CNI_POLICIES))
     return False

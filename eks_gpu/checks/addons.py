@@ -1,6 +1,6 @@
 """Add-ons and controllers: whatever a stack leans on is there."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from eks_gpu.checks.names import subject
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
@@ -12,26 +12,26 @@ from eks_gpu.karpenter.objects import part
 from eks_gpu.pools.clusters import RESOURCE, Cluster
 from eks_gpu.pools.pool import KARPENTER as KARPENTER_POOL
 from eks_gpu.pools.software import ADDON, CLUSTER_AUTOSCALER, KARPENTER, LOAD_BALANCER_CONTROLLER, RELEASES
+from eks_gpu_components.catalog import (
+    ADDON_CHARTS,
+    AUTO_MODE_GROUP,
+    COREDNS,
+    EBS_CSI_DRIVER,
+    EBS_PROVISIONER,
+    KUBE_PROXY,
+    POD_IDENTITY_AGENT,
+    VPC_CNI,
+)
 
-# Charts that do an add-on's work.
-_INSTEAD: Mapping[str, tuple[str, ...]] = {
-    "vpc-cni": ("aws-vpc-cni", "cilium", "tigera-operator"),
-    "kube-proxy": ("cilium",),
-    "coredns": ("coredns",),
-    "eks-pod-identity-agent": ("eks-pod-identity-agent",),
-    "aws-ebs-csi-driver": ("aws-ebs-csi-driver",),
-}
-_NETWORK = ("vpc-cni", "kube-proxy", "coredns")
-_AGENT, _DISKS = "eks-pod-identity-agent", "aws-ebs-csi-driver"
-_PROVISIONER = "ebs.csi.aws.com"
+_NETWORK = (VPC_CNI, KUBE_PROXY, COREDNS)
 _NAMESPACES = {"default", "kube-system", "kube-public", "kube-node-lease"}
 # In the values of the component of pulumi-eks.
-_OPTIONS = {"coredns": "corednsAddonOptions", "kube-proxy": "kubeProxyAddonOptions"}
+_OPTIONS = {COREDNS: "corednsAddonOptions", KUBE_PROXY: "kubeProxyAddonOptions"}
 
 
 def _has(addon: str, context: Context) -> bool:
     there = {found.inputs.get("addonName") for found in context.graph.of(ADDON)}
-    return addon in there or bool(context.charts(*_INSTEAD[addon]))
+    return addon in there or bool(context.charts(*ADDON_CHARTS[addon]))
 
 
 def _of_own_nodes(context: Context) -> Iterator[tuple[Cluster, Resource]]:
@@ -56,7 +56,7 @@ def has_addons(context: Context) -> Iterator[Said]:
         found.inputs.get("podIdentityAssociations") for found in context.graph.of(ADDON)
     )
     for cluster, found in _of_own_nodes(context):
-        needed = [name for name in _NETWORK if _left_out(name, found)] + [_AGENT] * bool(associated)
+        needed = [name for name in _NETWORK if _left_out(name, found)] + [POD_IDENTITY_AGENT] * bool(associated)
         missing = [name for name in needed if not _has(name, context)]
         problem = Problem(f"nothing brings {', '.join(missing)}", f"add {', '.join(missing)}") if missing else None
         yield verdict(cluster.name, problem, f"{', '.join(needed) or 'what EKS installs itself'} is there")
@@ -68,19 +68,21 @@ def _left_out(addon: str, cluster: Resource) -> bool:
         return False
     if cluster.type == RESOURCE:
         return True
-    if addon == "vpc-cni":
+    if addon == VPC_CNI:
         return cluster.inputs.get("useDefaultVpcCni") is True
     return part(cluster.inputs, _OPTIONS[addon]).get("enabled") is False
 
 
-@check("storage-classes-have-their-driver", subject="StorageClass of EBS", fix=f"add the EKS add-on {_DISKS}")
+@check("storage-classes-have-their-driver", subject="StorageClass of EBS", fix=f"add the EKS add-on {EBS_CSI_DRIVER}")
 def have_drivers(context: Context) -> Iterator[Said]:
     """A pod with a volume waits for its disk, for ever."""
     for _, manifest in kubernetes_objects(context.graph):
-        if manifest["kind"] == "StorageClass" and manifest.get("provisioner") == _PROVISIONER:
+        if manifest["kind"] == "StorageClass" and manifest.get("provisioner") == EBS_PROVISIONER:
             for _ in _of_own_nodes(context):
-                problem = None if _has(_DISKS, context) else Problem(f"nothing brings its driver {_PROVISIONER}")
-                yield verdict(subject(manifest), problem, f"{_DISKS} makes its disks")
+                problem = (
+                    None if _has(EBS_CSI_DRIVER, context) else Problem(f"nothing brings its driver {EBS_PROVISIONER}")
+                )
+                yield verdict(subject(manifest), problem, f"{EBS_CSI_DRIVER} makes its disks")
 
 
 @check(
@@ -131,6 +133,6 @@ def has_controller(context: Context) -> Iterator[Said]:
     for _, manifest in kubernetes_objects(context.graph):
         if balances_load(manifest):
             by = part(manifest, "spec").get("loadBalancerClass") or ""
-            there = auto_mode or (not by.startswith("eks.amazonaws.com/") and context.charts(LOAD_BALANCER_CONTROLLER))
+            there = auto_mode or (not by.startswith(f"{AUTO_MODE_GROUP}/") and context.charts(LOAD_BALANCER_CONTROLLER))
             problem = None if there else Problem("nothing in the stack makes its load balancer")
             yield verdict(subject(manifest), problem, "a controller makes its load balancer")

@@ -9,15 +9,15 @@ from eks_gpu.graph.graph import Graph
 from eks_gpu.karpenter.objects import NODE_CLASSES, object_name
 from eks_gpu.pools.clusters import COMPONENT
 from eks_gpu.pools.node_class import role
+from eks_gpu_components.catalog import AUTO_MODE_ACCESS_POLICY
 
 ENTRY, ASSOCIATION = "aws:eks/accessEntry:AccessEntry", "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"
-POLICY = "AmazonEKSAutoNodePolicy"
 
 
 @check(
     "auto-mode-node-class-has-an-access-entry",
     subject="NodeClass of Auto Mode",
-    fix=f"give its role an access entry of type EC2 and the policy {POLICY} for the whole cluster",
+    fix=f"give its role an access entry of type EC2 and the policy {AUTO_MODE_ACCESS_POLICY} for the whole cluster",
 )
 def may_join(context: Context) -> Iterator[Said]:
     """EKS lets only the role of its built-in pools in by itself: other nodes start, are paid for and never join."""
@@ -29,7 +29,7 @@ def may_join(context: Context) -> Iterator[Said]:
         if not name:
             continue
         missing = [] if name in entries else ["an access entry of type EC2"]
-        missing += [] if name in allowed else [f"the policy {POLICY} for the whole cluster"]
+        missing += [] if name in allowed else [f"the policy {AUTO_MODE_ACCESS_POLICY} for the whole cluster"]
         problem = (
             Problem("its nodes start and never join the cluster", f"give role {name} {' and '.join(missing)}")
             if missing and name not in built_in
@@ -54,4 +54,4 @@ def _associations(graph: Graph) -> Iterator[Mapping[str, Any]]:
 
 def _is_whole(association: Mapping[str, Any]) -> bool:
     scope = association.get("accessScope") or {}
-    return last(association.get("policyArn")) == POLICY and scope.get("type") == "cluster"
+    return last(association.get("policyArn")) == AUTO_MODE_ACCESS_POLICY and scope.get("type") == "cluster"

@@ -137,7 +137,7 @@ def _astray(release: Software, clusters: list[str]) -> Problem | None:
             f"set autoDiscovery.clusterName to {clusters[0]}",
         )
     tags = [str(tag).partition("=")[0] for tag in release.value("autoDiscovery", "tags", default=())]
-    own = {autoscaler_cluster_tag(str(name)), "k8s.io/cluster-autoscaler/{{ .Values.autoDiscovery.clusterName }}"}
+    own = {autoscaler_cluster_tag(str(name)), autoscaler_cluster_tag("{{ .Values.autoDiscovery.clusterName }}")}
     if tags and not own & set(tags):
         return Problem(
             f"it takes every group tagged {', '.join(tags)}, of other clusters too",

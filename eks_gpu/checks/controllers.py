@@ -33,8 +33,8 @@ from eks_gpu.pools.software import (
     Software,
     configuration,
 )
+from eks_gpu_components.catalog import KARPENTER_TOLERATIONS, POD_IDENTITY_PRINCIPAL
 
-PODS = "pods.eks.amazonaws.com"
 _CLUSTER_TAG = re.compile(r"Tag/(?:kubernetes\.io/cluster|k8s\.io/cluster-autoscaler)/([^/]+)$")
 _REGION_OF_ARN = 4
 CHARTS = (KARPENTER, CLUSTER_AUTOSCALER, LOAD_BALANCER_CONTROLLER)
@@ -83,7 +83,6 @@ _OF_A_CLUSTER = (
     *("aws:eks/nodeGroup:NodeGroup", "aws:eks/accessEntry:AccessEntry", "aws:eks/fargateProfile:FargateProfile"),
     *("aws:eks/accessPolicyAssociation:AccessPolicyAssociation", ASSOCIATION, ADDON),
 )
-_TOLERATES = [{"key": "CriticalAddonsOnly", "operator": "Exists"}]
 
 
 @check(
@@ -155,8 +154,10 @@ def permitted(context: Context) -> Iterator[Said]:
             continue
         missing = [action for action in _needs(release, context) if not any(allows(one, action) for one in statements)]
         problems = [Problem(f"role {own.name} lacks {', '.join(missing)}")] if missing else []
-        if list(associations(release, context.graph)) and not trusts(own, PODS):
-            problems.append(Problem(f"role {own.name} does not trust {PODS}", f"trust {PODS}"))
+        if list(associations(release, context.graph)) and not trusts(own, POD_IDENTITY_PRINCIPAL):
+            problems.append(
+                Problem(f"role {own.name} does not trust {POD_IDENTITY_PRINCIPAL}", f"trust {POD_IDENTITY_PRINCIPAL}")
+            )
         problems += _misdirected(statements, context)
         yield verdict(release.name, problems, f"role {own.name} allows what it does")
 
@@ -181,7 +182,7 @@ def _unused_role(release: Software, context: Context) -> Resource | None:
         return None
     for found in context.graph.of(ROLE):
         telling = (allows(one, _TELLING[release.chart]) for one in allowed(found, context.graph) or ())
-        if trusts(found, PODS) and any(telling):
+        if trusts(found, POD_IDENTITY_PRINCIPAL) and any(telling):
             return found
     return None
 
@@ -237,7 +238,7 @@ def _has_unseen_nodes(context: Context) -> bool:
 
 
 def _pod(release: Software) -> Pod:
-    default = _TOLERATES if release.chart == KARPENTER else []
+    default = KARPENTER_TOLERATIONS if release.chart == KARPENTER else []
     return pod_of_values({"tolerations": default, **{key: value for key, value in release.values.items() if value}})
 
 

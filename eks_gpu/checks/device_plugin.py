@@ -11,7 +11,6 @@ from eks_gpu.pods.selection import unselected
 from eks_gpu.pools.pool import AUTO_MODE, Pool
 from eks_gpu.pools.software import (
     DEVICE_PLUGIN,
-    DEVICE_PLUGIN_CONFIG_LABEL,
     GPU_OPERATOR,
     Software,
     device_plugin_pod,
@@ -19,11 +18,16 @@ from eks_gpu.pools.software import (
     operator_pod,
     sharing_replicas,
 )
-from eks_gpu_components.catalog import COMPUTE_TYPE_LABEL
+from eks_gpu_components.catalog import (
+    COMPUTE_TYPE_LABEL,
+    DCGM_EXPORTER_CHART,
+    DEPLOY_DEVICE_PLUGIN_LABEL,
+    DEVICE_PLUGIN_CONFIG_LABEL,
+    FEATURE_DISCOVERY_TOLERATIONS,
+    GPU_PRESENT_LABEL,
+)
 
 IMAGE = "k8s-device-plugin"
-KEEPS_OFF = "nvidia.com/gpu.deploy.device-plugin"
-_DISCOVERY_TOLERATIONS = [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
 
 
 def _plugins(context: Context) -> Iterator[tuple[str, Pod, bool]]:
@@ -46,7 +50,7 @@ def _rejection(pod: Pod, pool: Pool) -> str:
 @check(
     "device-plugin-reaches-gpu-pools",
     subject="NVIDIA pool",
-    fix="let the device plugin tolerate the taints of the pool, and label the nodes nvidia.com/gpu.present=true",
+    fix=f"let the device plugin tolerate the taints of the pool, and label the nodes {GPU_PRESENT_LABEL}=true",
 )
 def reaches(context: Context) -> Iterator[Said]:
     """A GPU node on which no plugin runs offers no GPU: pods stay Pending on a node that is paid for.
@@ -78,12 +82,12 @@ def _undiscovered(context: Context, pool: Pool) -> Iterator[tuple[str, str]]:
     """
     for release in context.charts(GPU_OPERATOR):
         worker = release.value("node-feature-discovery", "worker", default={})
-        reason = untolerated(pod_of_values({"tolerations": _DISCOVERY_TOLERATIONS, **worker}), pool.hard_taints)
+        reason = untolerated(pod_of_values({"tolerations": FEATURE_DISCOVERY_TOLERATIONS, **worker}), pool.hard_taints)
         if reason and release.value("nfd", "enabled", default=True):
             yield f"release {release.name}", f"its feature discovery does not run there: {reason}"
 
 
-@check("device-plugin-avoids-cpu-pools", subject="device plugin", fix="require the label nvidia.com/gpu.present=true")
+@check("device-plugin-avoids-cpu-pools", subject="device plugin", fix=f"require the label {GPU_PRESENT_LABEL}=true")
 def avoids(context: Context) -> Iterator[Said]:
     """It crash-loops on nodes without a GPU."""
     for name, pod, finds_its_own in _plugins(context):
@@ -127,7 +131,8 @@ def _second_plugin(pool: Pool, owners: list[str]) -> Problem:
     keep_off = (
         f"keep the chart off: require {COMPUTE_TYPE_LABEL} NotIn [auto]"
         if pool.backend == AUTO_MODE
-        else f"keep the chart off: require {KEEPS_OFF} NotIn [false], and give these nodes the label, false"
+        else f"keep the chart off: require {DEPLOY_DEVICE_PLUGIN_LABEL} NotIn [false], and give these nodes the label, "
+        "false"
         if pool.device_plugin
         else "remove one of them"
     )
@@ -199,12 +204,12 @@ def shared(context: Context) -> Iterator[Said]:
 def exporter(context: Context) -> Iterator[Said]:
     """GPUs without metrics, or a pod that crash-loops on nodes without a GPU."""
     pools = [pool for pool in context.pools if pool.backend != AUTO_MODE]
-    for release in context.charts("dcgm-exporter"):
+    for release in context.charts(DCGM_EXPORTER_CHART.short_name):
         pod = pod_of_values(release.values)
         missed = [pool.name for pool in pools if pool.accelerator == "nvidia" and _rejection(pod, pool)]
         astray = [pool.name for pool in pools if pool.accelerator != "nvidia" and not _rejection(pod, pool)]
         problems = [Problem(f"it does not run on {', '.join(missed)}", "tolerate their taints")] if missed else []
         if astray:
             said = f"it crash-loops on {', '.join(astray)}, where there is no NVIDIA GPU"
-            problems.append(Problem(said, "select nvidia.com/gpu.present=true"))
+            problems.append(Problem(said, f"select {GPU_PRESENT_LABEL}=true"))
         yield verdict(f"release {release.name}", problems, "it runs where NVIDIA GPUs are")

@@ -6,7 +6,7 @@ from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.pods.quantities import amount
 from eks_gpu.pools.pool import Pool
 from eks_gpu.pools.software import DEVICE_PLUGIN, sharing_replicas
-from eks_gpu_components.catalog import AUTOSCALER_LABEL_TAG, AUTOSCALER_RESOURCE_TAG, GPU_RESOURCE
+from eks_gpu_components.catalog import AUTOSCALER_LABEL_TAG, AUTOSCALER_RESOURCE_TAG, GPU_RESOURCE, TAINT_EFFECTS
 
 
 def _from_zero(context: Context) -> Iterator[tuple[Pool, frozenset[str]]]:
@@ -95,11 +95,7 @@ def taints_match(context: Context) -> Iterator[Said]:
 
 
 def _is_broken_taint(key: str, value: str) -> bool:
-    return "/node-template/taint/" in key and value.rpartition(":")[2] not in (
-        "NoSchedule",
-        "NoExecute",
-        "PreferNoSchedule",
-    )
+    return "/node-template/taint/" in key and value.rpartition(":")[2] not in TAINT_EFFECTS
 
 
 @check(

@@ -13,13 +13,12 @@ from eks_gpu.karpenter.objects import node_pools, part
 from eks_gpu.pools.pool import KARPENTER as BACKEND
 from eks_gpu.pools.pool import Pool
 from eks_gpu.pools.software import ADDON, KARPENTER, Software, configuration
-from eks_gpu_components.catalog import CapacityType
+from eks_gpu_components.catalog import CAPACITY_TYPE_LABEL, NODE_MONITORING_AGENT, CapacityType
 
 _ENDING = (
     "aws:ec2/capacityReservation:CapacityReservation",
     "aws:ec2/capacityBlockReservation:CapacityBlockReservation",
 )
-_AGENT = "eks-node-monitoring-agent"
 
 
 @check(
@@ -47,7 +46,7 @@ def reservations(context: Context) -> Iterator[Said]:
             problems.append(Problem(said, "add capacityReservationSelectorTerms"))
         if terms and not wanted:
             said = "its node class selects reservations, but no requirement allows the capacity type reserved"
-            problems.append(Problem(said, "add reserved to karpenter.sh/capacity-type"))
+            problems.append(Problem(said, f"add reserved to {CAPACITY_TYPE_LABEL}"))
         if pool.backend == BACKEND and False in gates:
             said = "the chart turns reserved capacity off"
             problems.append(Problem(said, "set settings.featureGates.reservedCapacity to true"))
@@ -115,7 +114,7 @@ def _with_efa(context: Context) -> Iterator[tuple[Pool, Sequence[Mapping[str, An
     "node-repair-has-its-agent",
     subject="Karpenter release or managed GPU group with node repair",
     severity="warning",
-    fix=f"add the EKS add-on {_AGENT}",
+    fix=f"add the EKS add-on {NODE_MONITORING_AGENT}",
 )
 def repair(context: Context) -> Iterator[Said]:
     """A node whose GPU failed is not replaced: nobody tells EKS or Karpenter of the failure."""
@@ -125,7 +124,7 @@ def repair(context: Context) -> Iterator[Said]:
     repaired += [pool.name for pool in context.gpu_pools if _repaired_by_eks(pool, context)]
     problem = None if list(_agents(context)) else Problem("node repair is on, but nothing watches the GPUs")
     for name in repaired:
-        yield verdict(name, problem, f"{_AGENT} watches the GPUs")
+        yield verdict(name, problem, f"{NODE_MONITORING_AGENT} watches the GPUs")
 
 
 @check(
@@ -170,7 +169,7 @@ def _runs_dcgm(pool: Pool) -> bool:
 def _agents(context: Context) -> Iterator[tuple[str, Mapping[str, Any] | None]]:
     """Each agent with what it is told, as an add-on or as a chart; not the one that Auto Mode has built in."""
     for addon in context.graph.of(ADDON):
-        if addon.inputs.get("addonName") == _AGENT:
+        if addon.inputs.get("addonName") == NODE_MONITORING_AGENT:
             yield addon.name, configuration(addon)
-    for release in context.charts(_AGENT):
+    for release in context.charts(NODE_MONITORING_AGENT):
         yield release.name, release.values

@@ -12,11 +12,18 @@ from eks_gpu.karpenter.schema import node_class_problems, node_pool_problems
 from eks_gpu.pools.node_class import role
 from eks_gpu.pools.pool import KARPENTER as BACKEND
 from eks_gpu.pools.software import KARPENTER, KARPENTER_CRDS
-from eks_gpu_components.catalog import KARPENTER_CHART, KUBERNETES, CapacityType
+from eks_gpu_components.catalog import (
+    AUTO_MODE_GROUP,
+    KARPENTER_CHART,
+    KARPENTER_CORE_GROUP,
+    KARPENTER_GROUP,
+    KUBERNETES,
+    CapacityType,
+)
 
 # Chart versions that serve an API version: from, and before. Source: Karpenter's upgrade guide.
 _SERVED = {"v1alpha1": ("0", "0.33"), "v1alpha5": ("0", "0.33"), "v1beta1": ("0.32", "1.1"), "v1": ("1.0", "")}
-_GROUPS = ("karpenter.sh", "karpenter.k8s.aws", "eks.amazonaws.com")
+_GROUPS = (KARPENTER_CORE_GROUP, KARPENTER_GROUP, AUTO_MODE_GROUP)
 _KINDS = ("NodePool", "EC2NodeClass", "NodeClass", "Provisioner", "AWSNodeTemplate")
 _BALANCED_SINCE = "1.14"
 
@@ -57,14 +64,14 @@ def fields_fit(context: Context) -> Iterator[Said]:
         group, _, version = str(manifest["apiVersion"]).partition("/")
         if group not in _GROUPS or manifest["kind"] not in _KINDS:
             continue
-        auto_mode = group == "eks.amazonaws.com" or _is_for_auto_mode(manifest)
+        auto_mode = group == AUTO_MODE_GROUP or _is_for_auto_mode(manifest)
         served = _served(version, KARPENTER_CHART.version if auto_mode else chart)
         problems = [served] if served else list(_problems(manifest, chart)) if version == "v1" else []
         yield verdict(subject(manifest), map(Problem, problems), f"every field is one of {group}/{version}")
 
 
 def _is_for_auto_mode(manifest: Mapping[str, Any]) -> bool:
-    return part(manifest, "spec", "template", "spec", "nodeClassRef").get("group") == "eks.amazonaws.com"
+    return part(manifest, "spec", "template", "spec", "nodeClassRef").get("group") == AUTO_MODE_GROUP
 
 
 def _served(version: str, chart: str) -> str:

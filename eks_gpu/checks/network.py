@@ -13,6 +13,7 @@ from eks_gpu.karpenter.objects import NODE_POOL, node_classes, node_pool, object
 from eks_gpu.pools.clusters import RESOURCE, clusters
 from eks_gpu.pools.lookups import Lookups
 from eks_gpu.pools.pool import Pool
+from eks_gpu_components.catalog import INTERNAL_LOAD_BALANCER_TAG, PUBLIC_LOAD_BALANCER_TAG
 
 SUBNET, VPC = "aws:ec2/subnet:Subnet", "aws:ec2/vpc:Vpc"
 _ROUTES = ("aws:ec2/route:Route", "aws:ec2/routeTable:RouteTable")
@@ -135,7 +136,7 @@ def _missing_endpoints(subnet: Resource, graph: Graph) -> list[str]:
     "load-balancers-find-subnets",
     subject="Service with a load balancer, Ingress",
     severity="warning",
-    fix="tag private subnets kubernetes.io/role/internal-elb = 1, and public ones kubernetes.io/role/elb = 1",
+    fix=f"tag private subnets {INTERNAL_LOAD_BALANCER_TAG} = 1, and public ones {PUBLIC_LOAD_BALANCER_TAG} = 1",
 )
 def subnets_are_tagged(context: Context) -> Iterator[Said]:
     """The controller guesses subnets by their routes, and an older one makes no load balancer."""
@@ -146,7 +147,7 @@ def subnets_are_tagged(context: Context) -> Iterator[Said]:
         annotations = part(manifest, "metadata", "annotations")
         if balances_load(manifest) and not any(key.endswith(("balancer-subnets", "io/subnets")) for key in annotations):
             public = "internet-facing" in annotations.values()
-            tag = "kubernetes.io/role/elb" if public else "kubernetes.io/role/internal-elb"
+            tag = PUBLIC_LOAD_BALANCER_TAG if public else INTERNAL_LOAD_BALANCER_TAG
             tagged = [found.name for found in there if part(found.inputs, "tags").get(tag) in ("1", "")]
             problem = None if tagged else Problem(f"no subnet has the tag {tag}", f"tag them {tag} = 1")
             yield verdict(subject(manifest), problem, f"{len(tagged)} subnets are tagged {tag}")

@@ -12,6 +12,8 @@ from eks_gpu.pools.pool import Pool, zone_ids
 from eks_gpu_components.catalog import (
     ARCH_LABEL,
     CAPACITY_TYPE_LABEL,
+    GPU_RESOURCE,
+    NEURON_RESOURCE,
     ZONE_LABEL,
     CapacityType,
     InstanceType,
@@ -22,7 +24,7 @@ from eks_gpu_components.catalog.nearest import nearest
 
 _LIMITABLE = (CPU, MEMORY, NODES, "ephemeral-storage", "pods", "vpc.amazonaws.com/efa", "aws.amazon.com/neuroncore")
 _REAL = frozenset({*_LIMITABLE, *RESOURCES.values()})
-_MEANT = {"gpu": "nvidia.com/gpu", "gpus": "nvidia.com/gpu", "neuron": "aws.amazon.com/neuron"}
+_MEANT = {"gpu": GPU_RESOURCE, "gpus": GPU_RESOURCE, "neuron": NEURON_RESOURCE}
 # Below these, one shortage of one kind stops the pool.
 _TYPES, _ZONES = 3, 2
 _LIFETIME_S = 3600
@@ -46,7 +48,7 @@ def _resource(pool: Pool) -> str:
 @check(
     "limits-name-the-real-resource",
     subject="node pool with limits",
-    fix="limit nvidia.com/gpu, of Neuron nodes aws.amazon.com/neuron",
+    fix=f"limit {GPU_RESOURCE}, of Neuron nodes {NEURON_RESOURCE}",
 )
 def real_resources(context: Context) -> Iterator[Said]:
     """A limit under a name that no node has, as `gpu` in place of `nvidia.com/gpu`, stops nothing."""

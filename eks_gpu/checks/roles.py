@@ -7,6 +7,7 @@ from typing import Any
 from eks_gpu.checks.interruption import statements
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.pools.software import CLUSTER_AUTOSCALER, Software
+from eks_gpu_components.catalog import SERVICE_ACCOUNT_ROLE_ANNOTATION
 
 ROLE, INLINE = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"
 POLICY, ATTACHMENT = "aws:iam/policy:Policy", "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
@@ -91,7 +92,7 @@ def role_of(release: Software, graph: Graph) -> Resource | None:
     """The role of a controller's pods, where it is of this stack."""
     _, annotations = service_account(release)
     arns = [found.inputs.get("roleArn") for found in associations(release, graph)]
-    arns.append(annotations.get("eks.amazonaws.com/role-arn"))
+    arns.append(annotations.get(SERVICE_ACCOUNT_ROLE_ANNOTATION))
     return next((role for arn in arns if arn and (role := role_named(last(arn), graph))), None)
 
 

@@ -10,10 +10,15 @@ from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.karpenter.objects import part
 from eks_gpu.pools.software import LOAD_BALANCER_CONTROLLER
+from eks_gpu_components.catalog import (
+    AUTO_MODE_READINESS_LABEL,
+    CONTROLLER_READINESS_LABEL,
+    INGRESS_ANNOTATION,
+    SERVICE_ANNOTATION,
+)
 
-_SERVICE, _INGRESS = "service.beta.kubernetes.io/aws-load-balancer-", "alb.ingress.kubernetes.io/"
 WORLD = ("0.0.0.0/0", "::/0")
-_READINESS_GATES = ("elbv2.k8s.aws/pod-readiness-gate-inject", "eks.amazonaws.com/pod-readiness-gate-inject")
+_READINESS_GATES = (CONTROLLER_READINESS_LABEL, AUTO_MODE_READINESS_LABEL)
 _GRACE_S = 30
 """Seconds that a pod has to end where it does not say. Source: Kubernetes API, PodSpec."""
 
@@ -22,9 +27,9 @@ def balances_load(manifest: Mapping[str, Any]) -> bool:
     """Whether a controller of the cluster makes a load balancer of it."""
     annotations = part(manifest, "metadata", "annotations")
     if manifest["kind"] == "Ingress":
-        return part(manifest, "spec").get("ingressClassName") == "alb" or f"{_INGRESS}scheme" in annotations
+        return part(manifest, "spec").get("ingressClassName") == "alb" or f"{INGRESS_ANNOTATION}scheme" in annotations
     spec = part(manifest, "spec")
-    taken = spec.get("loadBalancerClass") or annotations.get(f"{_SERVICE}type") in ("external", "nlb-ip")
+    taken = spec.get("loadBalancerClass") or annotations.get(f"{SERVICE_ANNOTATION}type") in ("external", "nlb-ip")
     return manifest["kind"] == "Service" and spec.get("type") == "LoadBalancer" and bool(taken)
 
 
@@ -41,11 +46,16 @@ def private_or_restricted(context: Context) -> Iterator[Said]:
     for _, manifest in kubernetes_objects(context.graph):
         spec, annotations = part(manifest, "spec"), part(manifest, "metadata", "annotations")
         if manifest["kind"] == "Ingress":
-            public = annotations.get(f"{_INGRESS}scheme") == "internet-facing"
-            ranges, key = _split(annotations.get(f"{_INGRESS}inbound-cidrs")), f"annotation {_INGRESS}inbound-cidrs"
+            public = annotations.get(f"{INGRESS_ANNOTATION}scheme") == "internet-facing"
+            ranges, key = (
+                _split(annotations.get(f"{INGRESS_ANNOTATION}inbound-cidrs")),
+                f"annotation {INGRESS_ANNOTATION}inbound-cidrs",
+            )
         elif manifest["kind"] == "Service" and spec.get("type") == "LoadBalancer":
             public = _is_public(spec, annotations, context)
-            given = spec.get("loadBalancerSourceRanges") or _split(annotations.get(f"{_SERVICE}source-ranges"))
+            given = spec.get("loadBalancerSourceRanges") or _split(
+                annotations.get(f"{SERVICE_ANNOTATION}source-ranges")
+            )
             ranges, key = list(given), "spec.loadBalancerSourceRanges"
         else:
             continue
@@ -61,12 +71,12 @@ def private_or_restricted(context: Context) -> Iterator[Said]:
 
 def _is_public(spec: Mapping[str, Any], annotations: Mapping[str, str], context: Context) -> bool:
     """The load balancer controller and Auto Mode make internal ones; Kubernetes' own code public ones."""
-    scheme = annotations.get(f"{_SERVICE}scheme")
+    scheme = annotations.get(f"{SERVICE_ANNOTATION}scheme")
     if scheme:
         return scheme == "internet-facing"
-    if str(annotations.get(f"{_SERVICE}internal", "false")).lower() in ("true", "0.0.0.0/0"):
+    if str(annotations.get(f"{SERVICE_ANNOTATION}internal", "false")).lower() in ("true", "0.0.0.0/0"):
         return False
-    taken = spec.get("loadBalancerClass") or annotations.get(f"{_SERVICE}type") in ("external", "nlb-ip")
+    taken = spec.get("loadBalancerClass") or annotations.get(f"{SERVICE_ANNOTATION}type") in ("external", "nlb-ip")
     return not taken and not _is_default_class(context)
 
 
@@ -140,7 +150,7 @@ def drain(context: Context) -> Iterator[Said]:
         if manifest["kind"] == "Namespace"
     }
     for service in _services(context):
-        target = part(service, "metadata", "annotations").get(f"{_SERVICE}nlb-target-type")
+        target = part(service, "metadata", "annotations").get(f"{SERVICE_ANNOTATION}nlb-target-type")
         selected = _selected(service, specs)
         if target != "ip" or not balances_load(service) or not selected:
             continue

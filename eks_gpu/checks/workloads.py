@@ -9,6 +9,7 @@ from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.karpenter.objects import part
 from eks_gpu.pods.demand import Workload
 from eks_gpu.pools.software import ADDON
+from eks_gpu_components.catalog import METRICS_SERVER
 
 SHOWN = 3
 """Pools named in one message."""
@@ -172,6 +173,6 @@ def have_metrics(context: Context) -> Iterator[Said]:
         if (namespace, target.get("kind"), target.get("name")) not in known and namespace not in elsewhere:
             problems.append(Problem(f"the stack has no {target.get('kind')} {namespace}/{target.get('name')}"))
         measured = {metric.get("type") for metric in spec.get("metrics") or ()}
-        if "Resource" in measured and context.clusters and "metrics-server" not in there:
-            problems.append(Problem("nothing measures CPU and memory", "add the EKS add-on metrics-server"))
+        if "Resource" in measured and context.clusters and METRICS_SERVER not in there:
+            problems.append(Problem("nothing measures CPU and memory", f"add the EKS add-on {METRICS_SERVER}"))
         yield verdict(f"HorizontalPodAutoscaler {namespace}/{metadata['name']}", problems, "it sees what it scales by")

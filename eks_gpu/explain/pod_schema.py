@@ -1,11 +1,12 @@
 """The fields of a pod that decide where it can run, with their types as the API server takes them."""
 
 from reprlib import repr as shortened
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from eks_gpu.pods.quantities import kept, quantity
+from eks_gpu_components.catalog import NodeAffinityOperator, TaintEffect, TolerationOperator
 
 _MOST, _MOST_PODS = 2**63 - 1, 2**31 - 1  # the API's own
 
@@ -53,14 +54,14 @@ class Container(_Part):
 
 class Toleration(_Part):
     key: str | None = None
-    operator: Literal["Exists", "Equal"] | None = None
+    operator: TolerationOperator | None = None
     value: str | None = None
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+    effect: TaintEffect | None = None
 
 
 class Requirement(_Part):
     key: str
-    operator: Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"]
+    operator: NodeAffinityOperator
     values: list[str] | None = None
 
 

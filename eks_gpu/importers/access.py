@@ -8,16 +8,9 @@ from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.units_and_names import fitting_name, has_placeholder
 from eks_gpu.io.documents import Map, Seq, parse_first
 from eks_gpu.io.problems import InputError
+from eks_gpu_components.catalog import ACCESS_POLICIES, ADMIN_ACCESS_POLICY
 
 _RULE = "access-entries-instead-of-aws-auth"
-_ADMIN = "AmazonEKSClusterAdminPolicy"
-POLICIES = (
-    "AmazonEKSAdminPolicy",
-    "AmazonEKSAdminViewPolicy",
-    _ADMIN,
-    "AmazonEKSEditPolicy",
-    "AmazonEKSViewPolicy",
-)
 _PRINCIPAL = re.compile(r"arn:[\w-]+:iam::\d{12}:(user|role)/\S+", re.ASCII)
 _NODES = ("system:bootstrappers", "system:nodes")
 
@@ -95,8 +88,8 @@ def _map(
         message = f"the mapping of nodes ({arn}) goes: the program makes an access entry for each role of its nodes"
         findings.tell(_RULE, place, message)
     elif groups == ["system:masters"] and arn:
-        findings.tell(_RULE, place, f"{arn} becomes an access entry with {_ADMIN}")
-        _add(settings, fields, key, arn, _ADMIN, {}, findings)
+        findings.tell(_RULE, place, f"{arn} becomes an access entry with {ADMIN_ACCESS_POLICY}")
+        _add(settings, fields, key, arn, ADMIN_ACCESS_POLICY, {}, findings)
     else:
         shown = ", ".join(groups) or "none"
         findings.lose(place, f"an access entry of the settings has a policy and no groups, {arn} has {shown}")
@@ -114,8 +107,10 @@ def _add(
     if has_placeholder(arn):
         findings.tell("placeholders-are-filled-in", fields.place(key), f"{arn} must be filled in, and is left out")
         return
-    if not _PRINCIPAL.fullmatch(arn) or policy not in POLICIES:
-        findings.lose(fields.place(key), f"must be an IAM user or role with one of {', '.join(POLICIES)}, got {arn}")
+    if not _PRINCIPAL.fullmatch(arn) or policy not in ACCESS_POLICIES:
+        findings.lose(
+            fields.place(key), f"must be an IAM user or role with one of {', '.join(ACCESS_POLICIES)}, got {arn}"
+        )
         return
     entries = settings.setdefault("access_entries", {})
     name = fitting_name(arn.rpartition("/")[2], most=40, taken=entries)

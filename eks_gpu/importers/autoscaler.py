@@ -7,7 +7,7 @@ from eks_gpu.importers.fields import Fields, Place
 from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.model import Described, Workload
 from eks_gpu.pods.durations import seconds
-from eks_gpu_components.catalog import DEFAULT_KUBERNETES, KUBERNETES
+from eks_gpu_components.catalog import AUTOSCALER_ENABLED_TAG, AUTOSCALER_TAG, DEFAULT_KUBERNETES, KUBERNETES
 
 _RULE = "autoscaler-watches-this-cluster-only"
 _EXPANDERS = ("least-waste", "most-pods", "random")
@@ -83,9 +83,8 @@ def _share(text: str) -> float | None:
 
 def _discovery(value: str, place: Place, described: Described, findings: Findings) -> None:
     keys = [part.partition("=")[0] for part in value.removeprefix("asg:tag=").split(",")]
-    prefix = "k8s.io/cluster-autoscaler/"
-    of_clusters = [key for key in keys if key.startswith(prefix) and key != f"{prefix}enabled"]
-    own = f"{prefix}{described.cluster.name or '<cluster>'}"
+    of_clusters = [key for key in keys if key.startswith(AUTOSCALER_TAG) and key != AUTOSCALER_ENABLED_TAG]
+    own = f"{AUTOSCALER_TAG}{described.cluster.name or '<cluster>'}"
     if not of_clusters:
         message = f"it takes the groups of every cluster that have {', '.join(keys)}: add {own}, as the program does"
         findings.tell(_RULE, place, message)

@@ -12,6 +12,7 @@ from eks_gpu_components.catalog import (
     AUTOSCALER_LABEL_TAG,
     AUTOSCALER_OPTION_TAG,
     AUTOSCALER_RESOURCE_TAG,
+    AUTOSCALER_TAG,
     AUTOSCALER_TAINT_TAG,
     GPU_TAINT,
     Taint,
@@ -37,7 +38,7 @@ def read_tags(group: Fields, pool: Pool, described: Described, findings: Finding
             findings.lose(place, "the program says itself what its nodes offer; shared GPUs are a pool's `sharing`")
         elif key.startswith(AUTOSCALER_OPTION_TAG):
             _option(key.removeprefix(AUTOSCALER_OPTION_TAG), value, pool, place, findings)
-        elif not key.startswith("k8s.io/cluster-autoscaler/"):
+        elif not key.startswith(AUTOSCALER_TAG):
             findings.lose(place, "a pool's settings have no tags")
     _discovery(group, tags, described, findings)
     if pool.backend == SELF_MANAGED and not pool.min_nodes and not propagated:
@@ -87,7 +88,7 @@ def _option(option: str, value: str, pool: Pool, place: Place, findings: Finding
 
 
 def _discovery(group: Fields, tags: Mapping[str, str], described: Described, findings: Findings) -> None:
-    clusters = [key for key in tags if key.startswith("k8s.io/cluster-autoscaler/") and key.count("/") == 2]
+    clusters = [key for key in tags if key.startswith(AUTOSCALER_TAG) and key.count("/") == 2]
     if AUTOSCALER_ENABLED_TAG not in clusters:
         return
     if described.autoscaler is None:

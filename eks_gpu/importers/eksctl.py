@@ -9,22 +9,20 @@ from eks_gpu.importers.fields import Fields
 from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.model import MANAGED, MAX_POOLS, SELF_MANAGED, Described
 from eks_gpu.importers.units_and_names import has_placeholder, network, whole
-from eks_gpu_components.catalog import DEFAULT_KUBERNETES, KARPENTER_CHART, SUPPORTED, kubernetes_version, regions
+from eks_gpu_components.catalog import (
+    CLUSTER_ADDONS,
+    DEFAULT_KUBERNETES,
+    DISCOVERY_TAG,
+    KARPENTER_CHART,
+    SUPPORTED,
+    kubernetes_version,
+    regions,
+)
 from eks_gpu_components.catalog import zones as zones_of
 from eks_gpu_components.catalog.auto_mode import BUILT_IN_POOLS
 from eks_gpu_components.catalog.nearest import nearest
 
 API_VERSION = "eksctl.io/v1alpha5"
-ADDONS = (
-    "vpc-cni",
-    "kube-proxy",
-    "eks-pod-identity-agent",
-    "coredns",
-    "metrics-server",
-    "aws-ebs-csi-driver",
-    "eks-node-monitoring-agent",
-)
-"""Those that the program's cluster has, so that only another version of one says anything new."""
 LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 _NAT = {"Disable": "none", "Single": "single", "HighlyAvailable": "per-zone"}
 _PREFIXES = range(16, 23)  # from the largest VPC of AWS to one whose smallest subnet AWS still makes
@@ -67,7 +65,7 @@ def _metadata(metadata: Fields, described: Described, findings: Findings, on: da
         cluster.region = region
     _version(metadata, described, findings, on)
     for key in metadata.strings("tags"):
-        if key != "karpenter.sh/discovery":  # the program tags what Karpenter looks for
+        if key != DISCOVERY_TAG:  # the program tags what Karpenter looks for
             findings.lose(metadata.below("tags", key), "the settings give the cluster's resources no tags")
 
 
@@ -213,8 +211,8 @@ def _add_ons(config: Fields, described: Described, findings: Findings) -> None:
     for addon in config.parts("addons"):
         name, version = addon.text("name", required=True), addon.text("version")
         addon.replaced("useDefaultPodIdentityAssociations", "attachPolicyARNs", "wellKnownPolicies", "resolveConflicts")
-        if name and name not in ADDONS:
-            message = f"the program's cluster has no add-on {name}; it has {', '.join(ADDONS)}"
+        if name and name not in CLUSTER_ADDONS:
+            message = f"the program's cluster has no add-on {name}; it has {', '.join(CLUSTER_ADDONS)}"
             findings.lose(addon.place("name"), message)
         elif name and version and version not in ("latest", "auto", "default"):
             versions[name] = version

@@ -10,25 +10,27 @@ from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.model import SELF_MANAGED, Described, Named, Pool
 from eks_gpu.importers.taints import read_taints
 from eks_gpu.importers.units_and_names import MAX_NAMES
-from eks_gpu_components.catalog import InstanceType, instance_types
+from eks_gpu_components.catalog import (
+    CNI_POLICY,
+    GENERAL_CATEGORIES,
+    NODE_POLICIES,
+    OLD_SSM_POLICY,
+    REGISTRY_READ_POLICY,
+    SSM_POLICY,
+    InstanceType,
+    instance_types,
+)
 
 # eksctl's own: two nodes where a group says no size.
 _DEFAULT_NODES = 2
 _IMAGES = {"AmazonLinux2023": "al2023", "Bottlerocket": "bottlerocket"}
-_GENERAL = ("c", "m", "r")
 _SELECTOR_UNITS = {"m": 1, "g": 2**10, "t": 2**20}
 """MiB of each."""
 # Words that eksctl once took for an image of Amazon Linux 2.
 _OLD_AMIS = ("auto", "auto-ssm", "static")
-_NODE_POLICIES = (
-    "AmazonEC2ContainerRegistryPullOnly",
-    "AmazonEC2ContainerRegistryReadOnly",
-    "AmazonEKSWorkerNodePolicy",
-    "AmazonEKS_CNI_Policy",
-    "AmazonSSMManagedInstanceCore",
-)
+_NODE_POLICIES = (*NODE_POLICIES, REGISTRY_READ_POLICY, CNI_POLICY)
 """What the program gives every node, or Pod Identity in place of it."""
-_OLD_POLICIES = {"AmazonEC2RoleforSSM": "AmazonSSMManagedInstanceCore"}
+_OLD_POLICIES = {OLD_SSM_POLICY: SSM_POLICY}
 _ADDON_POLICIES = {
     "albIngress": "load balancers",
     "awsLoadBalancerController": "load balancers",
@@ -100,7 +102,7 @@ def _selected(selector: Fields) -> list[InstanceType]:
         row
         for row in instance_types()
         if row.architecture == architecture
-        and (gpus or (row.current and row.category in _GENERAL))
+        and (gpus or (row.current and row.category in GENERAL_CATEGORIES))
         and not row.bare_metal
         and (vcpus is None or row.vcpus == vcpus)
         and (memory_mib is None or row.memory_mib == memory_mib)

@@ -6,13 +6,20 @@ from typing import Any
 from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.gpu_pools import MAX_GROUP_NAME, Settled
 from eks_gpu.importers.model import MANAGED, Pool
-from eks_gpu.importers.units_and_names import fitting_name, label_problem, unknown_type
-from eks_gpu_components.catalog import InstanceType, instance_type, instance_types, zones_offering
-
-MIN_TYPES, MAX_TYPES = 6, 20
-MIN_SYSTEM_NODES = 2
-MIN_DISK_GIB = 20
-_GENERAL = ("c", "m", "r")
+from eks_gpu.importers.units_and_names import fitting_name, unknown_type
+from eks_gpu_components.catalog import (
+    GENERAL_CATEGORIES,
+    MAX_INSTANCE_TYPES,
+    MIN_DISK_GIB,
+    MIN_SPOT_TYPES,
+    MIN_SYSTEM_NODES,
+    SYSTEM_TAINT,
+    InstanceType,
+    instance_type,
+    instance_types,
+    label_problem,
+    zones_offering,
+)
 
 
 def known_types(pool: Pool, findings: Findings) -> list[InstanceType]:
@@ -49,10 +56,10 @@ def settle_system_nodes(pool: Pool, zones: Sequence[str], region: str, findings:
     if pool.disk_gib:
         found["disk_gib"] = max(pool.disk_gib, MIN_DISK_GIB)
     for taint in pool.taints:
-        if taint.key == "CriticalAddonsOnly":
+        if taint.key == SYSTEM_TAINT.key:
             found["taint"] = True
         else:
-            findings.lose(taint.place, f"taint {taint.key}: the system nodes have CriticalAddonsOnly or none")
+            findings.lose(taint.place, f"taint {taint.key}: the system nodes have {SYSTEM_TAINT.key} or none")
     return found
 
 
@@ -124,18 +131,20 @@ def _of_one_shape(pool: Pool, region: str, zones: Sequence[str], findings: Findi
             f"are taken, without {', '.join(others)}"
         )
         findings.tell("one-shape-a-group", pool.types_place, message)
-    rows = [*alike, *_others_like(first, alike, region, zones)[: max(MIN_TYPES - len(alike), 0)]]
-    if len(rows) < MIN_TYPES:
-        message = f"a Spot pool has {MIN_TYPES} types of one shape, and few are like {first.name}: name a larger one"
+    rows = [*alike, *_others_like(first, alike, region, zones)[: max(MIN_SPOT_TYPES - len(alike), 0)]]
+    if len(rows) < MIN_SPOT_TYPES:
+        message = (
+            f"a Spot pool has {MIN_SPOT_TYPES} types of one shape, and few are like {first.name}: name a larger one"
+        )
         findings.lose(pool.types_place, message)
         return None
-    if len(alike) < MIN_TYPES:
+    if len(alike) < MIN_SPOT_TYPES:
         message = (
             f"Spot takes back one type in one zone at a time: with {len(alike)} of one shape many nodes go at once, "
             f"so {', '.join(row.name for row in rows[len(alike) :])} are added"
         )
         findings.tell("spot-groups-have-six-types", pool.types_place, message)
-    return rows[:MAX_TYPES]
+    return rows[:MAX_INSTANCE_TYPES]
 
 
 def _shape(row: InstanceType) -> tuple[int, int, str]:
@@ -152,7 +161,7 @@ def _others_like(
         if _shape(row) == _shape(first)
         and row not in known
         and row.accelerator is None
-        and row.category in _GENERAL
+        and row.category in GENERAL_CATEGORIES
         and row.spot
         and row.current
         and not row.bare_metal

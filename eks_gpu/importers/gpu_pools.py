@@ -8,15 +8,26 @@ from typing import Any
 from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.gpu_types import GpuTypes, gpu_types
 from eks_gpu.importers.model import AUTO_MODE, KARPENTER, MANAGED, Pool
-from eks_gpu.importers.units_and_names import fitting_name, follows_from_pool, label_problem, syntax_problem
+from eks_gpu.importers.units_and_names import fitting_name
 from eks_gpu.pods.quantities import CPU, MEMORY, MIB
 from eks_gpu.pools.limits import NODES
-from eks_gpu_components.catalog import GPU_TAINT, NEURON_RESOURCE, NEURON_TAINT, CapacityType, InstanceType, Taint
+from eks_gpu_components.catalog import (
+    GPU_TAINT,
+    MAX_DISK_GIB,
+    MIN_GPU_DISK_GIB,
+    MIN_IDLE_S,
+    NEURON_RESOURCE,
+    NEURON_TAINT,
+    POOL_LABELS,
+    CapacityType,
+    InstanceType,
+    Taint,
+    label_problem,
+    syntax_problem,
+)
 
 SECTIONS = {KARPENTER: "karpenter_gpu_pools", AUTO_MODE: "auto_mode_gpu_pools"}
 DEFAULT_MAX_NODES = 4
-MIN_DISK_GIB = 30
-MIN_IDLE_S = 30
 _UNLIMITED = 999_999_999
 """GPUs or nodes that no account has."""
 # EKS takes 63 characters for a group's name, and the program adds zone, capacity type and Pulumi's suffix.
@@ -174,10 +185,10 @@ def _disk(pool: Pool, findings: Findings) -> dict[str, Any]:
     size = pool.disk_gib or (pool.storage.disk_gib if pool.storage else None)
     if size is None:
         return {}
-    if size < MIN_DISK_GIB:
-        message = f"an image with CUDA takes several GiB, and {size} has no room for two: {MIN_DISK_GIB} is taken"
+    if size < MIN_GPU_DISK_GIB:
+        message = f"an image with CUDA takes several GiB, and {size} has no room for two: {MIN_GPU_DISK_GIB} is taken"
         findings.tell("disks-have-room", pool.disk_place or pool.place, message)
-    return {"disk_gib": min(max(size, MIN_DISK_GIB), 16_384)}
+    return {"disk_gib": min(max(size, MIN_GPU_DISK_GIB), MAX_DISK_GIB)}
 
 
 def _labels(pool: Pool, findings: Findings) -> dict[str, str]:
@@ -186,7 +197,7 @@ def _labels(pool: Pool, findings: Findings) -> dict[str, str]:
         problem = label_problem(key, value)
         if problem is None:
             kept[key] = value
-        elif not follows_from_pool(key):
+        elif key not in POOL_LABELS:
             findings.lose(pool.labels_place, f"label {key}={value}: {problem}")
     return kept
 

@@ -11,6 +11,7 @@ from eks_gpu.importers.units_and_names import RETIRED, unknown_type
 from eks_gpu_components.catalog import (
     BASE_REGION,
     GPU_TAINT,
+    MAX_INSTANCE_TYPES,
     NEURON_TAINT,
     InstanceType,
     Need,
@@ -20,9 +21,8 @@ from eks_gpu_components.catalog import (
     resolve,
     zones_offering,
 )
-from eks_gpu_components.catalog.auto_mode import ACCELERATED_FAMILIES
+from eks_gpu_components.catalog.auto_mode import starts
 
-MAX_TYPES = 20
 _GPU_LIMITS = (GPU_TAINT.key, NEURON_TAINT.key, "gpu", "gpus")
 
 
@@ -123,7 +123,7 @@ def _unusable(row: InstanceType, pool: Pool) -> str:
         return f"has {row.accelerator.fraction:g} of a GPU, which no pod can request"
     if not image_supports(row):
         return f"has {row.accelerator.name}, for which EKS makes no image with a driver"
-    if pool.backend == AUTO_MODE and row.family not in ACCELERATED_FAMILIES:
+    if pool.backend == AUTO_MODE and not starts(row):
         return "is of a family that Auto Mode does not start"
     if row.bare_metal and pool.chosen_by_requirements:
         return "is bare metal, which starts slowly"
@@ -140,7 +140,7 @@ def _of_one_kind(pool: Pool, rows: list[InstanceType], findings: Findings) -> li
         others = ", ".join(row.name for row in rows if row.architecture != first.architecture)
         message = (
             f"the requirements admit arm64 too ({others}), where an image for amd64 ends with an exec format error: "
-            "add kubernetes.io/arch; amd64 is taken"
+            "add {ARCH_LABEL}; amd64 is taken"
         )
         findings.tell("architecture-is-required", pool.types_place, message)
         rows = [row for row in rows if row.architecture == first.architecture]
@@ -191,11 +191,11 @@ def _place_of(name: str, pool: Pool) -> Place:
 
 def _in_order(pool: Pool, rows: list[InstanceType], findings: Findings) -> list[InstanceType]:
     """The smallest first, as the autoscaler plans with it; of many the cheapest."""
-    if len(rows) > MAX_TYPES:
-        kept = sorted(rows, key=_hourly)[:MAX_TYPES]
+    if len(rows) > MAX_INSTANCE_TYPES:
+        kept = sorted(rows, key=_hourly)[:MAX_INSTANCE_TYPES]
         lost = ", ".join(row.name for row in rows if row not in kept)
         findings.lose(
-            pool.types_place, f"a pool names {MAX_TYPES} types at most, the cheapest are taken: without {lost}"
+            pool.types_place, f"a pool names {MAX_INSTANCE_TYPES} types at most, the cheapest are taken: without {lost}"
         )
         rows = [row for row in rows if row in kept]
     ordered = sorted(rows, key=lambda row: (row.vcpus, row.memory_mib))

@@ -18,14 +18,15 @@ from eks_gpu.importers.settings import Answer, compose
 from eks_gpu.importers.workloads import CLUSTER_AUTOSCALER, TEMPLATES, read_workload
 from eks_gpu.io.documents import Map, Seq, read
 from eks_gpu.io.problems import InputError
+from eks_gpu_components.catalog import AUTO_MODE_GROUP, KARPENTER_API_VERSION, KARPENTER_CORE_GROUP, KARPENTER_GROUP
 
 KINDS: dict[str, dict[str, bool]] = {
     "ClusterConfig": {EKSCTL: True},
-    "NodePool": {"karpenter.sh/v1": True, "karpenter.sh/v1beta1": False},
-    "Provisioner": {"karpenter.sh/v1alpha5": False},
-    "EC2NodeClass": {"karpenter.k8s.aws/v1": True, "karpenter.k8s.aws/v1beta1": False},
-    "AWSNodeTemplate": {"karpenter.k8s.aws/v1alpha1": False},
-    "NodeClass": {"eks.amazonaws.com/v1": True},
+    "NodePool": {KARPENTER_API_VERSION: True, f"{KARPENTER_CORE_GROUP}/v1beta1": False},
+    "Provisioner": {f"{KARPENTER_CORE_GROUP}/v1alpha5": False},
+    "EC2NodeClass": {f"{KARPENTER_GROUP}/v1": True, f"{KARPENTER_GROUP}/v1beta1": False},
+    "AWSNodeTemplate": {f"{KARPENTER_GROUP}/v1alpha1": False},
+    "NodeClass": {f"{AUTO_MODE_GROUP}/v1": True},
     "ConfigMap": {"v1": True},
     "CronJob": {"batch/v1": True, "batch/v1beta1": False, "batch/v2alpha1": False},
     "DaemonSet": {"apps/v1": True, "apps/v1beta2": False, "extensions/v1beta1": False},

@@ -14,6 +14,7 @@ from eks_gpu_components.catalog import (
     COMPUTE_TYPE_LABEL,
     DEVICE_PLUGIN_CHART,
     GPU_PRESENT_LABEL,
+    GPU_RESOURCE,
     GPU_TAINT,
     INSTANCE_TYPE_LABEL,
     KARPENTER_GROUP,
@@ -114,7 +115,7 @@ def _unselectable(selection: Selection, pools: Sequence[Settled]) -> str:
     if key == INSTANCE_TYPE_LABEL:
         types = {row.name for pool in pools for row in pool.rows}
         if types and selection.values and not types & {*selection.values}:
-            return f"the pools have {', '.join(sorted(types))}: select by the resource nvidia.com/gpu alone"
+            return f"the pools have {', '.join(sorted(types))}: select by the resource {GPU_RESOURCE} alone"
         return ""
     if key in _OF_EVERY_NODE:
         return ""

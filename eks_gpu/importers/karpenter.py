@@ -17,9 +17,14 @@ from eks_gpu.pods.durations import NEVER, nearest
 from eks_gpu.pods.quantities import quantity
 from eks_gpu_components.catalog import (
     AUTO_MODE_GROUP,
+    AUTO_MODE_MAX_AGE_H,
     CAPACITY_TYPE_LABEL,
     INSTANCE_TYPE_LABEL,
+    KARPENTER_AGE_H,
     KARPENTER_GROUP,
+    MAX_POOL_WEIGHT,
+    MIN_IDLE_S,
+    MIN_TERMINATION_GRACE_S,
     ZONE_LABEL,
     CapacityType,
     InstanceType,
@@ -27,7 +32,6 @@ from eks_gpu_components.catalog import (
     regions,
 )
 from eks_gpu_components.catalog import zones as zones_of
-from eks_gpu_components.catalog.auto_mode import MAX_AGE_H
 
 PREFIX = {KARPENTER: KARPENTER_GROUP, AUTO_MODE: AUTO_MODE_GROUP}
 _GROUPS = {group: backend for backend, group in PREFIX.items()}
@@ -82,7 +86,7 @@ def read_node_pool(name: str, version: str, document: Fields, described: Describ
     _disruption(pool, spec.part("disruption"), findings)
     _lifetime(pool, nodes if "expireAfter" in nodes else spec.part("disruption"), findings)
     if grace := nodes.text("terminationGracePeriod"):
-        pool.termination_grace_s = _at_least(60, grace, nodes, "terminationGracePeriod", findings)
+        pool.termination_grace_s = _at_least(MIN_TERMINATION_GRACE_S, grace, nodes, "terminationGracePeriod", findings)
     described.pools.append(pool)
 
 
@@ -116,7 +120,7 @@ def _pool(
         taints=read_taints(nodes, "taints", findings),
         taints_place=nodes.place("taints"),
         size_place=spec.place("limits"),
-        weight=spec.whole("weight", least=1, most=100),
+        weight=spec.whole("weight", least=1, most=MAX_POOL_WEIGHT),
     )
 
 
@@ -175,7 +179,7 @@ def _disruption(pool: Pool, disruption: Fields, findings: Findings) -> None:
             message = "an empty GPU node that never goes is paid for ever: it goes after 10 minutes"
             findings.tell(_EMPTY, disruption.place("consolidateAfter"), message)
         else:
-            pool.idle_s = _at_least(30, after, disruption, "consolidateAfter", findings)
+            pool.idle_s = _at_least(MIN_IDLE_S, after, disruption, "consolidateAfter", findings)
     budgets = disruption.parts("budgets")
     for index, budget in enumerate(budgets):
         nodes = budget.text("nodes", required=True) or ""
@@ -192,12 +196,12 @@ def _moved() -> str:
 
 def _lifetime(pool: Pool, fields: Fields, findings: Findings) -> None:
     text = fields.text("expireAfter")
-    most = MAX_AGE_H if pool.backend == AUTO_MODE else None
+    most = AUTO_MODE_MAX_AGE_H if pool.backend == AUTO_MODE else None
     if not text:
         return
     place = fields.place("expireAfter")
     if text == NEVER:
-        hours = most or 720
+        hours = most or KARPENTER_AGE_H
         message = f"nodes that are never replaced keep their image's faults: they are replaced after {hours}h"
         findings.tell("lifetimes-are-in-bounds", place, message)
     elif (age := seconds(text)) is None:

@@ -5,6 +5,7 @@ from fractions import Fraction
 from typing import Any
 
 from eks_gpu.importers.fields import Place
+from eks_gpu_components.catalog import GPU_RESOURCE
 
 SELF_MANAGED, MANAGED = "auto-scaling-group", "managed-node-group"
 KARPENTER, AUTO_MODE = "karpenter", "auto-mode"
@@ -153,7 +154,7 @@ class Workload:
     @property
     def gpus(self) -> int:
         """NVIDIA GPUs of one pod."""
-        return self.requests.get("nvidia.com/gpu", 0)
+        return self.requests.get(GPU_RESOURCE, 0)
 
 
 @dataclass

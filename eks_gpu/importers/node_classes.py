@@ -10,11 +10,19 @@ from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.model import NodeClass
 from eks_gpu.importers.units_and_names import has_placeholder
 from eks_gpu.pods.quantities import gib
+from eks_gpu_components.catalog import (
+    CLUSTER_TAG,
+    DISCOVERY_TAG,
+    MAX_IOPS,
+    MAX_THROUGHPUT_MIB_S,
+    MIN_IOPS,
+    MIN_THROUGHPUT_MIB_S,
+)
 
 _FAMILIES = {"AL2023": "al2023", "Bottlerocket": "bottlerocket"}
 _ENDED = "Amazon Linux 2 (AL2), of which EKS makes no image since Kubernetes 1.33: AL2023 is taken"
 _ROOTS = ("/dev/xvda", "/dev/xvdb")
-_DEFAULT_TAGS = ("karpenter.sh/discovery", "Name", "kubernetes.io/cluster/")
+_DEFAULT_TAGS = (DISCOVERY_TAG, "Name", CLUSTER_TAG)
 
 
 def read_ec2_node_class(spec: Fields, findings: Findings, *, before_v1: bool = False) -> NodeClass:
@@ -70,8 +78,8 @@ def read_auto_mode_node_class(spec: Fields, findings: Findings) -> NodeClass:
     _tags(spec, findings)
     return NodeClass(
         disk_gib=_gib(storage, "size", size, findings),
-        iops=storage.whole("iops", least=3000, most=16_000),
-        throughput_mib_s=storage.whole("throughput", least=125, most=1000),
+        iops=storage.whole("iops", least=MIN_IOPS, most=MAX_IOPS),
+        throughput_mib_s=storage.whole("throughput", least=MIN_THROUGHPUT_MIB_S, most=MAX_THROUGHPUT_MIB_S),
         cluster_name=next(iter(clusters), None) or _cluster_of_role(role),
     )
 
@@ -185,8 +193,8 @@ def _cluster_names(spec: Fields, key: str) -> list[str]:
 def _clusters_in(tags: dict[str, str]) -> list[str]:
     names = []
     for key, value in tags.items():
-        name = value if key in ("karpenter.sh/discovery", "aws:eks:cluster-name") else ""
-        name = key.removeprefix("kubernetes.io/cluster/") if key.startswith("kubernetes.io/cluster/") else name
+        name = value if key in (DISCOVERY_TAG, "aws:eks:cluster-name") else ""
+        name = key.removeprefix(CLUSTER_TAG) if key.startswith(CLUSTER_TAG) else name
         if re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}", name, re.ASCII):
             names.append(name)
     return names

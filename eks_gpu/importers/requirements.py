@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from eks_gpu.importers.fields import Fields, Place
 from eks_gpu.importers.findings import Findings
-from eks_gpu.importers.units_and_names import MAX_NAMES, label_problem
+from eks_gpu.importers.units_and_names import MAX_NAMES
 from eks_gpu_components.catalog import (
     CAPACITY_TYPE_LABEL,
     INSTANCE_TYPE_LABEL,
@@ -15,6 +15,7 @@ from eks_gpu_components.catalog import (
     InstanceType,
     instance_types,
     is_type_label,
+    label_problem,
     requirement_holds,
     type_may_meet,
     type_surely_meets,
@@ -52,14 +53,19 @@ class Requirement:
 
 
 def read_requirements(
-    fields: Fields, findings: Findings, *, required: bool, key: str = "requirements"
+    fields: Fields,
+    findings: Findings,
+    *,
+    required: bool,
+    key: str = "requirements",
+    operators: Sequence[str] = REQUIREMENT_OPERATORS,
 ) -> list[Requirement]:
     """A pool's list, or the expressions of a pod's node affinity."""
     found = []
     for item in fields.parts(key, required=required):
         label, operator = (
             item.text("key", required=True),
-            item.text("operator", required=True, of=REQUIREMENT_OPERATORS),
+            item.text("operator", required=True, of=operators),
         )
         values = tuple(item.names("values", most=MAX_NAMES, required=operator == "In"))
         if item.whole("minValues", least=1, most=50) is not None:

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from eks_gpu.importers.fields import Fields
 from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.model import Described
+from eks_gpu_components.catalog import INGRESS_ANNOTATION, SERVICE_ANNOTATION
 
 _RULE = "services-are-private-or-restricted"
-_NLB, _ALB = "service.beta.kubernetes.io/aws-load-balancer-", "alb.ingress.kubernetes.io/"
 _WORLD = ("0.0.0.0/0", "::/0")
 
 
@@ -18,15 +18,15 @@ def read_service(document: Fields, described: Described, findings: Findings) -> 
     if spec.text("type") != "LoadBalancer":
         return
     described.load_balancers = True
-    ranges = spec.texts("loadBalancerSourceRanges") or _split(annotations.get(f"{_NLB}source-ranges"))
+    ranges = spec.texts("loadBalancerSourceRanges") or _split(annotations.get(f"{SERVICE_ANNOTATION}source-ranges"))
     if _is_public(spec, annotations) and _open(ranges):
-        encrypted = f"{_NLB}ssl-cert" in annotations
+        encrypted = f"{SERVICE_ANNOTATION}ssl-cert" in annotations
         how = "encrypted" if encrypted else "plain HTTP, which anybody on the way reads and changes"
         message = (
             f"its load balancer takes connections from the whole internet, {how}, and no server behind it asks for a "
             "password: make it internal, or set spec.loadBalancerSourceRanges and a certificate"
         )
-        scheme = f"{_NLB}scheme"
+        scheme = f"{SERVICE_ANNOTATION}scheme"
         place = metadata.below("annotations", scheme) if scheme in annotations else spec.place("type")
         findings.tell(_RULE, place, message)
 
@@ -35,19 +35,22 @@ def read_ingress(document: Fields, findings: Findings) -> None:
     """An Ingress of the load balancer controller or of Auto Mode."""
     metadata = document.part("metadata")
     annotations = metadata.strings("annotations")
-    public = annotations.get(f"{_ALB}scheme") == "internet-facing"
-    if public and _open(_split(annotations.get(f"{_ALB}inbound-cidrs"))):
-        message = f"its load balancer takes connections from the whole internet: set {_ALB}inbound-cidrs"
-        findings.tell(_RULE, metadata.below("annotations", f"{_ALB}scheme"), message)
+    public = annotations.get(f"{INGRESS_ANNOTATION}scheme") == "internet-facing"
+    if public and _open(_split(annotations.get(f"{INGRESS_ANNOTATION}inbound-cidrs"))):
+        message = f"its load balancer takes connections from the whole internet: set {INGRESS_ANNOTATION}inbound-cidrs"
+        findings.tell(_RULE, metadata.below("annotations", f"{INGRESS_ANNOTATION}scheme"), message)
 
 
 def _is_public(spec: Fields, annotations: Mapping[str, str]) -> bool:
     """The load balancer controller makes internal ones by itself; Kubernetes' own code public ones."""
-    if scheme := annotations.get(f"{_NLB}scheme"):
+    if scheme := annotations.get(f"{SERVICE_ANNOTATION}scheme"):
         return scheme == "internet-facing"
-    if annotations.get(f"{_NLB}internal", "false").lower() in ("true", "0.0.0.0/0"):
+    if annotations.get(f"{SERVICE_ANNOTATION}internal", "false").lower() in ("true", "0.0.0.0/0"):
         return False
-    return not spec.text("loadBalancerClass") and annotations.get(f"{_NLB}type") not in ("external", "nlb-ip")
+    return not spec.text("loadBalancerClass") and annotations.get(f"{SERVICE_ANNOTATION}type") not in (
+        "external",
+        "nlb-ip",
+    )
 
 
 def _open(ranges: list[str]) -> bool:

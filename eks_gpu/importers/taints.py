@@ -3,8 +3,7 @@
 from eks_gpu.importers.fields import Fields
 from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.model import NodeTaint
-
-EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+from eks_gpu_components.catalog import TAINT_EFFECTS
 
 
 def read_taints(fields: Fields, key: str, findings: Findings) -> list[NodeTaint]:
@@ -23,7 +22,7 @@ def read_taints(fields: Fields, key: str, findings: Findings) -> list[NodeTaint]
 def _of_list(fields: Fields, key: str) -> list[NodeTaint]:
     found = []
     for item in fields.parts(key):
-        name, effect = item.text("key", required=True), item.text("effect", required=True, of=EFFECTS)
+        name, effect = item.text("key", required=True), item.text("effect", required=True, of=TAINT_EFFECTS)
         value = item.text("value")
         item.replaced("timeAdded")
         if name and effect:
@@ -36,7 +35,7 @@ def _of_map(fields: Fields, key: str, findings: Findings) -> list[NodeTaint]:
     for name, text in fields.strings(key).items():
         value, colon, effect = text.rpartition(":")
         place = fields.below(key, name)
-        if effect in EFFECTS:
+        if effect in TAINT_EFFECTS:
             found.append(NodeTaint(name, value if colon else None, effect, place))
         else:
             message = f"must be value:Effect, as true:NoSchedule, got {text!r}; nearest: {value or effect}:NoSchedule"

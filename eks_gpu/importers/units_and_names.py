@@ -1,4 +1,4 @@
-"""Small facts of other formats: retired instance types, names, labels that a pool may carry."""
+"""Small facts of other formats: retired instance types, and names."""
 
 import re
 from collections.abc import Iterable
@@ -6,10 +6,6 @@ from functools import cache
 from ipaddress import IPv4Network
 
 from eks_gpu_components.catalog import (
-    ACCELERATOR_LABEL,
-    CAPACITY_TYPE_LABEL,
-    GPU_PRESENT_LABEL,
-    INSTANCE_TYPE_LABEL,
     UnknownInstanceType,
     instance_types,
 )
@@ -37,26 +33,6 @@ MAX_NAMES = 100
 """Instance types of one pool, more than any provider takes."""
 _PLACEHOLDER = re.compile(r"\$\{?\w+\}?|<[^>]*>|\{\{.*?\}\}")
 """A shell variable, or what a text leaves for its reader to fill in."""
-
-# Follow from the pool itself, by either name of an older or the present time.
-_OWN_LABELS = {ACCELERATOR_LABEL, CAPACITY_TYPE_LABEL, GPU_PRESENT_LABEL, INSTANCE_TYPE_LABEL}
-_OWN_LABELS |= {
-    "nvidia.com/device-plugin.config",
-    "nvidia.com/gpu.deploy.device-plugin",
-    "nvidia.com/mps.capable",
-}
-_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", re.ASCII)
-_KEY = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?", re.ASCII)
-_MAX_KEY = 63  # EKS's limit. Source: EKS API, CreateNodegroup
-
-
-def syntax_problem(key: str, value: str) -> str | None:
-    """What is wrong with a label's or taint's key and value themselves. Source: Kubernetes and EKS, CreateNodegroup."""
-    if len(key) > _MAX_KEY or not _KEY.fullmatch(key):
-        return f"its key must be at most {_MAX_KEY} letters, digits, '-', '_' and '.', with a domain or none"
-    if value and not _NAME.fullmatch(value):
-        return f"its value must be at most 63 letters, digits, '-', '_' and '.', got {value!r}"
-    return None
 
 
 def whole(text: str) -> int | None:
@@ -87,30 +63,6 @@ def unknown_type(name: str) -> str | None:
 @cache
 def _by_name() -> frozenset[str]:
     return frozenset(row.name for row in instance_types())
-
-
-def label_problem(key: str, value: str) -> str | None:
-    """Why a pool may not carry the label; None where it may. Source: Kubernetes, kubelet and EKS, as GpuPool has it."""
-    domain = key.rpartition("/")[0]
-    if problem := syntax_problem(key, value):
-        return problem
-    if key in _OWN_LABELS:
-        return "it follows from the pool itself"
-    if _of(domain, "eks.amazonaws.com", exact=True) or _of(domain, "karpenter.sh") or _of(domain, "karpenter.k8s.aws"):
-        return "it is for EKS or Karpenter to set"
-    kubernetes = _of(domain, "kubernetes.io") or _of(domain, "k8s.io")
-    if kubernetes and not _of(domain, "node.kubernetes.io") and not _of(domain, "kubelet.kubernetes.io"):
-        return "a node may not set a label of that domain"
-    return None
-
-
-def follows_from_pool(key: str) -> bool:
-    """Whether the program sets the label itself."""
-    return key in _OWN_LABELS
-
-
-def _of(domain: str, parent: str, *, exact: bool = False) -> bool:
-    return domain == parent or (not exact and domain.endswith(f".{parent}"))
 
 
 def fitting_name(name: str, *, most: int, taken: Iterable[str]) -> str:

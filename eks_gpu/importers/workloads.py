@@ -5,7 +5,7 @@ from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.model import Described, Named, Selection, Toleration, Workload
 from eks_gpu.importers.requirements import read_requirements
 from eks_gpu.pods.quantities import kept
-from eks_gpu_components.catalog import GPU_RESOURCE, NEURON_RESOURCE
+from eks_gpu_components.catalog import GPU_RESOURCE, NEURON_RESOURCE, NODE_AFFINITY_OPERATORS, TOLERATION_OPERATORS
 
 TEMPLATES = {
     "CronJob": ("spec", "jobTemplate", "spec", "template"),
@@ -20,7 +20,6 @@ TEMPLATES = {
 """Kind -> where its pod template is."""
 _MOST_DEVICES = 999_999
 _RESOURCES = (GPU_RESOURCE, NEURON_RESOURCE)
-_OPERATORS = ("Exists", "Equal")
 _DEVICE_PLUGIN = "device-plugin"
 CLUSTER_AUTOSCALER = "cluster-autoscaler"
 
@@ -87,7 +86,7 @@ def _container(container: Fields, workload: Workload, findings: Findings) -> Non
 def _toleration(item: Fields) -> Toleration:
     found = Toleration(
         key=item.text("key") or "",
-        operator=item.text("operator", of=_OPERATORS) or "",
+        operator=item.text("operator", of=TOLERATION_OPERATORS) or "",
         value=item.text("value") or "",
         effect=item.text("effect") or "",
         place=item.place("operator" if "operator" in item else "key"),
@@ -106,7 +105,9 @@ def _affinity(spec: Fields, findings: Findings) -> list[Selection]:
     if not term.is_map("matchExpressions") and "matchExpressions" in term:
         return [
             Selection(found.key, found.values, found.place)
-            for found in read_requirements(term, findings, required=False, key="matchExpressions")
+            for found in read_requirements(
+                term, findings, required=False, key="matchExpressions", operators=NODE_AFFINITY_OPERATORS
+            )
             if found.operator in ("In", "Exists")
         ]
     return []

@@ -7,12 +7,19 @@ from typing import Any
 
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.pods.pod import Expression
-from eks_gpu_components.catalog import AUTO_MODE_GROUP, KARPENTER_GROUP, is_well_known_label
+from eks_gpu_components.catalog import (
+    AUTO_MODE_GROUP,
+    AUTO_MODE_NODE_CLASS_TYPE,
+    EC2_NODE_CLASS_TYPE,
+    KARPENTER_GROUP,
+    NODE_POOL_TYPE,
+    is_well_known_label,
+)
 
-NODE_POOL = "kubernetes:karpenter.sh/v1:NodePool"
+NODE_POOL = NODE_POOL_TYPE
 NODE_CLASSES = {
-    (KARPENTER_GROUP, "EC2NodeClass"): "kubernetes:karpenter.k8s.aws/v1:EC2NodeClass",
-    (AUTO_MODE_GROUP, "NodeClass"): "kubernetes:eks.amazonaws.com/v1:NodeClass",
+    (KARPENTER_GROUP, "EC2NodeClass"): EC2_NODE_CLASS_TYPE,
+    (AUTO_MODE_GROUP, "NodeClass"): AUTO_MODE_NODE_CLASS_TYPE,
 }
 # Source: Karpenter 1.14, NodePool v1, spec.disruption.
 DEFAULT_POLICY, DEFAULT_BUDGET = "WhenEmptyOrUnderutilized", {"nodes": "10%"}

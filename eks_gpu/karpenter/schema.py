@@ -11,7 +11,17 @@ from eks_gpu.karpenter.objects import part
 from eks_gpu.pods import durations
 from eks_gpu.pods.durations import NEVER, nearest
 from eks_gpu.pods.quantities import quantity
-from eks_gpu_components.catalog import AUTO_MODE_GROUP, KARPENTER_GROUP, is_well_known_label
+from eks_gpu_components.catalog import (
+    AUTO_MODE_GROUP,
+    AUTO_MODE_MAX_AGE_H,
+    KARPENTER_API_VERSION,
+    KARPENTER_GROUP,
+    NUMBER_OPERATORS,
+    OS_LABEL,
+    REQUIREMENT_OPERATORS,
+    is_well_known_label,
+)
+from eks_gpu_components.catalog.auto_mode import BUILT_IN_NODE_CLASS
 from eks_gpu_components.catalog.nearest import hint
 
 _FIELDS: Mapping[str, frozenset[str]] = {
@@ -66,9 +76,7 @@ _MOVED_IN_NODE_CLASS = {
 _DURATION = re.compile(r"([0-9]+(s|m|h))+")
 _WINDOW = re.compile(r"(([0-9]+(h|m))|([0-9]+h[0-9]+m))(0s)?")
 _BUDGET = re.compile(r"(100|[0-9]{1,2})%|[0-9]+")
-_OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt", "Gte", "Lte")
 _POLICIES = ("WhenEmpty", "WhenEmptyOrUnderutilized", "Balanced")
-AUTO_MODE_MAX_H = 336
 
 
 def seconds(duration: Any) -> int | None:
@@ -104,7 +112,7 @@ def node_pool_problems(manifest: Mapping[str, Any]) -> Iterator[str]:
 def _unknown_field(path: str, known: frozenset[str]) -> str:
     if path in _MOVED:
         return f"{path} is of an older version: write {_MOVED[path]}"
-    return f"{path} is no field of karpenter.sh/v1{hint(path.rpartition('.')[2], known)}"
+    return f"{path} is no field of {KARPENTER_API_VERSION}{hint(path.rpartition('.')[2], known)}"
 
 
 def _disruption_problems(disruption: Mapping[str, Any]) -> Iterator[str]:
@@ -139,13 +147,13 @@ def _static_problems(spec: Mapping[str, Any]) -> Iterator[str]:
 
 def _requirement_problems(path: str, item: Mapping[str, Any]) -> Iterator[str]:
     operator, values = item.get("operator"), list(item.get("values") or ())
-    if operator not in _OPERATORS:
-        yield f"{path}.operator must be one of {', '.join(_OPERATORS)}, got {operator}"
+    if operator not in REQUIREMENT_OPERATORS:
+        yield f"{path}.operator must be one of {', '.join(REQUIREMENT_OPERATORS)}, got {operator}"
     if others := [value for value in values if not isinstance(value, str)]:
         yield f"{path}.values must be strings: write {str(others[0])!r}, got {others[0]!r}"
     if operator == "In" and not values:
         yield f"{path} must name values, because its operator is In"
-    if operator in _OPERATORS[4:] and not (len(values) == 1 and str(values[0]).isdigit()):
+    if operator in NUMBER_OPERATORS and not (len(values) == 1 and str(values[0]).isdigit()):
         yield f"{path} must have one whole number, because its operator is {operator}, got {values}"
     if operator == "In" and int(item.get("minValues") or 0) > len(values):
         yield f"{path}.minValues must be at most its number of values, {len(values)}, got {item['minValues']}"
@@ -198,11 +206,12 @@ def _prefix_problems(manifest: Mapping[str, Any]) -> Iterator[str]:
         path = f"spec.template.spec.requirements[{index}].key"
         if prefix == theirs and name.startswith("instance-"):
             yield f"{path} {theirs}/{name} means nothing to {whose}: write {ours}/{name}"
-        if auto_mode and item.get("key") == "kubernetes.io/os":
-            yield f"{path} kubernetes.io/os is not supported by Auto Mode: leave it out"
+        if auto_mode and item.get("key") == OS_LABEL:
+            yield f"{path} {OS_LABEL} is not supported by Auto Mode: leave it out"
     age = template.get("expireAfter") if auto_mode else None
-    if age == NEVER or (seconds(age) or 0) > AUTO_MODE_MAX_H * 3600:
-        yield f"spec.template.spec.expireAfter must be at most 336h on Auto Mode, got {template['expireAfter']}"
+    if age == NEVER or (seconds(age) or 0) > AUTO_MODE_MAX_AGE_H * 3600:
+        most = f"{AUTO_MODE_MAX_AGE_H}h on Auto Mode"
+        yield f"spec.template.spec.expireAfter must be at most {most}, got {template['expireAfter']}"
 
 
 def node_class_problems(manifest: Mapping[str, Any]) -> Iterator[str]:
@@ -223,7 +232,7 @@ def node_class_problems(manifest: Mapping[str, Any]) -> Iterator[str]:
             yield f"spec.{field} is no field of {kind}{hint(field, known)}"
     if ("role" in spec) == ("instanceProfile" in spec):
         yield "spec must have one of role and instanceProfile"
-    if auto_mode and part(manifest, "metadata").get("name") == "default":
+    if auto_mode and part(manifest, "metadata").get("name") == BUILT_IN_NODE_CLASS:
         yield "metadata.name must not be default: that is the class which Auto Mode brings"
     required = () if auto_mode else ("amiSelectorTerms",)
     for field in (*required, "subnetSelectorTerms", "securityGroupSelectorTerms"):

@@ -22,13 +22,21 @@ from eks_gpu.lab.nodes import aws_client
 from eks_gpu.lab.problem import LabProblem
 from eks_gpu.lab.programs import Program, own
 from eks_gpu.lab.state import Lab, recorded_lab
-from eks_gpu_components.catalog import ARCH_LABEL, AUTO_MODE_GROUP, CAPACITY_TYPE_LABEL, KARPENTER_GROUP
+from eks_gpu_components.catalog import (
+    ARCH_LABEL,
+    AUTO_MODE_GROUP,
+    AUTO_MODE_MAX_AGE_H,
+    CAPACITY_TYPE_LABEL,
+    KARPENTER_API_VERSION,
+    KARPENTER_GROUP,
+    CapacityType,
+    instance_label,
+)
 from eks_gpu_components.catalog.auto_mode import (
     BUILT_IN_CATEGORIES,
     BUILT_IN_GENERATION,
     BUILT_IN_NODE_CLASS,
     BUILT_IN_POOLS,
-    MAX_AGE_H,
     BuiltInPool,
 )
 
@@ -38,7 +46,7 @@ PATIENCE_S = 90
 
 NODE_CLASSES = f"/apis/{AUTO_MODE_GROUP}/v1/nodeclasses"
 EC2_NODE_CLASSES = f"/apis/{KARPENTER_GROUP}/v1/ec2nodeclasses"
-NODE_POOLS = "/apis/karpenter.sh/v1/nodepools"
+NODE_POOLS = f"/apis/{KARPENTER_API_VERSION}/nodepools"
 
 FINALIZER = f"{AUTO_MODE_GROUP}/termination"
 """Holds a NodeClass until Karpenter has given back what it made for it: an instance profile with the nodes' role."""
@@ -84,10 +92,10 @@ def built_in_pools(cluster: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def _built_in_pool(required: BuiltInPool) -> dict[str, Any]:
     requirements = {
-        CAPACITY_TYPE_LABEL: ("In", ["on-demand"]),
+        CAPACITY_TYPE_LABEL: ("In", [CapacityType.ON_DEMAND.value]),
         ARCH_LABEL: ("In", list(required.architectures)),
-        f"{AUTO_MODE_GROUP}/instance-category": ("In", list(BUILT_IN_CATEGORIES)),
-        f"{AUTO_MODE_GROUP}/instance-generation": ("Gt", [str(BUILT_IN_GENERATION - 1)]),
+        instance_label("category", AUTO_MODE_GROUP): ("In", list(BUILT_IN_CATEGORIES)),
+        instance_label("generation", AUTO_MODE_GROUP): ("Gt", [str(BUILT_IN_GENERATION - 1)]),
     }
     return {
         "template": {
@@ -98,7 +106,7 @@ def _built_in_pool(required: BuiltInPool) -> dict[str, Any]:
                     for key, (operator, values) in requirements.items()
                 ],
                 "taints": [taint.for_kubernetes() for taint in required.taints],
-                "expireAfter": f"{MAX_AGE_H}h",
+                "expireAfter": f"{AUTO_MODE_MAX_AGE_H}h",
                 "terminationGracePeriod": "24h",
             },
         },
@@ -131,7 +139,7 @@ def reconcile(api: ClusterApi, clusters: list[dict[str, Any]]) -> None:
             _hold(api, each)
             node_classes[each["metadata"]["name"]] = each["spec"]
     wanted = {name: Translation().node_class(spec) for name, spec in node_classes.items()}
-    _bring(api, NODE_POOLS, "karpenter.sh/v1", "NodePool", pools)
+    _bring(api, NODE_POOLS, KARPENTER_API_VERSION, "NodePool", pools)
     _bring(api, EC2_NODE_CLASSES, f"{KARPENTER_GROUP}/v1", EC2_NODE_CLASS, wanted)
     there = _made(api, EC2_NODE_CLASSES)
     for each in found:

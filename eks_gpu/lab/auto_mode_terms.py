@@ -14,28 +14,25 @@ from typing import Any
 import pulumi
 
 from eks_gpu.lab.problem import LabProblem
-from eks_gpu_components.catalog import AUTO_MODE_GROUP, COMPUTE_TYPE_LABEL, KARPENTER_GROUP, ROOT_DEVICE, data_device
-from eks_gpu_components.catalog.labels import INSTANCE_LABELS, UNJUDGED_INSTANCE_LABELS
+from eks_gpu_components.catalog import (
+    AUTO_MODE_GROUP,
+    AUTO_MODE_NODE_CLASS_TYPE,
+    COMPUTE_TYPE_LABEL,
+    KARPENTER_GROUP,
+    ROOT_DEVICE,
+    data_device,
+)
+from eks_gpu_components.catalog.labels import INSTANCE_LABELS, MANAGED_GROUP_LABELS, UNJUDGED_INSTANCE_LABELS
 from eks_gpu_components.catalog.nearest import hint_or_all
 
 NODE_CLASS, EC2_NODE_CLASS = "NodeClass", "EC2NodeClass"
-NODE_CLASS_TYPE = f"kubernetes:{AUTO_MODE_GROUP}/v1:{NODE_CLASS}"
 
 LABELS: Mapping[str, str] = {
     f"{AUTO_MODE_GROUP}/{name}": f"{KARPENTER_GROUP}/{name}"
     for name in sorted(INSTANCE_LABELS | UNJUDGED_INSTANCE_LABELS)
 }
 """Auto Mode's labels of an instance type, which Karpenter must know before there is a node."""
-KEPT_LABELS = frozenset(
-    {
-        COMPUTE_TYPE_LABEL,
-        "eks.amazonaws.com/capacityType",
-        "eks.amazonaws.com/nodegroup",
-        "eks.amazonaws.com/nodegroup-image",
-        "eks.amazonaws.com/sourceLaunchTemplateId",
-        "eks.amazonaws.com/sourceLaunchTemplateVersion",
-    }
-)
+KEPT_LABELS = frozenset({COMPUTE_TYPE_LABEL, *MANAGED_GROUP_LABELS})
 """Under the same prefix: one that the lab's NodePools give to their nodes, and those of managed node groups."""
 
 NODE_CLASS_FIELDS: Mapping[str, str | None] = {
@@ -188,7 +185,7 @@ class ProgramTranslation:
             return None
         what = f"{args.type_.rpartition(':')[2]} {args.name}"
         translation = self.by_object.setdefault(what, Translation(partial(self._refuse, what)))
-        understood = translation.understood if args.type_ == NODE_CLASS_TYPE else translation.spec
+        understood = translation.understood if args.type_ == AUTO_MODE_NODE_CLASS_TYPE else translation.spec
         props = {**args.props, "spec": understood(args.props["spec"])}
         return pulumi.ResourceTransformResult(props=props, opts=args.opts)
 

@@ -8,6 +8,7 @@ from typing import Any
 from eks_gpu.lab.cluster_api import ClusterApi
 from eks_gpu.lab.nodes import aws_client
 from eks_gpu.lab.state import Lab
+from eks_gpu_components.catalog import KARPENTER_API_VERSION
 
 
 @dataclass(frozen=True)
@@ -106,8 +107,8 @@ def _in_aws(lab: Lab) -> Iterator[str]:
 def _in_cluster(api: ClusterApi) -> Iterator[str]:
     for path, what in (
         ("/api/v1/nodes", "node"),
-        ("/apis/karpenter.sh/v1/nodeclaims", "NodeClaim"),
-        ("/apis/karpenter.sh/v1/nodepools", "NodePool"),
+        (f"/apis/{KARPENTER_API_VERSION}/nodeclaims", "NodeClaim"),
+        (f"/apis/{KARPENTER_API_VERSION}/nodepools", "NodePool"),
     ):
         for item in api.list(path):
             yield f"{what} {item['metadata']['name']}"

@@ -14,11 +14,12 @@ from eks_gpu.lab.cluster_api import ClusterApi
 from eks_gpu.lab.problem import LabProblem
 from eks_gpu.lab.programs import Program, own
 from eks_gpu.lab.state import recorded_lab
+from eks_gpu_components.catalog import AUTO_MODE_LOAD_BALANCER_CLASS, CONTROLLER_LOAD_BALANCER_CLASS
 
 EVERY_S = 0.5
-CONTROLLER_CLASSES = ("service.k8s.aws/nlb",)
+CONTROLLER_CLASSES = (CONTROLLER_LOAD_BALANCER_CLASS,)
 """Services of another class, or of none, are not the controller's. Source: its documentation, Service annotations."""
-AUTO_MODE_CLASSES = ("eks.amazonaws.com/nlb", "")
+AUTO_MODE_CLASSES = (AUTO_MODE_LOAD_BALANCER_CLASS, "")
 """Auto Mode's own is the default of its clusters. Source: EKS User Guide, Auto Mode, load balancing."""
 
 

@@ -11,8 +11,10 @@ from typing import Any
 from eks_gpu_components.catalog import (
     AMI_TYPES,
     ARCH_LABEL,
+    EKS_CAPACITY_TYPE_LABEL,
     HOSTNAME_LABEL,
     INSTANCE_TYPE_LABEL,
+    NODE_GROUP_LABEL,
     OS_LABEL,
     REGION_LABEL,
     ZONE_ID_LABEL,
@@ -61,8 +63,8 @@ def managed_kind(group: Mapping[str, Any], template: Mapping[str, Any]) -> NodeK
         instance_type=(group.get("instanceTypes") or [template.get("InstanceType", "t3.medium")])[0],
         labels={
             **group.get("labels", {}),
-            "eks.amazonaws.com/nodegroup": group["nodegroupName"],
-            "eks.amazonaws.com/capacityType": capacity_type,
+            NODE_GROUP_LABEL: group["nodegroupName"],
+            EKS_CAPACITY_TYPE_LABEL: capacity_type,
         },
         taints=tuple(Taint.from_eks(taint) for taint in group.get("taints", [])),
         disk_gib=_disk_gib(template) or group.get("diskSize") or 20,

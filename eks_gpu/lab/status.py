@@ -15,6 +15,7 @@ from eks_gpu.lab.node_kind import CAPACITY_ANNOTATION
 from eks_gpu.lab.state import Lab
 from eks_gpu_components.catalog import (
     CAPACITY_TYPE_LABEL,
+    EKS_CAPACITY_TYPE_LABEL,
     INSTANCE_TYPE_LABEL,
     ZONE_LABEL,
     CapacityType,
@@ -23,8 +24,6 @@ from eks_gpu_components.catalog import (
     on_demand_price,
     spot_price,
 )
-
-EKS_CAPACITY_LABEL = "eks.amazonaws.com/capacityType"
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ def _row(node: Mapping[str, Any], region: str, now: datetime) -> NodeRow:
 
 def _capacity_type(metadata: Mapping[str, Any]) -> CapacityType:
     labels, annotations = metadata.get("labels", {}), metadata.get("annotations", {})
-    if eks := labels.get(EKS_CAPACITY_LABEL):
+    if eks := labels.get(EKS_CAPACITY_TYPE_LABEL):
         return CapacityType.from_eks(eks)
     return CapacityType(labels.get(CAPACITY_TYPE_LABEL) or annotations.get(CAPACITY_ANNOTATION) or "on-demand")
 

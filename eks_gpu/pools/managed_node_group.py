@@ -8,7 +8,14 @@ from eks_gpu.pools.autoscaler_template import from_managed_group
 from eks_gpu.pools.launch_template import IMAGE_DISK_GIB, Start, start
 from eks_gpu.pools.lookups import Lookups
 from eks_gpu.pools.pool import MANAGED_NODE_GROUP, Disk, Pool, has_nvidia
-from eks_gpu_components.catalog import AMI_TYPES, AmiType, CapacityType, Taint
+from eks_gpu_components.catalog import (
+    AMI_TYPES,
+    EKS_CAPACITY_TYPE_LABEL,
+    NODE_GROUP_LABEL,
+    AmiType,
+    CapacityType,
+    Taint,
+)
 
 DEFAULT_TYPE = "t3.medium"  # EKS API, CreateNodegroup, instanceTypes
 
@@ -47,8 +54,8 @@ def managed_node_group(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
         taints=tuple(dict.fromkeys((*taints, *(joined.taints if joined else ())))),
         template=from_managed_group(tags, labels, taints, inputs.get("tags") or {}),
         well_known={
-            "eks.amazonaws.com/nodegroup": name,
-            "eks.amazonaws.com/capacityType": capacity_type,
+            NODE_GROUP_LABEL: name,
+            EKS_CAPACITY_TYPE_LABEL: capacity_type,
             **lookups.labels_of_image(image, accelerated and (ami is None or ami.driver)),
         },
         disks=_disks(started, inputs),

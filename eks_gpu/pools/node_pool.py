@@ -35,14 +35,12 @@ from eks_gpu_components.catalog import (
     type_may_meet,
 )
 from eks_gpu_components.catalog.auto_mode import (
-    ACCELERATED_FAMILIES,
     BUILT_IN_CATEGORIES,
     BUILT_IN_GENERATION,
     BUILT_IN_POOLS,
     BuiltInPool,
+    starts,
 )
-
-_AUTO_MODE_TOO_SMALL = ("nano", "micro", "small")
 
 
 def read_node_pool(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
@@ -101,7 +99,7 @@ def read_built_in_pools(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
             if row.architecture in required.architectures
             and row.category in BUILT_IN_CATEGORIES
             and row.generation >= BUILT_IN_GENERATION
-            and _in_auto_mode(row)
+            and starts(row)
             and is_offered(row, lookups.region, zones)
         )
         yield Pool(
@@ -135,7 +133,7 @@ def _selectable(pool: NodePool, region: str) -> list[InstanceType]:
     # A pool that names its types, as most do, needs no look at the thousand others.
     named = [set(item.values) for item in required if item.key == INSTANCE_TYPE_LABEL and item.operator == "In"]
     known = (row for row in instance_types() if all(row.name in names for names in named))
-    rows = (row for row in known if not pool.auto_mode or _in_auto_mode(row))
+    rows = (row for row in known if not pool.auto_mode or starts(row))
     return _by_price((row for row in rows if _may_have(row, required)), region)
 
 
@@ -150,12 +148,6 @@ def _by_price(rows: Iterable[InstanceType], region: str) -> list[InstanceType]:
         return found.hourly if found else float("inf"), row.name
 
     return sorted(rows, key=price)
-
-
-def _in_auto_mode(row: InstanceType) -> bool:
-    if row.accelerator and row.family not in ACCELERATED_FAMILIES:
-        return False
-    return row.vcpus > 1 and row.size not in _AUTO_MODE_TOO_SMALL
 
 
 def _misspelt(pool: NodePool) -> Iterator[str]:

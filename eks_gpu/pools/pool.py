@@ -12,6 +12,7 @@ from eks_gpu_components.catalog import (
     ARCH_LABEL,
     AUTO_MODE_GROUP,
     CAPACITY_TYPE_LABEL,
+    HARD_EFFECTS,
     INSTANCE_TYPE_LABEL,
     KARPENTER_GROUP,
     OS_LABEL,
@@ -31,7 +32,6 @@ from eks_gpu_components.catalog import (
 
 AUTO_SCALING_GROUP, MANAGED_NODE_GROUP = "auto-scaling-group", "managed-node-group"
 KARPENTER, AUTO_MODE = "karpenter", "auto-mode"
-HARD_EFFECTS = ("NoSchedule", "NoExecute")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,42 +9,42 @@ from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.io.documents import parse_first
 from eks_gpu.io.problems import InputError
 from eks_gpu.pods.pod import Expression, Pod, Term, node_selector_terms, toleration
+from eks_gpu_components.catalog import (
+    ADDON_POD_REQUESTS,
+    CLUSTER_AUTOSCALER_CHART,
+    DEPLOY_DEVICE_PLUGIN_LABEL,
+    DEPLOY_OPERANDS_LABEL,
+    DEVICE_PLUGIN_AFFINITY,
+    DEVICE_PLUGIN_CHART,
+    DEVICE_PLUGIN_CONFIG_LABEL,
+    DEVICE_PLUGIN_TOLERATIONS,
+    GPU_OPERATOR_CHART,
+    GPU_OPERATOR_TOLERATIONS,
+    GPU_RESOURCE,
+    KARPENTER_CHART,
+    KARPENTER_CRD_CHART,
+    LOAD_BALANCER_CONTROLLER_CHART,
+)
 
 RELEASES = ("kubernetes:helm.sh/v3:Release", "kubernetes:helm.sh/v4:Chart")
 ADDON = "aws:eks/addon:Addon"
 
-DEVICE_PLUGIN, GPU_OPERATOR, CLUSTER_AUTOSCALER = "nvidia-device-plugin", "gpu-operator", "cluster-autoscaler"
-KARPENTER, KARPENTER_CRDS = "karpenter", "karpenter-crd"
-LOAD_BALANCER_CONTROLLER = "aws-load-balancer-controller"
-DEVICE_PLUGIN_CONFIG_LABEL = "nvidia.com/device-plugin.config"
-"""A node's choice among the plugin's configurations. Source: NVIDIA device plugin 0.20, README.md."""
+DEVICE_PLUGIN, GPU_OPERATOR = DEVICE_PLUGIN_CHART.short_name, GPU_OPERATOR_CHART.short_name
+CLUSTER_AUTOSCALER, LOAD_BALANCER_CONTROLLER = (
+    CLUSTER_AUTOSCALER_CHART.short_name,
+    LOAD_BALANCER_CONTROLLER_CHART.short_name,
+)
+KARPENTER, KARPENTER_CRDS = KARPENTER_CHART.short_name, KARPENTER_CRD_CHART.short_name
+# By the value false of one of these labels a node refuses all pods of the operator, or the plugin's.
+_REFUSE_ALL, _REFUSE_PLUGIN = DEPLOY_OPERANDS_LABEL, (DEPLOY_DEVICE_PLUGIN_LABEL,)
 
-# Values that decide where the plugin runs. Source: NVIDIA device plugin 0.20, Helm chart, values.yaml.
+
+# Values that decide where the plugin runs.
 _PLUGIN_DEFAULTS: Mapping[str, Any] = {
     "nodeSelector": {},
-    "tolerations": [
-        {"key": "CriticalAddonsOnly", "operator": "Exists"},
-        {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"},
-    ],
-    "affinity": {
-        "nodeAffinity": {
-            "requiredDuringSchedulingIgnoredDuringExecution": {
-                "nodeSelectorTerms": [
-                    {"matchExpressions": [{"key": key, "operator": "In", "values": [value]}]}
-                    for key, value in (
-                        ("feature.node.kubernetes.io/pci-10de.present", "true"),
-                        ("feature.node.kubernetes.io/cpu-model.vendor_id", "NVIDIA"),
-                        ("nvidia.com/gpu.present", "true"),
-                    )
-                ]
-            }
-        }
-    },
+    "tolerations": DEVICE_PLUGIN_TOLERATIONS,
+    "affinity": DEVICE_PLUGIN_AFFINITY,
 }
-# Source: NVIDIA GPU operator 26.7, Helm chart, values.yaml. The operator labels the nodes that it finds itself.
-_OPERATOR_TOLERATIONS = [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
-# By the value false of one of these labels a node refuses all pods of the operator, or the plugin's.
-_REFUSE_ALL, _REFUSE_PLUGIN = "nvidia.com/gpu.deploy.operands", ("nvidia.com/gpu.deploy.device-plugin",)
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def device_plugin_pod(release: Software) -> Pod | None:
 
 def operator_pod(release: Software, *refused_by: str) -> Pod:
     """Where the GPU operator's DaemonSets run, those that a node refuses by the labels too."""
-    given = release.value("daemonsets", "tolerations", default=_OPERATOR_TOLERATIONS)
+    given = release.value("daemonsets", "tolerations", default=GPU_OPERATOR_TOLERATIONS)
     refused = tuple(Expression(key, "NotIn", ("false",)) for key in (_REFUSE_ALL, *refused_by))
     return Pod(node_affinity=(Term(refused),), tolerations=tuple(map(toleration, given)))
 
@@ -124,19 +124,9 @@ def sharing_replicas(release: Software, labels: Mapping[str, str]) -> int:
     sharing = configuration.get("sharing") or {}
     for strategy in ("timeSlicing", "mps"):
         for resource in (sharing.get(strategy) or {}).get("resources") or ():
-            if resource.get("name") == "nvidia.com/gpu":
+            if resource.get("name") == GPU_RESOURCE:
                 return int(resource.get("replicas", 1))
     return 1
-
-
-# What one pod of each add-on's DaemonSet is assumed to request: millicores, MiB. It changes with an add-on's version
-# and its configuration, neither of which a plan can ask for.
-_ADDON_PODS = {
-    "vpc-cni": (50, 0),
-    "kube-proxy": (100, 0),
-    "aws-ebs-csi-driver": (30, 120),
-    "eks-node-monitoring-agent": (10, 30),
-}
 
 
 def configuration(addon: Resource) -> Mapping[str, Any] | None:
@@ -152,6 +142,6 @@ def configuration(addon: Resource) -> Mapping[str, Any] | None:
 def addon_requests(graph: Graph) -> Iterator[Mapping[str, int]]:
     """What the DaemonSets of the stack's EKS add-ons are assumed to take of every node."""
     for addon in graph.of(ADDON):
-        if addon.inputs.get("addonName") in _ADDON_PODS:
-            cpu, memory = _ADDON_PODS[addon.inputs["addonName"]]
+        if addon.inputs.get("addonName") in ADDON_POD_REQUESTS:
+            cpu, memory = ADDON_POD_REQUESTS[addon.inputs["addonName"]]
             yield {"cpu": cpu, "memory": memory}

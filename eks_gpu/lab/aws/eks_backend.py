@@ -18,7 +18,7 @@ from moto.eks.exceptions import InvalidRequestException, ResourceInUseException,
 from moto.eks.models import EKSBackend, Nodegroup
 
 from eks_gpu.lab.aws import SERVICE_CIDR
-from eks_gpu_components.catalog import AUTOSCALER_ENABLED_TAG, autoscaler_cluster_tag
+from eks_gpu_components.catalog import AUTOSCALER_ENABLED_TAG, CLUSTER_TAG, autoscaler_cluster_tag
 
 
 class LabEksBackend(EKSBackend):
@@ -51,7 +51,7 @@ class LabEksBackend(EKSBackend):
             f"eks-cluster-sg-{name}-{uuid.uuid4().int % 10**9}",
             "EKS created security group applied to ENI that is attached to EKS Control Plane master nodes",
             vpc_id=subnet.vpc_id,
-            tags={f"kubernetes.io/cluster/{name}": "owned", "aws:eks:cluster-name": name},
+            tags={f"{CLUSTER_TAG}{name}": "owned", "aws:eks:cluster-name": name},
         )
         self.ec2.authorize_security_group_ingress(group.id, "-1", None, None, [], [{"GroupId": group.id}])
         cluster.resources_vpc_config = {
@@ -97,7 +97,7 @@ class LabEksBackend(EKSBackend):
         own = {"eks:cluster-name": group.cluster_name, "eks:nodegroup-name": group.nodegroup_name}
         tags = {
             **own,
-            f"kubernetes.io/cluster/{group.cluster_name}": "owned",
+            f"{CLUSTER_TAG}{group.cluster_name}": "owned",
             AUTOSCALER_ENABLED_TAG: "true",
             autoscaler_cluster_tag(group.cluster_name): "owned",
         }

@@ -13,7 +13,7 @@ from pulumi import ComponentResource, Input, Inputs, Output, ResourceOptions
 from pulumi.provider import ConstructResult, Provider
 from pulumi.provider import main as serve
 
-from eks_gpu_components.catalog import partition
+from eks_gpu_components.catalog import AUTO_MODE_CLUSTER_POLICIES, AUTO_MODE_NODE_POLICIES, CLUSTER_POLICIES, partition
 from eks_gpu_components.catalog.nearest import hint_or_all
 
 TOKEN = "eks:index:Cluster"
@@ -42,15 +42,6 @@ TAKEN = {
     *("endpointPublicAccess", "publicAccessCidrs", "subnetIds", "vpcId"),
 }
 
-CLUSTER_POLICIES = ("AmazonEKSClusterPolicy",)
-AUTO_MODE_POLICIES = (
-    "AmazonEKSBlockStoragePolicy",
-    "AmazonEKSComputePolicy",
-    "AmazonEKSLoadBalancingPolicy",
-    "AmazonEKSNetworkingPolicy",
-)
-AUTO_MODE_NODE_POLICIES = ("AmazonEC2ContainerRegistryPullOnly", "AmazonEKSWorkerNodeMinimalPolicy")
-
 
 class Cluster(ComponentResource):
     """The control plane with its role, OIDC provider and kubeconfig."""
@@ -59,7 +50,7 @@ class Cluster(ComponentResource):
         super().__init__(TOKEN, name, None, opts)
         region = pulumi.Config("aws").get("region") or "us-west-2"
         auto_mode = inputs.get("autoMode") or {}
-        policies = (*CLUSTER_POLICIES, *(AUTO_MODE_POLICIES if auto_mode else ()))
+        policies = (*CLUSTER_POLICIES, *(AUTO_MODE_CLUSTER_POLICIES if auto_mode else ()))
         role, attached = _role(self, f"{name}-eksRole", "eks.amazonaws.com", region, policies)
         node_role, node_attached = (
             _role(self, f"{name}-auto-mode-node", "ec2.amazonaws.com", region, AUTO_MODE_NODE_POLICIES)

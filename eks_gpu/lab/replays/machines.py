@@ -27,13 +27,15 @@ from eks_gpu_components.catalog import (
     AUTO_MODE_GROUP,
     CAPACITY_TYPE_LABEL,
     COMPUTE_TYPE_LABEL,
+    INITIALIZED_LABEL,
     NODE_CLASS_LABEL,
     NODE_POOL_LABEL,
-    SYSTEM_TAINT,
+    REGISTERED_LABEL,
     InstanceType,
     Taint,
     labels_of_type,
 )
+from eks_gpu_components.catalog.auto_mode import BUILT_IN_POOLS
 
 AUTO_SCALING_GROUP, MANAGED_NODE_GROUP = "aws:autoscaling/group:Group", "aws:eks/nodeGroup:NodeGroup"
 
@@ -183,7 +185,7 @@ def node_pool_kind(pool: NodePool, row: InstanceType, capacity_type: str) -> Nod
 
 def built_in_kind(name: str, row: InstanceType, capacity_type: str) -> NodeKind:
     """Of a pool that EKS makes. Source: EKS User Guide, "Enable or Disable Built-in NodePools"."""
-    taints = (replace(SYSTEM_TAINT, value=""),) if name == "system" else ()
+    taints = BUILT_IN_POOLS[name].taints
     labels = _karpenter_labels(name, AUTO_MODE_GROUP, row, capacity_type)
     return NodeKind(row.name, {COMPUTE_TYPE_LABEL: "auto", **labels}, taints, _AUTO_MODE_DISK_GIB)
 
@@ -193,8 +195,8 @@ def _karpenter_labels(pool: str, prefix: str, row: InstanceType, capacity_type: 
         **labels_of_type(row, prefix),
         CAPACITY_TYPE_LABEL: capacity_type,
         NODE_POOL_LABEL: pool,
-        "karpenter.sh/initialized": "true",
-        "karpenter.sh/registered": "true",
+        INITIALIZED_LABEL: "true",
+        REGISTERED_LABEL: "true",
     }
 
 

@@ -21,14 +21,14 @@ from eks_gpu.lab.replays.result import Result
 from eks_gpu.lab.replays.scenario import Scenario, project_folder, refuse_a_lab_in_use
 from eks_gpu.lab.replays.timeline import Timeline
 from eks_gpu.lab.state import Lab, recorded_lab
-from eks_gpu_components.catalog import INSTANCE_TYPE_LABEL, on_demand_price
+from eks_gpu_components.catalog import INSTANCE_TYPE_LABEL, KARPENTER_API_VERSION, on_demand_price
 
 POLL_S = 2.0
 SHOWN = 10
 """Of the pods that do not run, so many are told of."""
 THREADS = 8
 """Pods are created by so many at once."""
-NODE_POOLS, NODE_CLAIMS = "/apis/karpenter.sh/v1/nodepools", "/apis/karpenter.sh/v1/nodeclaims"
+NODE_POOLS, NODE_CLAIMS = f"/apis/{KARPENTER_API_VERSION}/nodepools", f"/apis/{KARPENTER_API_VERSION}/nodeclaims"
 PODS_PATH = "/api/v1/namespaces/default/pods"
 OURS = f"labelSelector={MIX_LABEL}"
 

@@ -6,11 +6,18 @@ from typing import Any
 
 from eks_gpu.lab.replays.machines import Machine
 from eks_gpu.pods.quantities import CPU, MIB
-from eks_gpu_components.catalog import CAPACITY_TYPE_LABEL, GPU_RESOURCE, NEURON_RESOURCE
+from eks_gpu_components.catalog import (
+    CAPACITY_TYPE_LABEL,
+    GPU_RESOURCE,
+    HOSTNAME_LABEL,
+    KARPENTER_CORE_GROUP,
+    NEURON_RESOURCE,
+    ZONE_ID_LABEL,
+)
 
 Spec = dict[str, Any]
 
-_KNOWN_TOO_LATE = ("kubernetes.io/hostname", "karpenter.sh/", "topology.k8s.aws/zone-id")
+_KNOWN_TOO_LATE = (HOSTNAME_LABEL, f"{KARPENTER_CORE_GROUP}/", ZONE_ID_LABEL)
 """What starts a label that a node gets when it is there: nobody can ask for a new node by it, which is no matter of
 the scheduler's. `karpenter.sh/capacity-type` is known."""
 

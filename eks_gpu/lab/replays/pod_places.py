@@ -5,6 +5,7 @@ from typing import Any
 
 from eks_gpu.lab.replays.pod_draft import Draft, Feature
 from eks_gpu_components.catalog import ARCH_LABEL, CAPACITY_TYPE_LABEL, INSTANCE_TYPE_LABEL, ZONE_LABEL
+from eks_gpu_components.catalog.requirements import WORD_OPERATORS
 
 # --- taints ----------------------------------------------------------------------------------------------------------
 
@@ -121,7 +122,7 @@ def requires_one_of_several(draft: Draft, right: bool) -> None:
 
 
 def requires_all_of_a_term(draft: Draft, right: bool) -> None:
-    expressions = [expression(draft, operator, True) for operator in ("In", "Exists", "NotIn", "DoesNotExist")]
+    expressions = [expression(draft, operator, True) for operator in WORD_OPERATORS]
     if not right:
         expressions.append(expression(draft, draft.random.choice(["In", "Exists"]), False))
         draft.random.shuffle(expressions)

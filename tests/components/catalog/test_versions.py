@@ -17,8 +17,6 @@ from components.catalog import (
     KARPENTER_CHART,
     KARPENTER_CRD_CHART,
     KUBERNETES,
-    NEURON_AMI_FAMILIES,
-    NVIDIA_AMI_FAMILIES,
     ROOT_DEVICE,
     SUPPORTED,
     Chart,
@@ -34,6 +32,7 @@ from components.catalog import (
     ssm_parameter,
     versions,
 )
+from components.catalog.auto_mode import accelerated_families, starts
 from tests.found import every
 
 
@@ -220,10 +219,25 @@ def test_an_image_with_a_driver_exists_for_the_type(name, supported):
     assert image_supports(instance_type(name)) == supported
 
 
-def test_the_families_of_the_images_are_in_the_catalog():
-    families = {(row.family, row.architecture) for row in instance_types()}
-    named = {(family, arch) for arch, named in NVIDIA_AMI_FAMILIES.items() for family in named}
-    named |= {(family, "amd64") for family in NEURON_AMI_FAMILIES}
+def test_images_have_drivers_for_every_family_of_the_table_but_these():
+    lacking = {row.family for row in instance_types() if not image_supports(row)}
+    assert lacking == {"dl2q", "g7"}
 
-    # The images still have drivers for types that AWS no longer lists, or not yet in these regions.
-    assert named - families == {("p3", "amd64"), ("p6e-gb200", "arm64")}
+
+def test_auto_mode_starts_these_families_with_accelerators():
+    assert set(accelerated_families()) == {
+        *("g4dn", "g5", "g5g", "g6", "g6e", "g7e", "gr6"),
+        *("p3dn", "p4d", "p4de", "p5", "p5e", "p5en", "p6-b200", "p6-b300"),
+        *("inf1", "inf2", "trn1", "trn1n", "trn2"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "started"),
+    [
+        *(("m7i.large", True), ("t3.nano", False), ("t3a.micro", False), ("t4g.small", False), ("m1.medium", False)),
+        *(("g6f.xlarge", False), ("g7.2xlarge", False), ("g6.xlarge", True)),
+    ],
+)
+def test_auto_mode_starts_no_small_type_and_no_part_of_a_gpu(name, started):
+    assert starts(instance_type(name)) is started

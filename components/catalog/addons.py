@@ -1,0 +1,64 @@
+"""EKS add-ons by name: which there are, which the clusters of `Cluster` have, and what their pods take of a node.
+
+Source: eksctl 0.230, known_addons.go; Amazon EKS User Guide, "Amazon EKS add-ons".
+"""
+
+from collections.abc import Mapping
+
+VPC_CNI = "vpc-cni"
+KUBE_PROXY = "kube-proxy"
+POD_IDENTITY_AGENT = "eks-pod-identity-agent"
+COREDNS = "coredns"
+METRICS_SERVER = "metrics-server"
+EBS_CSI_DRIVER = "aws-ebs-csi-driver"
+NODE_MONITORING_AGENT = "eks-node-monitoring-agent"
+
+ADDONS_BEFORE_NODES = (VPC_CNI, KUBE_PROXY, POD_IDENTITY_AGENT)
+"""Add-ons that a node needs to become ready, in order: the network plugin has no credentials without the agent."""
+ADDONS_AFTER_NODES = (COREDNS, METRICS_SERVER, EBS_CSI_DRIVER, NODE_MONITORING_AGENT)
+"""Add-ons whose pods need a node: made earlier, they stay DEGRADED until EKS gives up."""
+CLUSTER_ADDONS = (*ADDONS_BEFORE_NODES, *ADDONS_AFTER_NODES)
+"""Add-ons that a `Cluster` with nodes of its own has."""
+AUTO_MODE_ADDONS = frozenset(CLUSTER_ADDONS) - {METRICS_SERVER}
+"""Add-ons whose work EKS Auto Mode does itself. Source: Amazon EKS User Guide, EKS Auto Mode."""
+
+ADDONS = frozenset(
+    {
+        *CLUSTER_ADDONS,
+        "adot",
+        "amazon-cloudwatch-observability",
+        "aws-efs-csi-driver",
+        "aws-fsx-csi-driver",
+        "aws-guardduty-agent",
+        "aws-mountpoint-s3-csi-driver",
+        "cert-manager",
+        "external-dns",
+        "kube-state-metrics",
+        "prometheus-node-exporter",
+        "snapshot-controller",
+    }
+)
+"""Names of EKS add-ons. NVIDIA's software, both autoscalers and the load balancer controller are charts instead."""
+
+ADDON_CHARTS: Mapping[str, tuple[str, ...]] = {
+    VPC_CNI: ("aws-vpc-cni", "cilium", "tigera-operator"),
+    KUBE_PROXY: ("cilium",),
+    COREDNS: ("coredns",),
+    POD_IDENTITY_AGENT: ("eks-pod-identity-agent",),
+    EBS_CSI_DRIVER: ("aws-ebs-csi-driver",),
+}
+"""Add-on -> Helm charts that do its work."""
+
+ADDON_POD_REQUESTS: Mapping[str, tuple[int, int]] = {
+    VPC_CNI: (50, 0),
+    KUBE_PROXY: (100, 0),
+    EBS_CSI_DRIVER: (30, 120),
+    NODE_MONITORING_AGENT: (10, 30),
+}
+"""Add-on -> millicores and MiB that one pod of its DaemonSet is assumed to request.
+
+Both change with the add-on's version and its configuration, neither of which a plan can ask for.
+"""
+
+EBS_PROVISIONER = "ebs.csi.aws.com"
+"""Provisioner of storage classes whose disks the add-on EBS_CSI_DRIVER makes."""

@@ -1,0 +1,37 @@
+"""What Helm charts tolerate and select where their values do not say otherwise.
+
+Helm replaces a list, so that whoever adds to one must say again what it had.
+"""
+
+from typing import Any
+
+from .labels import GPU_PRESENT_LABEL
+from .scheduling import GPU_TAINT, SYSTEM_TAINT
+
+_SYSTEM = {"key": SYSTEM_TAINT.key, "operator": "Exists"}
+
+DEVICE_PLUGIN_TOLERATIONS = (_SYSTEM, GPU_TAINT.toleration())
+"""Tolerations of NVIDIA's device plugin. Source: chart 0.20.0, values.yaml."""
+DEVICE_PLUGIN_NODES = (
+    ("feature.node.kubernetes.io/pci-10de.present", "true"),
+    ("feature.node.kubernetes.io/cpu-model.vendor_id", "NVIDIA"),
+    (GPU_PRESENT_LABEL, "true"),
+)
+"""Label and value, one of which a node must have for NVIDIA's device plugin. Source: chart 0.20.0, values.yaml."""
+DEVICE_PLUGIN_AFFINITY: dict[str, Any] = {
+    "nodeAffinity": {
+        "requiredDuringSchedulingIgnoredDuringExecution": {
+            "nodeSelectorTerms": [
+                {"matchExpressions": [{"key": key, "operator": "In", "values": [value]}]}
+                for key, value in DEVICE_PLUGIN_NODES
+            ]
+        }
+    }
+}
+"""DEVICE_PLUGIN_NODES as the chart writes them."""
+GPU_OPERATOR_TOLERATIONS = (GPU_TAINT.toleration(),)
+"""Tolerations of the GPU operator's DaemonSets. Source: chart v26.7.0, values.yaml, `daemonsets`."""
+FEATURE_DISCOVERY_TOLERATIONS = (GPU_TAINT.toleration(),)
+"""Tolerations of node feature discovery's workers in the GPU operator. Source: chart v26.7.0, values.yaml."""
+KARPENTER_TOLERATIONS = (_SYSTEM,)
+"""Tolerations of Karpenter's controller. Source: chart 1.14.1, values.yaml."""

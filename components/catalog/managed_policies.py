@@ -1,0 +1,60 @@
+"""AWS's own policies by name, those of IAM and those of EKS access entries.
+
+Source: Amazon EKS User Guide, "Amazon EKS node IAM role", "Amazon EKS cluster IAM role", "Review access policy
+permissions"; AWS Managed Policy Reference.
+"""
+
+CNI_POLICY = "AmazonEKS_CNI_Policy"
+"""IAM: what the VPC CNI calls, with IPv4."""
+CNI_POLICIES = (CNI_POLICY, "AmazonEKS_CNI_IPv6_Policy")
+"""IAM: either lets the VPC CNI give pods addresses."""
+EBS_CSI_POLICY = "service-role/AmazonEBSCSIDriverPolicy"
+"""IAM, with its path: what the EBS CSI driver's controller calls."""
+REGISTRY_PULL_POLICY = "AmazonEC2ContainerRegistryPullOnly"
+"""IAM: the least that lets a node pull images."""
+REGISTRY_READ_POLICY = "AmazonEC2ContainerRegistryReadOnly"
+"""IAM: what older tools give nodes to pull images."""
+REGISTRY_POLICIES = (
+    REGISTRY_PULL_POLICY,
+    REGISTRY_READ_POLICY,
+    "AmazonEC2ContainerRegistryPowerUser",
+    "AmazonEC2ContainerRegistryFullAccess",
+)
+"""IAM: each lets a node pull images."""
+WORKER_POLICY = "AmazonEKSWorkerNodePolicy"
+"""IAM: what a node calls of EKS and EC2."""
+WORKER_MINIMAL_POLICY = "AmazonEKSWorkerNodeMinimalPolicy"
+"""IAM: what a node of Auto Mode calls of EKS."""
+WORKER_POLICIES = (WORKER_POLICY, WORKER_MINIMAL_POLICY)
+"""IAM: either lets a node join its cluster."""
+SSM_POLICY = "AmazonSSMManagedInstanceCore"
+"""IAM: Systems Manager in place of SSH."""
+OLD_SSM_POLICY = "AmazonEC2RoleforSSM"
+"""IAM: what SSM_POLICY replaced."""
+
+NODE_POLICIES = (REGISTRY_PULL_POLICY, WORKER_POLICY, SSM_POLICY)
+"""IAM: what a node itself calls. The VPC CNI has a role of its own through Pod Identity."""
+AUTO_MODE_NODE_POLICIES = (REGISTRY_PULL_POLICY, WORKER_MINIMAL_POLICY)
+"""IAM: what a node of Auto Mode itself calls."""
+CLUSTER_POLICIES = ("AmazonEKSClusterPolicy",)
+"""IAM: what a control plane calls."""
+AUTO_MODE_CLUSTER_POLICIES = (
+    "AmazonEKSBlockStoragePolicy",
+    "AmazonEKSComputePolicy",
+    "AmazonEKSLoadBalancingPolicy",
+    "AmazonEKSNetworkingPolicy",
+)
+"""IAM: what a control plane with Auto Mode calls beside CLUSTER_POLICIES."""
+
+AUTO_MODE_ACCESS_POLICY = "AmazonEKSAutoNodePolicy"
+"""EKS access: what the role of an Auto Mode node class of one's own needs, in an access entry of type EC2."""
+ADMIN_ACCESS_POLICY = "AmazonEKSClusterAdminPolicy"
+"""EKS access: all of a cluster, as the group system:masters."""
+ACCESS_POLICIES = (
+    "AmazonEKSAdminPolicy",
+    "AmazonEKSAdminViewPolicy",
+    ADMIN_ACCESS_POLICY,
+    "AmazonEKSEditPolicy",
+    "AmazonEKSViewPolicy",
+)
+"""EKS access: what people may be given."""

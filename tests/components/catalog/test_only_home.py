@@ -1,0 +1,135 @@
+"""The catalog is the only home of its facts: no other module writes one of them again."""
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from components.catalog import ADDONS, CapacityType, Taint, instance_types
+
+ROOT = Path(__file__).parents[3]
+FOLDERS = ("components", "eks_gpu", "policy")
+HOMES = [
+    import_module(f"components.catalog.{name}")
+    for name in (
+        *("addons", "api_groups", "chart_defaults", "instance_types", "label_rules", "labels", "load_balancers"),
+        *("managed_policies", "scheduling", "tags"),
+    )
+]
+WRITTEN_AS_USERS_WRITE = ("eks_gpu/lab/scenarios/",)
+"""Programs that the lab brings up: they are a user's, in which a label is written and not imported."""
+ANOTHER_MEANING = {
+    # Where Go finds Kubernetes' own modules.
+    ("eks_gpu/lab/toolset.py", "k8s.io"),
+    # The service principal of EKS's control plane, which has the name of Auto Mode's API group.
+    ("eks_gpu/lab/aws/eks_provider.py", "eks.amazonaws.com"),
+}
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from (found for pair in value.items() for each in pair for found in _strings(each))
+    elif isinstance(value, tuple | list | set | frozenset):
+        yield from (found for each in value for found in _strings(each))
+    elif isinstance(value, Taint):
+        yield value.key
+
+
+@cache
+def facts() -> frozenset[str]:
+    """Strings of the catalog's constants that mean one thing wherever they stand: names with a sign in them."""
+    constants = [value for home in HOMES for name, value in vars(home).items() if name.isupper()]
+    found = {text.strip("/") for text in _strings(constants)}
+    telling = {text for text in found if re.search(r"[/.-]|^Amazon|^CriticalAddons", text) and " " not in text}
+    return frozenset(telling | ADDONS) - {*CapacityType} - {row.name for row in instance_types()}
+
+
+def modules() -> list[Path]:
+    tracked = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
+    names = {path: path.relative_to(ROOT).as_posix() for path in tracked}
+    return [
+        path
+        for path, name in names.items()
+        if not name.startswith(("components/catalog/", *WRITTEN_AS_USERS_WRITE))
+        and not {".venv", "build", "node_modules"} & {*path.parts}
+    ]
+
+
+def literals(path: Path) -> Iterator[ast.Constant]:
+    """Strings of a module but for its docstrings, those of fields too."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    docs = {id(found.value) for found in ast.walk(tree) if isinstance(found, ast.Expr)}
+    for found in ast.walk(tree):
+        if isinstance(found, ast.Constant) and isinstance(found.value, str) and id(found) not in docs:
+            yield found
+
+
+def written_again(text: str) -> list[str]:
+    """Facts that a literal repeats, as a whole or as a part; a sentence may name them."""
+    if " " in text:
+        return []
+    return [fact for fact in _candidates(text) if fact in facts()]
+
+
+def _candidates(text: str) -> Iterator[str]:
+    """Runs of the text between signs that no fact begins or ends with, and their parts up to a slash."""
+    for run in re.split(r"[:\"'=,]", text):
+        parts = run.strip("/").split("/")
+        spans = ((start, end) for start in range(len(parts)) for end in range(start + 1, len(parts) + 1))
+        yield from ("/".join(parts[start:end]) for start, end in spans)
+
+
+def test_no_other_module_writes_a_fact_of_the_catalog():
+    scanned = modules()
+    assert len(scanned) > 200 and len(facts()) > 120
+    again = [
+        (path.relative_to(ROOT).as_posix(), found.lineno, fact)
+        for path in scanned
+        for found in literals(path)
+        for fact in written_again(str(found.value))
+    ]
+    assert [each for each in again if (each[0], each[2]) not in ANOTHER_MEANING] == []
+    assert {(name, fact) for name, _, fact in again} >= ANOTHER_MEANING
+
+
+WORDS = {
+    "In",
+    "NotIn",
+    "Exists",
+    "DoesNotExist",
+    "Gt",
+    "Lt",
+    "Gte",
+    "Lte",
+    "NoSchedule",
+    "PreferNoSchedule",
+    "NoExecute",
+}
+"""Kubernetes' operators and effects, each of which a module may use by itself."""
+
+
+def lists_of(words: set[str], paths: list[Path]) -> list[tuple[str, int]]:
+    """Where three or more of the words stand in one list."""
+    return [
+        (path.relative_to(ROOT).as_posix(), node.lineno)
+        for path in paths
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Tuple | ast.List | ast.Set)
+        and len({each.value for each in node.elts if isinstance(each, ast.Constant)} & words) > 2
+    ]
+
+
+def test_no_other_module_lists_the_operators_or_effects_of_kubernetes():
+    assert lists_of(WORDS, modules()) == []
+    assert lists_of(WORDS, [ROOT / "components/catalog/requirements.py", ROOT / "components/catalog/scheduling.py"])
+
+
+def test_families_with_accelerators_are_read_from_the_table_and_listed_nowhere():
+    families = {row.family for row in instance_types() if row.accelerator}
+    assert len(families) > 15
+    assert lists_of(families, [*modules(), *(ROOT / "components/catalog").glob("*.py")]) == []
