@@ -33,11 +33,13 @@ DISK_PROVISIONER = "ebs.csi.eks.amazonaws.com"
 """Of its storage classes; the add-on's is another one."""
 
 _TOO_SMALL = ("nano", "micro", "small")
+_LEFT_OUT = frozenset({"p3"})
+"""Families that EKS's images have a driver for and Auto Mode does not start; it starts p3dn."""
 
 
 def starts(row: InstanceType) -> bool:
     """Whether Auto Mode has nodes of the type. Source: "Learn about Amazon EKS Auto Mode Managed instances"."""
-    if row.accelerator and (row.accelerator.fraction < 1 or not image_supports(row)):
+    if row.family in _LEFT_OUT or not image_supports(row) or (row.accelerator and row.accelerator.fraction < 1):
         return False
     return row.vcpus > 1 and row.size not in _TOO_SMALL
 
