@@ -2,6 +2,7 @@
 
 from eks_gpu.graph.graph import Resource
 from eks_gpu.pools.pool import AUTO_MODE
+from eks_gpu_components.catalog import DCGM_EXPORTER_CHART, DEVICE_PLUGIN_CHART, Chart
 
 from .edits import EACH, JSON, Edit, Given, With, Without, gone, only, to, with_key
 from .places import NODE_GROUP, RELEASE, Where, chart, of_gpus
@@ -13,10 +14,11 @@ _PLUGIN, _OPERATOR = chart("nvidia-device-plugin"), chart("gpu-operator")
 _TERMS = ("affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms")
 
 
-def _release(name: str, version: str) -> Resource:
+def _release(chart: Chart) -> Resource:
     """A release that no program has, with the chart's own values."""
-    inputs = {"chart": name, "name": f"second-{name}", "namespace": "kube-system", "version": version}
-    return Resource(f"urn:pulumi:mutant::mutants::{RELEASE}::second-{name}", RELEASE, f"second-{name}", inputs=inputs)
+    name = f"second-{chart.name}"
+    inputs = {"chart": chart.name, "name": name, "namespace": "kube-system", "version": chart.version}
+    return Resource(f"urn:pulumi:mutant::mutants::{RELEASE}::{name}", RELEASE, name, inputs=inputs)
 
 
 def _addon(*names: str) -> Where:
@@ -82,13 +84,13 @@ OPERATORS = (
     With(
         "a device plugin beside another",
         "two plugins fight over one GPU",
-        _release("nvidia-device-plugin", "0.20.0"),
+        _release(DEVICE_PLUGIN_CHART),
         lambda program: any(pool.accelerator == "nvidia" for pool in program.pools.values()),
     ),
     With(
         "a metrics exporter with the chart's own values",
         "it crash-loops on CPU nodes, and sees no GPU",
-        _release("dcgm-exporter", "4.8.2"),
+        _release(DCGM_EXPORTER_CHART),
         lambda program: any(
             pool.accelerator == "nvidia" and pool.backend != AUTO_MODE for pool in program.pools.values()
         ),

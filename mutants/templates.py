@@ -1,5 +1,7 @@
 """Launch templates: disks, metadata, and how nodes join."""
 
+from eks_gpu_components.catalog import GPU_TAINT
+
 from .edits import EACH, USER_DATA, Edit, gone, swapped, to
 from .places import TEMPLATE, template_of_gpus, template_of_own, template_with_joining
 
@@ -43,7 +45,7 @@ OPERATORS = (
         "any pod lands there",
         [TEMPLATE],
         ("userData", USER_DATA),
-        swapped("--register-with-taints=nvidia.com/gpu=true:NoSchedule", "--v=2"),
+        swapped(f"--register-with-taints={GPU_TAINT.for_kubelet()}", "--v=2"),
         template_of_own,
     ),
     Edit(
@@ -51,7 +53,7 @@ OPERATORS = (
         "any pod lands there",
         [TEMPLATE],
         ("userData", USER_DATA),
-        swapped("true:NoSchedule", "true:PreferNoSchedule"),
+        swapped(f"{GPU_TAINT.value}:NoSchedule", f"{GPU_TAINT.value}:PreferNoSchedule"),
         template_with_joining,
     ),
     Edit(
@@ -59,7 +61,7 @@ OPERATORS = (
         "GPU pods stay away from GPU nodes",
         [TEMPLATE],
         ("userData", USER_DATA),
-        swapped("nvidia.com/gpu=true:", "dedicated=gpu:"),
+        swapped(f"{GPU_TAINT.key}={GPU_TAINT.value}:", "dedicated=gpu:"),
         template_with_joining,
     ),
     Edit(
