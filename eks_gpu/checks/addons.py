@@ -10,8 +10,7 @@ from eks_gpu.graph.graph import Resource
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.karpenter.objects import part
 from eks_gpu.pools.clusters import RESOURCE, Cluster
-from eks_gpu.pools.pool import KARPENTER as KARPENTER_POOL
-from eks_gpu.pools.software import ADDON, CLUSTER_AUTOSCALER, KARPENTER, LOAD_BALANCER_CONTROLLER, RELEASES
+from eks_gpu.pools.software import ADDON, LOAD_BALANCER_CONTROLLER, RELEASES
 from eks_gpu_components.catalog import (
     ADDON_CHARTS,
     AUTO_MODE_GROUP,
@@ -125,8 +124,7 @@ def has_controller(context: Context) -> Iterator[Said]:
     auto_mode = any(cluster.auto_mode for cluster in context.clusters)
     plain = " ".join(image for workload in context.workloads for image in workload.pod.images)
     for pool in context.pools:
-        chart = KARPENTER if pool.backend == KARPENTER_POOL else CLUSTER_AUTOSCALER
-        if pool.autoscaled and (pool.chooses_node_itself or pool.backend == KARPENTER_POOL):
+        if (chart := pool.made_by.scaled_by) and pool.autoscaled:
             there = context.charts(chart) or f"/{chart}" in plain
             problem = None if there else Problem(f"nothing in the stack scales it, for it has no {chart}")
             yield verdict(pool.name, problem, f"{chart} scales it")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eks_gpu.pods.pod import Pod
-from eks_gpu.pools.pool import AUTO_MODE, KARPENTER, Pool
+from eks_gpu.pools.pool import Pool
 from eks_gpu_components.catalog import TRITON_IMAGE, InstanceType
 
 NEW_NODE = ("noticed", "launch", "driver")
@@ -76,7 +76,7 @@ def steps(pool: Pool, row: InstanceType, pod: Pod, spec: Mapping[str, Any]) -> l
     """For a pod on a new node of the type; `spec` is the pod's own, as written."""
     accelerated = bool(row.accelerator and pod.requests_any([row.accelerator.resource]))
     return [
-        _BATCH if pool.backend in (KARPENTER, AUTO_MODE) else _SCAN,
+        _BATCH if pool.made_by.looks_at_pods else _SCAN,
         _BARE_METAL if row.bare_metal else _ACCELERATED if row.accelerator else _PLAIN,
         _driver(pool) if accelerated else _NO_DEVICE,
         _pull(pod, accelerated),

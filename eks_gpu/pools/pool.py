@@ -8,6 +8,8 @@ from typing import Any
 
 from eks_gpu.pods.pod import Expression
 from eks_gpu.pools.limits import Limits
+from eks_gpu.pools.software import CLUSTER_AUTOSCALER
+from eks_gpu.pools.software import KARPENTER as KARPENTER_CHART
 from eks_gpu_components.catalog import (
     ARCH_LABEL,
     AUTO_MODE_GROUP,
@@ -32,6 +34,26 @@ from eks_gpu_components.catalog import (
 
 AUTO_SCALING_GROUP, MANAGED_NODE_GROUP = "auto-scaling-group", "managed-node-group"
 KARPENTER, AUTO_MODE = "karpenter", "auto-mode"
+
+
+@dataclass(frozen=True, slots=True)
+class BackEnd:
+    """What makes a pool's nodes."""
+
+    title: str
+    """Its name in a sentence."""
+    scaled_by: str
+    """The chart that adds and removes nodes, empty where AWS does."""
+    looks_at_pods: bool
+    """Whether a node is chosen for a pod; otherwise EC2 picks type and zone without looking at one."""
+
+
+BACK_ENDS: Mapping[str, BackEnd] = {
+    AUTO_SCALING_GROUP: BackEnd("auto scaling group", CLUSTER_AUTOSCALER, looks_at_pods=False),
+    MANAGED_NODE_GROUP: BackEnd("managed group", CLUSTER_AUTOSCALER, looks_at_pods=False),
+    KARPENTER: BackEnd("Karpenter", KARPENTER_CHART, looks_at_pods=True),
+    AUTO_MODE: BackEnd("Auto Mode", "", looks_at_pods=True),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +94,7 @@ class Pool:
 
     name: str
     backend: str
-    """auto-scaling-group, managed-node-group, karpenter or auto-mode."""
+    """A key of `BACK_ENDS`."""
     urn: str
     cluster: str = ""
     """The cluster its nodes join, empty where the stack does not say."""
@@ -164,9 +186,14 @@ class Pool:
         return self.max_nodes is None or self.max_nodes > self.min_nodes
 
     @property
+    def made_by(self) -> BackEnd:
+        """What makes its nodes."""
+        return BACK_ENDS[self.backend]
+
+    @property
     def chooses_node_itself(self) -> bool:
         """Whether EC2 picks type and zone without looking at the pod, so that every choice must suit it."""
-        return self.backend in (AUTO_SCALING_GROUP, MANAGED_NODE_GROUP)
+        return not self.made_by.looks_at_pods
 
     @cached_property
     def hard_taints(self) -> tuple[Taint, ...]:

@@ -11,12 +11,11 @@ import altair
 from eks_gpu.graph.graph import Graph
 from eks_gpu.plan.analysis import Analysis
 from eks_gpu.pools.clusters import Cluster, clusters
-from eks_gpu.pools.pool import AUTO_MODE, KARPENTER, Pool
-from eks_gpu.pools.software import ADDON, CLUSTER_AUTOSCALER, Software
-from eks_gpu.pools.software import KARPENTER as KARPENTER_CHART
+from eks_gpu.pools.pool import Pool
+from eks_gpu.pools.software import ADDON, Software
 from eks_gpu.report.charts import svg
 from eks_gpu.report.palette import LIGHT
-from eks_gpu.report.words import backend, count, nodes, replicas
+from eks_gpu.report.words import count, nodes, replicas
 
 RANKS = ("network", "cluster", "controllers", "pools", "workloads")
 WIDTHS = (130, 150, 212, 262, 180)
@@ -113,7 +112,7 @@ def _release(release: Software) -> tuple[str, ...]:
 
 
 def _pool(pool: Pool) -> Iterator[str]:
-    yield f"{backend(pool)}, {nodes(pool)}"
+    yield f"{pool.made_by.title}, {nodes(pool)}"
     more = len(pool.instance_types) - 2
     yield ", ".join(pool.instance_types[:2]) + (f" and {more} more" if more > 0 else "")
 
@@ -124,9 +123,8 @@ def _devices(requests: Iterable[str]) -> Iterator[str]:
 
 def _scalers(pool: Pool, owners: Sequence[Cluster], releases: Sequence[Software]) -> list[str]:
     """What adds and removes its nodes, else the cluster that they join."""
-    chart = KARPENTER_CHART if pool.backend == KARPENTER else CLUSTER_AUTOSCALER
-    found = [release.urn for release in releases if release.chart == chart]
-    if found and pool.autoscaled and pool.backend != AUTO_MODE:
+    found = [release.urn for release in releases if release.chart == pool.made_by.scaled_by]
+    if found and pool.autoscaled:
         return found
     return [owner.urn for owner in owners if pool.cluster in ("", owner.name)] or [owner.urn for owner in owners]
 

@@ -13,7 +13,7 @@ from eks_gpu.plan.plan import Plan
 from eks_gpu.plan.render_changes import signed
 from eks_gpu.report.palette import stylesheet
 from eks_gpu.report.view import view
-from eks_gpu.report.words import accelerators, backend, count, nodes, replicas
+from eks_gpu.report.words import accelerators, count, nodes, replicas
 
 _FOLDER = Path(__file__).parent
 
@@ -29,7 +29,7 @@ def page(plans: Sequence[Plan], changes: Mapping[str, Changes] | None = None) ->
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    words = {"accelerators": accelerators, "backend": backend, "count": count, "nodes": nodes, "replicas": replicas}
+    words = {"accelerators": accelerators, "count": count, "nodes": nodes, "replicas": replicas}
     environment.globals |= {**words, "signed": signed, "drawn": Markup}
     return environment.get_template("page.html.j2").render(
         project=plans[0].project,

@@ -1,19 +1,7 @@
 """Words that the page's parts share."""
 
 from eks_gpu.pods.demand import Workload
-from eks_gpu.pools.pool import AUTO_MODE, AUTO_SCALING_GROUP, KARPENTER, MANAGED_NODE_GROUP, Pool
-
-_BACKENDS = {
-    AUTO_SCALING_GROUP: "auto scaling group",
-    MANAGED_NODE_GROUP: "managed group",
-    KARPENTER: "Karpenter",
-    AUTO_MODE: "Auto Mode",
-}
-
-
-def backend(pool: Pool) -> str:
-    """What makes its nodes."""
-    return _BACKENDS[pool.backend]
+from eks_gpu.pools.pool import Pool
 
 
 def count(number: int, noun: str) -> str:

@@ -3,7 +3,7 @@
 import base64
 from typing import Any
 
-from eks_gpu.pools.pool import Pool
+from eks_gpu.pools.pool import BACK_ENDS, Pool
 from eks_gpu.pools.user_data import joined_node
 from eks_gpu_components.catalog import Taint
 from tests.graphs import (
@@ -27,6 +27,15 @@ GPU_TAINT = Taint("nvidia.com/gpu", "true", "NoSchedule")
 def pool(*resources) -> Pool:
     (found,) = analysed(subnet("a"), subnet("b"), *resources).pools
     return found
+
+
+def test_a_back_end_has_a_title_a_scaler_and_a_way_to_choose_nodes():
+    assert {name: (one.title, one.scaled_by, one.looks_at_pods) for name, one in BACK_ENDS.items()} == {
+        "auto-scaling-group": ("auto scaling group", "cluster-autoscaler", False),
+        "managed-node-group": ("managed group", "cluster-autoscaler", False),
+        "karpenter": ("Karpenter", "karpenter", True),
+        "auto-mode": ("Auto Mode", "", True),
+    }
 
 
 def test_a_self_managed_gpu_group():
