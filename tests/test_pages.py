@@ -60,6 +60,13 @@ def test_the_page_of_import_has_each_rule_with_its_kind():
     assert rows == [(id_, rule.kind) for id_, rule in sorted(RULES.items())]
 
 
+def test_the_page_of_the_catalog_has_each_chart_with_its_version():
+    rows = re.findall(r"^\| `([a-z-]+)` \| (v?[0-9.]+) \| (?:https|oci)://", page("catalog.md"), re.M)
+    assert len(rows) == 10
+    assert ("karpenter", "1.14.1") in rows
+    assert ("gpu-operator", "v26.7.0") in rows
+
+
 def test_what_is_around_a_generated_part_stays():
     text = "before\n<!-- generated: import-rules -->\nyesterday's\n<!-- end -->\nafter\n"
     assert filled(text).startswith("before\n<!-- generated: import-rules -->\n| Rule | Kind |")

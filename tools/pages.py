@@ -12,6 +12,7 @@ from typing import get_args, get_origin
 
 from eks_gpu.checks import CHECKS
 from eks_gpu.importers.findings import RULES
+from eks_gpu_components.catalog import versions
 from eks_gpu_components.values.shapes import arms
 from tools import pictures, rooms
 from tools.arguments import Argument, all_args, arguments
@@ -46,6 +47,13 @@ def checks() -> str:
     return table(("Check", "Severity", "Subject", "What goes wrong without it", "Fix"), rows)
 
 
+def charts() -> str:
+    """The table of the charts that components install."""
+    found = [value for value in vars(versions).values() if isinstance(value, versions.Chart)]
+    rows = [(f"`{chart.name.rpartition('/')[2]}`", chart.version, chart.repository or chart.name) for chart in found]
+    return table(("Chart", "Version", "Source"), sorted(rows))
+
+
 def import_rules() -> str:
     """The table of the rules that `eks-gpu import` judges by."""
     rows = [(f"`{id_}`", rule.kind, rule.reason) for id_, rule in sorted(RULES.items())]
@@ -64,6 +72,7 @@ def floors_of(house: str) -> str:
 
 PARTS: dict[str, Callable[..., str]] = {
     "arguments": arguments_of,
+    "charts": charts,
     "checks": checks,
     "floors": floors_of,
     "import-rules": import_rules,
