@@ -347,7 +347,7 @@ BROKEN: list[tuple[str, Any, str]] = [
     (
         "resnet/settings/keda",
         {"max_replicas": 2, "cpu": {}},
-        "resnet.settings.keda: cpu is measured on a running pod, so it never starts the first: use cron, sqs or prometheus",
+        "resnet.settings.keda: cpu is measured on a running pod, so it never starts the first: use cron, prometheus or sqs",
     ),
     ("aws_load_balancer_controller/replicas", 0, "aws_load_balancer_controller.replicas must be at least 1, got 0"),
 ]

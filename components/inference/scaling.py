@@ -80,7 +80,18 @@ class Hpa(Value):
 Cron = Annotated[str, like(r"\S+( \S+){4}", "a cron expression of five fields, as 0 8 * * 1-5")]
 
 
-class CronTrigger(Value):
+class Trigger(Value):
+    """What brings pods, checked."""
+
+    def rendered(self, authentication: str) -> dict[str, Any]:
+        """A ScaledObject's trigger. `authentication` names a TriggerAuthentication. A trigger's values are strings.
+
+        Source of each: KEDA 2.20, scalers.
+        """
+        raise NotImplementedError
+
+
+class CronTrigger(Trigger):
     """A cron trigger, checked."""
 
     timezone: str = Field(min_length=1)
@@ -88,13 +99,12 @@ class CronTrigger(Value):
     end: Cron
     replicas: int = Field(ge=1)
 
-    def rendered(self) -> dict[str, Any]:
-        """Source of each: KEDA 2.20, scalers. A trigger's values are strings."""
+    def rendered(self, authentication: str) -> dict[str, Any]:
         values = {"timezone": self.timezone, "start": self.start, "end": self.end}
         return {"type": "cron", "metadata": {**values, "desiredReplicas": str(self.replicas)}}
 
 
-class SqsTrigger(Value):
+class SqsTrigger(Trigger):
     """An SQS trigger, checked."""
 
     queue_url: Annotated[
@@ -104,52 +114,65 @@ class SqsTrigger(Value):
     messages_per_replica: int = Field(ge=1)
 
     def rendered(self, authentication: str) -> dict[str, Any]:
-        """authentication: name of a TriggerAuthentication."""
         queue = {"queueURL": self.queue_url, "awsRegion": self.region, "queueLength": str(self.messages_per_replica)}
         return {"type": "aws-sqs-queue", "metadata": queue, "authenticationRef": {"name": authentication}}
 
 
-class PrometheusTrigger(Value):
+class PrometheusTrigger(Trigger):
     """A Prometheus trigger, checked."""
 
     server: Annotated[str, like(r"https?://.+", "a URL, as http://prometheus.monitoring:9090")]
     query: str = Field(min_length=1)
     threshold: float = Field(gt=0)
 
-    def rendered(self) -> dict[str, Any]:
+    def rendered(self, authentication: str) -> dict[str, Any]:
         """A threshold of 4.0 is written 4."""
         values = {"serverAddress": self.server, "query": self.query, "threshold": f"{self.threshold:g}"}
         return {"type": "prometheus", "metadata": values}
 
 
-class Keda(Value):
+class Triggers(Value):
+    """Triggers of a ScaledObject, in the order in which it lists them."""
+
+    cron: CronTrigger | None = None
+    prometheus: PrometheusTrigger | None = None
+    sqs: SqsTrigger | None = None
+
+    @property
+    def triggers(self) -> list[Trigger]:
+        """The triggers that are given."""
+        return [trigger for name in Triggers.model_fields if (trigger := getattr(self, name))]
+
+
+class Keda(Triggers):
     """A ScaledObject, checked."""
 
     max_replicas: int = Field(ge=1)
     cooldown_s: int = Field(default=300, ge=0)
-    cron: CronTrigger | None = None
-    sqs: SqsTrigger | None = None
-    prometheus: PrometheusTrigger | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _needs_no_running_pod(cls, given: Any) -> Any:
         for trigger in _NEED_A_POD:
             if isinstance(given, dict) and trigger in given:
-                raise ValueError(
-                    f"{trigger} is measured on a running pod, so it never starts the first: use cron, sqs or prometheus"
-                )
+                rule = "is measured on a running pod, so it never starts the first"
+                raise ValueError(f"{trigger} {rule}: use {_one_trigger()}")
         return given
 
     @model_validator(mode="after")
     def _has_a_trigger_that_fits(self) -> Self:
-        if not (self.cron or self.sqs or self.prometheus):
-            raise ValueError("give a trigger, or no pod ever starts: cron, sqs or prometheus")
+        if not self.triggers:
+            raise ValueError(f"give a trigger, or no pod ever starts: {_one_trigger()}")
         if self.cron and self.cron.replicas > self.max_replicas:
             raise ValueError(
                 f"cron.replicas must be at most max_replicas {self.max_replicas}, got {self.cron.replicas}"
             )
         return self
+
+
+def _one_trigger() -> str:
+    *others, last = Triggers.model_fields
+    return f"{', '.join(others)} or {last}"
 
 
 def horizontal_pod_autoscaler(name: str, namespace: str, replicas: int, hpa: Hpa) -> dict[str, Any]:
@@ -175,9 +198,6 @@ def horizontal_pod_autoscaler(name: str, namespace: str, replicas: int, hpa: Hpa
 
 def scaled_object(name: str, namespace: str, keda: Keda) -> dict[str, Any]:
     """From none to the maximum. Source: KEDA 2.20, ScaledObject specification."""
-    triggers = [trigger.rendered() for trigger in (keda.cron, keda.prometheus) if trigger]
-    if keda.sqs:
-        triggers.append(keda.sqs.rendered(authentication=name))
     return {
         "api_version": "keda.sh/v1alpha1",
         "kind": "ScaledObject",
@@ -187,7 +207,7 @@ def scaled_object(name: str, namespace: str, keda: Keda) -> dict[str, Any]:
             "minReplicaCount": 0,
             "maxReplicaCount": keda.max_replicas,
             "cooldownPeriod": keda.cooldown_s,
-            "triggers": triggers,
+            "triggers": [trigger.rendered(authentication=name) for trigger in keda.triggers],
         },
     }
 

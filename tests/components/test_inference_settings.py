@@ -68,10 +68,10 @@ def test_a_folder_in_s3_may_end_with_a_slash(uri):
         ({"cpu_millicores": 99}, "cpu_millicores must be at least 100, got 99"),
         ({"memory_mib": 511}, "memory_mib must be at least 512, got 511"),
         ({"replicas": 0}, "replicas must be at least 1, got 0"),
-        ({"keda": {"max_replicas": 2}}, "keda: give a trigger, or no pod ever starts: cron, sqs or prometheus"),
+        ({"keda": {"max_replicas": 2}}, "keda: give a trigger, or no pod ever starts: cron, prometheus or sqs"),
         (
             {"keda": {"max_replicas": 2, "cpu": {"value": 50}}},
-            "keda: cpu is measured on a running pod, so it never starts the first: use cron, sqs or prometheus",
+            "keda: cpu is measured on a running pod, so it never starts the first: use cron, prometheus or sqs",
         ),
         (
             {"keda": {"max_replicas": 2, "memory": {"value": 50}}},
