@@ -88,10 +88,7 @@ def _create(
     name: str, group: NodeGroup, joining: dict[str, Any], cluster: EksCluster, options: ResourceOptions
 ) -> Output[str]:
     assert options.parent
-    node = group.node
-    template = create_launch_template(
-        name, cluster, options.parent, node_image=node.image, disk_gib=node.disk_gib, **joining
-    )
+    template = create_launch_template(name, cluster, group.node, options.parent, **joining)
     asked = auto_scaling_group(
         group, {"launch_template_id": template.id, "version": template.latest_version.apply(str)}
     )

@@ -7,6 +7,7 @@ from pulumi import Output, Resource, ResourceOptions
 
 from ..catalog import CLUSTER_TAG, ROOT_DEVICE, data_device
 from ..values.eks_cluster import EksCluster
+from .node_group import Node
 
 
 def block_devices(node_image: str, disk_gib: int) -> list[Any]:
@@ -29,10 +30,8 @@ def block_devices(node_image: str, disk_gib: int) -> list[Any]:
 def create_launch_template(
     name: str,
     cluster: EksCluster,
+    node: Node,
     parent: Resource,
-    *,
-    node_image: str = "al2023",
-    disk_gib: int,
     **self_managed: Any,
 ) -> aws.ec2.LaunchTemplate:
     """`{name}-template`, enough for a managed node group; `self_managed` adds what EKS would: image, user data, ...
@@ -44,7 +43,7 @@ def create_launch_template(
     )
     return aws.ec2.LaunchTemplate(
         f"{name}-template",
-        block_device_mappings=block_devices(node_image, disk_gib),
+        block_device_mappings=block_devices(node.image, node.disk_gib),
         metadata_options={
             "http_endpoint": "enabled",
             "http_tokens": "required",

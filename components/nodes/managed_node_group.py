@@ -47,8 +47,7 @@ def create_managed_node_groups(
 
 
 def _create(name: str, group: NodeGroup, cluster: EksCluster, node_role: NodeRole, parent: Resource) -> Output[str]:
-    node = group.node
-    template = create_launch_template(name, cluster, parent, node_image=node.image, disk_gib=node.disk_gib)
+    template = create_launch_template(name, cluster, group.node, parent)
     created = aws.eks.NodeGroup(
         name,
         cluster_name=cluster["name"],
@@ -63,7 +62,7 @@ def _create(name: str, group: NodeGroup, cluster: EksCluster, node_role: NodeRol
             ignore_changes=["scalingConfig.desiredSize"],
         ),
     )
-    _tag_for_autoscaler(name, created, autoscaler_tags(node), parent)
+    _tag_for_autoscaler(name, created, autoscaler_tags(group.node), parent)
     return created.node_group_name
 
 

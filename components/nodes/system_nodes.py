@@ -13,6 +13,7 @@ from ..iam.node_role import create_node_role
 from ..values.eks_cluster import EksCluster
 from ..values.value import Value
 from .launch_template import create_launch_template
+from .node_group import Node
 
 DEFAULT_TYPES = ("m7i.large", "m7a.large", "m6i.large")
 
@@ -59,17 +60,27 @@ class SystemNodes(Value):
         return self
 
 
+def _node(nodes: SystemNodes) -> Node:
+    return Node(
+        image="al2023",
+        architecture=catalog.instance_type(nodes.instance_types[0]).architecture,
+        disk_gib=nodes.disk_gib,
+        labels=catalog.SYSTEM_NODE_LABELS,
+        taints=(catalog.SYSTEM_TAINT,) if nodes.taint else (),
+        resources={},
+    )
+
+
 def system_node_group(nodes: SystemNodes) -> dict[str, Any]:
     """What EKS is asked for: always the same number of nodes, on-demand."""
-    architecture = catalog.instance_type(nodes.instance_types[0]).architecture
-    size = nodes.nodes
+    node, size = _node(nodes), nodes.nodes
     return {
-        "ami_type": catalog.ami_type("al2023", architecture),
+        "ami_type": catalog.ami_type(node.image, node.architecture),
         "capacity_type": "ON_DEMAND",
         "instance_types": list(nodes.instance_types),
-        "labels": catalog.SYSTEM_NODE_LABELS,
+        "labels": dict(node.labels),
         "scaling_config": {"min_size": size, "desired_size": size, "max_size": size},
-        "taints": [catalog.SYSTEM_TAINT.for_eks()] if nodes.taint else [],
+        "taints": [taint.for_eks() for taint in node.taints],
         "update_config": {"max_unavailable": 1},
         "node_repair_config": {"enabled": True},
     }
@@ -85,7 +96,7 @@ def create_system_nodes(
 ) -> aws.eks.NodeGroup:
     """`{name}`, spread over the subnets' zones, with its role and launch template."""
     node_role = create_node_role(name, cluster["region"], parent)
-    template = create_launch_template(name, cluster, parent, disk_gib=nodes.disk_gib)
+    template = create_launch_template(name, cluster, _node(nodes), parent)
     return aws.eks.NodeGroup(
         name,
         cluster_name=cluster["name"],
