@@ -139,8 +139,8 @@ QUERY: dict[str, Any] = {"server": "http://prometheus:9090", "query": "q", "thre
         (Keda, {"max_replicas": 0, "prometheus": QUERY}, "max_replicas must be at least 1, got 0"),
         (Keda, {"max_replicas": 1, "prometheus": QUERY, "cooldown_s": -1}, "cooldown_s must be at least 0, got -1"),
         (Keda, {"max_replicas": 1, "cron": {**CRON, "replicas": 0}}, "cron.replicas must be at least 1, got 0"),
-        (Keda, {"max_replicas": 1, "cron": {**CRON, "timezone": ""}}, "cron.timezone string should have at least 1"),
-        (Keda, {"max_replicas": 1, "sqs": {**SQS, "region": ""}}, "sqs.region string should have at least 1"),
+        (Keda, {"max_replicas": 1, "cron": {**CRON, "timezone": ""}}, "cron.timezone must not be empty, got ''"),
+        (Keda, {"max_replicas": 1, "sqs": {**SQS, "region": ""}}, "sqs.region must not be empty, got ''"),
         (
             Keda,
             {"max_replicas": 1, "sqs": {**SQS, "messages_per_replica": 0}},
@@ -149,12 +149,12 @@ QUERY: dict[str, Any] = {"server": "http://prometheus:9090", "query": "q", "thre
         (
             Keda,
             {"max_replicas": 1, "prometheus": {**QUERY, "query": ""}},
-            "prometheus.query string should have at least 1",
+            "prometheus.query must not be empty, got ''",
         ),
         (
             Keda,
             {"max_replicas": 1, "prometheus": {**QUERY, "threshold": 0}},
-            "prometheus.threshold must be greater than 0, got 0",
+            "prometheus.threshold must be more than 0, got 0",
         ),
     ],
 )

@@ -203,7 +203,7 @@ def test_a_wrong_input_stops_the_preview_with_its_place(lab):
         )
 
     with pytest.raises(
-        automation.CommandError, match=r"NodeGroup.taints\[0\].effct: no such property, did you mean effect"
+        automation.CommandError, match=r"NodeGroup.taints\[0\].effct: no such property; nearest: effect"
     ):
         lab(misspelt).preview()
 

@@ -82,7 +82,7 @@ def test_a_name_is_chosen_once_and_kept_over_updates(provider):
         (
             SUBNET,
             {"vpcId": "v", "cidrBlok": "10.0.0.0/24"},
-            "Subnet.cidrBlok: no such property, did you mean cidrBlock?",
+            "Subnet.cidrBlok: no such property; nearest: cidrBlock",
         ),
         (SUBNET, {"vpcId": 3}, "Subnet.vpcId: want str, got 3"),
         (QUEUE.replace("Queue", "Queues"), {}, "is not in the lab's table of AWS resource types"),
