@@ -43,5 +43,7 @@ def _is_text(text: str, dialect: Dialect) -> bool:
 
 
 _Dumper.add_representer(str, _text)
-_Dumper.add_multi_representer(Mapping, lambda dumper, value: dumper.represent_dict(value.items()))
+# A Map of the reader is a dict by its class, and a Mapping by its name alone.
+for _kind in (dict, Mapping):
+    _Dumper.add_multi_representer(_kind, lambda dumper, value: dumper.represent_dict(value.items()))
 _Dumper.add_multi_representer(list, lambda dumper, value: dumper.represent_list(value))

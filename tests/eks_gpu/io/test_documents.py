@@ -7,6 +7,7 @@ import pytest
 
 from eks_gpu.io.documents import KUBECTL, PULUMI, parse, parse_first, plain, read, read_map
 from eks_gpu.io.problems import InputError
+from eks_gpu.io.yaml_text import dump
 
 
 @pytest.fixture
@@ -188,3 +189,9 @@ def test_a_hostile_file_costs_little(given, name):
         assert len(str(refusal)) < 20_000
     assert time.process_time() - start < 5
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 150 * 1024
+
+
+def test_what_was_read_can_be_written_again(tmp_path):
+    file = tmp_path / "Pulumi.yaml"
+    file.write_text("name: small\nconfig:\n  zones: [a, b]\n  network: {nat: single}\n")
+    assert dump(read_map(file)) == "name: small\nconfig:\n  zones:\n  - a\n  - b\n  network:\n    nat: single\n"
