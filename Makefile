@@ -1,4 +1,5 @@
-# `make plan`: from a clone to the plan of stack dev. `make test`: every fast test. Both make .venv on the way.
+# `make plan`: from a clone to the plan of stack dev. `make test`: every fast test. Both make .venv on the way. Tests judge
+# the files that git tracks, and stacks as they are in the last commit.
 
 PYTHON ?= python3
 STACK  ?= dev

@@ -9,7 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from eks_gpu.commands import main as cli
-from tests.programs import ROOT
+from eks_gpu.io.problems import InputError
+from tests.programs import ROOT, plan_of
 
 EXAMPLE = str(ROOT / "examples/spot-autoscaling-groups")
 EKS_GPU = str(Path(sys.executable).parent / "eks-gpu")
@@ -30,9 +31,22 @@ def test_the_plan_fits_80_columns_and_needs_no_colour():
         assert part in ran.stdout
 
 
-def test_json_on_stdout_is_json_alone():
-    ran = eks_gpu("plan", EXAMPLE, "--json", "-")
-    plan = json.loads(ran.stdout)
+@pytest.fixture(scope="module")
+def on_stdout() -> subprocess.CompletedProcess[str]:
+    return eks_gpu("plan", EXAMPLE, "--json", "-")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that another process has written the same plan to, and its manifests."""
+    folder = tmp_path_factory.mktemp("files")
+    ran = eks_gpu("plan", EXAMPLE, "--json", str(folder / "plan.json"), "--manifests", str(folder / "manifests"))
+    assert ran.returncode == 0, ran.stderr
+    return folder
+
+
+def test_json_on_stdout_is_json_alone(on_stdout):
+    ran, plan = on_stdout, json.loads(on_stdout.stdout)
     assert list(plan)[:8] == ["project", "stack", "region", "resources", "pools", "workloads", "cost", "checks"]
     assert "Pools" in ran.stderr
     assert set(plan["resources"][0]) == {"urn", "type", "name", "parent", "inputs"}
@@ -51,11 +65,8 @@ def test_json_on_stdout_is_json_alone():
     assert {"id", "subject", "passed", "message"} <= set(plan["checks"][0])
 
 
-def test_two_runs_write_the_same_json(tmp_path):
-    files = [tmp_path / "a.json", tmp_path / "b.json"]
-    for file in files:
-        assert eks_gpu("plan", EXAMPLE, "--json", str(file)).returncode == 0
-    assert files[0].read_bytes() == files[1].read_bytes()
+def test_two_runs_write_the_same_json(on_stdout, files):
+    assert (files / "plan.json").read_text() == on_stdout.stdout
 
 
 def test_all_stacks_are_a_list_in_one_process():
@@ -63,11 +74,11 @@ def test_all_stacks_are_a_list_in_one_process():
     assert [plan["stack"] for plan in plans] == ["dev", "lab", "prod", "staging"]
 
 
-def test_manifests_are_one_file_an_object(tmp_path):
-    assert eks_gpu("plan", EXAMPLE, "--manifests", str(tmp_path)).returncode == 0
-    files = sorted(file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob("*.yaml"))
-    assert files == ["dev/deployment-default-cuda-vector-add.yaml", "dev/storageclass-gp3.yaml"]
-    text = (tmp_path / files[0]).read_text()
+def test_manifests_are_one_file_an_object(files):
+    folder = files / "manifests"
+    found = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*.yaml"))
+    assert found == ["dev/deployment-default-cuda-vector-add.yaml", "dev/storageclass-gp3.yaml"]
+    text = (folder / found[0]).read_text()
     assert text.startswith("apiVersion: apps/v1\nkind: Deployment\nmetadata:\n")
     assert "nvidia.com/gpu: '1'" in text
 
@@ -79,8 +90,8 @@ def test_a_failing_check_ends_with_1(tmp_path):
     for file in ("Pulumi.yaml", "Pulumi.dev.yaml", "__main__.py"):
         text = (Path(EXAMPLE) / file).read_text()
         (project / file).write_text(text.replace(budget, budget.replace("35000", "100")))
-    ran = eks_gpu("plan", str(project))
-    assert ran.returncode == 1
+    ran = CliRunner().invoke(cli.app, ["plan", str(project)])
+    assert ran.exit_code == 1
     assert "FAIL maximum-within-budget" in ran.stdout
 
 
@@ -92,10 +103,11 @@ def test_wrong_input_ends_with_2_and_writes_nothing(tmp_path):
     assert not target.exists()
 
 
-def test_a_file_that_cannot_be_written_is_wrong_input():
-    ran = eks_gpu("plan", "--json", "/nowhere/plan.json")
-    assert ran.returncode == 2
-    assert ran.stderr.endswith("error: /nowhere/plan.json: cannot be written: No such file or directory\n")
+def test_a_file_that_cannot_be_written_is_wrong_input(monkeypatch):
+    monkeypatch.setattr("eks_gpu.plan.plan.make_plan", lambda *_: plan_of("examples/spot-autoscaling-groups", "dev"))
+    ran = CliRunner().invoke(cli.app, ["plan", EXAMPLE, "--json", "/nowhere/plan.json"])
+    assert isinstance(ran.exception, InputError)
+    assert ran.exception.problems == ["/nowhere/plan.json: cannot be written: No such file or directory"]
 
 
 @pytest.mark.parametrize("args", [["--nope"], ["plan", "--json"], ["plam"]])
