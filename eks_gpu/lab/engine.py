@@ -44,6 +44,7 @@ def variables(lab: Lab) -> dict[str, str]:
         "PULUMI_CONFIG_PASSPHRASE": "",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PULUMI_HOME": str(backend(lab).parent / "home"),
+        "PULUMI_K8S_CLIENT_TIMEOUT": "300",  # 32 s by default, after which a busy API server counts as none
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "TMPDIR": str(scratch),  # where the Kubernetes provider leaves a kubeconfig for each release
     }

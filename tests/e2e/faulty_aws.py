@@ -19,7 +19,7 @@ HOP_BY_HOP = {"connection", "content-length", "transfer-encoding"}
 class Fault(Enum):
     """What becomes of a request."""
 
-    LOST = "is done, and nobody hears so"
+    LOST = "is done once, and nobody hears so, however often it is sent"
     REFUSED = "is answered with an error"
 
 
@@ -31,6 +31,11 @@ class Trap:
     fault: Fault
     met: threading.Event = field(default_factory=threading.Event)
     over: threading.Event = field(default_factory=threading.Event)
+    _taken: threading.Lock = field(default_factory=threading.Lock)
+
+    def is_first(self) -> bool:
+        """Whether nobody asked this before."""
+        return self._taken.acquire(blocking=False)
 
 
 class FaultyAws(ThreadingHTTPServer):
@@ -47,7 +52,10 @@ class FaultyAws(ThreadingHTTPServer):
 
     @contextmanager
     def meets(self, text: str, fault: Fault) -> Iterator[threading.Event]:
-        """The next request whose `METHOD path body` has the text in it meets the fault; what is given is set then."""
+        """The next request whose `METHOD path body` has the text in it meets the fault; what is given is set then.
+
+        A client that waits in vain sends a lost one again. Done twice, it would be answered with what is there already.
+        """
         trap = self._awaited = Trap(text, fault)
         try:
             yield trap.met
@@ -60,12 +68,13 @@ class FaultyAws(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
     def trap_of(self, request: str) -> Trap | None:
-        """The one that it is the first to fall into."""
+        """The one that it falls into: one that refuses is for the first alone."""
         with self._taking:
             trap = self._awaited
             if trap is None or trap.text not in request:
                 return None
-            self._awaited = None
+            if trap.fault is Fault.REFUSED:
+                self._awaited = None
             return trap
 
 
@@ -85,19 +94,24 @@ class _Handler(BaseHTTPRequestHandler):
             refusal = json.dumps({"message": "not today"}).encode()
             self._answer(400, [("x-amzn-ErrorType", "InvalidRequestException")], refusal)
             return
+        if trap is None:
+            self._answer(*self._passed_on(body))
+            return
+        if trap.is_first():
+            self._passed_on(body)
+            trap.met.set()
+        trap.over.wait(PATIENCE_S)
+        self.close_connection = True
+
+    do_GET = do_POST = do_PUT = do_DELETE = _handle  # noqa: N815  # http.server's names
+
+    def _passed_on(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         connection = HTTPConnection(self._aws.behind, timeout=PATIENCE_S)
         connection.request(self.command, self.path, body, dict(self.headers.items()))
         response = connection.getresponse()
         content = response.read()
         connection.close()
-        if trap is None:
-            self._answer(response.status, response.getheaders(), content)
-            return
-        trap.met.set()
-        trap.over.wait(PATIENCE_S)
-        self.close_connection = True
-
-    do_GET = do_POST = do_PUT = do_DELETE = _handle  # noqa: N815  # http.server's names
+        return response.status, response.getheaders(), content
 
     def _answer(self, status: int, headers: list[tuple[str, str]], content: bytes) -> None:
         self.send_response_only(status)

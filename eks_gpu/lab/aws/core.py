@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 import jmespath
+from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.model import Shape
 from botocore.validate import ParamValidator
@@ -24,6 +25,9 @@ DEFAULTS = "__defaults"
 
 # Said in a call of its own, or of no consequence to what is made.
 NEVER_SAID = {"TagSpecifications", "DryRun", "clientRequestToken", "ClientToken", "ClientRequestToken"}
+
+PATIENT = Config(read_timeout=300)
+"""After a minute, the default, boto3 asks again, and a busy lab has made the thing twice."""
 
 MISSING = re.compile(r"NotFound|NoSuch|NonExistent|NotAttached|not found|does not exist")
 """How each service says that it has no such thing."""
@@ -245,6 +249,7 @@ class Cloud:
                     service,
                     region_name=self.region,
                     endpoint_url=self.endpoint,
+                    config=PATIENT,
                     **LAB_KEYS,
                 )
             return self._clients[service]
