@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, NotRequired
 
+import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
 from pulumi import ComponentResource, Input, Output, Resource, ResourceOptions
@@ -44,8 +45,7 @@ class KarpenterSettingsArgs(TypedDict):
     """What differs from environment to environment."""
 
     spot_service_linked_role: NotRequired[bool]
-    """Whether to make the role that Spot needs once an account: one stack makes it, and `pulumi destroy` keeps it.
-    Default no."""
+    """It does nothing any more: the controller makes the role that Spot needs, if the account has none. Default no."""
     replicas: NotRequired[int]
     """Controller pods, of which one works; each runs on a node of its own. Default 2."""
     zonal_shift: NotRequired[bool]
@@ -127,7 +127,7 @@ class Karpenter(ComponentResource):
 
         cluster: EksCluster = spec.cluster
         if spec.settings.spot_service_linked_role:
-            _create_spot_role(name, self)
+            pulumi.log.warn(f"{name}: spot_service_linked_role does nothing: the controller makes the role", self)
         _tag_for_discovery(name, cluster, self)
         node_role = create_node_role(f"{name}-node", cluster["region"], self, spec.node_policies)
         access = _admit_nodes(name, cluster, node_role, self)
@@ -168,15 +168,6 @@ def chart_values(
             "featureGates": settings.feature_gates.for_chart(),
         },
     }
-
-
-def _create_spot_role(name: str, parent: Resource) -> None:
-    """A look-up instead would find the role on the second update, and so delete it."""
-    aws.iam.ServiceLinkedRole(
-        f"{name}-spot",
-        aws_service_name="spot.amazonaws.com",
-        opts=ResourceOptions(parent=parent, retain_on_delete=True),  # the account's other stacks need it too
-    )
 
 
 def _tag_for_discovery(name: str, cluster: EksCluster, parent: Resource) -> None:

@@ -29,7 +29,10 @@ AUTOSCALER_ACTIONS = (
     *("autoscaling:TerminateInstanceInAutoScalingGroup", "ec2:DescribeInstanceTypes"),
     "ec2:DescribeLaunchTemplateVersions",
 )
-KARPENTER_ACTIONS = ("ec2:*", "iam:*InstanceProfile", "iam:PassRole", "pricing:GetProducts", "ssm:GetParameter")
+KARPENTER_ACTIONS = (
+    *("ec2:*", "iam:*InstanceProfile", "iam:PassRole", "iam:CreateServiceLinkedRole", "pricing:GetProducts"),
+    "ssm:GetParameter",
+)
 SERVING = {"app": "api"}
 
 

@@ -21,6 +21,7 @@ from eks_gpu.checks import (
     nodes,
     order,
     services,
+    spot,
     waivers,
     workloads,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "nodes",
     "order",
     "services",
+    "spot",
     "waivers",
     "workloads",
 ]

@@ -229,13 +229,14 @@ def test_the_security_group_can_be_found_by_tag():
     }
 
 
-def test_the_spot_role_is_made_by_the_stack_that_says_so_and_outlives_it():
-    role = "aws:iam/serviceLinkedRole:ServiceLinkedRole"
-    made = karpenter(spot_service_linked_role=True).one(role)
+def test_the_spot_role_is_the_controllers_to_make_and_no_resource_of_a_stack():
+    said_so = karpenter(spot_service_linked_role=True)
 
-    assert made.inputs == {"awsServiceName": "spot.amazonaws.com"}
-    assert made.options["retainOnDelete"] is True
-    assert karpenter().of(role) == []
+    assert said_so.of("aws:iam/serviceLinkedRole:ServiceLinkedRole") == []
+    assert said_so.log == [
+        ("warning", "karpenter: spot_service_linked_role does nothing: the controller makes the role")
+    ]
+    assert karpenter().log == []
 
 
 # Order
