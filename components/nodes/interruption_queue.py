@@ -28,16 +28,24 @@ EVENTS = {
 
 
 def queue_policy(queue_arn: str) -> dict[str, Any]:
-    """EventBridge may send, and nobody may do anything without TLS."""
+    """Rules of the queue's own account and region may send, and nobody may do anything without TLS.
+
+    Source: EventBridge User Guide, resource-based policies for Amazon SQS, which limits the sender by its rule.
+    """
+    _, partition, _, region, account, _ = queue_arn.split(":", 5)
     return {
         "Version": "2012-10-17",
         "Statement": [
             {
                 "Sid": "EC2InterruptionPolicy",
                 "Effect": "Allow",
-                "Principal": {"Service": ["events.amazonaws.com", "sqs.amazonaws.com"]},
+                "Principal": {"Service": "events.amazonaws.com"},
                 "Action": "sqs:SendMessage",
                 "Resource": queue_arn,
+                "Condition": {
+                    "StringEquals": {"aws:SourceAccount": account},
+                    "ArnLike": {"aws:SourceArn": f"arn:{partition}:events:{region}:{account}:rule/*"},
+                },
             },
             {
                 "Sid": "DenyHTTP",

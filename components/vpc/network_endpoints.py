@@ -75,12 +75,26 @@ def interface_endpoints(
         )
 
 
-FLOW_LOGS_TRUST: dict[str, Any] = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {"Effect": "Allow", "Principal": {"Service": "vpc-flow-logs.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    ],
-}
+def flow_logs_trust(log_group_arn: str) -> dict[str, Any]:
+    """Who may take the role: the flow log service, for flow logs of the log group's own account and region.
+
+    Source: Amazon VPC User Guide, "IAM role for publishing flow logs to CloudWatch Logs".
+    """
+    _, partition, _, region, account, _ = log_group_arn.split(":", 5)
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "vpc-flow-logs.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+                "Condition": {
+                    "StringEquals": {"aws:SourceAccount": account},
+                    "ArnLike": {"aws:SourceArn": f"arn:{partition}:ec2:{region}:{account}:vpc-flow-log/*"},
+                },
+            }
+        ],
+    }
 
 
 def flow_logs_policy(log_group_arn: str) -> dict[str, Any]:
@@ -101,7 +115,8 @@ def flow_logs(parent: ComponentResource, name: str, vpc: aws.ec2.Vpc, retention_
     """Every connection of the VPC, accepted or not, into CloudWatch."""
     opts = ResourceOptions(parent=parent)
     group = aws.cloudwatch.LogGroup(name, retention_in_days=retention_days, opts=opts)
-    role = aws.iam.Role(name, assume_role_policy=json.dumps(FLOW_LOGS_TRUST), opts=opts)
+    trust = group.arn.apply(lambda arn: json.dumps(flow_logs_trust(arn)))
+    role = aws.iam.Role(name, assume_role_policy=trust, opts=opts)
     policy = aws.iam.RolePolicy(
         name, role=role.name, policy=group.arn.apply(lambda arn: json.dumps(flow_logs_policy(arn))), opts=opts
     )

@@ -130,23 +130,28 @@ def test_a_cluster_s_name_that_is_too_long_for_a_queue_is_cut():
     assert ran.one(RELEASE, "karpenter").inputs["values"]["settings"]["interruptionQueue"] == "a" * 80
 
 
-def test_eventbridge_may_send_and_nobody_may_come_without_tls():
-    assert queue_policy("arn:queue") == {
+def test_rules_of_the_queues_own_account_and_region_may_send_and_nobody_may_come_without_tls():
+    queue = "arn:aws-cn:sqs:cn-north-1:123456789012:gaia"
+    assert queue_policy(queue) == {
         "Version": "2012-10-17",
         "Statement": [
             {
                 "Sid": "EC2InterruptionPolicy",
                 "Effect": "Allow",
-                "Principal": {"Service": ["events.amazonaws.com", "sqs.amazonaws.com"]},
+                "Principal": {"Service": "events.amazonaws.com"},
                 "Action": "sqs:SendMessage",
-                "Resource": "arn:queue",
+                "Resource": queue,
+                "Condition": {
+                    "StringEquals": {"aws:SourceAccount": "123456789012"},
+                    "ArnLike": {"aws:SourceArn": "arn:aws-cn:events:cn-north-1:123456789012:rule/*"},
+                },
             },
             {
                 "Sid": "DenyHTTP",
                 "Effect": "Deny",
                 "Principal": "*",
                 "Action": "sqs:*",
-                "Resource": "arn:queue",
+                "Resource": queue,
                 "Condition": {"Bool": {"aws:SecureTransport": "false"}},
             },
         ],

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from components.network import Network
 from components.values.value import BadInput
-from components.vpc.network_endpoints import flow_logs_policy
+from components.vpc.network_endpoints import flow_logs_policy, flow_logs_trust
 from components.vpc.network_layout import subnets
 from eks_gpu.offline.sdk_schema import problems
 from tests.documentation import run_example
@@ -196,6 +196,21 @@ def test_flow_logs_are_kept_for_as_long_as_asked():
     found = network(flow_logs={"retention_days": 90})
     assert found.one("aws:cloudwatch/logGroup:LogGroup").inputs["retentionInDays"] == 90
     assert found.one("aws:ec2/flowLog:FlowLog").inputs["trafficType"] == "ALL"
+
+
+def test_the_flow_log_service_takes_the_role_for_flow_logs_of_the_same_account_and_region():
+    (statement,) = flow_logs_trust("arn:aws:logs:us-west-2:123456789012:log-group:x")["Statement"]
+    assert statement == {
+        "Effect": "Allow",
+        "Principal": {"Service": "vpc-flow-logs.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+        "Condition": {
+            "StringEquals": {"aws:SourceAccount": "123456789012"},
+            "ArnLike": {"aws:SourceArn": "arn:aws:ec2:us-west-2:123456789012:vpc-flow-log/*"},
+        },
+    }
+    made = network(flow_logs={}).one("aws:iam/role:Role")
+    assert "vpc-flow-log/*" in made.inputs["assumeRolePolicy"]
 
 
 def test_the_flow_log_service_writes_to_its_own_group_alone():
