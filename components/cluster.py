@@ -63,7 +63,7 @@ class ClusterSettingsArgs(TypedDict):
     create_kms_key: NotRequired[bool]
     """Whether to make a key for Kubernetes secrets. Default no."""
     deletion_protection: NotRequired[bool]
-    """Whether EKS refuses to delete the cluster. Default yes."""
+    """Whether EKS, and `pulumi destroy` already in its preview, refuse to delete cluster and key. Default yes."""
     support: NotRequired[str]
     """STANDARD: EKS upgrades a minor whose standard support ends. EXTENDED: it stays, for a surcharge.
     Default STANDARD."""
@@ -177,7 +177,8 @@ def _create_control_plane(parent: Cluster, name: str, spec: ClusterSpec) -> eks.
         vpc_id=spec.vpc_id,
         subnet_ids=[subnet.subnet_id for subnet in spec.control_plane_subnets],
         encryption_config_key_arn=_key_arn(parent, name, spec.settings),
-        opts=ResourceOptions(parent=parent),
+        # EKS refuses last, when workloads and controllers are gone; the engine refuses before anything is.
+        opts=ResourceOptions(parent=parent, protect=spec.settings.deletion_protection),
     )
 
 
@@ -189,7 +190,7 @@ def _key_arn(parent: Cluster, name: str, settings: ClusterSettings) -> Input[str
         description=f"Kubernetes secrets of {settings.name}",
         enable_key_rotation=True,
         deletion_window_in_days=30,
-        opts=ResourceOptions(parent=parent),
+        opts=ResourceOptions(parent=parent, protect=settings.deletion_protection),
     )
     return key.arn
 

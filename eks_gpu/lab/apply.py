@@ -35,6 +35,8 @@ from eks_gpu.offline.project import Project, StackConfig
 SECRET = "[secret]"
 """In place of a stack's secrets: what opens them is not the lab's to have."""
 HINTS = {
+    "because it is protected": "Nothing is gone. Turn protection off first: `deletion_protection: false` among the "
+    "cluster's settings, then apply, then destroy",
     "Deletion protection is enabled": "Turn it off first: `deletion_protection: false` among the cluster's settings, "
     "then apply, then destroy. What was in the cluster is gone already; apply brings it back",
 }

@@ -64,6 +64,13 @@ def test_the_control_plane_is_private_protected_and_in_standard_support_by_defau
     assert asked["subnetIds"] == ["subnet-a", "subnet-b", "subnet-c"]
 
 
+def test_a_protected_cluster_and_its_key_stop_a_destroy_before_anything_is_gone():
+    safe, free = cluster(create_kms_key=True), cluster(create_kms_key=True, deletion_protection=False)
+    for type_ in ("eks:index:Cluster", "aws:kms/key:Key"):
+        assert safe.one(type_).options["protect"] is True
+        assert not free.one(type_).options.get("protect")
+
+
 def test_pulumi_eks_makes_a_control_plane_and_nothing_else():
     asked = control_plane()
     assert asked["skipDefaultNodeGroup"] is True
