@@ -71,7 +71,6 @@ def spot_node_group(pool: SpotPool, subnets: Sequence[NodeSubnet], region: str) 
         ),
         instance_types=tuple(names),
         subnet_ids=tuple(subnet["subnet_id"] for subnet in subnets),
-        one_zone=False,
         min_nodes=pool.min_nodes,
         desired_nodes=pool.min_nodes if pool.desired_nodes is None else pool.desired_nodes,
         max_nodes=pool.max_nodes,

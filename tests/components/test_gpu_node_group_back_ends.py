@@ -47,7 +47,7 @@ def test_a_self_managed_group_stays_in_its_zone_and_tells_the_autoscaler():
         "desired_capacity": 0,
         "max_size": 3,
         "vpc_zone_identifiers": ["subnet-b"],
-        "capacity_rebalance": True,
+        "capacity_rebalance": False,
         "suspended_processes": ["AZRebalance"],
         "mixed_instances_policy": {
             "instances_distribution": {
@@ -82,7 +82,6 @@ def test_on_demand_is_asked_for_by_a_share_of_all():
     (group,) = place("a").groups.values()
     asked = auto_scaling_group(group, {})
 
-    assert asked["capacity_rebalance"] is False
     assert asked["mixed_instances_policy"]["instances_distribution"]["on_demand_percentage_above_base_capacity"] == 100
 
 

@@ -39,14 +39,14 @@ def problem(**given: Any) -> list[str]:
     return str(refused.value).splitlines()
 
 
-def test_one_group_spans_the_zones_and_is_rebalanced():
+def test_one_group_spans_the_zones_and_nothing_rebalances_it():
     assert auto_scaling_group(group(), {"launch_template_id": "lt-1", "version": "1"}) == {
         "min_size": 2,
         "desired_capacity": 2,
         "max_size": 20,
         "vpc_zone_identifiers": ["subnet-a", "subnet-b", "subnet-c"],
-        "capacity_rebalance": True,
-        "suspended_processes": [],
+        "capacity_rebalance": False,
+        "suspended_processes": ["AZRebalance"],
         "mixed_instances_policy": {
             "instances_distribution": {
                 "on_demand_base_capacity": 0,
