@@ -14,6 +14,7 @@ SPOT = "spot.amazonaws.com"
 
 @check(
     "spot-role-can-be-made",
+    subject="Karpenter release with a pool that asks for Spot",
     severity="warning",
     fix="allow iam:CreateServiceLinkedRole for spot.amazonaws.com to the role of Karpenter's controller",
 )
