@@ -13,7 +13,7 @@ from typing_extensions import TypedDict
 from .catalog import EBS_PROVISIONER
 from .catalog.auto_mode import DISK_PROVISIONER
 from .control_plane.addons import AFTER_NODES, BEFORE_NODES, add_ons
-from .control_plane.auto_mode import AutoMode, AutoModeArgs, auto_mode_options
+from .control_plane.auto_mode import AutoMode, AutoModeArgs, auto_mode_options, network_policy_config
 from .control_plane.cluster_settings import ClusterSettings, ClusterSpec
 from .iam.access_entries import grant
 from .iam.auto_mode_node_role import create_auto_mode_node_role
@@ -124,6 +124,12 @@ class Cluster(ComponentResource):
             **storage_class(DISK_PROVISIONER if settings.auto_mode else EBS_PROVISIONER),
             opts=ResourceOptions(parent=self, provider=self.provider, deleted_with=cluster),
         )
+        if settings.auto_mode:
+            kubernetes.core.v1.ConfigMap(
+                f"{name}-network-policy",
+                **network_policy_config(),
+                opts=ResourceOptions(parent=self, provider=self.provider, deleted_with=cluster),
+            )
 
         self.kubeconfig = cluster.kubeconfig_json
         self.reference = {**reference, "vpc_id": args["vpc_id"], "node_role_arn": role_arn}

@@ -26,6 +26,10 @@ def _private(resource: Resource, program: Program) -> bool:
     return "-private-" in resource.name
 
 
+def _has_policies(resource: Resource, program: Program) -> bool:
+    return program.has("kubernetes:networking.k8s.io/v1:NetworkPolicy")
+
+
 def _needs_cni(resource: Resource, program: Program) -> bool:
     return "AmazonEKS_CNI_Policy" in resource.name
 
@@ -112,6 +116,22 @@ OPERATORS = (
         _CLUSTERS,
         ("autoMode", "computeConfig", "nodePools"),
         to([]),
+    ),
+    Edit(
+        "the network plugin is not told to enforce policies",
+        "every pod reaches every other",
+        ["aws:eks/addon:Addon"],
+        ("configurationValues", JSON, "enableNetworkPolicy"),
+        gone,
+        _has_policies,
+    ),
+    Edit(
+        "Auto Mode is not told to enforce policies",
+        "every pod reaches every other",
+        ["kubernetes:core/v1:ConfigMap"],
+        ("data", "enable-network-policy-controller"),
+        gone,
+        _has_policies,
     ),
     # Who may join.
     Without("no access entry", "nodes never join", _ENTRY),

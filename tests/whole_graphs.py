@@ -84,6 +84,16 @@ def addon(name: str, **inputs: Any) -> Resource:
     return resource("aws:eks/addon:Addon", name, {"addonName": name, "clusterName": "shop", **inputs})
 
 
+def cni(configuration: str | None = '{"enableNetworkPolicy": "true"}') -> Resource:
+    identity = {"roleArn": f"{ACCOUNT}/cni", "serviceAccount": "aws-node"}
+    return addon("vpc-cni", podIdentityAssociations=[identity], configurationValues=configuration)
+
+
+def network_policy() -> Resource:
+    spec = {"podSelector": {"matchLabels": SERVING}, "ingress": [{"ports": [{"port": 8501}]}]}
+    return kubernetes("NetworkPolicy", "api", spec, group="networking.k8s.io/v1", namespace="serving")
+
+
 def monitoring(tolerations: Any = ({"operator": "Exists"},), **inputs: Any) -> Resource:
     configuration = json.dumps({"dcgmAgent": {"tolerations": list(tolerations)}})
     return addon("eks-node-monitoring-agent", configurationValues=configuration, **inputs)
@@ -239,7 +249,7 @@ def healthy(**instead: Any) -> list[Resource]:
         "associated_b": associated("subnet-b", "private"),
         "associated_public": associated("public-a", "public"),
         "cluster": cluster(),
-        "cni": addon("vpc-cni", podIdentityAssociations=[{"roleArn": f"{ACCOUNT}/cni", "serviceAccount": "aws-node"}]),
+        "cni": cni(),
         "cni_role": [role("cni"), attached("cni", "AmazonEKS_CNI_Policy")],
         "kube_proxy": addon("kube-proxy"),
         "coredns": addon("coredns", configurationValues='{"nodeSelector": {"role": "system"}}'),
@@ -279,6 +289,7 @@ def healthy(**instead: Any) -> list[Resource]:
         "service": service(),
         "budget": disruption_budget(),
         "pod_autoscaler": pod_autoscaler(),
+        "network_policy": network_policy(),
         "claiming": claiming(),
         "storage_class": storage_class(),
     }

@@ -49,6 +49,12 @@ ADDON_CHARTS: Mapping[str, tuple[str, ...]] = {
 }
 """Add-on -> Helm charts that do its work."""
 
+NETWORK_POLICY_SETTING = "enableNetworkPolicy"
+"""Key of VPC_CNI's configuration, and of the chart's values: with true it enforces NetworkPolicies, else nobody does.
+Source: Amazon EKS User Guide, "Limit Pod traffic with Kubernetes network policies"."""
+NETWORK_POLICY_CHARTS = ("cilium", "tigera-operator")
+"""Helm charts of other network plugins that enforce NetworkPolicies, by default."""
+
 ADDON_POD_REQUESTS: Mapping[str, tuple[int, int]] = {
     VPC_CNI: (50, 0),
     KUBE_PROXY: (100, 0),

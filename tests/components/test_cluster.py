@@ -181,7 +181,9 @@ def test_dns_metrics_and_storage_run_on_system_nodes_tainted_or_not():
         "nodeSelector": {"eks-gpu-components/role": "system"},
         "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists", "effect": "NoSchedule"}],
     }
-    assert {name: told for name, told in configured().items() if name != "eks-node-monitoring-agent"} == {
+    assert {
+        name: told for name, told in configured().items() if name not in ("eks-node-monitoring-agent", "vpc-cni")
+    } == {
         "coredns": on_system_nodes,
         "metrics-server": on_system_nodes,
         "aws-ebs-csi-driver": {"controller": on_system_nodes},
@@ -190,6 +192,10 @@ def test_dns_metrics_and_storage_run_on_system_nodes_tainted_or_not():
 
 def test_health_of_gpus_is_seen_on_nodes_with_any_taint():
     assert configured()["eks-node-monitoring-agent"] == {"dcgmAgent": {"tolerations": [{"operator": "Exists"}]}}
+
+
+def test_network_policies_are_enforced():
+    assert configured()["vpc-cni"] == {"enableNetworkPolicy": "true"}
 
 
 def test_an_addon_is_held_at_the_version_given():
