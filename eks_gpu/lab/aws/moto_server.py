@@ -20,6 +20,7 @@ from eks_gpu.lab.aws.completed import complete_moto
 from eks_gpu.lab.aws.enforcement import enforced
 from eks_gpu.lab.aws.locks import in_turns
 from eks_gpu.lab.aws.offered import offered
+from eks_gpu.lab.aws.refusals import refusing
 
 LOOPBACK = "127.0.0.1"
 
@@ -31,7 +32,7 @@ def moto(port: int = 0, endpoint: str = "", certificate: Path | None = None) -> 
     Who calls with the credentials of a role may do what the role's policies allow, as `enforcement` says.
     """
     complete_moto(endpoint, certificate)
-    with _managed_policies(), enforced(), in_turns(), offered(), kept():
+    with _managed_policies(), enforced(), refusing(), in_turns(), offered(), kept():
         moto_api_backend.reset()
         server = ThreadedMotoServer(LOOPBACK, port, verbose=False)
         server.start()
