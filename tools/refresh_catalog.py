@@ -1,6 +1,7 @@
 """Rebuild the data files of components/catalog: the same answers give the same bytes.
 
-python tools/refresh_catalog.py            from AWS's answers as moto records them, and prices.csv beside this file
+python tools/refresh_catalog.py            from AWS's answers as moto records them, and the two lists beside this file:
+                                           prices.csv and spot_shares.csv
 python tools/refresh_catalog.py --live     from the AWS account of the environment, read only
 python tools/refresh_catalog.py --check    change nothing; exit 1 where a committed file would change
 """
@@ -74,6 +75,13 @@ def listed_prices(path: Path = TOOLS / "prices.csv") -> Iterator[tuple[str, str,
     with path.open(newline="") as file:
         for row in csv.DictReader(file):
             yield row["type"], row["region"], float(row["usd_per_hour"]), row["date"]
+
+
+def listed_shares(path: Path = TOOLS / "spot_shares.csv") -> Iterator[tuple[str, list[float]]]:
+    """Spot as a share of on demand by type: median of the regions, lowest and highest region; no answer has it."""
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            yield row["type"], [float(row["share"]), float(row["lowest"]), float(row["highest"])]
 
 
 def live_answers(client: Callable[..., Any], regions: Collection[str] = ()) -> Answers:
@@ -203,6 +211,7 @@ def files(answers: Answers) -> dict[str, str]:
             {"source": json.dumps(answers.source), "types": _table(rows), "zones": _table(answers.zones)}
         ),
         "prices.json": _object({region: _table(prices[region]) for region in sorted(prices)}),
+        "spot.json": _table({name: shares for name, shares in listed_shares() if name in rows}) + "\n",
     }
 
 

@@ -154,6 +154,8 @@ from .prices import (
     ebs_gib_month,
     ebs_volume,
     on_demand_price,
+    regional_factors,
+    share_of,
     spot_price,
 )
 from .regions import UnknownRegion, Zone, managed_policy_arn, partition, regions, zones, zones_offering
@@ -411,9 +413,11 @@ __all__ = [
     "on_demand_price",
     "partition",
     "quota_family",
+    "regional_factors",
     "regions",
     "requirement_holds",
     "resolve",
+    "share_of",
     "spot_price",
     "ssm_parameter",
     "syntax_problem",

@@ -1,6 +1,6 @@
 """A plan for a person at a terminal of 80 columns or more, with colour and without."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
@@ -98,11 +98,18 @@ def cost(found: Cost) -> RenderableType:
         of_subject = [[item for item in bill.items if _subject(item) == subject] for bill in bills.values()]
         shown.add_row(subject, *(_cell(items, found.region) for items in of_subject))
     shown.add_section()
-    shown.add_row("an hour", *(f"{bill.hourly:,.2f} " for bill in bills.values()), style="bold")
-    shown.add_row("a month of 730 hours", *(f"{bill.monthly:,.0f} " for bill in bills.values()), style="bold")
+    shown.add_row("an hour", *(_total(bill, f"{bill.hourly:,.2f}") for bill in bills.values()), style="bold")
+    month = (_total(bill, f"{bill.monthly:,.0f}") for bill in bills.values())
+    shown.add_row("a month of 730 hours", *month, style="bold")
     notes = dict.fromkeys(note for bill in bills.values() for note in bill.notes)
-    lines = [*(f"{level}: {meaning}" for level, meaning in LEVELS), *_legend(bills.values(), found.region), *notes]
+    lines = [*(f"{level}: {meaning}" for level, meaning in LEVELS), *legend(bills), *notes]
     return Group(shown, "", bullets(lines))
+
+
+def _total(bill: Bill, amount: str) -> str:
+    """A sum with the marks of its lines: an estimate, a line without a price, a price of another region."""
+    estimate = "~" * any(item.unit and item.unit.estimate for item in bill.items)
+    return f"{estimate}{amount}{bill.marks}" + " " * (not bill.borrowed_from)
 
 
 def _subject(item: Item) -> str:
@@ -116,7 +123,7 @@ def _cell(items: Sequence[Item], region: str) -> Text:
     amount = sum(item.hourly for item in items)
     known = "" if all(item.unit for item in items) else " + ?"
     estimate = "~" if any(item.unit and item.unit.estimate for item in items) else ""
-    elsewhere = "*" if any(_elsewhere(item, region) for item in items) else " "
+    elsewhere = "*" if any(item.borrowed(region) for item in items) else " "
     made_of = "\n".join(f"{item.quantity} {_kind(item)} " for item in items if item.quantity > 1 or ": " in item.name)
     return Text.assemble(f"{estimate}{amount:,.3f}{known}{elsewhere}", ("\n" * bool(made_of) + made_of, "dim"))
 
@@ -127,16 +134,24 @@ def _kind(item: Item) -> str:
     return kind.removesuffix("s") if item.quantity == 1 else kind
 
 
-def _elsewhere(item: Item, region: str) -> bool:
-    return bool(item.unit and item.unit.region and item.unit.region != region)
-
-
-def _legend(bills: Iterable[Bill], region: str) -> Iterator[str]:
-    items = [item for bill in bills for item in bill.items]
+def legend(bills: Mapping[str, Bill]) -> Iterator[str]:
+    """What the marks of a bill mean: `~`, `*` and `?`, each with the amounts behind it."""
+    items = [item for bill in bills.values() for item in bill.items]
     if any(item.unit and item.unit.estimate for item in items):
         yield "~ an estimate: Spot prices move"
-    if any(_elsewhere(item, region) for item in items):
-        yield "* with a price of another region"
+    ranges = {level: bill.range for level, bill in bills.items()}
+    wide = [f"{level} {low:,.2f} to {high:,.2f}" for level, (low, high) in ranges.items() if high - low > _ROUNDING]
+    if wide:
+        yield f"~ an hour, from Spot's cheapest region to its dearest: {', '.join(wide)}"
+    others = sorted({other for bill in bills.values() for other in bill.borrowed_from})
+    if others:
+        parts = (f"{level} {bill.borrowed:,.2f} of {bill.hourly:,.2f}" for level, bill in bills.items())
+        yield f"* an hour, at prices of {', '.join(others)}: {', '.join(parts)}"
+    if any(item.unit is None for item in items):
+        yield "? a line without a known price, which the sum leaves out"
+
+
+_ROUNDING = 0.005
 
 
 def checks(findings: Sequence[Finding]) -> RenderableType:

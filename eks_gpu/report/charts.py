@@ -1,6 +1,6 @@
 """Charts: Altair describes them, Vega draws them as SVG without a browser or a network."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
@@ -69,7 +69,12 @@ def _rows(bills: Mapping[str, Bill]) -> Iterator[dict[str, Any]]:
     for name in sorted(subjects, key=lambda name: name != STANDING):
         for level, bill in bills.items():
             items = [item for item in bill.items if subject(item) == name]
-            yield {"subject": name, "level": level, "hourly": sum(item.hourly for item in items), "said": amount(items)}
+            yield {
+                "subject": name,
+                "level": level,
+                "hourly": sum(item.hourly for item in items),
+                "said": amount(items, bill.region),
+            }
 
 
 def subject(item: Item) -> str:
@@ -77,9 +82,11 @@ def subject(item: Item) -> str:
     return item.name.partition(": ")[0] if item.name.startswith("pool ") else STANDING
 
 
-def amount(items: list[Item]) -> str:
-    """USD an hour: `~0.274` where a part is an estimate, `1.2 + ?` where one has no price, 0 for nothing."""
+def amount(items: Sequence[Item], region: str) -> str:
+    """USD an hour, 0 for nothing: `~0.274` with an estimate, `1.2 + ?` with a line without price, `1.2*` with a price
+    of another region.
+    """
     if not items:
         return "0"
     estimate = "~" if any(item.unit and item.unit.estimate for item in items) else ""
-    return f"{estimate}{sum(item.hourly for item in items):,.3f}" + ("" if all(item.unit for item in items) else " + ?")
+    return f"{estimate}{sum(item.hourly for item in items):,.3f}" + Bill(region, tuple(items)).marks

@@ -51,7 +51,7 @@ def test_idle_pays_for_what_runs_without_work():
 def test_steady_adds_the_nodes_of_the_stated_replicas():
     steady, before = (lines(bill) for bill in (analysed(*healthy()).cost.steady, analysed(*healthy()).cost.idle))
     assert {name: line for name, line in steady.items() if name not in before} == {
-        "pool gpu: g4dn.xlarge, Spot": (2, 0.526),
+        "pool gpu: g4dn.xlarge, Spot": (2, 0.3998),
         "pool gpu: disks of 100 GiB": (2, 0.0219),
     }
 
@@ -76,6 +76,38 @@ def test_a_month_has_730_hours_and_each_line_its_total():
         "as_of": "2026-07-20",
         "estimate": False,
     }
+
+
+@pytest.mark.parametrize(
+    ("region", "spot", "maximum"),  # two g4dn.xlarge at 38 % of on demand; four g5.xlarge and all that stands
+    [
+        ("us-west-2", 2 * 0.38 * 0.526, 4 * 1.006 + 0.3673),
+        ("eu-central-1", 2 * 0.38 * 0.658, 4 * 1.258 + 0.3673),
+        ("ap-northeast-1", 2 * 0.38 * 0.71, 4 * 1.459 + 0.3673),
+        ("ap-south-1", 2 * 0.38 * 0.579, 4 * 1.208 + 0.3673),
+    ],
+)
+def test_one_stack_has_another_bill_in_each_region(region, spot, maximum):
+    found = analysed(*healthy(), region=region).cost
+    nodes = next(item for item in found.steady.items if item.name == "pool gpu: g4dn.xlarge, Spot")
+    assert (nodes.hourly, found.max.hourly) == pytest.approx((spot, maximum), abs=1e-4)
+    assert (nodes.unit and nodes.unit.region, found.max.borrowed_from) == (region, ("us-east-1",))
+    assert found.max.borrowed == pytest.approx(0.3673, abs=1e-4)
+
+
+def test_a_total_says_what_of_it_is_borrowed_unknown_or_an_estimate():
+    total = analysed(*healthy()).cost.as_json()["steady"]
+    assert {name: total[name] for name in ("hourly", "borrowed_hourly", "borrowed_from", "unpriced")} == {
+        "hourly": 0.7452,
+        "borrowed_hourly": 0.3454,
+        "borrowed_from": ["us-east-1"],
+        "unpriced": [],
+    }
+    # 10 % and 53 % of 2 x 0.526, where the estimate is 38 %
+    assert (total["lowest_hourly"], total["highest_hourly"]) == (0.4506, 0.903)
+    unknown = gpu_group(mixedInstancesPolicy=overrides("p5e.48xlarge"))
+    bill = analysed(unknown, region="us-east-1").cost.max
+    assert (bill.as_json()["unpriced"], bill.marks) == (["pool gpu: p5e.48xlarge, on demand"], " + ?")
 
 
 def test_a_price_of_another_region_is_never_silent():
@@ -173,7 +205,7 @@ def test_replicas_share_nodes_and_use_those_that_are_there_first():
     four = analysed(*healthy(web=cpu_work(replicas=4)))
     assert lines(four.cost.steady)["pool system: m7i.large, on demand"] == (2, 0.2016)
     shared = analysed(*GPU, gpu_work(replicas=3), gpu_group("big", mixedInstancesPolicy=overrides("g4dn.12xlarge")))
-    assert lines(shared.cost.steady)["pool gpu: g4dn.xlarge, Spot"] == (3, 0.789)
+    assert lines(shared.cost.steady)["pool gpu: g4dn.xlarge, Spot"] == (3, 0.5996)
 
 
 def test_new_nodes_come_from_the_cheapest_pool_until_it_is_full():
@@ -200,4 +232,4 @@ def test_a_node_takes_as_many_pods_as_it_has_addresses():
 
 def test_workloads_share_no_gpu():
     found = lines(analysed(*GPU, gpu_work("a", replicas=1), gpu_work("b", replicas=2)).cost.steady)
-    assert found["pool gpu: g4dn.xlarge, Spot"] == (3, 0.789)
+    assert found["pool gpu: g4dn.xlarge, Spot"] == (3, 0.5996)
