@@ -6,6 +6,7 @@ What is made after something is taken away before it: workloads, then pools, the
 import pulumi
 
 import components as eks_gpu
+from first_workloads import first_workloads
 from settings import Settings
 
 settings = eks_gpu.stack_settings(Settings)
@@ -76,25 +77,7 @@ if "aws_load_balancer_controller" in settings:
         )
     ]
 
-
-def after(opts: pulumi.ResourceOptions, *made: pulumi.Resource) -> pulumi.ResourceOptions:
-    return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=made))
-
-
-if "cuda_vector_add" in settings:
-    with problems.at("cuda_vector_add"):
-        test, nodes = pools.of(settings["cuda_vector_add"])
-        eks_gpu.CudaVectorAdd("cuda-vector-add", test, after(with_cluster, nodes))
-if "gpu_smoke_test" in settings:
-    with problems.at("gpu_smoke_test"):
-        smoke, nodes = pools.of(settings["gpu_smoke_test"])
-        backend = "auto-mode" if isinstance(nodes, eks_gpu.AutoModeGpuPool) else "karpenter"
-        eks_gpu.GpuSmokeTest("nvidia-smi", {**smoke, "backend": backend}, after(with_cluster, nodes))
-if "resnet" in settings:
-    with problems.at("resnet"):
-        model, nodes = pools.of(settings["resnet"])
-        resnet = eks_gpu.ResnetInference("resnet", {**model, "cluster": eks}, after(in_cluster, nodes, *balancers))
-    pulumi.export("resnet_url", resnet.url)
+first_workloads(settings, problems, pools, cluster, balancers)
 
 pulumi.export("cluster_name", cluster.reference["name"])
 pulumi.export("kubeconfig", pulumi.Output.secret(cluster.kubeconfig))

@@ -15,6 +15,7 @@ HOUSES = {"components": "The library's floors", "eks_gpu": "The tool's floors"}
 """Folder -> the contract in pyproject.toml that orders its rooms."""
 TREE = {
     "__main__.py": "The program: one for every environment.",
+    "first_workloads.py": "What a stack runs to show that its pools work.",
     "settings.py": "The shape of its settings.",
     "Pulumi.*.yaml": "The values of each environment.",
     "components/": "",

@@ -1,0 +1,39 @@
+"""What a stack runs to show that its pools work: each waits for the nodes of the pool that its section names."""
+
+from collections.abc import Sequence
+
+import pulumi
+
+import components as eks_gpu
+from settings import Settings
+
+
+def first_workloads(
+    settings: Settings,
+    problems: eks_gpu.SettingsProblems,
+    pools: eks_gpu.StackPools,
+    cluster: eks_gpu.Cluster,
+    balancers: Sequence[pulumi.Resource],
+) -> None:
+    """Makes those that the settings have. `balancers` are what makes a Service's load balancer, for it to wait for."""
+
+    def after(*made: pulumi.Resource, leaves_nothing: bool = True) -> pulumi.ResourceOptions:
+        """What leaves nothing in AWS goes with the cluster."""
+        gone_with = cluster if leaves_nothing else None
+        return pulumi.ResourceOptions(providers=[cluster.provider], deleted_with=gone_with, depends_on=made)
+
+    if "cuda_vector_add" in settings:
+        with problems.at("cuda_vector_add"):
+            test, nodes = pools.of(settings["cuda_vector_add"])
+            eks_gpu.CudaVectorAdd("cuda-vector-add", test, after(nodes))
+    if "gpu_smoke_test" in settings:
+        with problems.at("gpu_smoke_test"):
+            smoke, nodes = pools.of(settings["gpu_smoke_test"])
+            backend = "auto-mode" if isinstance(nodes, eks_gpu.AutoModeGpuPool) else "karpenter"
+            eks_gpu.GpuSmokeTest("nvidia-smi", {**smoke, "backend": backend}, after(nodes))
+    if "resnet" in settings:
+        with problems.at("resnet"):
+            model, nodes = pools.of(settings["resnet"])
+            opts = after(nodes, *balancers, leaves_nothing=False)
+            resnet = eks_gpu.ResnetInference("resnet", {**model, "cluster": cluster.reference}, opts)
+        pulumi.export("resnet_url", resnet.url)
