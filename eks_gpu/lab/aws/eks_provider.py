@@ -13,6 +13,7 @@ from pulumi import ComponentResource, Input, Inputs, Output, ResourceOptions
 from pulumi.provider import ConstructResult, Provider
 from pulumi.provider import main as serve
 
+from eks_gpu.lab.aws.commands import end_at_once
 from eks_gpu_components.catalog import AUTO_MODE_CLUSTER_POLICIES, AUTO_MODE_NODE_POLICIES, CLUSTER_POLICIES, partition
 from eks_gpu_components.catalog.nearest import hint_or_all
 
@@ -194,4 +195,5 @@ def refused(resource_type: str, inputs: Mapping[str, Any]) -> list[str]:
 
 
 if __name__ == "__main__":
+    end_at_once()
     serve(EksProvider(), sys.argv[1:])

@@ -17,6 +17,7 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from eks_gpu.lab.aws import sdk
+from eks_gpu.lab.aws.commands import end_at_once
 from eks_gpu.lab.aws.core import DEFAULTS, Cloud, Refused, row, seen_inputs
 from eks_gpu.lab.aws.invokes import invoke
 from eks_gpu.lab.aws.preview import computed, foreseen
@@ -197,4 +198,5 @@ def _failures(found: list[tuple[str, str]]) -> list[Any]:
 
 
 if __name__ == "__main__":
+    end_at_once()
     serve()

@@ -1,6 +1,7 @@
 """The stand-in providers as the engine calls them, and the commands that start them."""
 
 import json
+import signal
 import subprocess
 from collections.abc import Iterator
 from typing import Any
@@ -280,3 +281,13 @@ def test_the_commands_of_a_run_are_there_and_aws_gives_the_labs_token(tmp_path):
     told = subprocess.run([folder / "aws", "eks", "get-token"], capture_output=True, text=True, check=True).stdout
     assert json.loads(told)["status"] == {"token": "it's"}
     assert (folder / "aws").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("name", ["pulumi-resource-aws", "pulumi-resource-eks"])
+def test_an_interrupt_ends_a_provider_at_once(name, tmp_path):
+    command = [write_commands(tmp_path / "bin", token="") / name, "127.0.0.1:1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as provider:
+        assert provider.stdout
+        assert int(provider.stdout.readline()) > 0
+        provider.send_signal(signal.SIGINT)
+        assert provider.wait() == -signal.SIGINT
