@@ -13,9 +13,11 @@ from rich.console import Console
 from eks_gpu.io.output import STDOUT, write, write_json
 from eks_gpu.io.problems import InputError
 from eks_gpu.lab import control_plane
+from eks_gpu.lab.aws.accounts import ACCOUNTS
 from eks_gpu.lab.problem import LabProblem
 from eks_gpu.lab.state import Lab, find_lab
 from eks_gpu_components.catalog import UnknownRegion, zones
+from eks_gpu_components.catalog.nearest import hint_or_all
 
 app = typer.Typer(
     name="lab",
@@ -48,6 +50,9 @@ def command(body: Callable[P, None]) -> Callable[P, None]:
 @command
 def up(
     region: Annotated[str, typer.Option(help="AWS region that the lab plays.")] = control_plane.REGION,
+    account: Annotated[
+        str, typer.Option(metavar="new|used", help="Whose quotas count, and whether anybody used Spot in it.")
+    ] = "used",
     json_file: JsonFile = None,
 ) -> None:
     """Start a cluster and an AWS on loopback; print how to look at them. Nothing leaves this machine."""
@@ -55,9 +60,11 @@ def up(
         zones(region)
     except UnknownRegion as error:
         raise InputError(f"--region: {error}") from None
+    if account not in ACCOUNTS:
+        raise InputError(f"--account: {account} is no account of the lab{hint_or_all(account, ACCOUNTS)}")
     started = time.monotonic()
     with Console(stderr=True).status("starting the lab") as display:
-        lab = control_plane.up(region, display.update)
+        lab = control_plane.up(region, display.update, account)
     console = Console(stderr=json_file == STDOUT, highlight=False, soft_wrap=True)
     console.print(how_to_look(lab, time.monotonic() - started))
     write_json(json_file, as_json(lab))
@@ -79,6 +86,19 @@ def status(json_file: JsonFile = None) -> None:
     found = statuses.status(find_lab())
     Console(stderr=json_file == STDOUT, highlight=False).print(statuses.render(found))
     write_json(json_file, found.as_json())
+
+
+@command
+def outage(
+    type_: Annotated[str, typer.Argument(metavar="TYPE", help="Instance type, as g5.xlarge.")],
+    zone: Annotated[str, typer.Argument(metavar="ZONE", help="Zone of the lab's region, as us-west-2a.")],
+    over: Annotated[bool, typer.Option("--end", help="EC2 has the type in the zone again.")] = False,
+) -> None:
+    """Let EC2 be out of an instance type in a zone: no launch of it is made there until --end."""
+    from eks_gpu.lab import outages
+
+    known = (outages.end if over else outages.begin)(find_lab(), type_, zone)
+    print("\n".join(f"EC2 has no {out_of} in {where}" for out_of, where in known) or "EC2 has every type again")
 
 
 @command

@@ -48,7 +48,13 @@ def etcd(lab: Lab, tool: Path) -> Program:
 
 
 def aws(lab: Lab) -> Program:
-    arguments = (f"--port={lab.ports['aws']}", f"--region={lab.region}", f"--endpoint={lab.server}")
+    arguments = (
+        f"--port={lab.ports['aws']}",
+        f"--region={lab.region}",
+        f"--account={lab.account}",
+        f"--outages={lab.outages}",
+        f"--endpoint={lab.server}",
+    )
     return Program(
         "aws", own("aws", *arguments, f"--certificate-authority={lab.certificate}"), f"{lab.aws_endpoint}/moto-api/"
     )

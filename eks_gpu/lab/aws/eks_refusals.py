@@ -9,11 +9,10 @@ from moto.ec2.exceptions import EC2ClientError
 
 from eks_gpu.lab.aws.refusal import Blanks, Refusal, Request, by_moto
 from eks_gpu_components.catalog import KUBERNETES
+from eks_gpu_components.catalog.regions import NO_CONTROL_PLANE
 
 INVALID = "InvalidParameterException"
 GUIDE = "https://docs.aws.amazon.com/eks/latest/userguide"
-FULL_ZONES = {"use1-az3", "usw1-az2", "cac1-az3"}
-"""Zones, by id, that have no room for a control plane. Source: EKS User Guide, network requirements."""
 
 
 def _network(request: Request) -> Mapping[str, Any]:
@@ -47,7 +46,7 @@ def one_zone(request: Request) -> Blanks:
 
 def full_zone(request: Request) -> Blanks:
     found, region = _zones(request), request.place.region
-    full = sorted(name for id_, name in found.items() if id_ in FULL_ZONES)
+    full = sorted(name for id_, name in found.items() if id_ in NO_CONTROL_PLANE)
     if not full:
         return None
     others = [zone.name for zone in request.place.ec2.describe_availability_zones([], None, None)]
@@ -158,7 +157,7 @@ EKS_REFUSALS = (
     ),
     Refusal(
         CLUSTER,
-        f"a subnet in one of the zones {', '.join(sorted(FULL_ZONES))}",
+        f"a subnet in one of the zones {', '.join(sorted(NO_CONTROL_PLANE))}",
         "UnsupportedAvailabilityZoneException",
         "Cannot create cluster '{cluster}' because {zone}, the targeted availability zone, does not currently have "
         "sufficient capacity to support the cluster. Retry and choose from these availability zones: {others}",

@@ -14,11 +14,11 @@ from unittest.mock import patch
 from botocore.awsrequest import AWSRequest
 from moto.core.authorization import enable_iam_authentication
 from moto.core.responses import BaseResponse
-from moto.iam.access_control import IAMPolicy, IAMRequest
+from moto.iam.access_control import IAMPolicy, IAMRequest, create_access_key
 
 from eks_gpu.lab.aws import LAB_KEYS, calls
 from eks_gpu.lab.aws.needs import needed
-from eks_gpu.lab.aws.policy import allowed, without_conditions
+from eks_gpu.lab.aws.policy import Asked, allowed, without_conditions
 
 ANYBODY = {"sts:GetCallerIdentity"}
 """What needs no permission."""
@@ -48,6 +48,17 @@ def enforced() -> Iterator[None]:
         patch.object(BaseResponse, "_authenticate_and_authorize_action", authorize_others),
     ):
         yield
+
+
+def may(response: Any, action: str, resource: str | None = None) -> bool:
+    """Whether who made a call may do something else too. Without `resource` any is taken to be meant."""
+    key = response.headers.get("Authorization", "").partition("Credential=")[2].partition("/")[0]
+    if key == LAB_KEYS["aws_access_key_id"]:
+        return True
+    caller = create_access_key(response.current_account, response.partition, key, response.headers)
+    policies = map(IAMPolicy, caller.collect_policies())
+    documents = [without_conditions(policy._policy_json) for policy in policies]
+    return allowed(documents, Asked(action, resource))
 
 
 class Judged(IAMRequest):

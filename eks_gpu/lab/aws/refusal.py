@@ -14,6 +14,8 @@ class Request:
     place: Place
     given: Mapping[str, Any]
     """Parameters under botocore's names."""
+    may: Callable[[str], bool] = lambda action: True
+    """Whether who asks may do something else too, as `iam:CreateServiceLinkedRole`."""
 
 
 Blanks = Mapping[str, object] | None

@@ -5,13 +5,16 @@ The next rule is a line of one of its parts. Whoever may not ask hears that firs
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
 from moto.core.responses import BaseResponse
 
 from eks_gpu.lab.aws import calls
+from eks_gpu.lab.aws.ec2_refusals import EC2_REFUSALS
 from eks_gpu.lab.aws.eks_refusals import EKS_REFUSALS
+from eks_gpu.lab.aws.enforcement import may
 from eks_gpu.lab.aws.iam_refusals import IAM_REFUSALS
 from eks_gpu.lab.aws.name_refusals import NAME_REFUSALS
 from eks_gpu.lab.aws.refusal import Blanks, Refusal, Request, by_moto
@@ -57,7 +60,7 @@ DUPLICATES = (
     ),
 )
 
-REFUSALS = (*NAME_REFUSALS, *DUPLICATES, *EKS_REFUSALS, *IAM_REFUSALS)
+REFUSALS = (*NAME_REFUSALS, *DUPLICATES, *EC2_REFUSALS, *EKS_REFUSALS, *IAM_REFUSALS)
 """Every row; of those that fit a request the first is told."""
 
 _BY_OPERATION = {
@@ -83,7 +86,7 @@ def _judge(response: Any) -> None:
     rows = _BY_OPERATION.get(calls.action(response), ())
     if not rows:
         return
-    request = Request(calls.place(response), calls.parameters(response))
+    request = Request(calls.place(response), calls.parameters(response), partial(may, response))
     for row in rows:
         blanks = row.blanks(request)
         if blanks is not None:
