@@ -14,6 +14,7 @@ from eks_gpu.io.output import STDOUT, write, write_json
 from eks_gpu.io.problems import InputError
 from eks_gpu.lab import control_plane
 from eks_gpu.lab.aws.accounts import ACCOUNTS
+from eks_gpu.lab.isolation import alone_with
 from eks_gpu.lab.problem import LabProblem
 from eks_gpu.lab.state import Lab, find_lab
 from eks_gpu_components.catalog import UnknownRegion, zones
@@ -39,7 +40,8 @@ def command(body: Callable[P, None]) -> Callable[P, None]:
     @wraps(body)
     def guarded(*args: P.args, **options: P.kwargs) -> None:
         try:
-            body(*args, **options)
+            with alone_with({}, foreign=("AWS_",)):
+                body(*args, **options)
         except (LabProblem, OSError) as problem:  # OSError: the API server or moto did not answer
             sys.stderr.write(f"error: {problem}\n")
             raise typer.Exit(1) from None

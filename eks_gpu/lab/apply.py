@@ -23,8 +23,9 @@ from eks_gpu.lab.auto_mode_terms import ProgramTranslation
 from eks_gpu.lab.charts import PLAYED, Controllers, Release, followed, releases, without_templates
 from eks_gpu.lab.cluster_api import ClusterApi
 from eks_gpu.lab.control_plane import Note
-from eks_gpu.lab.engine import backend, ctrl_c_for_the_engine, environment_of, interrupt, variables
+from eks_gpu.lab.engine import backend, ctrl_c_for_the_engine, interrupt, variables
 from eks_gpu.lab.interrupted import Lock, has_stack, locks, mend, names, orphans, settled
+from eks_gpu.lab.isolation import alone_with
 from eks_gpu.lab.leftovers import end_with_cluster, leftovers
 from eks_gpu.lab.nodes import aws_client
 from eks_gpu.lab.outcomes import Applied, Cancelled, Destroyed, Step
@@ -175,7 +176,7 @@ class LabStack:
         self._write_settings()
         mend(backend(self._lab), self._project.name, self._stack.name)
         program = partial(self._program, transforms)
-        with environment_of(variables(self._lab)):
+        with alone_with(variables(self._lab)):
             options = automation.LocalWorkspaceOptions(work_dir=str(self._folder))
             try:
                 stack = automation.create_or_select_stack(

@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,9 +14,6 @@ from eks_gpu.lab.karpenter import ANY_CREDENTIALS
 from eks_gpu.lab.ports import LOOPBACK
 from eks_gpu.lab.state import Lab
 from eks_gpu.lab.toolchain import toolchain
-
-_FOREIGN = ("AWS_", "PULUMI_", "KUBE")
-"""Variables that lead to a person's accounts and clusters."""
 
 
 def backend(lab: Lab) -> Path:
@@ -48,21 +45,6 @@ def variables(lab: Lab) -> dict[str, str]:
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "TMPDIR": str(scratch),  # where the Kubernetes provider leaves a kubeconfig for each release
     }
-
-
-@contextmanager
-def environment_of(given: Mapping[str, str]) -> Iterator[None]:
-    """The process has these variables, and none that leads out of the lab; afterwards all is as before."""
-    before = dict(os.environ)
-    for name in before:
-        if name.startswith(_FOREIGN):
-            del os.environ[name]
-    os.environ.update(given)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 @contextmanager

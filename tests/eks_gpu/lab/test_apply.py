@@ -8,7 +8,8 @@ import yaml
 
 from eks_gpu.io.problems import InputError
 from eks_gpu.lab import charts, engine, report
-from eks_gpu.lab.apply import Applied, Destroyed, LabStack, environment_of, lab_stack
+from eks_gpu.lab.apply import Applied, Destroyed, LabStack, lab_stack
+from eks_gpu.lab.isolation import NO_FILES, alone_with
 from eks_gpu.lab.outcomes import Step
 from tests.console import shown
 from tests.labs import a_lab
@@ -85,9 +86,9 @@ def test_nothing_of_a_persons_accounts_reaches_the_engine(monkeypatch):
     monkeypatch.setenv("AWS_PROFILE", "production")
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "pul-1")
     monkeypatch.setenv("KUBECONFIG", "/home/me/.kube/config")
-    with environment_of({"AWS_REGION": "us-west-2"}):
+    with alone_with({"AWS_REGION": "us-west-2"}):
         outward = {name for name in os.environ if name.startswith(("AWS_", "PULUMI_", "KUBE"))}
-        assert outward == {"AWS_REGION"}
+        assert outward == {"AWS_REGION", *NO_FILES}
     assert os.environ["AWS_PROFILE"] == "production"
     assert os.environ["KUBECONFIG"] == "/home/me/.kube/config"
 
