@@ -54,6 +54,8 @@ class Bill:
     items: tuple[Item, ...]
     notes: tuple[str, ...] = ()
     """What the numbers leave out, a sentence each."""
+    unknown: tuple[str, ...] = ()
+    """Workloads whose number of pods nobody states, so that the bill has no total."""
 
     @property
     def hourly(self) -> float:
@@ -94,14 +96,14 @@ class Bill:
 
     @property
     def marks(self) -> str:
-        """`*` beside a total with a borrowed price, `+ ?` where a line has no price; empty for a total as it is."""
-        return " + ?" * bool(self.unpriced) + "*" * bool(self.borrowed_from)
+        """`*` beside a total with a borrowed price, `+ ?` where it lacks a price or a workload; empty for none."""
+        return " + ?" * bool(self.unpriced or self.unknown) + "*" * bool(self.borrowed_from)
 
     def as_json(self) -> dict[str, Any]:
         """The plan's section."""
         return {
-            "hourly": round(self.hourly, 4),
-            "monthly": round(self.monthly, 2),
+            "hourly": None if self.unknown else round(self.hourly, 4),
+            "monthly": None if self.unknown else round(self.monthly, 2),
             "lowest_hourly": round(self.range[0], 4),
             "highest_hourly": round(self.range[1], 4),
             "borrowed_hourly": round(self.borrowed, 4),
@@ -112,10 +114,12 @@ class Bill:
         }
 
 
-def bill(region: str, items: Iterable[Item], notes: Iterable[str] = ()) -> Bill:
+def bill(region: str, items: Iterable[Item], notes: Iterable[str] = (), unknown: Iterable[str] = ()) -> Bill:
     """Lines without quantity left out, and a note on every price that is not known or not of the region."""
+    uncounted = tuple(unknown)
     kept = tuple(item for item in items if item.quantity)
     made = Bill(region, kept, ())
-    unknown = [f"no price is known for {name}" for name in made.unpriced]
+    without = [f"no price is known for {name}" for name in made.unpriced]
+    without += [f"how many pods {name} may have is not known" for name in uncounted]
     borrowed = [f"prices of {other} stand in for those of {region} that are not known" for other in made.borrowed_from]
-    return Bill(region, kept, (*notes, *unknown, *borrowed))
+    return Bill(region, kept, (*notes, *without, *borrowed), uncounted)

@@ -1,8 +1,8 @@
-"""Cost: what a stack costs an hour and a month while idle, in the steady state and at its maximum."""
+"""Cost: what a stack costs an hour and a month: idle, in the steady state, at the most demand, and at its maximum."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -12,9 +12,11 @@ from eks_gpu.cost.packing import Fleet
 from eks_gpu.graph.graph import Graph
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.io.problems import InputError
+from eks_gpu.pods.demand import Workload
 from eks_gpu.pods.quantities import gib
 from eks_gpu.pools.clusters import clusters
 from eks_gpu.pools.pool import Pool
+from eks_gpu.pools.software import Software
 from eks_gpu_components.catalog import (
     ALB_HOURLY,
     CONTROL_PLANE_HOURLY,
@@ -29,11 +31,12 @@ from eks_gpu_components.catalog import (
 
 @dataclass(frozen=True)
 class Cost:
-    """Three levels of use. `max` leaves out pools without a ceiling, with a note."""
+    """Four levels of use. `max` leaves out pools without a ceiling, with a note."""
 
     region: str
     idle: Bill
     steady: Bill
+    demand_max: Bill
     max: Bill
     currency: str = "USD"
 
@@ -44,25 +47,73 @@ class Cost:
             "region": self.region,
             "idle": self.idle.as_json(),
             "steady": self.steady.as_json(),
+            "demand_max": self.demand_max.as_json(),
             "max": self.max.as_json(),
         }
 
 
-def cost(graph: Graph, region: str, on: date, pools: Sequence[Pool], idle: Fleet, steady: Fleet) -> Cost:
-    """`idle` has the pools at their minimum, `steady` what the stated replicas need."""
+def cost(
+    graph: Graph,
+    region: str,
+    on: date,
+    pools: Sequence[Pool],
+    idle: Fleet,
+    steady: Fleet,
+    demand_max: Fleet,
+    unknown: Sequence[str] = (),
+) -> Cost:
+    """`idle` has the pools at their minimum, `steady` what the stated replicas need, `demand_max` what the most need.
+
+    `unknown` names the workloads whose maximum nobody states: `demand_max` has no total then.
+    """
     fixed = tuple(fixed_items(graph, on))
-    left_over = [
-        f"{count} of {name} find no room: the pools that take them are at their maximum"
-        for name, count in steady.left_over.items()
-    ]
     unlimited = [f"pool {pool.name} has no ceiling and is left out" for pool in pools if pool.max_nodes is None]
     most = [item for pool in pools for item in dearest_nodes(pool, region)]
     return Cost(
         region=region,
         idle=bill(region, [*fixed, *_of_fleet(pools, idle, region)]),
-        steady=bill(region, [*fixed, *_of_fleet(pools, steady, region)], left_over),
+        steady=bill(region, [*fixed, *_of_fleet(pools, steady, region)], _left_over(steady)),
+        demand_max=bill(region, [*fixed, *_of_fleet(pools, demand_max, region)], _left_over(demand_max), unknown),
         max=bill(region, [*fixed, *most], unlimited),
     )
+
+
+def _left_over(fleet: Fleet) -> list[str]:
+    return [
+        f"{count} of {name} find no room: the pools that take them are at their maximum"
+        for name, count in fleet.left_over.items()
+    ]
+
+
+def at_most(workloads: Sequence[Workload]) -> list[Workload]:
+    """Each with the most pods that it may have; one whose maximum nobody states as it is."""
+    return [
+        workload if workload.max_replicas is None else replace(workload, replicas=workload.max_replicas)
+        for workload in workloads
+    ]
+
+
+def as_billed(
+    pools: Sequence[Pool], makes_cluster: bool, software: Sequence[Software], workloads: Sequence[Workload]
+) -> list[Pool]:
+    """Pools between the sizes that they may really have: a group that nothing scales has its desired size alone.
+
+    That is known of a stack that makes the cluster and no autoscaler. In somebody else's cluster one may run that the
+    stack does not show.
+    """
+    charts = {release.chart for release in software}
+    images = " ".join(image for workload in workloads for image in workload.pod.images)
+
+    def scaled(pool: Pool) -> bool:
+        chart = pool.made_by.scaled_by
+        return not (pool.chooses_node_itself and makes_cluster) or chart in charts or f"/{chart}" in images
+
+    return [pool if scaled(pool) else _of_one_size(pool) for pool in pools]
+
+
+def _of_one_size(pool: Pool) -> Pool:
+    size = max(pool.min_nodes, pool.desired_nodes or 0)
+    return replace(pool, min_nodes=size, max_nodes=size, desired_nodes=size)
 
 
 def _of_fleet(pools: Sequence[Pool], fleet: Fleet, region: str) -> Iterator[Item]:

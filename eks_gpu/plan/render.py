@@ -15,7 +15,12 @@ from eks_gpu.pools.pool import Pool
 if TYPE_CHECKING:  # it imports Pulumi, and a state is judged without
     from eks_gpu.plan.plan import Plan
 
-LEVELS = (("idle", "nothing scheduled"), ("steady", "stated replicas"), ("max", "every pool at its ceiling"))
+LEVELS = (
+    ("idle", "nothing scheduled"),
+    ("steady", "stated replicas"),
+    ("demand_max", "every workload at its own maximum"),
+    ("max", "every pool at its ceiling"),
+)
 
 
 def render(plan: "Plan") -> Group:
@@ -147,8 +152,8 @@ def legend(bills: Mapping[str, Bill]) -> Iterator[str]:
     if others:
         parts = (f"{level} {bill.borrowed:,.2f} of {bill.hourly:,.2f}" for level, bill in bills.items())
         yield f"* an hour, at prices of {', '.join(others)}: {', '.join(parts)}"
-    if any(item.unit is None for item in items):
-        yield "? a line without a known price, which the sum leaves out"
+    if any(bill.unpriced or bill.unknown for bill in bills.values()):
+        yield "? what has no known price or number of pods, which the sum leaves out"
 
 
 _ROUNDING = 0.005

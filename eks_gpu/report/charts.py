@@ -12,7 +12,7 @@ from eks_gpu.cost.cost import Cost
 from eks_gpu.report.palette import LIGHT
 
 FONT = "system-ui, sans-serif"
-LEVELS = ("idle", "steady", "max")
+LEVELS = ("idle", "steady", "demand_max", "max")
 NARROW, WIDE = 330, 1090
 """Pixels: one drawing for a phone, one for everything else; a page shows one of both."""
 STANDING = "everything but nodes"
@@ -37,7 +37,7 @@ def svg(chart: Any) -> str:
 
 
 def cost_chart(cost: Cost, width: int) -> str:
-    """Three bars for each pool and for the rest, all to one scale; USD an hour at their ends."""
+    """Four bars for each pool and for the rest, all to one scale; USD an hour at their ends."""
     rows = list(_rows({level: getattr(cost, level) for level in LEVELS}))
     subjects = list(dict.fromkeys(row["subject"] for row in rows))
     most = max((row["hourly"] for row in rows), default=0.0) or 1.0

@@ -1,5 +1,6 @@
 """Cost: idle, steady and maximum, line by line."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -8,10 +9,13 @@ import pytest
 from eks_gpu.cost.cost import Bill
 from eks_gpu.graph.graph import Graph
 from eks_gpu.io.problems import InputError
+from eks_gpu.plan import analysis
 from eks_gpu.plan.analysis import analyse
+from eks_gpu.pods.demand import workloads
 from tests.graphs import (
     TODAY,
     analysed,
+    autoscaler,
     cluster,
     cpu_work,
     deployment,
@@ -213,6 +217,51 @@ def test_new_nodes_come_from_the_cheapest_pool_until_it_is_full():
     found = lines(analysed(*GPU, dearer, gpu_work(replicas=6)).cost.steady)
     assert found["pool gpu: g4dn.xlarge, Spot"][0] == 4
     assert found["pool dear: g5.xlarge, Spot"][0] == 2
+
+
+def scaled_work(**spec: Any) -> Any:
+    target = {"scaleTargetRef": {"kind": "Deployment", "name": "train"}}
+    return kubernetes("HorizontalPodAutoscaler", "train", {**target, **spec}, "autoscaling/v2")
+
+
+def test_demand_is_at_most_what_autoscalers_and_jobs_may_have():
+    at_once = {"parallelism": 1, "completions": 8, "template": gpu_work().inputs["spec"]["template"]}
+    job = kubernetes("Job", "batch", at_once, "batch/v1")
+    found = analysed(*GPU, gpu_work(replicas=1), scaled_work(minReplicas=1, maxReplicas=3), job).cost
+    assert lines(found.steady)["pool gpu: g4dn.xlarge, Spot"] == (2, 0.3998)
+    assert lines(found.demand_max)["pool gpu: g4dn.xlarge, Spot"] == (4, 0.7995)
+    assert found.as_json()["demand_max"]["hourly"] == round(found.demand_max.hourly, 4)
+
+
+def test_demand_beyond_every_ceiling_is_said():
+    found = analysed(*GPU, gpu_work(replicas=1), scaled_work(minReplicas=1, maxReplicas=9), region="us-east-1").cost
+    assert found.demand_max.notes == (
+        "5 of Deployment default/train find no room: the pools that take them are at their maximum",
+    )
+
+
+def test_demand_without_a_known_number_has_no_total(monkeypatch):
+    work = replace(workloads(Graph([gpu_work(replicas=1)]))[0], max_replicas=None)
+    monkeypatch.setattr(analysis, "workloads", lambda graph: [work])
+    found = analysed(*GPU, region="us-east-1").cost
+    plan = found.as_json()["demand_max"]
+    assert (plan["hourly"], plan["monthly"]) == (None, None)
+    assert plan["notes"] == ["how many pods Deployment default/train may have is not known"]
+    assert (found.demand_max.marks, found.steady.marks) == (" + ?", "")
+
+
+def test_a_group_that_nothing_scales_has_its_desired_size_at_every_level():
+    group = gpu_group(desiredCapacity=2)
+    found = analysed(cluster(), *GPU[:2], group, gpu_work(replicas=1), region="us-east-1").cost
+    assert [lines(bill)["pool gpu: g4dn.xlarge, Spot"] for bill in (found.idle, found.steady, found.demand_max)] == [
+        (2, 0.3998)
+    ] * 3
+    assert lines(found.max)["pool gpu: g5.xlarge, on demand"] == (2, 2.012)
+    scaled = analysed(cluster(), *GPU[:2], group, autoscaler(), region="us-east-1").cost
+    assert "pool gpu: g4dn.xlarge, Spot" not in lines(scaled.idle)
+    assert lines(scaled.max)["pool gpu: g5.xlarge, on demand"] == (4, 4.024)
+    elsewhere = analysed(*GPU[:2], group, region="us-east-1").cost  # somebody else's cluster may have an autoscaler
+    assert lines(elsewhere.max)["pool gpu: g5.xlarge, on demand"] == (4, 4.024)
 
 
 def test_replicas_beyond_every_ceiling_are_said():
