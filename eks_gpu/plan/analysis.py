@@ -9,6 +9,7 @@ from eks_gpu.cost.admission import Room, Verdict, rooms
 from eks_gpu.cost.cost import Cost, as_billed, at_most, cost
 from eks_gpu.cost.node_cost import expected_node, node_hourly
 from eks_gpu.cost.packing import pack
+from eks_gpu.cost.quotas import QuotaNeed, quota_needs
 from eks_gpu.graph.graph import Graph
 from eks_gpu.pods.demand import Workload, workloads
 from eks_gpu.pools.clusters import clusters
@@ -28,6 +29,7 @@ class Analysis:
     software: list[Software]
     verdicts: Mapping[str, list[Verdict]]
     cost: Cost
+    quotas: list[QuotaNeed]
     findings: list[checks.Finding]
 
     def admitted_by(self, workload: Workload) -> list[str]:
@@ -78,4 +80,5 @@ def analyse(
         waivers=waivers,
         rooms=space,
     )
-    return Analysis(pools, space, demand, releases, verdicts, found, checks.findings(context))
+    quotas = quota_needs(graph, billed)
+    return Analysis(pools, space, demand, releases, verdicts, found, quotas, checks.findings(context))

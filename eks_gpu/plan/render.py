@@ -8,6 +8,7 @@ from rich.text import Text
 
 from eks_gpu.checks import Finding
 from eks_gpu.cost.cost import Bill, Cost, Item
+from eks_gpu.cost.quotas import QuotaNeed
 from eks_gpu.io.tables import bullets, headless, table
 from eks_gpu.plan.analysis import Analysis
 from eks_gpu.pools.pool import Pool
@@ -38,11 +39,12 @@ def assumptions(sentences: Iterable[str]) -> list[str]:
 
 
 def told(title: Text, found: Analysis, findings: Sequence[Finding], notes: Sequence[str]) -> Group:
-    """Pools, workloads, cost, checks, and notes, in this order."""
+    """Pools, workloads, cost, quotas, checks, and notes, in this order."""
     sections = [
         ("Pools", pools(found.pools)),
         ("Workloads", workloads(found)),
         ("Cost", cost(found.cost)),
+        ("Quotas", quotas(found.quotas)),
         ("Checks", checks(findings)),
         *([("Notes", bullets(notes))] if notes else []),
     ]
@@ -98,7 +100,7 @@ def workloads(found: Analysis) -> RenderableType:
 def cost(found: Cost) -> RenderableType:
     """A row a subject, a column a level: USD an hour and what it pays for; then the sums."""
     bills: dict[str, Bill] = {level: getattr(found, level) for level, _ in LEVELS}
-    shown = table("USD an hour", *bills, right=bills)
+    shown = table("USD an hour", *bills, right=bills, gap=2)
     for subject in dict.fromkeys(_subject(item) for bill in bills.values() for item in bill.items):
         of_subject = [[item for item in bill.items if _subject(item) == subject] for bill in bills.values()]
         shown.add_row(subject, *(_cell(items, found.region) for items in of_subject))
@@ -157,6 +159,17 @@ def legend(bills: Mapping[str, Bill]) -> Iterator[str]:
 
 
 _ROUNDING = 0.005
+
+
+def quotas(needs: Sequence[QuotaNeed]) -> RenderableType:
+    """What the maximum needs of each quota, beside what a new account has; yellow where that is too little."""
+    if not needs:
+        return Text("none", "dim")
+    shown = table("quota", "code", "needed", "new account", right=("needed", "new account"), whole=("code",))
+    for need in needs:
+        needed = Text("no limit" if need.needed is None else str(need.needed), "yellow" if need.beyond_default else "")
+        shown.add_row(need.quota.name, need.quota.code, needed, str(need.quota.default))
+    return shown
 
 
 def checks(findings: Sequence[Finding]) -> RenderableType:

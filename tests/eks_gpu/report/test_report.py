@@ -65,7 +65,8 @@ def html():
 def test_the_example_is_told_from_network_to_objects(example):
     sections = Reader(example).sections
     assert list(sections)[1:] == [
-        *("stack-dev-built", "stack-dev-pools", "stack-dev-cost", "stack-dev-zero", "stack-dev-checks"),
+        *("stack-dev-built", "stack-dev-pools", "stack-dev-cost", "stack-dev-quotas"),
+        *("stack-dev-zero", "stack-dev-checks"),
         *("stack-dev-objects", "notes"),
     ]
     told = sections[""] + sections["stack-dev-built"]
