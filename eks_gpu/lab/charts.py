@@ -95,15 +95,25 @@ def _release(secret: Mapping[str, Any]) -> Release:
 
 def _karpenter(lab: Lab, release: Release, _: Mapping[str, str]) -> Lab:
     settings = release.values.get("settings", {})
-    cluster, gates = settings.get("clusterName", ""), settings.get("featureGates", {})
-    gates = ",".join(f"{name[0].upper()}{name[1:]}={str(on).lower()}" for name, on in gates.items())
+    cluster = settings.get("clusterName", "")
     return start_karpenter(
         lab,
         cluster,
         settings.get("interruptionQueue", ""),
         _credentials(lab, cluster, release, release.values.get("serviceAccount", {})),
-        {"FEATURE_GATES": gates} if gates else {},
+        karpenter_variables(settings),
     )
+
+
+def karpenter_variables(settings: Mapping[str, Any]) -> dict[str, str]:
+    """What the chart makes of its settings for the controller's environment, which has defaults for the rest."""
+    gates = settings.get("featureGates", {})
+    told = {
+        "FEATURE_GATES": ",".join(f"{name[0].upper()}{name[1:]}={str(on).lower()}" for name, on in gates.items()),
+        "BATCH_IDLE_DURATION": settings.get("batchIdleDuration", ""),
+        "BATCH_MAX_DURATION": settings.get("batchMaxDuration", ""),
+    }
+    return {name: value for name, value in told.items() if value}
 
 
 def _autoscaler(lab: Lab, release: Release, instead: Mapping[str, str]) -> Lab:

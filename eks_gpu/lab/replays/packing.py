@@ -45,6 +45,8 @@ class Packing(Scenario):
     seed: int
     """Of the sizes and the order of the pods."""
     demand: tuple[Demand, ...] = Field(min_length=1)
+    both: tuple[Alteration, ...] = ()
+    """What is different from the program with its pools and with naive ones."""
     naive: tuple[Alteration, ...] = Field(min_length=1)
     """What makes the program's pools naive."""
     max_ratio: float = Field(ge=1)
@@ -92,7 +94,7 @@ class Packing(Scenario):
         bound = self.bound(lab.region)
         measured, left = dict[str, Any](), list[str]()
         with Timeline(lab) as timeline:
-            for program, alterations in ((AS_IT_IS, ()), (NAIVE, self.naive)):
+            for program, alterations in ((AS_IT_IS, self.both), (NAIVE, (*self.both, *self.naive))):
                 run = _Run(lab, self.pods(), stack, note)
                 try:
                     bought = run.bought(alterations, self.within_s)

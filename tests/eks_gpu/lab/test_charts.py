@@ -117,6 +117,12 @@ def test_karpenter_runs_from_its_release_with_its_values_until_the_release_goes(
     assert controllers() == [("end", "karpenter", "karpenter-pricing")]
 
 
+def test_karpenter_waits_for_further_pods_as_long_as_its_release_says(controllers):
+    values = {"settings": {"clusterName": "gaia", "batchIdleDuration": "10s", "batchMaxDuration": "2m"}}
+    told = {"BATCH_IDLE_DURATION": "10s", "BATCH_MAX_DURATION": "2m"}
+    assert controllers(secret("karpenter", 1, "karpenter", values))[0][-1] == told
+
+
 def test_without_a_queue_in_its_values_karpenter_hears_of_no_interruption(controllers):
     values = {"settings": {"clusterName": "gaia"}}
     assert controllers(secret("karpenter", 1, "karpenter", values)) == [

@@ -136,6 +136,15 @@ def test_the_naive_pools_differ_in_their_requirement_and_in_what_the_lab_needs_f
     assert node_class.applied({"spec": {"role": "gpu"}}) == {"spec": {"role": "gpu", "kubelet": {"maxPods": 110}}}
 
 
+def test_karpenter_waits_until_it_has_heard_of_all_pods():
+    (waits,) = SCENARIO.both
+
+    assert (waits.type, waits.name) == ("kubernetes:helm.sh/v3:Release", "karpenter")
+    assert waits.applied({"values": {"replicas": 2}}) == {
+        "values": {"replicas": 2, "settings": {"batchIdleDuration": "10s", "batchMaxDuration": "120s"}}
+    }
+
+
 # --- the replay ------------------------------------------------------------------------------------------------------
 
 
@@ -161,7 +170,7 @@ class FakeCluster:
     def up(self, note, alterations):
         self._counted = 0
         self.did.append(f"up with {len(alterations)} alterations")
-        self._program = "naive" if alterations else "as it is"
+        self._program = "naive" if len(alterations) > len(SCENARIO.both) else "as it is"
 
     def destroy(self, note):
         self.did.append(f"destroy beside {len(self._pods)} pods")
@@ -258,10 +267,10 @@ def test_pods_come_while_karpenter_looks_away_and_the_program_goes_after_them(cl
     replay()
 
     assert cluster.did == [
-        "up with 0 alterations",
+        "up with 1 alterations",
         "Karpenter looks at 2 pods",
         "destroy beside 0 pods",
-        "up with 2 alterations",
+        "up with 3 alterations",
         "Karpenter looks at 2 pods",
         "destroy beside 0 pods",
     ]
