@@ -55,6 +55,8 @@ class KarpenterSettingsArgs(TypedDict):
     node_labels: NotRequired[Mapping[str, str]]
     """Labels of the nodes it runs on, never of those that it buys.
     Default eks-gpu-components/role=system, the label of `Cluster`'s system nodes."""
+    session_manager: NotRequired[bool]
+    """Whether AWS Systems Manager may open sessions on the nodes that it buys, in place of SSH. Default no."""
 
 
 class KarpenterArgs(TypedDict):
@@ -99,6 +101,7 @@ class KarpenterSettings(Value):
     zonal_shift: bool = False
     feature_gates: KarpenterFeatureGates = Field(default_factory=KarpenterFeatureGates)
     node_labels: Mapping[str, str] = catalog.SYSTEM_NODE_LABELS
+    session_manager: bool = False
 
 
 class KarpenterSpec(Value):
@@ -129,7 +132,13 @@ class Karpenter(ComponentResource):
         if spec.settings.spot_service_linked_role:
             pulumi.log.warn(f"{name}: spot_service_linked_role does nothing: the controller makes the role", self)
         _tag_for_discovery(name, cluster, self)
-        node_role = create_node_role(f"{name}-node", cluster["region"], self, spec.node_policies)
+        node_role = create_node_role(
+            f"{name}-node",
+            cluster["region"],
+            self,
+            spec.node_policies,
+            session_manager=spec.settings.session_manager,
+        )
         access = _admit_nodes(name, cluster, node_role, self)
         queue = create_interruption_queue(name, cluster, self)
         role, permissions = _create_controller_role(name, cluster, node_role, queue, self)

@@ -159,7 +159,13 @@ def inputs(made: Made) -> dict[str, tuple[Any, dict[str, Any]]]:
                 "taints": [{"key": "nvidia.com/gpu", "value": "true", "effect": "NO_SCHEDULE"}],
                 **NAME,
             },
-            {"labels": {"b": "3"}, "taints": [], "scalingConfig": {"minSize": 0, "desiredSize": 1, "maxSize": 5}},
+            {
+                "labels": {"b": "3"},
+                "taints": [],
+                "scalingConfig": {"minSize": 0, "desiredSize": 1, "maxSize": 5},
+                "version": "1.35",
+                "releaseVersion": "1.35.0-20260714",
+            },
         ),
         "aws:eks/addon:Addon": (
             lambda: {

@@ -46,6 +46,7 @@ from .images import (
     has_device_plugin,
     has_driver,
     image_supports,
+    release_parameter,
     ssm_parameter,
 )
 from .instance_types import (
@@ -415,6 +416,7 @@ __all__ = [
     "quota_family",
     "regional_factors",
     "regions",
+    "release_parameter",
     "requirement_holds",
     "resolve",
     "share_of",

@@ -9,7 +9,8 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from .. import catalog
 from ..catalog.nearest import hint
-from ..nodes.system_nodes import SystemNodes
+from ..nodes.node_release import release_problems
+from ..nodes.system_nodes import SYSTEM_NODE_IMAGE, SystemNodes
 from ..values.validation_messages import refused
 from ..values.value import Value
 from ..vpc.network_layout import Region
@@ -106,6 +107,13 @@ class ClusterSettings(Value):
     def _has_one_key(self) -> Self:
         if self.kms_key_arn and self.create_kms_key:
             raise ValueError("kms_key_arn and create_kms_key exclude each other")
+        return self
+
+    @model_validator(mode="after")
+    def _nodes_are_of_its_version(self) -> Self:
+        release = self.system_nodes.release_version
+        if release and (found := release_problems(release, SYSTEM_NODE_IMAGE, self.kubernetes_version)):
+            raise ValueError("\n".join(f"system_nodes.{problem}" for problem in found))
         return self
 
     @model_validator(mode="after")

@@ -149,7 +149,7 @@ def test_a_change_in_the_program_wins_over_one_made_by_hand():
         (
             "aws-ebs-csi-driver",
             "ebs-csi-controller-sa",
-            "arn:aws:iam::aws:policy/service-role/AmazonEBSCSIDriverPolicy",
+            "arn:aws:iam::aws:policy/AmazonEBSCSIDriverPolicyV2",
         ),
     ],
 )

@@ -29,6 +29,7 @@ OTHER: dict[str, Any] = {
     "zonal_shift": True,
     "feature_gates": {"node_repair": True},
     "node_labels": {"role": "infra"},
+    "session_manager": True,
 }
 
 
@@ -221,9 +222,13 @@ def test_nodes_may_join_and_have_the_policies_of_every_node():
     assert {each.inputs["policyArn"].rpartition("/")[2] for each in attached} == {
         "AmazonEC2ContainerRegistryPullOnly",
         "AmazonEKSWorkerNodePolicy",
-        "AmazonSSMManagedInstanceCore",
         "CloudWatchAgentServerPolicy",
     }
+
+
+def test_sessions_on_nodes_are_a_setting():
+    attached = karpenter(session_manager=True).of("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
+    assert "karpenter-node-AmazonSSMManagedInstanceCore" in {each.name for each in attached}
 
 
 def test_the_security_group_can_be_found_by_tag():

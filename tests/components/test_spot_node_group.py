@@ -180,6 +180,8 @@ OTHER = {
     "subnets": subnets("ab"),
     "backend": "managed-node-group",
     "node_policies": {"more": "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"},
+    "release_version": "1.35.2-20260714",
+    "session_manager": True,
 }
 OTHER_WISHES = {
     "instance_types": TYPES[::-1],
@@ -201,7 +203,8 @@ def asked(made: Run) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("field", sorted(SpotNodeGroupArgs.__annotations__.keys() - {"pool"}))
 def test_every_argument_reaches_aws(field):
-    assert asked(running(args={**ARGS, field: OTHER[field]})) != asked(running())
+    backend = "managed-node-group" if field == "release_version" else ""
+    assert asked(running(args={**ARGS, field: OTHER[field]}, backend=backend)) != asked(running(backend=backend))
 
 
 @pytest.mark.parametrize("field", SpotPoolArgs.__annotations__)

@@ -72,6 +72,7 @@ class LabEksResponse(EKSResponse):
             self._get_param("nodegroupName"),
             self._get_param("version"),
             self._get_param("launchTemplate"),
+            self._get_param("releaseVersion"),
         )
         return ActionResult({"update": update})
 

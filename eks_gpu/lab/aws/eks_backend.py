@@ -159,10 +159,16 @@ class LabEksBackend(EKSBackend):
         return answer
 
     def update_nodegroup_version(
-        self, cluster_name: str, nodegroup_name: str, version: str | None, launch_template: dict[str, str] | None
+        self,
+        cluster_name: str,
+        nodegroup_name: str,
+        version: str | None,
+        launch_template: dict[str, str] | None,
+        release_version: str | None = None,
     ) -> dict[str, Any]:
         group = super().describe_nodegroup(cluster_name, nodegroup_name)
         group.version = version or group.version
+        group.release_version = release_version or group.release_version
         if launch_template:
             group.launch_template = {**(group.launch_template or {}), **launch_template}
             name = group.resources["autoScalingGroups"][0]["name"]

@@ -31,7 +31,8 @@ def test_the_spot_article_becomes_two_pools_that_start_at_zero():
                     "min_nodes": 2,
                     "disk_gib": 100,
                     "labels": {"lifecycle": "Ec2Spot"},
-                }
+                },
+                "session_manager": True,  # its role has a policy for it
             }
         },
         "gpu_node_groups": {

@@ -208,6 +208,8 @@ def test_look_ups_are_answered_from_moto_and_the_catalog(provider):
     assert ask("aws:index/getPartition:getPartition")["partition"] == "aws"
     name = "/aws/service/eks/optimized-ami/1.35/amazon-linux-2023/x86_64/nvidia/recommended/image_id"
     assert ask("aws:ssm/getParameter:getParameter", name=name)["value"].startswith("ami-")
+    name = "/aws/service/bottlerocket/aws-k8s-1.36-nvidia/x86_64/latest/image_version"
+    assert ask("aws:ssm/getParameter:getParameter", name=name)["insecureValue"] == "1.36.0-20260714"
     with pytest.raises(Refused, match=r"getAmi is not among the functions that the lab answers"):
         invoke(Cloud("us-west-2"), "aws:ec2/getAmi:getAmi", {})
 
