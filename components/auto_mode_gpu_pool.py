@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 from .catalog import AUTO_MODE_MAX_AGE_H, MAX_IOPS, MAX_THROUGHPUT_MIB_S, MIN_IOPS, MIN_THROUGHPUT_MIB_S, CapacityType
 from .catalog.auto_mode import BUILT_IN_NODE_CLASS, BUILT_IN_POOLS, accelerated_families, starts
 from .iam.auto_mode_node_role import create_auto_mode_node_role
-from .nodes.node_pool import AUTO_MODE, create_node_pool, name_problems, node_pool_problems
+from .nodes.node_pool import AUTO_MODE, WAIT_UNTIL_READY, create_node_pool, name_problems, node_pool_problems
 from .nodes.placement import places
 from .values.eks_cluster import EksCluster
 from .values.gpu_pool import GpuPool, GpuPoolArgs
@@ -95,7 +95,7 @@ class AutoModeGpuPool(ComponentResource):
             f"{name}-node-class",
             api_version=f"{AUTO_MODE.group}/v1",
             kind=AUTO_MODE.node_class_kind,
-            metadata={"name": name},
+            metadata={"name": name, "annotations": WAIT_UNTIL_READY},
             spec=node_class(
                 pool,
                 storage,

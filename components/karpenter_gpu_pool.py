@@ -10,7 +10,7 @@ from pulumi import ComponentResource, Input, Output, Resource, ResourceOptions
 from typing_extensions import TypedDict
 
 from .catalog import AMI_RELEASE, ROOT_DEVICE, CapacityType, data_device
-from .nodes.node_pool import KARPENTER, create_node_pool, name_problems, node_pool_problems
+from .nodes.node_pool import KARPENTER, WAIT_UNTIL_READY, create_node_pool, name_problems, node_pool_problems
 from .nodes.placement import places
 from .values.eks_cluster import EksCluster
 from .values.gpu_pool import GpuPool, GpuPoolArgs
@@ -166,7 +166,7 @@ def _create_node_class(
         f"{name}-node-class",
         api_version=f"{KARPENTER.group}/v1",
         kind=KARPENTER.node_class_kind,
-        metadata={"name": name},
+        metadata={"name": name, "annotations": WAIT_UNTIL_READY},
         spec={**node_class, "tags": {"Name": Output.concat(spec.cluster["name"], f"-{name}")}},
         opts=ResourceOptions(parent=parent),
     )

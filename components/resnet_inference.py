@@ -18,7 +18,7 @@ from .values.eks_cluster import EksCluster
 from .values.gpu_pool import GpuPool, GpuPoolArgs
 from .values.value import Value, check
 
-TIMEOUT = "35m"
+TIMEOUT = f"{manifests.PROGRESS_S // 60 + 5}m"
 """Beyond the Deployment's own deadline, so that what `pulumi up` says is Kubernetes' reason."""
 
 

@@ -37,6 +37,7 @@ from .chart_defaults import (
     GPU_OPERATOR_TOLERATIONS,
     KARPENTER_TOLERATIONS,
 )
+from .cold_start import COLD_START_S
 from .images import (
     AMI_TYPES,
     ROOT_DEVICE,
@@ -259,6 +260,7 @@ __all__ = [
     "CLUSTER_TAG",
     "CNI_POLICIES",
     "CNI_POLICY",
+    "COLD_START_S",
     "COMPUTE_TYPE_LABEL",
     "CONTROLLER_LOAD_BALANCER_CLASS",
     "CONTROLLER_READINESS_LABEL",

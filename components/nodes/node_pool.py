@@ -25,6 +25,10 @@ from ..values.gpu_pool import GpuPool
 
 KIND = "NodePool"
 
+# Else the engine takes the object for done once it is stored, and a node class that finds no subnet goes unseen.
+# Source: Pulumi's Kubernetes provider, "Await behavior".
+WAIT_UNTIL_READY = {"pulumi.com/waitFor": "condition=Ready"}
+
 # Without a limit a pod that may not be evicted holds its node, and so `pulumi destroy`, for ever. A day is what Auto
 # Mode itself gives, and longer than a batch of work that does not save its state should be.
 TERMINATION_GRACE_S = 86_400
@@ -167,7 +171,7 @@ def create_node_pool(
         name,
         api_version=KARPENTER_API_VERSION,
         kind=KIND,
-        metadata={"name": name},
+        metadata={"name": name, "annotations": WAIT_UNTIL_READY},
         spec=node_pool(pool, provisioner, name, zones),
         opts=ResourceOptions(
             parent=parent,

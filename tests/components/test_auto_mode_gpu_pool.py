@@ -42,7 +42,7 @@ def test_the_node_pool_takes_gpu_pods_alone_names_its_types_and_gives_empty_node
     assert made(idle_s=3600, disruption_budget="10%").one(NODE_POOL).inputs == {
         "apiVersion": "karpenter.sh/v1",
         "kind": "NodePool",
-        "metadata": {"name": "gpu"},
+        "metadata": {"name": "gpu", "annotations": {"pulumi.com/waitFor": "condition=Ready"}},
         "spec": {
             "template": {
                 "metadata": {
@@ -84,7 +84,7 @@ def test_the_node_class_has_role_network_and_disk_and_nothing_that_aws_decides()
     assert made(disk_gib=80, storage=storage).one(NODE_CLASS).inputs == {
         "apiVersion": "eks.amazonaws.com/v1",
         "kind": "NodeClass",
-        "metadata": {"name": "gpu"},
+        "metadata": {"name": "gpu", "annotations": {"pulumi.com/waitFor": "condition=Ready"}},
         "spec": {
             "role": "gaia-nodes-1a2b",
             "subnetSelectorTerms": [{"id": "subnet-a"}, {"id": "subnet-b"}],

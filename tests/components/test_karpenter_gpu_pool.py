@@ -31,7 +31,7 @@ def test_the_node_class_boots_a_pinned_image_from_an_encrypted_disk_where_the_pr
     assert node_class(disk_gib=200) == {
         "apiVersion": "karpenter.k8s.aws/v1",
         "kind": "EC2NodeClass",
-        "metadata": {"name": "gpu"},
+        "metadata": {"name": "gpu", "annotations": {"pulumi.com/waitFor": "condition=Ready"}},
         "spec": {
             "amiSelectorTerms": [{"alias": "al2023@v20260714"}],
             "role": "gaia-nodes",
