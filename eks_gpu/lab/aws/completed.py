@@ -96,7 +96,7 @@ def _parameter(backend: Any, name: str) -> Any:
     """An image of its own for each public parameter, of the right architecture; moto knows none of them."""
     if released := RELEASE_PARAMETER.fullmatch(name):
         value = f"{released['minor']}.0-{RELEASE}"
-        return Parameter(backend.account_id, name, value, "String", None, None, None, utcnow(), 1)
+        return Parameter(backend.account_id, name, value, "String", None, None, None, utcnow(), 1, "text")
     found = IMAGE_PARAMETER.fullmatch(name)
     if found is None:
         return MOTO["parameter"](backend, name)
