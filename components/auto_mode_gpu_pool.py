@@ -11,11 +11,14 @@ from typing_extensions import TypedDict
 
 from .catalog import AUTO_MODE_MAX_AGE_H, MAX_IOPS, MAX_THROUGHPUT_MIB_S, MIN_IOPS, MIN_THROUGHPUT_MIB_S, CapacityType
 from .catalog.auto_mode import BUILT_IN_NODE_CLASS, BUILT_IN_POOLS, accelerated_families, starts
+from .catalog.name_limits import ROLES
 from .iam.auto_mode_node_role import create_auto_mode_node_role
+from .iam.node_role import role_name
 from .nodes.node_pool import AUTO_MODE, WAIT_UNTIL_READY, create_node_pool, name_problems, node_pool_problems
 from .nodes.placement import places
 from .values.eks_cluster import EksCluster
 from .values.gpu_pool import GpuPool, GpuPoolArgs
+from .values.names import check_name
 from .values.places import NodeSubnet
 from .values.value import Value, check
 
@@ -85,6 +88,8 @@ class AutoModeGpuPool(ComponentResource):
     def __init__(self, name: str, args: AutoModeGpuPoolArgs, opts: ResourceOptions | None = None):
         spec = check(AutoModeGpuPoolSpec, args)
         cluster, pool, storage = spec.cluster, spec.pool, spec.storage
+        if cluster.get("node_role_arn") is None:
+            check_name(name, {ROLES: [role_name(name)]})
         problems = [*auto_mode_problems(name, pool), *storage_problems(storage, pool)]
         placed = places(pool, spec.subnets, cluster["region"], problems)
         super().__init__("eks-gpu-components:index:AutoModeGpuPool", name, {**args}, opts)

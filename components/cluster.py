@@ -12,13 +12,16 @@ from typing_extensions import TypedDict
 
 from .catalog import EBS_PROVISIONER
 from .catalog.auto_mode import DISK_PROVISIONER
+from .catalog.name_limits import NODE_GROUPS, ROLES
 from .control_plane.addons import AFTER_NODES, BEFORE_NODES, add_ons
 from .control_plane.auto_mode import AutoMode, AutoModeArgs, auto_mode_options, network_policy_config
 from .control_plane.cluster_settings import ClusterSettings, ClusterSpec
 from .iam.access_entries import grant
 from .iam.auto_mode_node_role import create_auto_mode_node_role
+from .iam.node_role import role_name
 from .nodes.system_nodes import SystemNodesArgs, create_system_nodes
 from .values.eks_cluster import EksCluster, from_pulumi_eks
+from .values.names import check_name
 from .values.places import NodeSubnet
 from .values.value import check
 
@@ -102,6 +105,7 @@ class Cluster(ComponentResource):
 
     def __init__(self, name: str, args: ClusterArgs, opts: ResourceOptions | None = None):
         spec = check(ClusterSpec, args)
+        check_name(name, {ROLES: role_names(name), NODE_GROUPS: [f"{name}-system"]})
         super().__init__("eks-gpu-components:index:Cluster", name, args, opts)
 
         settings = spec.settings
@@ -162,6 +166,12 @@ def control_plane(settings: ClusterSettings) -> dict[str, Any]:
         "coredns_addon_options": {"enabled": False},
         **auto_mode,
     }
+
+
+def role_names(name: str) -> list[str]:
+    """Names in Pulumi of the roles that a cluster may have: pulumi_eks', the nodes' and the add-ons'."""
+    of_addons = [f"{name}-{addon.name}" for addon in (*BEFORE_NODES, *AFTER_NODES) if addon.service_account]
+    return [f"{name}-eksRole-role", role_name(f"{name}-system"), role_name(f"{name}-nodes"), *of_addons]
 
 
 def storage_class(provisioner: str) -> dict[str, Any]:

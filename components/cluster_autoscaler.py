@@ -11,10 +11,12 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from . import catalog
+from .catalog.name_limits import ROLES
 from .control_plane.disposable import disposable
 from .iam.pod_identity import pod_identity
 from .values.eks_cluster import EksCluster
 from .values.gpu_pool import GpuPool, GpuPoolArgs
+from .values.names import check_name
 from .values.value import Value, check
 
 NAMESPACE = "kube-system"
@@ -83,6 +85,7 @@ class ClusterAutoscaler(ComponentResource):
 
     def __init__(self, name: str, args: ClusterAutoscalerArgs, opts: ResourceOptions | None = None):
         spec = check(ClusterAutoscalerSpec, args)
+        check_name(name, {ROLES: [name]})
         super().__init__("eks-gpu-components:index:ClusterAutoscaler", name, args, opts)
 
         cluster: EksCluster = spec.cluster

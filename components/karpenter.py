@@ -13,11 +13,13 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from . import catalog
+from .catalog.name_limits import EVENT_RULES, ROLES
 from .iam.karpenter_policy import POLICIES, ControllerScope, controller_policy
-from .iam.node_role import NodeRole, create_node_role
+from .iam.node_role import NodeRole, create_node_role, role_name
 from .iam.pod_identity import pod_role
-from .nodes.interruption_queue import create_interruption_queue
+from .nodes.interruption_queue import EVENTS, create_interruption_queue, rule_name
 from .values.eks_cluster import EksCluster
+from .values.names import check_name
 from .values.value import Value, check
 
 NAMESPACE = "kube-system"
@@ -126,6 +128,8 @@ class Karpenter(ComponentResource):
 
     def __init__(self, name: str, args: KarpenterArgs, opts: ResourceOptions | None = None):
         spec = check(KarpenterSpec, args)
+        rules = [rule_name(name, event) for event in EVENTS]
+        check_name(name, {ROLES: [name, role_name(f"{name}-node")], EVENT_RULES: rules})
         super().__init__("eks-gpu-components:index:Karpenter", name, args, opts)
 
         cluster: EksCluster = spec.cluster

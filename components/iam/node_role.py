@@ -34,6 +34,11 @@ def trust_policy(region: str) -> dict[str, Any]:
     }
 
 
+def role_name(name: str) -> str:
+    """The role's name in Pulumi, for a group or component of nodes."""
+    return f"{name}-role"
+
+
 def create_node_role(
     name: str,
     region: str,
@@ -47,7 +52,7 @@ def create_node_role(
     session_manager: whether Systems Manager may open sessions on the nodes.
     """
     role = aws.iam.Role(
-        f"{name}-role", assume_role_policy=json.dumps(trust_policy(region)), opts=ResourceOptions(parent=parent)
+        role_name(name), assume_role_policy=json.dumps(trust_policy(region)), opts=ResourceOptions(parent=parent)
     )
     own = {policy: managed_policy_arn(policy, region) for policy in (*NODE_POLICIES, *[SSM_POLICY] * session_manager)}
     attachments = tuple(

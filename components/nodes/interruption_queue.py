@@ -59,6 +59,11 @@ def queue_policy(queue_arn: str) -> dict[str, Any]:
     }
 
 
+def rule_name(name: str, event: str) -> str:
+    """The rule's name in Pulumi."""
+    return f"{name}-{event}"
+
+
 def create_interruption_queue(name: str, cluster: EksCluster, parent: Resource) -> aws.sqs.Queue:
     """`{name}-interruption`, called as the cluster, with its policy and a rule for each event."""
     opts = ResourceOptions(parent=parent)
@@ -76,6 +81,6 @@ def create_interruption_queue(name: str, cluster: EksCluster, parent: Resource) 
         opts=opts,
     )
     for event, pattern in EVENTS.items():
-        rule = aws.cloudwatch.EventRule(f"{name}-{event}", event_pattern=json.dumps(pattern), opts=opts)
-        aws.cloudwatch.EventTarget(f"{name}-{event}", rule=rule.name, arn=queue.arn, opts=opts)
+        rule = aws.cloudwatch.EventRule(rule_name(name, event), event_pattern=json.dumps(pattern), opts=opts)
+        aws.cloudwatch.EventTarget(rule_name(name, event), rule=rule.name, arn=queue.arn, opts=opts)
     return queue

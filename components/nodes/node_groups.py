@@ -7,25 +7,20 @@ from typing import Any
 from pulumi import Output, Resource
 from pydantic import Field
 
-from ..iam.node_role import create_node_role
+from ..catalog.name_limits import NODE_GROUPS, ROLES
+from ..iam.node_role import create_node_role, role_name
 from ..values.eks_cluster import EksCluster
-from ..values.value import BadInput, Value
+from ..values.names import check_name
+from ..values.value import Value
 from .auto_scaling_group import create_auto_scaling_groups
 from .managed_node_group import create_managed_node_groups
 from .node_group import Backend, NodeGroup
 from .node_release import ReleaseVersion, release_problems
 
-# EKS takes 63 characters, and Pulumi puts a hyphen and seven more behind. Source: EKS API, CreateNodegroup.
-MAX_GROUP_NAME = 55
-
 
 def check_names(name: str, groups: Iterable[str]) -> None:
-    """Raises BadInput for a component's name that makes the names of its groups too long."""
-    longest = max(groups, key=len, default="")
-    if len(longest) > MAX_GROUP_NAME:
-        most = MAX_GROUP_NAME - (len(longest) - len(name))
-        reason = f"its groups are named {longest} and the like, and EKS takes 63 with Pulumi's suffix"
-        raise BadInput([f"name must be {most} characters or fewer, got {len(name)}: {reason}"])
+    """Raises BadInput for a component's name that makes the names of its groups or its role too long."""
+    check_name(name, {NODE_GROUPS: groups, ROLES: [role_name(name)]})
 
 
 @dataclass(frozen=True)
