@@ -31,6 +31,12 @@ app = typer.Typer(
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the answer as JSON; - is stdout.")]
 ProjectFolder = Annotated[Path, typer.Argument(metavar="[PROJECT]", help="Folder with a Pulumi project in Python.")]
 StackName = Annotated[str, typer.Option("--stack", help="Stack whose Pulumi.<stack>.yaml is used.")]
+UpdateFrom = Annotated[
+    str,
+    typer.Option(
+        "--from", metavar="outside|inside", help="Whether the update comes from inside the VPC of the stack's clusters."
+    ),
+]
 P = ParamSpec("P")
 
 
@@ -104,36 +110,36 @@ def outage(
 
 
 @command
-def preview(project: ProjectFolder = Path(), stack: StackName = "dev") -> None:
+def preview(project: ProjectFolder = Path(), stack: StackName = "dev", update_from: UpdateFrom = "outside") -> None:
     """Show what apply would do to each resource. Makes nothing."""
     from eks_gpu.lab import apply as engine
     from eks_gpu.lab import report
 
-    made = engine.lab_stack(find_lab(), project, stack)
+    made = engine.lab_stack(find_lab(), project, stack, update_from=place(update_from))
     with Console(stderr=True).status(f"looking ahead at {project.resolve().name}, stack {stack}") as display:
         steps = made.preview(display.update)
     Console(highlight=False, soft_wrap=True).print(report.previewed(steps))
 
 
 @command
-def apply(project: ProjectFolder = Path(), stack: StackName = "dev") -> None:
+def apply(project: ProjectFolder = Path(), stack: StackName = "dev", update_from: UpdateFrom = "outside") -> None:
     """Bring a project's own program up in the lab, by the real engine."""
     from eks_gpu.lab import apply as engine
     from eks_gpu.lab import report
 
-    made = engine.lab_stack(find_lab(), project, stack)
+    made = engine.lab_stack(find_lab(), project, stack, update_from=place(update_from))
     with Console(stderr=True).status(f"bringing up {project.resolve().name}, stack {stack}") as display:
         applied = made.up(display.update)
     Console(highlight=False).print(report.applied(applied, made.log))
 
 
 @command
-def destroy(project: ProjectFolder = Path(), stack: StackName = "dev") -> None:
+def destroy(project: ProjectFolder = Path(), stack: StackName = "dev", update_from: UpdateFrom = "outside") -> None:
     """Take a project's stack away, and say what is left in the lab."""
     from eks_gpu.lab import apply as engine
     from eks_gpu.lab import report
 
-    made = engine.lab_stack(find_lab(), project, stack)
+    made = engine.lab_stack(find_lab(), project, stack, update_from=place(update_from))
     with Console(stderr=True).status(f"taking away {project.resolve().name}, stack {stack}") as display:
         destroyed = made.destroy(display.update)
     Console(highlight=False).print(report.destroyed(destroyed))
@@ -177,6 +183,13 @@ def replay(
         write(picture_file, picture(result))
     if not result.passed:
         raise typer.Exit(1)
+
+
+def place(update_from: str) -> str:
+    """Raises InputError for what is no place that an update comes from."""
+    if update_from not in ("outside", "inside"):
+        raise InputError(f"--from must be outside or inside, got {update_from}")
+    return update_from
 
 
 def how_to_look(lab: Lab, seconds: float) -> str:

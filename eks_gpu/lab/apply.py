@@ -36,6 +36,8 @@ from eks_gpu.offline.project import Project, StackConfig
 SECRET = "[secret]"
 """In place of a stack's secrets: what opens them is not the lab's to have."""
 HINTS = {
+    "Kubernetes cluster is unreachable": "A cluster with a private endpoint alone is reached from inside its VPC: from "
+    "there `--from inside`; or open the endpoint to the machine that updates it",
     "because it is protected": "Nothing is gone. Turn protection off first: `deletion_protection: false` among the "
     "cluster's settings, then apply, then destroy",
     "Deletion protection is enabled": "Turn it off first: `deletion_protection: false` among the cluster's settings, "
@@ -48,15 +50,23 @@ class LabStack:
     """One stack of a project, in the lab."""
 
     def __init__(
-        self, lab: Lab, project: Project, stack: StackConfig, autoscaler_arguments: Mapping[str, str] | None = None
+        self,
+        lab: Lab,
+        project: Project,
+        stack: StackConfig,
+        autoscaler_arguments: Mapping[str, str] | None = None,
+        update_from: str = "inside",
     ):
-        """Raises InputError for a stack of another region than the lab plays."""
+        """`update_from` says whether the engine runs `inside` the VPC of the stack's clusters or `outside` of it.
+
+        Raises InputError for a stack of another region than the lab plays.
+        """
         if stack.region != lab.region:
             raise InputError(
                 f"{stack.place('aws:region')}: aws:region must be the lab's, {lab.region}, got {stack.region}; "
                 f"or `eks-gpu lab up --region {stack.region}`"
             )
-        self._lab, self._project, self._stack = lab, project, stack
+        self._lab, self._project, self._stack, self._from = lab, project, stack, update_from
         self._controllers = Controllers(lab, autoscaler_arguments)
         self._folder = lab.folder / "projects" / project.name
         root = project.root
@@ -176,7 +186,7 @@ class LabStack:
         self._write_settings()
         mend(backend(self._lab), self._project.name, self._stack.name)
         program = partial(self._program, transforms)
-        with alone_with(variables(self._lab)):
+        with alone_with(variables(self._lab, self._from)):
             options = automation.LocalWorkspaceOptions(work_dir=str(self._folder))
             try:
                 stack = automation.create_or_select_stack(
@@ -234,10 +244,16 @@ class LabStack:
                 raise LabProblem("\n".join([*told, f"The engine's words are in {self.log}"])) from None
 
 
-def lab_stack(lab: Lab, project: Path, stack: str, autoscaler_arguments: Mapping[str, str] | None = None) -> LabStack:
+def lab_stack(
+    lab: Lab,
+    project: Path,
+    stack: str,
+    autoscaler_arguments: Mapping[str, str] | None = None,
+    update_from: str = "inside",
+) -> LabStack:
     """Raises InputError for a folder without a project, and for a stack without a file."""
     loaded = Project.load(project)
-    return LabStack(lab, loaded, loaded.stack(stack), autoscaler_arguments)
+    return LabStack(lab, loaded, loaded.stack(stack), autoscaler_arguments, update_from)
 
 
 def played(charts: tuple[Release, ...]) -> tuple[list[Release], list[Release]]:

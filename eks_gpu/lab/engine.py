@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from eks_gpu.lab.aws.commands import write_commands
+from eks_gpu.lab.aws.commands import UPDATE_FROM, write_commands
 from eks_gpu.lab.karpenter import ANY_CREDENTIALS
 from eks_gpu.lab.ports import LOOPBACK
 from eks_gpu.lab.state import Lab
@@ -21,10 +21,10 @@ def backend(lab: Lab) -> Path:
     return lab.folder / "pulumi" / "state"
 
 
-def variables(lab: Lab) -> dict[str, str]:
+def variables(lab: Lab, update_from: str = "inside") -> dict[str, str]:
     """What the engine and its providers need to know of the lab, and nothing that leads out of it."""
     tools = toolchain(["pulumi", "pulumi-resource-kubernetes"])
-    commands = write_commands(lab.folder / "commands", lab.token)
+    commands = write_commands(lab.folder / "commands", lab.token, lab.closed)
     scratch = lab.folder / "scratch"
     for folder in (backend(lab), scratch):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -32,6 +32,7 @@ def variables(lab: Lab) -> dict[str, str]:
     return {
         "AWS_ENDPOINT_URL": lab.aws_endpoint,
         "AWS_REGION": lab.region,
+        UPDATE_FROM: update_from,
         **ANY_CREDENTIALS,
         "KUBECONFIG": str(lab.kubeconfig),
         "NO_PROXY": LOOPBACK,

@@ -53,6 +53,7 @@ def aws(lab: Lab) -> Program:
         f"--region={lab.region}",
         f"--account={lab.account}",
         f"--outages={lab.outages}",
+        f"--closed={lab.closed}",
         f"--endpoint={lab.server}",
     )
     return Program(

@@ -49,6 +49,11 @@ class Lab:
         return self.folder / "outages.json"
 
     @property
+    def closed(self) -> Path:
+        """Names of the clusters whose API is reached from inside their VPC alone, a line each."""
+        return self.folder / "closed-endpoints"
+
+    @property
     def certificate(self) -> Path:
         """What the API server, scheduler and controller manager show, with the authority that signed it."""
         return self.folder / "certificates" / "apiserver.crt"

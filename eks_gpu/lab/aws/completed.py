@@ -46,12 +46,13 @@ RELEASE = AMI_RELEASE.removeprefix("v")
 _registering = threading.Lock()
 
 
-def complete_moto(endpoint: str = "", certificate: Path | None = None) -> None:
+def complete_moto(endpoint: str = "", certificate: Path | None = None, closed: Path | None = None) -> None:
     """Completes moto's EKS, Spot prices, images, instance profiles, auto scaling groups and EventBridge.
 
-    Every cluster is said to be at `endpoint`, with the certificate authority in the file `certificate`.
+    Every cluster is said to be at `endpoint`, with the certificate authority in the file `certificate`; those that only
+    a private endpoint has are named in the file `closed`.
     """
-    LabEksBackend.endpoint, LabEksBackend.certificate = endpoint, certificate
+    LabEksBackend.endpoint, LabEksBackend.certificate, LabEksBackend.closed = endpoint, certificate, closed
     eks_backends.backend = LabEksBackend
     eks_backends.clear()
     eks_urls.url_paths = dict.fromkeys(

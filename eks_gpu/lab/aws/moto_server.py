@@ -41,14 +41,16 @@ def moto(
     certificate: Path | None = None,
     account: Account = USED,
     outages: Path | None = None,
+    closed: Path | None = None,
 ) -> Iterator[str]:
     """AWS in a thread of this process, empty at first; gives its URL, for AWS_ENDPOINT_URL. Port 0 is a free one.
 
     EC2 launches what the account's quotas allow, and nothing that is in the file `outages`, a list of [type, zone].
+    The file `closed` gets the names of clusters with a private endpoint alone.
 
     Who calls with the credentials of a role may do what the role's policies allow, as `enforcement` says.
     """
-    complete_moto(endpoint, certificate)
+    complete_moto(endpoint, certificate, closed)
     with (
         having(Capacity(account, outages)),
         _managed_policies(),
@@ -91,7 +93,14 @@ def main() -> None:
         signal.signal(signal_, lambda *_: ended.set())
     os.environ.setdefault("AWS_DEFAULT_REGION", arguments.region)
     account = ACCOUNTS[arguments.account]
-    with moto(arguments.port, arguments.endpoint, arguments.certificate_authority, account, arguments.outages) as url:
+    with moto(
+        arguments.port,
+        arguments.endpoint,
+        arguments.certificate_authority,
+        account,
+        arguments.outages,
+        arguments.closed,
+    ) as url:
         print(url, flush=True)
         ended.wait()
 
@@ -102,6 +111,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--region", default=REGION, help="region of calls that name none")
     parser.add_argument("--account", default="used", choices=ACCOUNTS, help="whose quotas count")
     parser.add_argument("--outages", type=Path, help="file with a list of [type, zone]: what EC2 is out of")
+    parser.add_argument("--closed", type=Path, help="file for the names of clusters with a private endpoint alone")
     parser.add_argument("--endpoint", default="", help="API server that every EKS cluster is said to have")
     parser.add_argument("--certificate-authority", type=Path, help="file with that server's certificate authority")
     return parser

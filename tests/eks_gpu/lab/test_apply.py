@@ -93,6 +93,12 @@ def test_nothing_of_a_persons_accounts_reaches_the_engine(monkeypatch):
     assert os.environ["KUBECONFIG"] == "/home/me/.kube/config"
 
 
+def test_the_engine_is_told_from_where_the_update_comes(tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "toolchain", lambda names: {name: Path("/tools") / name for name in names})
+    assert engine.variables(a_lab(tmp_path))["EKS_GPU_LAB_FROM"] == "inside"
+    assert engine.variables(a_lab(tmp_path), "outside")["EKS_GPU_LAB_FROM"] == "outside"
+
+
 @pytest.fixture
 def project(tmp_path) -> Path:
     root = tmp_path / "project"

@@ -285,6 +285,29 @@ def test_the_commands_of_a_run_are_there_and_aws_gives_the_labs_token(tmp_path):
     assert (folder / "aws").stat().st_mode & 0o077 == 0
 
 
+PATH = {"PATH": "/usr/bin:/bin"}
+
+
+def test_from_outside_aws_gives_no_token_for_a_cluster_with_a_private_endpoint_alone(tmp_path):
+    closed = tmp_path / "it's closed"
+    command = write_commands(tmp_path / "bin", "t", closed) / "aws"
+
+    def ask(cluster: str, update_from: str) -> tuple[int, str]:
+        asked = [command, "--region", "us-west-2", "eks", "get-token", "--cluster-name", cluster, "--output", "json"]
+        answer = subprocess.run(asked, capture_output=True, text=True, env={"EKS_GPU_LAB_FROM": update_from, **PATH})
+        assert bool(answer.stdout) == (answer.returncode == 0)
+        return answer.returncode, answer.stderr
+
+    assert ask("gaia", "outside") == (0, "")  # there is no such file yet
+    closed.write_text("gaia\n")
+    assert ask("gaia", "outside") == (
+        1,
+        "cluster gaia has a private endpoint alone, and this update comes from outside of its VPC: its API does not "
+        "answer\n",
+    )
+    assert ask("gaia", "inside") == ask("gaia-2", "outside") == ask("ga.a", "outside") == (0, "")
+
+
 @pytest.mark.parametrize("name", ["pulumi-resource-aws", "pulumi-resource-eks"])
 def test_an_interrupt_ends_a_provider_at_once(name, tmp_path):
     command = [write_commands(tmp_path / "bin", token="") / name, "127.0.0.1:1"]

@@ -101,6 +101,25 @@ def test_a_cluster_is_at_the_labs_api_server_and_has_a_security_group_of_its_own
     assert cluster["vpcConfig"]["clusterSecurityGroupId"].startswith("sg-")
 
 
+def test_clusters_with_a_private_endpoint_alone_are_named_until_they_are_opened_or_gone(cloud, tmp_path):
+    closed = tmp_path / "closed"
+    complete_moto("https://127.0.0.1:6443", closed=closed)
+    subnets = [subnet["SubnetId"] for subnet in cloud.client("ec2").describe_subnets()["Subnets"][:2]]
+
+    def network(public: bool, **more: Any) -> dict[str, Any]:
+        return {"endpointPrivateAccess": True, "endpointPublicAccess": public, **more}
+
+    eks, role = cloud.client("eks"), "arn:aws:iam::123456789012:role/r"
+    for name, public in (("a", False), ("b", True), ("c", False)):
+        eks.create_cluster(name=name, roleArn=role, resourcesVpcConfig=network(public, subnetIds=subnets))
+    assert closed.read_text() == "a\nc\n"
+    eks.update_cluster_config(name="a", resourcesVpcConfig=network(True, publicAccessCidrs=["8.8.8.8/32"]))
+    assert closed.read_text() == "c\n"
+    eks.update_cluster_config(name="b", resourcesVpcConfig=network(False))
+    eks.delete_cluster(name="c")
+    assert closed.read_text() == "b\n"
+
+
 def test_a_changed_key_replaces_only_what_aws_cannot_change(cloud):
     made = make_all(cloud)
 
