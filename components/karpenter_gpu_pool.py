@@ -9,8 +9,16 @@ import pulumi_kubernetes as kubernetes
 from pulumi import ComponentResource, Input, Output, Resource, ResourceOptions
 from typing_extensions import TypedDict
 
-from .catalog import AMI_RELEASE, ROOT_DEVICE, CapacityType, data_device
-from .nodes.node_pool import KARPENTER, WAIT_UNTIL_READY, create_node_pool, name_problems, node_pool_problems
+from .catalog import AMI_RELEASE, ROOT_DEVICE, data_device
+from .nodes.node_pool import (
+    KARPENTER,
+    WAIT_UNTIL_READY,
+    create_node_pool,
+    name_problems,
+    node_pool_problems,
+    reservation_problems,
+    reservation_terms,
+)
 from .nodes.placement import places
 from .values.eks_cluster import EksCluster
 from .values.gpu_pool import GpuPool, GpuPoolArgs
@@ -82,13 +90,7 @@ def karpenter_problems(name: str, spec: KarpenterGpuPoolSpec) -> list[str]:
     """What Karpenter cannot do with the pool, or not with these args, a sentence for each."""
     pool = spec.pool
     problems = [*name_problems(name), *node_pool_problems(pool, KARPENTER)]
-    reserved = CapacityType.RESERVED in pool.capacity_types
-    if reserved and not spec.capacity_reservation_ids:
-        problems.append("capacity_reservation_ids: pool.capacity_types has reserved, so name one reservation or more")
-    if spec.capacity_reservation_ids and not reserved:
-        nearest = ", ".join([CapacityType.RESERVED, *pool.capacity_types])
-        given = ", ".join(pool.capacity_types)
-        problems.append(f"pool.capacity_types must have reserved for reservations, got {given}; nearest: {nearest}")
+    problems += reservation_problems(pool, spec.capacity_reservation_ids)
     if not re.fullmatch(r"v[0-9][0-9.]*", spec.image_version):
         rule = "must be a release, as v20260714 or v1.46.0, or nodes change with each new one"
         problems.append(f"image_version: {rule}, got {spec.image_version!r}")
@@ -125,9 +127,7 @@ def ec2_node_class(
     }
     if _store_is_enough(pool):
         spec["instanceStorePolicy"] = "RAID0"
-    if capacity_reservation_ids:
-        spec["capacityReservationSelectorTerms"] = [{"id": each} for each in capacity_reservation_ids]
-    return spec
+    return spec | reservation_terms(capacity_reservation_ids)
 
 
 def _block_devices(pool: GpuPool) -> list[dict[str, Any]]:

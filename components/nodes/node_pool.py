@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi_kubernetes as kubernetes
-from pulumi import CustomTimeouts, Resource, ResourceOptions
+from pulumi import CustomTimeouts, Input, Resource, ResourceOptions
 
 from ..catalog import (
     ARCH_LABEL,
@@ -105,6 +105,23 @@ def node_pool_problems(pool: GpuPool, provisioner: Provisioner) -> list[str]:
         reason = f"{provisioner.name} counts whole GPUs, so it would buy a node for each pod"
         problems.append(f"pool.sharing: {reason}, got {pool.sharing.config}: leave it out, or use a node group")
     return problems
+
+
+def reservation_problems(pool: GpuPool, reservation_ids: Sequence[Any]) -> list[str]:
+    """What is wrong with the reservations: a node class names them, and the pool has the capacity type, or neither."""
+    reserved = CapacityType.RESERVED in pool.capacity_types
+    if reserved and not reservation_ids:
+        return ["capacity_reservation_ids: pool.capacity_types has reserved, so name one reservation or more"]
+    if reservation_ids and not reserved:
+        nearest, given = ", ".join([CapacityType.RESERVED, *pool.capacity_types]), ", ".join(pool.capacity_types)
+        return [f"pool.capacity_types must have reserved for reservations, got {given}; nearest: {nearest}"]
+    return []
+
+
+def reservation_terms(reservation_ids: Sequence[Input[str]]) -> dict[str, Any]:
+    """What a node class of either kind says of the reservations; nothing without one."""
+    terms = [{"id": each} for each in reservation_ids]
+    return {"capacityReservationSelectorTerms": terms} if terms else {}
 
 
 def name_problems(name: str) -> list[str]:

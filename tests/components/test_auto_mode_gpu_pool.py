@@ -157,6 +157,17 @@ def test_the_component_publishes_what_pods_must_match():
     }
 
 
+def test_reservations_come_first_where_the_pool_names_them():
+    reserving: Any = {**ARGS, "capacity_reservation_ids": ["cr-1"]}
+    ran = made(args=reserving, capacity_types=["reserved", "on-demand"])
+    assert ran.one(NODE_CLASS).inputs["spec"]["capacityReservationSelectorTerms"] == [{"id": "cr-1"}]
+    requirements = ran.one(NODE_POOL).inputs["spec"]["template"]["spec"]["requirements"]
+    assert {"key": "karpenter.sh/capacity-type", "operator": "In", "values": ["reserved", "on-demand"]} in requirements
+    assert refused(args=reserving) == [
+        "pool.capacity_types must have reserved for reservations, got on-demand; nearest: reserved, on-demand"
+    ]
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -175,7 +186,7 @@ def test_the_component_publishes_what_pods_must_match():
         ),
         (
             {"capacity_types": ["reserved", "on-demand"]},
-            "pool.capacity_types: reserved needs a capacity reservation, and the node class names none",
+            "capacity_reservation_ids: pool.capacity_types has reserved, so name one reservation or more",
         ),
         (
             {"capacity_types": ["on-demand", "spot"]},
