@@ -34,7 +34,8 @@ class EndpointArgs(TypedDict):
     public: NotRequired[bool]
     """From the internet. Default no, and then `pulumi up` itself must run with a way into the VPC."""
     public_cidrs: NotRequired[Sequence[str]]
-    """Addresses that may reach it from the internet, required where `public` is true. Default none."""
+    """Addresses that may reach it from the internet, none of them private or reserved; required where `public` is
+    true. Default those of the configuration `eks-gpu-components:api_cidrs`."""
     open_to_world: NotRequired[bool]
     """Whether `public_cidrs` may hold 0.0.0.0/0. Default no."""
 
@@ -153,7 +154,7 @@ def control_plane(settings: ClusterSettings) -> dict[str, Any]:
         "create_oidc_provider": True,
         "endpoint_private_access": endpoint.private,
         "endpoint_public_access": endpoint.public,
-        "public_access_cidrs": [str(cidr) for cidr in endpoint.public_cidrs] or None,
+        "public_access_cidrs": endpoint.api_cidrs or None,
         "enabled_cluster_log_types": list(settings.log_types),
         "deletion_protection": settings.deletion_protection,
         "upgrade_policy": {"support_type": settings.support},

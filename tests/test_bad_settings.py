@@ -89,7 +89,18 @@ BROKEN: list[tuple[str, Any, str]] = [
         1.35,
         'cluster.kubernetes_version must be a string, got 1.35; nearest: "1.35"',
     ),
-    ("cluster/endpoint", {"public": True}, "cluster.endpoint: public_cidrs is required where public is true"),
+    (
+        "cluster/endpoint",
+        {"public": True, "public_cidrs": ["10.0.0.0/8"]},
+        "cluster.endpoint.public_cidrs[0] must be of the internet, because EKS refuses a range that is private, got "
+        "'10.0.0.0/8'; nearest: leave it out: the private endpoint answers whoever reaches the VPC",
+    ),
+    (
+        "cluster/endpoint",
+        {"public": True, "public_cidrs": ["203.0.113.7/32"]},
+        "cluster.endpoint.public_cidrs[0] must be of the internet, because EKS refuses a range that is for "
+        "documentation, got '203.0.113.7/32'; nearest: your own, which `curl -s https://checkip.amazonaws.com` prints",
+    ),
     (
         "cluster/endpoint",
         {"public": True, "public_cidrs": ["0.0.0.0/0"]},

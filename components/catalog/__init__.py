@@ -19,6 +19,7 @@ from .addons import (
     POD_IDENTITY_AGENT,
     VPC_CNI,
 )
+from .api_addresses import ADDRESS_NOT_GIVEN, API_CIDRS_KEY, PRINT_ADDRESS, never_public
 from .api_groups import (
     AUTO_MODE_GROUP,
     AUTO_MODE_NODE_CLASS_TYPE,
@@ -229,10 +230,12 @@ __all__ = [
     "ADDONS_BEFORE_NODES",
     "ADDON_CHARTS",
     "ADDON_POD_REQUESTS",
+    "ADDRESS_NOT_GIVEN",
     "ADMIN_ACCESS_POLICY",
     "ALB_HOURLY",
     "AMI_RELEASE",
     "AMI_TYPES",
+    "API_CIDRS_KEY",
     "ARCH_LABEL",
     "AUTOSCALER_ENABLED_TAG",
     "AUTOSCALER_LABEL_TAG",
@@ -348,6 +351,7 @@ __all__ = [
     "POD_IDENTITY_AGENT",
     "POD_IDENTITY_PRINCIPAL",
     "POOL_LABELS",
+    "PRINT_ADDRESS",
     "PUBLIC_IPV4_HOURLY",
     "PUBLIC_LOAD_BALANCER_TAG",
     "REGION_LABEL",
@@ -413,6 +417,7 @@ __all__ = [
     "label_problem",
     "labels_of_type",
     "managed_policy_arn",
+    "never_public",
     "on_demand_price",
     "partition",
     "quota_family",

@@ -2,21 +2,20 @@
 
 import re
 from collections.abc import Mapping
-from ipaddress import IPv4Network
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from .. import catalog
+from ..catalog.api_addresses import WORLD
 from ..catalog.nearest import hint
 from ..nodes.node_release import release_problems
 from ..nodes.system_nodes import SYSTEM_NODE_IMAGE, SystemNodes
+from ..values.api_addresses import ApiRange, address_is_required, common_addresses
 from ..values.validation_messages import refused
 from ..values.value import Value
 from ..vpc.network_layout import Region
 from .auto_mode import AutoMode
-
-WORLD = IPv4Network("0.0.0.0/0")
 
 
 def _supported(minor: str) -> str:
@@ -53,15 +52,20 @@ class Endpoint(Value):
 
     private: bool = True
     public: bool = False
-    public_cidrs: tuple[IPv4Network, ...] = ()
+    public_cidrs: tuple[ApiRange, ...] = ()
     open_to_world: bool = False
+
+    @property
+    def api_cidrs(self) -> list[str]:
+        """Ranges that reach it from the internet: its own, else those of the stack."""
+        return [str(cidr) for cidr in self.public_cidrs] or (common_addresses() if self.public else [])
 
     @model_validator(mode="after")
     def _can_be_reached_by_those_meant(self) -> Self:
         if not (self.private or self.public):
             raise ValueError("private or public must be true: nobody could reach the API")
-        if self.public and not self.public_cidrs:
-            raise ValueError("public_cidrs is required where public is true")
+        if self.public and not self.api_cidrs:
+            raise ValueError(f"public_cidrs is required where public is true: {address_is_required('public_cidrs')}")
         if self.public_cidrs and not self.public:
             raise ValueError("public_cidrs has no effect where public is false")
         if WORLD in self.public_cidrs and not self.open_to_world:

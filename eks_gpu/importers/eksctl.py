@@ -16,6 +16,7 @@ from eks_gpu_components.catalog import (
     KARPENTER_CHART,
     SUPPORTED,
     kubernetes_version,
+    never_public,
     regions,
 )
 from eks_gpu_components.catalog import zones as zones_of
@@ -173,10 +174,15 @@ def _endpoint(vpc: Fields, private: bool, settings: dict[str, Any], findings: Fi
     cidrs = vpc.texts("publicAccessCIDRs")
     access = vpc.part("clusterEndpoints")
     public, inside = access.flag("publicAccess"), access.flag("privateAccess")
+    narrow = []
     for index, cidr in enumerate(cidrs):
-        if network(cidr) is None:
+        block = network(cidr)
+        if block is None:
             findings.lose(vpc.place("publicAccessCIDRs", index), f"must be a block of IPv4 addresses, got {cidr}")
-    narrow = [cidr for cidr in cidrs if cidr != _WORLD and network(cidr)]
+        elif why := never_public(block):
+            findings.lose(vpc.place("publicAccessCIDRs", index), f"EKS refuses a block that is {why}, got {cidr}")
+        elif cidr != _WORLD:
+            narrow.append(cidr)
     if public is False or private:
         settings["endpoint"] = {"private": True}
     elif narrow:

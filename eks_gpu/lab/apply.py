@@ -32,7 +32,11 @@ from eks_gpu.lab.outcomes import Applied, Cancelled, Destroyed, Step
 from eks_gpu.lab.problem import LabProblem
 from eks_gpu.lab.state import Lab
 from eks_gpu.offline.project import Project, StackConfig
+from eks_gpu_components.catalog import API_CIDRS_KEY
 
+UPDATES_COME_FROM = "192.88.99.1/32"
+"""Address of the machine that updates a stack in the lab, for clusters that name none: nobody's since RFC 7526, and in
+no table of private or reserved ranges, so EKS takes it."""
 SECRET = "[secret]"
 """In place of a stack's secrets: what opens them is not the lab's to have."""
 HINTS = {
@@ -207,6 +211,7 @@ class LabStack:
         project = {key: value for key, value in project.items() if key != "main"} | {"runtime": "python"}
         stack = read_map(self._stack.file, PULUMI)
         values = {key: SECRET if _sealed(value) else value for key, value in (stack.get("config") or {}).items()}
+        values = {API_CIDRS_KEY: [UPDATES_COME_FROM], **values}
         _write_yaml(self._folder / "Pulumi.yaml", project)
         _write_yaml(self._folder / f"Pulumi.{self._stack.name}.yaml", {"config": values})
 

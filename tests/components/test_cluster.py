@@ -85,14 +85,14 @@ def test_pulumi_eks_makes_a_control_plane_and_nothing_else():
 def test_what_an_environment_says_reaches_eks():
     asked = control_plane(
         kubernetes_version="1.36",
-        endpoint={"private": True, "public": True, "public_cidrs": ["198.51.100.0/24"]},
+        endpoint={"private": True, "public": True, "public_cidrs": ["192.88.99.0/24"]},
         log_types=["audit"],
         deletion_protection=False,
         support="EXTENDED",
         kms_key_arn="arn:aws:kms:us-west-2:123456789012:key/k",
     )
     assert asked["version"] == "1.36"
-    assert (asked["endpointPublicAccess"], asked["publicAccessCidrs"]) == (True, ["198.51.100.0/24"])
+    assert (asked["endpointPublicAccess"], asked["publicAccessCidrs"]) == (True, ["192.88.99.0/24"])
     assert asked["enabledClusterLogTypes"] == ["audit"]
     assert asked["deletionProtection"] is False
     assert asked["upgradePolicy"] == {"supportType": "EXTENDED"}
@@ -308,13 +308,17 @@ def test_every_child_belongs_to_the_component():
             {"endpoint": {"private": False}},
             "settings.endpoint: private or public must be true: nobody could reach the API",
         ),
-        ({"endpoint": {"public": True}}, "settings.endpoint: public_cidrs is required where public is true"),
+        (
+            {"endpoint": {"public": True}},
+            "settings.endpoint: public_cidrs is required where public is true: write `public_cidrs: [ADDRESS/32]`; "
+            "`curl -s https://checkip.amazonaws.com` prints your ADDRESS",
+        ),
         (
             {"endpoint": {"public": True, "public_cidrs": WORLD}},
             "settings.endpoint: public_cidrs holds 0.0.0.0/0: narrow it, or say open_to_world: true",
         ),
         (
-            {"endpoint": {"public_cidrs": ["198.51.100.0/24"]}},
+            {"endpoint": {"public_cidrs": ["192.88.99.0/24"]}},
             "settings.endpoint: public_cidrs has no effect where public is false",
         ),
         (
@@ -349,6 +353,18 @@ def test_bad_settings_are_refused_with_the_reason(settings, problem):
 def test_the_whole_world_may_come_in_where_that_is_said_by_name():
     endpoint = {"public": True, "public_cidrs": WORLD, "open_to_world": True}
     assert control_plane(endpoint=endpoint)["publicAccessCidrs"] == ["0.0.0.0/0"]
+
+
+def test_a_public_endpoint_without_ranges_takes_those_of_the_stack():
+    def opened_to(*cidrs: str) -> Any:
+        config = {"eks-gpu-components:api_cidrs": json.dumps(cidrs)}
+        found = run(lambda: Cluster("main", args(endpoint={"public": True})), config=config)
+        return found.one(CONTROL_PLANE).inputs["publicAccessCidrs"]
+
+    assert opened_to("192.88.99.7/32") == ["192.88.99.7/32"]
+    assert opened_to("address-not-given") == ["address-not-given"]
+    with pytest.raises(BadInput, match=r"eks-gpu-components:api_cidrs\[0\] must be of the internet"):
+        opened_to("203.0.113.7/32")
 
 
 def test_a_cluster_in_one_zone_is_refused():

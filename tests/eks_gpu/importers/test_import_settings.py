@@ -37,7 +37,7 @@ def test_a_cluster_keeps_its_endpoint_logs_key_and_network(tmp_path):
             "cidr": "10.1.0.0/16",
             "nat": {"gateway": "HighlyAvailable"},
             "clusterEndpoints": {"publicAccess": True, "privateAccess": True},
-            "publicAccessCIDRs": ["203.0.113.0/24"],
+            "publicAccessCIDRs": ["192.88.99.0/24"],
         },
         cloudWatch={"clusterLogging": {"enableTypes": ["audit", "api"]}},
         secretsEncryption={"keyARN": "arn:aws:kms:us-west-2:111122223333:key/1"},
@@ -50,7 +50,7 @@ def test_a_cluster_keeps_its_endpoint_logs_key_and_network(tmp_path):
         "cluster": {
             "name": "gaia",
             "kubernetes_version": "1.34",
-            "endpoint": {"private": True, "public": True, "public_cidrs": ["203.0.113.0/24"]},
+            "endpoint": {"private": True, "public": True, "public_cidrs": ["192.88.99.0/24"]},
             "log_types": ["api", "audit"],
             "kms_key_arn": "arn:aws:kms:us-west-2:111122223333:key/1",
             "support": "EXTENDED",

@@ -117,7 +117,12 @@ def test_the_engine_gets_the_stacks_values_in_the_lab_and_no_secret(tmp_path, pr
     written = tmp_path / "lab" / "projects" / "small"
     assert yaml.safe_load((written / "Pulumi.yaml").read_text()) == {"name": "small", "runtime": "python"}
     assert yaml.safe_load((written / "Pulumi.dev.yaml").read_text()) == {
-        "config": {"aws:region": "us-west-2", "small:key": "[secret]", "small:n": [1]}
+        "config": {
+            "aws:region": "us-west-2",
+            "eks-gpu-components:api_cidrs": ["192.88.99.1/32"],
+            "small:key": "[secret]",
+            "small:n": [1],
+        }
     }
 
 
