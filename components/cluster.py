@@ -31,13 +31,24 @@ class EndpointArgs(TypedDict):
 
     private: NotRequired[bool]
     """From the VPC and what is connected to it. Default yes."""
+    clients: NotRequired[Sequence[str]]
+    """Ranges and security groups, as 10.20.0.0/16 and sg-0123456789abcdef0, let in on port 443 of the private endpoint
+    by rules of the cluster's security group. Default none but the nodes."""
     public: NotRequired[bool]
-    """From the internet. Default no, and then `pulumi up` itself must run with a way into the VPC."""
+    """From the internet. Default no, and then `pulumi up` itself needs a way into the VPC: see `bootstrap`."""
     public_cidrs: NotRequired[Sequence[str]]
     """Addresses that may reach it from the internet, none of them private or reserved; required where `public` is
     true. Default those of the configuration `eks-gpu-components:api_cidrs`."""
     open_to_world: NotRequired[bool]
     """Whether `public_cidrs` may hold 0.0.0.0/0. Default no."""
+
+
+class BootstrapArgs(TypedDict):
+    """The first update of a private cluster, before anything has a way into its VPC."""
+
+    public_cidrs: NotRequired[Sequence[str]]
+    """Ranges that reach the API from the internet until `bootstrap` is false, best the one address that the update
+    comes from. Default those of the configuration `eks-gpu-components:api_cidrs`."""
 
 
 class AccessEntryArgs(TypedDict):
@@ -60,6 +71,9 @@ class ClusterSettingsArgs(TypedDict):
     """Minor version, 1.33 to 1.36. Default 1.35."""
     endpoint: NotRequired[EndpointArgs]
     """From where the Kubernetes API can be reached."""
+    bootstrap: NotRequired[Any]
+    """For a private endpoint in a new VPC: a map with `public_cidrs`, the ranges that reach it from the internet during
+    the first update; afterwards false, for a stack that is updated from inside the VPC. Default none."""
     log_types: NotRequired[Sequence[str]]
     """Control-plane logs for CloudWatch: api, audit, authenticator, controllerManager, scheduler. Default none."""
     kms_key_arn: NotRequired[str]
@@ -112,6 +126,7 @@ class Cluster(ComponentResource):
         settings = spec.settings
         cluster = _create_control_plane(self, name, spec)
         reference = from_pulumi_eks(cluster, spec.region)
+        clients = [_let_in(self, name, reference, client) for client in settings.endpoint.clients]
         for who, entry in settings.access_entries.items():
             grant(self, f"{name}-{who}", reference, entry.principal_arn, entry.policy, namespaces=entry.namespaces)
         add = partial(add_ons, self, name, reference, versions=settings.addon_versions, deleted_with=cluster)
@@ -122,7 +137,7 @@ class Cluster(ComponentResource):
         self.provider = kubernetes.Provider(
             name,
             kubeconfig=cluster.kubeconfig_json,
-            opts=ResourceOptions(parent=self, depends_on=ready),
+            opts=ResourceOptions(parent=self, depends_on=[*clients, *ready]),
         )
         kubernetes.storage.v1.StorageClass(
             f"{name}-gp3",
@@ -153,8 +168,8 @@ def control_plane(settings: ClusterSettings) -> dict[str, Any]:
         "authentication_mode": eks.AuthenticationMode.API,
         "create_oidc_provider": True,
         "endpoint_private_access": endpoint.private,
-        "endpoint_public_access": endpoint.public,
-        "public_access_cidrs": endpoint.api_cidrs or None,
+        "endpoint_public_access": bool(settings.public_ranges),
+        "public_access_cidrs": settings.public_ranges or None,
         "enabled_cluster_log_types": list(settings.log_types),
         "deletion_protection": settings.deletion_protection,
         "upgrade_policy": {"support_type": settings.support},
@@ -196,6 +211,21 @@ def _create_control_plane(parent: Cluster, name: str, spec: ClusterSpec) -> eks.
         encryption_config_key_arn=_key_arn(parent, name, spec.settings),
         # EKS refuses last, when workloads and controllers are gone; the engine refuses before anything is.
         opts=ResourceOptions(parent=parent, protect=spec.settings.deletion_protection),
+    )
+
+
+def _let_in(parent: Cluster, name: str, cluster: EksCluster, client: str) -> Resource:
+    """A rule of the cluster's own security group, which guards the private endpoint: HTTPS from a client."""
+    group = {"referenced_security_group_id": client} if client.startswith("sg-") else {"cidr_ipv4": client}
+    return aws.vpc.SecurityGroupIngressRule(
+        f"{name}-client-{client.replace('/', '-')}",
+        security_group_id=cluster["security_group_id"],
+        description="HTTPS to the Kubernetes API",
+        ip_protocol="tcp",
+        from_port=443,
+        to_port=443,
+        **group,
+        opts=ResourceOptions(parent=parent),
     )
 
 

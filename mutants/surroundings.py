@@ -101,6 +101,14 @@ OPERATORS = (
         gone,
         lambda resource, program: resource.inputs.get("endpointPublicAccess") is True,
     ),
+    Edit(
+        "the API is private before anything is in its VPC",
+        "the first update cannot reach it",
+        _CLUSTERS,
+        ("endpointPublicAccess",),
+        to(False),
+        lambda resource, program: resource.inputs.get("endpointPublicAccess") is True,
+    ),
     Edit("no private endpoint", "nodes do not reach the API", _CLUSTERS, ("endpointPrivateAccess",), to(False)),
     Edit(
         "another minor",

@@ -93,7 +93,7 @@ BROKEN: list[tuple[str, Any, str]] = [
         "cluster/endpoint",
         {"public": True, "public_cidrs": ["10.0.0.0/8"]},
         "cluster.endpoint.public_cidrs[0] must be of the internet, because EKS refuses a range that is private, got "
-        "'10.0.0.0/8'; nearest: leave it out: the private endpoint answers whoever reaches the VPC",
+        "'10.0.0.0/8'; nearest: endpoint.clients, for whoever reaches the VPC",
     ),
     (
         "cluster/endpoint",

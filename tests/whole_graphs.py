@@ -69,7 +69,11 @@ def gateway() -> Resource:
 
 
 def cluster(**inputs: Any) -> Resource:
-    network = {"subnetIds": ["subnet-a", "subnet-b"], "endpointPrivateAccess": True, "endpointPublicAccess": False}
+    network = {
+        "subnetIds": ["subnet-a", "subnet-b"],
+        "endpointPrivateAccess": True,
+        "publicAccessCidrs": ["192.88.99.7/32"],
+    }
     given = {
         "name": "shop",
         "version": "1.35",

@@ -1,16 +1,17 @@
-"""Ranges from which a cluster's API may be reached over the internet, and what stands in where a stack gives none."""
+"""Ranges and security groups from which a cluster's API may be reached, and what stands in where a stack gives none."""
 
+import re
 from ipaddress import IPv4Network
 from typing import Annotated
 
 import pulumi
 from pydantic import AfterValidator
 
-from ..catalog.api_addresses import ADDRESS_NOT_GIVEN, API_CIDRS_KEY, PRINT_ADDRESS, never_public
+from ..catalog.api_addresses import ADDRESS_NOT_GIVEN, API_CIDRS_KEY, PRINT_ADDRESS, WORLD, never_public
 from .validation_messages import refused
 from .value import BadInput, check
 
-_INSIDE = "leave it out: the private endpoint answers whoever reaches the VPC"
+_INSIDE = "endpoint.clients, for whoever reaches the VPC"
 _OWN = f"your own, which `{PRINT_ADDRESS}` prints"
 
 
@@ -23,6 +24,22 @@ def _public(cidr: IPv4Network) -> IPv4Network:
 
 ApiRange = Annotated[IPv4Network, AfterValidator(_public)]
 """A range that EKS takes for a public endpoint."""
+
+
+def _client(text: str) -> str:
+    if re.fullmatch(r"sg-[0-9a-f]{8,17}", text):
+        return text
+    try:
+        cidr = IPv4Network(text)
+    except ValueError:
+        raise refused("must be a security group, as sg-0123456789abcdef0, or a range, as 10.20.0.0/16") from None
+    if cidr == WORLD:
+        raise refused("must be narrower: the VPC's own range, or that of the network behind it")
+    return str(cidr)
+
+
+ApiClient = Annotated[str, AfterValidator(_client)]
+"""Who reaches a private endpoint: a security group by its id, or a range of addresses."""
 
 
 def address_is_required(key: str) -> str:

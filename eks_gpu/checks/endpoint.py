@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
+from eks_gpu.checks.network import SUBNET, VPC
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.checks.services import WORLD
-from eks_gpu.graph.graph import Graph
+from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.karpenter.objects import part
 from eks_gpu.pools.clusters import RESOURCE, Cluster
 from eks_gpu_components.catalog import ADDRESS_NOT_GIVEN, PRINT_ADDRESS
@@ -87,6 +88,50 @@ def is_reached(context: Context) -> Iterator[Said]:
         problem = None if endpoint.private or let_in else off
         answers = "its private endpoint answers" if endpoint.private else "its public one answers"
         yield verdict(cluster.name, problem, answers)
+
+
+@check(
+    "update-reaches-the-cluster-api",
+    subject="private cluster in a VPC that the same update makes",
+    fix="open it for the first update, bootstrap: {public_cidrs: [ADDRESS/32]}, or say bootstrap: false where the "
+    "update runs inside the VPC",
+)
+def update_arrives(context: Context) -> Iterator[Said]:
+    """The first update pays for a cluster that it cannot reach: its Kubernetes objects time out.
+
+    Judged in a plan, and in a preview that creates the cluster. A VPC that exists already may be reached, and so may
+    any other where the stack says `bootstrap: false`.
+    """
+    objects = [found for found in context.graph if found.custom and found.type.startswith("kubernetes:")]
+    for cluster, endpoint in _endpoints(context):
+        found = context.graph.get(cluster.urn)
+        if found is None or not context.graph.is_new(found) or not objects:
+            continue
+        if _new_vpc(cluster, context.graph) is None:
+            continue
+        shut = not endpoint.public and not _is_past_bootstrap(found, context.graph)
+        said = (
+            f"nothing outside of its VPC reaches it, so {len(objects)} Kubernetes objects of the same update time out"
+        )
+        holds = "its endpoint is public" if endpoint.public else "the stack says that updates come from inside"
+        yield verdict(cluster.name, Problem(said) if shut else None, holds)
+
+
+def _new_vpc(cluster: Cluster, graph: Graph) -> Resource | None:
+    """The cluster's VPC, where the same update makes it."""
+    subnets = (graph.by_id(id_, SUBNET) for id_ in cluster.subnet_ids)
+    vpcs = (graph.by_id(str(subnet.inputs.get("vpcId")), VPC) for subnet in subnets if subnet)
+    return next((vpc for vpc in vpcs if vpc and graph.is_new(vpc)), None)
+
+
+def _is_past_bootstrap(resource: Resource, graph: Graph) -> bool:
+    """Whether the component around a cluster is told `bootstrap: false`."""
+    around = graph.get(resource.parent)
+    while around:
+        if part(around.inputs, "settings").get("bootstrap") is False:
+            return True
+        around = graph.get(around.parent)
+    return False
 
 
 def _holds(cidr: str, address: str) -> bool:

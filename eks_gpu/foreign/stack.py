@@ -61,7 +61,7 @@ def foreign(document: Document, region: str = "") -> Foreign:
         document.project,
         document.stack,
         found,
-        Graph(resources.values(), options_known=document.options_known),
+        Graph(resources.values(), options_known=document.options_known, created=document.created),
         sorted(_assumed(document, unknown)),
         unknown,
         asked,

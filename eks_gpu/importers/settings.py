@@ -142,6 +142,9 @@ def _around(
     if "endpoint" not in own:
         own["endpoint"] = {"private": True}
         answer.notes["cluster", "endpoint"] = "or add public: true and public_cidrs, with your own addresses"
+    if not own["endpoint"].get("public") and "existing" not in answer.settings.get("network", {}):
+        own["bootstrap"] = {}
+        answer.notes["cluster", "bootstrap"] = "public_cidrs: your own address, for the first update; afterwards false"
 
 
 def _in_zones(

@@ -68,6 +68,6 @@ def test_a_stacks_own_addresses_are_checked_as_settings_are():
         given(["192.168.0.0/16", "7"])
     assert str(stopped.value).splitlines() == [
         "Pulumi.dev.yaml: project:api_cidrs[0] must be of the internet, because EKS refuses a range that is private, "
-        "got '192.168.0.0/16'; nearest: leave it out: the private endpoint answers whoever reaches the VPC",
+        "got '192.168.0.0/16'; nearest: endpoint.clients, for whoever reaches the VPC",
         "Pulumi.dev.yaml: project:api_cidrs[1] must be an IPv4 network, as 10.0.0.0/16, got '7'",
     ]

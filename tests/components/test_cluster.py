@@ -17,6 +17,7 @@ ADDON = "aws:eks/addon:Addon"
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 CONTROL_PLANE = "eks:index:Cluster"
 WORLD = ["0.0.0.0/0"]
+OPEN = {"public": True, "public_cidrs": ["192.88.99.0/24"]}
 
 
 def args(**settings: Any) -> Any:
@@ -322,6 +323,45 @@ def test_every_child_belongs_to_the_component():
             "settings.endpoint: public_cidrs has no effect where public is false",
         ),
         (
+            {"endpoint": {"clients": ["sg-1"]}},
+            "settings.endpoint.clients[0] must be a security group, as sg-0123456789abcdef0, or a range, as "
+            "10.20.0.0/16, got 'sg-1'",
+        ),
+        (
+            {"endpoint": {"clients": WORLD}},
+            "settings.endpoint.clients[0] must be narrower: the VPC's own range, or that of the network behind it, got "
+            "'0.0.0.0/0'",
+        ),
+        (
+            {"endpoint": {"clients": ["10.0.0.0/16", "10.0.0.0/16"]}},
+            "settings.endpoint: clients must have none of them twice, got 10.0.0.0/16, 10.0.0.0/16",
+        ),
+        (
+            {"endpoint": {"private": False, **OPEN, "clients": ["10.0.0.0/16"]}},
+            "settings.endpoint: clients has no effect where private is false",
+        ),
+        (
+            {"bootstrap": {}},
+            "settings.bootstrap: public_cidrs is required for the first update: write `public_cidrs: [ADDRESS/32]`; "
+            "`curl -s https://checkip.amazonaws.com` prints your ADDRESS",
+        ),
+        (
+            {"bootstrap": {"public_cidrs": WORLD}},
+            "settings.bootstrap: public_cidrs holds 0.0.0.0/0: narrow it to the addresses of the first update",
+        ),
+        (
+            {"bootstrap": True},
+            "settings.bootstrap must be false, or a map as {public_cidrs: [ADDRESS/32]}, got true",
+        ),
+        (
+            {"bootstrap": {"cidrs": ["192.88.99.7/32"]}},
+            "settings.bootstrap.cidrs is not a known key",
+        ),
+        (
+            {"endpoint": OPEN, "bootstrap": {"public_cidrs": ["192.88.99.7/32"]}},
+            "settings: bootstrap has no effect where endpoint.public is true: leave it out",
+        ),
+        (
             {"kms_key_arn": "arn", "create_kms_key": True},
             "settings: kms_key_arn and create_kms_key exclude each other",
         ),
@@ -365,6 +405,34 @@ def test_a_public_endpoint_without_ranges_takes_those_of_the_stack():
     assert opened_to("address-not-given") == ["address-not-given"]
     with pytest.raises(BadInput, match=r"eks-gpu-components:api_cidrs\[0\] must be of the internet"):
         opened_to("203.0.113.7/32")
+
+
+def test_a_bootstrap_opens_a_private_cluster_to_its_addresses_until_it_is_over():
+    def ways_in(**bootstrap: Any) -> tuple[Any, ...]:
+        asked = control_plane(endpoint={"private": True}, **bootstrap)
+        return tuple(
+            asked.get(f"{way}") for way in ("endpointPrivateAccess", "endpointPublicAccess", "publicAccessCidrs")
+        )
+
+    assert ways_in(bootstrap={"public_cidrs": ["192.88.99.7/32"]}) == (True, True, ["192.88.99.7/32"])
+    assert ways_in(bootstrap=False) == ways_in() == (True, False, None)
+
+
+def test_clients_come_through_the_clusters_security_group_before_any_object_is_made():
+    found = cluster(endpoint={"clients": ["10.20.0.0/16", "sg-0123456789abcdef0"]})
+    rules = {rule.name: rule for rule in found.of("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")}
+    https = {
+        "securityGroupId": "sg-ae05cd3d1d1ff8b8d",
+        "description": "HTTPS to the Kubernetes API",
+        "ipProtocol": "tcp",
+        "fromPort": 443,
+        "toPort": 443,
+    }
+    assert {name: rule.inputs for name, rule in rules.items()} == {
+        "main-client-10.20.0.0-16": {**https, "cidrIpv4": "10.20.0.0/16"},
+        "main-client-sg-0123456789abcdef0": {**https, "referencedSecurityGroupId": "sg-0123456789abcdef0"},
+    }
+    assert {rule.urn for rule in rules.values()} <= found.one("pulumi:providers:kubernetes").dependencies
 
 
 def test_a_cluster_in_one_zone_is_refused():
