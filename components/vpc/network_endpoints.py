@@ -1,6 +1,7 @@
 """Private ways to AWS, and the record of what went where."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pulumi_aws as aws
@@ -32,15 +33,15 @@ def endpoint_services(spec: NetworkSpec) -> list[str]:
 
 
 def gateway_endpoint(
-    parent: ComponentResource, name: str, vpc: aws.ec2.Vpc, region: str, tables: dict[str, aws.ec2.RouteTable]
-) -> None:
+    parent: ComponentResource, name: str, vpc: aws.ec2.Vpc, region: str, tables: Sequence[aws.ec2.RouteTable]
+) -> aws.ec2.VpcEndpoint:
     """S3 past the NAT gateways, free of charge: image layers are most of what a GPU node fetches."""
-    aws.ec2.VpcEndpoint(
+    return aws.ec2.VpcEndpoint(
         name,
         vpc_id=vpc.id,
         service_name=f"com.amazonaws.{region}.s3",
         vpc_endpoint_type="Gateway",
-        route_table_ids=[table.id for table in tables.values()],
+        route_table_ids=[table.id for table in tables],
         tags={"Name": name},
         opts=ResourceOptions(parent=parent),
     )
@@ -48,11 +49,11 @@ def gateway_endpoint(
 
 def interface_endpoints(
     parent: ComponentResource, name: str, vpc: aws.ec2.Vpc, spec: NetworkSpec, private: dict[str, aws.ec2.Subnet]
-) -> None:
+) -> list[aws.ec2.VpcEndpoint]:
     """An endpoint for each service in every private subnet, open to the VPC."""
     services = endpoint_services(spec)
     if not services:
-        return
+        return []
     group = aws.ec2.SecurityGroup(
         f"{name}-endpoints",
         vpc_id=vpc.id,
@@ -61,7 +62,7 @@ def interface_endpoints(
         tags={"Name": f"{name}-endpoints"},
         opts=ResourceOptions(parent=parent),
     )
-    for service in services:
+    return [
         aws.ec2.VpcEndpoint(
             f"{name}-{service}",
             vpc_id=vpc.id,
@@ -73,6 +74,8 @@ def interface_endpoints(
             tags={"Name": f"{name}-{service}"},
             opts=ResourceOptions(parent=parent),
         )
+        for service in services
+    ]
 
 
 def flow_logs_trust(log_group_arn: str) -> dict[str, Any]:

@@ -10,7 +10,19 @@ from eks_gpu.lab.aws.completed import complete_moto
 from eks_gpu.lab.aws.core import Cloud, Refused, seen_inputs
 from eks_gpu.lab.aws.table import TABLE
 from tests import lab_resources
-from tests.lab_resources import CLUSTER, NODE_GROUP, QUEUE, ROLE, RULE, SUBNET, VPC, change, make_all, wanted
+from tests.lab_resources import (
+    CLUSTER,
+    DEFAULT_GROUP,
+    NODE_GROUP,
+    QUEUE,
+    ROLE,
+    RULE,
+    SUBNET,
+    VPC,
+    change,
+    make_all,
+    wanted,
+)
 from tests.programs import PROGRAMS, plan_of
 
 REGION = "us-west-2"
@@ -61,7 +73,18 @@ def test_every_type_is_made_read_changed_and_taken_away(cloud):
     for token, outputs in reversed(made.items()):
         cloud.delete(token, outputs)
         cloud.delete(token, outputs)  # one that is gone already is fine
-        assert cloud.read(token, outputs) is None, token
+        assert (cloud.read(token, outputs) is None) == (token != DEFAULT_GROUP), token
+    assert cloud.read(DEFAULT_GROUP, made[DEFAULT_GROUP]) is None  # it goes with its VPC
+
+
+def test_the_default_group_of_a_vpc_is_taken_over_without_its_rules(cloud):
+    made = make_all(cloud)
+    ec2 = cloud.client("ec2")
+    (group,) = ec2.describe_security_groups(GroupIds=[made[DEFAULT_GROUP]["id"]])["SecurityGroups"]
+    assert (group["GroupName"], group["VpcId"]) == ("default", made[VPC]["id"])
+    assert (group["IpPermissions"], group["IpPermissionsEgress"]) == ([], [])
+    cloud.delete(DEFAULT_GROUP, made[DEFAULT_GROUP])
+    assert cloud.read(DEFAULT_GROUP, made[DEFAULT_GROUP])
 
 
 def test_a_node_group_has_an_auto_scaling_group_that_the_autoscaler_finds(cloud):
