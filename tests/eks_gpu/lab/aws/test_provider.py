@@ -256,6 +256,16 @@ def test_the_stand_in_for_pulumi_eks_makes_the_cluster_its_role_and_its_oidc_pro
     assert children["c-eksCluster"].inputs["accessConfig"] == {"authenticationMode": "API"}
 
 
+def test_its_kubeconfig_asks_for_tokens_as_whom_it_is_told():
+    told = {"roleArn": "arn:aws:iam::1:role/a", "profileName": "work"}
+    found = run(lambda: eks_provider.Cluster("c", {**CLUSTER, "providerCredentialOpts": told}, None))
+    provider = found.one("pulumi:providers:kubernetes")
+    command = json.loads(provider.inputs["kubeconfig"])["users"][0]["user"]["exec"]
+    assert command["args"][-2:] == ["--role-arn", "arn:aws:iam::1:role/a"]
+    assert command["env"] == [{"name": "AWS_PROFILE", "value": "work"}]
+    assert eks_provider.refused("eks:index:Cluster", {**CLUSTER, "providerCredentialOpts": told}) == []
+
+
 def test_auto_mode_brings_the_node_role_and_the_policies_that_it_needs():
     auto_mode = {"enabled": True, "createNodeRole": True, "computeConfig": {"nodePools": ["system"]}}
     made = run(
