@@ -16,10 +16,12 @@ from .catalog.name_limits import NODE_GROUPS, ROLES
 from .control_plane.addons import AFTER_NODES, BEFORE_NODES, add_ons
 from .control_plane.auto_mode import AutoMode, AutoModeArgs, auto_mode_options, network_policy_config
 from .control_plane.cluster_settings import ClusterSettings, ClusterSpec
+from .control_plane.log_group import create_log_group, written_to
 from .iam.access_entries import grant
 from .iam.auto_mode_node_role import create_auto_mode_node_role
 from .iam.node_role import role_name
 from .nodes.system_nodes import SystemNodesArgs, create_system_nodes
+from .values.aws_credentials import kubeconfig_credentials
 from .values.eks_cluster import EksCluster, from_pulumi_eks
 from .values.names import check_name
 from .values.places import NodeSubnet
@@ -76,6 +78,8 @@ class ClusterSettingsArgs(TypedDict):
     the first update; afterwards false, for a stack that is updated from inside the VPC. Default none."""
     log_types: NotRequired[Sequence[str]]
     """Control-plane logs for CloudWatch: api, audit, authenticator, controllerManager, scheduler. Default none."""
+    log_retention_days: NotRequired[int]
+    """Days that these logs are kept, one of CloudWatch's steps. Default 90."""
     kms_key_arn: NotRequired[str]
     """Key for Kubernetes secrets. Default the one that EKS owns."""
     create_kms_key: NotRequired[bool]
@@ -203,14 +207,21 @@ def storage_class(provisioner: str) -> dict[str, Any]:
 
 
 def _create_control_plane(parent: Cluster, name: str, spec: ClusterSpec) -> eks.Cluster:
+    settings = spec.settings
+    asked = control_plane(settings)
+    if settings.log_types:
+        logs = create_log_group(f"{name}-control-plane", settings.name, settings.log_retention_days, parent)
+        asked["enabled_cluster_log_types"] = written_to(settings.log_types, logs)
+    if credentials := kubeconfig_credentials():
+        asked["provider_credential_opts"] = credentials
     return eks.Cluster(
         name,
-        **control_plane(spec.settings),
+        **asked,
         vpc_id=spec.vpc_id,
         subnet_ids=[subnet.subnet_id for subnet in spec.control_plane_subnets],
-        encryption_config_key_arn=_key_arn(parent, name, spec.settings),
+        encryption_config_key_arn=_key_arn(parent, name, settings),
         # EKS refuses last, when workloads and controllers are gone; the engine refuses before anything is.
-        opts=ResourceOptions(parent=parent, protect=spec.settings.deletion_protection),
+        opts=ResourceOptions(parent=parent, protect=settings.deletion_protection),
     )
 
 

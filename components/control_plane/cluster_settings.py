@@ -14,7 +14,7 @@ from ..nodes.system_nodes import SYSTEM_NODE_IMAGE, SystemNodes
 from ..values.api_addresses import ApiClient, ApiRange, address_is_required, common_addresses
 from ..values.validation_messages import refused
 from ..values.value import Value
-from ..vpc.network_layout import Region
+from ..vpc.network_layout import Region, RetentionDays
 from .auto_mode import AutoMode
 
 
@@ -119,6 +119,7 @@ class ClusterSettings(Value):
     endpoint: Endpoint = Field(default_factory=Endpoint)
     bootstrap: Annotated[Bootstrap | None, BeforeValidator(_phase)] = None
     log_types: tuple[Literal["api", "audit", "authenticator", "controllerManager", "scheduler"], ...] = ()
+    log_retention_days: RetentionDays = 90
     kms_key_arn: str | None = None
     create_kms_key: bool = False
     deletion_protection: bool = True
@@ -148,6 +149,12 @@ class ClusterSettings(Value):
                 "\n".join(f"the cluster has no add-on {name}{hint(name, catalog.CLUSTER_ADDONS)}" for name in unknown)
             )
         return versions
+
+    @model_validator(mode="after")
+    def _keeps_logs_that_there_are(self) -> Self:
+        if "log_retention_days" in self.model_fields_set and not self.log_types:
+            raise ValueError("log_retention_days has no effect without log_types")
+        return self
 
     @model_validator(mode="after")
     def _has_one_key(self) -> Self:

@@ -72,6 +72,12 @@ def _released(parameter: str) -> str | None:
     return minor[1] if minor and parameter.endswith(("/release_version", "/image_version")) else None
 
 
+def _log_groups(account: Account, args: Properties) -> Properties:
+    prefix = str(args.get("logGroupNamePrefix", ""))
+    account.assumed.add(f"log groups: none is there whose name begins with {prefix or 'anything'}")
+    return {"id": account.region, "logGroupNamePrefix": prefix, "logGroupNames": [], "arns": []}
+
+
 def _policy_document(_: Account, args: Properties) -> Properties:
     """The JSON that the provider builds of typed statements; one value is a string, several are a list."""
     statements = [_statement(statement) for statement in args.get("statements", ())]
@@ -141,6 +147,7 @@ def _yaml_objects(_: Account, args: Properties) -> Properties:
 
 
 INVOKES: dict[str, Callable[[Account, Properties], Properties]] = {
+    "aws:cloudwatch/getLogGroups:getLogGroups": _log_groups,
     "aws:ec2/getVpc:getVpc": _vpc,
     "aws:eks/getCluster:getCluster": _cluster,
     "aws:eks/getClusterAuth:getClusterAuth": _cluster_auth,

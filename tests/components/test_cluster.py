@@ -100,6 +100,62 @@ def test_what_an_environment_says_reaches_eks():
     assert asked["encryptionConfigKeyArn"] == "arn:aws:kms:us-west-2:123456789012:key/k"
 
 
+LOGS = "aws:cloudwatch/logGroup:LogGroup"
+
+
+def test_logs_go_into_a_group_of_the_stack_s_own_that_comes_before_the_cluster_and_goes_after_it():
+    found = cluster(log_types=["audit"], log_retention_days=30)
+    group = found.one(LOGS, "main-control-plane")
+    assert group.inputs == {"name": "/aws/eks/gaia/cluster", "retentionInDays": 30}
+    assert "importId" not in group.options
+    control_plane = found.one(CONTROL_PLANE)
+    assert control_plane.property_dependencies["enabledClusterLogTypes"] == {group.urn}
+    assert cluster(log_types=["audit"], preview=True).one(CONTROL_PLANE).inputs["enabledClusterLogTypes"] == ["audit"]
+    assert cluster(log_types=["api"]).one(LOGS).inputs["retentionInDays"] == 90
+    assert cluster().of(LOGS) == []
+
+
+@pytest.mark.parametrize(
+    ("there", "adopted"),
+    [(["/aws/eks/gaia/cluster"], "/aws/eks/gaia/cluster"), (["/aws/eks/gaia/cluster-2"], None), ([], None)],
+)
+def test_a_log_group_that_eks_made_already_is_adopted_with_the_retention(there, adopted):
+    answer = {"aws:cloudwatch/getLogGroups:getLogGroups": {"id": "us-west-2", "logGroupNames": there, "arns": []}}
+    group = run(lambda: Cluster("main", args(log_types=["audit"])), given=answer).one(LOGS)
+    assert group.options.get("importId") == adopted
+    assert group.inputs["retentionInDays"] == 90
+
+
+@pytest.mark.parametrize(
+    ("config", "asked"),
+    [
+        ({}, None),
+        ({"aws:profile": "work"}, {"profileName": "work"}),
+        ({"aws:assumeRoles": '[{"roleArn": "arn:aws:iam::1:role/a"}]'}, {"roleArn": "arn:aws:iam::1:role/a"}),
+        (
+            {"aws:profile": "work", "aws:assumeRole": '{"roleArn": "arn:aws:iam::1:role/a"}'},
+            {"profileName": "work", "roleArn": "arn:aws:iam::1:role/a"},
+        ),
+    ],
+)
+def test_tokens_of_the_cluster_come_by_the_credentials_that_made_it(config, asked):
+    found = run(lambda: Cluster("main", args()), config=config)
+    assert found.one(CONTROL_PLANE).inputs.get("providerCredentialOpts") == asked
+    assert found.log == []
+
+
+def test_of_a_chain_of_roles_the_last_gets_the_tokens_and_a_warning_says_so():
+    roles = [{"roleArn": f"arn:aws:iam::1:role/{name}"} for name in "ab"]
+    found = run(lambda: Cluster("main", args()), config={"aws:assumeRoles": json.dumps(roles)})
+    assert found.one(CONTROL_PLANE).inputs["providerCredentialOpts"] == {"roleArn": "arn:aws:iam::1:role/b"}
+    assert found.log == [
+        (
+            "warning",
+            "aws:assumeRoles is a chain; for tokens of the cluster the AWS CLI takes arn:aws:iam::1:role/b directly",
+        )
+    ]
+
+
 def test_a_key_for_secrets_is_made_where_asked_and_turns_every_year():
     found = cluster(create_kms_key=True)
     key = found.one("aws:kms/key:Key", "main-secrets")
@@ -339,6 +395,14 @@ def test_every_child_belongs_to_the_component():
         (
             {"endpoint": {"private": False, **OPEN, "clients": ["10.0.0.0/16"]}},
             "settings.endpoint: clients has no effect where private is false",
+        ),
+        (
+            {"log_retention_days": 30},
+            "settings: log_retention_days has no effect without log_types",
+        ),
+        (
+            {"log_types": ["api"], "log_retention_days": 45},
+            "settings.log_retention_days must be one of CloudWatch's steps, got 45; nearest: 30",
         ),
         (
             {"bootstrap": {}},

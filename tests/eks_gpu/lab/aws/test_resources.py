@@ -8,6 +8,7 @@ from moto import mock_aws
 
 from eks_gpu.lab.aws.completed import complete_moto
 from eks_gpu.lab.aws.core import Cloud, Refused, seen_inputs
+from eks_gpu.lab.aws.invokes import invoke
 from eks_gpu.lab.aws.table import TABLE
 from tests import lab_resources
 from tests.lab_resources import (
@@ -85,6 +86,19 @@ def test_the_default_group_of_a_vpc_is_taken_over_without_its_rules(cloud):
     assert (group["IpPermissions"], group["IpPermissionsEgress"]) == ([], [])
     cloud.delete(DEFAULT_GROUP, made[DEFAULT_GROUP])
     assert cloud.read(DEFAULT_GROUP, made[DEFAULT_GROUP])
+
+
+def test_a_log_group_that_is_there_is_found_by_name_and_takes_a_retention(cloud):
+    name = "/aws/eks/lab/cluster"
+    for made in (name, f"{name}-2", "/aws/eks/other/cluster"):
+        cloud.client("logs").create_log_group(logGroupName=made)
+    found = invoke(cloud, "aws:cloudwatch/getLogGroups:getLogGroups", {"logGroupNamePrefix": name})
+    assert found["logGroupNames"] == [name, f"{name}-2"]
+    token = "aws:cloudwatch/logGroup:LogGroup"
+    adopted = cloud.read(token, cloud.identified(token, name))
+    assert adopted and not adopted.get("retentionInDays")
+    kept = cloud.update(token, {**adopted, "id": name, "retentionInDays": 90}, {**adopted, "id": name})
+    assert kept["retentionInDays"] == 90
 
 
 def test_a_node_group_has_an_auto_scaling_group_that_the_autoscaler_finds(cloud):
