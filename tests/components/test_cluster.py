@@ -486,7 +486,7 @@ def test_clients_come_through_the_clusters_security_group_before_any_object_is_m
     found = cluster(endpoint={"clients": ["10.20.0.0/16", "sg-0123456789abcdef0"]})
     rules = {rule.name: rule for rule in found.of("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")}
     https = {
-        "securityGroupId": "sg-ae05cd3d1d1ff8b8d",
+        "securityGroupId": found.one(CONTROL_PLANE).outputs["clusterSecurityGroupId"],
         "description": "HTTPS to the Kubernetes API",
         "ipProtocol": "tcp",
         "fromPort": 443,
