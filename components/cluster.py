@@ -45,14 +45,6 @@ class EndpointArgs(TypedDict):
     """Whether `public_cidrs` may hold 0.0.0.0/0. Default no."""
 
 
-class BootstrapArgs(TypedDict):
-    """The first update of a private cluster, before anything has a way into its VPC."""
-
-    public_cidrs: NotRequired[Sequence[str]]
-    """Ranges that reach the API from the internet until `bootstrap` is false, best the one address that the update
-    comes from. Default those of the configuration `eks-gpu-components:api_cidrs`."""
-
-
 class AccessEntryArgs(TypedDict):
     """A person, or a role that people take, with a permission in the cluster."""
 
@@ -75,7 +67,8 @@ class ClusterSettingsArgs(TypedDict):
     """From where the Kubernetes API can be reached."""
     bootstrap: NotRequired[Any]
     """For a private endpoint in a new VPC: a map with `public_cidrs`, the ranges that reach it from the internet during
-    the first update; afterwards false, for a stack that is updated from inside the VPC. Default none."""
+    the first update, else those of the configuration `eks-gpu-components:api_cidrs`; afterwards false, for a stack that
+    is updated from inside the VPC. Default none."""
     log_types: NotRequired[Sequence[str]]
     """Control-plane logs for CloudWatch: api, audit, authenticator, controllerManager, scheduler. Default none."""
     log_retention_days: NotRequired[int]
@@ -227,7 +220,7 @@ def _create_control_plane(parent: Cluster, name: str, spec: ClusterSpec) -> eks.
 
 def _let_in(parent: Cluster, name: str, cluster: EksCluster, client: str) -> Resource:
     """A rule of the cluster's own security group, which guards the private endpoint: HTTPS from a client."""
-    group = {"referenced_security_group_id": client} if client.startswith("sg-") else {"cidr_ipv4": client}
+    group = client if client.startswith("sg-") else None
     return aws.vpc.SecurityGroupIngressRule(
         f"{name}-client-{client.replace('/', '-')}",
         security_group_id=cluster["security_group_id"],
@@ -235,7 +228,8 @@ def _let_in(parent: Cluster, name: str, cluster: EksCluster, client: str) -> Res
         ip_protocol="tcp",
         from_port=443,
         to_port=443,
-        **group,
+        referenced_security_group_id=group,
+        cidr_ipv4=None if group else client,
         opts=ResourceOptions(parent=parent),
     )
 

@@ -277,9 +277,9 @@ def test_auto_mode_brings_the_node_role_and_the_policies_that_it_needs():
 
 def test_a_cluster_that_pulumi_eks_would_make_otherwise_is_refused():
     assert eks_provider.refused("eks:index:Cluster", CLUSTER) == []
-    given = {**CLUSTER, "skipDefaultNodeGroup": False, "instanceTipe": "a"}
+    given = {**CLUSTER, "skipDefaultNodeGroup": False, "versoin": "1.35"}
     assert eks_provider.refused("eks:index:Cluster", given) == [
-        "the lab's eks:index:Cluster takes no instanceTipe; there are: " + ", ".join(sorted(eks_provider.TAKEN)),
+        "the lab's eks:index:Cluster takes no versoin; nearest: version",
         "skipDefaultNodeGroup must be true in the lab, got False",
     ]
     assert eks_provider.refused("eks:index:NodeGroup", {}) == [
