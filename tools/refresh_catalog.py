@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eks_gpu.live.price_list import instance_prices
+
 TOOLS = Path(__file__).parent
 CATALOG = TOOLS.parent / "components" / "catalog"
 BASE_REGION = "us-east-1"
@@ -103,28 +105,8 @@ def live_answers(client: Callable[..., Any], regions: Collection[str] = ()) -> A
             types |= {row["InstanceType"]: row for row in page["InstanceTypes"]}
     for region in sorted({*asked, BASE_REGION}):
         say(f"asking the price list for {region}")
-        prices += _products(pricing, region)
+        prices += instance_prices(pricing, region)
     return Answers("AWS, asked live", list(types.values()), zones, _by_zone(offers), prices)
-
-
-def _products(pricing: Any, region: str) -> Iterator[tuple[str, str, float, str]]:
-    wanted = {
-        "regionCode": region,
-        "operatingSystem": "Linux",
-        "tenancy": "Shared",
-        "preInstalledSw": "NA",
-        "capacitystatus": "Used",
-        "marketoption": "OnDemand",
-    }
-    filters = [{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in wanted.items()]
-    for page in pricing.get_paginator("get_products").paginate(ServiceCode="AmazonEC2", Filters=filters):
-        for product in map(json.loads, page["PriceList"]):
-            name = product["product"]["attributes"]["instanceType"]
-            for term in product["terms"].get("OnDemand", {}).values():
-                for dimension in term["priceDimensions"].values():
-                    usd = float(dimension["pricePerUnit"]["USD"])
-                    if usd:  # AWS lists types that it sells by other contracts at 0
-                        yield name, region, usd, product["publicationDate"][:10]
 
 
 def _by_zone(offers: Iterable[dict[str, str]]) -> dict[str, set[str]]:

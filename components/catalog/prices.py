@@ -1,12 +1,14 @@
 """Prices in USD. None is silently another region's or out of date: `Price.region` and `Price.as_of` tell."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from . import data
 from .instance_types import instance_type
 
 HOURS_PER_MONTH = 730
+EVERY_REGION = "every region"
+"""`Price.region` of what AWS lists once for all commercial regions."""
 BASE_REGION = "us-east-1"
 """Whose price stands in where a region's own is not known."""
 _AS_OF = "2026-11-21"
@@ -38,19 +40,29 @@ class Price:
         """USD for 730 hours."""
         return self.hourly * HOURS_PER_MONTH
 
+    def at(self, region: str) -> "Price":
+        """The region's own price if AWS lists one for all regions, else the price as it is."""
+        return replace(self, region=region) if self.region == EVERY_REGION else self
+
 
 def _listed(hourly: float) -> Price:
     return Price(hourly, BASE_REGION, _AS_OF)
 
 
-# Source: AWS price page of each service, us-east-1.
-CONTROL_PLANE_HOURLY = _listed(0.10)
-EXTENDED_SUPPORT_HOURLY = _listed(0.50)
+def _listed_everywhere(hourly: float) -> Price:
+    return Price(hourly, EVERY_REGION, _AS_OF)
+
+
+# Source: AWS price page of each service: one price for all regions, or that of us-east-1.
+CONTROL_PLANE_HOURLY = _listed_everywhere(0.10)
+EXTENDED_SUPPORT_HOURLY = _listed_everywhere(0.50)
 """On top of CONTROL_PLANE_HOURLY, for a Kubernetes minor past its standard support."""
 NAT_GATEWAY_HOURLY = _listed(0.045)
 NLB_HOURLY = _listed(0.0225)
 ALB_HOURLY = _listed(0.0225)
-PUBLIC_IPV4_HOURLY = _listed(0.005)
+PUBLIC_IPV4_HOURLY = _listed_everywhere(0.005)
+KMS_KEY_HOURLY = _listed_everywhere(1 / HOURS_PER_MONTH)
+"""One customer-managed key: 1 USD a month, requests aside."""
 INTERFACE_ENDPOINT_HOURLY = _listed(0.01)
 """One endpoint in one zone."""
 

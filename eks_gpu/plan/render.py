@@ -109,8 +109,14 @@ def cost(found: Cost) -> RenderableType:
     month = (_total(bill, f"{bill.monthly:,.0f}") for bill in bills.values())
     shown.add_row("a month of 730 hours", *month, style="bold")
     notes = dict.fromkeys(note for bill in bills.values() for note in bill.notes)
-    lines = [*(f"{level}: {meaning}" for level, meaning in LEVELS), *legend(bills), *notes]
+    lines = [*(f"{level}: {meaning}" for level, meaning in LEVELS), *legend(bills), *_dates(found), *notes]
     return Group(shown, "", bullets(lines))
+
+
+def _dates(found: Cost) -> Iterator[str]:
+    if found.refreshed:
+        yield f"prices of {found.region} as of {found.refreshed}, by eks-gpu prices refresh"
+    yield f"not in the bills: {', '.join(found.not_priced)}"
 
 
 def _total(bill: Bill, amount: str) -> str:

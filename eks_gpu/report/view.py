@@ -123,6 +123,9 @@ def _legend(plan: Plan, bills: Mapping[str, Bill]) -> Iterator[str]:
     yield from legend(bills)
     if days := sorted({unit.as_of for unit in units}):
         yield f"prices as of {days[0]}" + (f" to {days[-1]}" if days[0] != days[-1] else "")
+    if day := plan.analysis.cost.refreshed:
+        yield f"prices of {plan.region} as of {day}, by eks-gpu prices refresh"
+    yield f"not in the bills: {', '.join(plan.analysis.cost.not_priced)}"
     yield from dict.fromkeys(note for bill in bills.values() for note in bill.notes)
 
 

@@ -103,7 +103,11 @@ def test_a_month_of_each_service_costs_what_aws_lists():
         prices.INTERFACE_ENDPOINT_HOURLY,
     )
     assert [round(service.monthly, 3) for service in services] == [73.0, 365.0, 32.85, 16.425, 16.425, 3.65, 7.3]
-    assert {(service.region, service.estimate) for service in services} == {("us-east-1", False)}
+    assert [service.region for service in services] == [
+        *("every region", "every region", "us-east-1", "us-east-1", "us-east-1", "every region", "us-east-1")
+    ]
+    assert prices.CONTROL_PLANE_HOURLY.at("eu-west-1").region == "eu-west-1"
+    assert prices.NAT_GATEWAY_HOURLY.at("eu-west-1").region == "us-east-1"
 
 
 def test_a_gp3_volume_pays_for_what_is_over_its_free_iops_and_throughput():

@@ -221,7 +221,7 @@ def test_the_price_list_is_narrowed_to_shared_linux_on_demand():
             asked.update({entry["Field"]: entry["Value"] for entry in request["Filters"]})
             return []
 
-    assert list(refresh_catalog._products(Pricing(), "eu-west-1")) == []
+    assert list(refresh_catalog.instance_prices(Pricing(), "eu-west-1")) == []
     assert asked == {
         "regionCode": "eu-west-1",
         "operatingSystem": "Linux",

@@ -161,8 +161,8 @@ def test_prices_of_another_region_that_decide_are_a_warning():
     ]
     assert (found.passed, found.severity) == (False, "warning")
     assert found.message == (  # known prices of other regions are up to 1.54 times those of us-east-1
-        "prices of us-east-1 decide: they make 3,205.69 of 3,205.69 USD a month, and in sa-east-1 it may be up to "
-        "4,949.13, 949.13 over the budget of 4,000.00"
+        "prices of us-east-1 decide: they make 3,132.69 of 3,205.69 USD a month, and in sa-east-1 it may be up to "
+        "4,909.43, 909.43 over the budget of 4,000.00"
     )
     assert found.fix.startswith("take prices of the region itself, with eks-gpu prices refresh")
     assert findings("maximum-within-budget", *healthy(), region="sa-east-1", budget=5000) == {

@@ -96,14 +96,15 @@ def test_one_stack_has_another_bill_in_each_region(region, spot, maximum):
     nodes = next(item for item in found.steady.items if item.name == "pool gpu: g4dn.xlarge, Spot")
     assert (nodes.hourly, found.max.hourly) == pytest.approx((spot, maximum), abs=1e-4)
     assert (nodes.unit and nodes.unit.region, found.max.borrowed_from) == (region, ("us-east-1",))
-    assert found.max.borrowed == pytest.approx(0.3673, abs=1e-4)
+    # The system's nodes and all disks; a control plane costs the same everywhere.
+    assert found.max.borrowed == pytest.approx(0.2673, abs=1e-4)
 
 
 def test_a_total_says_what_of_it_is_borrowed_unknown_or_an_estimate():
     total = analysed(*healthy()).cost.as_json()["steady"]
     assert {name: total[name] for name in ("hourly", "borrowed_hourly", "borrowed_from", "unpriced")} == {
         "hourly": 0.7452,
-        "borrowed_hourly": 0.3454,
+        "borrowed_hourly": 0.2454,
         "borrowed_from": ["us-east-1"],
         "unpriced": [],
     }
@@ -163,6 +164,42 @@ def test_the_network_and_its_load_balancers():
         "network load balancer": (1, 0.0225),
         "application load balancer": (2, 0.045),
     }
+
+
+def test_a_key_costs_a_dollar_a_month_in_every_region():
+    found = analysed(resource("aws:kms/key:Key", "secrets", {}), region="eu-west-1").cost.idle
+    assert lines(found) == {"customer-managed key": (1, 0.0014)}
+    assert (round(found.monthly, 2), found.borrowed_from) == (1.0, ())
+
+
+def test_what_is_paid_by_use_and_what_has_no_price_is_listed():
+    found = analysed(
+        resource("aws:ec2/natGateway:NatGateway", "nat", {}),
+        resource("aws:ec2/subnet:Subnet", "a", {}),
+        resource("aws:ec2/vpcEndpoint:VpcEndpoint", "s3", {"vpcEndpointType": "Gateway"}),
+        resource("aws:sqs/queue:Queue", "events", {}),
+        resource("aws:sqs/queuePolicy:QueuePolicy", "events", {}),
+        resource("aws:iam/role:Role", "node", {}),
+        resource("aws:rds/instance:Instance", "db", {}),
+        resource("aws:ec2/instance:Instance", "bastion", {}),
+        kubernetes("Service", "web", {"type": "LoadBalancer"}, "core/v1"),
+    ).cost
+    assert found.as_json()["not_priced"] == [
+        "data transfer",
+        "data through NAT gateways",
+        "requests to queues",
+        "capacity units and public addresses of load balancers",
+        "aws:rds/instance:Instance db",
+        "aws:ec2/instance:Instance bastion",
+    ]
+
+
+def test_logs_of_a_control_plane_are_paid_by_use():
+    logs = {"name": "shop", "enabledClusterLogTypes": ["audit"]}
+    assert analysed(resource("aws:eks/cluster:Cluster", "shop", logs)).cost.not_priced == (
+        "data transfer",
+        "log ingestion and storage",
+    )
 
 
 def test_volumes_and_claims():
