@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from eks_gpu.lab.aws import SERVICE_CIDR
+from eks_gpu.lab.aws import SERVICE_CIDR, SETTLES_S, THROTTLED_EVERY
 from eks_gpu.lab.ports import LOOPBACK
 from eks_gpu.lab.state import Lab
 
@@ -54,6 +54,8 @@ def aws(lab: Lab) -> Program:
         f"--account={lab.account}",
         f"--outages={lab.outages}",
         f"--closed={lab.closed}",
+        f"--throttled-every={THROTTLED_EVERY}",
+        f"--settles-s={SETTLES_S}",
         f"--endpoint={lab.server}",
     )
     return Program(

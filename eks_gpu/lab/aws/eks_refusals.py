@@ -7,10 +7,14 @@ from typing import Any
 
 from moto.ec2.exceptions import EC2ClientError
 
+from eks_gpu.lab.aws.pace import role_is_new
 from eks_gpu.lab.aws.refusal import Blanks, Refusal, Request, by_moto
 from eks_gpu_components.catalog import KUBERNETES
 from eks_gpu_components.catalog.regions import NO_CONTROL_PLANE
 
+ROLE_NOT_YET = (
+    "Role with arn: {role}, could not be assumed because it does not exist or the trusted entity is not correct"
+)
 INVALID = "InvalidParameterException"
 GUIDE = "https://docs.aws.amazon.com/eks/latest/userguide"
 
@@ -179,6 +183,14 @@ EKS_REFUSALS = (
         "Unsupported Kubernetes minor version update from {old} to {new}",
         f"rancher/rancher#28939; one step back: {GUIDE}/rollback-cluster.html",
         version_step,
+    ),
+    Refusal(
+        ("eks:CreateCluster",),
+        "a role made a moment ago, until IAM has spread it; providers try again",
+        INVALID,
+        ROLE_NOT_YET,
+        "pulumi/pulumi-eks#758",
+        role_is_new,
     ),
     Refusal(
         ("eks:CreateCluster",),

@@ -26,6 +26,7 @@ from eks_gpu.lab.aws.iam_refusals import SPOT_SERVICE
 from eks_gpu.lab.aws.launches import launching
 from eks_gpu.lab.aws.locks import in_turns
 from eks_gpu.lab.aws.offered import offered
+from eks_gpu.lab.aws.pace import Pace, pacing
 from eks_gpu.lab.aws.refusals import refusing
 from eks_gpu_components.catalog import partition
 
@@ -42,6 +43,7 @@ def moto(
     account: Account = USED,
     outages: Path | None = None,
     closed: Path | None = None,
+    pace: Pace | None = None,
 ) -> Iterator[str]:
     """AWS in a thread of this process, empty at first; gives its URL, for AWS_ENDPOINT_URL. Port 0 is a free one.
 
@@ -53,6 +55,7 @@ def moto(
     complete_moto(endpoint, certificate, closed)
     with (
         having(Capacity(account, outages)),
+        pacing(pace or Pace()),
         _managed_policies(),
         enforced(),
         refusing(),
@@ -100,6 +103,7 @@ def main() -> None:
         account,
         arguments.outages,
         arguments.closed,
+        Pace(arguments.throttled_every, arguments.settles_s),
     ) as url:
         print(url, flush=True)
         ended.wait()
@@ -112,6 +116,8 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--account", default="used", choices=ACCOUNTS, help="whose quotas count")
     parser.add_argument("--outages", type=Path, help="file with a list of [type, zone]: what EC2 is out of")
     parser.add_argument("--closed", type=Path, help="file for the names of clusters with a private endpoint alone")
+    parser.add_argument("--throttled-every", type=int, default=0, help="of so many calls the last is throttled")
+    parser.add_argument("--settles-s", type=float, default=0, help="seconds until a new role can be used")
     parser.add_argument("--endpoint", default="", help="API server that every EKS cluster is said to have")
     parser.add_argument("--certificate-authority", type=Path, help="file with that server's certificate authority")
     return parser

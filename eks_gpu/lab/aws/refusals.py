@@ -17,6 +17,7 @@ from eks_gpu.lab.aws.eks_refusals import EKS_REFUSALS
 from eks_gpu.lab.aws.enforcement import may
 from eks_gpu.lab.aws.iam_refusals import IAM_REFUSALS
 from eks_gpu.lab.aws.name_refusals import NAME_REFUSALS
+from eks_gpu.lab.aws.pace import throttle
 from eks_gpu.lab.aws.refusal import Blanks, Refusal, Request, by_moto
 
 
@@ -75,6 +76,7 @@ def refusing() -> Iterator[None]:
     authorize = BaseResponse._authenticate_and_authorize_normal_action
 
     def authorize_then_judge(response: Any, resource: str = "*") -> None:
+        throttle(response)
         authorize(response, resource)
         _judge(response)
 

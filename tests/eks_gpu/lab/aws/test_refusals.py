@@ -12,6 +12,7 @@ from moto import mock_aws
 from eks_gpu.lab.aws import LAB_KEYS
 from eks_gpu.lab.aws.completed import complete_moto
 from eks_gpu.lab.aws.ec2_refusals import EC2_REFUSALS
+from eks_gpu.lab.aws.pace import Pace, pacing
 from eks_gpu.lab.aws.refusals import REFUSALS, refusing
 
 ROLE = "arn:aws:iam::123456789012:role/cluster"
@@ -98,7 +99,7 @@ class Aws:
 @pytest.fixture
 def moto() -> Iterator[None]:
     complete_moto("https://127.0.0.1:6443")
-    with mock_aws(), refusing():
+    with mock_aws(), pacing(Pace(settles_s=600)), refusing():
         yield
 
 
@@ -442,6 +443,15 @@ CASES: dict[str, list[Case]] = {
             400,
         )
         for steps in (("1.33", "1.35"), ("1.35", "1.34"), ("1.33", "1.34", "1.35", "1.33"))
+    ],
+    "eks:CreateCluster a role made a moment ago, until IAM has spread it; providers try again": [
+        (
+            lambda aws: (aws.role("cluster"), aws.cluster()),
+            INVALID,
+            f"Role with arn: {ROLE}, could not be assumed because it does not exist or the trusted entity is not "
+            "correct",
+            400,
+        )
     ],
     "eks:CreateCluster a cluster that exists": [
         (
