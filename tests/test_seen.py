@@ -1,4 +1,4 @@
-"""What is collected in an account of a person's own: an answer or a reason to each question, and nothing to keep secret."""
+"""What is collected in an account of one's own: an answer or a reason to each question, and nothing to keep secret."""
 
 import sys
 
