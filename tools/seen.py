@@ -1,7 +1,7 @@
 """What a person saw of a stack in their account, in one file to send: versions, plan, resources, nodes, pods, events.
 
-`python -m tools.seen --stack dev > seen.md` asks the tools that brought the stack up, and changes nothing. It sends no secret: none
-is asked for, Pulumi hides its own, and accounts, keys, tokens, addresses of the internet and names of people are struck out.
+`python -m tools.seen --stack dev > seen.md` asks the tools that brought the stack up, and changes nothing. No secret is
+asked for, and Pulumi hides its own. Struck out: accounts, keys, tokens, addresses of the internet, names of people.
 """
 
 import argparse
