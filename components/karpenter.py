@@ -3,13 +3,13 @@
 import json
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, NotRequired
+from typing import Any, NotRequired, Self
 
 import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
 from pulumi import ComponentResource, Input, Output, Resource, ResourceOptions
-from pydantic import Field
+from pydantic import Field, model_validator
 from typing_extensions import TypedDict
 
 from . import catalog
@@ -59,6 +59,12 @@ class KarpenterSettingsArgs(TypedDict):
     Default eks-gpu-components/role=system, the label of `Cluster`'s system nodes."""
     session_manager: NotRequired[bool]
     """Whether AWS Systems Manager may open sessions on the nodes that it buys, in place of SSH. Default no."""
+    isolated_vpc: NotRequired[bool]
+    """Whether the VPC has no way to the internet: Karpenter then asks neither IAM nor the price list, which have no
+    endpoint there, and its pools take `node_instance_profile`. Default no."""
+    image_repository: NotRequired[str]
+    """Repository of the controller's image in a registry of your own, required with `isolated_vpc`.
+    Default the chart's, in public.ecr.aws."""
 
 
 class KarpenterArgs(TypedDict):
@@ -104,6 +110,15 @@ class KarpenterSettings(Value):
     feature_gates: KarpenterFeatureGates = Field(default_factory=KarpenterFeatureGates)
     node_labels: Mapping[str, str] = catalog.SYSTEM_NODE_LABELS
     session_manager: bool = False
+    isolated_vpc: bool = False
+    image_repository: str | None = None
+
+    @model_validator(mode="after")
+    def _image_is_within_reach(self) -> Self:
+        if self.isolated_vpc and not self.image_repository:
+            reason = "no VPC endpoint reaches public.ecr.aws, where the chart's image is"
+            raise ValueError(f"isolated_vpc needs image_repository: {reason}")
+        return self
 
 
 class KarpenterSpec(Value):
@@ -121,6 +136,8 @@ class Karpenter(ComponentResource):
     """IAM role of the nodes, by name. Whatever uses it waits for the controller, and on the way down goes before it."""
     node_role_arn: Output[str]
     """The same role."""
+    node_instance_profile: Output[str]
+    """Instance profile of that role, by name; empty without `isolated_vpc`, where Karpenter makes its own."""
     queue_name: Output[str]
     """SQS queue of interruptions."""
     role_arn: Output[str]
@@ -151,11 +168,14 @@ class Karpenter(ComponentResource):
         # A node class that takes the name from here depends on all of this, or a node could neither join nor go.
         needed = [release.name, access.type, *(attached.policy_arn for attached in node_role.attachments)]
         self.node_role_name = Output.all(node_role.role.name, *needed).apply(lambda known: known[0])
+        profile = _create_profile(name, node_role, self) if spec.settings.isolated_vpc else ""
+        self.node_instance_profile = Output.all(profile, *needed).apply(lambda known: known[0])
         self.node_role_arn, self.queue_name, self.role_arn = node_role.role.arn, queue.name, role.arn
         self.register_outputs(
             {
                 "node_role_name": self.node_role_name,
                 "node_role_arn": self.node_role_arn,
+                "node_instance_profile": self.node_instance_profile,
                 "queue_name": self.queue_name,
                 "role_arn": self.role_arn,
             }
@@ -172,13 +192,17 @@ def chart_values(
         "replicas": settings.replicas,
         "nodeSelector": dict(settings.node_labels),
         "tolerations": catalog.SYSTEM_TOLERATIONS,
-        "controller": {"resources": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "1Gi"}}},
+        "controller": {
+            "resources": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "1Gi"}},
+            **({"image": {"repository": settings.image_repository}} if settings.image_repository else {}),
+        },
         "settings": {
             "clusterName": cluster_name,
             "clusterEndpoint": cluster_endpoint,
             "interruptionQueue": queue_name,
             "enableZonalShift": settings.zonal_shift,
             "featureGates": settings.feature_gates.for_chart(),
+            **({"isolatedVPC": True} if settings.isolated_vpc else {}),
         },
     }
 
@@ -202,6 +226,11 @@ def _admit_nodes(name: str, cluster: EksCluster, node_role: NodeRole, parent: Re
         type="EC2_LINUX",
         opts=ResourceOptions(parent=parent),
     )
+
+
+def _create_profile(name: str, node_role: NodeRole, parent: Resource) -> Output[str]:
+    """For node classes of a Karpenter that cannot ask IAM for one. Source: Karpenter, spec.instanceProfile."""
+    return aws.iam.InstanceProfile(f"{name}-node", role=node_role.role.name, opts=ResourceOptions(parent=parent)).name
 
 
 def _create_controller_role(

@@ -37,6 +37,9 @@ class KarpenterGpuPoolArgs(TypedDict):
     """Private subnets, in one zone or more."""
     node_role_name: Input[str]
     """IAM role the nodes run as, by name and not ARN: `node_role_name` of the cluster's `Karpenter`."""
+    instance_profile: NotRequired[Input[str]]
+    """Instance profile in place of the role, for a VPC without a way to the internet: `node_instance_profile` of the
+    cluster's `Karpenter`. Default none."""
     pool: GpuPoolArgs
     """The nodes; together they stay under its `max_gpus`."""
     capacity_reservation_ids: NotRequired[Sequence[Input[str]]]
@@ -52,6 +55,7 @@ class KarpenterGpuPoolSpec(Value):
     cluster: Any
     subnets: Any
     node_role_name: Any
+    instance_profile: Any = None
     pool: GpuPool
     capacity_reservation_ids: tuple[Any, ...] = ()
     image_version: str = AMI_RELEASE
@@ -104,6 +108,7 @@ def ec2_node_class(
     *,
     image_version: str,
     node_role_name: Input[str],
+    instance_profile: Input[str] | None = None,
     subnet_ids: Sequence[Input[str]],
     security_group_id: Input[str],
     capacity_reservation_ids: Sequence[Input[str]] = (),
@@ -112,7 +117,7 @@ def ec2_node_class(
     spec: dict[str, Any] = {
         # Of an alias Karpenter takes the variant with the driver that the instance type needs.
         "amiSelectorTerms": [{"alias": f"{pool.node_image}@{image_version}"}],
-        "role": node_role_name,
+        **({"role": node_role_name} if instance_profile is None else {"instanceProfile": instance_profile}),
         # By id: what the program names and nothing else, whether or not somebody tagged it.
         "subnetSelectorTerms": [{"id": subnet_id} for subnet_id in subnet_ids],
         "securityGroupSelectorTerms": [{"id": security_group_id}],
@@ -158,6 +163,7 @@ def _create_node_class(
         spec.pool,
         image_version=spec.image_version,
         node_role_name=spec.node_role_name,
+        instance_profile=spec.instance_profile,
         subnet_ids=subnet_ids,
         security_group_id=spec.cluster["security_group_id"],
         capacity_reservation_ids=spec.capacity_reservation_ids,

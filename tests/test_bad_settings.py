@@ -417,3 +417,12 @@ def test_problems_that_only_the_zones_show_are_told_for_all_pools_at_once():
 def test_settings_that_are_no_map_are_told(given):
     (problem,) = refused(given)
     assert problem.startswith(f"Pulumi.dev.yaml: {KEY} ")
+
+
+def test_a_network_without_a_way_out_has_nothing_whose_image_is_public():
+    given = changed("network", {"nat": "none", "interface_endpoints": True})
+    (problem,) = refused(given)
+    assert problem.startswith(f"Pulumi.dev.yaml: {KEY}.network.nat: none is not enough, for no VPC endpoint reaches ")
+    named = [section for section in ("gpu_node_groups", "cluster_autoscaler", "resnet") if section in given]
+    assert named
+    assert all(section in problem for section in named)

@@ -30,6 +30,8 @@ OTHER: dict[str, Any] = {
     "feature_gates": {"node_repair": True},
     "node_labels": {"role": "infra"},
     "session_manager": True,
+    "isolated_vpc": True,
+    "image_repository": "123456789012.dkr.ecr.us-west-2.amazonaws.com/karpenter/controller",
 }
 
 
@@ -109,7 +111,8 @@ def test_every_gate_reaches_the_chart_under_its_own_name(gate):
 
 @pytest.mark.parametrize("setting", KarpenterSettingsArgs.__annotations__)
 def test_every_setting_changes_what_is_made(setting):
-    assert shape(karpenter(**{setting: OTHER[setting]})) != shape(karpenter())
+    beside = {"image_repository": OTHER["image_repository"]} if setting == "isolated_vpc" else {}
+    assert shape(karpenter(**{setting: OTHER[setting]}, **beside)) != shape(karpenter(**beside))
 
 
 # Interruptions
@@ -247,6 +250,28 @@ def test_the_spot_role_is_the_controllers_to_make_and_no_resource_of_a_stack():
         ("warning", "karpenter: spot_service_linked_role does nothing: the controller makes the role")
     ]
     assert karpenter().log == []
+
+
+def test_without_a_way_out_the_nodes_have_an_instance_profile_that_karpenter_need_not_make():
+    repository = OTHER["image_repository"]
+    ran = karpenter(isolated_vpc=True, image_repository=repository)
+    values = ran.one(RELEASE, "karpenter").inputs["values"]
+    assert values["settings"]["isolatedVPC"] is True
+    assert values["controller"]["image"] == {"repository": repository}
+    profile = ran.one("aws:iam/instanceProfile:InstanceProfile")
+    assert profile.inputs["role"] == ran.one("aws:iam/role:Role", "karpenter-node-role").outputs["name"]
+    component = ran.one("eks-gpu-components:index:Karpenter")
+    assert component.outputs["node_instance_profile"] == profile.outputs["name"]
+    assert karpenter().of("aws:iam/instanceProfile:InstanceProfile") == []
+
+
+def test_without_a_way_out_the_charts_image_is_out_of_reach():
+    with pytest.raises(BadInput) as refused:
+        karpenter(isolated_vpc=True)
+    assert refused.value.problems == [
+        "settings: isolated_vpc needs image_repository: no VPC endpoint reaches public.ecr.aws, "
+        "where the chart's image is"
+    ]
 
 
 # Order
