@@ -16,6 +16,7 @@ PUBLIC_IMAGES = (
     *("aws_load_balancer_controller", "cuda_vector_add", "gpu_smoke_test"),
 )
 IN_CLUSTER = Section("cluster", "subnets")
+FROM_KARPENTER = Section("cluster", "subnets", "node_role_name", "instance_profile")
 ON_POOL = Section(names_pool=True)
 
 
@@ -29,14 +30,7 @@ class Settings(TypedDict):
 
     spot_node_groups: NotRequired[dict[str, Annotated[eks_gpu.SpotNodeGroupArgs, IN_CLUSTER]]]
     gpu_node_groups: NotRequired[dict[str, Annotated[eks_gpu.GpuNodeGroupArgs, IN_CLUSTER]]]
-    karpenter_gpu_pools: NotRequired[
-        dict[
-            str,
-            Annotated[
-                eks_gpu.KarpenterGpuPoolArgs, Section("cluster", "subnets", "node_role_name", "instance_profile")
-            ],
-        ]
-    ]
+    karpenter_gpu_pools: NotRequired[dict[str, Annotated[eks_gpu.KarpenterGpuPoolArgs, FROM_KARPENTER]]]
     auto_mode_gpu_pools: NotRequired[dict[str, Annotated[eks_gpu.AutoModeGpuPoolArgs, IN_CLUSTER]]]
 
     cluster_autoscaler: NotRequired[eks_gpu.ClusterAutoscalerSettingsArgs]
