@@ -136,7 +136,8 @@ def minimum_over_what_is_wanted(request: Request) -> Blanks:
     group = cluster.nodegroups.get(request.given.get("nodegroupName")) if cluster else None
     wanted = sizes.get("desiredSize", group.scaling_config["desiredSize"] if group else None)
     low = sizes.get("minSize")
-    return {"low": low, "wanted": wanted} if None not in (low, wanted) and low > wanted else None
+    over = low is not None and wanted is not None and low > wanted
+    return {"low": low, "wanted": wanted} if over else None
 
 
 CLUSTER = ("eks:CreateCluster", "eks:UpdateClusterConfig")

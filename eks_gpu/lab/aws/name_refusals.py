@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from botocore.session import Session
 
@@ -50,7 +51,7 @@ class Name:
     def limits(self) -> tuple[int, str]:
         """Most characters, and the pattern; an empty one allows everything."""
         service, _, operation = self.operation.partition(":")
-        shape = _models.get_service_model(service).operation_model(operation).input_shape
+        shape: Any = _models.get_service_model(service).operation_model(operation).input_shape
         model = shape.members[self.member].metadata if shape else {}
         return self.most or model.get("max", 0), self.pattern or model.get("pattern", "")
 

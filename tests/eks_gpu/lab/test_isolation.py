@@ -53,7 +53,9 @@ def test_neither_engine_nor_commands_see_them(monkeypatch):
 
     found = []
     cli.command(lambda: found.append(seen()))  # as it is wrapped, not as typer calls it
-    cli.app.registered_commands.pop().callback()
+    wrapped = cli.app.registered_commands.pop().callback
+    assert wrapped
+    wrapped()
     assert found == [([], None, False)]
     assert seen()[0] == ["default", "prod"]
 
