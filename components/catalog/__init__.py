@@ -18,6 +18,7 @@ from .addons import (
     NODE_MONITORING_AGENT,
     POD_IDENTITY_AGENT,
     VPC_CNI,
+    VPC_CNI_CHART,
 )
 from .api_addresses import ADDRESS_NOT_GIVEN, API_CIDRS_KEY, PRINT_ADDRESS, never_public
 from .api_groups import (
@@ -378,6 +379,7 @@ __all__ = [
     "TOLERATION_OPERATORS",
     "TRITON_IMAGE",
     "VPC_CNI",
+    "VPC_CNI_CHART",
     "WORKER_POLICIES",
     "WORKER_POLICY",
     "ZONE_ID_LABEL",

@@ -9,10 +9,9 @@ from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.karpenter.objects import part
 from eks_gpu.pools.clusters import COMPONENT
 from eks_gpu.pools.software import ADDON, configuration
-from eks_gpu_components.catalog import NETWORK_POLICY_CHARTS, NETWORK_POLICY_SETTING, VPC_CNI
+from eks_gpu_components.catalog import NETWORK_POLICY_CHARTS, NETWORK_POLICY_SETTING, VPC_CNI, VPC_CNI_CHART
 from eks_gpu_components.catalog.auto_mode import NETWORK_POLICY_CONFIG, NETWORK_POLICY_KEY, NETWORK_POLICY_NAMESPACE
 
-CNI_CHART = "aws-vpc-cni"
 _CNI_COMPONENT = "eks:index:VpcCniAddon"  # of pulumi-eks
 _CONFIG_MAP = (NETWORK_POLICY_NAMESPACE, NETWORK_POLICY_CONFIG)
 _MAP = "/".join(_CONFIG_MAP)
@@ -62,7 +61,7 @@ def _on_own_nodes(context: Context) -> bool | None:
     if context.charts(*NETWORK_POLICY_CHARTS):
         return True
     graph = context.graph
-    configured = [release.values for release in context.charts(CNI_CHART)]
+    configured = [release.values for release in context.charts(VPC_CNI_CHART)]
     configured += [configuration(addon) for addon in graph.of(ADDON) if addon.inputs.get("addonName") == VPC_CNI]
     options = [made.inputs for made in graph.of(_CNI_COMPONENT)]
     options += [part(made.inputs, "vpcCniOptions") for made in graph.of(COMPONENT)]
