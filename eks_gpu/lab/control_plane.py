@@ -24,7 +24,7 @@ from eks_gpu.lab.toolchain import module_folder, toolchain
 
 REGION = "us-west-2"
 TOOLS = ("etcd", "kube-apiserver", "kube-scheduler", "kube-controller-manager", "kwok")
-READY_S = 120
+READY_S = 300
 """Seconds until a program that is not ready counts as broken; a loaded machine takes its time."""
 DISK_GIB = 1.0
 """What a lab of some hundred nodes writes."""
