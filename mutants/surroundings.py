@@ -133,14 +133,6 @@ OPERATORS = (
         gone,
         _has_policies,
     ),
-    Edit(
-        "Auto Mode is not told to enforce policies",
-        "every pod reaches every other",
-        ["kubernetes:core/v1:ConfigMap"],
-        ("data", "enable-network-policy-controller"),
-        gone,
-        _has_policies,
-    ),
     # Who may join.
     Without("no access entry", "nodes never join", _ENTRY),
     Edit("an access entry of people", "nodes never join", _ENTRY, ("type",), to("STANDARD")),

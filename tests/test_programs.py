@@ -103,7 +103,7 @@ def test_dev_and_lab_are_small_and_easily_destroyed(stack):
 def test_staging_and_prod_are_private_protected_and_logged(stack):
     plan = plan_of(".", stack)
     cluster = plan.graph.one("eks:index:Cluster").inputs
-    assert (cluster["endpointPrivateAccess"], cluster["endpointPublicAccess"]) == (True, False)
+    assert (cluster["endpointPrivateAccess"], cluster["publicAccessCidrs"]) == (True, ["address-not-given"])  # at first
     assert cluster["deletionProtection"] is True
     assert cluster["enabledClusterLogTypes"][:3] == ["api", "audit", "authenticator"]
     assert len(plan.graph.of("aws:kms/key:Key")) == 1

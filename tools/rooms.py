@@ -31,7 +31,7 @@ TREE = {
     "requirements/": "Pinned versions of the tool, the tests and the policy pack; of the program in requirements.txt.",
 }
 """What stands at the top, in this order. Where a text is empty, the docstring of the file or folder has it."""
-INDENT, WIDTH = 18, 100
+INDENT, WIDTH = 20, 100
 
 
 def says(path: Path) -> str:

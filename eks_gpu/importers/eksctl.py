@@ -121,12 +121,16 @@ def _network(config: Fields, described: Described, findings: Findings) -> None:
     vpc, found = config.part("vpc"), described.cluster.network
     if cidr := vpc.text("cidr"):
         found |= _blocks(cidr, vpc, findings)
-    nat = vpc.part("nat").text("gateway", of=_NAT)
-    private = config.part("privateCluster").flag("enabled")
+    gateway, alone = vpc.part("nat"), config.part("privateCluster")
+    nat, private = gateway.text("gateway", of=_NAT), alone.flag("enabled")
     if nat:
         found["nat"] = _NAT[nat]
     if private or nat == "Disable":
-        found |= {"nat": "none", "interface_endpoints": True}
+        found["interface_endpoints"] = True
+        if nat in (None, "Disable"):
+            found["nat"] = "single"
+        place = alone.place("enabled") if private else gateway.place("gateway")
+        findings.lose(place, "nodes get a way out: images such as the device plugin are in public registries")
     _endpoint(vpc, bool(private), described.cluster.settings, findings)
     if vpc_id := vpc.text("id"):
         existing = _subnets(vpc.part("subnets"), findings)
