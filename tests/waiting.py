@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
-PATIENCE_S = 180
+PATIENCE_S = 900
 """After that long nobody waits for what never comes. No test takes it but one that fails."""
 
 

@@ -41,7 +41,7 @@ from eks_gpu_components.catalog.auto_mode import (
 )
 
 EVERY_S = 0.5
-PATIENCE_S = 90
+PATIENCE_S = 300
 """Seconds for the nodes of the built-in pools to go with their cluster."""
 
 NODE_CLASSES = f"/apis/{AUTO_MODE_GROUP}/v1/nodeclasses"

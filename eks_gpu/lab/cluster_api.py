@@ -13,7 +13,7 @@ import urllib3
 from eks_gpu.lab.problem import LabProblem
 from eks_gpu.lab.state import Lab
 
-_TIMEOUT_S = 30
+_TIMEOUT_S = 120
 """A loaded machine takes its time."""
 
 _KEPT = 8

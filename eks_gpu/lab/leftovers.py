@@ -46,7 +46,7 @@ KINDS = (
 
 ACCOUNT_S_OWN = "AWSServiceRoleFor"
 """How roles begin that AWS makes once for an account: a stack may turn one on, and leaves it to the others."""
-PATIENCE_S = 15
+PATIENCE_S = 60
 """Seconds for what ends by itself: nodes of instances that are gone, objects that wait for their pods."""
 
 # What lives in a cluster, its dependents first.

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-PATIENCE_S = 120
+PATIENCE_S = 900
 HOP_BY_HOP = {"connection", "content-length", "transfer-encoding"}
 
 

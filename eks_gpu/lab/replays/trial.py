@@ -24,7 +24,7 @@ LANES = 2
 NODES, PODS_PATH = "/api/v1/nodes", "/api/v1/namespaces/default/pods"
 SYSTEM_PODS = "/api/v1/namespaces/kube-system/pods"
 LANE_LABEL, TRIAL_LABEL = "lab.eks-gpu/lane", "lab.eks-gpu/trial"
-READY_S, SILENT_S = 120, 60
+READY_S, SILENT_S = 300, 60
 """Seconds until nodes count as broken, and until a scheduler that says nothing does."""
 
 PRIORITY_CLASS = "urgent"
