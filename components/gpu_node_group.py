@@ -1,19 +1,20 @@
 """GpuNodeGroup: accelerated nodes that the cluster autoscaler brings up from zero, one group a zone."""
 
 from collections.abc import Mapping, Sequence
-from typing import NotRequired
+from typing import Any, NotRequired
 
 import pulumi
 from pulumi import ComponentResource, Input, Output, ResourceOptions
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from .nodes.node_group import Backend
-from .nodes.node_groups import NodeGroupsSpec, check_names, create_node_groups
+from .nodes.node_groups import check_names, create_node_groups
 from .nodes.placement import placement
 from .values.eks_cluster import EksCluster
 from .values.gpu_pool import GpuPool, GpuPoolArgs
 from .values.places import NodeSubnet
-from .values.value import BadInput, check
+from .values.value import Value, check
 
 
 class GpuNodeGroupArgs(TypedDict):
@@ -30,18 +31,16 @@ class GpuNodeGroupArgs(TypedDict):
     node_policies: NotRequired[Mapping[str, Input[str]]]
     """IAM policies of the nodes beside those that every node needs: ARNs by a name that stays the same.
     Default none."""
-    release_version: NotRequired[str]
-    """Release of the node image, held until another one is named, as 1.35.2-20260714; for managed-node-group alone.
-    Default the newest of the cluster's version: an update with a newer one replaces nodes one by one, drained."""
-    session_manager: NotRequired[bool]
-    """Whether AWS Systems Manager may open sessions on the nodes, in place of SSH. Default no."""
 
 
-class GpuNodeGroupSpec(NodeGroupsSpec):
+class GpuNodeGroupSpec(Value):
     """What GpuNodeGroupArgs become."""
 
+    cluster: Any
+    subnets: Any
     pool: GpuPool
     backend: Backend = Backend.MANAGED_NODE_GROUP
+    node_policies: Mapping[str, Any] = Field(default_factory=dict)
 
 
 class GpuNodeGroup(ComponentResource):
@@ -62,8 +61,6 @@ class GpuNodeGroup(ComponentResource):
     def __init__(self, name: str, args: GpuNodeGroupArgs, opts: ResourceOptions | None = None):
         spec = check(GpuNodeGroupSpec, args)
         pool = spec.pool
-        if problems := spec.problems(pool.node_image):
-            raise BadInput(problems)
         placed = placement(pool, spec.subnets, spec.cluster["region"])
         groups = {f"{name}-{place}": group for place, group in placed.groups.items()}
         check_names(name, groups)
@@ -71,7 +68,7 @@ class GpuNodeGroup(ComponentResource):
 
         for sentence in placed.left_out:
             pulumi.log.info(f"{name}: {sentence}", self)
-        created = create_node_groups(name, groups, spec, self)
+        created = create_node_groups(name, spec.backend, groups, spec.cluster, spec.node_policies, self)
 
         self.node_group_names, self.role_arn = created.names, created.role_arn
         self.labels, self.taints = pool.node_labels, [taint.for_kubernetes() for taint in pool.taints]

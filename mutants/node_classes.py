@@ -9,8 +9,8 @@ _EBS = ("spec", "blockDeviceMappings", EACH, "ebs")
 OPERATORS = (
     Edit(
         "the role is an ARN",
-        "Auto Mode finds no role of that name",
-        [NODE_CLASS],
+        "Karpenter makes no instance profile of it",
+        _CLASSES,
         ("spec", "role"),
         lambda role: f"arn:aws:iam::123456789012:role/{role}",
     ),

@@ -8,7 +8,7 @@ from typing import Any
 import pulumi_aws as aws
 from pulumi import Input, Resource, ResourceOptions
 
-from ..catalog import NODE_POLICIES, SSM_POLICY, managed_policy_arn, partition
+from ..catalog import NODE_POLICIES, managed_policy_arn, partition
 
 
 @dataclass(frozen=True)
@@ -34,27 +34,14 @@ def trust_policy(region: str) -> dict[str, Any]:
     }
 
 
-def role_name(name: str) -> str:
-    """The role's name in Pulumi, for a group or component of nodes."""
-    return f"{name}-role"
-
-
 def create_node_role(
-    name: str,
-    region: str,
-    parent: Resource,
-    extra_policies: Mapping[str, Input[str]] | None = None,
-    *,
-    session_manager: bool,
+    name: str, region: str, parent: Resource, extra_policies: Mapping[str, Input[str]] | None = None
 ) -> NodeRole:
-    """`{name}-role` with the node policies and `extra_policies`, which are ARNs by a name of the caller's.
-
-    session_manager: whether Systems Manager may open sessions on the nodes.
-    """
+    """`{name}-role` with the node policies and `extra_policies`, which are ARNs by a name of the caller's."""
     role = aws.iam.Role(
-        role_name(name), assume_role_policy=json.dumps(trust_policy(region)), opts=ResourceOptions(parent=parent)
+        f"{name}-role", assume_role_policy=json.dumps(trust_policy(region)), opts=ResourceOptions(parent=parent)
     )
-    own = {policy: managed_policy_arn(policy, region) for policy in (*NODE_POLICIES, *[SSM_POLICY] * session_manager)}
+    own = {policy: managed_policy_arn(policy, region) for policy in NODE_POLICIES}
     attachments = tuple(
         aws.iam.RolePolicyAttachment(
             f"{name}-{policy}", role=role.name, policy_arn=arn, opts=ResourceOptions(parent=parent)

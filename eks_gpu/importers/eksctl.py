@@ -16,7 +16,6 @@ from eks_gpu_components.catalog import (
     KARPENTER_CHART,
     SUPPORTED,
     kubernetes_version,
-    never_public,
     regions,
 )
 from eks_gpu_components.catalog import zones as zones_of
@@ -121,16 +120,12 @@ def _network(config: Fields, described: Described, findings: Findings) -> None:
     vpc, found = config.part("vpc"), described.cluster.network
     if cidr := vpc.text("cidr"):
         found |= _blocks(cidr, vpc, findings)
-    gateway, alone = vpc.part("nat"), config.part("privateCluster")
-    nat, private = gateway.text("gateway", of=_NAT), alone.flag("enabled")
+    nat = vpc.part("nat").text("gateway", of=_NAT)
+    private = config.part("privateCluster").flag("enabled")
     if nat:
         found["nat"] = _NAT[nat]
     if private or nat == "Disable":
-        found["interface_endpoints"] = True
-        if nat in (None, "Disable"):
-            found["nat"] = "single"
-        place = alone.place("enabled") if private else gateway.place("gateway")
-        findings.lose(place, "nodes get a way out: images such as the device plugin are in public registries")
+        found |= {"nat": "none", "interface_endpoints": True}
     _endpoint(vpc, bool(private), described.cluster.settings, findings)
     if vpc_id := vpc.text("id"):
         existing = _subnets(vpc.part("subnets"), findings)
@@ -178,15 +173,10 @@ def _endpoint(vpc: Fields, private: bool, settings: dict[str, Any], findings: Fi
     cidrs = vpc.texts("publicAccessCIDRs")
     access = vpc.part("clusterEndpoints")
     public, inside = access.flag("publicAccess"), access.flag("privateAccess")
-    narrow = []
     for index, cidr in enumerate(cidrs):
-        block = network(cidr)
-        if block is None:
+        if network(cidr) is None:
             findings.lose(vpc.place("publicAccessCIDRs", index), f"must be a block of IPv4 addresses, got {cidr}")
-        elif why := never_public(block):
-            findings.lose(vpc.place("publicAccessCIDRs", index), f"EKS refuses a block that is {why}, got {cidr}")
-        elif cidr != _WORLD:
-            narrow.append(cidr)
+    narrow = [cidr for cidr in cidrs if cidr != _WORLD and network(cidr)]
     if public is False or private:
         settings["endpoint"] = {"private": True}
     elif narrow:

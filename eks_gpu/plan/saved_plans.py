@@ -48,17 +48,16 @@ class SavedItem(SavedRow):
 class SavedBill(SavedRow):
     """USD at one level of use."""
 
-    hourly: float | None
-    monthly: float | None
+    hourly: float
+    monthly: float
     items: list[SavedItem]
 
 
 class SavedCost(SavedRow):
-    """Four levels of use; the first planners had no `demand_max`."""
+    """Three levels of use."""
 
     idle: SavedBill
     steady: SavedBill
-    demand_max: SavedBill | None = None
     max: SavedBill
 
 
