@@ -1,5 +1,6 @@
 """How many pods an inference service has: a fixed number, an HPA from one up, or KEDA from none up."""
 
+from abc import abstractmethod
 from typing import Annotated, Any, NotRequired, Self
 
 from pydantic import Field, model_validator
@@ -83,12 +84,12 @@ Cron = Annotated[str, like(r"\S+( \S+){4}", "a cron expression of five fields, a
 class Trigger(Value):
     """What brings pods, checked."""
 
+    @abstractmethod
     def rendered(self, authentication: str) -> dict[str, Any]:
         """A ScaledObject's trigger. `authentication` names a TriggerAuthentication. A trigger's values are strings.
 
         Source of each: KEDA 2.20, scalers.
         """
-        raise NotImplementedError
 
 
 class CronTrigger(Trigger):
