@@ -101,11 +101,11 @@ def _karpenter(lab: Lab, release: Release, _: Mapping[str, str]) -> Lab:
         cluster,
         settings.get("interruptionQueue", ""),
         _credentials(lab, cluster, release, release.values.get("serviceAccount", {})),
-        karpenter_variables(settings),
+        _karpenter_variables(settings),
     )
 
 
-def karpenter_variables(settings: Mapping[str, Any]) -> dict[str, str]:
+def _karpenter_variables(settings: Mapping[str, Any]) -> dict[str, str]:
     """What the chart makes of its settings for the controller's environment, which has defaults for the rest."""
     gates = settings.get("featureGates", {})
     told = {

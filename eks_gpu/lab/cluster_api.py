@@ -14,7 +14,7 @@ from eks_gpu.lab.problem import LabProblem
 from eks_gpu.lab.state import Lab
 
 _TIMEOUT_S = 120
-"""A loaded machine takes its time."""
+"""Seconds that the API server has for one answer; a loaded machine takes its time."""
 
 _KEPT = 8
 """Connections that wait for the next request: a new one costs both sides four times as much as the request itself."""

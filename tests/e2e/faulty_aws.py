@@ -12,7 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-PATIENCE_S = 900
+from tests.waiting import PATIENCE_S
+
 HOP_BY_HOP = {"connection", "content-length", "transfer-encoding"}
 
 

@@ -26,8 +26,8 @@ def write_commands(folder: Path, token: str) -> Path:
 def end_at_once() -> None:
     """Makes an interrupt end this process without a farewell: a provider keeps nothing that it could lose.
 
-    The engine gives all its providers five seconds together to end, then tells of the rest as broken, and the update as
-    failed. Python alone takes one of them on a busy machine. Source: Pulumi 3.259, host.ReleaseContext.
+    The engine gives all its providers five seconds together to end, then reports the others as broken and the update as
+    failed. Python needs a second or more to end on a busy machine. Source: Pulumi 3.259, host.ReleaseContext.
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
