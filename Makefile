@@ -27,7 +27,7 @@ test: .venv/test.stamp
 
 # Replays wait more than they work, so there are more of them at once than cores. Go's programs, half of the work, collect
 # garbage less often than by default.
-WORKERS ?= 4
+WORKERS ?= 3
 E2E := GOGC=300 $(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 e2e: .venv/test.stamp
