@@ -7,7 +7,7 @@ import pulumi
 
 import components as eks_gpu
 from first_workloads import first_workloads
-from settings import Settings
+from settings import Settings, check_reach
 
 settings = eks_gpu.stack_settings(Settings)
 problems = eks_gpu.SettingsProblems()
@@ -16,6 +16,7 @@ node_groups = settings.get("gpu_node_groups", {})
 karpenter_pools, auto_mode_pools = settings.get("karpenter_gpu_pools", {}), settings.get("auto_mode_gpu_pools", {})
 
 with problems.at():
+    check_reach(settings)
     pools = eks_gpu.StackPools(node_groups, karpenter_pools, auto_mode_pools)
     zones = eks_gpu.available_zones(region, settings.get("zones"))
 with problems.at("network"):
@@ -41,11 +42,13 @@ for name, group in node_groups.items():
         pools.made[name] = eks_gpu.GpuNodeGroup(name, {**group, "cluster": eks, "subnets": subnets})
 if karpenter_pools:
     karpenter = eks_gpu.Karpenter("karpenter", {"cluster": eks, "settings": settings.get("karpenter", {})}, in_cluster)
+    isolated = settings.get("karpenter", {}).get("isolated_vpc", False)
+    profile = {"instance_profile": karpenter.node_instance_profile} if isolated else {}
     for name, pool in karpenter_pools.items():
         with problems.at(f"karpenter_gpu_pools.{name}", go_on=True):
             pools.made[name] = eks_gpu.KarpenterGpuPool(
                 name,
-                {**pool, "cluster": eks, "subnets": subnets, "node_role_name": karpenter.node_role_name},
+                {**pool, "cluster": eks, "subnets": subnets, "node_role_name": karpenter.node_role_name, **profile},
                 in_cluster,
             )
 for name, pool in auto_mode_pools.items():

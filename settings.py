@@ -10,7 +10,13 @@ from typing_extensions import TypedDict
 import components as eks_gpu
 from components import Section
 
+# Sections whose images, or those of what their pools need, are in public registries and have no setting.
+PUBLIC_IMAGES = (
+    *("gpu_node_groups", "karpenter_gpu_pools", "cluster_autoscaler", "gpu_operator"),
+    *("aws_load_balancer_controller", "cuda_vector_add", "gpu_smoke_test"),
+)
 IN_CLUSTER = Section("cluster", "subnets")
+FROM_KARPENTER = Section("cluster", "subnets", "node_role_name", "instance_profile")
 ON_POOL = Section(names_pool=True)
 
 
@@ -24,9 +30,7 @@ class Settings(TypedDict):
 
     spot_node_groups: NotRequired[dict[str, Annotated[eks_gpu.SpotNodeGroupArgs, IN_CLUSTER]]]
     gpu_node_groups: NotRequired[dict[str, Annotated[eks_gpu.GpuNodeGroupArgs, IN_CLUSTER]]]
-    karpenter_gpu_pools: NotRequired[
-        dict[str, Annotated[eks_gpu.KarpenterGpuPoolArgs, Section("cluster", "subnets", "node_role_name")]]
-    ]
+    karpenter_gpu_pools: NotRequired[dict[str, Annotated[eks_gpu.KarpenterGpuPoolArgs, FROM_KARPENTER]]]
     auto_mode_gpu_pools: NotRequired[dict[str, Annotated[eks_gpu.AutoModeGpuPoolArgs, IN_CLUSTER]]]
 
     cluster_autoscaler: NotRequired[eks_gpu.ClusterAutoscalerSettingsArgs]
@@ -38,3 +42,15 @@ class Settings(TypedDict):
     cuda_vector_add: NotRequired[Annotated[eks_gpu.CudaVectorAddArgs, ON_POOL]]
     gpu_smoke_test: NotRequired[Annotated[eks_gpu.GpuSmokeTestArgs, Section("backend", names_pool=True)]]
     resnet: NotRequired[Annotated[eks_gpu.ResnetInferenceArgs, Section("cluster", names_pool=True)]]
+
+
+def check_reach(settings: Settings) -> None:
+    """Raises BadInput for sections whose images no VPC endpoint reaches, in a network without a way out."""
+    if settings.get("network", {}).get("nat") != "none":
+        return
+    shut_in = [section for section in PUBLIC_IMAGES if section in settings]
+    if "resnet" in settings and ".dkr.ecr." not in settings["resnet"]["settings"].get("image", ""):
+        shut_in.append("resnet")
+    if shut_in:
+        reason = f"no VPC endpoint reaches the public registries that the images of {', '.join(shut_in)} are in"
+        raise eks_gpu.BadInput([f"network.nat: none is not enough, for {reason}: leave these out, or take single"])

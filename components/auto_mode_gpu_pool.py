@@ -9,13 +9,24 @@ from pulumi import ComponentResource, Input, Output, ResourceOptions
 from pydantic import Field, model_validator
 from typing_extensions import TypedDict
 
-from .catalog import AUTO_MODE_MAX_AGE_H, MAX_IOPS, MAX_THROUGHPUT_MIB_S, MIN_IOPS, MIN_THROUGHPUT_MIB_S, CapacityType
+from .catalog import AUTO_MODE_MAX_AGE_H, MAX_IOPS, MAX_THROUGHPUT_MIB_S, MIN_IOPS, MIN_THROUGHPUT_MIB_S
 from .catalog.auto_mode import BUILT_IN_NODE_CLASS, BUILT_IN_POOLS, accelerated_families, starts
+from .catalog.name_limits import ROLES
 from .iam.auto_mode_node_role import create_auto_mode_node_role
-from .nodes.node_pool import AUTO_MODE, create_node_pool, name_problems, node_pool_problems
+from .iam.node_role import role_name
+from .nodes.node_pool import (
+    AUTO_MODE,
+    WAIT_UNTIL_READY,
+    create_node_pool,
+    name_problems,
+    node_pool_problems,
+    reservation_problems,
+    reservation_terms,
+)
 from .nodes.placement import places
 from .values.eks_cluster import EksCluster
 from .values.gpu_pool import GpuPool, GpuPoolArgs
+from .values.names import check_name
 from .values.places import NodeSubnet
 from .values.value import Value, check
 
@@ -44,6 +55,9 @@ class AutoModeGpuPoolArgs(TypedDict):
     """The nodes; together they stay under its `max_gpus`."""
     storage: NotRequired[NodeStorageArgs]
     """How fast a node's disk is."""
+    capacity_reservation_ids: NotRequired[Sequence[Input[str]]]
+    """Capacity reservations to use first, required with the capacity type reserved and refused without.
+    Default none."""
 
 
 class NodeStorage(Value):
@@ -67,6 +81,7 @@ class AutoModeGpuPoolSpec(Value):
     subnets: Any
     pool: GpuPool
     storage: NodeStorage = Field(default_factory=NodeStorage)
+    capacity_reservation_ids: tuple[Any, ...] = ()
 
 
 class AutoModeGpuPool(ComponentResource):
@@ -85,7 +100,10 @@ class AutoModeGpuPool(ComponentResource):
     def __init__(self, name: str, args: AutoModeGpuPoolArgs, opts: ResourceOptions | None = None):
         spec = check(AutoModeGpuPoolSpec, args)
         cluster, pool, storage = spec.cluster, spec.pool, spec.storage
+        if cluster.get("node_role_arn") is None:
+            check_name(name, {ROLES: [role_name(name)]})
         problems = [*auto_mode_problems(name, pool), *storage_problems(storage, pool)]
+        problems += reservation_problems(pool, spec.capacity_reservation_ids)
         placed = places(pool, spec.subnets, cluster["region"], problems)
         super().__init__("eks-gpu-components:index:AutoModeGpuPool", name, {**args}, opts)
 
@@ -95,13 +113,14 @@ class AutoModeGpuPool(ComponentResource):
             f"{name}-node-class",
             api_version=f"{AUTO_MODE.group}/v1",
             kind=AUTO_MODE.node_class_kind,
-            metadata={"name": name},
+            metadata={"name": name, "annotations": WAIT_UNTIL_READY},
             spec=node_class(
                 pool,
                 storage,
                 node_role_name=_node_role_name(self, name, cluster),
                 subnet_ids=[subnet["subnet_id"] for subnet in placed.subnets],
                 security_group_id=cluster["security_group_id"],
+                capacity_reservation_ids=spec.capacity_reservation_ids,
             ),
             opts=ResourceOptions(parent=self),
         )
@@ -119,6 +138,7 @@ def node_class(
     node_role_name: Input[str],
     subnet_ids: Sequence[Input[str]],
     security_group_id: Input[str],
+    capacity_reservation_ids: Sequence[Input[str]] = (),
 ) -> dict[str, Any]:
     """A NodeClass's `spec`. Image, user data, volume encryption and IMDSv2 with one hop are AWS's own there.
 
@@ -134,6 +154,7 @@ def node_class(
             "iops": storage.iops,
             "throughput": storage.throughput_mib_s,
         },
+        **reservation_terms(capacity_reservation_ids),
     }
 
 
@@ -143,8 +164,6 @@ def auto_mode_problems(name: str, pool: GpuPool) -> list[str]:
     if name in (own := (*BUILT_IN_POOLS, BUILT_IN_NODE_CLASS)):
         problems.append(f"the component's name must not be one of EKS's own objects, {', '.join(own)}, got {name!r}")
     problems += name_problems(name)
-    if CapacityType.RESERVED in pool.capacity_types:
-        problems.append("pool.capacity_types: reserved needs a capacity reservation, and the node class names none")
     if pool.max_age_h and pool.max_age_h > AUTO_MODE_MAX_AGE_H:
         reason = "Auto Mode lets no node grow older"
         problems.append(f"pool.max_age_h must be at most {AUTO_MODE_MAX_AGE_H}: {reason}, got {pool.max_age_h}")

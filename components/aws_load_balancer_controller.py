@@ -10,9 +10,11 @@ from pydantic import Field, model_validator
 from typing_extensions import TypedDict
 
 from . import catalog
+from .catalog.name_limits import ROLES
 from .iam.load_balancer_policy import load_balancer_policy
 from .iam.pod_identity import pod_identity
 from .values.eks_cluster import EksCluster
+from .values.names import check_name
 from .values.value import Value, check
 
 NAMESPACE = "kube-system"
@@ -69,6 +71,7 @@ class AwsLoadBalancerController(ComponentResource):
 
     def __init__(self, name: str, args: AwsLoadBalancerControllerArgs, opts: ResourceOptions | None = None):
         spec = check(AwsLoadBalancerControllerSpec, args)
+        check_name(name, {ROLES: [name]})
         super().__init__("eks-gpu-components:index:AwsLoadBalancerController", name, args, opts)
 
         cluster: EksCluster = spec.cluster

@@ -12,13 +12,18 @@ from typing_extensions import TypedDict
 
 from .catalog import EBS_PROVISIONER
 from .catalog.auto_mode import DISK_PROVISIONER
+from .catalog.name_limits import NODE_GROUPS, ROLES
 from .control_plane.addons import AFTER_NODES, BEFORE_NODES, add_ons
-from .control_plane.auto_mode import AutoMode, AutoModeArgs, auto_mode_options
+from .control_plane.auto_mode import AutoMode, AutoModeArgs, auto_mode_options, network_policy_config
 from .control_plane.cluster_settings import ClusterSettings, ClusterSpec
+from .control_plane.log_group import create_log_group, written_to
 from .iam.access_entries import grant
 from .iam.auto_mode_node_role import create_auto_mode_node_role
+from .iam.node_role import role_name
 from .nodes.system_nodes import SystemNodesArgs, create_system_nodes
+from .values.aws_credentials import kubeconfig_credentials
 from .values.eks_cluster import EksCluster, from_pulumi_eks
+from .values.names import check_name
 from .values.places import NodeSubnet
 from .values.value import check
 
@@ -28,10 +33,14 @@ class EndpointArgs(TypedDict):
 
     private: NotRequired[bool]
     """From the VPC and what is connected to it. Default yes."""
+    clients: NotRequired[Sequence[str]]
+    """Ranges and security groups, as 10.20.0.0/16 and sg-0123456789abcdef0, let in on port 443 of the private endpoint
+    by rules of the cluster's security group. Default none but the nodes."""
     public: NotRequired[bool]
-    """From the internet. Default no, and then `pulumi up` itself must run with a way into the VPC."""
+    """From the internet. Default no, and then `pulumi up` itself needs a way into the VPC: see `bootstrap`."""
     public_cidrs: NotRequired[Sequence[str]]
-    """Addresses that may reach it from the internet, required where `public` is true. Default none."""
+    """Addresses that may reach it from the internet, none of them private or reserved; required where `public` is
+    true. Default those of the configuration `eks-gpu-components:api_cidrs`."""
     open_to_world: NotRequired[bool]
     """Whether `public_cidrs` may hold 0.0.0.0/0. Default no."""
 
@@ -56,14 +65,20 @@ class ClusterSettingsArgs(TypedDict):
     """Minor version, 1.33 to 1.36. Default 1.35."""
     endpoint: NotRequired[EndpointArgs]
     """From where the Kubernetes API can be reached."""
+    bootstrap: NotRequired[Any]
+    """For a private endpoint in a new VPC: a map with `public_cidrs`, the ranges that reach it from the internet during
+    the first update, else those of the configuration `eks-gpu-components:api_cidrs`; afterwards false, for a stack that
+    is updated from inside the VPC. Default none."""
     log_types: NotRequired[Sequence[str]]
     """Control-plane logs for CloudWatch: api, audit, authenticator, controllerManager, scheduler. Default none."""
+    log_retention_days: NotRequired[int]
+    """Days that these logs are kept, one of CloudWatch's steps. Default 90."""
     kms_key_arn: NotRequired[str]
     """Key for Kubernetes secrets. Default the one that EKS owns."""
     create_kms_key: NotRequired[bool]
     """Whether to make a key for Kubernetes secrets. Default no."""
     deletion_protection: NotRequired[bool]
-    """Whether EKS refuses to delete the cluster. Default yes."""
+    """Whether EKS, and `pulumi destroy` already in its preview, refuse to delete cluster and key. Default yes."""
     support: NotRequired[str]
     """STANDARD: EKS upgrades a minor whose standard support ends. EXTENDED: it stays, for a surcharge.
     Default STANDARD."""
@@ -102,11 +117,13 @@ class Cluster(ComponentResource):
 
     def __init__(self, name: str, args: ClusterArgs, opts: ResourceOptions | None = None):
         spec = check(ClusterSpec, args)
+        check_name(name, {ROLES: role_names(name), NODE_GROUPS: [f"{name}-system"]})
         super().__init__("eks-gpu-components:index:Cluster", name, args, opts)
 
         settings = spec.settings
         cluster = _create_control_plane(self, name, spec)
         reference = from_pulumi_eks(cluster, spec.region)
+        clients = [_let_in(self, name, reference, client) for client in settings.endpoint.clients]
         for who, entry in settings.access_entries.items():
             grant(self, f"{name}-{who}", reference, entry.principal_arn, entry.policy, namespaces=entry.namespaces)
         add = partial(add_ons, self, name, reference, versions=settings.addon_versions, deleted_with=cluster)
@@ -117,13 +134,19 @@ class Cluster(ComponentResource):
         self.provider = kubernetes.Provider(
             name,
             kubeconfig=cluster.kubeconfig_json,
-            opts=ResourceOptions(parent=self, depends_on=ready),
+            opts=ResourceOptions(parent=self, depends_on=[*clients, *ready]),
         )
         kubernetes.storage.v1.StorageClass(
             f"{name}-gp3",
             **storage_class(DISK_PROVISIONER if settings.auto_mode else EBS_PROVISIONER),
             opts=ResourceOptions(parent=self, provider=self.provider, deleted_with=cluster),
         )
+        if settings.auto_mode:
+            kubernetes.core.v1.ConfigMap(
+                f"{name}-network-policy",
+                **network_policy_config(),
+                opts=ResourceOptions(parent=self, provider=self.provider, deleted_with=cluster),
+            )
 
         self.kubeconfig = cluster.kubeconfig_json
         self.reference = {**reference, "vpc_id": args["vpc_id"], "node_role_arn": role_arn}
@@ -142,8 +165,8 @@ def control_plane(settings: ClusterSettings) -> dict[str, Any]:
         "authentication_mode": eks.AuthenticationMode.API,
         "create_oidc_provider": True,
         "endpoint_private_access": endpoint.private,
-        "endpoint_public_access": endpoint.public,
-        "public_access_cidrs": [str(cidr) for cidr in endpoint.public_cidrs] or None,
+        "endpoint_public_access": bool(settings.public_ranges),
+        "public_access_cidrs": settings.public_ranges or None,
         "enabled_cluster_log_types": list(settings.log_types),
         "deletion_protection": settings.deletion_protection,
         "upgrade_policy": {"support_type": settings.support},
@@ -156,6 +179,12 @@ def control_plane(settings: ClusterSettings) -> dict[str, Any]:
         "coredns_addon_options": {"enabled": False},
         **auto_mode,
     }
+
+
+def role_names(name: str) -> list[str]:
+    """Names in Pulumi of the roles that a cluster may have: pulumi_eks', the nodes' and the add-ons'."""
+    of_addons = [f"{name}-{addon.name}" for addon in (*BEFORE_NODES, *AFTER_NODES) if addon.service_account]
+    return [f"{name}-eksRole-role", role_name(f"{name}-system"), role_name(f"{name}-nodes"), *of_addons]
 
 
 def storage_class(provisioner: str) -> dict[str, Any]:
@@ -171,12 +200,36 @@ def storage_class(provisioner: str) -> dict[str, Any]:
 
 
 def _create_control_plane(parent: Cluster, name: str, spec: ClusterSpec) -> eks.Cluster:
+    settings = spec.settings
+    asked = control_plane(settings)
+    if settings.log_types:
+        logs = create_log_group(f"{name}-control-plane", settings.name, settings.log_retention_days, parent)
+        asked["enabled_cluster_log_types"] = written_to(settings.log_types, logs)
+    if credentials := kubeconfig_credentials():
+        asked["provider_credential_opts"] = credentials
     return eks.Cluster(
         name,
-        **control_plane(spec.settings),
+        **asked,
         vpc_id=spec.vpc_id,
         subnet_ids=[subnet.subnet_id for subnet in spec.control_plane_subnets],
-        encryption_config_key_arn=_key_arn(parent, name, spec.settings),
+        encryption_config_key_arn=_key_arn(parent, name, settings),
+        # EKS refuses last, when workloads and controllers are gone; the engine refuses before anything is.
+        opts=ResourceOptions(parent=parent, protect=settings.deletion_protection),
+    )
+
+
+def _let_in(parent: Cluster, name: str, cluster: EksCluster, client: str) -> Resource:
+    """A rule of the cluster's own security group, which guards the private endpoint: HTTPS from a client."""
+    group = client if client.startswith("sg-") else None
+    return aws.vpc.SecurityGroupIngressRule(
+        f"{name}-client-{client.replace('/', '-')}",
+        security_group_id=cluster["security_group_id"],
+        description="HTTPS to the Kubernetes API",
+        ip_protocol="tcp",
+        from_port=443,
+        to_port=443,
+        referenced_security_group_id=group,
+        cidr_ipv4=None if group else client,
         opts=ResourceOptions(parent=parent),
     )
 
@@ -189,7 +242,7 @@ def _key_arn(parent: Cluster, name: str, settings: ClusterSettings) -> Input[str
         description=f"Kubernetes secrets of {settings.name}",
         enable_key_rotation=True,
         deletion_window_in_days=30,
-        opts=ResourceOptions(parent=parent),
+        opts=ResourceOptions(parent=parent, protect=settings.deletion_protection),
     )
     return key.arn
 

@@ -11,10 +11,12 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from . import catalog
+from .catalog.name_limits import ROLES
 from .control_plane.disposable import disposable
 from .iam.pod_identity import pod_identity
 from .values.eks_cluster import EksCluster
 from .values.gpu_pool import GpuPool, GpuPoolArgs
+from .values.names import check_name
 from .values.value import Value, check
 
 NAMESPACE = "kube-system"
@@ -31,7 +33,7 @@ class ClusterAutoscalerSettingsArgs(TypedDict):
     scale_down_delay_after_add_s: NotRequired[int]
     """Seconds without removals after a node has come. Default 600."""
     gpu_utilization_threshold: NotRequired[float]
-    """Share of a node's GPUs in use, 0 to 1, under which it counts as not needed. Default 0.5."""
+    """Share of a node's GPUs in use, over 0 and up to 1, under which it counts as not needed. Default 0.5."""
     spread_over_zones: NotRequired[bool]
     """Whether new nodes are shared among groups that differ in their zone alone.
     Default no: zones differ in capacity for GPUs."""
@@ -60,7 +62,8 @@ class ClusterAutoscalerSettings(Value):
     expander: Literal["least-waste", "most-pods", "random"] = "least-waste"
     scale_down_unneeded_s: int = Field(default=600, ge=30)
     scale_down_delay_after_add_s: int = Field(default=600, ge=0)
-    gpu_utilization_threshold: float = Field(default=0.5, ge=0, le=1)
+    # At 0 no share is under it: every GPU node would stay for ever.
+    gpu_utilization_threshold: float = Field(default=0.5, gt=0, le=1)
     spread_over_zones: bool = False
     replicas: int = Field(default=1, ge=1)
     node_labels: Mapping[str, str] = catalog.SYSTEM_NODE_LABELS
@@ -82,6 +85,7 @@ class ClusterAutoscaler(ComponentResource):
 
     def __init__(self, name: str, args: ClusterAutoscalerArgs, opts: ResourceOptions | None = None):
         spec = check(ClusterAutoscalerSpec, args)
+        check_name(name, {ROLES: [name]})
         super().__init__("eks-gpu-components:index:ClusterAutoscaler", name, args, opts)
 
         cluster: EksCluster = spec.cluster

@@ -90,6 +90,7 @@ def deployment(name: str, spec: CudaVectorAddSpec, replicas: int) -> dict[str, A
         },
         "spec": {
             "replicas": replicas,
+            "progressDeadlineSeconds": catalog.COLD_START_S,
             "selector": {"matchLabels": labels},
             # A rolling update would want a GPU more than the pool may have.
             "strategy": {"type": "Recreate"},

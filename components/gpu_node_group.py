@@ -1,20 +1,19 @@
 """GpuNodeGroup: accelerated nodes that the cluster autoscaler brings up from zero, one group a zone."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NotRequired
+from typing import NotRequired
 
 import pulumi
 from pulumi import ComponentResource, Input, Output, ResourceOptions
-from pydantic import Field
 from typing_extensions import TypedDict
 
 from .nodes.node_group import Backend
-from .nodes.node_groups import check_names, create_node_groups
+from .nodes.node_groups import NodeGroupsSpec, check_names, create_node_groups
 from .nodes.placement import placement
 from .values.eks_cluster import EksCluster
 from .values.gpu_pool import GpuPool, GpuPoolArgs
 from .values.places import NodeSubnet
-from .values.value import Value, check
+from .values.value import BadInput, check
 
 
 class GpuNodeGroupArgs(TypedDict):
@@ -31,16 +30,18 @@ class GpuNodeGroupArgs(TypedDict):
     node_policies: NotRequired[Mapping[str, Input[str]]]
     """IAM policies of the nodes beside those that every node needs: ARNs by a name that stays the same.
     Default none."""
+    release_version: NotRequired[str]
+    """Release of the node image, held until another one is named, as 1.35.2-20260714; for managed-node-group alone.
+    Default the newest of the cluster's version: an update with a newer one replaces nodes one by one, drained."""
+    session_manager: NotRequired[bool]
+    """Whether AWS Systems Manager may open sessions on the nodes, in place of SSH. Default no."""
 
 
-class GpuNodeGroupSpec(Value):
+class GpuNodeGroupSpec(NodeGroupsSpec):
     """What GpuNodeGroupArgs become."""
 
-    cluster: Any
-    subnets: Any
     pool: GpuPool
     backend: Backend = Backend.MANAGED_NODE_GROUP
-    node_policies: Mapping[str, Any] = Field(default_factory=dict)
 
 
 class GpuNodeGroup(ComponentResource):
@@ -61,6 +62,8 @@ class GpuNodeGroup(ComponentResource):
     def __init__(self, name: str, args: GpuNodeGroupArgs, opts: ResourceOptions | None = None):
         spec = check(GpuNodeGroupSpec, args)
         pool = spec.pool
+        if problems := spec.problems(pool.node_image):
+            raise BadInput(problems)
         placed = placement(pool, spec.subnets, spec.cluster["region"])
         groups = {f"{name}-{place}": group for place, group in placed.groups.items()}
         check_names(name, groups)
@@ -68,7 +71,7 @@ class GpuNodeGroup(ComponentResource):
 
         for sentence in placed.left_out:
             pulumi.log.info(f"{name}: {sentence}", self)
-        created = create_node_groups(name, spec.backend, groups, spec.cluster, spec.node_policies, self)
+        created = create_node_groups(name, groups, spec, self)
 
         self.node_group_names, self.role_arn = created.names, created.role_arn
         self.labels, self.taints = pool.node_labels, [taint.for_kubernetes() for taint in pool.taints]

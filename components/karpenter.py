@@ -3,20 +3,23 @@
 import json
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, NotRequired
+from typing import Any, NotRequired, Self
 
+import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
 from pulumi import ComponentResource, Input, Output, Resource, ResourceOptions
-from pydantic import Field
+from pydantic import Field, model_validator
 from typing_extensions import TypedDict
 
 from . import catalog
+from .catalog.name_limits import EVENT_RULES, ROLES
 from .iam.karpenter_policy import POLICIES, ControllerScope, controller_policy
-from .iam.node_role import NodeRole, create_node_role
+from .iam.node_role import NodeRole, create_node_role, role_name
 from .iam.pod_identity import pod_role
-from .nodes.interruption_queue import create_interruption_queue
+from .nodes.interruption_queue import EVENTS, create_interruption_queue, rule_name
 from .values.eks_cluster import EksCluster
+from .values.names import check_name
 from .values.value import Value, check
 
 NAMESPACE = "kube-system"
@@ -44,8 +47,7 @@ class KarpenterSettingsArgs(TypedDict):
     """What differs from environment to environment."""
 
     spot_service_linked_role: NotRequired[bool]
-    """Whether to make the role that Spot needs once an account: one stack makes it, and `pulumi destroy` keeps it.
-    Default no."""
+    """It does nothing any more: the controller makes the role that Spot needs, if the account has none. Default no."""
     replicas: NotRequired[int]
     """Controller pods, of which one works; each runs on a node of its own. Default 2."""
     zonal_shift: NotRequired[bool]
@@ -55,6 +57,14 @@ class KarpenterSettingsArgs(TypedDict):
     node_labels: NotRequired[Mapping[str, str]]
     """Labels of the nodes it runs on, never of those that it buys.
     Default eks-gpu-components/role=system, the label of `Cluster`'s system nodes."""
+    session_manager: NotRequired[bool]
+    """Whether AWS Systems Manager may open sessions on the nodes that it buys, in place of SSH. Default no."""
+    isolated_vpc: NotRequired[bool]
+    """Whether the VPC has no way to the internet: Karpenter then asks neither IAM nor the price list, which have no
+    endpoint there, and its pools take `node_instance_profile`. Default no."""
+    image_repository: NotRequired[str]
+    """Repository of the controller's image in a registry of your own, required with `isolated_vpc`.
+    Default the chart's, in public.ecr.aws."""
 
 
 class KarpenterArgs(TypedDict):
@@ -99,6 +109,16 @@ class KarpenterSettings(Value):
     zonal_shift: bool = False
     feature_gates: KarpenterFeatureGates = Field(default_factory=KarpenterFeatureGates)
     node_labels: Mapping[str, str] = catalog.SYSTEM_NODE_LABELS
+    session_manager: bool = False
+    isolated_vpc: bool = False
+    image_repository: str | None = None
+
+    @model_validator(mode="after")
+    def _image_is_within_reach(self) -> Self:
+        if self.isolated_vpc and not self.image_repository:
+            reason = "no VPC endpoint reaches public.ecr.aws, where the chart's image is"
+            raise ValueError(f"isolated_vpc needs image_repository: {reason}")
+        return self
 
 
 class KarpenterSpec(Value):
@@ -116,6 +136,8 @@ class Karpenter(ComponentResource):
     """IAM role of the nodes, by name. Whatever uses it waits for the controller, and on the way down goes before it."""
     node_role_arn: Output[str]
     """The same role."""
+    node_instance_profile: Output[str]
+    """Instance profile of that role, by name; empty without `isolated_vpc`, where Karpenter makes its own."""
     queue_name: Output[str]
     """SQS queue of interruptions."""
     role_arn: Output[str]
@@ -123,13 +145,21 @@ class Karpenter(ComponentResource):
 
     def __init__(self, name: str, args: KarpenterArgs, opts: ResourceOptions | None = None):
         spec = check(KarpenterSpec, args)
+        rules = [rule_name(name, event) for event in EVENTS]
+        check_name(name, {ROLES: [name, role_name(f"{name}-node")], EVENT_RULES: rules})
         super().__init__("eks-gpu-components:index:Karpenter", name, args, opts)
 
         cluster: EksCluster = spec.cluster
         if spec.settings.spot_service_linked_role:
-            _create_spot_role(name, self)
+            pulumi.log.warn(f"{name}: spot_service_linked_role does nothing: the controller makes the role", self)
         _tag_for_discovery(name, cluster, self)
-        node_role = create_node_role(f"{name}-node", cluster["region"], self, spec.node_policies)
+        node_role = create_node_role(
+            f"{name}-node",
+            cluster["region"],
+            self,
+            spec.node_policies,
+            session_manager=spec.settings.session_manager,
+        )
         access = _admit_nodes(name, cluster, node_role, self)
         queue = create_interruption_queue(name, cluster, self)
         role, permissions = _create_controller_role(name, cluster, node_role, queue, self)
@@ -138,11 +168,14 @@ class Karpenter(ComponentResource):
         # A node class that takes the name from here depends on all of this, or a node could neither join nor go.
         needed = [release.name, access.type, *(attached.policy_arn for attached in node_role.attachments)]
         self.node_role_name = Output.all(node_role.role.name, *needed).apply(lambda known: known[0])
+        profile = _create_profile(name, node_role, self) if spec.settings.isolated_vpc else ""
+        self.node_instance_profile = Output.all(profile, *needed).apply(lambda known: known[0])
         self.node_role_arn, self.queue_name, self.role_arn = node_role.role.arn, queue.name, role.arn
         self.register_outputs(
             {
                 "node_role_name": self.node_role_name,
                 "node_role_arn": self.node_role_arn,
+                "node_instance_profile": self.node_instance_profile,
                 "queue_name": self.queue_name,
                 "role_arn": self.role_arn,
             }
@@ -159,24 +192,19 @@ def chart_values(
         "replicas": settings.replicas,
         "nodeSelector": dict(settings.node_labels),
         "tolerations": catalog.SYSTEM_TOLERATIONS,
-        "controller": {"resources": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "1Gi"}}},
+        "controller": {
+            "resources": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "1Gi"}},
+            **({"image": {"repository": settings.image_repository}} if settings.image_repository else {}),
+        },
         "settings": {
             "clusterName": cluster_name,
             "clusterEndpoint": cluster_endpoint,
             "interruptionQueue": queue_name,
             "enableZonalShift": settings.zonal_shift,
             "featureGates": settings.feature_gates.for_chart(),
+            **({"isolatedVPC": True} if settings.isolated_vpc else {}),
         },
     }
-
-
-def _create_spot_role(name: str, parent: Resource) -> None:
-    """A look-up instead would find the role on the second update, and so delete it."""
-    aws.iam.ServiceLinkedRole(
-        f"{name}-spot",
-        aws_service_name="spot.amazonaws.com",
-        opts=ResourceOptions(parent=parent, retain_on_delete=True),  # the account's other stacks need it too
-    )
 
 
 def _tag_for_discovery(name: str, cluster: EksCluster, parent: Resource) -> None:
@@ -198,6 +226,11 @@ def _admit_nodes(name: str, cluster: EksCluster, node_role: NodeRole, parent: Re
         type="EC2_LINUX",
         opts=ResourceOptions(parent=parent),
     )
+
+
+def _create_profile(name: str, node_role: NodeRole, parent: Resource) -> Output[str]:
+    """For node classes of a Karpenter that cannot ask IAM for one. Source: Karpenter, spec.instanceProfile."""
+    return aws.iam.InstanceProfile(f"{name}-node", role=node_role.role.name, opts=ResourceOptions(parent=parent)).name
 
 
 def _create_controller_role(

@@ -9,8 +9,16 @@ import pulumi_kubernetes as kubernetes
 from pulumi import ComponentResource, Input, Output, Resource, ResourceOptions
 from typing_extensions import TypedDict
 
-from .catalog import AMI_RELEASE, ROOT_DEVICE, CapacityType, data_device
-from .nodes.node_pool import KARPENTER, create_node_pool, name_problems, node_pool_problems
+from .catalog import AMI_RELEASE, ROOT_DEVICE, data_device
+from .nodes.node_pool import (
+    KARPENTER,
+    WAIT_UNTIL_READY,
+    create_node_pool,
+    name_problems,
+    node_pool_problems,
+    reservation_problems,
+    reservation_terms,
+)
 from .nodes.placement import places
 from .values.eks_cluster import EksCluster
 from .values.gpu_pool import GpuPool, GpuPoolArgs
@@ -29,6 +37,9 @@ class KarpenterGpuPoolArgs(TypedDict):
     """Private subnets, in one zone or more."""
     node_role_name: Input[str]
     """IAM role the nodes run as, by name and not ARN: `node_role_name` of the cluster's `Karpenter`."""
+    instance_profile: NotRequired[Input[str]]
+    """Instance profile in place of the role, for a VPC without a way to the internet: `node_instance_profile` of the
+    cluster's `Karpenter`. Default none."""
     pool: GpuPoolArgs
     """The nodes; together they stay under its `max_gpus`."""
     capacity_reservation_ids: NotRequired[Sequence[Input[str]]]
@@ -44,6 +55,7 @@ class KarpenterGpuPoolSpec(Value):
     cluster: Any
     subnets: Any
     node_role_name: Any
+    instance_profile: Any = None
     pool: GpuPool
     capacity_reservation_ids: tuple[Any, ...] = ()
     image_version: str = AMI_RELEASE
@@ -82,13 +94,7 @@ def karpenter_problems(name: str, spec: KarpenterGpuPoolSpec) -> list[str]:
     """What Karpenter cannot do with the pool, or not with these args, a sentence for each."""
     pool = spec.pool
     problems = [*name_problems(name), *node_pool_problems(pool, KARPENTER)]
-    reserved = CapacityType.RESERVED in pool.capacity_types
-    if reserved and not spec.capacity_reservation_ids:
-        problems.append("capacity_reservation_ids: pool.capacity_types has reserved, so name one reservation or more")
-    if spec.capacity_reservation_ids and not reserved:
-        nearest = ", ".join([CapacityType.RESERVED, *pool.capacity_types])
-        given = ", ".join(pool.capacity_types)
-        problems.append(f"pool.capacity_types must have reserved for reservations, got {given}; nearest: {nearest}")
+    problems += reservation_problems(pool, spec.capacity_reservation_ids)
     if not re.fullmatch(r"v[0-9][0-9.]*", spec.image_version):
         rule = "must be a release, as v20260714 or v1.46.0, or nodes change with each new one"
         problems.append(f"image_version: {rule}, got {spec.image_version!r}")
@@ -102,6 +108,7 @@ def ec2_node_class(
     *,
     image_version: str,
     node_role_name: Input[str],
+    instance_profile: Input[str] | None = None,
     subnet_ids: Sequence[Input[str]],
     security_group_id: Input[str],
     capacity_reservation_ids: Sequence[Input[str]] = (),
@@ -110,7 +117,7 @@ def ec2_node_class(
     spec: dict[str, Any] = {
         # Of an alias Karpenter takes the variant with the driver that the instance type needs.
         "amiSelectorTerms": [{"alias": f"{pool.node_image}@{image_version}"}],
-        "role": node_role_name,
+        **({"role": node_role_name} if instance_profile is None else {"instanceProfile": instance_profile}),
         # By id: what the program names and nothing else, whether or not somebody tagged it.
         "subnetSelectorTerms": [{"id": subnet_id} for subnet_id in subnet_ids],
         "securityGroupSelectorTerms": [{"id": security_group_id}],
@@ -125,9 +132,7 @@ def ec2_node_class(
     }
     if _store_is_enough(pool):
         spec["instanceStorePolicy"] = "RAID0"
-    if capacity_reservation_ids:
-        spec["capacityReservationSelectorTerms"] = [{"id": each} for each in capacity_reservation_ids]
-    return spec
+    return spec | reservation_terms(capacity_reservation_ids)
 
 
 def _block_devices(pool: GpuPool) -> list[dict[str, Any]]:
@@ -158,6 +163,7 @@ def _create_node_class(
         spec.pool,
         image_version=spec.image_version,
         node_role_name=spec.node_role_name,
+        instance_profile=spec.instance_profile,
         subnet_ids=subnet_ids,
         security_group_id=spec.cluster["security_group_id"],
         capacity_reservation_ids=spec.capacity_reservation_ids,
@@ -166,7 +172,7 @@ def _create_node_class(
         f"{name}-node-class",
         api_version=f"{KARPENTER.group}/v1",
         kind=KARPENTER.node_class_kind,
-        metadata={"name": name},
+        metadata={"name": name, "annotations": WAIT_UNTIL_READY},
         spec={**node_class, "tags": {"Name": Output.concat(spec.cluster["name"], f"-{name}")}},
         opts=ResourceOptions(parent=parent),
     )

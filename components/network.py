@@ -1,10 +1,11 @@
 """Network: a VPC whose private subnets nodes run in, or one that exists already."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import NotRequired
 
 import pulumi_aws as aws
-from pulumi import ComponentResource, Output, ResourceOptions
+from pulumi import ComponentResource, Output, Resource, ResourceOptions
 from typing_extensions import TypedDict
 
 from .catalog import DISCOVERY_TAG, INTERNAL_LOAD_BALANCER_TAG, PUBLIC_LOAD_BALANCER_TAG
@@ -85,7 +86,7 @@ class Network(ComponentResource):
     vpc_id: Output[str]
     """The VPC."""
     private_subnets: list[NodeSubnet]
-    """Subnets for nodes, a zone each when the VPC is new."""
+    """Subnets for nodes, a zone each when the VPC is new. What takes their ids waits for their way out."""
     private_subnet_ids: list[Output[str]]
     """The same, ids alone."""
     public_subnet_ids: list[Output[str]]
@@ -135,22 +136,47 @@ class Network(ComponentResource):
             tags={"Name": name},
             opts=ResourceOptions(parent=self),
         )
+        # Whatever starts without a group of its own lands here: without a rule nothing passes.
+        aws.ec2.DefaultSecurityGroup(
+            f"{name}-default",
+            vpc_id=vpc.id,
+            tags={"Name": f"{name}-default"},
+            opts=ResourceOptions(parent=self),
+        )
         private = _subnets(self, name, vpc, spec, "private", {DISCOVERY_TAG: spec.cluster_name})
         tables = {zone: _route_table(self, f"{name}-private-{zone}", vpc, subnet) for zone, subnet in private.items()}
-        public: dict[str, aws.ec2.Subnet] = {}
+        ways: dict[str, list[Resource]] = {zone: list(table.joined) for zone, table in tables.items()}
+        self.public_subnet_ids = []
         if spec.settings.nat is not Nat.NONE:
             public = _subnets(self, name, vpc, spec, "public", {})
-            _way_out(self, name, vpc, public, tables, spec.settings.nat)
-        gateway_endpoint(self, f"{name}-s3", vpc, spec.region, tables)
-        interface_endpoints(self, name, vpc, spec, private)
+            internet = _to_the_internet(self, name, vpc, public)
+            self.public_subnet_ids = [_once(subnet.id, internet) for subnet in public.values()]
+            for zone, route in _nat(self, name, public, internet, tables, spec.settings.nat).items():
+                ways[zone].append(route)
+        endpoints = [
+            gateway_endpoint(self, f"{name}-s3", vpc, spec.region, [table.table for table in tables.values()]),
+            *interface_endpoints(self, name, vpc, spec, private),
+        ]
         if spec.settings.flow_logs:
             flow_logs(self, f"{name}-flow-logs", vpc, spec.settings.flow_logs.retention_days)
 
         self.vpc_id = vpc.id
-        self.public_subnet_ids = [subnet.id for subnet in public.values()]
         self.private_subnets = [
-            {"zone": zone.zone, "zone_id": zone.zone_id, "subnet_id": private[zone.zone].id} for zone in spec.zones
+            {
+                "zone": zone.zone,
+                "zone_id": zone.zone_id,
+                "subnet_id": _once(private[zone.zone].id, [*ways[zone.zone], *endpoints]),
+            }
+            for zone in spec.zones
         ]
+
+
+def _once(id_: Output[str], there: Sequence[Resource]) -> Output[str]:
+    """The same id, for those who need these resources too: they come after them, and go before they go.
+
+    URNs are known in a preview, so the id stays known in one that changes the resources.
+    """
+    return Output.all(id_, *(resource.urn for resource in there)).apply(lambda known: known[0])
 
 
 def _subnets(
@@ -178,38 +204,59 @@ def _subnets(
     }
 
 
-def _route_table(parent: Network, name: str, vpc: aws.ec2.Vpc, *subnets: aws.ec2.Subnet) -> aws.ec2.RouteTable:
-    table = aws.ec2.RouteTable(name, vpc_id=vpc.id, tags={"Name": name}, opts=ResourceOptions(parent=parent))
-    for number, subnet in enumerate(subnets):
+@dataclass(frozen=True)
+class _Table:
+    """A route table, and what makes it that of its subnets."""
+
+    table: aws.ec2.RouteTable
+    joined: Sequence[aws.ec2.RouteTableAssociation]
+
+
+def _route_table(parent: Network, name: str, vpc: aws.ec2.Vpc, *subnets: aws.ec2.Subnet) -> _Table:
+    opts = ResourceOptions(parent=parent)
+    table = aws.ec2.RouteTable(name, vpc_id=vpc.id, tags={"Name": name}, opts=opts)
+    joined = [
         aws.ec2.RouteTableAssociation(
             name if len(subnets) == 1 else f"{name}-{number}",
             route_table_id=table.id,
             subnet_id=subnet.id,
-            opts=ResourceOptions(parent=parent),
+            opts=opts,
         )
-    return table
+        for number, subnet in enumerate(subnets)
+    ]
+    return _Table(table, joined)
 
 
-def _way_out(
+def _to_the_internet(
+    parent: Network, name: str, vpc: aws.ec2.Vpc, public: Mapping[str, aws.ec2.Subnet]
+) -> list[Resource]:
+    """The internet for public subnets: its gateway, the route there, and what gives the subnets the route."""
+    opts = ResourceOptions(parent=parent)
+    gateway = aws.ec2.InternetGateway(name, vpc_id=vpc.id, tags={"Name": name}, opts=opts)
+    table = _route_table(parent, f"{name}-public", vpc, *public.values())
+    route = aws.ec2.Route(
+        f"{name}-public",
+        route_table_id=table.table.id,
+        destination_cidr_block="0.0.0.0/0",
+        gateway_id=gateway.id,
+        opts=opts,
+    )
+    return [gateway, route, *table.joined]
+
+
+def _nat(
     parent: Network,
     name: str,
-    vpc: aws.ec2.Vpc,
-    public: dict[str, aws.ec2.Subnet],
-    private_tables: dict[str, aws.ec2.RouteTable],
+    public: Mapping[str, aws.ec2.Subnet],
+    internet: Sequence[Resource],
+    private: Mapping[str, _Table],
     nat: Nat,
-) -> None:
-    """The internet for public subnets, and through NAT gateways for private ones."""
-    internet = aws.ec2.InternetGateway(name, vpc_id=vpc.id, tags={"Name": name}, opts=ResourceOptions(parent=parent))
-    aws.ec2.Route(
-        f"{name}-public",
-        route_table_id=_route_table(parent, f"{name}-public", vpc, *public.values()).id,
-        destination_cidr_block="0.0.0.0/0",
-        gateway_id=internet.id,
-        opts=ResourceOptions(parent=parent),
-    )
+) -> dict[str, aws.ec2.Route]:
+    """NAT gateways in public subnets, and each private zone's route to one."""
     zones = list(public) if nat is Nat.PER_ZONE else list(public)[:1]
-    # AWS detaches an internet gateway only after every public address behind it is gone.
-    after_internet = ResourceOptions(parent=parent, depends_on=[internet])
+    # AWS detaches an internet gateway only after every public address behind it is gone, and a NAT gateway reaches
+    # nothing before its own subnet does.
+    after_internet = ResourceOptions(parent=parent, depends_on=internet)
     gateways = {
         zone: aws.ec2.NatGateway(
             f"{name}-{zone}",
@@ -222,11 +269,13 @@ def _way_out(
         )
         for zone in zones
     }
-    for zone, table in private_tables.items():
-        aws.ec2.Route(
+    return {
+        zone: aws.ec2.Route(
             f"{name}-private-{zone}",
-            route_table_id=table.id,
+            route_table_id=table.table.id,
             destination_cidr_block="0.0.0.0/0",
             nat_gateway_id=gateways.get(zone, gateways[zones[0]]).id,
             opts=ResourceOptions(parent=parent),
         )
+        for zone, table in private.items()
+    }

@@ -9,6 +9,7 @@ from pydantic import model_validator
 from typing_extensions import TypedDict
 
 from . import catalog
+from .catalog.name_limits import ROLES
 from .iam.pod_identity import pod_identity
 from .inference import manifests as manifests
 from .inference.load_balancer import LoadBalancer, service
@@ -16,9 +17,10 @@ from .inference.scaling import horizontal_pod_autoscaler, scaled_object, trigger
 from .inference.settings import Model, ResnetInferenceSettings, ResnetInferenceSettingsArgs
 from .values.eks_cluster import EksCluster
 from .values.gpu_pool import GpuPool, GpuPoolArgs
+from .values.names import check_name
 from .values.value import Value, check
 
-TIMEOUT = "35m"
+TIMEOUT = f"{manifests.PROGRESS_S // 60 + 5}m"
 """Beyond the Deployment's own deadline, so that what `pulumi up` says is Kubernetes' reason."""
 
 
@@ -69,6 +71,7 @@ class ResnetInference(ComponentResource):
 
     def __init__(self, name: str, args: ResnetInferenceArgs, opts: ResourceOptions | None = None):
         spec = check(ResnetInferenceSpec, args)
+        check_name(name, {ROLES: [name] if spec.settings.model.s3_uri else []})
         super().__init__("eks-gpu-components:index:ResnetInference", name, args, opts)
 
         settings = spec.settings

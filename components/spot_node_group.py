@@ -1,20 +1,19 @@
 """SpotNodeGroup: general work on Spot nodes, between a minimum and a maximum."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NotRequired
+from typing import NotRequired
 
 from pulumi import ComponentResource, Input, Output, ResourceOptions
-from pydantic import Field
 from typing_extensions import TypedDict
 
 from .catalog import CAPACITY_TYPE_LABEL
 from .nodes.node_group import Backend, Node, NodeGroup
-from .nodes.node_groups import check_names, create_node_groups
+from .nodes.node_groups import NodeGroupsSpec, check_names, create_node_groups
 from .nodes.placement import not_offered, subnet_problems, types_by_zone
 from .values.eks_cluster import EksCluster
 from .values.places import NodeSubnet
 from .values.spot_pool import SpotPool, SpotPoolArgs
-from .values.value import BadInput, Value, check
+from .values.value import BadInput, check
 
 
 class SpotNodeGroupArgs(TypedDict):
@@ -31,16 +30,18 @@ class SpotNodeGroupArgs(TypedDict):
     node_policies: NotRequired[Mapping[str, Input[str]]]
     """IAM policies of the nodes beside those that every node needs: ARNs by a name that stays the same.
     Default none."""
+    release_version: NotRequired[str]
+    """Release of the node image, held until another one is named, as 1.35.2-20260714; for managed-node-group alone.
+    Default the newest of the cluster's version: an update with a newer one replaces nodes one by one, drained."""
+    session_manager: NotRequired[bool]
+    """Whether AWS Systems Manager may open sessions on the nodes, in place of SSH. Default no."""
 
 
-class SpotNodeGroupSpec(Value):
+class SpotNodeGroupSpec(NodeGroupsSpec):
     """What SpotNodeGroupArgs become."""
 
-    cluster: Any
-    subnets: Any
     pool: SpotPool
     backend: Backend = Backend.AUTO_SCALING_GROUP
-    node_policies: Mapping[str, Any] = Field(default_factory=dict)
 
 
 def spot_node_group(pool: SpotPool, subnets: Sequence[NodeSubnet], region: str) -> NodeGroup:
@@ -71,7 +72,6 @@ def spot_node_group(pool: SpotPool, subnets: Sequence[NodeSubnet], region: str) 
         ),
         instance_types=tuple(names),
         subnet_ids=tuple(subnet["subnet_id"] for subnet in subnets),
-        one_zone=False,
         min_nodes=pool.min_nodes,
         desired_nodes=pool.min_nodes if pool.desired_nodes is None else pool.desired_nodes,
         max_nodes=pool.max_nodes,
@@ -80,16 +80,16 @@ def spot_node_group(pool: SpotPool, subnets: Sequence[NodeSubnet], region: str) 
     )
 
 
-def _spot_alone(pool: SpotPool, backend: Backend) -> None:
-    if backend is Backend.MANAGED_NODE_GROUP:
+def _backend_problems(spec: SpotNodeGroupSpec) -> list[str]:
+    pool, problems = spec.pool, spec.problems(spec.pool.node_image)
+    if spec.backend is Backend.MANAGED_NODE_GROUP:
         shares = {"on_demand_base": pool.on_demand_base, "on_demand_percentage": pool.on_demand_percentage}
-        problems = [
-            f"pool.{field} must be 0 with backend {backend}, whose groups are Spot or on demand, got {share}"
+        problems += [
+            f"pool.{field} must be 0 with backend {spec.backend}, whose groups are Spot or on demand, got {share}"
             for field, share in shares.items()
             if share
         ]
-        if problems:
-            raise BadInput(problems)
+    return problems
 
 
 class SpotNodeGroup(ComponentResource):
@@ -109,12 +109,13 @@ class SpotNodeGroup(ComponentResource):
 
     def __init__(self, name: str, args: SpotNodeGroupArgs, opts: ResourceOptions | None = None):
         spec = check(SpotNodeGroupSpec, args)
-        _spot_alone(spec.pool, spec.backend)
+        if problems := _backend_problems(spec):
+            raise BadInput(problems)
         group = spot_node_group(spec.pool, spec.subnets, spec.cluster["region"])
         check_names(name, [name])
         super().__init__("eks-gpu-components:index:SpotNodeGroup", name, {**args}, opts)
 
-        created = create_node_groups(name, spec.backend, {name: group}, spec.cluster, spec.node_policies, self)
+        created = create_node_groups(name, {name: group}, spec, self)
 
         self.node_group_names, self.role_arn = created.names, created.role_arn
         self.labels = dict(group.node.labels)

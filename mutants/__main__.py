@@ -13,6 +13,8 @@ from .operators import OPERATORS
 from .programs import programs
 
 FLOOR = 0.97
+OPEN = {"api-address-is-given"}
+"""Checks that the committed stacks leave to whoever brings them up."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -20,7 +22,7 @@ def main(arguments: Sequence[str]) -> int:
     start = time.perf_counter()
     broken = programs()
     for program in broken:
-        if sick := [found.id for found in program.analysis.findings if not found.passed]:
+        if sick := [found.id for found in program.analysis.findings if not found.passed and found.id not in OPEN]:
             print(f"{program} is not healthy to begin with: {', '.join(sick)}")
             return 1
     outcomes = [judged(mutant) for mutant in mutants(broken, OPERATORS)]

@@ -9,8 +9,8 @@ _EBS = ("spec", "blockDeviceMappings", EACH, "ebs")
 OPERATORS = (
     Edit(
         "the role is an ARN",
-        "Karpenter makes no instance profile of it",
-        _CLASSES,
+        "Auto Mode finds no role of that name",
+        [NODE_CLASS],
         ("spec", "role"),
         lambda role: f"arn:aws:iam::123456789012:role/{role}",
     ),

@@ -26,6 +26,10 @@ def _private(resource: Resource, program: Program) -> bool:
     return "-private-" in resource.name
 
 
+def _has_policies(resource: Resource, program: Program) -> bool:
+    return program.has("kubernetes:networking.k8s.io/v1:NetworkPolicy")
+
+
 def _needs_cni(resource: Resource, program: Program) -> bool:
     return "AmazonEKS_CNI_Policy" in resource.name
 
@@ -97,6 +101,14 @@ OPERATORS = (
         gone,
         lambda resource, program: resource.inputs.get("endpointPublicAccess") is True,
     ),
+    Edit(
+        "the API is private before anything is in its VPC",
+        "the first update cannot reach it",
+        _CLUSTERS,
+        ("endpointPublicAccess",),
+        to(False),
+        lambda resource, program: resource.inputs.get("endpointPublicAccess") is True,
+    ),
     Edit("no private endpoint", "nodes do not reach the API", _CLUSTERS, ("endpointPrivateAccess",), to(False)),
     Edit(
         "another minor",
@@ -112,6 +124,14 @@ OPERATORS = (
         _CLUSTERS,
         ("autoMode", "computeConfig", "nodePools"),
         to([]),
+    ),
+    Edit(
+        "the network plugin is not told to enforce policies",
+        "every pod reaches every other",
+        ["aws:eks/addon:Addon"],
+        ("configurationValues", JSON, "enableNetworkPolicy"),
+        gone,
+        _has_policies,
     ),
     # Who may join.
     Without("no access entry", "nodes never join", _ENTRY),

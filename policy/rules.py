@@ -26,7 +26,7 @@ from eks_gpu.foreign.documents import Document, Registered
 from eks_gpu.foreign.judged import Judged, judge
 from eks_gpu.foreign.stack import foreign
 from eks_gpu.io.problems import InputError
-from eks_gpu_components.catalog import EC2_NODE_CLASS_TYPE, NODE_POOL_TYPE
+from eks_gpu_components.catalog import AUTO_MODE_NODE_CLASS_TYPE, NODE_POOL_TYPE
 
 LEVELS = {"error": EnforcementLevel.MANDATORY, "warning": EnforcementLevel.ADVISORY}
 ALONE = {
@@ -34,7 +34,7 @@ ALONE = {
     "gpu-pools-consolidate-when-empty": (NODE_POOL_TYPE,),
     "limits-name-the-real-resource": (NODE_POOL_TYPE,),
     "architecture-is-required": (NODE_POOL_TYPE,),
-    "node-role-is-a-name": (EC2_NODE_CLASS_TYPE,),
+    "node-role-is-a-name": (AUTO_MODE_NODE_CLASS_TYPE,),
     "one-gpu-count-a-group": ("aws:autoscaling/group:Group", "aws:eks/nodeGroup:NodeGroup"),
     "gpu-nodes-are-tainted": ("aws:eks/nodeGroup:NodeGroup", NODE_POOL_TYPE),
     "services-are-private-or-restricted": ("kubernetes:core/v1:Service", "kubernetes:networking.k8s.io/v1:Ingress"),

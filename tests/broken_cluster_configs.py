@@ -14,7 +14,7 @@ BROKEN_CLUSTER_CONFIGS: list[Broken] = [
         f"managedNodeGroups[0].tags[{NODE_TEMPLATE}/autoscaling-options/scaledownunneededtime]",
         "must be a duration such as 1h30m, got '1d'; nearest: 24h",
     ),
-    ("lost", managed(ssh={"allow": True}), "managedNodeGroups[0].ssh", "Session Manager"),
+    ("lost", managed(ssh={"allow": True}), "managedNodeGroups[0].ssh", "session_manager"),
     ("lost", managed(volumeSiz=50), "managedNodeGroups[0].volumeSiz", "no place for volumeSiz; nearest: volumeSize"),
     (
         "api-is-private-or-restricted",

@@ -1,8 +1,10 @@
 """Run the examples of a component's page."""
 
+import json
 import re
 from pathlib import Path
 
+from eks_gpu_components.catalog import ADDRESS_NOT_GIVEN, API_CIDRS_KEY
 from tests.engine import Run, run
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -32,4 +34,5 @@ LOOKED_UP = {
 def run_example(page: str) -> Run:
     """The page's first example as a program of its own."""
     code = compile(examples(page)[0], f"docs/{page}.md", "exec")
-    return run(lambda: exec(code, {"__name__": "__main__"}), given=LOOKED_UP)
+    planned = {API_CIDRS_KEY: json.dumps([ADDRESS_NOT_GIVEN])}
+    return run(lambda: exec(code, {"__name__": "__main__"}), given=LOOKED_UP, config=planned)

@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from eks_gpu.offline.answers import CatalogAnswers
+
 CLUSTER: Any = {
     "name": "gaia",
     "endpoint": "https://gaia.example",
@@ -23,6 +25,12 @@ def subnet(letter: str) -> Any:
 
 def subnets(letters: str) -> Any:
     return [subnet(letter) for letter in letters]
+
+
+def released(minor: str, variant: str) -> str:
+    """The offline run's answer for the newest release of an AL2023 image."""
+    name = f"/aws/service/eks/optimized-ami/{minor}/amazon-linux-2023/x86_64/{variant}/recommended/release_version"
+    return CatalogAnswers("us-west-2").invoke("aws:ssm/getParameter:getParameter", {"name": name})["insecureValue"]
 
 
 def example(page: str, language: str = "python") -> str:

@@ -130,7 +130,8 @@ def write(folder: Path, *documents: Mapping[str, Any]) -> Path:
 
 
 def planned(answer: Answer) -> Plan:
-    """The plan of the project's own program under imported settings."""
-    config = {"aws:region": answer.region, "eks-gpu:settings": json.dumps(answer.settings)}
+    """The plan of the project's own program under imported settings, with an address of one's own."""
+    own = {"eks-gpu-components:api_cidrs": '["192.88.99.7/32"]'}
+    config = {"aws:region": answer.region, "eks-gpu:settings": json.dumps(answer.settings), **own}
     stack = StackConfig("dev", Path("Pulumi.dev.yaml"), answer.region, config, frozenset())
     return make_plan(Project.load(ROOT), stack)

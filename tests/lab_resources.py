@@ -26,6 +26,7 @@ TABLE, GATEWAY, NAT = (
     "aws:ec2/natGateway:NatGateway",
 )
 GROUP, TEMPLATE = "aws:ec2/securityGroup:SecurityGroup", "aws:ec2/launchTemplate:LaunchTemplate"
+DEFAULT_GROUP = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
 NAME = {"tags": {"Name": "a"}}
 RENAMED = {"tags": {"Name": "b"}}
 
@@ -44,6 +45,7 @@ def inputs(made: Made) -> dict[str, tuple[Any, dict[str, Any]]]:
             lambda: {"vpcId": id_[VPC], "cidrBlock": "10.0.0.0/24", "availabilityZone": "us-west-2a", **NAME},
             {"mapPublicIpOnLaunch": True},
         ),
+        DEFAULT_GROUP: (lambda: {"vpcId": id_[VPC], **NAME}, RENAMED),
         GATEWAY: (lambda: {"vpcId": id_[VPC], **NAME}, RENAMED),
         "aws:ec2/eip:Eip": (lambda: {"domain": "vpc", **NAME}, RENAMED),
         NAT: (lambda: {"allocationId": id_["aws:ec2/eip:Eip"], "subnetId": id_[SUBNET], **NAME}, RENAMED),
@@ -159,7 +161,13 @@ def inputs(made: Made) -> dict[str, tuple[Any, dict[str, Any]]]:
                 "taints": [{"key": "nvidia.com/gpu", "value": "true", "effect": "NO_SCHEDULE"}],
                 **NAME,
             },
-            {"labels": {"b": "3"}, "taints": [], "scalingConfig": {"minSize": 0, "desiredSize": 1, "maxSize": 5}},
+            {
+                "labels": {"b": "3"},
+                "taints": [],
+                "scalingConfig": {"minSize": 0, "desiredSize": 1, "maxSize": 5},
+                "version": "1.35",
+                "releaseVersion": "1.35.0-20260714",
+            },
         ),
         "aws:eks/addon:Addon": (
             lambda: {

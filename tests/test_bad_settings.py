@@ -89,7 +89,18 @@ BROKEN: list[tuple[str, Any, str]] = [
         1.35,
         'cluster.kubernetes_version must be a string, got 1.35; nearest: "1.35"',
     ),
-    ("cluster/endpoint", {"public": True}, "cluster.endpoint: public_cidrs is required where public is true"),
+    (
+        "cluster/endpoint",
+        {"public": True, "public_cidrs": ["10.0.0.0/8"]},
+        "cluster.endpoint.public_cidrs[0] must be of the internet, because EKS refuses a range that is private, got "
+        "'10.0.0.0/8'; nearest: endpoint.clients, for whoever reaches the VPC",
+    ),
+    (
+        "cluster/endpoint",
+        {"public": True, "public_cidrs": ["203.0.113.7/32"]},
+        "cluster.endpoint.public_cidrs[0] must be of the internet, because EKS refuses a range that is for "
+        "documentation, got '203.0.113.7/32'; nearest: your own, which `curl -s https://checkip.amazonaws.com` prints",
+    ),
     (
         "cluster/endpoint",
         {"public": True, "public_cidrs": ["0.0.0.0/0"]},
@@ -406,3 +417,12 @@ def test_problems_that_only_the_zones_show_are_told_for_all_pools_at_once():
 def test_settings_that_are_no_map_are_told(given):
     (problem,) = refused(given)
     assert problem.startswith(f"Pulumi.dev.yaml: {KEY} ")
+
+
+def test_a_network_without_a_way_out_has_nothing_whose_image_is_public():
+    given = changed("network", {"nat": "none", "interface_endpoints": True})
+    (problem,) = refused(given)
+    assert problem.startswith(f"Pulumi.dev.yaml: {KEY}.network.nat: none is not enough, for no VPC endpoint reaches ")
+    named = [section for section in ("gpu_node_groups", "cluster_autoscaler", "resnet") if section in given]
+    assert named
+    assert all(section in problem for section in named)

@@ -29,7 +29,10 @@ AUTOSCALER_ACTIONS = (
     *("autoscaling:TerminateInstanceInAutoScalingGroup", "ec2:DescribeInstanceTypes"),
     "ec2:DescribeLaunchTemplateVersions",
 )
-KARPENTER_ACTIONS = ("ec2:*", "iam:*InstanceProfile", "iam:PassRole", "pricing:GetProducts", "ssm:GetParameter")
+KARPENTER_ACTIONS = (
+    *("ec2:*", "iam:*InstanceProfile", "iam:PassRole", "iam:CreateServiceLinkedRole", "pricing:GetProducts"),
+    "ssm:GetParameter",
+)
 SERVING = {"app": "api"}
 
 
@@ -66,7 +69,11 @@ def gateway() -> Resource:
 
 
 def cluster(**inputs: Any) -> Resource:
-    network = {"subnetIds": ["subnet-a", "subnet-b"], "endpointPrivateAccess": True, "endpointPublicAccess": False}
+    network = {
+        "subnetIds": ["subnet-a", "subnet-b"],
+        "endpointPrivateAccess": True,
+        "publicAccessCidrs": ["192.88.99.7/32"],
+    }
     given = {
         "name": "shop",
         "version": "1.35",
@@ -79,6 +86,16 @@ def cluster(**inputs: Any) -> Resource:
 
 def addon(name: str, **inputs: Any) -> Resource:
     return resource("aws:eks/addon:Addon", name, {"addonName": name, "clusterName": "shop", **inputs})
+
+
+def cni(configuration: str | None = '{"enableNetworkPolicy": "true"}') -> Resource:
+    identity = {"roleArn": f"{ACCOUNT}/cni", "serviceAccount": "aws-node"}
+    return addon("vpc-cni", podIdentityAssociations=[identity], configurationValues=configuration)
+
+
+def network_policy() -> Resource:
+    spec = {"podSelector": {"matchLabels": SERVING}, "ingress": [{"ports": [{"port": 8501}]}]}
+    return kubernetes("NetworkPolicy", "api", spec, group="networking.k8s.io/v1", namespace="serving")
 
 
 def monitoring(tolerations: Any = ({"operator": "Exists"},), **inputs: Any) -> Resource:
@@ -208,10 +225,17 @@ def pod_autoscaler(target: str = "api") -> Resource:
 
 
 def claiming(**spec: Any) -> Resource:
-    """Pods that claim a device and run on the standing nodes."""
-    claims = {"resourceClaims": [{"name": "gpu"}], "nodeSelector": {"role": "system"}, **spec}
+    """Pods that claim a device, and may run on the nodes of every GPU pool."""
+    on_gpus = {"nodeSelector": {"nvidia.com/gpu.present": "true"}, "tolerations": [GPU_TOLERATION]}
+    claims = {"resourceClaims": [{"name": "gpu", "resourceClaimTemplateName": "gpu"}], **on_gpus, **spec}
     pod = {"containers": [{"name": "main", "image": "example/app:1"}], **claims}
     return kubernetes("Deployment", "claiming", {"replicas": 1, "template": {"spec": pod}})
+
+
+def claim_template(device_class: str = "gpu.nvidia.com") -> Resource:
+    requests = [{"name": "gpu", "exactly": {"deviceClassName": device_class}}]
+    spec = {"spec": {"devices": {"requests": requests}}}
+    return kubernetes("ResourceClaimTemplate", "gpu", spec, group="resource.k8s.io/v1")
 
 
 def storage_class() -> Resource:
@@ -236,7 +260,7 @@ def healthy(**instead: Any) -> list[Resource]:
         "associated_b": associated("subnet-b", "private"),
         "associated_public": associated("public-a", "public"),
         "cluster": cluster(),
-        "cni": addon("vpc-cni", podIdentityAssociations=[{"roleArn": f"{ACCOUNT}/cni", "serviceAccount": "aws-node"}]),
+        "cni": cni(),
         "cni_role": [role("cni"), attached("cni", "AmazonEKS_CNI_Policy")],
         "kube_proxy": addon("kube-proxy"),
         "coredns": addon("coredns", configurationValues='{"nodeSelector": {"role": "system"}}'),
@@ -276,7 +300,8 @@ def healthy(**instead: Any) -> list[Resource]:
         "service": service(),
         "budget": disruption_budget(),
         "pod_autoscaler": pod_autoscaler(),
-        "claiming": claiming(),
+        "network_policy": network_policy(),
+        "claiming": None,
         "storage_class": storage_class(),
     }
     assert instead.keys() <= parts.keys()

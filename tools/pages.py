@@ -12,6 +12,7 @@ from typing import get_args, get_origin
 
 from eks_gpu.checks import CHECKS
 from eks_gpu.importers.findings import RULES
+from eks_gpu.lab.aws.refusals import REFUSALS
 from eks_gpu_components.catalog import versions
 from eks_gpu_components.values.shapes import arms
 from tools import pictures, rooms
@@ -60,6 +61,21 @@ def import_rules() -> str:
     return table(("Rule", "Kind", "What goes wrong without it"), rows)
 
 
+def lab_refusals() -> str:
+    """The table of what the lab's AWS refuses."""
+    rows = [
+        (", ".join(f"`{operation}`" for operation in row.operations), row.refuses, f"`{row.code}`", _shown(row.source))
+        for row in sorted(REFUSALS, key=lambda row: row.operations)
+    ]
+    return table(("Operation", "Refused", "Code", "Source"), rows)
+
+
+def _shown(source: str) -> str:
+    """A source with links in place of addresses and of issues on GitHub."""
+    linked = re.sub(r"https://\S+?([^/;\s]+)\.html", r"[\1](\g<0>)", source)
+    return re.sub(r"([\w.-]+/[\w.-]+)#(\d+)", r"[\g<0>](https://github.com/\1/issues/\2)", linked)
+
+
 def arguments_of(name: str) -> str:
     """The table of a TypedDict's keys; those of a TypedDict inside it follow, unless it has a table of its own."""
     return table(("Argument", "Meaning", "Default"), _argument_rows(all_args()[name], ""))
@@ -76,6 +92,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "checks": checks,
     "floors": floors_of,
     "import-rules": import_rules,
+    "lab-refusals": lab_refusals,
     "tree": rooms.tree,
 }
 

@@ -1,6 +1,7 @@
 """Rebuild the data files of components/catalog: the same answers give the same bytes.
 
-python tools/refresh_catalog.py            from AWS's answers as moto records them, and prices.csv beside this file
+python tools/refresh_catalog.py            from AWS's answers as moto records them, and the two lists beside this file:
+                                           prices.csv and spot_shares.csv
 python tools/refresh_catalog.py --live     from the AWS account of the environment, read only
 python tools/refresh_catalog.py --check    change nothing; exit 1 where a committed file would change
 """
@@ -14,6 +15,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from eks_gpu.live.price_list import instance_prices
 
 TOOLS = Path(__file__).parent
 CATALOG = TOOLS.parent / "components" / "catalog"
@@ -76,6 +79,13 @@ def listed_prices(path: Path = TOOLS / "prices.csv") -> Iterator[tuple[str, str,
             yield row["type"], row["region"], float(row["usd_per_hour"]), row["date"]
 
 
+def listed_shares(path: Path = TOOLS / "spot_shares.csv") -> Iterator[tuple[str, list[float]]]:
+    """Spot as a share of on demand by type: median of the regions, lowest and highest region; no answer has it."""
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            yield row["type"], [float(row["share"]), float(row["lowest"]), float(row["highest"])]
+
+
 def live_answers(client: Callable[..., Any], regions: Collection[str] = ()) -> Answers:
     """What AWS says now. `client` is boto3's: `client("ec2", region_name="us-west-2")`."""
     ec2 = client("ec2", region_name=BASE_REGION)
@@ -95,28 +105,8 @@ def live_answers(client: Callable[..., Any], regions: Collection[str] = ()) -> A
             types |= {row["InstanceType"]: row for row in page["InstanceTypes"]}
     for region in sorted({*asked, BASE_REGION}):
         say(f"asking the price list for {region}")
-        prices += _products(pricing, region)
+        prices += instance_prices(pricing, region)
     return Answers("AWS, asked live", list(types.values()), zones, _by_zone(offers), prices)
-
-
-def _products(pricing: Any, region: str) -> Iterator[tuple[str, str, float, str]]:
-    wanted = {
-        "regionCode": region,
-        "operatingSystem": "Linux",
-        "tenancy": "Shared",
-        "preInstalledSw": "NA",
-        "capacitystatus": "Used",
-        "marketoption": "OnDemand",
-    }
-    filters = [{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in wanted.items()]
-    for page in pricing.get_paginator("get_products").paginate(ServiceCode="AmazonEC2", Filters=filters):
-        for product in map(json.loads, page["PriceList"]):
-            name = product["product"]["attributes"]["instanceType"]
-            for term in product["terms"].get("OnDemand", {}).values():
-                for dimension in term["priceDimensions"].values():
-                    usd = float(dimension["pricePerUnit"]["USD"])
-                    if usd:  # AWS lists types that it sells by other contracts at 0
-                        yield name, region, usd, product["publicationDate"][:10]
 
 
 def _by_zone(offers: Iterable[dict[str, str]]) -> dict[str, set[str]]:
@@ -203,6 +193,7 @@ def files(answers: Answers) -> dict[str, str]:
             {"source": json.dumps(answers.source), "types": _table(rows), "zones": _table(answers.zones)}
         ),
         "prices.json": _object({region: _table(prices[region]) for region in sorted(prices)}),
+        "spot.json": _table({name: shares for name, shares in listed_shares() if name in rows}) + "\n",
     }
 
 

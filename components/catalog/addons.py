@@ -40,14 +40,22 @@ ADDONS = frozenset(
 )
 """Names of EKS add-ons. NVIDIA's software, both autoscalers and the load balancer controller are charts instead."""
 
+VPC_CNI_CHART = "aws-vpc-cni"
+"""Helm chart that is the add-on VPC_CNI."""
+NETWORK_POLICY_CHARTS = ("cilium", "tigera-operator")
+"""Helm charts of other network plugins that enforce NetworkPolicies, by default."""
 ADDON_CHARTS: Mapping[str, tuple[str, ...]] = {
-    VPC_CNI: ("aws-vpc-cni", "cilium", "tigera-operator"),
+    VPC_CNI: (VPC_CNI_CHART, *NETWORK_POLICY_CHARTS),
     KUBE_PROXY: ("cilium",),
     COREDNS: ("coredns",),
     POD_IDENTITY_AGENT: ("eks-pod-identity-agent",),
     EBS_CSI_DRIVER: ("aws-ebs-csi-driver",),
 }
 """Add-on -> Helm charts that do its work."""
+
+NETWORK_POLICY_SETTING = "enableNetworkPolicy"
+"""Key of VPC_CNI's configuration, and of the chart's values: with true it enforces NetworkPolicies, else nobody does.
+Source: Amazon EKS User Guide, "Limit Pod traffic with Kubernetes network policies"."""
 
 ADDON_POD_REQUESTS: Mapping[str, tuple[int, int]] = {
     VPC_CNI: (50, 0),

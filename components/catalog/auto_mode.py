@@ -32,6 +32,12 @@ BUILT_IN_NODE_CLASS = "default"
 DISK_PROVISIONER = "ebs.csi.eks.amazonaws.com"
 """Of its storage classes; the add-on's is another one."""
 
+NETWORK_POLICY_NAMESPACE, NETWORK_POLICY_CONFIG = "kube-system", "amazon-vpc-cni"
+"""Namespace and name of the ConfigMap by which its nodes enforce NetworkPolicies; without it none do.
+Source: "Use Network Policies with EKS Auto Mode"."""
+NETWORK_POLICY_KEY = "enable-network-policy-controller"
+"""Key of that ConfigMap, with the text true."""
+
 _TOO_SMALL = ("nano", "micro", "small")
 _LEFT_OUT = frozenset({"p3"})
 """Families that EKS's images have a driver for and Auto Mode does not start; it starts p3dn."""

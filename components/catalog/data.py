@@ -1,4 +1,4 @@
-"""The two data files beside this module, parsed at their first use. tools/refresh_catalog.py makes them."""
+"""The three data files beside this module, parsed at their first use. tools/refresh_catalog.py makes them."""
 
 import json
 from functools import cache
@@ -18,3 +18,9 @@ def ec2() -> dict[str, Any]:
 def prices() -> dict[str, dict[str, list[Any]]]:
     """`{region: {type: [USD per hour, date]}}`, on-demand Linux."""
     return json.loads((HERE / "prices.json").read_bytes())
+
+
+@cache
+def spot_shares() -> dict[str, list[float]]:
+    """`{type: [share, lowest, highest]}`: Spot's part of the on-demand price, the median of regions and their range."""
+    return json.loads((HERE / "spot.json").read_bytes())

@@ -85,6 +85,20 @@ def image_supports(instance_type: InstanceType) -> bool:
 
 def ssm_parameter(family: str, kubernetes: str, architecture: str, accelerator: str | None = None) -> str:
     """Name of the SSM parameter that holds the newest image's id. Raises ValueError as ami_type."""
+    return f"{_parameters(family, kubernetes, architecture, accelerator)}/image_id"
+
+
+def release_parameter(family: str, kubernetes: str, architecture: str, accelerator: str | None = None) -> str:
+    """Name of the SSM parameter that holds the newest image's release, as a managed node group takes it.
+
+    Raises ValueError as ami_type. Source: Amazon EKS User Guide, "Retrieve recommended Amazon Linux AMI IDs";
+    terraform-aws-eks, eks-managed-node-group.
+    """
+    name = "release_version" if family == "al2023" else "image_version"
+    return f"{_parameters(family, kubernetes, architecture, accelerator)}/{name}"
+
+
+def _parameters(family: str, kubernetes: str, architecture: str, accelerator: str | None) -> str:
     ami = AMI_TYPES[ami_type(family, architecture, accelerator)]
     machine = "x86_64" if architecture == "amd64" else architecture
     if family == "al2023":
@@ -93,7 +107,7 @@ def ssm_parameter(family: str, kubernetes: str, architecture: str, accelerator: 
     else:
         variant = f"-{ami.accelerator}" if ami.accelerator else ""
         folder = f"bottlerocket/aws-k8s-{kubernetes}{variant}/{machine}/latest"
-    return f"/aws/service/{folder}/image_id"
+    return f"/aws/service/{folder}"
 
 
 ROOT_DEVICE = "/dev/xvda"

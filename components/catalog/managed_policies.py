@@ -8,8 +8,9 @@ CNI_POLICY = "AmazonEKS_CNI_Policy"
 """IAM: what the VPC CNI calls, with IPv4."""
 CNI_POLICIES = (CNI_POLICY, "AmazonEKS_CNI_IPv6_Policy")
 """IAM: either lets the VPC CNI give pods addresses."""
-EBS_CSI_POLICY = "service-role/AmazonEBSCSIDriverPolicy"
-"""IAM, with its path: what the EBS CSI driver's controller calls."""
+EBS_CSI_POLICY = "AmazonEBSCSIDriverPolicyV2"
+"""IAM: what the EBS CSI driver's controller calls, of disks and snapshots that it has made itself.
+Source: aws-ebs-csi-driver, issue 2918."""
 REGISTRY_PULL_POLICY = "AmazonEC2ContainerRegistryPullOnly"
 """IAM: the least that lets a node pull images."""
 REGISTRY_READ_POLICY = "AmazonEC2ContainerRegistryReadOnly"
@@ -32,7 +33,7 @@ SSM_POLICY = "AmazonSSMManagedInstanceCore"
 OLD_SSM_POLICY = "AmazonEC2RoleforSSM"
 """IAM: what SSM_POLICY replaced."""
 
-NODE_POLICIES = (REGISTRY_PULL_POLICY, WORKER_POLICY, SSM_POLICY)
+NODE_POLICIES = (REGISTRY_PULL_POLICY, WORKER_POLICY)
 """IAM: what a node itself calls. The VPC CNI has a role of its own through Pod Identity."""
 AUTO_MODE_NODE_POLICIES = (REGISTRY_PULL_POLICY, WORKER_MINIMAL_POLICY)
 """IAM: what a node of Auto Mode itself calls."""

@@ -1,17 +1,20 @@
 """Prices in USD. None is silently another region's or out of date: `Price.region` and `Price.as_of` tell."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 
 from . import data
 from .instance_types import instance_type
 
 HOURS_PER_MONTH = 730
+EVERY_REGION = "every region"
+"""`Price.region` of what AWS lists once for all commercial regions."""
 BASE_REGION = "us-east-1"
 """Whose price stands in where a region's own is not known."""
 _AS_OF = "2026-11-21"
 
-# No history of Spot prices comes with the catalog, so one rule stands in: a share of the on-demand price. Accelerators
-# are scarcer and get the larger share, so that a steady cost is rather too high than too low.
+# Shares of the on-demand price for types without a share of their own in spot.json: general ones, and the newest with
+# accelerators. These are scarcer and get the larger share, so that a steady cost is rather too high than too low.
 SPOT_SHARE = 0.40
 SPOT_SHARE_ACCELERATED = 0.50
 
@@ -27,25 +30,39 @@ class Price:
     region: str
     as_of: str
     estimate: bool = False
+    lowest: float | None = None
+    """USD per hour in the cheapest region, of an estimate whose range is known."""
+    highest: float | None = None
+    """USD per hour in the dearest region, of an estimate whose range is known."""
 
     @property
     def monthly(self) -> float:
         """USD for 730 hours."""
         return self.hourly * HOURS_PER_MONTH
 
+    def at(self, region: str) -> "Price":
+        """The region's own price if AWS lists one for all regions, else the price as it is."""
+        return replace(self, region=region) if self.region == EVERY_REGION else self
+
 
 def _listed(hourly: float) -> Price:
     return Price(hourly, BASE_REGION, _AS_OF)
 
 
-# Source: AWS price page of each service, us-east-1.
-CONTROL_PLANE_HOURLY = _listed(0.10)
-EXTENDED_SUPPORT_HOURLY = _listed(0.50)
+def _listed_everywhere(hourly: float) -> Price:
+    return Price(hourly, EVERY_REGION, _AS_OF)
+
+
+# Source: AWS price page of each service: one price for all regions, or that of us-east-1.
+CONTROL_PLANE_HOURLY = _listed_everywhere(0.10)
+EXTENDED_SUPPORT_HOURLY = _listed_everywhere(0.50)
 """On top of CONTROL_PLANE_HOURLY, for a Kubernetes minor past its standard support."""
 NAT_GATEWAY_HOURLY = _listed(0.045)
 NLB_HOURLY = _listed(0.0225)
 ALB_HOURLY = _listed(0.0225)
-PUBLIC_IPV4_HOURLY = _listed(0.005)
+PUBLIC_IPV4_HOURLY = _listed_everywhere(0.005)
+KMS_KEY_HOURLY = _listed_everywhere(1 / HOURS_PER_MONTH)
+"""One customer-managed key: 1 USD a month, requests aside."""
 INTERFACE_ENDPOINT_HOURLY = _listed(0.01)
 """One endpoint in one zone."""
 
@@ -84,13 +101,18 @@ def on_demand_price(name: str, region: str) -> Price | None:
 
 
 def spot_price(name: str, region: str) -> Price | None:
-    """40 % of the on-demand price, 50 % for accelerated types, always an estimate; None where Spot has no such type.
+    """The type's own share of its on-demand price, with the range over the regions, always an estimate.
 
+    A type without a share of its own gets 40 %, with accelerators 50 %, and no range. None where Spot has no such type.
     Raises UnknownInstanceType.
     """
     row = instance_type(name)
-    share = SPOT_SHARE_ACCELERATED if row.accelerator else SPOT_SHARE
-    return _share(name, region, share) if row.spot else None
+    if not row.spot:
+        return None
+    known = data.spot_shares().get(name)
+    if known is None:
+        return _share(name, region, SPOT_SHARE_ACCELERATED if row.accelerator else SPOT_SHARE)
+    return _share(name, region, *known)
 
 
 def auto_mode_surcharge(name: str, region: str) -> Price | None:
@@ -98,6 +120,30 @@ def auto_mode_surcharge(name: str, region: str) -> Price | None:
     return _share(name, region, AUTO_MODE_SHARE)
 
 
-def _share(name: str, region: str, share: float) -> Price | None:
+def _share(
+    name: str, region: str, share: float, lowest: float | None = None, highest: float | None = None
+) -> Price | None:
     price = on_demand_price(name, region)
-    return Price(price.hourly * share, price.region, price.as_of, estimate=True) if price else None
+    return price and share_of(price, share, lowest, highest)
+
+
+def share_of(price: Price, share: float, lowest: float | None = None, highest: float | None = None) -> Price:
+    """A part of a price, as an estimate; `lowest` and `highest` are the range of the share if it is known."""
+    low, high = (None if part is None else price.hourly * part for part in (lowest, highest))
+    return Price(price.hourly * share, price.region, price.as_of, estimate=True, lowest=low, highest=high)
+
+
+@cache
+def regional_factors(region: str) -> tuple[float, float]:
+    """The least and the most that the region's known prices are of the same types' in us-east-1.
+
+    They bound a price that stands in for one of the region; of a region without any known price, of all regions.
+    """
+    base = data.prices()[BASE_REGION]
+    factors = [
+        row[0] / base[name][0]
+        for priced_region in ((region,) if data.prices().get(region) else data.prices())
+        for name, row in data.prices()[priced_region].items()
+        if name in base
+    ]
+    return min(factors), max(factors)

@@ -1,4 +1,4 @@
-"""EC2's vCPU quotas, each of an account in one region: an instance counts against one with its vCPUs."""
+"""Quotas of an account in one region: vCPUs of EC2, which an instance counts against with its own, and of networks."""
 
 from dataclasses import dataclass
 
@@ -11,6 +11,8 @@ class Quota:
 
     name: str
     code: str
+    default: int = 0
+    """What a new account has. Source: EC2 and VPC endpoints and quotas, AWS General Reference."""
 
 
 # Source: EC2 User Guide, "On-Demand Instance quotas" and "Spot Instance quotas"; codes as ListServiceQuotas answers.
@@ -23,7 +25,7 @@ _ON_DEMAND = {
     "High Memory": Quota("Running On-Demand High Memory instances", "L-43DA4232"),
     "Inf": Quota("Running On-Demand Inf instances", "L-1945791B"),
     "P": Quota("Running On-Demand P instances", "L-417A185B"),
-    "Standard": Quota(f"Running On-Demand {_STANDARD} instances", "L-1216C47A"),
+    "Standard": Quota(f"Running On-Demand {_STANDARD} instances", "L-1216C47A", default=5),
     "Trn": Quota("Running On-Demand Trn instances", "L-2C3B7624"),
     "X": Quota("Running On-Demand X instances", "L-7295265B"),
 }
@@ -33,10 +35,14 @@ _SPOT = {
     "G and VT": Quota("All G and VT Spot Instance Requests", "L-3819A6DF"),
     "Inf": Quota("All Inf Spot Instance Requests", "L-B5D1601B"),
     "P": Quota("All P Spot Instance Requests", "L-7212CCBC"),
-    "Standard": Quota(f"All {_STANDARD} Spot Instance Requests", "L-34B43A08"),
+    "Standard": Quota(f"All {_STANDARD} Spot Instance Requests", "L-34B43A08", default=5),
     "Trn": Quota("All Trn Spot Instance Requests", "L-6B0D517C"),
     "X": Quota("All X Spot Instance Requests", "L-E3A00192"),
 }
+
+ELASTIC_IPS = Quota("EC2-VPC Elastic IPs", "L-0263D0A3", default=5)
+VPCS = Quota("VPCs per Region", "L-F678F1CE", default=5)
+"""Of the service `vpc`, not `ec2`."""
 
 
 def quota(row: InstanceType, *, spot: bool = False) -> Quota | None:

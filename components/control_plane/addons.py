@@ -32,7 +32,11 @@ class AddOn:
 
 
 _SETTINGS: Mapping[str, Mapping[str, Any]] = {
-    catalog.VPC_CNI: {"service_account": "aws-node", "policy": catalog.CNI_POLICY},
+    catalog.VPC_CNI: {
+        "configuration": {catalog.NETWORK_POLICY_SETTING: "true"},  # a text: the add-on's schema refuses a boolean
+        "service_account": "aws-node",
+        "policy": catalog.CNI_POLICY,
+    },
     catalog.COREDNS: {"configuration": _ON_SYSTEM_NODES},
     catalog.METRICS_SERVER: {"configuration": _ON_SYSTEM_NODES},
     catalog.EBS_CSI_DRIVER: {

@@ -7,6 +7,7 @@ from pydantic import field_validator
 from typing_extensions import TypedDict
 
 from .. import catalog
+from ..catalog.auto_mode import NETWORK_POLICY_CONFIG, NETWORK_POLICY_KEY, NETWORK_POLICY_NAMESPACE
 from ..values.value import Value
 from .addons import AFTER_NODES, AddOn
 
@@ -53,4 +54,12 @@ def auto_mode_options(auto_mode: AutoMode) -> dict[str, Any]:
         "enabled": True,
         "compute_config": {"node_pools": list(auto_mode.built_in_pools)},
         "create_node_role": bool(auto_mode.built_in_pools),
+    }
+
+
+def network_policy_config() -> dict[str, Any]:
+    """The ConfigMap that makes its nodes enforce NetworkPolicies."""
+    return {
+        "metadata": {"name": NETWORK_POLICY_CONFIG, "namespace": NETWORK_POLICY_NAMESPACE},
+        "data": {NETWORK_POLICY_KEY: "true"},
     }

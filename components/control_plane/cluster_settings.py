@@ -2,20 +2,20 @@
 
 import re
 from collections.abc import Mapping
-from ipaddress import IPv4Network
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from .. import catalog
+from ..catalog.api_addresses import WORLD
 from ..catalog.nearest import hint
-from ..nodes.system_nodes import SystemNodes
+from ..nodes.node_release import release_problems
+from ..nodes.system_nodes import SYSTEM_NODE_IMAGE, SystemNodes
+from ..values.api_addresses import ApiClient, ApiRange, address_is_required, common_addresses
 from ..values.validation_messages import refused
 from ..values.value import Value
-from ..vpc.network_layout import Region
+from ..vpc.network_layout import Region, RetentionDays
 from .auto_mode import AutoMode
-
-WORLD = IPv4Network("0.0.0.0/0")
 
 
 def _supported(minor: str) -> str:
@@ -47,24 +47,59 @@ def _principal_arn(arn: str) -> str:
     return arn
 
 
+def _phase(given: Any) -> Any:
+    if given is True:
+        raise refused("must be false, or a map as {public_cidrs: [ADDRESS/32]}")
+    return None if given is False else given
+
+
 class Endpoint(Value):
     """From where the Kubernetes API can be reached."""
 
     private: bool = True
+    clients: tuple[ApiClient, ...] = ()
     public: bool = False
-    public_cidrs: tuple[IPv4Network, ...] = ()
+    public_cidrs: tuple[ApiRange, ...] = ()
     open_to_world: bool = False
+
+    @property
+    def api_cidrs(self) -> list[str]:
+        """Ranges that reach it from the internet: its own, else those of the stack."""
+        return [str(cidr) for cidr in self.public_cidrs] or (common_addresses() if self.public else [])
 
     @model_validator(mode="after")
     def _can_be_reached_by_those_meant(self) -> Self:
         if not (self.private or self.public):
             raise ValueError("private or public must be true: nobody could reach the API")
-        if self.public and not self.public_cidrs:
-            raise ValueError("public_cidrs is required where public is true")
+        if self.clients and not self.private:
+            raise ValueError("clients has no effect where private is false")
+        if len(set(self.clients)) < len(self.clients):
+            raise ValueError(f"clients must have none of them twice, got {', '.join(self.clients)}")
+        if self.public and not self.api_cidrs:
+            raise ValueError(f"public_cidrs is required where public is true: {address_is_required('public_cidrs')}")
         if self.public_cidrs and not self.public:
             raise ValueError("public_cidrs has no effect where public is false")
         if WORLD in self.public_cidrs and not self.open_to_world:
             raise ValueError("public_cidrs holds 0.0.0.0/0: narrow it, or say open_to_world: true")
+        return self
+
+
+class Bootstrap(Value):
+    """The first update of a private cluster, from addresses of the internet."""
+
+    public_cidrs: tuple[ApiRange, ...] = ()
+
+    @property
+    def api_cidrs(self) -> list[str]:
+        """Ranges that reach the cluster until its bootstrap is over: its own, else those of the stack."""
+        return [str(cidr) for cidr in self.public_cidrs] or common_addresses()
+
+    @model_validator(mode="after")
+    def _lets_somebody_in(self) -> Self:
+        if not self.api_cidrs:
+            raise ValueError(f"public_cidrs is required for the first update: {address_is_required('public_cidrs')}")
+        if WORLD in self.public_cidrs:
+            raise ValueError("public_cidrs holds 0.0.0.0/0: narrow it to the addresses of the first update")
         return self
 
 
@@ -82,7 +117,9 @@ class ClusterSettings(Value):
     name: Annotated[str, AfterValidator(_cluster_name)]
     kubernetes_version: Annotated[str, AfterValidator(_supported)] = catalog.DEFAULT_KUBERNETES
     endpoint: Endpoint = Field(default_factory=Endpoint)
+    bootstrap: Annotated[Bootstrap | None, BeforeValidator(_phase)] = None
     log_types: tuple[Literal["api", "audit", "authenticator", "controllerManager", "scheduler"], ...] = ()
+    log_retention_days: RetentionDays = 90
     kms_key_arn: str | None = None
     create_kms_key: bool = False
     deletion_protection: bool = True
@@ -91,6 +128,17 @@ class ClusterSettings(Value):
     addon_versions: Mapping[str, str] = Field(default_factory=dict)
     system_nodes: SystemNodes = Field(default_factory=SystemNodes)
     auto_mode: AutoMode | None = None
+
+    @property
+    def public_ranges(self) -> list[str]:
+        """Ranges of the internet that reach the API as the settings are now; none where it is private alone."""
+        return (self.bootstrap or self.endpoint).api_cidrs
+
+    @model_validator(mode="after")
+    def _bootstraps_a_private_cluster(self) -> Self:
+        if self.bootstrap and self.endpoint.public:
+            raise ValueError("bootstrap has no effect where endpoint.public is true: leave it out")
+        return self
 
     @field_validator("addon_versions")
     @classmethod
@@ -103,9 +151,22 @@ class ClusterSettings(Value):
         return versions
 
     @model_validator(mode="after")
+    def _keeps_logs_that_there_are(self) -> Self:
+        if "log_retention_days" in self.model_fields_set and not self.log_types:
+            raise ValueError("log_retention_days has no effect without log_types")
+        return self
+
+    @model_validator(mode="after")
     def _has_one_key(self) -> Self:
         if self.kms_key_arn and self.create_kms_key:
             raise ValueError("kms_key_arn and create_kms_key exclude each other")
+        return self
+
+    @model_validator(mode="after")
+    def _nodes_are_of_its_version(self) -> Self:
+        release = self.system_nodes.release_version
+        if release and (found := release_problems(release, SYSTEM_NODE_IMAGE, self.kubernetes_version)):
+            raise ValueError("\n".join(f"system_nodes.{problem}" for problem in found))
         return self
 
     @model_validator(mode="after")

@@ -4,8 +4,12 @@ from typing import Any
 
 from pulumi import Resource, ResourceOptions
 
-ONCE_TIMEOUT = "30m"
-"""Time that a workload which runs once has to finish: a node from zero, a large image and the run itself."""
+from ..catalog import COLD_START_S
+
+RUN_S = 840
+"""Seconds for the run itself of a workload that runs once."""
+ONCE_TIMEOUT = f"{(COLD_START_S + RUN_S) // 60}m"
+"""Time that such a workload has to finish, from a node that does not exist yet."""
 
 
 def disposable(parent: Resource, opts: ResourceOptions | None, **more: Any) -> ResourceOptions:

@@ -9,7 +9,7 @@ from pulumi import Output, Resource, ResourceOptions
 from ..catalog import AUTO_MODE_ACCESS_POLICY, AUTO_MODE_NODE_POLICIES, managed_policy_arn
 from ..values.eks_cluster import EksCluster
 from .access_entries import grant
-from .node_role import trust_policy
+from .node_role import role_name, trust_policy
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ def create_auto_mode_node_role(name: str, cluster: EksCluster, parent: Resource)
     Apart from the built-in pools' role, whose access entry is EKS's own and stands in the way of a second one.
     """
     role = aws.iam.Role(
-        f"{name}-role",
+        role_name(name),
         assume_role_policy=json.dumps(trust_policy(cluster["region"])),
         opts=ResourceOptions(parent=parent),
     )

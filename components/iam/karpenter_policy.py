@@ -1,7 +1,8 @@
-"""What Karpenter's controller may do in AWS: 18 statements, each limited to one cluster where IAM can.
+"""What Karpenter's controller may do in AWS: 19 statements, each limited to one cluster where IAM can.
 
-Source: Karpenter 1.14, getting started, cloudformation.yaml. Six documents, because together they are longer than the
-6,144 characters of one managed policy; as inline policies of one role they may have 10,240.
+Source: Karpenter 1.14, getting started, cloudformation.yaml; the Spot role's statement is AmazonEKSComputePolicy's.
+Six documents, because together they are longer than the 6,144 characters of one managed policy; as inline policies of
+one role they may have 10,240.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -190,6 +191,7 @@ def _instance_profiles(scope: ControllerScope) -> list[dict[str, Any]]:
             {**scope.owned("ResourceTag"), **scope.here("ResourceTag")},
             own,
         ),
+        _spot_role(scope),
     ]
 
 
@@ -202,6 +204,18 @@ def _discovery(scope: ControllerScope) -> list[dict[str, Any]]:
         _allow("AllowUnscopedInstanceProfileListAction", "iam", ["ListInstanceProfiles"], "*"),
         _allow("AllowInstanceProfileReadActions", "iam", ["GetInstanceProfile"], _profiles(scope)),
     ]
+
+
+def _spot_role(scope: ControllerScope) -> dict[str, Any]:
+    """Spot needs a role once an account. Whoever asks EC2 first makes it, and it cannot be made twice."""
+    spot = "spot.amazonaws.com"
+    return _allow(
+        "AllowSpotServiceLinkedRoleCreation",
+        "iam",
+        ["CreateServiceLinkedRole"],
+        f"arn:{scope.partition}:iam::{scope.account_id}:role/aws-service-role/{spot}/AWSServiceRoleForEC2Spot",
+        {"iam:AWSServiceName": spot},
+    )
 
 
 def _profiles(scope: ControllerScope) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pulumi_aws as aws
 from pulumi import Input, Resource, ResourceOptions
 
-from ..catalog import NODE_POLICIES, managed_policy_arn, partition
+from ..catalog import NODE_POLICIES, SSM_POLICY, managed_policy_arn, partition
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,27 @@ def trust_policy(region: str) -> dict[str, Any]:
     }
 
 
+def role_name(name: str) -> str:
+    """The role's name in Pulumi, for a group or component of nodes."""
+    return f"{name}-role"
+
+
 def create_node_role(
-    name: str, region: str, parent: Resource, extra_policies: Mapping[str, Input[str]] | None = None
+    name: str,
+    region: str,
+    parent: Resource,
+    extra_policies: Mapping[str, Input[str]] | None = None,
+    *,
+    session_manager: bool,
 ) -> NodeRole:
-    """`{name}-role` with the node policies and `extra_policies`, which are ARNs by a name of the caller's."""
+    """`{name}-role` with the node policies and `extra_policies`, which are ARNs by a name of the caller's.
+
+    session_manager: whether Systems Manager may open sessions on the nodes.
+    """
     role = aws.iam.Role(
-        f"{name}-role", assume_role_policy=json.dumps(trust_policy(region)), opts=ResourceOptions(parent=parent)
+        role_name(name), assume_role_policy=json.dumps(trust_policy(region)), opts=ResourceOptions(parent=parent)
     )
-    own = {policy: managed_policy_arn(policy, region) for policy in NODE_POLICIES}
+    own = {policy: managed_policy_arn(policy, region) for policy in (*NODE_POLICIES, *[SSM_POLICY] * session_manager)}
     attachments = tuple(
         aws.iam.RolePolicyAttachment(
             f"{name}-{policy}", role=role.name, policy_arn=arn, opts=ResourceOptions(parent=parent)

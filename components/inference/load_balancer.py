@@ -52,7 +52,7 @@ class LoadBalancerArgs(TypedDict):
     public: NotRequired[bool]
     """Whether it faces the internet. Needs `source_ranges`, and `certificate_arn` or `allow_plain_http`. Default no."""
     source_ranges: NotRequired[list[str]]
-    """Addresses that may connect, as 203.0.113.0/24. Default whoever reaches the VPC, where it is internal."""
+    """Addresses that may connect, as 10.20.0.0/16. Default whoever reaches the VPC, where it is internal."""
     certificate_arn: NotRequired[str]
     """Certificate in ACM: with it the service speaks TLS on port 443, without it HTTP on 8501. Default none."""
     allow_plain_http: NotRequired[bool]
@@ -71,7 +71,7 @@ def _network(text: str) -> str:
         nearest = f"; nearest: {IPv4Network(text, strict=False)}"
     except ValueError:
         nearest = ""
-    raise ValueError(f"must be an IPv4 range as 203.0.113.0/24, got {text!r}{nearest}")
+    raise ValueError(f"must be an IPv4 range as 10.20.0.0/16, got {text!r}{nearest}")
 
 
 def _not_everyone(text: str) -> str:

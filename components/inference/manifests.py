@@ -16,8 +16,10 @@ GRACE_S = PRE_STOP_S + 30
 
 START_S = 900
 """Loading the model, once the image is there."""
-PROGRESS_S = 1800
-"""A node from zero, its driver, the image, the model and the load balancer's first health checks."""
+HEALTHY_S = 180
+"""The load balancer's first health checks."""
+PROGRESS_S = catalog.COLD_START_S + START_S + HEALTHY_S
+"""From a node that does not exist yet to a pod that the load balancer sends requests to."""
 
 _POD_IDENTITY_AGENT = "169.254.170.23/32"  # Source: EKS User Guide, "EKS Pod Identity restrictions"
 

@@ -25,9 +25,9 @@ def auto_scaling_group(group: NodeGroup, template: Mapping[str, Input[str]]) -> 
         "desired_capacity": group.desired_nodes,
         "max_size": group.max_nodes,
         "vpc_zone_identifiers": list(group.subnet_ids),
-        "capacity_rebalance": group.spot,
-        # Rebalancing ends nodes without a notice to their pods; in one zone there is nothing to rebalance.
-        "suspended_processes": ["AZRebalance"] if group.one_zone else [],
+        # Both end nodes that nothing has drained: over zones AWS evens out, and at a Spot recommendation it replaces.
+        "capacity_rebalance": False,
+        "suspended_processes": ["AZRebalance"],
         "mixed_instances_policy": {
             "instances_distribution": {
                 "on_demand_base_capacity": group.on_demand_base,

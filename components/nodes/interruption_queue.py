@@ -28,16 +28,24 @@ EVENTS = {
 
 
 def queue_policy(queue_arn: str) -> dict[str, Any]:
-    """EventBridge may send, and nobody may do anything without TLS."""
+    """Rules of the queue's own account and region may send, and nobody may do anything without TLS.
+
+    Source: EventBridge User Guide, resource-based policies for Amazon SQS, which limits the sender by its rule.
+    """
+    _, partition, _, region, account, _ = queue_arn.split(":", 5)
     return {
         "Version": "2012-10-17",
         "Statement": [
             {
                 "Sid": "EC2InterruptionPolicy",
                 "Effect": "Allow",
-                "Principal": {"Service": ["events.amazonaws.com", "sqs.amazonaws.com"]},
+                "Principal": {"Service": "events.amazonaws.com"},
                 "Action": "sqs:SendMessage",
                 "Resource": queue_arn,
+                "Condition": {
+                    "StringEquals": {"aws:SourceAccount": account},
+                    "ArnLike": {"aws:SourceArn": f"arn:{partition}:events:{region}:{account}:rule/*"},
+                },
             },
             {
                 "Sid": "DenyHTTP",
@@ -49,6 +57,11 @@ def queue_policy(queue_arn: str) -> dict[str, Any]:
             },
         ],
     }
+
+
+def rule_name(name: str, event: str) -> str:
+    """The rule's name in Pulumi."""
+    return f"{name}-{event}"
 
 
 def create_interruption_queue(name: str, cluster: EksCluster, parent: Resource) -> aws.sqs.Queue:
@@ -68,6 +81,6 @@ def create_interruption_queue(name: str, cluster: EksCluster, parent: Resource) 
         opts=opts,
     )
     for event, pattern in EVENTS.items():
-        rule = aws.cloudwatch.EventRule(f"{name}-{event}", event_pattern=json.dumps(pattern), opts=opts)
-        aws.cloudwatch.EventTarget(f"{name}-{event}", rule=rule.name, arn=queue.arn, opts=opts)
+        rule = aws.cloudwatch.EventRule(rule_name(name, event), event_pattern=json.dumps(pattern), opts=opts)
+        aws.cloudwatch.EventTarget(rule_name(name, event), rule=rule.name, arn=queue.arn, opts=opts)
     return queue

@@ -12,6 +12,7 @@ from ..values.eks_cluster import EksCluster
 from .autoscaler_tags import autoscaler_tags
 from .launch_template import create_launch_template
 from .node_group import NodeGroup
+from .node_release import versions
 
 
 def managed_node_group(group: NodeGroup) -> dict[str, Any]:
@@ -40,19 +41,24 @@ def managed_node_group(group: NodeGroup) -> dict[str, Any]:
 
 
 def create_managed_node_groups(
-    groups: Mapping[str, NodeGroup], cluster: EksCluster, node_role: NodeRole, parent: Resource
+    groups: Mapping[str, NodeGroup], cluster: EksCluster, node_role: NodeRole, release: str | None, parent: Resource
 ) -> list[Output[str]]:
-    """A node group and a launch template for each, and their tags for the autoscaler. Returns the names in EKS."""
-    return [_create(name, group, cluster, node_role, parent) for name, group in groups.items()]
+    """A node group and a launch template for each, and their tags for the autoscaler. Returns the names in EKS.
+
+    release: a pin of the image; with None the newest of the cluster's version.
+    """
+    return [_create(name, group, cluster, node_role, release, parent) for name, group in groups.items()]
 
 
-def _create(name: str, group: NodeGroup, cluster: EksCluster, node_role: NodeRole, parent: Resource) -> Output[str]:
+def _create(
+    name: str, group: NodeGroup, cluster: EksCluster, node_role: NodeRole, release: str | None, parent: Resource
+) -> Output[str]:
     template = create_launch_template(name, cluster, group.node, parent)
     created = aws.eks.NodeGroup(
         name,
         cluster_name=cluster["name"],
         node_role_arn=node_role.role.arn,
-        version=cluster["kubernetes_version"],
+        **versions(group.node, cluster, release, parent),
         launch_template={"id": template.id, "version": template.latest_version.apply(str)},
         **managed_node_group(group),
         opts=ResourceOptions(

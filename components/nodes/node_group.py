@@ -42,8 +42,6 @@ class NodeGroup:
     node: Node
     instance_types: tuple[str, ...]
     subnet_ids: tuple[Input[str], ...]
-    one_zone: bool
-    """Whether all subnets are in one availability zone, on purpose."""
     min_nodes: int = 0
     desired_nodes: int = 0
     """At the start; then the autoscaler decides."""

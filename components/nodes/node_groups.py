@@ -2,27 +2,25 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from pulumi import Input, Output, Resource
+from pulumi import Output, Resource
+from pydantic import Field
 
-from ..iam.node_role import create_node_role
+from ..catalog.name_limits import NODE_GROUPS, ROLES
+from ..iam.node_role import create_node_role, role_name
 from ..values.eks_cluster import EksCluster
-from ..values.value import BadInput
+from ..values.names import check_name
+from ..values.value import Value
 from .auto_scaling_group import create_auto_scaling_groups
 from .managed_node_group import create_managed_node_groups
 from .node_group import Backend, NodeGroup
-
-# EKS takes 63 characters, and Pulumi puts a hyphen and seven more behind. Source: EKS API, CreateNodegroup.
-MAX_GROUP_NAME = 55
+from .node_release import ReleaseVersion, release_problems
 
 
 def check_names(name: str, groups: Iterable[str]) -> None:
-    """Raises BadInput for a component's name that makes the names of its groups too long."""
-    longest = max(groups, key=len, default="")
-    if len(longest) > MAX_GROUP_NAME:
-        most = MAX_GROUP_NAME - (len(longest) - len(name))
-        reason = f"its groups are named {longest} and the like, and EKS takes 63 with Pulumi's suffix"
-        raise BadInput([f"name must be {most} characters or fewer, got {len(name)}: {reason}"])
+    """Raises BadInput for a component's name that makes the names of its groups or its role too long."""
+    check_name(name, {NODE_GROUPS: groups, ROLES: [role_name(name)]})
 
 
 @dataclass(frozen=True)
@@ -33,18 +31,36 @@ class CreatedNodeGroups:
     role_arn: Output[str]
 
 
+class NodeGroupsSpec(Value):
+    """What the args of node groups of either back end have in common, checked."""
+
+    cluster: Any
+    subnets: Any
+    backend: Backend
+    node_policies: Mapping[str, Any] = Field(default_factory=dict)
+    session_manager: bool = False
+    release_version: ReleaseVersion | None = None
+
+    def problems(self, image: str) -> list[str]:
+        """What is wrong with the release, for nodes of this image."""
+        if self.release_version is None:
+            return []
+        if self.backend is not Backend.MANAGED_NODE_GROUP:
+            reason = f"groups of backend {self.backend} take the newest image of the cluster's version"
+            return [f"release_version: {reason}, got {self.release_version}: leave it out"]
+        return release_problems(self.release_version, image, self.cluster["kubernetes_version"])
+
+
 def create_node_groups(
-    name: str,
-    backend: Backend,
-    groups: Mapping[str, NodeGroup],
-    cluster: EksCluster,
-    node_policies: Mapping[str, Input[str]],
-    parent: Resource,
+    name: str, groups: Mapping[str, NodeGroup], spec: NodeGroupsSpec, parent: Resource
 ) -> CreatedNodeGroups:
     """The groups under their own names, and one role of `name` for all of them."""
-    node_role = create_node_role(name, cluster["region"], parent, node_policies)
-    if backend is Backend.MANAGED_NODE_GROUP:
-        names = create_managed_node_groups(groups, cluster, node_role, parent)
+    cluster: EksCluster = spec.cluster
+    node_role = create_node_role(
+        name, cluster["region"], parent, spec.node_policies, session_manager=spec.session_manager
+    )
+    if spec.backend is Backend.MANAGED_NODE_GROUP:
+        names = create_managed_node_groups(groups, cluster, node_role, spec.release_version, parent)
     else:
         names = create_auto_scaling_groups(name, groups, cluster, node_role, parent)
     return CreatedNodeGroups(Output.all(*names), node_role.role.arn)

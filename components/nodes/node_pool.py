@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi_kubernetes as kubernetes
-from pulumi import CustomTimeouts, Resource, ResourceOptions
+from pulumi import CustomTimeouts, Input, Resource, ResourceOptions
 
 from ..catalog import (
     ARCH_LABEL,
@@ -24,6 +24,10 @@ from ..catalog import (
 from ..values.gpu_pool import GpuPool
 
 KIND = "NodePool"
+
+# Else the engine takes the object for done once it is stored, and a node class that finds no subnet goes unseen.
+# Source: Pulumi's Kubernetes provider, "Await behavior".
+WAIT_UNTIL_READY = {"pulumi.com/waitFor": "condition=Ready"}
 
 # Without a limit a pod that may not be evicted holds its node, and so `pulumi destroy`, for ever. A day is what Auto
 # Mode itself gives, and longer than a batch of work that does not save its state should be.
@@ -103,6 +107,23 @@ def node_pool_problems(pool: GpuPool, provisioner: Provisioner) -> list[str]:
     return problems
 
 
+def reservation_problems(pool: GpuPool, reservation_ids: Sequence[Any]) -> list[str]:
+    """What is wrong with the reservations: a node class names them, and the pool has the capacity type, or neither."""
+    reserved = CapacityType.RESERVED in pool.capacity_types
+    if reserved and not reservation_ids:
+        return ["capacity_reservation_ids: pool.capacity_types has reserved, so name one reservation or more"]
+    if reservation_ids and not reserved:
+        nearest, given = ", ".join([CapacityType.RESERVED, *pool.capacity_types]), ", ".join(pool.capacity_types)
+        return [f"pool.capacity_types must have reserved for reservations, got {given}; nearest: {nearest}"]
+    return []
+
+
+def reservation_terms(reservation_ids: Sequence[Input[str]]) -> dict[str, Any]:
+    """What a node class of either kind says of the reservations; nothing without one."""
+    terms = [{"id": each} for each in reservation_ids]
+    return {"capacityReservationSelectorTerms": terms} if terms else {}
+
+
 def name_problems(name: str) -> list[str]:
     """What is wrong with a NodePool's name."""
     if re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", name):
@@ -167,7 +188,7 @@ def create_node_pool(
         name,
         api_version=KARPENTER_API_VERSION,
         kind=KIND,
-        metadata={"name": name},
+        metadata={"name": name, "annotations": WAIT_UNTIL_READY},
         spec=node_pool(pool, provisioner, name, zones),
         opts=ResourceOptions(
             parent=parent,

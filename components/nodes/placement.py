@@ -45,7 +45,6 @@ def placement(pool: GpuPool, subnets: Sequence[NodeSubnet], region: str) -> Plac
                 node=_node(pool, capacity_type),
                 instance_types=found.types[zone],
                 subnet_ids=tuple(subnet["subnet_id"] for subnet in found.subnets if subnet["zone"] == zone),
-                one_zone=True,
                 max_nodes=max_nodes,
                 on_demand_percentage=100 if capacity_type == CapacityType.ON_DEMAND else 0,
             )

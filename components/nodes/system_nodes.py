@@ -14,6 +14,7 @@ from ..values.eks_cluster import EksCluster
 from ..values.value import Value
 from .launch_template import create_launch_template
 from .node_group import Node
+from .node_release import ReleaseVersion, versions
 
 DEFAULT_TYPES = ("m7i.large", "m7a.large", "m6i.large")
 
@@ -29,6 +30,11 @@ class SystemNodesArgs(TypedDict):
     """Disk of one node, in GiB, 20 or more. Default 50."""
     taint: NotRequired[bool]
     """Whether CriticalAddonsOnly keeps other pods off. Default no: a small cluster uses the room that is left."""
+    release_version: NotRequired[str]
+    """Release of the node image, held until another one is named, as 1.35.2-20260714.
+    Default the newest of the cluster's version: an update with a newer one replaces nodes one by one, drained."""
+    session_manager: NotRequired[bool]
+    """Whether AWS Systems Manager may open sessions on the nodes, in place of SSH. Default no."""
 
 
 def _known(name: str) -> str:
@@ -42,6 +48,8 @@ class SystemNodes(Value):
     nodes: int = Field(default=catalog.MIN_SYSTEM_NODES, ge=catalog.MIN_SYSTEM_NODES)
     disk_gib: int = Field(default=50, ge=catalog.MIN_DISK_GIB)
     taint: bool = False
+    release_version: ReleaseVersion | None = None
+    session_manager: bool = False
 
     @model_validator(mode="after")
     def _are_plain_machines_of_one_architecture(self) -> Self:
@@ -60,9 +68,12 @@ class SystemNodes(Value):
         return self
 
 
+SYSTEM_NODE_IMAGE = "al2023"
+
+
 def _node(nodes: SystemNodes) -> Node:
     return Node(
-        image="al2023",
+        image=SYSTEM_NODE_IMAGE,
         architecture=catalog.instance_type(nodes.instance_types[0]).architecture,
         disk_gib=nodes.disk_gib,
         labels=catalog.SYSTEM_NODE_LABELS,
@@ -95,14 +106,16 @@ def create_system_nodes(
     depends_on: Sequence[Resource],
 ) -> aws.eks.NodeGroup:
     """`{name}`, spread over the subnets' zones, with its role and launch template."""
-    node_role = create_node_role(name, cluster["region"], parent)
-    template = create_launch_template(name, cluster, _node(nodes), parent)
+    node = _node(nodes)
+    node_role = create_node_role(name, cluster["region"], parent, session_manager=nodes.session_manager)
+    template = create_launch_template(name, cluster, node, parent)
     return aws.eks.NodeGroup(
         name,
         cluster_name=cluster["name"],
         node_role_arn=node_role.role.arn,
         subnet_ids=subnet_ids,
         launch_template={"id": template.id, "version": template.latest_version.apply(str)},
+        **versions(node, cluster, nodes.release_version, parent),
         **system_node_group(nodes),
         opts=ResourceOptions(parent=parent, depends_on=[*depends_on, *node_role.attachments]),
     )

@@ -8,6 +8,8 @@ import pulumi_eks as eks
 from pulumi import Input, Output
 from typing_extensions import TypedDict
 
+from .aws_credentials import kubeconfig_credentials
+
 
 class EksCluster(TypedDict):
     """A cluster by its values: made by `Cluster`, by pulumi_eks, by pulumi_aws, or there already."""
@@ -69,19 +71,28 @@ def eks_cluster_by_name(name: str, region: str) -> EksCluster:
 
 
 def kubeconfig(cluster: EksCluster) -> Output[str]:
-    """A kubeconfig as JSON. Its token comes from the AWS CLI, so `aws` must be on the PATH of `pulumi up`."""
+    """A kubeconfig as JSON. Its token comes from the AWS CLI, so `aws` must be on the PATH of `pulumi up`.
+
+    The AWS CLI uses profile and role of the stack's `aws:profile` and `aws:assumeRoles`.
+    """
+    credentials = kubeconfig_credentials()
     return Output.all(
         name=cluster["name"], endpoint=cluster["endpoint"], certificate_authority=cluster["certificate_authority"]
-    ).apply(lambda known: json.dumps(kubeconfig_data(region=cluster["region"], **known)))
+    ).apply(lambda known: json.dumps(kubeconfig_data(region=cluster["region"], **known, **credentials)))
 
 
-def kubeconfig_data(name: str, endpoint: str, certificate_authority: str, region: str) -> dict[str, Any]:
-    """The kubeconfig as data. It names the region, because the AWS CLI does not see Pulumi's `aws:region`."""
-    token = {
+def kubeconfig_data(
+    name: str, endpoint: str, certificate_authority: str, region: str, profile_name: str = "", role_arn: str = ""
+) -> dict[str, Any]:
+    """The kubeconfig as data. It names region, profile and role: the AWS CLI does not see Pulumi's configuration."""
+    role = ["--role-arn", role_arn] if role_arn else []
+    token: dict[str, Any] = {
         "apiVersion": "client.authentication.k8s.io/v1beta1",
         "command": "aws",
-        "args": ["--region", region, "eks", "get-token", "--cluster-name", name, "--output", "json"],
+        "args": ["--region", region, "eks", "get-token", "--cluster-name", name, "--output", "json", *role],
     }
+    if profile_name:
+        token["env"] = [{"name": "AWS_PROFILE", "value": profile_name}]
     return {
         "apiVersion": "v1",
         "kind": "Config",

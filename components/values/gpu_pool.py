@@ -33,6 +33,9 @@ from .patterns import like
 from .validation_messages import refused
 from .value import Value
 
+LONGEST_IDLE_S = 86_400
+"""A day, after which an idle node is more likely forgotten than kept."""
+
 # The spelling that the autoscaler's list of known GPUs has for the first data-centre cards.
 _TESLA = frozenset({"t4", "v100", "a100", "p100", "k80"})
 
@@ -71,7 +74,9 @@ class GpuPoolArgs(TypedDict):
     node_image: NotRequired[str]
     """al2023 or bottlerocket. Default al2023."""
     idle_s: NotRequired[int]
-    """Seconds an empty node is kept, 30 or more. Default 600."""
+    """Seconds an empty node is kept, 30 or more. Over 86400 only with `keeps_idle_nodes`. Default 600."""
+    keeps_idle_nodes: NotRequired[bool]
+    """Whether `idle_s` may be longer than a day, so that idle nodes are paid for on purpose. Default no."""
     sharing: NotRequired[GpuSharingArgs]
     """Several pods on one GPU, with which Karpenter and Auto Mode cannot plan. Default none."""
     max_age_h: NotRequired[int]
@@ -119,6 +124,7 @@ class GpuPool(Value):
     zones: tuple[str, ...] | None = None
     labels: Labels = Field(default_factory=dict)
     taint: NodeTaint | None = None
+    keeps_idle_nodes: bool = False
     idle_s: int = Field(default=600, ge=MIN_IDLE_S)
     sharing: GpuSharing | None = None
     max_age_h: int | None = Field(default=None, ge=1)
@@ -169,6 +175,14 @@ class GpuPool(Value):
         if words is not None and (not words or len(set(words)) < len(words)):
             raise refused("must have one entry or more, none of them twice")
         return words
+
+    @field_validator("idle_s")
+    @classmethod
+    def _ends_within_a_day(cls, idle_s: int, info: ValidationInfo) -> int:
+        if idle_s > LONGEST_IDLE_S and not info.data.get("keeps_idle_nodes"):
+            rule = f"must be at most {LONGEST_IDLE_S} unless keeps_idle_nodes is true"
+            raise refused(f"{rule}, because idle nodes cost as busy ones do")
+        return idle_s
 
     @field_validator("sharing")
     @classmethod

@@ -1,6 +1,7 @@
 """Private ways to AWS, and the record of what went where."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pulumi_aws as aws
@@ -32,15 +33,15 @@ def endpoint_services(spec: NetworkSpec) -> list[str]:
 
 
 def gateway_endpoint(
-    parent: ComponentResource, name: str, vpc: aws.ec2.Vpc, region: str, tables: dict[str, aws.ec2.RouteTable]
-) -> None:
+    parent: ComponentResource, name: str, vpc: aws.ec2.Vpc, region: str, tables: Sequence[aws.ec2.RouteTable]
+) -> aws.ec2.VpcEndpoint:
     """S3 past the NAT gateways, free of charge: image layers are most of what a GPU node fetches."""
-    aws.ec2.VpcEndpoint(
+    return aws.ec2.VpcEndpoint(
         name,
         vpc_id=vpc.id,
         service_name=f"com.amazonaws.{region}.s3",
         vpc_endpoint_type="Gateway",
-        route_table_ids=[table.id for table in tables.values()],
+        route_table_ids=[table.id for table in tables],
         tags={"Name": name},
         opts=ResourceOptions(parent=parent),
     )
@@ -48,11 +49,11 @@ def gateway_endpoint(
 
 def interface_endpoints(
     parent: ComponentResource, name: str, vpc: aws.ec2.Vpc, spec: NetworkSpec, private: dict[str, aws.ec2.Subnet]
-) -> None:
+) -> list[aws.ec2.VpcEndpoint]:
     """An endpoint for each service in every private subnet, open to the VPC."""
     services = endpoint_services(spec)
     if not services:
-        return
+        return []
     group = aws.ec2.SecurityGroup(
         f"{name}-endpoints",
         vpc_id=vpc.id,
@@ -61,7 +62,7 @@ def interface_endpoints(
         tags={"Name": f"{name}-endpoints"},
         opts=ResourceOptions(parent=parent),
     )
-    for service in services:
+    return [
         aws.ec2.VpcEndpoint(
             f"{name}-{service}",
             vpc_id=vpc.id,
@@ -73,14 +74,30 @@ def interface_endpoints(
             tags={"Name": f"{name}-{service}"},
             opts=ResourceOptions(parent=parent),
         )
+        for service in services
+    ]
 
 
-FLOW_LOGS_TRUST: dict[str, Any] = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {"Effect": "Allow", "Principal": {"Service": "vpc-flow-logs.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    ],
-}
+def flow_logs_trust(log_group_arn: str) -> dict[str, Any]:
+    """Who may take the role: the flow log service, for flow logs of the log group's own account and region.
+
+    Source: Amazon VPC User Guide, "IAM role for publishing flow logs to CloudWatch Logs".
+    """
+    _, partition, _, region, account, _ = log_group_arn.split(":", 5)
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "vpc-flow-logs.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+                "Condition": {
+                    "StringEquals": {"aws:SourceAccount": account},
+                    "ArnLike": {"aws:SourceArn": f"arn:{partition}:ec2:{region}:{account}:vpc-flow-log/*"},
+                },
+            }
+        ],
+    }
 
 
 def flow_logs_policy(log_group_arn: str) -> dict[str, Any]:
@@ -101,7 +118,8 @@ def flow_logs(parent: ComponentResource, name: str, vpc: aws.ec2.Vpc, retention_
     """Every connection of the VPC, accepted or not, into CloudWatch."""
     opts = ResourceOptions(parent=parent)
     group = aws.cloudwatch.LogGroup(name, retention_in_days=retention_days, opts=opts)
-    role = aws.iam.Role(name, assume_role_policy=json.dumps(FLOW_LOGS_TRUST), opts=opts)
+    trust = group.arn.apply(lambda arn: json.dumps(flow_logs_trust(arn)))
+    role = aws.iam.Role(name, assume_role_policy=trust, opts=opts)
     policy = aws.iam.RolePolicy(
         name, role=role.name, policy=group.arn.apply(lambda arn: json.dumps(flow_logs_policy(arn))), opts=opts
     )

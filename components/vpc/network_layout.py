@@ -45,6 +45,10 @@ def _retention(days: int) -> int:
     return days
 
 
+RetentionDays = Annotated[int, AfterValidator(_retention)]
+"""How long CloudWatch keeps a log group's records."""
+
+
 class Nat(StrEnum):
     """How private subnets reach the internet."""
 
@@ -56,7 +60,7 @@ class Nat(StrEnum):
 class FlowLogs(Value):
     """A record of the VPC's connections."""
 
-    retention_days: Annotated[int, AfterValidator(_retention)] = 30
+    retention_days: RetentionDays = 30
 
 
 class Zone(Value):

@@ -49,7 +49,7 @@ def may_join(context: Context) -> Iterator[Said]:
             if template is not None:
                 yield verdict(pool.name, problems, "its role may join")
     for found in context.graph.of(_EC2_NODE_CLASS) if entries_matter else ():
-        role = role_named(role_of_class(found), context.graph)
+        role = role_named(last(role_of_class(found)), context.graph)
         if role:
             name = str(role["name"] or role.name)
             problem = None if name in entries else Problem(f"role {name} has no access entry")

@@ -3,23 +3,37 @@
 from collections.abc import Iterator
 
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
+from eks_gpu_components.catalog import HOURS_PER_MONTH
+
+REFRESH = "take prices of the region itself, with eks-gpu prices refresh, or leave more room in the budget"
 
 
 @check("maximum-within-budget", subject="stack", fix="lower max_gpus or max_nodes, or raise the budget")
 def within_budget(context: Context) -> Iterator[Said]:
     """The worst month costs more than the budget in the stack's settings.
 
-    The check applies where the stack names one.
+    The check applies where the stack names one. It warns where prices of another region decide, because the same types
+    at the dearest factor known of this region would be over the budget, and where a line has no price.
     """
     if context.budget is None:
         return
-    monthly = context.cost.max.monthly
-    problem = (
-        Problem(
-            f"the maximum is {monthly:,.2f} USD a month, {monthly - context.budget:,.2f} over the budget of "
-            f"{context.budget:,.2f}"
+    bill, budget = context.cost.max, context.budget
+    monthly, most = bill.monthly, bill.between[1] * HOURS_PER_MONTH
+    if monthly > budget:
+        says = f"the maximum is {monthly:,.2f} USD a month, {monthly - budget:,.2f} over the budget of {budget:,.2f}"
+        yield verdict("stack", Problem(says), "")
+        return
+    problems = []
+    if most > budget:
+        others, borrowed = ", ".join(bill.borrowed_from), bill.borrowed * HOURS_PER_MONTH
+        problems.append(
+            Problem(
+                f"prices of {others} decide: they make {borrowed:,.2f} of {monthly:,.2f} USD a month, and in "
+                f"{context.region} it may be up to {most:,.2f}, {most - budget:,.2f} over the budget of {budget:,.2f}",
+                REFRESH,
+            )
         )
-        if monthly > context.budget
-        else None
-    )
-    yield verdict("stack", problem, f"at most {monthly:,.2f} of {context.budget:,.2f} USD a month")
+    if bill.unpriced:
+        unknown = ", ".join(bill.unpriced)
+        problems.append(Problem(f"{monthly:,.2f} USD a month leaves out what has no price: {unknown}", REFRESH))
+    yield verdict("stack", problems, f"at most {monthly:,.2f} of {budget:,.2f} USD a month", "warning")

@@ -6,6 +6,7 @@ from typing import Any
 from eks_gpu.checks.interruption import gaps
 from eks_gpu.checks.names import subject
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
+from eks_gpu.checks.roles import last
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.karpenter.objects import node_classes, object_name, part
 from eks_gpu.karpenter.schema import node_class_problems, node_pool_problems
@@ -14,6 +15,7 @@ from eks_gpu.pools.pool import KARPENTER as BACKEND
 from eks_gpu.pools.software import KARPENTER, KARPENTER_CRDS
 from eks_gpu_components.catalog import (
     AUTO_MODE_GROUP,
+    AUTO_MODE_NODE_CLASS_TYPE,
     KARPENTER_CHART,
     KARPENTER_CORE_GROUP,
     KARPENTER_GROUP,
@@ -134,19 +136,22 @@ def supports_minor(context: Context) -> Iterator[Said]:
             yield verdict(release.name, problem, f"{release.version} supports Kubernetes {minor}")
 
 
-@check("node-role-is-a-name", subject="node class", fix="write the role's name in spec.role, not its ARN")
+@check("node-role-is-a-name", subject="node class", fix="write the role's name in spec.role")
 def role_is_a_name(context: Context) -> Iterator[Said]:
-    """Karpenter makes an instance profile of the role's name; an ARN makes none, or another at every change."""
+    """No node ever comes: IAM has no role of that name.
+
+    Of an ARN or a path Karpenter takes what follows the last slash; Auto Mode takes a name.
+    """
     for resource in node_classes(context.graph):
         given = role(resource)
         if not given:
             continue
-        problem = (
-            Problem(f"spec.role must be a name, got {given}", f"write {given.rpartition('/')[2]}")
-            if given.startswith("arn:") or "/" in given
-            else None
-        )
-        yield verdict(object_name(resource), problem, f"{given} is a name")
+        name, problem = last(given), None
+        if not name:
+            problem = Problem(f"spec.role must name a role, got {given}")
+        elif name != given and resource.type == AUTO_MODE_NODE_CLASS_TYPE:
+            problem = Problem(f"spec.role must be a name, got {given}", f"write {name}")
+        yield verdict(object_name(resource), problem, f"its nodes run as {name}")
 
 
 def _number(version: str) -> tuple[int, ...]:

@@ -1,7 +1,6 @@
-"""The network: nodes reach what they need to start, find the cluster by name, and its API is not everybody's."""
+"""The network: nodes reach what they need to start, and find the cluster by name."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from ipaddress import ip_address, ip_network
 from typing import Any
 
 from eks_gpu.checks.names import subject
@@ -10,7 +9,7 @@ from eks_gpu.checks.services import WORLD, balances_load
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.karpenter.objects import NODE_POOL, node_classes, node_pool, object_name, part
-from eks_gpu.pools.clusters import RESOURCE, clusters
+from eks_gpu.pools.clusters import clusters
 from eks_gpu.pools.lookups import Lookups
 from eks_gpu.pools.pool import Pool
 from eks_gpu_components.catalog import INTERNAL_LOAD_BALANCER_TAG, PUBLIC_LOAD_BALANCER_TAG
@@ -163,53 +162,6 @@ def resolves(context: Context) -> Iterator[Said]:
         off += [] if vpc.inputs.get("enableDnsHostnames") else ["enableDnsHostnames"]
         problem = Problem(f"{' and '.join(off)} is off", f"set {' and '.join(off)}") if off else None
         yield verdict(vpc.name, problem, "names resolve")
-
-
-@check(
-    "cluster-api-is-private-or-restricted",
-    subject="cluster",
-    severity="warning",
-    fix="name the ranges that may reach the public endpoint, or turn it off and the private one on",
-)
-def api_is_restricted(context: Context) -> Iterator[Said]:
-    """Everybody on the internet may try passwords and weaknesses of the API server."""
-    for cluster in context.clusters:
-        found = context.graph.get(cluster.urn)
-        if found is None:
-            continue
-        inside = part(found.inputs, "vpcConfig") if found.type == RESOURCE else found.inputs
-        public = inside.get("endpointPublicAccess", True) is not False
-        ranges = [str(cidr) for cidr in inside.get("publicAccessCidrs") or WORLD[:1]]
-        open_ = [cidr for cidr in ranges if cidr in WORLD]
-        problem = Problem(f"its public endpoint is open to {', '.join(open_)}") if public and open_ else None
-        yield verdict(cluster.name, problem, f"open to {', '.join(ranges)}" if public else "it has a private endpoint")
-
-
-@check("nodes-reach-the-cluster-api", subject="cluster", fix="turn the private endpoint on")
-def api_is_reached(context: Context) -> Iterator[Said]:
-    """Nodes start, are paid for and never join: the API server does not answer them.
-
-    A public endpoint that lets the NAT gateways in is enough.
-    """
-    addresses = [str(found["publicIp"]) for found in context.graph.of("aws:ec2/eip:Eip") if found["publicIp"]]
-    for cluster in context.clusters:
-        found = context.graph.get(cluster.urn)
-        if found is None:
-            continue
-        inside = part(found.inputs, "vpcConfig") if found.type == RESOURCE else found.inputs
-        ranges = inside.get("publicAccessCidrs") or WORLD[:1]
-        private, public = inside.get("endpointPrivateAccess") is True, inside.get("endpointPublicAccess") is not False
-        let_in = public and any(_holds(cidr, address) for cidr in ranges for address in (*addresses, "0.0.0.0"))
-        shut = f"its private endpoint is off, and its public one open to {', '.join(ranges)} alone"
-        problem = None if private or let_in else Problem(shut if public else "both of its endpoints are off")
-        yield verdict(cluster.name, problem, "its private endpoint answers" if private else "its public one answers")
-
-
-def _holds(cidr: str, address: str) -> bool:
-    try:
-        return ip_address(address) in ip_network(cidr, strict=False)
-    except ValueError:
-        return False
 
 
 @check(

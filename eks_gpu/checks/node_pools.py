@@ -9,6 +9,7 @@ from eks_gpu.pods.durations import NEVER
 from eks_gpu.pods.quantities import CPU, MEMORY, written
 from eks_gpu.pools.limits import NODES, Limits, capacity
 from eks_gpu.pools.pool import Pool, zone_ids
+from eks_gpu.pools.prices import on_demand_price
 from eks_gpu_components.catalog import (
     ARCH_LABEL,
     CAPACITY_TYPE_LABEL,
@@ -17,7 +18,6 @@ from eks_gpu_components.catalog import (
     ZONE_LABEL,
     CapacityType,
     InstanceType,
-    on_demand_price,
 )
 from eks_gpu_components.catalog.instance_types import RESOURCES
 from eks_gpu_components.catalog.nearest import nearest

@@ -97,12 +97,14 @@ class Said:
     subject: str
     problems: tuple[Problem, ...]
     holds: str
+    severity: str = ""
+    """error or warning, where it is not the check's own."""
 
 
-def verdict(subject: str, problems: Problem | Iterable[Problem] | None, holds: str) -> Said:
-    """One problem, several, or none."""
+def verdict(subject: str, problems: Problem | Iterable[Problem] | None, holds: str, severity: str = "") -> Said:
+    """One problem, several, or none; `severity` in place of the check's own."""
     given = (problems,) if isinstance(problems, Problem) else tuple(problems or ())
-    return Said(subject, given, holds)
+    return Said(subject, given, holds, severity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,7 @@ class Check:
             message = "; ".join(problem.says for problem in said.problems)
             fix = "; ".join(dict.fromkeys(problem.fix or self.fix for problem in said.problems))
             waived = next((one.reason for one in context.waivers if one.covers(self.id, said.subject)), "")
-            yield Finding(self.id, said.subject, False, message, self.severity, fix, waived)
+            yield Finding(self.id, said.subject, False, message, said.severity or self.severity, fix, waived)
 
 
 CHECKS: dict[str, Check] = {}

@@ -43,10 +43,14 @@ def admitted(context: Context) -> Iterator[Said]:
     fix="remove its toleration, or taint the nodes",
 )
 def off_gpu_nodes(context: Context) -> Iterator[Said]:
-    """A pod without a GPU request on a GPU node keeps the node from going."""
+    """A pod without a GPU request on a GPU node keeps the node from going.
+
+    A pod that claims a device may ask for its GPU so.
+    """
     accelerated = {pool.name for pool in context.gpu_pools}
+    claiming = {spec.urn for spec in pod_specs(context.graph) if spec.spec.get("resourceClaims")}
     for workload in scheduled(context):
-        if not accelerated or workload.pod.requests_any(ACCELERATOR_RESOURCES):
+        if not accelerated or workload.urn in claiming or workload.pod.requests_any(ACCELERATOR_RESOURCES):
             continue
         taken = [found.pool for found in context.verdicts[workload.urn] if found.admits and found.pool in accelerated]
         problem = (
@@ -108,22 +112,6 @@ def _devices(spec: PodSpec) -> Iterator[tuple[str, Problem | None]]:
             elif request is not None and str(request) != str(limit):
                 problem = Problem(f"requests.{name} is {request} and limits.{name} {limit}", "make them equal")
             yield name, problem
-
-
-@check(
-    "device-claims-have-standing-nodes",
-    subject="workload with resource claims",
-    fix="request the device plugin's resource, or keep nodes for the pods",
-)
-def claims(context: Context) -> Iterator[Said]:
-    """Neither Karpenter nor Auto Mode brings up a node for a claim, and the autoscaler only in part: it waits."""
-    for spec in pod_specs(context.graph):
-        if not spec.spec.get("resourceClaims") or not context.pools:
-            continue
-        takers = {found.pool for found in context.verdicts.get(spec.urn, ()) if found.admits}
-        standing = [pool.name for pool in context.pools if pool.name in takers and pool.min_nodes]
-        problem = None if standing else Problem("its pods claim devices, and no pool that takes them has a node anyway")
-        yield verdict(str(spec), problem, f"{', '.join(standing)} has nodes")
 
 
 @check(

@@ -13,9 +13,12 @@ from rich.console import Console
 from eks_gpu.io.output import STDOUT, write, write_json
 from eks_gpu.io.problems import InputError
 from eks_gpu.lab import control_plane
+from eks_gpu.lab.aws.accounts import ACCOUNTS
+from eks_gpu.lab.isolation import alone_with
 from eks_gpu.lab.problem import LabProblem
 from eks_gpu.lab.state import Lab, find_lab
 from eks_gpu_components.catalog import UnknownRegion, zones
+from eks_gpu_components.catalog.nearest import hint_or_all
 
 app = typer.Typer(
     name="lab",
@@ -28,6 +31,12 @@ app = typer.Typer(
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the answer as JSON; - is stdout.")]
 ProjectFolder = Annotated[Path, typer.Argument(metavar="[PROJECT]", help="Folder with a Pulumi project in Python.")]
 StackName = Annotated[str, typer.Option("--stack", help="Stack whose Pulumi.<stack>.yaml is used.")]
+UpdateFrom = Annotated[
+    str,
+    typer.Option(
+        "--from", metavar="outside|inside", help="Whether the update comes from inside the VPC of the stack's clusters."
+    ),
+]
 P = ParamSpec("P")
 
 
@@ -37,7 +46,8 @@ def command(body: Callable[P, None]) -> Callable[P, None]:
     @wraps(body)
     def guarded(*args: P.args, **options: P.kwargs) -> None:
         try:
-            body(*args, **options)
+            with alone_with({}, foreign=("AWS_",)):
+                body(*args, **options)
         except (LabProblem, OSError) as problem:  # OSError: the API server or moto did not answer
             sys.stderr.write(f"error: {problem}\n")
             raise typer.Exit(1) from None
@@ -48,6 +58,9 @@ def command(body: Callable[P, None]) -> Callable[P, None]:
 @command
 def up(
     region: Annotated[str, typer.Option(help="AWS region that the lab plays.")] = control_plane.REGION,
+    account: Annotated[
+        str, typer.Option(metavar="new|used", help="Whose quotas count, and whether anybody used Spot in it.")
+    ] = "used",
     json_file: JsonFile = None,
 ) -> None:
     """Start a cluster and an AWS on loopback; print how to look at them. Nothing leaves this machine."""
@@ -55,9 +68,11 @@ def up(
         zones(region)
     except UnknownRegion as error:
         raise InputError(f"--region: {error}") from None
+    if account not in ACCOUNTS:
+        raise InputError(f"--account: {account} is no account of the lab{hint_or_all(account, ACCOUNTS)}")
     started = time.monotonic()
     with Console(stderr=True).status("starting the lab") as display:
-        lab = control_plane.up(region, display.update)
+        lab = control_plane.up(region, display.update, account)
     console = Console(stderr=json_file == STDOUT, highlight=False, soft_wrap=True)
     console.print(how_to_look(lab, time.monotonic() - started))
     write_json(json_file, as_json(lab))
@@ -82,36 +97,49 @@ def status(json_file: JsonFile = None) -> None:
 
 
 @command
-def preview(project: ProjectFolder = Path(), stack: StackName = "dev") -> None:
+def outage(
+    type_: Annotated[str, typer.Argument(metavar="TYPE", help="Instance type, as g5.xlarge.")],
+    zone: Annotated[str, typer.Argument(metavar="ZONE", help="Zone of the lab's region, as us-west-2a.")],
+    over: Annotated[bool, typer.Option("--end", help="EC2 has the type in the zone again.")] = False,
+) -> None:
+    """Let EC2 be out of an instance type in a zone: no launch of it is made there until --end."""
+    from eks_gpu.lab import outages
+
+    known = (outages.end if over else outages.begin)(find_lab(), type_, zone)
+    print("\n".join(f"EC2 has no {out_of} in {where}" for out_of, where in known) or "EC2 has every type again")
+
+
+@command
+def preview(project: ProjectFolder = Path(), stack: StackName = "dev", update_from: UpdateFrom = "outside") -> None:
     """Show what apply would do to each resource. Makes nothing."""
     from eks_gpu.lab import apply as engine
     from eks_gpu.lab import report
 
-    made = engine.lab_stack(find_lab(), project, stack)
+    made = engine.lab_stack(find_lab(), project, stack, update_from=place(update_from))
     with Console(stderr=True).status(f"looking ahead at {project.resolve().name}, stack {stack}") as display:
         steps = made.preview(display.update)
     Console(highlight=False, soft_wrap=True).print(report.previewed(steps))
 
 
 @command
-def apply(project: ProjectFolder = Path(), stack: StackName = "dev") -> None:
+def apply(project: ProjectFolder = Path(), stack: StackName = "dev", update_from: UpdateFrom = "outside") -> None:
     """Bring a project's own program up in the lab, by the real engine."""
     from eks_gpu.lab import apply as engine
     from eks_gpu.lab import report
 
-    made = engine.lab_stack(find_lab(), project, stack)
+    made = engine.lab_stack(find_lab(), project, stack, update_from=place(update_from))
     with Console(stderr=True).status(f"bringing up {project.resolve().name}, stack {stack}") as display:
         applied = made.up(display.update)
     Console(highlight=False).print(report.applied(applied, made.log))
 
 
 @command
-def destroy(project: ProjectFolder = Path(), stack: StackName = "dev") -> None:
+def destroy(project: ProjectFolder = Path(), stack: StackName = "dev", update_from: UpdateFrom = "outside") -> None:
     """Take a project's stack away, and say what is left in the lab."""
     from eks_gpu.lab import apply as engine
     from eks_gpu.lab import report
 
-    made = engine.lab_stack(find_lab(), project, stack)
+    made = engine.lab_stack(find_lab(), project, stack, update_from=place(update_from))
     with Console(stderr=True).status(f"taking away {project.resolve().name}, stack {stack}") as display:
         destroyed = made.destroy(display.update)
     Console(highlight=False).print(report.destroyed(destroyed))
@@ -155,6 +183,13 @@ def replay(
         write(picture_file, picture(result))
     if not result.passed:
         raise typer.Exit(1)
+
+
+def place(update_from: str) -> str:
+    """Raises InputError for what is no place that an update comes from."""
+    if update_from not in ("outside", "inside"):
+        raise InputError(f"--from must be outside or inside, got {update_from}")
+    return update_from
 
 
 def how_to_look(lab: Lab, seconds: float) -> str:

@@ -1,5 +1,6 @@
 """`eks-gpu`: the command line. Exit codes: 0 all holds, 1 a check fails, 2 wrong input."""
 
+import os
 import sys
 import warnings
 from importlib.metadata import entry_points
@@ -9,9 +10,11 @@ try:
 except ImportError as missing:  # the library alone, without the extra
     sys.exit(f"eks-gpu needs {missing.name}: pip install 'eks-gpu-components[plan]'")
 
-from eks_gpu.commands import check, explain, plan, types
+from eks_gpu.commands import check, explain, plan, prices, types
 from eks_gpu.io.problems import InputError
 
+IGNORE_REFRESHED = "EKS_GPU_CATALOG_PRICES"
+"""Environment variable that `eks_gpu.pools.prices` reads, which costs a start too much to import here."""
 ROOMS = "eks_gpu.commands"
 """Entry points of rooms that build on this one: a Typer is a group of commands, a function is one."""
 
@@ -25,6 +28,12 @@ OWN = {"plan": plan, "check": check, "explain": explain, "types": types}
 """Commands of this room, each with its module: they run without the others being looked for."""
 for name, module in OWN.items():
     app.command(name, epilog=module.EXAMPLES)(getattr(module, name))
+
+
+GROUPS = {"prices": prices.app}
+"""Commands of this room that have commands of their own."""
+for name, group in GROUPS.items():
+    app.add_typer(group, name=name)
 
 
 @app.callback()
@@ -56,7 +65,9 @@ def main() -> None:
     warnings.filterwarnings("ignore", message="coroutine .* was never awaited")
     wanted = sys.argv[1] if len(sys.argv) > 1 else None
     try:
-        if wanted not in OWN:
+        if wanted == "lab":  # its AWS has the catalog's prices
+            os.environ.setdefault(IGNORE_REFRESHED, "1")
+        if wanted not in OWN and wanted not in GROUPS:
             add_rooms(wanted)
         app()
     except InputError as error:

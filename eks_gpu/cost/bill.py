@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from eks_gpu_components.catalog import HOURS_PER_MONTH, Price
+from eks_gpu_components.catalog import HOURS_PER_MONTH, Price, regional_factors
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,28 @@ class Item:
         """USD, all of the quantity."""
         return self.quantity * self.unit.hourly if self.unit else 0.0
 
+    @property
+    def lowest(self) -> float:
+        """USD at the low end of the price's range, or at the price if it has none."""
+        return self.hourly if self.unit is None or self.unit.lowest is None else self.quantity * self.unit.lowest
+
+    @property
+    def highest(self) -> float:
+        """USD at the high end of the price's range, or at the price if it has none."""
+        return self.hourly if self.unit is None or self.unit.highest is None else self.quantity * self.unit.highest
+
+    def borrowed(self, region: str) -> bool:
+        """Whether the price is another region's and stands in for one of this region."""
+        return bool(self.unit and self.unit.region and self.unit.region != region)
+
     def as_json(self) -> dict[str, Any]:
         """The plan's row; `price_region` is where the price is of."""
         row: dict[str, Any] = {"name": self.name, "quantity": self.quantity, "hourly": round(self.hourly, 6)}
         if self.unit:
             row |= {"unit_hourly": round(self.unit.hourly, 6), "price_region": self.unit.region}
             row |= {"as_of": self.unit.as_of, "estimate": self.unit.estimate}
+            if self.unit.lowest is not None:
+                row |= {"lowest": round(self.lowest, 6), "highest": round(self.highest, 6)}
         return {**row, "note": self.note} if self.note else row
 
 
@@ -34,9 +50,12 @@ class Item:
 class Bill:
     """USD at one level of use."""
 
+    region: str
     items: tuple[Item, ...]
     notes: tuple[str, ...] = ()
     """What the numbers leave out, a sentence each."""
+    unknown: tuple[str, ...] = ()
+    """Workloads whose number of pods nobody states, so that the bill has no total."""
 
     @property
     def hourly(self) -> float:
@@ -48,20 +67,59 @@ class Bill:
         """USD for 730 hours."""
         return self.hourly * HOURS_PER_MONTH
 
+    @property
+    def range(self) -> tuple[float, float]:
+        """USD an hour at the low and the high ends of the prices' ranges."""
+        return sum(item.lowest for item in self.items), sum(item.highest for item in self.items)
+
+    @property
+    def borrowed(self) -> float:
+        """USD an hour, of `hourly`, at prices of another region."""
+        return sum(item.hourly for item in self.items if item.borrowed(self.region))
+
+    @property
+    def borrowed_from(self) -> tuple[str, ...]:
+        """Regions whose prices stand in."""
+        return tuple(sorted({item.unit.region for item in self.items if item.unit and item.borrowed(self.region)}))
+
+    @property
+    def unpriced(self) -> tuple[str, ...]:
+        """Names of the lines without a price, which count as nothing."""
+        return tuple(item.name for item in self.items if item.unit is None)
+
+    @property
+    def between(self) -> tuple[float, float]:
+        """USD an hour at least and at most, if borrowed prices are as far from the region's as known ones are."""
+        least, most = regional_factors(self.region)
+        own = self.hourly - self.borrowed
+        return own + self.borrowed * least, own + self.borrowed * most
+
+    @property
+    def marks(self) -> str:
+        """`*` beside a total with a borrowed price, `+ ?` where it lacks a price or a workload; empty for none."""
+        return " + ?" * bool(self.unpriced or self.unknown) + "*" * bool(self.borrowed_from)
+
     def as_json(self) -> dict[str, Any]:
         """The plan's section."""
         return {
-            "hourly": round(self.hourly, 4),
-            "monthly": round(self.monthly, 2),
+            "hourly": None if self.unknown else round(self.hourly, 4),
+            "monthly": None if self.unknown else round(self.monthly, 2),
+            "lowest_hourly": round(self.range[0], 4),
+            "highest_hourly": round(self.range[1], 4),
+            "borrowed_hourly": round(self.borrowed, 4),
+            "borrowed_from": list(self.borrowed_from),
+            "unpriced": list(self.unpriced),
             "items": [item.as_json() for item in self.items],
             "notes": list(self.notes),
         }
 
 
-def bill(region: str, items: Iterable[Item], notes: Iterable[str] = ()) -> Bill:
+def bill(region: str, items: Iterable[Item], notes: Iterable[str] = (), unknown: Iterable[str] = ()) -> Bill:
     """Lines without quantity left out, and a note on every price that is not known or not of the region."""
+    uncounted = tuple(unknown)
     kept = tuple(item for item in items if item.quantity)
-    unknown = [f"no price is known for {item.name}" for item in kept if item.unit is None]
-    elsewhere = {item.unit.region for item in kept if item.unit} - {region}
-    borrowed = [f"prices of {other} stand in for those of {region} that are not known" for other in elsewhere]
-    return Bill(kept, (*notes, *unknown, *sorted(borrowed)))
+    made = Bill(region, kept, ())
+    without = [f"no price is known for {name}" for name in made.unpriced]
+    without += [f"how many pods {name} may have is not known" for name in uncounted]
+    borrowed = [f"prices of {other} stand in for those of {region} that are not known" for other in made.borrowed_from]
+    return Bill(region, kept, (*notes, *without, *borrowed), uncounted)

@@ -1,8 +1,8 @@
-"""Cost: what a stack costs an hour and a month while idle, in the steady state and at its maximum."""
+"""Cost: what a stack costs an hour and a month: idle, in the steady state, at the most demand, and at its maximum."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -12,14 +12,18 @@ from eks_gpu.cost.packing import Fleet
 from eks_gpu.graph.graph import Graph
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.io.problems import InputError
+from eks_gpu.pods.demand import Workload
 from eks_gpu.pods.quantities import gib
-from eks_gpu.pools.clusters import clusters
+from eks_gpu.pools.clusters import COMPONENT, RESOURCE, clusters
 from eks_gpu.pools.pool import Pool
+from eks_gpu.pools.prices import refreshed, service_price
+from eks_gpu.pools.software import Software
 from eks_gpu_components.catalog import (
     ALB_HOURLY,
     CONTROL_PLANE_HOURLY,
     EXTENDED_SUPPORT_HOURLY,
     INTERFACE_ENDPOINT_HOURLY,
+    KMS_KEY_HOURLY,
     NAT_GATEWAY_HOURLY,
     NLB_HOURLY,
     PUBLIC_IPV4_HOURLY,
@@ -29,12 +33,17 @@ from eks_gpu_components.catalog import (
 
 @dataclass(frozen=True)
 class Cost:
-    """Three levels of use. `max` leaves out pools without a ceiling, with a note."""
+    """Four levels of use. `max` leaves out pools without a ceiling, with a note."""
 
     region: str
     idle: Bill
     steady: Bill
+    demand_max: Bill
     max: Bill
+    not_priced: tuple[str, ...] = ()
+    """What the stack pays for by use, which no bill counts."""
+    refreshed: str | None = None
+    """Day of the refreshed prices that were used, None for the catalog's alone."""
     currency: str = "USD"
 
     def as_json(self) -> dict[str, Any]:
@@ -44,25 +53,77 @@ class Cost:
             "region": self.region,
             "idle": self.idle.as_json(),
             "steady": self.steady.as_json(),
+            "demand_max": self.demand_max.as_json(),
             "max": self.max.as_json(),
+            "not_priced": list(self.not_priced),
+            "prices_refreshed": self.refreshed,
         }
 
 
-def cost(graph: Graph, region: str, on: date, pools: Sequence[Pool], idle: Fleet, steady: Fleet) -> Cost:
-    """`idle` has the pools at their minimum, `steady` what the stated replicas need."""
-    fixed = tuple(fixed_items(graph, on))
-    left_over = [
-        f"{count} of {name} find no room: the pools that take them are at their maximum"
-        for name, count in steady.left_over.items()
-    ]
+def cost(
+    graph: Graph,
+    region: str,
+    on: date,
+    pools: Sequence[Pool],
+    idle: Fleet,
+    steady: Fleet,
+    demand_max: Fleet,
+    unknown: Sequence[str] = (),
+) -> Cost:
+    """`idle` has the pools at their minimum, `steady` what the stated replicas need, `demand_max` what the most need.
+
+    `unknown` names the workloads whose maximum nobody states: `demand_max` has no total then.
+    """
+    fixed = tuple(fixed_items(graph, on, region))
     unlimited = [f"pool {pool.name} has no ceiling and is left out" for pool in pools if pool.max_nodes is None]
     most = [item for pool in pools for item in dearest_nodes(pool, region)]
     return Cost(
         region=region,
         idle=bill(region, [*fixed, *_of_fleet(pools, idle, region)]),
-        steady=bill(region, [*fixed, *_of_fleet(pools, steady, region)], left_over),
+        steady=bill(region, [*fixed, *_of_fleet(pools, steady, region)], _left_over(steady)),
+        demand_max=bill(region, [*fixed, *_of_fleet(pools, demand_max, region)], _left_over(demand_max), unknown),
         max=bill(region, [*fixed, *most], unlimited),
+        not_priced=tuple(not_priced(graph)),
+        refreshed=found.as_of if (found := refreshed(region)) else None,
     )
+
+
+def _left_over(fleet: Fleet) -> list[str]:
+    return [
+        f"{count} of {name} find no room: the pools that take them are at their maximum"
+        for name, count in fleet.left_over.items()
+    ]
+
+
+def at_most(workloads: Sequence[Workload]) -> list[Workload]:
+    """Each with the most pods that it may have; one whose maximum nobody states as it is."""
+    return [
+        workload if workload.max_replicas is None else replace(workload, replicas=workload.max_replicas)
+        for workload in workloads
+    ]
+
+
+def as_billed(
+    pools: Sequence[Pool], makes_cluster: bool, software: Sequence[Software], workloads: Sequence[Workload]
+) -> list[Pool]:
+    """Pools between the sizes that they may really have: a group that nothing scales has its desired size alone.
+
+    That is known of a stack that makes the cluster and no autoscaler. In somebody else's cluster one may run that the
+    stack does not show.
+    """
+    charts = {release.chart for release in software}
+    images = " ".join(image for workload in workloads for image in workload.pod.images)
+
+    def scaled(pool: Pool) -> bool:
+        chart = pool.made_by.scaled_by
+        return not (pool.chooses_node_itself and makes_cluster) or chart in charts or f"/{chart}" in images
+
+    return [pool if scaled(pool) else _of_one_size(pool) for pool in pools]
+
+
+def _of_one_size(pool: Pool) -> Pool:
+    size = max(pool.min_nodes, pool.desired_nodes or 0)
+    return replace(pool, min_nodes=size, max_nodes=size, desired_nodes=size)
 
 
 def _of_fleet(pools: Sequence[Pool], fleet: Fleet, region: str) -> Iterator[Item]:
@@ -74,28 +135,30 @@ def _of_fleet(pools: Sequence[Pool], fleet: Fleet, region: str) -> Iterator[Item
 # --- what runs whatever the load -------------------------------------------------------------------------------------
 
 
-def fixed_items(graph: Graph, on: date) -> Iterator[Item]:
-    """Control planes, gateways, endpoints, load balancers, addresses and volumes."""
+def fixed_items(graph: Graph, on: date, region: str) -> Iterator[Item]:
+    """Control planes, gateways, endpoints, load balancers, addresses, keys and volumes."""
     for cluster in clusters(graph):
-        yield Item(f"control plane {cluster.name}", 1, CONTROL_PLANE_HOURLY)
+        yield Item(f"control plane {cluster.name}", 1, CONTROL_PLANE_HOURLY.at(region))
         if cluster.support(on) != "standard":
-            yield Item(f"extended support of Kubernetes {cluster.version}", 1, EXTENDED_SUPPORT_HOURLY)
+            yield Item(f"extended support of Kubernetes {cluster.version}", 1, EXTENDED_SUPPORT_HOURLY.at(region))
     counts = Counter(dict(_of_aws(graph)))
     counts.update(dict(_of_kubernetes(graph)))
     for name, quantity in counts.items():
-        yield Item(name, quantity, UNITS[name])
-    yield from _volumes(graph)
+        yield Item(name, quantity, service_price(*UNITS[name], region))
+    yield from _volumes(graph, region)
 
 
 NAT, ADDRESS, ENDPOINT = "NAT gateway", "public IPv4 address", "interface endpoint in a zone"
-NLB, ALB = "network load balancer", "application load balancer"
-UNITS: Mapping[str, Price] = {
-    NAT: NAT_GATEWAY_HOURLY,
-    ADDRESS: PUBLIC_IPV4_HOURLY,
-    ENDPOINT: INTERFACE_ENDPOINT_HOURLY,
-    NLB: NLB_HOURLY,
-    ALB: ALB_HOURLY,
+NLB, ALB, KEY = "network load balancer", "application load balancer", "customer-managed key"
+UNITS: Mapping[str, tuple[str, Price]] = {
+    NAT: ("nat_gateway", NAT_GATEWAY_HOURLY),
+    ADDRESS: ("public_ipv4", PUBLIC_IPV4_HOURLY),
+    ENDPOINT: ("interface_endpoint", INTERFACE_ENDPOINT_HOURLY),
+    NLB: ("nlb", NLB_HOURLY),
+    ALB: ("alb", ALB_HOURLY),
+    KEY: ("kms_key", KMS_KEY_HOURLY),
 }
+"""Line -> the key of a refreshed price, and what the catalog lists."""
 
 
 def _of_aws(graph: Graph) -> Iterator[tuple[str, int]]:
@@ -104,6 +167,7 @@ def _of_aws(graph: Graph) -> Iterator[tuple[str, int]]:
     balancers = [found.inputs.get("loadBalancerType") for found in graph.of("aws:lb/loadBalancer:LoadBalancer")]
     yield NAT, len(gateways)
     yield ADDRESS, len(graph.of("aws:ec2/eip:Eip"))
+    yield KEY, len(graph.of("aws:kms/key:Key"))
     yield (
         ENDPOINT,
         sum(
@@ -127,25 +191,64 @@ def _of_kubernetes(graph: Graph) -> Iterator[tuple[str, int]]:
     yield ALB, kinds["Ingress"]
 
 
-def _volumes(graph: Graph) -> Iterator[Item]:
+_LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
+_LOG_TYPES = ("enabledClusterLogTypes", "enabledLogTypes")
+# What is paid by use: a resource that brings it, and what is paid. No plan knows how much of it there will be.
+_BY_USE: Mapping[str, str] = {
+    "aws:ec2/natGateway:NatGateway": "data through NAT gateways",
+    _LOG_GROUP: "log ingestion and storage",
+    "aws:ec2/flowLog:FlowLog": "flow logs",
+    "aws:kms/key:Key": "requests to keys",
+    "aws:sqs/queue:Queue": "requests to queues",
+    "aws:s3/bucketV2:BucketV2": "storage and requests of buckets",
+    "aws:s3/bucket:Bucket": "storage and requests of buckets",
+    "aws:ecr/repository:Repository": "storage of images",
+}
+# Services of AWS that cost nothing by themselves, by the first part of a resource's type; EC2's are told one by one.
+_FREE = ("aws:autoscaling/", "aws:cloudwatch/event", "aws:eks/", "aws:iam/", "aws:ssm/", "aws:ec2/", "aws:vpc/")
+_PRICED = ("aws:ebs/volume:Volume", "aws:lb/")
+# Resources of the services above: what is paid by use, and its settings, as aws:sqs/queuePolicy:QueuePolicy.
+_SETTINGS_OF_USED = ("aws:cloudwatch/log", "aws:ecr/", "aws:kms/", "aws:s3/", "aws:sqs/")
+_PAID_EC2 = ("aws:ec2/instance:Instance", "aws:ec2/fleet:Fleet", "aws:ec2/spotInstanceRequest:SpotInstanceRequest")
+
+
+def not_priced(graph: Graph) -> Iterator[str]:
+    """What a stack pays for and no bill counts: by use, and resources whose price the catalog does not have."""
+    yield "data transfer"
+    used = [what for type_, what in _BY_USE.items() if graph.of(type_)]
+    logged = any(found.inputs.get(key) for found in graph.of(COMPONENT, RESOURCE) for key in _LOG_TYPES)
+    yield from dict.fromkeys((*used, *([_BY_USE[_LOG_GROUP]] if logged else ())))
+    counted = Counter(dict(_of_aws(graph))) + Counter(dict(_of_kubernetes(graph)))
+    if counted[ENDPOINT]:
+        yield "data through interface endpoints"
+    if counted[NLB] or counted[ALB]:
+        yield "capacity units and public addresses of load balancers"
+    for resource in graph:
+        free = resource.type.startswith((*_FREE, *_PRICED)) and resource.type not in _PAID_EC2
+        known = resource.type.startswith(_SETTINGS_OF_USED)
+        if resource.type.startswith("aws:") and not free and not known:
+            yield f"{resource.type} {resource.name}"
+
+
+def _volumes(graph: Graph, region: str) -> Iterator[Item]:
     """Volumes of the stack itself, and claims by their request, as gp3."""
     for found in graph.of("aws:ebs/volume:Volume"):
         size, kind = int(found.inputs.get("size") or 0), str(found.inputs.get("type") or "gp2")
-        yield Item(f"volume {found.name} of {size} GiB", 1, volume_price(kind, size))
+        yield Item(f"volume {found.name} of {size} GiB", 1, volume_price(kind, size, region))
     for _, manifest in kubernetes_objects(graph):
         spec, name = manifest.get("spec") or {}, manifest["metadata"]["name"]
         if manifest["kind"] == "PersistentVolumeClaim":
-            yield _claim(name, spec, 1)
+            yield _claim(name, spec, 1, region)
         elif manifest["kind"] == "StatefulSet":
             for template in spec.get("volumeClaimTemplates") or ():
                 claim = f"{name}/{(template.get('metadata') or {}).get('name', '')}"
-                yield _claim(claim, template.get("spec") or {}, int(spec.get("replicas", 1)))
+                yield _claim(claim, template.get("spec") or {}, int(spec.get("replicas", 1)), region)
 
 
-def _claim(name: str, spec: Mapping[str, Any], quantity: int) -> Item:
+def _claim(name: str, spec: Mapping[str, Any], quantity: int, region: str) -> Item:
     asked = ((spec.get("resources") or {}).get("requests") or {}).get("storage") or 0
     try:
         size = gib(asked)
     except ValueError as error:
         raise InputError([f"PersistentVolumeClaim {name}: spec.resources.requests.storage {error}"]) from None
-    return Item(f"volume claim {name} of {size} GiB", quantity, volume_price("gp3", size))
+    return Item(f"volume claim {name} of {size} GiB", quantity, volume_price("gp3", size, region))

@@ -1,14 +1,16 @@
 """What the nodes of a pool cost: as they are to be expected, and at most."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from math import inf
 
 from eks_gpu.cost.admission import Room
 from eks_gpu.cost.bill import Item
 from eks_gpu.pods.pod import Pod
 from eks_gpu.pools.pool import AUTO_MODE, Candidate, Disk, Pool
-from eks_gpu_components.catalog import CapacityType, Price, auto_mode_surcharge, ebs_volume, on_demand_price, spot_price
+from eks_gpu.pools.prices import auto_mode_surcharge, on_demand_price, spot_price
+from eks_gpu.pools.prices import volume_price as known_volume_price
+from eks_gpu_components.catalog import CapacityType, Price
 
 KINDS = {CapacityType.RESERVED: "reserved", CapacityType.SPOT: "Spot", CapacityType.ON_DEMAND: "on demand"}
 
@@ -25,14 +27,14 @@ def expected_node(room: Room, pod: Pod | None, region: str) -> Candidate | None:
 
 def expected_type(pool: Pool, spot: bool, region: str) -> tuple[str, Price | None]:
     """The type to expect and its price: of Spot the cheapest, on demand the first, as AWS takes them in order."""
-    priced = [(row.name, price) for row in pool.types if (price := _price(row.name, spot, region))]
+    priced = [(row.name, price) for row in pool.types if (price := _price(row.name, spot, region, pool.zones))]
     if priced:
         return min(priced, key=lambda pair: pair[1].hourly) if spot else priced[0]
     return (pool.instance_types or ("unknown type",))[0], None
 
 
-def _price(name: str, spot: bool, region: str) -> Price | None:
-    return spot_price(name, region) if spot else on_demand_price(name, region)
+def _price(name: str, spot: bool, region: str, zones: Collection[str]) -> Price | None:
+    return spot_price(name, region, zones) if spot else on_demand_price(name, region)
 
 
 def _is_spot(pool: Pool, node: Candidate) -> bool:
@@ -42,13 +44,13 @@ def _is_spot(pool: Pool, node: Candidate) -> bool:
 def node_hourly(pool: Pool, node: Candidate, region: str) -> float:
     """USD for one node of the kind, with its disks and what Auto Mode adds; infinite where no price is known."""
     name = node.instance_type.name
-    price = _price(name, _is_spot(pool, node), region)
+    price = _price(name, _is_spot(pool, node), region, [node.zone] if node.zone else pool.zones)
     return price.hourly + _beside(pool, name, region) if price else inf
 
 
 def _beside(pool: Pool, name: str, region: str) -> float:
     surcharge = auto_mode_surcharge(name, region) if pool.backend == AUTO_MODE else None
-    return disks_price(pool.disks or ()).hourly + (surcharge.hourly if surcharge else 0.0)
+    return disks_price(pool.disks or (), region).hourly + (surcharge.hourly if surcharge else 0.0)
 
 
 # --- as they are to be expected --------------------------------------------------------------------------------------
@@ -62,14 +64,14 @@ def nodes(pool: Pool, count: int, there: Sequence[Candidate], region: str) -> It
             if quantity:
                 name, price = expected_type(pool, spot, region)
                 yield Item(f"pool {pool.name}: {name}, {'Spot' if spot else 'on demand'}", quantity, price)
-        yield from _disk_items(pool, count)
+        yield from _disk_items(pool, count, region)
         return
     kinds = Counter((node.instance_type.name, CapacityType(node.capacity_type)) for node in there)
     for (name, capacity_type), quantity in kinds.items():
-        price = _price(name, capacity_type is CapacityType.SPOT, region)
+        price = _price(name, capacity_type is CapacityType.SPOT, region, pool.zones)
         yield Item(f"pool {pool.name}: {name}, {KINDS[capacity_type]}", quantity, price)
         yield from _auto_mode_items(pool, name, quantity, region)
-    yield from _disk_items(pool, len(there))
+    yield from _disk_items(pool, len(there), region)
 
 
 def _auto_mode_items(pool: Pool, name: str, count: int, region: str) -> Iterator[Item]:
@@ -77,10 +79,10 @@ def _auto_mode_items(pool: Pool, name: str, count: int, region: str) -> Iterator
         yield Item(f"pool {pool.name}: Auto Mode on {name}", count, auto_mode_surcharge(name, region))
 
 
-def _disk_items(pool: Pool, count: int) -> Iterator[Item]:
+def _disk_items(pool: Pool, count: int, region: str) -> Iterator[Item]:
     if pool.disks:
         gib = sum(disk.gib for disk in pool.disks)
-        yield Item(f"pool {pool.name}: disks of {gib} GiB", count, disks_price(pool.disks))
+        yield Item(f"pool {pool.name}: disks of {gib} GiB", count, disks_price(pool.disks, region))
 
 
 # --- at most ---------------------------------------------------------------------------------------------------------
@@ -97,14 +99,14 @@ def dearest_nodes(pool: Pool, region: str) -> Iterator[Item]:
     worth = {row: price.hourly + _beside(pool, row.name, region) for row, price in priced.items()}
     if not priced:
         yield Item(f"pool {pool.name}: {(pool.instance_types or ('',))[0]}, on demand", pool.max_nodes, None, note)
-        yield from _disk_items(pool, pool.max_nodes)
+        yield from _disk_items(pool, pool.max_nodes, region)
         return
     limits = pool.limits if pool.scales_to_zero else None
     count = {row: int(limits.nodes_of(row)) if limits else pool.max_nodes for row in priced}
     row = max(priced, key=lambda row: count[row] * worth[row])
     yield Item(f"pool {pool.name}: {row.name}, on demand", count[row], priced[row], note)
     yield from _auto_mode_items(pool, row.name, count[row], region)
-    yield from _disk_items(pool, count[row])
+    yield from _disk_items(pool, count[row], region)
     if limits:
         # A mix of types can use up limits further than one type does.
         more = limits.most(worth) - count[row] * worth[row]
@@ -119,16 +121,18 @@ _ROUNDING = 1e-6
 # --- disks -----------------------------------------------------------------------------------------------------------
 
 
-def disks_price(disks: Iterable[Disk]) -> Price:
+def disks_price(disks: Iterable[Disk], region: str) -> Price:
     """All disks of one node."""
-    prices = [volume_price(disk.volume_type, disk.gib, disk.iops, disk.throughput_mib_s) for disk in disks]
+    prices = [volume_price(disk.volume_type, disk.gib, region, disk.iops, disk.throughput_mib_s) for disk in disks]
     hourly = sum(price.hourly for price in prices)
-    return Price(hourly, prices[0].region, prices[0].as_of) if prices else Price(0, "", "")
+    # A disk at another region's price makes the whole of them borrowed.
+    told = next((price for price in prices if price.region != region), prices[0] if prices else Price(0, "", ""))
+    return Price(hourly, told.region, told.as_of)
 
 
-def volume_price(volume_type: str, gib: int, iops: int = 0, throughput_mib_s: int = 0) -> Price:
+def volume_price(volume_type: str, gib: int, region: str, iops: int = 0, throughput_mib_s: int = 0) -> Price:
     """One volume; of a type that EBS does not have, as gp3, for AWS refuses it itself."""
     try:
-        return ebs_volume(volume_type, gib, iops, throughput_mib_s)
+        return known_volume_price(volume_type, gib, iops, throughput_mib_s, region)
     except ValueError:
-        return ebs_volume("gp3", gib)
+        return known_volume_price("gp3", gib, 0, 0, region)

@@ -16,9 +16,10 @@ from eks_gpu.graph.graph import Graph
 from eks_gpu.pods.demand import workloads
 from eks_gpu.pods.reasons import Reason, Rule
 from eks_gpu.pools.pool import Candidate, Pool
+from eks_gpu.pools.prices import on_demand_price
 from eks_gpu.pools.readers import pools as read_pools
 from eks_gpu.pools.software import addon_requests
-from eks_gpu_components.catalog import CapacityType, on_demand_price
+from eks_gpu_components.catalog import CapacityType
 
 # What the scheduler looks at too and nobody here judges: the field of a pod's spec, and in words.
 _NOT_JUDGED = {

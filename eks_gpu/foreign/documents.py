@@ -1,6 +1,6 @@
 """The two documents that the engine writes: what `pulumi preview --json` and `pulumi stack export` print."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,8 @@ class Document:
     file: Path
     registered: tuple[Registered, ...]
     config: Mapping[str, Any] = field(default_factory=dict)
+    created: frozenset[str] = frozenset()
+    """URNs of what a preview would create."""
     options_known: bool = True
     """Whether it tells which changes a resource ignores: older engines do not, nor does any where nobody does."""
 
@@ -73,14 +75,18 @@ def preview(file: Path) -> Document:
     if errors:
         raise InputError(f"{file}: the preview itself failed, and tells half of the stack: {error}" for error in errors)
     kept: dict[str, Any] = {}
+    created: set[str] = set()
     for position, step in enumerate(_list(file, data, "steps")):
         if not isinstance(step, dict):
             raise InputError(f"{file}: steps[{position}] must be an object, got {step!r}")
         if isinstance(step.get("newState"), dict) and step.get("op") not in ("delete", "delete-replaced"):
-            kept[str(step["newState"].get("urn"))] = (f"steps[{position}].newState", step["newState"])
+            urn = str(step["newState"].get("urn"))
+            kept[urn] = (f"steps[{position}].newState", step["newState"])
+            if step.get("op") in ("create", "create-replacement"):
+                created.add(urn)
     config = data.get("config")
     found = tuple(_registered(file, kept.values()))
-    return _document(file, found, config if isinstance(config, dict) else {})
+    return _document(file, found, config if isinstance(config, dict) else {}, created)
 
 
 def state(file: Path) -> Document:
@@ -94,8 +100,12 @@ def state(file: Path) -> Document:
     return _document(file, tuple(each for each in found if not each.delete), {})
 
 
-def _document(file: Path, found: tuple[Registered, ...], config: Mapping[str, Any]) -> Document:
-    return Document(file, found, config, options_known=any(each.ignore_changes is not None for each in found))
+def _document(
+    file: Path, found: tuple[Registered, ...], config: Mapping[str, Any], created: Iterable[str] = ()
+) -> Document:
+    return Document(
+        file, found, config, frozenset(created), options_known=any(each.ignore_changes is not None for each in found)
+    )
 
 
 def _registered(file: Path, given: Any) -> Iterator[Registered]:

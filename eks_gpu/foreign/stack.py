@@ -25,7 +25,8 @@ _OUTPUTS = {
     "version": "latestVersion",
 }
 """End of a property's name -> the output that it takes; of other properties nothing is said."""
-
+_MEANS = {"vpczoneidentifiers": "subnet"}
+"""A property that is not named after the kind whose ids it holds."""
 
 SOME_ID = "known-later"
 """For an id of something that the stack does not make, as an image's: which one is not known, but there is one."""
@@ -61,7 +62,7 @@ def foreign(document: Document, region: str = "") -> Foreign:
         document.project,
         document.stack,
         found,
-        Graph(resources.values(), options_known=document.options_known),
+        Graph(resources.values(), options_known=document.options_known, created=document.created),
         sorted(_assumed(document, unknown)),
         unknown,
         asked,
@@ -149,7 +150,8 @@ def _stand_ins(resource: Resource, known: Mapping[str, Resource]) -> Iterator[tu
 
 def _source(key: str, sources: list[Resource], position: int, of: int) -> Resource | None:
     """Whose value it is: the resource that the property is named after, else the only one, or each its own."""
-    named = [source for source in sources if _kind(source) and _kind(source) in _squeezed(key)]
+    wanted = _MEANS.get(_squeezed(key), _squeezed(key))
+    named = [source for source in sources if _kind(source) and _kind(source) in wanted]
     candidates = named or sources
     if len(candidates) == 1:
         return candidates[0]

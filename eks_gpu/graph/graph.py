@@ -1,6 +1,6 @@
 """The resource graph: what a program registered, whatever recorded it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -36,16 +36,26 @@ class Resource:
 class Graph:
     """Resources by URN, type, parent and id."""
 
-    def __init__(self, resources: Iterable[Resource], *, options_known: bool = True):
-        """`options_known` is whether resources tell their options: in a preview they do not."""
+    def __init__(
+        self, resources: Iterable[Resource], *, options_known: bool = True, created: Collection[str] | None = None
+    ):
+        """`options_known` is whether resources tell their options: in a preview they do not.
+
+        `created` are the URNs of what is not there yet; None for all, as in a plan.
+        """
         self._by_urn = {resource.urn: resource for resource in resources}
         self.options_known = options_known
+        self._created = created
 
     def __iter__(self) -> Iterator[Resource]:
         return iter(self._by_urn.values())
 
     def __len__(self) -> int:
         return len(self._by_urn)
+
+    def is_new(self, resource: Resource) -> bool:
+        """Whether the next update makes it."""
+        return self._created is None or resource.urn in self._created
 
     def get(self, urn: str) -> Resource | None:
         return self._by_urn.get(urn)

@@ -16,6 +16,7 @@ from eks_gpu_components.catalog import (
     KARPENTER_CHART,
     SUPPORTED,
     kubernetes_version,
+    never_public,
     regions,
 )
 from eks_gpu_components.catalog import zones as zones_of
@@ -120,12 +121,16 @@ def _network(config: Fields, described: Described, findings: Findings) -> None:
     vpc, found = config.part("vpc"), described.cluster.network
     if cidr := vpc.text("cidr"):
         found |= _blocks(cidr, vpc, findings)
-    nat = vpc.part("nat").text("gateway", of=_NAT)
-    private = config.part("privateCluster").flag("enabled")
+    gateway, alone = vpc.part("nat"), config.part("privateCluster")
+    nat, private = gateway.text("gateway", of=_NAT), alone.flag("enabled")
     if nat:
         found["nat"] = _NAT[nat]
     if private or nat == "Disable":
-        found |= {"nat": "none", "interface_endpoints": True}
+        found["interface_endpoints"] = True
+        if nat in (None, "Disable"):
+            found["nat"] = "single"
+        place = alone.place("enabled") if private else gateway.place("gateway")
+        findings.lose(place, "nodes get a way out: images such as the device plugin are in public registries")
     _endpoint(vpc, bool(private), described.cluster.settings, findings)
     if vpc_id := vpc.text("id"):
         existing = _subnets(vpc.part("subnets"), findings)
@@ -173,10 +178,15 @@ def _endpoint(vpc: Fields, private: bool, settings: dict[str, Any], findings: Fi
     cidrs = vpc.texts("publicAccessCIDRs")
     access = vpc.part("clusterEndpoints")
     public, inside = access.flag("publicAccess"), access.flag("privateAccess")
+    narrow = []
     for index, cidr in enumerate(cidrs):
-        if network(cidr) is None:
+        block = network(cidr)
+        if block is None:
             findings.lose(vpc.place("publicAccessCIDRs", index), f"must be a block of IPv4 addresses, got {cidr}")
-    narrow = [cidr for cidr in cidrs if cidr != _WORLD and network(cidr)]
+        elif why := never_public(block):
+            findings.lose(vpc.place("publicAccessCIDRs", index), f"EKS refuses a block that is {why}, got {cidr}")
+        elif cidr != _WORLD:
+            narrow.append(cidr)
     if public is False or private:
         settings["endpoint"] = {"private": True}
     elif narrow:

@@ -28,7 +28,7 @@ _SELECTOR_UNITS = {"m": 1, "g": 2**10, "t": 2**20}
 """MiB of each."""
 # Words that eksctl once took for an image of Amazon Linux 2.
 _OLD_AMIS = ("auto", "auto-ssm", "static")
-_NODE_POLICIES = (*NODE_POLICIES, REGISTRY_READ_POLICY, CNI_POLICY)
+_NODE_POLICIES = (*NODE_POLICIES, SSM_POLICY, REGISTRY_READ_POLICY, CNI_POLICY)
 """What the program gives every node, or Pod Identity in place of it."""
 _OLD_POLICIES = {OLD_SSM_POLICY: SSM_POLICY}
 _ADDON_POLICIES = {
@@ -69,7 +69,7 @@ def read_group(group: Fields, backend: str, described: Described, findings: Find
     )
     _disk(group, findings)
     _nodes(group, findings)
-    _iam(group.part("iam"), described, findings)
+    pool.session_manager = _iam(group.part("iam"), described, findings) or bool(group.part("ssh").flag("enableSsm"))
     read_tags(group, pool, described, findings)
     described.pools.append(pool)
 
@@ -171,19 +171,21 @@ def _nodes(group: Fields, findings: Findings) -> None:
         message = "whoever makes a node fetch an address gets the node's role: IMDSv2 is required"
         findings.tell("nodes-require-imdsv2", group.place("disableIMDSv1"), message)
     if group.part("ssh").flag("allow"):
-        findings.lose(group.place("ssh"), "nobody logs in to the program's nodes by SSH: Session Manager does it")
-    group.part("ssh").replaced("enableSsm", "publicKeyPath", "publicKeyName", "publicKey", "sourceSecurityGroupIds")
+        findings.lose(group.place("ssh"), "nobody logs in to the program's nodes by SSH: session_manager: true does it")
+    group.part("ssh").replaced("publicKeyPath", "publicKeyName", "publicKey", "sourceSecurityGroupIds")
     group.replaced("disablePodIMDS", "propagateASGTags", "nodeRepairConfig", "containerRuntime")
     for index, process in enumerate(group.texts("asgSuspendProcesses")):
         if process != "AZRebalance":
             findings.lose(group.place("asgSuspendProcesses", index), f"the program suspends AZRebalance, not {process}")
 
 
-def _iam(iam: Fields, described: Described, findings: Findings) -> None:
+def _iam(iam: Fields, described: Described, findings: Findings) -> bool:
+    """Tells what the program's nodes may not do; returns whether Systems Manager may open sessions on them."""
+    names = {arn.rpartition("/")[2] for arn in iam.texts("attachPolicyARNs")}
     for index, arn in enumerate(iam.texts("attachPolicyARNs")):
         name, place = arn.rpartition("/")[2], iam.place("attachPolicyARNs", index)
         if name in _OLD_POLICIES:
-            message = f"AWS has replaced {name} by {_OLD_POLICIES[name]}, which the program's nodes have"
+            message = f"AWS has replaced {name} by {_OLD_POLICIES[name]}, which session_manager gives to nodes"
             findings.tell("node-policies-are-current", place, message)
         elif name not in _NODE_POLICIES:
             findings.lose(place, f"a pool's settings give its nodes no policy of yours, such as {name}")
@@ -198,3 +200,4 @@ def _iam(iam: Fields, described: Described, findings: Findings) -> None:
             described.load_balancers = True
         elif _ADDON_POLICIES[name] == "autoscaler" and described.autoscaler is None:
             described.autoscaler = {}
+    return bool(names & {SSM_POLICY, *_OLD_POLICIES})

@@ -174,9 +174,6 @@ def _capacity(pool: Pool, findings: Findings) -> dict[str, Any]:
         message = "reserved needs capacity reservations by their ids in the node class: it is left out"
         findings.lose(pool.types_place, message)
         wanted.remove("reserved")
-    elif CapacityType.RESERVED in wanted and pool.backend == AUTO_MODE:
-        findings.lose(pool.types_place, "the program's Auto Mode pools name no reservation: reserved is left out")
-        wanted.remove("reserved")
     wanted = wanted or ["on-demand"]
     return {} if wanted == ["on-demand"] else {"capacity_types": wanted}
 
@@ -243,8 +240,9 @@ def _around(pool: Pool, settings: dict[str, Any], findings: Findings) -> dict[st
     if pool.backend == AUTO_MODE:
         speed = {"iops": storage.iops, "throughput_mib_s": storage.throughput_mib_s}
         speed = {key: value for key, value in speed.items() if value is not None}
-        return {"storage": speed} if speed else {}
-    around: dict[str, Any] = {"image_version": storage.image_version} if storage.image_version else {}
+        around: dict[str, Any] = {"storage": speed} if speed else {}
+    else:
+        around = {"image_version": storage.image_version} if storage.image_version else {}
     if storage.reservation_ids:
         if "reserved" in settings.get("capacity_types", ()):
             around["capacity_reservation_ids"] = list(storage.reservation_ids)

@@ -82,6 +82,8 @@ class Pool:
     termination_grace_s: int | None = None
     weight: int | None = None
     image: str = "al2023"
+    session_manager: bool = False
+    """Whether Systems Manager may open sessions on its nodes."""
     node_class: str | None = None
     """Name of the node class it refers to."""
     storage: NodeClass | None = None

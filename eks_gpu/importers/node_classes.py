@@ -33,13 +33,12 @@ def read_ec2_node_class(spec: Fields, findings: Findings, *, before_v1: bool = F
     clusters = [*_cluster_names(spec, "subnetSelectorTerms"), *_cluster_names(spec, "securityGroupSelectorTerms")]
     role = spec.text("role") or ""
     spec.replaced("instanceProfile", "instanceStorePolicy")  # the program has a role, and uses the nodes' own disks
-    reserved = [term.text("id") for term in spec.parts("capacityReservationSelectorTerms")]
     _tags(spec, findings)
     return NodeClass(
         image=image,
         image_version=version,
         disk_gib=disk,
-        reservation_ids=tuple(id_ for id_ in reserved if id_),
+        reservation_ids=_reservation_ids(spec),
         cluster_name=next(iter(clusters), None) or _cluster_of_role(role),
     )
 
@@ -65,6 +64,11 @@ def read_node_template(spec: Fields, findings: Findings) -> NodeClass:
     return NodeClass(disk_gib=disk, cluster_name=next(iter(clusters), None))
 
 
+def _reservation_ids(spec: Fields) -> tuple[str, ...]:
+    ids = (term.text("id") for term in spec.parts("capacityReservationSelectorTerms"))
+    return tuple(id_ for id_ in ids if id_)
+
+
 def read_auto_mode_node_class(spec: Fields, findings: Findings) -> NodeClass:
     """`spec` of Auto Mode's NodeClass."""
     storage = spec.part("ephemeralStorage")
@@ -80,6 +84,7 @@ def read_auto_mode_node_class(spec: Fields, findings: Findings) -> NodeClass:
         disk_gib=_gib(storage, "size", size, findings),
         iops=storage.whole("iops", least=MIN_IOPS, most=MAX_IOPS),
         throughput_mib_s=storage.whole("throughput", least=MIN_THROUGHPUT_MIB_S, most=MAX_THROUGHPUT_MIB_S),
+        reservation_ids=_reservation_ids(spec),
         cluster_name=next(iter(clusters), None) or _cluster_of_role(role),
     )
 

@@ -18,6 +18,8 @@ from eks_gpu_components.catalog import zones as zones_of
 DEFAULT_REGION, DEFAULT_NAME = "us-west-2", "my-cluster"
 MIN_ZONES, MAX_ZONES = 2, 3
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}", re.ASCII)
+_WITH_SESSIONS = ("gpu_node_groups", "spot_node_groups")
+"""Sections whose pools have the setting session_manager."""
 _CHOSEN = "the file does not say it"
 
 
@@ -84,10 +86,13 @@ def _pools(
             findings.lose(pool.place, f"{message}, and {pool.name} is left out")
             found = None
         elif _is_for_system(pool, described) and (nodes := settle_system_nodes(pool, zones, region, findings)):
-            described.cluster.settings["system_nodes"] = nodes
+            sessions = {"session_manager": True} if pool.session_manager else {}
+            described.cluster.settings["system_nodes"] = nodes | sessions
             continue
         else:
             found = settle_spot_pool(pool, region, zones, taken, findings)
+        if found and pool.session_manager and found.section in _WITH_SESSIONS:
+            found.settings["session_manager"] = True
         settled += [found] if found else []
     return settled
 
@@ -137,6 +142,9 @@ def _around(
     if "endpoint" not in own:
         own["endpoint"] = {"private": True}
         answer.notes["cluster", "endpoint"] = "or add public: true and public_cidrs, with your own addresses"
+    if not own["endpoint"].get("public") and "existing" not in answer.settings.get("network", {}):
+        own["bootstrap"] = {}
+        answer.notes["cluster", "bootstrap"] = "public_cidrs: your own address, for the first update; afterwards false"
 
 
 def _in_zones(

@@ -23,18 +23,27 @@ from eks_gpu.lab.auto_mode_terms import ProgramTranslation
 from eks_gpu.lab.charts import PLAYED, Controllers, Release, followed, releases, without_templates
 from eks_gpu.lab.cluster_api import ClusterApi
 from eks_gpu.lab.control_plane import Note
-from eks_gpu.lab.engine import backend, ctrl_c_for_the_engine, environment_of, interrupt, variables
+from eks_gpu.lab.engine import backend, ctrl_c_for_the_engine, interrupt, variables
 from eks_gpu.lab.interrupted import Lock, has_stack, locks, mend, names, orphans, settled
+from eks_gpu.lab.isolation import alone_with
 from eks_gpu.lab.leftovers import end_with_cluster, leftovers
 from eks_gpu.lab.nodes import aws_client
 from eks_gpu.lab.outcomes import Applied, Cancelled, Destroyed, Step
 from eks_gpu.lab.problem import LabProblem
 from eks_gpu.lab.state import Lab
 from eks_gpu.offline.project import Project, StackConfig
+from eks_gpu_components.catalog import API_CIDRS_KEY
 
+UPDATES_COME_FROM = "192.88.99.1/32"
+"""Address of the machine that updates a stack in the lab, for clusters that name none: nobody's since RFC 7526, and in
+no table of private or reserved ranges, so EKS takes it."""
 SECRET = "[secret]"
 """In place of a stack's secrets: what opens them is not the lab's to have."""
 HINTS = {
+    "Kubernetes cluster is unreachable": "A cluster with a private endpoint alone is reached from inside its VPC: from "
+    "there `--from inside`; or open the endpoint to the machine that updates it",
+    "because it is protected": "Nothing is gone. Turn protection off first: `deletion_protection: false` among the "
+    "cluster's settings, then apply, then destroy",
     "Deletion protection is enabled": "Turn it off first: `deletion_protection: false` among the cluster's settings, "
     "then apply, then destroy. What was in the cluster is gone already; apply brings it back",
 }
@@ -45,15 +54,23 @@ class LabStack:
     """One stack of a project, in the lab."""
 
     def __init__(
-        self, lab: Lab, project: Project, stack: StackConfig, autoscaler_arguments: Mapping[str, str] | None = None
+        self,
+        lab: Lab,
+        project: Project,
+        stack: StackConfig,
+        autoscaler_arguments: Mapping[str, str] | None = None,
+        update_from: str = "inside",
     ):
-        """Raises InputError for a stack of another region than the lab plays."""
+        """`update_from` says whether the engine runs `inside` the VPC of the stack's clusters or `outside` of it.
+
+        Raises InputError for a stack of another region than the lab plays.
+        """
         if stack.region != lab.region:
             raise InputError(
                 f"{stack.place('aws:region')}: aws:region must be the lab's, {lab.region}, got {stack.region}; "
                 f"or `eks-gpu lab up --region {stack.region}`"
             )
-        self._lab, self._project, self._stack = lab, project, stack
+        self._lab, self._project, self._stack, self._from = lab, project, stack, update_from
         self._controllers = Controllers(lab, autoscaler_arguments)
         self._folder = lab.folder / "projects" / project.name
         root = project.root
@@ -173,7 +190,7 @@ class LabStack:
         self._write_settings()
         mend(backend(self._lab), self._project.name, self._stack.name)
         program = partial(self._program, transforms)
-        with environment_of(variables(self._lab)):
+        with alone_with(variables(self._lab, self._from)):
             options = automation.LocalWorkspaceOptions(work_dir=str(self._folder))
             try:
                 stack = automation.create_or_select_stack(
@@ -194,6 +211,7 @@ class LabStack:
         project = {key: value for key, value in project.items() if key != "main"} | {"runtime": "python"}
         stack = read_map(self._stack.file, PULUMI)
         values = {key: SECRET if _sealed(value) else value for key, value in (stack.get("config") or {}).items()}
+        values = {API_CIDRS_KEY: [UPDATES_COME_FROM], **values}
         _write_yaml(self._folder / "Pulumi.yaml", project)
         _write_yaml(self._folder / f"Pulumi.{self._stack.name}.yaml", {"config": values})
 
@@ -231,10 +249,16 @@ class LabStack:
                 raise LabProblem("\n".join([*told, f"The engine's words are in {self.log}"])) from None
 
 
-def lab_stack(lab: Lab, project: Path, stack: str, autoscaler_arguments: Mapping[str, str] | None = None) -> LabStack:
+def lab_stack(
+    lab: Lab,
+    project: Path,
+    stack: str,
+    autoscaler_arguments: Mapping[str, str] | None = None,
+    update_from: str = "inside",
+) -> LabStack:
     """Raises InputError for a folder without a project, and for a stack without a file."""
     loaded = Project.load(project)
-    return LabStack(lab, loaded, loaded.stack(stack), autoscaler_arguments)
+    return LabStack(lab, loaded, loaded.stack(stack), autoscaler_arguments, update_from)
 
 
 def played(charts: tuple[Release, ...]) -> tuple[list[Release], list[Release]]:

@@ -50,6 +50,8 @@ NODE_POOLS = f"/apis/{KARPENTER_API_VERSION}/nodepools"
 
 FINALIZER = f"{AUTO_MODE_GROUP}/termination"
 """Holds a NodeClass until Karpenter has given back what it made for it: an instance profile with the nodes' role."""
+READY = "Ready"
+"""Type of the condition that `pulumi up` waits for."""
 MADE_LABEL = "eks-gpu-lab/made-for"
 WANTED_ANNOTATION = "eks-gpu-lab/wanted"
 """The `spec` as it was asked for; the API server adds defaults to it."""
@@ -143,8 +145,20 @@ def reconcile(api: ClusterApi, clusters: list[dict[str, Any]]) -> None:
     _bring(api, EC2_NODE_CLASSES, f"{KARPENTER_GROUP}/v1", EC2_NODE_CLASS, wanted)
     there = _made(api, EC2_NODE_CLASSES)
     for each in found:
-        if "deletionTimestamp" in each["metadata"] and each["metadata"]["name"] not in there:
+        made = there.get(each["metadata"]["name"])
+        if "deletionTimestamp" not in each["metadata"]:
+            _report(api, each, made)
+        elif made is None:
             _release(api, each)
+
+
+def _report(api: ClusterApi, node_class: dict[str, Any], made: Mapping[str, Any] | None) -> None:
+    """Says of a NodeClass whether it is ready, as Karpenter says it of the EC2NodeClass that stands for it."""
+    told = ((made or {}).get("status") or {}).get("conditions") or []
+    conditions = [condition for condition in told if condition["type"] == READY]
+    if conditions and conditions != (node_class.get("status") or {}).get("conditions"):
+        path = f"{NODE_CLASSES}/{node_class['metadata']['name']}/status"
+        api.patch(path, {"status": {"conditions": conditions}})
 
 
 def _made(api: ClusterApi, path: str) -> dict[str, dict[str, Any]]:

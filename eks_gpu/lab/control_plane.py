@@ -44,8 +44,8 @@ Note = Callable[[str], None]
 """Hears what is being done."""
 
 
-def up(region: str = REGION, note: Note = lambda _: None) -> Lab:
-    """Brings a lab up and returns when it can be used.
+def up(region: str = REGION, note: Note = lambda _: None, account: str = "used") -> Lab:
+    """Brings a lab up and returns when it can be used. `account` says whose quotas count: `new` or `used`.
 
     Raises InputError when one is up already, LabProblem when a process ends or does not get ready: then none is left.
     """
@@ -54,7 +54,7 @@ def up(region: str = REGION, note: Note = lambda _: None) -> Lab:
         _refuse_a_second(recorded_lab())
         note("looking for the tools")
         tools = toolchain(TOOLS)
-        lab = _prepare(folder, region)
+        lab = _prepare(folder, region, account)
         try:
             lab = _start_all(lab, tools, note)
             lab = replace(lab, ready=True)
@@ -128,7 +128,7 @@ def _refuse_a_second(lab: Lab | None) -> None:
     )
 
 
-def _prepare(folder: Path, region: str) -> Lab:
+def _prepare(folder: Path, region: str, account: str) -> Lab:
     """An empty folder with what the programs read, and free ports for them."""
     free_gib = shutil.disk_usage(folder.parent).free / 2**30
     if free_gib < DISK_GIB:
@@ -145,6 +145,7 @@ def _prepare(folder: Path, region: str) -> Lab:
         server=f"https://{LOOPBACK}:{ports['kube-apiserver']}",
         aws_endpoint=f"http://{LOOPBACK}:{ports['aws']}",
         ports=ports,
+        account=account,
     )
     try:
         folder.mkdir(mode=0o700)

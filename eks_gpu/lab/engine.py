@@ -3,20 +3,17 @@
 import os
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 
-from eks_gpu.lab.aws.commands import write_commands
+from eks_gpu.lab.aws.commands import UPDATE_FROM, write_commands
 from eks_gpu.lab.karpenter import ANY_CREDENTIALS
 from eks_gpu.lab.ports import LOOPBACK
 from eks_gpu.lab.state import Lab
 from eks_gpu.lab.toolchain import toolchain
-
-_FOREIGN = ("AWS_", "PULUMI_", "KUBE")
-"""Variables that lead to a person's accounts and clusters."""
 
 
 def backend(lab: Lab) -> Path:
@@ -24,10 +21,10 @@ def backend(lab: Lab) -> Path:
     return lab.folder / "pulumi" / "state"
 
 
-def variables(lab: Lab) -> dict[str, str]:
+def variables(lab: Lab, update_from: str = "inside") -> dict[str, str]:
     """What the engine and its providers need to know of the lab, and nothing that leads out of it."""
     tools = toolchain(["pulumi", "pulumi-resource-kubernetes"])
-    commands = write_commands(lab.folder / "commands", lab.token)
+    commands = write_commands(lab.folder / "commands", lab.token, lab.closed)
     scratch = lab.folder / "scratch"
     for folder in (backend(lab), scratch):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -35,6 +32,7 @@ def variables(lab: Lab) -> dict[str, str]:
     return {
         "AWS_ENDPOINT_URL": lab.aws_endpoint,
         "AWS_REGION": lab.region,
+        UPDATE_FROM: update_from,
         **ANY_CREDENTIALS,
         "KUBECONFIG": str(lab.kubeconfig),
         "NO_PROXY": LOOPBACK,
@@ -48,21 +46,6 @@ def variables(lab: Lab) -> dict[str, str]:
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "TMPDIR": str(scratch),  # where the Kubernetes provider leaves a kubeconfig for each release
     }
-
-
-@contextmanager
-def environment_of(given: Mapping[str, str]) -> Iterator[None]:
-    """The process has these variables, and none that leads out of the lab; afterwards all is as before."""
-    before = dict(os.environ)
-    for name in before:
-        if name.startswith(_FOREIGN):
-            del os.environ[name]
-    os.environ.update(given)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 @contextmanager

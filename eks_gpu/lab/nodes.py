@@ -8,7 +8,7 @@ tags promise: where the two differ, the lab shows what happens.
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -32,6 +32,8 @@ class Instance:
     group: Mapping[str, Any]
     position: int
     """Its place among the group's instances, the first being 0."""
+    type: str
+    """What was launched: of the group's types the first that EC2 had."""
 
 
 class Groups:
@@ -45,7 +47,7 @@ class Groups:
         """Those in service, by the name of their node."""
         pages = self._autoscaling.get_paginator("describe_auto_scaling_groups").paginate()
         found = (
-            Instance(each["InstanceId"], each["AvailabilityZone"], group, position)
+            Instance(each["InstanceId"], each["AvailabilityZone"], group, position, each["InstanceType"])
             for page in pages
             for group in page["AutoScalingGroups"]
             for position, each in enumerate(group["Instances"])
@@ -82,7 +84,8 @@ def reconcile(groups: Groups, api: ClusterApi) -> list[str]:
     made = sorted(instances.keys() - there)
     for name in made:
         instance = instances[name]
-        api.ensure(NODES, node(groups.kind(instance.group), instance.id, instance.zone, instance.position))
+        kind = replace(groups.kind(instance.group), instance_type=instance.type)
+        api.ensure(NODES, node(kind, instance.id, instance.zone, instance.position))
     gone = sorted(there - instances.keys())
     for name in gone:
         api.delete(f"{NODES}/{name}")

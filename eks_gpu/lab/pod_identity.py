@@ -1,7 +1,10 @@
 """The credentials that EKS Pod Identity gives to a controller: those of the role that the program made for it."""
 
+import time
+from datetime import UTC, datetime
 from typing import Any
 
+from eks_gpu.lab.aws import SETTLES_S
 from eks_gpu.lab.problem import LabProblem
 
 
@@ -16,8 +19,11 @@ def role_credentials(eks: Any, sts: Any, cluster: str, namespace: str, service_a
             f"no Pod Identity association of cluster {cluster} gives a role to service account "
             f"{namespace}/{service_account}: its pods would have no credentials"
         )
-    association = eks.describe_pod_identity_association(clusterName=cluster, associationId=mine[0]["associationId"])
-    role = association["association"]["roleArn"]
+    described = eks.describe_pod_identity_association(clusterName=cluster, associationId=mine[0]["associationId"])
+    association = described["association"]
+    # Pods get no credentials until EKS has spread it; a controller tries again until then.
+    time.sleep(max(SETTLES_S - (datetime.now(UTC) - association["modifiedAt"]).total_seconds(), 0))
+    role = association["roleArn"]
     session = sts.assume_role(RoleArn=role, RoleSessionName=f"{cluster}-{service_account}")["Credentials"]
     return {
         "AWS_ACCESS_KEY_ID": session["AccessKeyId"],

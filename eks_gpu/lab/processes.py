@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 
+from eks_gpu.lab.isolation import isolated
 from eks_gpu.lab.ports import LOOPBACK
 from eks_gpu.lab.problem import LabProblem
 
@@ -34,8 +35,7 @@ class Process:
 def start(name: str, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> Process:
     """Starts it in a session of its own, so that no Ctrl-C of ours reaches it. Raises LabProblem."""
     # Nothing in the lab may reach a person's account, nor look for loopback behind a proxy.
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
-    given = {**inherited, "NO_PROXY": LOOPBACK, "no_proxy": LOOPBACK, **(environment or {})}
+    given = {**isolated(os.environ), "NO_PROXY": LOOPBACK, "no_proxy": LOOPBACK, **(environment or {})}
     output = (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     files = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), output, (os.POSIX_SPAWN_DUP2, 1, 2)]
     try:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from eks_gpu.lab.aws import SERVICE_CIDR
+from eks_gpu.lab.aws import SERVICE_CIDR, SETTLES_S, THROTTLED_EVERY
 from eks_gpu.lab.ports import LOOPBACK
 from eks_gpu.lab.state import Lab
 
@@ -48,7 +48,16 @@ def etcd(lab: Lab, tool: Path) -> Program:
 
 
 def aws(lab: Lab) -> Program:
-    arguments = (f"--port={lab.ports['aws']}", f"--region={lab.region}", f"--endpoint={lab.server}")
+    arguments = (
+        f"--port={lab.ports['aws']}",
+        f"--region={lab.region}",
+        f"--account={lab.account}",
+        f"--outages={lab.outages}",
+        f"--closed={lab.closed}",
+        f"--throttled-every={THROTTLED_EVERY}",
+        f"--settles-s={SETTLES_S}",
+        f"--endpoint={lab.server}",
+    )
     return Program(
         "aws", own("aws", *arguments, f"--certificate-authority={lab.certificate}"), f"{lab.aws_endpoint}/moto-api/"
     )

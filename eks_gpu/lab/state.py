@@ -33,6 +33,8 @@ class Lab:
     """URL of moto: for AWS_ENDPOINT_URL."""
     ports: Mapping[str, int]
     """By the name of who listens, or will."""
+    account: str = "used"
+    """Whose quotas count: `new` or `used`."""
     ready: bool = False
     processes: tuple[Process, ...] = ()
     """In the order of their start."""
@@ -40,6 +42,16 @@ class Lab:
     @property
     def kubeconfig(self) -> Path:
         return self.folder / "kubeconfig"
+
+    @property
+    def outages(self) -> Path:
+        """A list of [type, zone]: what EC2 is out of."""
+        return self.folder / "outages.json"
+
+    @property
+    def closed(self) -> Path:
+        """Names of the clusters whose API is reached from inside their VPC alone, a line each."""
+        return self.folder / "closed-endpoints"
 
     @property
     def certificate(self) -> Path:

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -183,11 +184,20 @@ class _Building:
         place, started = built_path(tool), time.monotonic()
         for module, file in tool.program.beside:
             shutil.copyfile(go.module_folder(group.folder, module) / file, place.parent / Path(file).name)
+        folder = group.folder
+        if tool.program.copied:
+            module_of = partial(go.module_folder, group.folder)
+            try:
+                folder = tool.program.copied.write(group_folder(group) / "source", group.folder / "go.mod", module_of)
+            except LookupError as other:
+                raise ToolProblem(
+                    f"{tool.name} {tool.version} is not what eks_gpu/lab/go_patches.py changes: {other}"
+                ) from None
         unfinished, log = place.with_name(f".{tool.name}"), place.parent.parent / "logs" / f"{tool.name}.log"
         with self._guard:
             if self._stopped:
                 raise ToolProblem(f"{tool.name} was not built: another build failed")
-            process = go.start(tool.program.command(unfinished), group.folder, log)
+            process = go.start(tool.program.command(unfinished), folder, log)
             self._processes.add(process)
         code = process.wait()
         with self._guard:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from eks_gpu.lab import go_patches
+
 MODULES = Path(__file__).parent / "tools"
 """A folder for each group, with its go.mod and go.sum."""
 
@@ -40,10 +42,18 @@ class GoProgram:
     beside: tuple[tuple[str, str], ...] = ()
     """Module and file in it: copied into the program's folder, where the program reads it."""
 
+    copied: go_patches.Copied | None = None
+    """Where the package is, if it is changed before it is built."""
+
+    @property
+    def built(self) -> str:
+        """The package as `go build` finds it."""
+        return f"./{self.copied.folder}" if self.copied else self.package
+
     def command(self, output: Path) -> list[str]:
         linker = " ".join(["-s -w", *(f"-X {stamp}" for stamp in self.stamps)])
         tags = ["-tags", self.tags] if self.tags else []
-        return ["build", "-trimpath", "-buildvcs=false", *tags, "-ldflags", linker, "-o", str(output), self.package]
+        return ["build", "-trimpath", "-buildvcs=false", *tags, "-ldflags", linker, "-o", str(output), self.built]
 
 
 @dataclass(frozen=True)
@@ -106,6 +116,8 @@ def fingerprint(group: Group) -> str:
     for tool in TOOLS.values():
         if tool.program and tool.program.group == group.name:
             digest.update(repr((tool.program.command(Path(tool.name)), tool.program.beside)).encode())
+            if tool.program.copied:
+                digest.update(repr(tool.program.copied).encode())
     return digest.hexdigest()[:12]
 
 
@@ -192,6 +204,7 @@ TOOLS = {
                 "karpenter",
                 "github.com/aws/karpenter-provider-aws/kwok",
                 stamps=(f"sigs.k8s.io/karpenter/pkg/operator.Version={KARPENTER}",),
+                copied=go_patches.KARPENTER,
             ),
         ),
         Tool(

@@ -2,6 +2,7 @@
 
 import ipaddress
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -51,8 +52,8 @@ def _ssm_parameter(account: Account, args: Properties) -> Properties:
     name = str(args.get("name", ""))
     if not name.startswith("/aws/service/"):
         raise unanswered("aws:ssm/getParameter:getParameter", f"the SSM parameter {name}")
-    account.assumed.add("image ids: the newest image of an SSM parameter is known to AWS alone")
-    value = f"ami-{digest(name)}"
+    account.assumed.add("images and their releases: the newest of an SSM parameter is known to AWS alone")
+    value = f"ami-{digest(name)}" if (minor := _released(name)) is None else f"{minor}.0-{digest(name)}"
     arn = f"arn:{account.partition}:ssm:{account.region}::parameter{name}"
     return {
         "id": name,
@@ -63,6 +64,18 @@ def _ssm_parameter(account: Account, args: Properties) -> Properties:
         "insecureValue": value,
         "version": 1,
     }
+
+
+def _released(parameter: str) -> str | None:
+    """The minor that the parameter's release is for; None for a parameter that holds an image's id."""
+    minor = re.search(r"/(?:optimized-ami/|aws-k8s-)([0-9.]+)", parameter)
+    return minor[1] if minor and parameter.endswith(("/release_version", "/image_version")) else None
+
+
+def _log_groups(account: Account, args: Properties) -> Properties:
+    prefix = str(args.get("logGroupNamePrefix", ""))
+    account.assumed.add(f"log groups: none is there whose name begins with {prefix or 'anything'}")
+    return {"id": account.region, "logGroupNamePrefix": prefix, "logGroupNames": [], "arns": []}
 
 
 def _policy_document(_: Account, args: Properties) -> Properties:
@@ -134,6 +147,7 @@ def _yaml_objects(_: Account, args: Properties) -> Properties:
 
 
 INVOKES: dict[str, Callable[[Account, Properties], Properties]] = {
+    "aws:cloudwatch/getLogGroups:getLogGroups": _log_groups,
     "aws:ec2/getVpc:getVpc": _vpc,
     "aws:eks/getCluster:getCluster": _cluster,
     "aws:eks/getClusterAuth:getClusterAuth": _cluster_auth,

@@ -1,5 +1,6 @@
 """A stack's program, run offline: the recording, or wrong input as InputError and never as a traceback."""
 
+import json
 import traceback
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from eks_gpu.offline import recorder as engine
 from eks_gpu.offline.answers import CatalogAnswers
 from eks_gpu.offline.project import REGION_KEY, Project, StackConfig, misspelt
 from eks_gpu.offline.recorder import Recording
+from eks_gpu_components.catalog import ADDRESS_NOT_GIVEN, API_CIDRS_KEY
 
 PLAN_KEY = "plan"
 """`<project>:plan` holds the planner's own settings; the program never sees it."""
@@ -19,13 +21,13 @@ def record(project: Project, stack: StackConfig, *, preview: bool = False) -> tu
     """What the program registers under this stack, and what was assumed of the cloud, a sentence each.
 
     Raises InputError when the program stops with an error, and for a key that is near one that the program reads.
+    An address of the internet is not asked for, because nothing is created: ADDRESS_NOT_GIVEN stands for it.
     Another key of the project's own that the program never reads is a warning in the recording's log.
     """
     answers = CatalogAnswers(stack.region, project.answers())
     with project.entered():
-        keys = engine.ReadKeys(
-            {key: value for key, value in stack.config.items() if key != f"{project.name}:{PLAN_KEY}"}
-        )
+        given = {API_CIDRS_KEY: json.dumps([ADDRESS_NOT_GIVEN]), **stack.config}
+        keys = engine.ReadKeys({key: value for key, value in given.items() if key != f"{project.name}:{PLAN_KEY}"})
         try:
             recording = engine.run(
                 project.main,
@@ -48,7 +50,7 @@ def record(project: Project, stack: StackConfig, *, preview: bool = False) -> tu
 
 def _misspelt(project: Project, stack: StackConfig, keys: engine.ReadKeys) -> list[str]:
     """Keys that the program did not ask for, and that are near one that it did, in its own or another namespace."""
-    known = {*keys.read, REGION_KEY, f"{project.name}:{PLAN_KEY}"}
+    known = {*keys.read, REGION_KEY, API_CIDRS_KEY, f"{project.name}:{PLAN_KEY}"}
     return misspelt(stack, keys, known)
 
 

@@ -6,9 +6,10 @@ from datetime import date
 
 from eks_gpu import checks
 from eks_gpu.cost.admission import Room, Verdict, rooms
-from eks_gpu.cost.cost import Cost, cost
+from eks_gpu.cost.cost import Cost, as_billed, at_most, cost
 from eks_gpu.cost.node_cost import expected_node, node_hourly
 from eks_gpu.cost.packing import pack
+from eks_gpu.cost.quotas import QuotaNeed, quota_needs
 from eks_gpu.graph.graph import Graph
 from eks_gpu.pods.demand import Workload, workloads
 from eks_gpu.pools.clusters import clusters
@@ -28,6 +29,7 @@ class Analysis:
     software: list[Software]
     verdicts: Mapping[str, list[Verdict]]
     cost: Cost
+    quotas: list[QuotaNeed]
     findings: list[checks.Finding]
 
     def admitted_by(self, workload: Workload) -> list[str]:
@@ -47,17 +49,22 @@ def analyse(
         urn: [room.pool.urn for room, verdict in zip(space, found, strict=True) if verdict.admits]
         for urn, found in verdicts.items()
     }
-    idle, steady = (
+    made = clusters(graph)
+    billed = as_billed(pools, bool(made), releases, demand)
+    paid_for = rooms(billed, daemons, addon_requests(graph))
+    scheduled = [workload for workload in demand if not workload.daemon]
+    idle, steady, most = (
         pack(
             some,
-            space,
+            paid_for,
             admitted_by,
             lambda room, pod: expected_node(room, pod, region),
             lambda pool, node: node_hourly(pool, node, region),
         )
-        for some in ((), [workload for workload in demand if not workload.daemon])
+        for some in ((), scheduled, at_most(scheduled))
     )
-    found = cost(graph, region, on, pools, idle, steady)
+    unknown = [str(workload) for workload in scheduled if workload.max_replicas is None]
+    found = cost(graph, region, on, billed, idle, steady, most, unknown)
     context = checks.Context(
         graph=graph,
         region=region,
@@ -65,7 +72,7 @@ def analyse(
         pools=pools,
         workloads=demand,
         software=releases,
-        clusters=clusters(graph),
+        clusters=made,
         verdicts=verdicts,
         cost=found,
         budget=budget,
@@ -73,4 +80,5 @@ def analyse(
         waivers=waivers,
         rooms=space,
     )
-    return Analysis(pools, space, demand, releases, verdicts, found, checks.findings(context))
+    quotas = quota_needs(graph, billed)
+    return Analysis(pools, space, demand, releases, verdicts, found, quotas, checks.findings(context))

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eks_gpu.plan.saved_plans import Older, SavedBill, SavedCheck, SavedRow, Snapshot
+from eks_gpu.plan.saved_plans import Older, SavedBill, SavedCheck, SavedCost, SavedRow, Snapshot
 
 ADDED, REMOVED, CHANGED = "added", "removed", "changed"
 NEWLY_FAILING, FIXED, WAIVED, GONE = "newly-failing", "fixed", "waived", "gone"
-LEVELS = ("idle", "steady", "max")
+LEVELS = ("idle", "steady", "demand_max", "max")
 
 
 # --- what differs ----------------------------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ class Changes:
     pools: list[RowChange]
     workloads: list[RowChange]
     cost: Mapping[str, CostChange]
-    """By level: idle, steady, max."""
+    """By level: idle, steady, demand_max, max; one that either plan has no total of is left out."""
     checks: list[CheckChange]
 
     @property
@@ -149,7 +149,7 @@ def compare(old: Snapshot, new: Snapshot) -> Changes:
         new=new.title,
         pools=list(_rows(old.pools, new.pools, "name", "backend")),
         workloads=list(_rows(old.workloads, new.workloads, "kind", "namespace", "name")),
-        cost={level: _cost(getattr(old.cost, level), getattr(new.cost, level)) for level in LEVELS},
+        cost=dict(_costs(old.cost, new.cost)),
         checks=list(_checks(old.checks, new.checks)),
     )
 
@@ -177,11 +177,19 @@ def _fields(
             yield name, (was, is_)
 
 
+def _costs(old: SavedCost, new: SavedCost) -> Iterator[tuple[str, CostChange]]:
+    for level in LEVELS:
+        was, is_ = getattr(old, level), getattr(new, level)
+        if was and is_ and None not in (was.hourly, was.monthly, is_.hourly, is_.monthly):
+            yield level, _cost(was, is_)
+
+
 def _cost(old: SavedBill, new: SavedBill) -> CostChange:
     before, after = _by_subject(old), _by_subject(new)
     pairs = {name: (before.get(name, 0.0), after.get(name, 0.0)) for name in (*after, *before)}
     items = {name: pair for name, pair in pairs.items() if abs(pair[1] - pair[0]) > 1e-6}
-    return CostChange((old.hourly, new.hourly), (old.monthly, new.monthly), items)
+    hourly, monthly = (old.hourly or 0.0, new.hourly or 0.0), (old.monthly or 0.0, new.monthly or 0.0)
+    return CostChange(hourly, monthly, items)
 
 
 def _by_subject(bill: SavedBill) -> dict[str, float]:

@@ -81,6 +81,7 @@ class Plan:
             "workloads": [workload.as_json(found.admitted_by(workload)) for workload in found.workloads],
             "cost": found.cost.as_json(),
             "checks": [finding.as_json() for finding in found.findings],
+            "quotas": [need.as_json() for need in found.quotas],
             "assumed": self.assumed,
             "log": [{"severity": severity, "message": message} for severity, message in self.said],
         }

@@ -1,6 +1,6 @@
 """A plan for a person at a terminal of 80 columns or more, with colour and without."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
@@ -8,6 +8,7 @@ from rich.text import Text
 
 from eks_gpu.checks import Finding
 from eks_gpu.cost.cost import Bill, Cost, Item
+from eks_gpu.cost.quotas import QuotaNeed
 from eks_gpu.io.tables import bullets, headless, table
 from eks_gpu.plan.analysis import Analysis
 from eks_gpu.pools.pool import Pool
@@ -15,7 +16,12 @@ from eks_gpu.pools.pool import Pool
 if TYPE_CHECKING:  # it imports Pulumi, and a state is judged without
     from eks_gpu.plan.plan import Plan
 
-LEVELS = (("idle", "nothing scheduled"), ("steady", "stated replicas"), ("max", "every pool at its ceiling"))
+LEVELS = (
+    ("idle", "nothing scheduled"),
+    ("steady", "stated replicas"),
+    ("demand_max", "every workload at its own maximum"),
+    ("max", "every pool at its ceiling"),
+)
 
 
 def render(plan: "Plan") -> Group:
@@ -33,11 +39,12 @@ def assumptions(sentences: Iterable[str]) -> list[str]:
 
 
 def told(title: Text, found: Analysis, findings: Sequence[Finding], notes: Sequence[str]) -> Group:
-    """Pools, workloads, cost, checks, and notes, in this order."""
+    """Pools, workloads, cost, quotas, checks, and notes, in this order."""
     sections = [
         ("Pools", pools(found.pools)),
         ("Workloads", workloads(found)),
         ("Cost", cost(found.cost)),
+        ("Quotas", quotas(found.quotas)),
         ("Checks", checks(findings)),
         *([("Notes", bullets(notes))] if notes else []),
     ]
@@ -93,16 +100,29 @@ def workloads(found: Analysis) -> RenderableType:
 def cost(found: Cost) -> RenderableType:
     """A row a subject, a column a level: USD an hour and what it pays for; then the sums."""
     bills: dict[str, Bill] = {level: getattr(found, level) for level, _ in LEVELS}
-    shown = table("USD an hour", *bills, right=bills)
+    shown = table("USD an hour", *bills, right=bills, gap=2)
     for subject in dict.fromkeys(_subject(item) for bill in bills.values() for item in bill.items):
         of_subject = [[item for item in bill.items if _subject(item) == subject] for bill in bills.values()]
         shown.add_row(subject, *(_cell(items, found.region) for items in of_subject))
     shown.add_section()
-    shown.add_row("an hour", *(f"{bill.hourly:,.2f} " for bill in bills.values()), style="bold")
-    shown.add_row("a month of 730 hours", *(f"{bill.monthly:,.0f} " for bill in bills.values()), style="bold")
+    shown.add_row("an hour", *(_total(bill, f"{bill.hourly:,.2f}") for bill in bills.values()), style="bold")
+    month = (_total(bill, f"{bill.monthly:,.0f}") for bill in bills.values())
+    shown.add_row("a month of 730 hours", *month, style="bold")
     notes = dict.fromkeys(note for bill in bills.values() for note in bill.notes)
-    lines = [*(f"{level}: {meaning}" for level, meaning in LEVELS), *_legend(bills.values(), found.region), *notes]
+    lines = [*(f"{level}: {meaning}" for level, meaning in LEVELS), *legend(bills), *_dates(found), *notes]
     return Group(shown, "", bullets(lines))
+
+
+def _dates(found: Cost) -> Iterator[str]:
+    if found.refreshed:
+        yield f"prices of {found.region} as of {found.refreshed}, by eks-gpu prices refresh"
+    yield f"not in the bills: {', '.join(found.not_priced)}"
+
+
+def _total(bill: Bill, amount: str) -> str:
+    """A sum with the marks of its lines: an estimate, a line without a price, a price of another region."""
+    estimate = "~" * any(item.unit and item.unit.estimate for item in bill.items)
+    return f"{estimate}{amount}{bill.marks}" + " " * (not bill.borrowed_from)
 
 
 def _subject(item: Item) -> str:
@@ -116,7 +136,7 @@ def _cell(items: Sequence[Item], region: str) -> Text:
     amount = sum(item.hourly for item in items)
     known = "" if all(item.unit for item in items) else " + ?"
     estimate = "~" if any(item.unit and item.unit.estimate for item in items) else ""
-    elsewhere = "*" if any(_elsewhere(item, region) for item in items) else " "
+    elsewhere = "*" if any(item.borrowed(region) for item in items) else " "
     made_of = "\n".join(f"{item.quantity} {_kind(item)} " for item in items if item.quantity > 1 or ": " in item.name)
     return Text.assemble(f"{estimate}{amount:,.3f}{known}{elsewhere}", ("\n" * bool(made_of) + made_of, "dim"))
 
@@ -127,16 +147,35 @@ def _kind(item: Item) -> str:
     return kind.removesuffix("s") if item.quantity == 1 else kind
 
 
-def _elsewhere(item: Item, region: str) -> bool:
-    return bool(item.unit and item.unit.region and item.unit.region != region)
-
-
-def _legend(bills: Iterable[Bill], region: str) -> Iterator[str]:
-    items = [item for bill in bills for item in bill.items]
+def legend(bills: Mapping[str, Bill]) -> Iterator[str]:
+    """What the marks of a bill mean: `~`, `*` and `?`, each with the amounts behind it."""
+    items = [item for bill in bills.values() for item in bill.items]
     if any(item.unit and item.unit.estimate for item in items):
         yield "~ an estimate: Spot prices move"
-    if any(_elsewhere(item, region) for item in items):
-        yield "* with a price of another region"
+    ranges = {level: bill.range for level, bill in bills.items()}
+    wide = [f"{level} {low:,.2f} to {high:,.2f}" for level, (low, high) in ranges.items() if high - low > _ROUNDING]
+    if wide:
+        yield f"~ an hour, from Spot's cheapest region to its dearest: {', '.join(wide)}"
+    others = sorted({other for bill in bills.values() for other in bill.borrowed_from})
+    if others:
+        parts = (f"{level} {bill.borrowed:,.2f} of {bill.hourly:,.2f}" for level, bill in bills.items())
+        yield f"* an hour, at prices of {', '.join(others)}: {', '.join(parts)}"
+    if any(bill.unpriced or bill.unknown for bill in bills.values()):
+        yield "? what has no known price or number of pods, which the sum leaves out"
+
+
+_ROUNDING = 0.005
+
+
+def quotas(needs: Sequence[QuotaNeed]) -> RenderableType:
+    """What the maximum needs of each quota, beside what a new account has; yellow where that is too little."""
+    if not needs:
+        return Text("none", "dim")
+    shown = table("quota", "code", "needed", "new account", right=("needed", "new account"), whole=("code",))
+    for need in needs:
+        needed = Text("no limit" if need.needed is None else str(need.needed), "yellow" if need.beyond_default else "")
+        shown.add_row(need.quota.name, need.quota.code, needed, str(need.quota.default))
+    return shown
 
 
 def checks(findings: Sequence[Finding]) -> RenderableType:

@@ -48,16 +48,17 @@ class SavedItem(SavedRow):
 class SavedBill(SavedRow):
     """USD at one level of use."""
 
-    hourly: float
-    monthly: float
+    hourly: float | None
+    monthly: float | None
     items: list[SavedItem]
 
 
 class SavedCost(SavedRow):
-    """Three levels of use."""
+    """Four levels of use; the first planners had no `demand_max`."""
 
     idle: SavedBill
     steady: SavedBill
+    demand_max: SavedBill | None = None
     max: SavedBill
 
 

@@ -13,6 +13,7 @@ from eks_gpu.pools.limits import Limits
 from eks_gpu.pools.lookups import Lookups
 from eks_gpu.pools.node_class import node_class
 from eks_gpu.pools.pool import AUTO_MODE, KARPENTER, Disk, Pool, has_nvidia, is_offered, zone_ids
+from eks_gpu.pools.prices import on_demand_price
 from eks_gpu_components.catalog import (
     CAPACITY_TYPE_LABEL,
     COMPUTE_TYPE_LABEL,
@@ -31,7 +32,6 @@ from eks_gpu_components.catalog import (
     is_type_label,
     is_unjudged_label,
     is_well_known_label,
-    on_demand_price,
     type_may_meet,
 )
 from eks_gpu_components.catalog.auto_mode import (

@@ -1,6 +1,6 @@
 """Charts: Altair describes them, Vega draws them as SVG without a browser or a network."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
@@ -12,7 +12,7 @@ from eks_gpu.cost.cost import Cost
 from eks_gpu.report.palette import LIGHT
 
 FONT = "system-ui, sans-serif"
-LEVELS = ("idle", "steady", "max")
+LEVELS = ("idle", "steady", "demand_max", "max")
 NARROW, WIDE = 330, 1090
 """Pixels: one drawing for a phone, one for everything else; a page shows one of both."""
 STANDING = "everything but nodes"
@@ -37,7 +37,7 @@ def svg(chart: Any) -> str:
 
 
 def cost_chart(cost: Cost, width: int) -> str:
-    """Three bars for each pool and for the rest, all to one scale; USD an hour at their ends."""
+    """Four bars for each pool and for the rest, all to one scale; USD an hour at their ends."""
     rows = list(_rows({level: getattr(cost, level) for level in LEVELS}))
     subjects = list(dict.fromkeys(row["subject"] for row in rows))
     most = max((row["hourly"] for row in rows), default=0.0) or 1.0
@@ -69,7 +69,12 @@ def _rows(bills: Mapping[str, Bill]) -> Iterator[dict[str, Any]]:
     for name in sorted(subjects, key=lambda name: name != STANDING):
         for level, bill in bills.items():
             items = [item for item in bill.items if subject(item) == name]
-            yield {"subject": name, "level": level, "hourly": sum(item.hourly for item in items), "said": amount(items)}
+            yield {
+                "subject": name,
+                "level": level,
+                "hourly": sum(item.hourly for item in items),
+                "said": amount(items, bill.region),
+            }
 
 
 def subject(item: Item) -> str:
@@ -77,9 +82,11 @@ def subject(item: Item) -> str:
     return item.name.partition(": ")[0] if item.name.startswith("pool ") else STANDING
 
 
-def amount(items: list[Item]) -> str:
-    """USD an hour: `~0.274` where a part is an estimate, `1.2 + ?` where one has no price, 0 for nothing."""
+def amount(items: Sequence[Item], region: str) -> str:
+    """USD an hour, 0 for nothing: `~0.274` with an estimate, `1.2 + ?` with a line without price, `1.2*` with a price
+    of another region.
+    """
     if not items:
         return "0"
     estimate = "~" if any(item.unit and item.unit.estimate for item in items) else ""
-    return f"{estimate}{sum(item.hourly for item in items):,.3f}" + ("" if all(item.unit for item in items) else " + ?")
+    return f"{estimate}{sum(item.hourly for item in items):,.3f}" + Bill(region, tuple(items)).marks

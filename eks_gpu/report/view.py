@@ -11,7 +11,7 @@ from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.io.yaml_text import dump
 from eks_gpu.plan.changes import Changes
 from eks_gpu.plan.plan import Plan
-from eks_gpu.plan.render import LEVELS
+from eks_gpu.plan.render import LEVELS, legend
 from eks_gpu.pools.pool import Pool
 from eks_gpu.report.charts import NARROW, WIDE, amount, cost_chart, subject
 from eks_gpu.report.diagram import diagram
@@ -110,8 +110,8 @@ def _lines(bills: Mapping[str, Bill]) -> Iterator[Line]:
     """As the chart has them, and in the end each standing cost by itself."""
     names = dict.fromkeys(_name(item) for bill in reversed(list(bills.values())) for item in bill.items)
     for name in names:
-        of_name = [tuple(item for item in bill.items if _name(item) == name) for bill in bills.values()]
-        yield Line(name, tuple((amount(list(items)), items) for items in of_name))
+        of_name = [(bill.region, tuple(item for item in bill.items if _name(item) == name)) for bill in bills.values()]
+        yield Line(name, tuple((amount(items, region), items) for region, items in of_name))
 
 
 def _name(item: Item) -> str:
@@ -120,10 +120,12 @@ def _name(item: Item) -> str:
 
 def _legend(plan: Plan, bills: Mapping[str, Bill]) -> Iterator[str]:
     units = [item.unit for bill in bills.values() for item in bill.items if item.unit]
-    if any(unit.estimate for unit in units):
-        yield "~ an estimate: Spot prices move"
+    yield from legend(bills)
     if days := sorted({unit.as_of for unit in units}):
         yield f"prices as of {days[0]}" + (f" to {days[-1]}" if days[0] != days[-1] else "")
+    if day := plan.analysis.cost.refreshed:
+        yield f"prices of {plan.region} as of {day}, by eks-gpu prices refresh"
+    yield f"not in the bills: {', '.join(plan.analysis.cost.not_priced)}"
     yield from dict.fromkeys(note for bill in bills.values() for note in bill.notes)
 
 

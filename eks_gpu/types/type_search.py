@@ -7,15 +7,14 @@ from typing import Any
 
 from eks_gpu.io.problems import InputError
 from eks_gpu.pods.quantities import MEMORY, amount, written
+from eks_gpu.pools.prices import on_demand_price, spot_price
 from eks_gpu_components.catalog import (
     InstanceType,
     Need,
     Price,
     Zone,
-    on_demand_price,
     regions,
     resolve,
-    spot_price,
     zones_offering,
 )
 from eks_gpu_components.catalog.nearest import hint_or_all
@@ -63,10 +62,14 @@ class Offer:
 def offers(need: Need, region: str) -> list[Offer]:
     """Cheapest first, unpriced last, ties by name."""
     price_of = spot_price if need.spot else on_demand_price
-    return [
+    found = [
         Offer(row, price_of(row.name, region), zones_offering(row.name, region), quota(row, spot=need.spot))
-        for row in resolve(need, region)
+        for row in resolve(replace(need, max_hourly=inf), region)
     ]
+    # By the price that is shown: a refreshed one need not be in the catalog's order.
+    hourly = {offer.row.name: offer.price.hourly if offer.price else inf for offer in found}
+    kept = (offer for offer in found if need.max_hourly == inf or hourly[offer.row.name] <= need.max_hourly)
+    return sorted(kept, key=lambda offer: hourly[offer.row.name])
 
 
 def near_misses(need: Need, region: str) -> Iterator[tuple[str, Offer]]:

@@ -23,7 +23,7 @@ NEURON: eks_gpu.GpuPoolArgs = {
     "idle_s": 3600,
 }
 
-api_cidrs: list[str] = pulumi.Config().require_object("api_cidrs")
+api_cidrs = eks_gpu.stack_addresses()
 
 network = eks_gpu.Network(
     "auto-mode",
@@ -38,7 +38,7 @@ cluster = eks_gpu.Cluster(
         "settings": {
             "name": "auto-mode",
             "auto_mode": {"built_in_pools": ["general-purpose", "system"]},
-            "endpoint": {"public": True, "public_cidrs": api_cidrs} if api_cidrs else {},
+            "endpoint": {"public": True, "public_cidrs": api_cidrs},
             "deletion_protection": False,
         },
     },

@@ -14,7 +14,7 @@ GENERAL: eks_gpu.SpotPoolArgs = {
 GPU: eks_gpu.GpuPoolArgs = {"instance_types": ["g6.xlarge", "g5.xlarge"], "max_gpus": 6}
 
 config = pulumi.Config()
-api_cidrs: list[str] = config.require_object("api_cidrs")
+api_cidrs = eks_gpu.stack_addresses()
 
 network = eks_gpu.Network(
     "operator",
@@ -30,7 +30,7 @@ cluster = eks_gpu.Cluster(
             "name": "operator",
             # As a control plane's nodes: controllers run here, and nothing else does.
             "system_nodes": {"nodes": 3, "taint": True},
-            "endpoint": {"public": True, "public_cidrs": api_cidrs} if api_cidrs else {},
+            "endpoint": {"public": True, "public_cidrs": api_cidrs},
             "deletion_protection": False,
         },
     },

@@ -14,7 +14,7 @@ GPU: eks_gpu.GpuPoolArgs = {
 }
 
 config = pulumi.Config()
-api_cidrs: list[str] = config.require_object("api_cidrs")
+api_cidrs = eks_gpu.stack_addresses()
 
 network = eks_gpu.Network(
     "inference",
@@ -29,7 +29,7 @@ cluster = eks_gpu.Cluster(
         "settings": {
             "name": "inference",
             "system_nodes": {"nodes": 3, "instance_types": ["m5.large", "m6i.large", "m7i.large"]},
-            "endpoint": {"public": True, "public_cidrs": api_cidrs} if api_cidrs else {},
+            "endpoint": {"public": True, "public_cidrs": api_cidrs},
             "deletion_protection": False,
         },
     },

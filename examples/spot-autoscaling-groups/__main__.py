@@ -25,7 +25,7 @@ GPU: eks_gpu.GpuPoolArgs = {
 }
 
 config = pulumi.Config()
-api_cidrs: list[str] = config.require_object("api_cidrs")
+api_cidrs = eks_gpu.stack_addresses()
 
 network = eks_gpu.Network(
     "gaia",
@@ -39,7 +39,7 @@ cluster = eks_gpu.Cluster(
         "subnets": network.private_subnets,
         "settings": {
             "name": "gaia-kube",
-            "endpoint": {"public": True, "public_cidrs": api_cidrs} if api_cidrs else {},
+            "endpoint": {"public": True, "public_cidrs": api_cidrs},
             "deletion_protection": False,
         },
     },

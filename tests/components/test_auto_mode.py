@@ -144,6 +144,12 @@ def test_people_keep_their_access():
     }
 
 
+def test_its_nodes_enforce_network_policies():
+    config = cluster().one("kubernetes:core/v1:ConfigMap", "main-network-policy")
+    assert config.inputs["metadata"] == {"name": "amazon-vpc-cni", "namespace": "kube-system"}
+    assert config.inputs["data"] == {"enable-network-policy-controller": "true"}
+
+
 def test_disks_come_from_auto_modes_own_provisioner():
     assert cluster().one("kubernetes:storage.k8s.io/v1:StorageClass").inputs["provisioner"] == (
         "ebs.csi.eks.amazonaws.com"

@@ -42,7 +42,7 @@ def test_the_node_pool_takes_gpu_pods_alone_names_its_types_and_gives_empty_node
     assert made(idle_s=3600, disruption_budget="10%").one(NODE_POOL).inputs == {
         "apiVersion": "karpenter.sh/v1",
         "kind": "NodePool",
-        "metadata": {"name": "gpu"},
+        "metadata": {"name": "gpu", "annotations": {"pulumi.com/waitFor": "condition=Ready"}},
         "spec": {
             "template": {
                 "metadata": {
@@ -84,7 +84,7 @@ def test_the_node_class_has_role_network_and_disk_and_nothing_that_aws_decides()
     assert made(disk_gib=80, storage=storage).one(NODE_CLASS).inputs == {
         "apiVersion": "eks.amazonaws.com/v1",
         "kind": "NodeClass",
-        "metadata": {"name": "gpu"},
+        "metadata": {"name": "gpu", "annotations": {"pulumi.com/waitFor": "condition=Ready"}},
         "spec": {
             "role": "gaia-nodes-1a2b",
             "subnetSelectorTerms": [{"id": "subnet-a"}, {"id": "subnet-b"}],
@@ -157,6 +157,17 @@ def test_the_component_publishes_what_pods_must_match():
     }
 
 
+def test_reservations_come_first_where_the_pool_names_them():
+    reserving: Any = {**ARGS, "capacity_reservation_ids": ["cr-1"]}
+    ran = made(args=reserving, capacity_types=["reserved", "on-demand"])
+    assert ran.one(NODE_CLASS).inputs["spec"]["capacityReservationSelectorTerms"] == [{"id": "cr-1"}]
+    requirements = ran.one(NODE_POOL).inputs["spec"]["template"]["spec"]["requirements"]
+    assert {"key": "karpenter.sh/capacity-type", "operator": "In", "values": ["reserved", "on-demand"]} in requirements
+    assert refused(args=reserving) == [
+        "pool.capacity_types must have reserved for reservations, got on-demand; nearest: reserved, on-demand"
+    ]
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -175,7 +186,7 @@ def test_the_component_publishes_what_pods_must_match():
         ),
         (
             {"capacity_types": ["reserved", "on-demand"]},
-            "pool.capacity_types: reserved needs a capacity reservation, and the node class names none",
+            "capacity_reservation_ids: pool.capacity_types has reserved, so name one reservation or more",
         ),
         (
             {"capacity_types": ["on-demand", "spot"]},

@@ -17,6 +17,7 @@ ADDON = "aws:eks/addon:Addon"
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 CONTROL_PLANE = "eks:index:Cluster"
 WORLD = ["0.0.0.0/0"]
+OPEN = {"public": True, "public_cidrs": ["192.88.99.0/24"]}
 
 
 def args(**settings: Any) -> Any:
@@ -64,6 +65,13 @@ def test_the_control_plane_is_private_protected_and_in_standard_support_by_defau
     assert asked["subnetIds"] == ["subnet-a", "subnet-b", "subnet-c"]
 
 
+def test_a_protected_cluster_and_its_key_stop_a_destroy_before_anything_is_gone():
+    safe, free = cluster(create_kms_key=True), cluster(create_kms_key=True, deletion_protection=False)
+    for type_ in ("eks:index:Cluster", "aws:kms/key:Key"):
+        assert safe.one(type_).options["protect"] is True
+        assert not free.one(type_).options.get("protect")
+
+
 def test_pulumi_eks_makes_a_control_plane_and_nothing_else():
     asked = control_plane()
     assert asked["skipDefaultNodeGroup"] is True
@@ -78,18 +86,74 @@ def test_pulumi_eks_makes_a_control_plane_and_nothing_else():
 def test_what_an_environment_says_reaches_eks():
     asked = control_plane(
         kubernetes_version="1.36",
-        endpoint={"private": True, "public": True, "public_cidrs": ["198.51.100.0/24"]},
+        endpoint={"private": True, "public": True, "public_cidrs": ["192.88.99.0/24"]},
         log_types=["audit"],
         deletion_protection=False,
         support="EXTENDED",
         kms_key_arn="arn:aws:kms:us-west-2:123456789012:key/k",
     )
     assert asked["version"] == "1.36"
-    assert (asked["endpointPublicAccess"], asked["publicAccessCidrs"]) == (True, ["198.51.100.0/24"])
+    assert (asked["endpointPublicAccess"], asked["publicAccessCidrs"]) == (True, ["192.88.99.0/24"])
     assert asked["enabledClusterLogTypes"] == ["audit"]
     assert asked["deletionProtection"] is False
     assert asked["upgradePolicy"] == {"supportType": "EXTENDED"}
     assert asked["encryptionConfigKeyArn"] == "arn:aws:kms:us-west-2:123456789012:key/k"
+
+
+LOGS = "aws:cloudwatch/logGroup:LogGroup"
+
+
+def test_logs_go_into_a_group_of_the_stack_s_own_that_comes_before_the_cluster_and_goes_after_it():
+    found = cluster(log_types=["audit"], log_retention_days=30)
+    group = found.one(LOGS, "main-control-plane")
+    assert group.inputs == {"name": "/aws/eks/gaia/cluster", "retentionInDays": 30}
+    assert "importId" not in group.options
+    control_plane = found.one(CONTROL_PLANE)
+    assert control_plane.property_dependencies["enabledClusterLogTypes"] == {group.urn}
+    assert cluster(log_types=["audit"], preview=True).one(CONTROL_PLANE).inputs["enabledClusterLogTypes"] == ["audit"]
+    assert cluster(log_types=["api"]).one(LOGS).inputs["retentionInDays"] == 90
+    assert cluster().of(LOGS) == []
+
+
+@pytest.mark.parametrize(
+    ("there", "adopted"),
+    [(["/aws/eks/gaia/cluster"], "/aws/eks/gaia/cluster"), (["/aws/eks/gaia/cluster-2"], None), ([], None)],
+)
+def test_a_log_group_that_eks_made_already_is_adopted_with_the_retention(there, adopted):
+    answer = {"aws:cloudwatch/getLogGroups:getLogGroups": {"id": "us-west-2", "logGroupNames": there, "arns": []}}
+    group = run(lambda: Cluster("main", args(log_types=["audit"])), given=answer).one(LOGS)
+    assert group.options.get("importId") == adopted
+    assert group.inputs["retentionInDays"] == 90
+
+
+@pytest.mark.parametrize(
+    ("config", "asked"),
+    [
+        ({}, None),
+        ({"aws:profile": "work"}, {"profileName": "work"}),
+        ({"aws:assumeRoles": '[{"roleArn": "arn:aws:iam::1:role/a"}]'}, {"roleArn": "arn:aws:iam::1:role/a"}),
+        (
+            {"aws:profile": "work", "aws:assumeRole": '{"roleArn": "arn:aws:iam::1:role/a"}'},
+            {"profileName": "work", "roleArn": "arn:aws:iam::1:role/a"},
+        ),
+    ],
+)
+def test_tokens_of_the_cluster_come_by_the_credentials_that_made_it(config, asked):
+    found = run(lambda: Cluster("main", args()), config=config)
+    assert found.one(CONTROL_PLANE).inputs.get("providerCredentialOpts") == asked
+    assert found.log == []
+
+
+def test_of_a_chain_of_roles_the_last_gets_the_tokens_and_a_warning_says_so():
+    roles = [{"roleArn": f"arn:aws:iam::1:role/{name}"} for name in "ab"]
+    found = run(lambda: Cluster("main", args()), config={"aws:assumeRoles": json.dumps(roles)})
+    assert found.one(CONTROL_PLANE).inputs["providerCredentialOpts"] == {"roleArn": "arn:aws:iam::1:role/b"}
+    assert found.log == [
+        (
+            "warning",
+            "aws:assumeRoles is a chain; for tokens of the cluster the AWS CLI takes arn:aws:iam::1:role/b directly",
+        )
+    ]
 
 
 def test_a_key_for_secrets_is_made_where_asked_and_turns_every_year():
@@ -142,7 +206,7 @@ def test_a_change_in_the_program_wins_over_one_made_by_hand():
         (
             "aws-ebs-csi-driver",
             "ebs-csi-controller-sa",
-            "arn:aws:iam::aws:policy/service-role/AmazonEBSCSIDriverPolicy",
+            "arn:aws:iam::aws:policy/AmazonEBSCSIDriverPolicyV2",
         ),
     ],
 )
@@ -174,7 +238,9 @@ def test_dns_metrics_and_storage_run_on_system_nodes_tainted_or_not():
         "nodeSelector": {"eks-gpu-components/role": "system"},
         "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists", "effect": "NoSchedule"}],
     }
-    assert {name: told for name, told in configured().items() if name != "eks-node-monitoring-agent"} == {
+    assert {
+        name: told for name, told in configured().items() if name not in ("eks-node-monitoring-agent", "vpc-cni")
+    } == {
         "coredns": on_system_nodes,
         "metrics-server": on_system_nodes,
         "aws-ebs-csi-driver": {"controller": on_system_nodes},
@@ -183,6 +249,10 @@ def test_dns_metrics_and_storage_run_on_system_nodes_tainted_or_not():
 
 def test_health_of_gpus_is_seen_on_nodes_with_any_taint():
     assert configured()["eks-node-monitoring-agent"] == {"dcgmAgent": {"tolerations": [{"operator": "Exists"}]}}
+
+
+def test_network_policies_are_enforced():
+    assert configured()["vpc-cni"] == {"enableNetworkPolicy": "true"}
 
 
 def test_an_addon_is_held_at_the_version_given():
@@ -295,14 +365,65 @@ def test_every_child_belongs_to_the_component():
             {"endpoint": {"private": False}},
             "settings.endpoint: private or public must be true: nobody could reach the API",
         ),
-        ({"endpoint": {"public": True}}, "settings.endpoint: public_cidrs is required where public is true"),
+        (
+            {"endpoint": {"public": True}},
+            "settings.endpoint: public_cidrs is required where public is true: write `public_cidrs: [ADDRESS/32]`; "
+            "`curl -s https://checkip.amazonaws.com` prints your ADDRESS",
+        ),
         (
             {"endpoint": {"public": True, "public_cidrs": WORLD}},
             "settings.endpoint: public_cidrs holds 0.0.0.0/0: narrow it, or say open_to_world: true",
         ),
         (
-            {"endpoint": {"public_cidrs": ["198.51.100.0/24"]}},
+            {"endpoint": {"public_cidrs": ["192.88.99.0/24"]}},
             "settings.endpoint: public_cidrs has no effect where public is false",
+        ),
+        (
+            {"endpoint": {"clients": ["sg-1"]}},
+            "settings.endpoint.clients[0] must be a security group, as sg-0123456789abcdef0, or a range, as "
+            "10.20.0.0/16, got 'sg-1'",
+        ),
+        (
+            {"endpoint": {"clients": WORLD}},
+            "settings.endpoint.clients[0] must be narrower: the VPC's own range, or that of the network behind it, got "
+            "'0.0.0.0/0'",
+        ),
+        (
+            {"endpoint": {"clients": ["10.0.0.0/16", "10.0.0.0/16"]}},
+            "settings.endpoint: clients must have none of them twice, got 10.0.0.0/16, 10.0.0.0/16",
+        ),
+        (
+            {"endpoint": {"private": False, **OPEN, "clients": ["10.0.0.0/16"]}},
+            "settings.endpoint: clients has no effect where private is false",
+        ),
+        (
+            {"log_retention_days": 30},
+            "settings: log_retention_days has no effect without log_types",
+        ),
+        (
+            {"log_types": ["api"], "log_retention_days": 45},
+            "settings.log_retention_days must be one of CloudWatch's steps, got 45; nearest: 30",
+        ),
+        (
+            {"bootstrap": {}},
+            "settings.bootstrap: public_cidrs is required for the first update: write `public_cidrs: [ADDRESS/32]`; "
+            "`curl -s https://checkip.amazonaws.com` prints your ADDRESS",
+        ),
+        (
+            {"bootstrap": {"public_cidrs": WORLD}},
+            "settings.bootstrap: public_cidrs holds 0.0.0.0/0: narrow it to the addresses of the first update",
+        ),
+        (
+            {"bootstrap": True},
+            "settings.bootstrap must be false, or a map as {public_cidrs: [ADDRESS/32]}, got true",
+        ),
+        (
+            {"bootstrap": {"cidrs": ["192.88.99.7/32"]}},
+            "settings.bootstrap.cidrs is not a known key",
+        ),
+        (
+            {"endpoint": OPEN, "bootstrap": {"public_cidrs": ["192.88.99.7/32"]}},
+            "settings: bootstrap has no effect where endpoint.public is true: leave it out",
         ),
         (
             {"kms_key_arn": "arn", "create_kms_key": True},
@@ -336,6 +457,46 @@ def test_bad_settings_are_refused_with_the_reason(settings, problem):
 def test_the_whole_world_may_come_in_where_that_is_said_by_name():
     endpoint = {"public": True, "public_cidrs": WORLD, "open_to_world": True}
     assert control_plane(endpoint=endpoint)["publicAccessCidrs"] == ["0.0.0.0/0"]
+
+
+def test_a_public_endpoint_without_ranges_takes_those_of_the_stack():
+    def opened_to(*cidrs: str) -> Any:
+        config = {"eks-gpu-components:api_cidrs": json.dumps(cidrs)}
+        found = run(lambda: Cluster("main", args(endpoint={"public": True})), config=config)
+        return found.one(CONTROL_PLANE).inputs["publicAccessCidrs"]
+
+    assert opened_to("192.88.99.7/32") == ["192.88.99.7/32"]
+    assert opened_to("address-not-given") == ["address-not-given"]
+    with pytest.raises(BadInput, match=r"eks-gpu-components:api_cidrs\[0\] must be of the internet"):
+        opened_to("203.0.113.7/32")
+
+
+def test_a_bootstrap_opens_a_private_cluster_to_its_addresses_until_it_is_over():
+    def ways_in(**bootstrap: Any) -> tuple[Any, ...]:
+        asked = control_plane(endpoint={"private": True}, **bootstrap)
+        return tuple(
+            asked.get(f"{way}") for way in ("endpointPrivateAccess", "endpointPublicAccess", "publicAccessCidrs")
+        )
+
+    assert ways_in(bootstrap={"public_cidrs": ["192.88.99.7/32"]}) == (True, True, ["192.88.99.7/32"])
+    assert ways_in(bootstrap=False) == ways_in() == (True, False, None)
+
+
+def test_clients_come_through_the_clusters_security_group_before_any_object_is_made():
+    found = cluster(endpoint={"clients": ["10.20.0.0/16", "sg-0123456789abcdef0"]})
+    rules = {rule.name: rule for rule in found.of("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")}
+    https = {
+        "securityGroupId": found.one(CONTROL_PLANE).outputs["clusterSecurityGroupId"],
+        "description": "HTTPS to the Kubernetes API",
+        "ipProtocol": "tcp",
+        "fromPort": 443,
+        "toPort": 443,
+    }
+    assert {name: rule.inputs for name, rule in rules.items()} == {
+        "main-client-10.20.0.0-16": {**https, "cidrIpv4": "10.20.0.0/16"},
+        "main-client-sg-0123456789abcdef0": {**https, "referencedSecurityGroupId": "sg-0123456789abcdef0"},
+    }
+    assert {rule.urn for rule in rules.values()} <= found.one("pulumi:providers:kubernetes").dependencies
 
 
 def test_a_cluster_in_one_zone_is_refused():

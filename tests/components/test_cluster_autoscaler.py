@@ -219,6 +219,7 @@ def test_a_preview_plans_what_an_update_makes_and_all_of_it_is_valid():
     [
         ({"expander": "price"}, "settings.expander must be one of least-waste, most-pods, random, got 'price'"),
         ({"scale_down_unneeded_s": 10}, "settings.scale_down_unneeded_s must be at least 30, got 10"),
+        ({"gpu_utilization_threshold": 0}, "settings.gpu_utilization_threshold must be more than 0, got 0"),
         ({"gpu_utilization_threshold": 50}, "settings.gpu_utilization_threshold must be at most 1, got 50"),
         ({"replicas": 0}, "settings.replicas must be at least 1, got 0"),
     ],

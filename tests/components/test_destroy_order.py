@@ -105,7 +105,7 @@ def test_what_leaves_something_in_aws_is_never_left_to_the_cluster_s_own_end(fol
     assert in_aws
     for made in (*in_aws, *graph.of(*SIDE_EFFECTS), *balanced, *controllers):
         assert not gone_with(graph, made), made.urn
-        assert "retainOnDelete" not in made.options or made.type == "aws:iam/serviceLinkedRole:ServiceLinkedRole"
+        assert "retainOnDelete" not in made.options
 
 
 @pytest.mark.parametrize("stack", ["dev", "lab", "staging", "prod"])

@@ -107,6 +107,14 @@ def test_a_kubeconfig_of_a_cluster_that_is_being_made_is_known_once_it_is():
     assert server == exported(made_with_pulumi_aws)["endpoint"]
 
 
+def test_a_kubeconfig_names_the_profile_and_the_role_that_the_stack_uses():
+    config = {"aws:profile": "work", "aws:assumeRoles": '[{"roleArn": "arn:aws:iam::1:role/a"}]'}
+    text = run(lambda: export("kubeconfig", kubeconfig(made_with_pulumi_aws())), config=config).exports["kubeconfig"]
+    command = json.loads(text)["users"][0]["user"]["exec"]
+    assert command["args"][-2:] == ["--role-arn", "arn:aws:iam::1:role/a"]
+    assert command["env"] == [{"name": "AWS_PROFILE", "value": "work"}]
+
+
 def test_a_first_preview_passes_on_what_it_cannot_know_yet():
     unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"  # the engine's word for it
 

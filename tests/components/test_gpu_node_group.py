@@ -55,14 +55,18 @@ def test_no_node_starts_before_its_role_may_do_its_work(backend):
     assert {child.urn for child in every(needed)} <= group.dependencies
 
 
-def test_nodes_may_pull_images_join_and_be_reached_and_nothing_else():
+def test_sessions_on_nodes_are_a_setting():
+    made = running(args={**ARGS, "session_manager": True}).of("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
+    assert "gpu-AmazonSSMManagedInstanceCore" in {child.name for child in made}
+
+
+def test_nodes_may_pull_images_and_join_and_nothing_else():
     extra = {"AmazonS3ReadOnlyAccess": "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"}
     made = running(args={**ARGS, "node_policies": extra}).of("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
 
     assert {child.name: child.inputs["policyArn"] for child in made} == {
         "gpu-AmazonEC2ContainerRegistryPullOnly": "arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryPullOnly",
         "gpu-AmazonEKSWorkerNodePolicy": "arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy",
-        "gpu-AmazonSSMManagedInstanceCore": "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore",
         "gpu-AmazonS3ReadOnlyAccess": "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess",
     }
 
@@ -104,6 +108,8 @@ OTHER = {
     "subnets": subnets("ab"),
     "backend": "auto-scaling-group",
     "node_policies": {"more": "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"},
+    "release_version": "1.35.2-20260714",
+    "session_manager": True,
 }
 OTHER_WISHES = {
     "instance_types": ["g5.xlarge"],

@@ -1,14 +1,16 @@
 """GpuNodeGroup: what each back end is asked for, and what its nodes and the autoscaler are told."""
 
 from base64 import b64decode
+from typing import Any
 
 import pytest
 
 from components.nodes.auto_scaling_group import auto_scaling_group
 from components.nodes.managed_node_group import managed_node_group
 from eks_gpu.offline.answers import CatalogAnswers
-from tests.given import subnets
-from tests.gpu_node_groups import ARGS, ASG, TAG, TEMPLATE, place, running, self_managed
+from tests.found import every
+from tests.given import CLUSTER, released, subnets
+from tests.gpu_node_groups import ARGS, ASG, TAG, TEMPLATE, place, problem, running, self_managed
 
 # What each back end is asked for
 
@@ -47,7 +49,7 @@ def test_a_self_managed_group_stays_in_its_zone_and_tells_the_autoscaler():
         "desired_capacity": 0,
         "max_size": 3,
         "vpc_zone_identifiers": ["subnet-b"],
-        "capacity_rebalance": True,
+        "capacity_rebalance": False,
         "suspended_processes": ["AZRebalance"],
         "mixed_instances_policy": {
             "instances_distribution": {
@@ -82,7 +84,6 @@ def test_on_demand_is_asked_for_by_a_share_of_all():
     (group,) = place("a").groups.values()
     asked = auto_scaling_group(group, {})
 
-    assert asked["capacity_rebalance"] is False
     assert asked["mixed_instances_policy"]["instances_distribution"]["on_demand_percentage_above_base_capacity"] == 100
 
 
@@ -122,6 +123,36 @@ def test_the_image_has_the_driver(wish, ami_type, parameter):
 
     assert managed["ami_type"] == ami_type
     assert template.inputs["imageId"] == image_id(parameter)
+
+
+NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
+
+
+def test_a_managed_group_follows_the_clusters_version_and_takes_its_newest_image():
+    for group in every(running().of(NODE_GROUP)):
+        assert group.inputs["version"] == "1.35"
+        assert group.inputs["releaseVersion"] == released("1.35", "nvidia")
+    later = running(args={**ARGS, "cluster": {**CLUSTER, "kubernetes_version": "1.36"}})
+    (first, *_) = later.of(NODE_GROUP)
+    assert first.inputs["version"] == "1.36"
+    assert first.inputs["releaseVersion"] == released("1.36", "nvidia")
+
+
+def test_a_pin_holds_the_image_and_a_self_managed_group_has_none():
+    pinned: Any = {**ARGS, "release_version": "1.35.2-20260714"}
+    assert {group.inputs["releaseVersion"] for group in running(args=pinned).of(NODE_GROUP)} == {"1.35.2-20260714"}
+    assert problem(args=pinned, backend="auto-scaling-group") == [
+        "release_version: groups of backend auto-scaling-group take the newest image of the cluster's version, "
+        "got 1.35.2-20260714: leave it out"
+    ]
+    assert problem(args={**ARGS, "release_version": "1.34.2-20260714"}) == [
+        "release_version must be one of the cluster's version 1.35, got 1.34.2-20260714"
+    ]
+
+
+def test_no_template_of_a_managed_group_has_an_image_that_eks_would_refuse_beside_a_version():
+    for template in every(running().of(TEMPLATE)):
+        assert "imageId" not in template.inputs
 
 
 # What its nodes and the autoscaler are told

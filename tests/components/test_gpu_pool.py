@@ -170,6 +170,11 @@ def test_a_need_that_nothing_satisfies_is_refused():
         ({"max_gpus": 0}, "pool.max_gpus must be at least 1, got 0"),
         ({"disk_gib": 29}, "pool.disk_gib must be at least 30, got 29"),
         ({"idle_s": 29}, "pool.idle_s must be at least 30, got 29"),
+        (
+            {"idle_s": 86401},
+            "pool.idle_s must be at most 86400 unless keeps_idle_nodes is true, "
+            "because idle nodes cost as busy ones do, got 86401",
+        ),
         ({"max_gpu": 2}, "pool.max_gpu is not a known key; nearest: max_gpus"),
         ({"need": {"gpu": 1}, "instance_types": []}, "pool.need.gpu is not a known key; nearest: gpus"),
         ({"need": {"gpus": 1}}, "pool.instance_types: give instance_types or need, not both"),
@@ -306,3 +311,7 @@ def test_the_examples_of_the_page_are_pools():
         "shared": 1,
         "neuron": 8,
     }
+
+
+def test_a_pool_may_keep_idle_nodes_for_longer_than_a_day_if_it_says_so():
+    assert pool(idle_s=172_800, keeps_idle_nodes=True).idle_s == 172_800

@@ -8,7 +8,7 @@ from components.inference.load_balancer import LoadBalancer, service
 from components.values.value import BadInput, check
 
 CERTIFICATE = "arn:aws:acm:us-west-2:123456789012:certificate/1"
-PUBLIC = {"public": True, "source_ranges": ["203.0.113.0/24"]}
+PUBLIC = {"public": True, "source_ranges": ["10.20.0.0/16"]}
 PREFIX = "service.beta.kubernetes.io/aws-load-balancer-"
 
 
@@ -57,7 +57,7 @@ def test_on_auto_mode_it_has_the_class_of_auto_mode():
 
 def test_public_it_faces_the_internet_for_those_ranges_alone():
     assert annotation("scheme", **PUBLIC, certificate_arn=CERTIFICATE) == "internet-facing"
-    assert made(**PUBLIC, certificate_arn=CERTIFICATE)["spec"]["loadBalancerSourceRanges"] == ["203.0.113.0/24"]
+    assert made(**PUBLIC, certificate_arn=CERTIFICATE)["spec"]["loadBalancerSourceRanges"] == ["10.20.0.0/16"]
 
 
 def test_internal_it_may_be_limited_too():
@@ -99,9 +99,9 @@ def test_plain_http_on_the_internet_is_asked_for_by_name():
         ),
         (
             {"source_ranges": ["10.8.0.1/16"]},
-            "source_ranges[0] must be an IPv4 range as 203.0.113.0/24, got '10.8.0.1/16'; nearest: 10.8.0.0/16",
+            "source_ranges[0] must be an IPv4 range as 10.20.0.0/16, got '10.8.0.1/16'; nearest: 10.8.0.0/16",
         ),
-        ({"source_ranges": ["office"]}, "source_ranges[0] must be an IPv4 range as 203.0.113.0/24, got 'office'"),
+        ({"source_ranges": ["office"]}, "source_ranges[0] must be an IPv4 range as 10.20.0.0/16, got 'office'"),
         (
             {"certificate_arn": "certificate/1"},
             "certificate_arn must be the ARN of a certificate, as "

@@ -29,6 +29,9 @@ OTHER: dict[str, Any] = {
     "zonal_shift": True,
     "feature_gates": {"node_repair": True},
     "node_labels": {"role": "infra"},
+    "session_manager": True,
+    "isolated_vpc": True,
+    "image_repository": "123456789012.dkr.ecr.us-west-2.amazonaws.com/karpenter/controller",
 }
 
 
@@ -108,7 +111,8 @@ def test_every_gate_reaches_the_chart_under_its_own_name(gate):
 
 @pytest.mark.parametrize("setting", KarpenterSettingsArgs.__annotations__)
 def test_every_setting_changes_what_is_made(setting):
-    assert shape(karpenter(**{setting: OTHER[setting]})) != shape(karpenter())
+    beside = {"image_repository": OTHER["image_repository"]} if setting == "isolated_vpc" else {}
+    assert shape(karpenter(**{setting: OTHER[setting]}, **beside)) != shape(karpenter(**beside))
 
 
 # Interruptions
@@ -130,23 +134,28 @@ def test_a_cluster_s_name_that_is_too_long_for_a_queue_is_cut():
     assert ran.one(RELEASE, "karpenter").inputs["values"]["settings"]["interruptionQueue"] == "a" * 80
 
 
-def test_eventbridge_may_send_and_nobody_may_come_without_tls():
-    assert queue_policy("arn:queue") == {
+def test_rules_of_the_queues_own_account_and_region_may_send_and_nobody_may_come_without_tls():
+    queue = "arn:aws-cn:sqs:cn-north-1:123456789012:gaia"
+    assert queue_policy(queue) == {
         "Version": "2012-10-17",
         "Statement": [
             {
                 "Sid": "EC2InterruptionPolicy",
                 "Effect": "Allow",
-                "Principal": {"Service": ["events.amazonaws.com", "sqs.amazonaws.com"]},
+                "Principal": {"Service": "events.amazonaws.com"},
                 "Action": "sqs:SendMessage",
-                "Resource": "arn:queue",
+                "Resource": queue,
+                "Condition": {
+                    "StringEquals": {"aws:SourceAccount": "123456789012"},
+                    "ArnLike": {"aws:SourceArn": "arn:aws-cn:events:cn-north-1:123456789012:rule/*"},
+                },
             },
             {
                 "Sid": "DenyHTTP",
                 "Effect": "Deny",
                 "Principal": "*",
                 "Action": "sqs:*",
-                "Resource": "arn:queue",
+                "Resource": queue,
                 "Condition": {"Bool": {"aws:SecureTransport": "false"}},
             },
         ],
@@ -216,9 +225,13 @@ def test_nodes_may_join_and_have_the_policies_of_every_node():
     assert {each.inputs["policyArn"].rpartition("/")[2] for each in attached} == {
         "AmazonEC2ContainerRegistryPullOnly",
         "AmazonEKSWorkerNodePolicy",
-        "AmazonSSMManagedInstanceCore",
         "CloudWatchAgentServerPolicy",
     }
+
+
+def test_sessions_on_nodes_are_a_setting():
+    attached = karpenter(session_manager=True).of("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
+    assert "karpenter-node-AmazonSSMManagedInstanceCore" in {each.name for each in attached}
 
 
 def test_the_security_group_can_be_found_by_tag():
@@ -229,13 +242,36 @@ def test_the_security_group_can_be_found_by_tag():
     }
 
 
-def test_the_spot_role_is_made_by_the_stack_that_says_so_and_outlives_it():
-    role = "aws:iam/serviceLinkedRole:ServiceLinkedRole"
-    made = karpenter(spot_service_linked_role=True).one(role)
+def test_the_spot_role_is_the_controllers_to_make_and_no_resource_of_a_stack():
+    said_so = karpenter(spot_service_linked_role=True)
 
-    assert made.inputs == {"awsServiceName": "spot.amazonaws.com"}
-    assert made.options["retainOnDelete"] is True
-    assert karpenter().of(role) == []
+    assert said_so.of("aws:iam/serviceLinkedRole:ServiceLinkedRole") == []
+    assert said_so.log == [
+        ("warning", "karpenter: spot_service_linked_role does nothing: the controller makes the role")
+    ]
+    assert karpenter().log == []
+
+
+def test_without_a_way_out_the_nodes_have_an_instance_profile_that_karpenter_need_not_make():
+    repository = OTHER["image_repository"]
+    ran = karpenter(isolated_vpc=True, image_repository=repository)
+    values = ran.one(RELEASE, "karpenter").inputs["values"]
+    assert values["settings"]["isolatedVPC"] is True
+    assert values["controller"]["image"] == {"repository": repository}
+    profile = ran.one("aws:iam/instanceProfile:InstanceProfile")
+    assert profile.inputs["role"] == ran.one("aws:iam/role:Role", "karpenter-node-role").outputs["name"]
+    component = ran.one("eks-gpu-components:index:Karpenter")
+    assert component.outputs["node_instance_profile"] == profile.outputs["name"]
+    assert karpenter().of("aws:iam/instanceProfile:InstanceProfile") == []
+
+
+def test_without_a_way_out_the_charts_image_is_out_of_reach():
+    with pytest.raises(BadInput) as refused:
+        karpenter(isolated_vpc=True)
+    assert refused.value.problems == [
+        "settings: isolated_vpc needs image_repository: no VPC endpoint reaches public.ecr.aws, "
+        "where the chart's image is"
+    ]
 
 
 # Order

@@ -31,7 +31,7 @@ def test_the_node_class_boots_a_pinned_image_from_an_encrypted_disk_where_the_pr
     assert node_class(disk_gib=200) == {
         "apiVersion": "karpenter.k8s.aws/v1",
         "kind": "EC2NodeClass",
-        "metadata": {"name": "gpu"},
+        "metadata": {"name": "gpu", "annotations": {"pulumi.com/waitFor": "condition=Ready"}},
         "spec": {
             "amiSelectorTerms": [{"alias": "al2023@v20260714"}],
             "role": "gaia-nodes",
@@ -90,12 +90,19 @@ def test_reservations_reach_the_node_class_and_come_first():
 
 
 OTHER: dict[str, Any] = {
+    "instance_profile": "gaia-nodes-profile",
     "cluster": {**CLUSTER, "security_group_id": "sg-2"},
     "subnets": subnets("c"),
     "node_role_name": "others",
     "capacity_reservation_ids": ["cr-1"],
     "image_version": "v20260801",
 }
+
+
+def test_an_instance_profile_stands_in_place_of_the_role():
+    spec = node_class(args={**ARGS, "instance_profile": "gaia-nodes-profile"})["spec"]
+    assert spec["instanceProfile"] == "gaia-nodes-profile"
+    assert "role" not in spec
 
 
 @pytest.mark.parametrize("field", sorted(KarpenterGpuPoolArgs.__annotations__.keys() - {"pool"}))

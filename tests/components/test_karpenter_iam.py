@@ -117,6 +117,11 @@ STATEMENTS: dict[str, tuple[str, str | list[str], dict[str, Any] | None]] = {
             "StringLike": {"aws:ResourceTag/karpenter.k8s.aws/ec2nodeclass": "*"},
         },
     ),
+    "AllowSpotServiceLinkedRoleCreation": (
+        "iam:CreateServiceLinkedRole",
+        "arn:aws:iam::123456789012:role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot",
+        {"StringEquals": {"iam:AWSServiceName": "spot.amazonaws.com"}},
+    ),
     "AllowAPIServerEndpointDiscovery": (
         "eks:DescribeCluster",
         "arn:aws:eks:us-west-2:123456789012:cluster/gaia",
@@ -154,7 +159,7 @@ def documents(cluster_name: str = "gaia", region: str = "us-west-2") -> dict[str
 FOUND = {statement["Sid"]: statement for document in documents().values() for statement in document["Statement"]}
 
 
-def test_there_are_eighteen_statements_in_six_policies():
+def test_there_are_nineteen_statements_in_six_policies():
     assert len(documents()) == 6
     assert {document["Version"] for document in documents().values()} == {"2012-10-17"}
     assert list(FOUND) == list(STATEMENTS)
@@ -177,8 +182,9 @@ def test_whatever_changes_something_is_limited_to_the_cluster_or_to_one_resource
         sid for sid in changing if "gaia" not in json.dumps(FOUND[sid]) and FOUND[sid]["Resource"] != NODE_ROLE
     }
 
-    # What it launches with; the fleet and the instances themselves are limited by the statement after it.
-    assert unlimited == {"AllowScopedEC2InstanceAccessActions"}
+    # What it launches with, while the fleet and the instances themselves are limited by the statement after it; and the
+    # one role that all clusters of an account share.
+    assert unlimited == {"AllowScopedEC2InstanceAccessActions", "AllowSpotServiceLinkedRoleCreation"}
 
 
 @pytest.mark.parametrize(("region", "partition"), [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")])

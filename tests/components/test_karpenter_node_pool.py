@@ -25,7 +25,7 @@ def test_a_pool_is_a_node_pool_that_takes_gpu_pods_alone_and_gives_empty_nodes_b
     assert made(idle_s=30, capacity_types=["spot", "on-demand"], weight=10).one(NODE_POOL).inputs == {
         "apiVersion": "karpenter.sh/v1",
         "kind": "NodePool",
-        "metadata": {"name": "gpu"},
+        "metadata": {"name": "gpu", "annotations": {"pulumi.com/waitFor": "condition=Ready"}},
         "spec": {
             "template": {
                 "metadata": {

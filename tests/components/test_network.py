@@ -3,13 +3,14 @@
 from ipaddress import IPv4Network
 from typing import Any
 
+import pulumi_aws as aws
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from components.network import Network
 from components.values.value import BadInput
-from components.vpc.network_endpoints import flow_logs_policy
+from components.vpc.network_endpoints import flow_logs_policy, flow_logs_trust
 from components.vpc.network_layout import subnets
 from eks_gpu.offline.sdk_schema import problems
 from tests.documentation import run_example
@@ -131,11 +132,59 @@ def test_every_zone_has_a_private_route_table_of_its_own():
     assert sorted(tables) == ["net-private-us-west-2a", "net-private-us-west-2b", "net-public"]
 
 
-def test_addresses_and_nat_gateways_go_before_the_internet_gateway():
+def test_addresses_and_nat_gateways_come_after_the_way_to_the_internet_and_go_before_it():
     found = network()
-    internet = found.one("aws:ec2/internetGateway:InternetGateway").urn
+    internet = {
+        found.one("aws:ec2/internetGateway:InternetGateway").urn,
+        found.one("aws:ec2/route:Route", "net-public").urn,
+        found.one("aws:ec2/routeTableAssociation:RouteTableAssociation", "net-public-0").urn,
+    }
     for type_ in ("aws:ec2/eip:Eip", "aws:ec2/natGateway:NatGateway"):
-        assert internet in found.one(type_).dependencies
+        assert internet <= found.one(type_).dependencies
+
+
+def waits(kind: str, number: int = 0, preview: bool = False, **settings: Any) -> set[str]:
+    """What a resource in a subnet waits for, by type and name."""
+
+    def program() -> None:
+        made = Network("net", args(**settings))
+        ids = made.private_subnet_ids if kind == "private" else made.public_subnet_ids
+        aws.ec2.NetworkInterface("card", subnet_id=ids[number])
+
+    found = run(program, preview=preview)
+    needed = map(found.graph.get, found.one("aws:ec2/networkInterface:NetworkInterface").dependencies)
+    return {f"{each.type.rpartition(':')[2]} {each.name}" for each in needed if each}
+
+
+@pytest.mark.parametrize("preview", [False, True])
+def test_what_runs_in_a_subnet_comes_after_its_way_out_and_goes_before_it(preview):
+    assert waits("private", preview=preview) == {
+        "Subnet net-private-us-west-2a",
+        "RouteTableAssociation net-private-us-west-2a",
+        "Route net-private-us-west-2a",
+        "VpcEndpoint net-s3",
+    }
+    assert waits("public", 1, preview) == {
+        "Subnet net-public-us-west-2b",
+        "InternetGateway net",
+        "Route net-public",
+        "RouteTableAssociation net-public-0",
+        "RouteTableAssociation net-public-1",
+    }
+
+
+def test_without_a_way_out_it_comes_after_the_endpoints():
+    assert waits("private", **ISOLATED) >= {"VpcEndpoint net-ec2", "VpcEndpoint net-sts", "VpcEndpoint net-s3"}
+
+
+def test_the_vpc_s_default_security_group_lets_nothing_through():
+    for settings in ({}, ISOLATED):
+        found = network(**settings)
+        assert found.one("aws:ec2/defaultSecurityGroup:DefaultSecurityGroup").inputs == {
+            "vpcId": found.one("aws:ec2/vpc:Vpc").id,
+            "tags": {"Name": "net-default"},
+        }
+    assert network(existing=EXISTING).of("aws:ec2/defaultSecurityGroup:DefaultSecurityGroup") == []
 
 
 def test_s3_is_reached_past_the_nat_gateway():
@@ -196,6 +245,21 @@ def test_flow_logs_are_kept_for_as_long_as_asked():
     found = network(flow_logs={"retention_days": 90})
     assert found.one("aws:cloudwatch/logGroup:LogGroup").inputs["retentionInDays"] == 90
     assert found.one("aws:ec2/flowLog:FlowLog").inputs["trafficType"] == "ALL"
+
+
+def test_the_flow_log_service_takes_the_role_for_flow_logs_of_the_same_account_and_region():
+    (statement,) = flow_logs_trust("arn:aws:logs:us-west-2:123456789012:log-group:x")["Statement"]
+    assert statement == {
+        "Effect": "Allow",
+        "Principal": {"Service": "vpc-flow-logs.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+        "Condition": {
+            "StringEquals": {"aws:SourceAccount": "123456789012"},
+            "ArnLike": {"aws:SourceArn": "arn:aws:ec2:us-west-2:123456789012:vpc-flow-log/*"},
+        },
+    }
+    made = network(flow_logs={}).one("aws:iam/role:Role")
+    assert "vpc-flow-log/*" in made.inputs["assumeRolePolicy"]
 
 
 def test_the_flow_log_service_writes_to_its_own_group_alone():

@@ -21,8 +21,8 @@ COMPONENT = "eks-gpu-components:index:ResnetInference"
 
 
 def test_an_update_gives_a_node_from_zero_its_time():
-    assert deployment()["spec"]["progressDeadlineSeconds"] == 1800
-    assert inference().one(DEPLOYMENT).options["customTimeouts"] == {"create": "35m", "update": "35m"}
+    assert deployment()["spec"]["progressDeadlineSeconds"] == 2040
+    assert inference().one(DEPLOYMENT).options["customTimeouts"] == {"create": "39m", "update": "39m"}
     assert "annotations" not in deployment()["metadata"]
 
 

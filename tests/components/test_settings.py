@@ -76,7 +76,11 @@ def test_a_section_without_an_argument_that_the_component_lacks_is_refused():
     [
         ("spot_node_groups.*", components.SpotNodeGroupArgs, {"cluster", "subnets"}),
         ("gpu_node_groups.*", components.GpuNodeGroupArgs, {"cluster", "subnets"}),
-        ("karpenter_gpu_pools.*", components.KarpenterGpuPoolArgs, {"cluster", "subnets", "node_role_name"}),
+        (
+            "karpenter_gpu_pools.*",
+            components.KarpenterGpuPoolArgs,
+            {"cluster", "subnets", "node_role_name", "instance_profile"},
+        ),
         ("auto_mode_gpu_pools.*", components.AutoModeGpuPoolArgs, {"cluster", "subnets"}),
         ("cuda_vector_add", components.CudaVectorAddArgs, set()),
         ("gpu_smoke_test", components.GpuSmokeTestArgs, {"backend"}),

@@ -39,14 +39,14 @@ def problem(**given: Any) -> list[str]:
     return str(refused.value).splitlines()
 
 
-def test_one_group_spans_the_zones_and_is_rebalanced():
+def test_one_group_spans_the_zones_and_nothing_rebalances_it():
     assert auto_scaling_group(group(), {"launch_template_id": "lt-1", "version": "1"}) == {
         "min_size": 2,
         "desired_capacity": 2,
         "max_size": 20,
         "vpc_zone_identifiers": ["subnet-a", "subnet-b", "subnet-c"],
-        "capacity_rebalance": True,
-        "suspended_processes": [],
+        "capacity_rebalance": False,
+        "suspended_processes": ["AZRebalance"],
         "mixed_instances_policy": {
             "instances_distribution": {
                 "on_demand_base_capacity": 0,
@@ -180,6 +180,8 @@ OTHER = {
     "subnets": subnets("ab"),
     "backend": "managed-node-group",
     "node_policies": {"more": "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"},
+    "release_version": "1.35.2-20260714",
+    "session_manager": True,
 }
 OTHER_WISHES = {
     "instance_types": TYPES[::-1],
@@ -201,7 +203,8 @@ def asked(made: Run) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("field", sorted(SpotNodeGroupArgs.__annotations__.keys() - {"pool"}))
 def test_every_argument_reaches_aws(field):
-    assert asked(running(args={**ARGS, field: OTHER[field]})) != asked(running())
+    backend = "managed-node-group" if field == "release_version" else ""
+    assert asked(running(args={**ARGS, field: OTHER[field]}, backend=backend)) != asked(running(backend=backend))
 
 
 @pytest.mark.parametrize("field", SpotPoolArgs.__annotations__)

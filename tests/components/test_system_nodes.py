@@ -8,7 +8,7 @@ from components.cluster import Cluster
 from components.nodes.system_nodes import SystemNodes, system_node_group
 from components.values.value import BadInput, check
 from tests.engine import run
-from tests.given import subnets
+from tests.given import released, subnets
 
 
 def group(**wish: Any) -> dict[str, Any]:
@@ -83,8 +83,43 @@ def test_the_role_has_its_policies_before_a_node_starts():
     assert attached == {
         "arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryPullOnly",
         "arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy",
-        "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore",
     }
+
+
+def test_sessions_on_nodes_are_a_setting():
+    attached = cluster(session_manager=True).of("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
+    assert "main-system-AmazonSSMManagedInstanceCore" in {each.name for each in attached}
+
+
+def test_the_nodes_follow_the_clusters_version_and_take_its_newest_image():
+    nodes = cluster().one("aws:eks/nodeGroup:NodeGroup").inputs
+    assert nodes["version"] == "1.35"
+    assert nodes["releaseVersion"] == released("1.35", "standard")
+
+
+def test_a_pin_holds_the_image():
+    nodes = cluster(release_version="1.35.2-20260714").one("aws:eks/nodeGroup:NodeGroup").inputs
+    assert (nodes["version"], nodes["releaseVersion"]) == ("1.35", "1.35.2-20260714")
+
+
+@pytest.mark.parametrize(
+    ("release", "problem"),
+    [
+        (
+            "1.34.2-20260714",
+            "settings: system_nodes.release_version must be one of the cluster's version 1.35, got 1.34.2-20260714",
+        ),
+        (
+            "v20260714",
+            "settings.system_nodes.release_version must be a release of the node image, "
+            "as 1.35.2-20260714 or 1.46.0-1a2b3c4d, got 'v20260714'",
+        ),
+    ],
+)
+def test_a_pin_that_eks_would_refuse(release, problem):
+    with pytest.raises(BadInput) as refused:
+        cluster(release_version=release)
+    assert refused.value.problems == [problem]
 
 
 @pytest.mark.parametrize(

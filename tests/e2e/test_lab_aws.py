@@ -101,6 +101,11 @@ def client(service: str) -> Any:
     return boto3.client(service, region_name=REGION, aws_access_key_id="lab", aws_secret_access_key="lab")
 
 
+def _of_a_stack(role: dict[str, Any]) -> bool:
+    """Whether a stack made a role; the account has those of its services."""
+    return not role["Path"].startswith("/aws-service-role/")
+
+
 def remains() -> dict[str, list[str]]:
     """What a stack made. Not asked for: the default VPC, and network ACLs, interfaces and tags, which moto forgets."""
     ec2 = client("ec2")
@@ -123,7 +128,7 @@ def remains() -> dict[str, list[str]]:
             for item in client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
         ],
         "clusters": client("eks").list_clusters()["clusters"],
-        "roles": [role["RoleName"] for role in client("iam").list_roles()["Roles"]],
+        "roles": [role["RoleName"] for role in client("iam").list_roles()["Roles"] if _of_a_stack(role)],
         "profiles": [
             item["InstanceProfileName"] for item in client("iam").list_instance_profiles()["InstanceProfiles"]
         ],

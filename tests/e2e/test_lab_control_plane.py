@@ -138,9 +138,9 @@ def test_karpenter_buys_a_node_of_the_type_that_its_node_pool_names(lab: Lab):
     ec2.create_tags(Resources=[*ids, group], Tags=[{"Key": key, "Value": value} for key, value in discovery.items()])
     trust = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    role = iam.create_role(RoleName="gaia-node", AssumeRolePolicyDocument=policy)["Role"]["Arn"]
+    iam.create_role(RoleName="gaia-node", AssumeRolePolicyDocument=policy)
     aws_client(lab, "eks").create_cluster(
-        name="gaia", version="1.35", roleArn=role, resourcesVpcConfig={"subnetIds": ids}
+        name="gaia", version="1.35", roleArn="arn:aws:iam::123456789012:role/eks", resourcesVpcConfig={"subnetIds": ids}
     )
     aws_client(lab, "sqs").create_queue(QueueName="gaia")
     start_karpenter(lab, "gaia", "gaia")

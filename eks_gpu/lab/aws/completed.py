@@ -19,7 +19,7 @@ from moto.ssm.models import Parameter, SimpleSystemManagerBackend
 from eks_gpu.lab.aws import delivery
 from eks_gpu.lab.aws.eks_api import LabEksResponse
 from eks_gpu.lab.aws.eks_backend import LabEksBackend
-from eks_gpu_components.catalog import instance_types, spot_price
+from eks_gpu_components.catalog import AMI_RELEASE, instance_types, spot_price
 
 MOTO = {
     "type": FakeAutoScalingGroup.instance_type,
@@ -37,15 +37,22 @@ IMAGE_PARAMETER = re.compile(
 )
 """The public parameters in which AWS and Canonical name their newest image for EKS."""
 
+RELEASE_PARAMETER = re.compile(
+    r"/aws/service/(?:eks/optimized-ami/|bottlerocket/aws-k8s-)(?P<minor>1\.\d\d)\S*/(?:release_version|image_version)"
+)
+"""The public parameters in which AWS names the release of that image."""
+RELEASE = AMI_RELEASE.removeprefix("v")
+
 _registering = threading.Lock()
 
 
-def complete_moto(endpoint: str = "", certificate: Path | None = None) -> None:
+def complete_moto(endpoint: str = "", certificate: Path | None = None, closed: Path | None = None) -> None:
     """Completes moto's EKS, Spot prices, images, instance profiles, auto scaling groups and EventBridge.
 
-    Every cluster is said to be at `endpoint`, with the certificate authority in the file `certificate`.
+    Every cluster is said to be at `endpoint`, with the certificate authority in the file `certificate`; those that only
+    a private endpoint has are named in the file `closed`.
     """
-    LabEksBackend.endpoint, LabEksBackend.certificate = endpoint, certificate
+    LabEksBackend.endpoint, LabEksBackend.certificate, LabEksBackend.closed = endpoint, certificate, closed
     eks_backends.backend = LabEksBackend
     eks_backends.clear()
     eks_urls.url_paths = dict.fromkeys(
@@ -88,6 +95,9 @@ def _profiles_below_a_path(response: Any) -> ActionResult:
 
 def _parameter(backend: Any, name: str) -> Any:
     """An image of its own for each public parameter, of the right architecture; moto knows none of them."""
+    if released := RELEASE_PARAMETER.fullmatch(name):
+        value = f"{released['minor']}.0-{RELEASE}"
+        return Parameter(backend.account_id, name, value, "String", None, None, None, utcnow(), 1, "text")
     found = IMAGE_PARAMETER.fullmatch(name)
     if found is None:
         return MOTO["parameter"](backend, name)

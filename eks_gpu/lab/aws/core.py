@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -26,9 +27,12 @@ DEFAULTS = "__defaults"
 # Said in a call of its own, or of no consequence to what is made.
 NEVER_SAID = {"TagSpecifications", "DryRun", "clientRequestToken", "ClientToken", "ClientRequestToken"}
 
-PATIENT = Config(read_timeout=300)
+PATIENT = Config(read_timeout=300, retries={"max_attempts": 10})
 """After a minute, the default, boto3 asks again, and a busy lab has made the thing twice."""
 
+IAM_WAIT_S = 120
+"""Seconds for a new role to be known everywhere, as the real provider waits. Source: terraform-provider-aws, IAM."""
+SPREADING = "could not be assumed because it does not exist"
 MISSING = re.compile(r"NotFound|NoSuch|NonExistent|NotAttached|not found|does not exist")
 """How each service says that it has no such thing."""
 
@@ -232,12 +236,15 @@ class Cloud:
             self._call(of, of.untag, self.parameters(of, of.untag, {**state, "tags": new}, {"tags": old}))
 
     def _call(self, of: Row, step: Call, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        try:
-            return getattr(self.client(of.service), step.operation)(**parameters)
-        except ClientError as error:
-            told = "{Code}: {Message}".format_map(error.response["Error"])
-            kind = Missing if MISSING.search(told) else Refused
-            raise kind(f"{of.service} {step.operation}: {told}") from error
+        until = time.monotonic() + IAM_WAIT_S
+        while True:
+            try:
+                return getattr(self.client(of.service), step.operation)(**parameters)
+            except ClientError as error:
+                if SPREADING in str(error) and time.monotonic() < until:
+                    time.sleep(0.5)
+                    continue
+                raise _told(of, step, error) from error
 
     # botocore
 
@@ -280,6 +287,12 @@ class Cloud:
         filled = {key: _filled(template, {**answer, **known, **place}) for key, template in of.outputs.items()}
         tags = known.get("tags")
         return {**known, **filled, "region": self.region, **({"tagsAll": tags} if of.tag and tags else {})}
+
+
+def _told(of: Row, step: Call, error: ClientError) -> Refused:
+    told = "{Code}: {Message}".format_map(error.response["Error"])
+    kind = Missing if MISSING.search(told) else Refused
+    return kind(f"{of.service} {step.operation}: {told}")
 
 
 class Missing(Refused):

@@ -147,6 +147,24 @@ EC2_ROWS = {
         named="name",
         quiet=frozenset({"revokeRulesOnDelete"}),
     ),
+    # The VPC's own, which is taken over: what it lets through goes, and it stays when its resource goes.
+    "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": EC2(
+        call("describe_security_groups", Filters=say.default_group),
+        "SecurityGroups[0].GroupId",
+        delete=call("describe_security_groups", GroupIds="id"),
+        read=call("describe_security_groups", GroupIds="id"),
+        found="SecurityGroups[0].{{name: GroupName, description: Description, vpcId: VpcId, tags: Tags}}",
+        after=(
+            call("revoke_security_group_egress", IpPermissions=lambda new, old: [] if old else say.EVERYTHING),
+            call("revoke_security_group_ingress", IpPermissions=say.removed("ingress", say.permission)),
+            call("revoke_security_group_egress", IpPermissions=say.removed("egress", say.permission)),
+            call("authorize_security_group_ingress", IpPermissions=say.added("ingress", say.permission)),
+            call("authorize_security_group_egress", IpPermissions=say.added("egress", say.permission)),
+        ),
+        sources={"GroupId": "id"},
+        outputs={"arn": ARN % ("ec2", "security-group/{id}")},
+        fixed=frozenset({"vpcId"}),
+    ),
     "aws:ec2/launchTemplate:LaunchTemplate": EC2(
         call("create_launch_template", LaunchTemplateName="name", VersionDescription="description"),
         "LaunchTemplate.LaunchTemplateId",

@@ -56,7 +56,8 @@ class LabEksResponse(EKSResponse):
         return ActionResult({"update": done("ConfigUpdate")})
 
     def update_cluster_version(self) -> ActionResult:
-        self.eks_backend.describe_cluster(self._get_param("name")).version = self._get_param("version")
+        cluster = self.eks_backend.describe_cluster(self._get_param("name"))
+        cluster.upgraded_from, cluster.version = cluster.version, self._get_param("version")
         return ActionResult({"update": done("VersionUpdate")})
 
     def create_nodegroup(self) -> ActionResult:
@@ -71,6 +72,7 @@ class LabEksResponse(EKSResponse):
             self._get_param("nodegroupName"),
             self._get_param("version"),
             self._get_param("launchTemplate"),
+            self._get_param("releaseVersion"),
         )
         return ActionResult({"update": update})
 

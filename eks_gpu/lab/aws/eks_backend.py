@@ -28,6 +28,8 @@ class LabEksBackend(EKSBackend):
     """The lab's API server, which is every cluster's. Empty: moto's own invention."""
     certificate: Path | None = None
     """File with the certificate authority of that server; it may appear after moto has started."""
+    closed: Path | None = None
+    """File that names the clusters whose API is reached from inside their VPC alone, a line each."""
 
     def __init__(self, region_name: str, account_id: str):
         super().__init__(region_name, account_id)
@@ -64,11 +66,20 @@ class LabEksBackend(EKSBackend):
         cluster.endpoint = self.endpoint or cluster.endpoint
         if self.certificate:
             cluster.certificate_authority = {"data": base64.b64encode(self.certificate.read_bytes()).decode()}
+        self._tell_closed()
         return cluster
+
+    def _tell_closed(self) -> None:
+        """Before the caller hears of the cluster, so that nobody is let in for a moment."""
+        if self.closed:
+            names = [name for name, cluster in self.clusters.items() if _private(cluster.resources_vpc_config)]
+            self.closed.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
 
     def update_cluster_config(self, name: str, resources_vpc_config: dict[str, Any], **given: Any) -> Any:
         had = self.describe_cluster(name).resources_vpc_config
-        return super().update_cluster_config(name, {**had, **(resources_vpc_config or {})}, **given)
+        updated = super().update_cluster_config(name, {**had, **(resources_vpc_config or {})}, **given)
+        self._tell_closed()
+        return updated
 
     def delete_cluster(self, name: str) -> Any:
         if getattr(self.describe_cluster(name), "deletion_protection", False):
@@ -76,6 +87,7 @@ class LabEksBackend(EKSBackend):
         cluster = super().delete_cluster(name)
         self.ec2.delete_security_group(group_id=cluster.resources_vpc_config["clusterSecurityGroupId"])
         self.parts = {path: part for path, part in self.parts.items() if path[0] != name}
+        self._tell_closed()
         return cluster
 
     # Node groups
@@ -159,10 +171,16 @@ class LabEksBackend(EKSBackend):
         return answer
 
     def update_nodegroup_version(
-        self, cluster_name: str, nodegroup_name: str, version: str | None, launch_template: dict[str, str] | None
+        self,
+        cluster_name: str,
+        nodegroup_name: str,
+        version: str | None,
+        launch_template: dict[str, str] | None,
+        release_version: str | None = None,
     ) -> dict[str, Any]:
         group = super().describe_nodegroup(cluster_name, nodegroup_name)
         group.version = version or group.version
+        group.release_version = release_version or group.release_version
         if launch_template:
             group.launch_template = {**(group.launch_template or {}), **launch_template}
             name = group.resources["autoScalingGroups"][0]["name"]
@@ -224,6 +242,10 @@ class LabEksBackend(EKSBackend):
 
 # moto finds a service's URLs beside its back end's module
 LabEksBackend.__module__ = EKSBackend.__module__
+
+
+def _private(network: dict[str, Any]) -> bool:
+    return network.get("endpointPublicAccess") is False
 
 
 def not_found(what: str) -> ResourceNotFoundException:

@@ -40,7 +40,7 @@ TAKEN = {
     *ONLY,
     *PASSED_ON,
     *("authenticationMode", "autoMode", "createOidcProvider", "encryptionConfigKeyArn", "endpointPrivateAccess"),
-    *("endpointPublicAccess", "publicAccessCidrs", "subnetIds", "vpcId"),
+    *("endpointPublicAccess", "providerCredentialOpts", "publicAccessCidrs", "subnetIds", "vpcId"),
 }
 
 
@@ -81,8 +81,9 @@ class Cluster(ComponentResource):
             client_id_lists=["sts.amazonaws.com"],
             opts=ResourceOptions(parent=self),
         )
-        config = Output.all(cluster.name, cluster.endpoint, cluster.certificate_authority.data).apply(
-            lambda known: _kubeconfig(known[0], known[1], known[2], region)
+        credentials = inputs.get("providerCredentialOpts")
+        config = Output.all(cluster.name, cluster.endpoint, cluster.certificate_authority.data, credentials).apply(
+            lambda known: _kubeconfig(known[0], known[1], known[2], region, known[3] or {})
         )
         provider = kubernetes.Provider(
             f"{name}-provider", kubeconfig=config.apply(json.dumps), opts=ResourceOptions(parent=self)
@@ -150,12 +151,19 @@ def _role(
     return role, attachments
 
 
-def _kubeconfig(cluster: str, endpoint: str, certificate_authority: str, region: str) -> dict[str, Any]:
-    command = {
+def _kubeconfig(
+    cluster: str, endpoint: str, certificate_authority: str, region: str, credentials: Mapping[str, str]
+) -> dict[str, Any]:
+    role, profile = credentials.get("roleArn"), credentials.get("profileName")
+    command: dict[str, Any] = {
         "apiVersion": "client.authentication.k8s.io/v1beta1",
         "command": "aws",
         "args": ["--region", region, "eks", "get-token", "--cluster-name", cluster, "--output", "json"],
     }
+    if role:
+        command["args"] += ["--role-arn", role]
+    if profile:
+        command["env"] = [{"name": "AWS_PROFILE", "value": profile}]
     server = {"server": endpoint, "certificate-authority-data": certificate_authority}
     return {
         "apiVersion": "v1",

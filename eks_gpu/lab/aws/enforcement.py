@@ -5,30 +5,23 @@ the signature of a GET, as all of EKS's reads are, over the wrong body. What is 
 statement: those of an Allow are taken to hold, those of a Deny not to.
 """
 
-import json
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from html import escape
 from typing import Any, NoReturn
 from unittest.mock import patch
 
 from botocore.awsrequest import AWSRequest
 from moto.core.authorization import enable_iam_authentication
 from moto.core.responses import BaseResponse
-from moto.core.utils import get_service_model
-from moto.iam.access_control import IAMPolicy, IAMRequest
-from werkzeug.exceptions import Forbidden
+from moto.iam.access_control import IAMPolicy, IAMRequest, create_access_key
 
-from eks_gpu.lab.aws import LAB_KEYS
-from eks_gpu.lab.aws.needs import Place, needed
-from eks_gpu.lab.aws.policy import allowed, without_conditions
+from eks_gpu.lab.aws import LAB_KEYS, calls
+from eks_gpu.lab.aws.needs import needed
+from eks_gpu.lab.aws.policy import Asked, allowed, without_conditions
 
 ANYBODY = {"sts:GetCallerIdentity"}
 """What needs no permission."""
-
-_log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -57,6 +50,17 @@ def enforced() -> Iterator[None]:
         yield
 
 
+def may(response: Any, action: str, resource: str | None = None) -> bool:
+    """Whether who made a call may do something else too. Without `resource` any is taken to be meant."""
+    key = response.headers.get("Authorization", "").partition("Credential=")[2].partition("/")[0]
+    if key == LAB_KEYS["aws_access_key_id"]:
+        return True
+    caller = create_access_key(response.current_account, response.partition, key, response.headers)
+    policies = map(IAMPolicy, caller.collect_policies())
+    documents = [without_conditions(policy._policy_json) for policy in policies]
+    return allowed(documents, Asked(action, resource))
+
+
 class Judged(IAMRequest):
     """A request of somebody else than the lab."""
 
@@ -69,10 +73,10 @@ class Judged(IAMRequest):
         if self._action in ANYBODY:
             return
         response = self._response
-        place = Place(response.partition, response.region, response.current_account)
+        place, given = calls.place(response), calls.parameters(response)
         policies = map(IAMPolicy, self._access_key.collect_policies())
         documents = [without_conditions(policy._policy_json) for policy in policies]
-        for need in needed(place, self._action, _parameters(response)):
+        for need in needed(place, self._action, given):
             if not allowed(documents, need):
                 self._raise_access_denied(need.action, need.resource or "*")
 
@@ -96,12 +100,6 @@ class Judged(IAMRequest):
         _refuse(self._response, "SignatureDoesNotMatch", told)
 
 
-def _parameters(response: Any) -> dict[str, Any]:
-    response._get_action()  # finds those in the path
-    response.parse_parameters(response.normalized_request)
-    return response.params
-
-
 CODES = {
     "ec2": {
         "AccessDenied": "UnauthorizedOperation",
@@ -117,17 +115,9 @@ CODES = {
 }
 """A refusal's code where a protocol has another one than IAM's. Source: the services' common errors."""
 
-XML = {
-    "ec2": "<Response><Errors><Error><Code>{}</Code><Message>{}</Message></Error></Errors></Response>",
-    "query": "<ErrorResponse><Error><Type>Sender</Type><Code>{}</Code><Message>{}</Message></Error></ErrorResponse>",
-}
-
 
 def _refuse(response: Any, code: str, message: str) -> NoReturn:
-    """Answers 403 as the service would; moto does it in one XML for all."""
-    _log.warning("%s refused: %s", response.service_name, message)
-    protocol = response.determine_response_protocol(get_service_model(response.boto3_service_name))
-    if "json" in protocol:
-        raise Forbidden(json.dumps({"__type": CODES["json"][code], "message": message}))
-    code = CODES.get(protocol, {}).get(code, code)
-    raise Forbidden(XML.get(protocol, XML["query"]).format(code, escape(message)))
+    """Answers 403, with the code that the service has for it."""
+    spoken = calls.protocol(response)
+    known = CODES.get("json" if "json" in spoken else spoken, {})
+    calls.refuse(response, known.get(code, code), message, 403)

@@ -60,6 +60,19 @@ def _parameter(cloud: Cloud, given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _log_groups(cloud: Cloud, given: Mapping[str, Any]) -> dict[str, Any]:
+    prefix = given.get("logGroupNamePrefix") or ""
+    asked = {"logGroupNamePrefix": prefix} if prefix else {}
+    pages = cloud.client("logs").get_paginator("describe_log_groups").paginate(**asked)
+    found = [group for page in pages for group in page["logGroups"]]
+    return {
+        "id": cloud.region,
+        "logGroupNamePrefix": prefix,
+        "logGroupNames": [group["logGroupName"] for group in found],
+        "arns": [group["arn"].removesuffix(":*") for group in found],
+    }
+
+
 def _cluster(cloud: Cloud, given: Mapping[str, Any]) -> dict[str, Any]:
     found = cloud.client("eks").describe_cluster(name=given["name"])["cluster"]
     network, vpc = found["kubernetesNetworkConfig"], found["resourcesVpcConfig"]
@@ -116,6 +129,7 @@ FROM_CATALOG = {
 }
 
 INVOKES: dict[str, Answer] = {
+    "aws:cloudwatch/getLogGroups:getLogGroups": _log_groups,
     "aws:ec2/getSubnets:getSubnets": _subnets,
     "aws:ec2/getVpc:getVpc": _vpc,
     "aws:eks/getCluster:getCluster": _cluster,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from moto.autoscaling.models import autoscaling_backends
+from moto.ec2.models import ec2_backends
 from moto.eks.models import eks_backends
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import iam_backends
@@ -39,6 +40,10 @@ class Place:
     @property
     def eks(self) -> Any:
         return eks_backends[self.account][self.region]
+
+    @property
+    def ec2(self) -> Any:
+        return ec2_backends[self.account][self.region]
 
     @property
     def autoscaling(self) -> Any:

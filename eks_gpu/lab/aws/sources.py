@@ -46,6 +46,11 @@ EVERYTHING = [{"ipProtocol": "-1", "ipRanges": [{"cidrIp": "0.0.0.0/0"}]}]
 """The egress rule that AWS gives every new security group, and that Terraform, and so Pulumi, takes away."""
 
 
+def default_group(new: State, _: State) -> list[dict[str, Any]]:
+    """Filters that find the security group that AWS makes with a VPC."""
+    return [{"name": "vpc-id", "values": [new["vpcId"]]}, {"name": "group-name", "values": ["default"]}]
+
+
 def one_tag(new: State, _: State) -> dict[str, str]:
     return {new["key"]: new["value"]}
 

@@ -119,7 +119,7 @@ def test_a_narrowed_catalog_has_the_regions_asked_for_and_the_base_prices(tmp_pa
     assert ec2["zones"].keys() == {"eu-west-3"}
     assert "trn1.2xlarge" not in ec2["types"]
     assert ec2["types"]["g4dn.xlarge"][-1] == "euw3:123"
-    assert prices.keys() == {"us-east-1"}
+    assert prices.keys() == {"eu-west-3", "us-east-1"}
 
 
 def test_check_names_the_files_that_would_change_and_writes_nothing(tmp_path, capsys):
@@ -127,6 +127,7 @@ def test_check_names_the_files_that_would_change_and_writes_nothing(tmp_path, ca
     assert [line.split("/")[-1] for line in capsys.readouterr().err.splitlines()[1:]] == [
         "ec2.json: out of date",
         "prices.json: out of date",
+        "spot.json: out of date",
     ]
     assert list(tmp_path.iterdir()) == []
 
@@ -220,7 +221,7 @@ def test_the_price_list_is_narrowed_to_shared_linux_on_demand():
             asked.update({entry["Field"]: entry["Value"] for entry in request["Filters"]})
             return []
 
-    assert list(refresh_catalog._products(Pricing(), "eu-west-1")) == []
+    assert list(refresh_catalog.instance_prices(Pricing(), "eu-west-1")) == []
     assert asked == {
         "regionCode": "eu-west-1",
         "operatingSystem": "Linux",
@@ -237,6 +238,14 @@ def test_the_price_list_has_each_type_of_the_catalog_once():
 
     assert rows == sorted(set(rows))
     assert {name for name, _ in rows} <= {row.name for row in instance_types()}
+
+
+def test_each_share_of_spot_lies_within_its_range():
+    shares = dict(refresh_catalog.listed_shares())
+
+    assert len(shares) == 62
+    assert all(0 < lowest <= share <= highest <= 1 for share, lowest, highest in shares.values())
+    assert shares["g4dn.xlarge"] == [0.38, 0.1, 0.53]
 
 
 def test_four_accelerated_types_have_no_price():

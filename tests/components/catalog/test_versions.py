@@ -29,6 +29,7 @@ from components.catalog import (
     instance_type,
     instance_types,
     kubernetes_version,
+    release_parameter,
     ssm_parameter,
     versions,
 )
@@ -196,6 +197,13 @@ def test_a_standard_image_has_no_driver():
 )
 def test_an_images_id_is_in_its_ssm_parameter(wanted, name):
     assert ssm_parameter(*wanted) == name
+
+
+def test_an_images_release_is_in_the_parameter_beside_it():
+    folder = "/aws/service/eks/optimized-ami/1.35/amazon-linux-2023/x86_64/nvidia/recommended"
+    assert release_parameter("al2023", "1.35", "amd64", "nvidia") == f"{folder}/release_version"
+    folder = "/aws/service/bottlerocket/aws-k8s-1.36/arm64/latest"
+    assert release_parameter("bottlerocket", "1.36", "arm64") == f"{folder}/image_version"
 
 
 def test_bottlerocket_keeps_container_images_off_its_root():

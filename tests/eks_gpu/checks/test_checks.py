@@ -12,7 +12,7 @@ from eks_gpu.checks import CHECKS, Context, check
 from eks_gpu.checks import findings as all_findings
 from eks_gpu.graph.graph import Graph
 from eks_gpu.plan.analysis import analyse
-from tests import karpenter_graphs, whole_graphs
+from tests import device_claims, karpenter_graphs, whole_graphs
 from tests.engine import run
 from tests.found import every
 from tests.given import CLUSTER
@@ -28,6 +28,7 @@ from tests.graphs import (
     healthy,
     launch_template,
     managed_group,
+    overrides,
     subnet,
 )
 
@@ -35,7 +36,8 @@ from tests.graphs import (
 def test_every_check_holds_in_a_healthy_stack_and_says_so():
     two_pools = [karpenter_graphs.node_pool(), karpenter_graphs.node_pool(name="second")]
     on_karpenter = karpenter_graphs.healthy(gpu=two_pools)
-    whole = (healthy(), on_karpenter, karpenter_graphs.healthy_auto_mode(), whole_graphs.healthy())
+    on_auto_mode = karpenter_graphs.healthy_auto_mode()
+    whole = (healthy(), on_karpenter, on_auto_mode, whole_graphs.healthy(), device_claims.on_auto_mode())
     found = [finding for stack in whole for finding in analysed(*stack, budget=50_000).findings]
     assert [finding for finding in found if not finding.passed] == []
     assert {finding.id for finding in found} == set(CHECKS) - {"waivers-are-needed"}
@@ -149,6 +151,30 @@ def test_a_maximum_over_the_budget():
             "the maximum is 3,205.69 USD a month, 2,205.69 over the budget of 1,000.00",
         )
     }
+
+
+def test_prices_of_another_region_that_decide_are_a_warning():
+    (found,) = [
+        one
+        for one in analysed(*healthy(), region="sa-east-1", budget=4000).findings
+        if one.id == "maximum-within-budget"
+    ]
+    assert (found.passed, found.severity) == (False, "warning")
+    assert found.message == (  # known prices of other regions are up to 1.54 times those of us-east-1
+        "prices of us-east-1 decide: they make 3,132.69 of 3,205.69 USD a month, and in sa-east-1 it may be up to "
+        "4,909.43, 909.43 over the budget of 4,000.00"
+    )
+    assert found.fix.startswith("take prices of the region itself, with eks-gpu prices refresh")
+    assert findings("maximum-within-budget", *healthy(), region="sa-east-1", budget=5000) == {
+        "stack": (True, "at most 3,205.69 of 5,000.00 USD a month")
+    }
+
+
+def test_a_maximum_without_all_its_prices_is_not_within_the_budget():
+    unpriced = gpu_group(mixedInstancesPolicy=overrides("p5e.48xlarge"))
+    (passed, message) = findings("maximum-within-budget", *healthy(gpu=unpriced), budget=5000)["stack"]
+    assert not passed
+    assert "leaves out what has no price: pool gpu: p5e.48xlarge, on demand" in message
 
 
 def test_without_a_budget_there_is_nothing_to_check():

@@ -8,6 +8,8 @@ from tests.karpenter_graphs import (
     KARPENTER,
     SPOT_FIRST,
     THREE_TYPES,
+    auto_mode_failure,
+    auto_mode_node_class,
     failure,
     healthy,
     karpenter,
@@ -248,9 +250,25 @@ def test_a_policy_that_came_with_a_later_chart():
 # --- roles -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("given", ["arn:aws:iam::123456789012:role/shop-node", "path/shop-node"])
-def test_a_role_that_is_no_name(given):
-    assert failure("node-role-is-a-name", node_class=node_class(role=given)) == (
+ROLES = ["arn:aws:iam::123456789012:role/shop-node", "path/shop-node"]
+
+
+@pytest.mark.parametrize("given", ROLES)
+def test_karpenter_takes_what_follows_the_last_slash_of_a_role(given):
+    said = findings("node-role-is-a-name", *healthy(node_class=node_class(role=given)))
+    assert said == {"gpu": (True, "its nodes run as shop-node")}
+
+
+@pytest.mark.parametrize("given", ROLES)
+def test_auto_mode_takes_a_name(given):
+    assert auto_mode_failure("node-role-is-a-name", node_class=auto_mode_node_class(role=given)) == (
         "gpu",
         f"spec.role must be a name, got {given}: write shop-node",
+    )
+
+
+def test_a_role_without_a_name():
+    assert failure("node-role-is-a-name", node_class=node_class(role="path/")) == (
+        "gpu",
+        "spec.role must name a role, got path/",
     )

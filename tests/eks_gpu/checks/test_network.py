@@ -4,7 +4,6 @@ import pytest
 
 from tests.graphs import findings
 from tests.whole_graphs import (
-    cluster,
     failure,
     healthy,
     holds,
@@ -102,41 +101,6 @@ def test_subnets_of_another_stack_are_not_judged():
 )
 def test_a_vpc_without_names(inputs, said):
     assert failure("vpc-resolves-names", vpc=vpc(**inputs)) == ("vpc", said)
-
-
-def network(**given):
-    return {"subnetIds": ["subnet-a", "subnet-b"], "endpointPrivateAccess": True, **given}
-
-
-def test_an_api_that_is_open_to_the_internet():
-    check = "cluster-api-is-private-or-restricted"
-    assert failure(check, cluster=cluster(vpcConfig=network())) == (
-        "shop",
-        "its public endpoint is open to 0.0.0.0/0",
-    )
-    assert holds(check, cluster=cluster(vpcConfig=network(publicAccessCidrs=["203.0.113.7/32"])))
-
-
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ({"endpointPublicAccess": False}, "both of its endpoints are off"),
-        (
-            {"publicAccessCidrs": ["203.0.113.7/32"]},
-            "its private endpoint is off, and its public one open to 203.0.113.7/32 alone",
-        ),
-    ],
-)
-def test_an_api_that_nodes_do_not_reach(given, said):
-    shut = cluster(vpcConfig=network(endpointPrivateAccess=False, **given))
-    assert failure("nodes-reach-the-cluster-api", cluster=shut) == ("shop", said)
-
-
-def test_a_public_api_that_lets_the_nat_gateway_in_is_reached():
-    address = resource("aws:ec2/eip:Eip", "nat", {}, outputs={"publicIp": "198.51.100.9"})
-    shut = cluster(vpcConfig=network(endpointPrivateAccess=False, publicAccessCidrs=["198.51.100.0/24"]))
-    assert holds("nodes-reach-the-cluster-api", cluster=shut, gateway=address)
-    assert not holds("nodes-reach-the-cluster-api", cluster=shut)
 
 
 def test_a_discovery_tag_that_no_subnet_has():

@@ -5,7 +5,6 @@ import pytest
 from tests.graphs import findings, release
 from tests.whole_graphs import (
     changed,
-    claiming,
     disruption_budget,
     failure,
     healthy,
@@ -108,17 +107,6 @@ def test_an_autoscaler_without_metrics():
     assert failure("autoscaled-workloads-have-metrics", metrics=None) == (
         "HorizontalPodAutoscaler serving/api",
         "nothing measures CPU and memory: add the EKS add-on metrics-server",
-    )
-
-
-def test_a_claim_brings_up_no_node():
-    on_gpus = claiming(
-        nodeSelector={"nvidia.com/gpu.present": "true"},
-        tolerations=[{"key": "nvidia.com/gpu", "operator": "Exists"}],
-    )
-    assert failure("device-claims-have-standing-nodes", claiming=on_gpus) == (
-        "Deployment default/claiming",
-        "its pods claim devices, and no pool that takes them has a node anyway",
     )
 
 

@@ -1,5 +1,6 @@
 """Cost: idle, steady and maximum, line by line."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -8,10 +9,13 @@ import pytest
 from eks_gpu.cost.cost import Bill
 from eks_gpu.graph.graph import Graph
 from eks_gpu.io.problems import InputError
+from eks_gpu.plan import analysis
 from eks_gpu.plan.analysis import analyse
+from eks_gpu.pods.demand import workloads
 from tests.graphs import (
     TODAY,
     analysed,
+    autoscaler,
     cluster,
     cpu_work,
     deployment,
@@ -51,7 +55,7 @@ def test_idle_pays_for_what_runs_without_work():
 def test_steady_adds_the_nodes_of_the_stated_replicas():
     steady, before = (lines(bill) for bill in (analysed(*healthy()).cost.steady, analysed(*healthy()).cost.idle))
     assert {name: line for name, line in steady.items() if name not in before} == {
-        "pool gpu: g4dn.xlarge, Spot": (2, 0.526),
+        "pool gpu: g4dn.xlarge, Spot": (2, 0.3998),
         "pool gpu: disks of 100 GiB": (2, 0.0219),
     }
 
@@ -76,6 +80,39 @@ def test_a_month_has_730_hours_and_each_line_its_total():
         "as_of": "2026-07-20",
         "estimate": False,
     }
+
+
+@pytest.mark.parametrize(
+    ("region", "spot", "maximum"),  # two g4dn.xlarge at 38 % of on demand; four g5.xlarge and all that stands
+    [
+        ("us-west-2", 2 * 0.38 * 0.526, 4 * 1.006 + 0.3673),
+        ("eu-central-1", 2 * 0.38 * 0.658, 4 * 1.258 + 0.3673),
+        ("ap-northeast-1", 2 * 0.38 * 0.71, 4 * 1.459 + 0.3673),
+        ("ap-south-1", 2 * 0.38 * 0.579, 4 * 1.208 + 0.3673),
+    ],
+)
+def test_one_stack_has_another_bill_in_each_region(region, spot, maximum):
+    found = analysed(*healthy(), region=region).cost
+    nodes = next(item for item in found.steady.items if item.name == "pool gpu: g4dn.xlarge, Spot")
+    assert (nodes.hourly, found.max.hourly) == pytest.approx((spot, maximum), abs=1e-4)
+    assert (nodes.unit and nodes.unit.region, found.max.borrowed_from) == (region, ("us-east-1",))
+    # The system's nodes and all disks; a control plane costs the same everywhere.
+    assert found.max.borrowed == pytest.approx(0.2673, abs=1e-4)
+
+
+def test_a_total_says_what_of_it_is_borrowed_unknown_or_an_estimate():
+    total = analysed(*healthy()).cost.as_json()["steady"]
+    assert {name: total[name] for name in ("hourly", "borrowed_hourly", "borrowed_from", "unpriced")} == {
+        "hourly": 0.7452,
+        "borrowed_hourly": 0.2454,
+        "borrowed_from": ["us-east-1"],
+        "unpriced": [],
+    }
+    # 10 % and 53 % of 2 x 0.526, where the estimate is 38 %
+    assert (total["lowest_hourly"], total["highest_hourly"]) == (0.4506, 0.903)
+    unknown = gpu_group(mixedInstancesPolicy=overrides("p5e.48xlarge"))
+    bill = analysed(unknown, region="us-east-1").cost.max
+    assert (bill.as_json()["unpriced"], bill.marks) == (["pool gpu: p5e.48xlarge, on demand"], " + ?")
 
 
 def test_a_price_of_another_region_is_never_silent():
@@ -129,6 +166,42 @@ def test_the_network_and_its_load_balancers():
     }
 
 
+def test_a_key_costs_a_dollar_a_month_in_every_region():
+    found = analysed(resource("aws:kms/key:Key", "secrets", {}), region="eu-west-1").cost.idle
+    assert lines(found) == {"customer-managed key": (1, 0.0014)}
+    assert (round(found.monthly, 2), found.borrowed_from) == (1.0, ())
+
+
+def test_what_is_paid_by_use_and_what_has_no_price_is_listed():
+    found = analysed(
+        resource("aws:ec2/natGateway:NatGateway", "nat", {}),
+        resource("aws:ec2/subnet:Subnet", "a", {}),
+        resource("aws:ec2/vpcEndpoint:VpcEndpoint", "s3", {"vpcEndpointType": "Gateway"}),
+        resource("aws:sqs/queue:Queue", "events", {}),
+        resource("aws:sqs/queuePolicy:QueuePolicy", "events", {}),
+        resource("aws:iam/role:Role", "node", {}),
+        resource("aws:rds/instance:Instance", "db", {}),
+        resource("aws:ec2/instance:Instance", "bastion", {}),
+        kubernetes("Service", "web", {"type": "LoadBalancer"}, "core/v1"),
+    ).cost
+    assert found.as_json()["not_priced"] == [
+        "data transfer",
+        "data through NAT gateways",
+        "requests to queues",
+        "capacity units and public addresses of load balancers",
+        "aws:rds/instance:Instance db",
+        "aws:ec2/instance:Instance bastion",
+    ]
+
+
+def test_logs_of_a_control_plane_are_paid_by_use():
+    logs = {"name": "shop", "enabledClusterLogTypes": ["audit"]}
+    assert analysed(resource("aws:eks/cluster:Cluster", "shop", logs)).cost.not_priced == (
+        "data transfer",
+        "log ingestion and storage",
+    )
+
+
 def test_volumes_and_claims():
     claim = {"resources": {"requests": {"storage": "100Gi"}}}
     sets = {"replicas": 3, "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": claim}]}
@@ -173,7 +246,7 @@ def test_replicas_share_nodes_and_use_those_that_are_there_first():
     four = analysed(*healthy(web=cpu_work(replicas=4)))
     assert lines(four.cost.steady)["pool system: m7i.large, on demand"] == (2, 0.2016)
     shared = analysed(*GPU, gpu_work(replicas=3), gpu_group("big", mixedInstancesPolicy=overrides("g4dn.12xlarge")))
-    assert lines(shared.cost.steady)["pool gpu: g4dn.xlarge, Spot"] == (3, 0.789)
+    assert lines(shared.cost.steady)["pool gpu: g4dn.xlarge, Spot"] == (3, 0.5996)
 
 
 def test_new_nodes_come_from_the_cheapest_pool_until_it_is_full():
@@ -181,6 +254,51 @@ def test_new_nodes_come_from_the_cheapest_pool_until_it_is_full():
     found = lines(analysed(*GPU, dearer, gpu_work(replicas=6)).cost.steady)
     assert found["pool gpu: g4dn.xlarge, Spot"][0] == 4
     assert found["pool dear: g5.xlarge, Spot"][0] == 2
+
+
+def scaled_work(**spec: Any) -> Any:
+    target = {"scaleTargetRef": {"kind": "Deployment", "name": "train"}}
+    return kubernetes("HorizontalPodAutoscaler", "train", {**target, **spec}, "autoscaling/v2")
+
+
+def test_demand_is_at_most_what_autoscalers_and_jobs_may_have():
+    at_once = {"parallelism": 1, "completions": 8, "template": gpu_work().inputs["spec"]["template"]}
+    job = kubernetes("Job", "batch", at_once, "batch/v1")
+    found = analysed(*GPU, gpu_work(replicas=1), scaled_work(minReplicas=1, maxReplicas=3), job).cost
+    assert lines(found.steady)["pool gpu: g4dn.xlarge, Spot"] == (2, 0.3998)
+    assert lines(found.demand_max)["pool gpu: g4dn.xlarge, Spot"] == (4, 0.7995)
+    assert found.as_json()["demand_max"]["hourly"] == round(found.demand_max.hourly, 4)
+
+
+def test_demand_beyond_every_ceiling_is_said():
+    found = analysed(*GPU, gpu_work(replicas=1), scaled_work(minReplicas=1, maxReplicas=9), region="us-east-1").cost
+    assert found.demand_max.notes == (
+        "5 of Deployment default/train find no room: the pools that take them are at their maximum",
+    )
+
+
+def test_demand_without_a_known_number_has_no_total(monkeypatch):
+    work = replace(workloads(Graph([gpu_work(replicas=1)]))[0], max_replicas=None)
+    monkeypatch.setattr(analysis, "workloads", lambda graph: [work])
+    found = analysed(*GPU, region="us-east-1").cost
+    plan = found.as_json()["demand_max"]
+    assert (plan["hourly"], plan["monthly"]) == (None, None)
+    assert plan["notes"] == ["how many pods Deployment default/train may have is not known"]
+    assert (found.demand_max.marks, found.steady.marks) == (" + ?", "")
+
+
+def test_a_group_that_nothing_scales_has_its_desired_size_at_every_level():
+    group = gpu_group(desiredCapacity=2)
+    found = analysed(cluster(), *GPU[:2], group, gpu_work(replicas=1), region="us-east-1").cost
+    assert [lines(bill)["pool gpu: g4dn.xlarge, Spot"] for bill in (found.idle, found.steady, found.demand_max)] == [
+        (2, 0.3998)
+    ] * 3
+    assert lines(found.max)["pool gpu: g5.xlarge, on demand"] == (2, 2.012)
+    scaled = analysed(cluster(), *GPU[:2], group, autoscaler(), region="us-east-1").cost
+    assert "pool gpu: g4dn.xlarge, Spot" not in lines(scaled.idle)
+    assert lines(scaled.max)["pool gpu: g5.xlarge, on demand"] == (4, 4.024)
+    elsewhere = analysed(*GPU[:2], group, region="us-east-1").cost  # somebody else's cluster may have an autoscaler
+    assert lines(elsewhere.max)["pool gpu: g5.xlarge, on demand"] == (4, 4.024)
 
 
 def test_replicas_beyond_every_ceiling_are_said():
@@ -200,4 +318,4 @@ def test_a_node_takes_as_many_pods_as_it_has_addresses():
 
 def test_workloads_share_no_gpu():
     found = lines(analysed(*GPU, gpu_work("a", replicas=1), gpu_work("b", replicas=2)).cost.steady)
-    assert found["pool gpu: g4dn.xlarge, Spot"] == (3, 0.789)
+    assert found["pool gpu: g4dn.xlarge, Spot"] == (3, 0.5996)

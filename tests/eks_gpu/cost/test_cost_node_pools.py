@@ -14,7 +14,7 @@ def lines(bill: Bill, pool_name: str) -> dict[str, tuple[int, float]]:
 def test_idle_is_free_and_steady_takes_the_cheapest_type_on_spot():
     cost = analysed(*healthy()).cost
     assert lines(cost.idle, "gpu") == {}
-    assert lines(cost.steady, "gpu") == {"g4dn.xlarge, Spot": (2, 0.526), "disks of 100 GiB": (2, 0.0219)}
+    assert lines(cost.steady, "gpu") == {"g4dn.xlarge, Spot": (2, 0.3998), "disks of 100 GiB": (2, 0.0219)}
 
 
 def test_steady_takes_the_cheapest_type_that_the_pod_fits():
@@ -38,7 +38,7 @@ def test_the_heavier_pool_comes_first_even_when_it_is_dearer():
 
 def test_a_limit_on_cpu_stops_nodes_too():
     found = analysed(*healthy(gpu=node_pool(limits={"nvidia.com/gpu": "4", "cpu": "4"})))
-    assert lines(found.cost.steady, "gpu")["g4dn.xlarge, Spot"] == (1, 0.263)
+    assert lines(found.cost.steady, "gpu")["g4dn.xlarge, Spot"] == (1, 0.1999)
     assert "1 of Deployment default/train find no room" in found.cost.steady.notes[0]
 
 

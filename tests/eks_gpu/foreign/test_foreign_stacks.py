@@ -369,3 +369,18 @@ def test_junit_has_a_case_for_each_check_and_subject():
         "https://gpus.example/docs/checks.md#spot-is-diverse-with-a-fallback"
     )
     assert waived.result[0].message == "waived: a test cluster"
+
+
+def test_a_preview_tells_what_it_would_create_and_a_state_what_is_there(tmp_path):
+    def step(operation: str, name: str) -> dict[str, object]:
+        state = {"urn": f"urn:pulumi:dev::shop::aws:ec2/vpc:Vpc::{name}", "type": "aws:ec2/vpc:Vpc", "custom": True}
+        return {"op": operation, "urn": state["urn"], "newState": state}
+
+    operations = ("create", "same", "update", "create-replacement")
+    steps = [step(operation, operation) for operation in operations]
+    file = tmp_path / "preview.json"
+    file.write_text(json.dumps({"config": {"aws:region": "us-west-2"}, "steps": steps}))
+    graph = foreign(documents.preview(file)).graph
+    assert [found.name for found in graph if graph.is_new(found)] == ["create", "create-replacement"]
+    recorded = foreign(documents.state(RECORDED / "spot-autoscaling-groups.state.json")).graph
+    assert not any(map(recorded.is_new, recorded))

@@ -19,7 +19,7 @@ def test_the_spot_article_becomes_two_pools_that_start_at_zero():
     assert answer.region == "us-west-2"
     assert answer.settings == {
         "zones": ["us-west-2a", "us-west-2b", "us-west-2c"],
-        "cluster": {"name": "gaia-kube", "system_nodes": {"nodes": 2}, "endpoint": {"private": True}},
+        "cluster": {"name": "gaia-kube", "system_nodes": {"nodes": 2}, "endpoint": {"private": True}, "bootstrap": {}},
         "spot_node_groups": {
             "spot-ng": {
                 "pool": {
@@ -31,7 +31,8 @@ def test_the_spot_article_becomes_two_pools_that_start_at_zero():
                     "min_nodes": 2,
                     "disk_gib": 100,
                     "labels": {"lifecycle": "Ec2Spot"},
-                }
+                },
+                "session_manager": True,  # its role has a policy for it
             }
         },
         "gpu_node_groups": {
@@ -104,6 +105,7 @@ def test_the_karpenter_article_becomes_a_pool_with_a_limit_that_limits():
             "name": "karpenter-cluster",
             "system_nodes": {"nodes": 3, "instance_types": ["m5.large"]},
             "endpoint": {"private": True},
+            "bootstrap": {},
         },
         "karpenter_gpu_pools": {
             "gpu": {"pool": {"instance_types": ["g4dn.xlarge", "g4dn.2xlarge"], "max_gpus": 100, "idle_s": 30}}
@@ -160,7 +162,8 @@ def test_a_pool_of_today_loses_nothing():
             },
         }
     }
-    assert {".".join(path) for path in answer.notes} == {"cluster.name", "cluster.system_nodes", "cluster.endpoint"}
+    chosen = {"cluster.name", "cluster.system_nodes", "cluster.endpoint", "cluster.bootstrap"}
+    assert {".".join(path) for path in answer.notes} == chosen
 
 
 @pytest.mark.parametrize("file", sorted(IMPORTED.glob("*.yaml")), ids=lambda file: file.stem)

@@ -37,7 +37,7 @@ def test_a_cluster_keeps_its_endpoint_logs_key_and_network(tmp_path):
             "cidr": "10.1.0.0/16",
             "nat": {"gateway": "HighlyAvailable"},
             "clusterEndpoints": {"publicAccess": True, "privateAccess": True},
-            "publicAccessCIDRs": ["203.0.113.0/24"],
+            "publicAccessCIDRs": ["192.88.99.0/24"],
         },
         cloudWatch={"clusterLogging": {"enableTypes": ["audit", "api"]}},
         secretsEncryption={"keyARN": "arn:aws:kms:us-west-2:111122223333:key/1"},
@@ -50,7 +50,7 @@ def test_a_cluster_keeps_its_endpoint_logs_key_and_network(tmp_path):
         "cluster": {
             "name": "gaia",
             "kubernetes_version": "1.34",
-            "endpoint": {"private": True, "public": True, "public_cidrs": ["203.0.113.0/24"]},
+            "endpoint": {"private": True, "public": True, "public_cidrs": ["192.88.99.0/24"]},
             "log_types": ["api", "audit"],
             "kms_key_arn": "arn:aws:kms:us-west-2:111122223333:key/1",
             "support": "EXTENDED",
@@ -281,15 +281,25 @@ def test_a_node_class_gives_image_disk_and_reservations(tmp_path):
     }
 
 
-def test_auto_modes_node_class_gives_the_speed_of_its_disk(tmp_path):
+def test_auto_modes_node_class_gives_the_speed_of_its_disk_and_reservations(tmp_path):
     storage = {"size": "200Gi", "iops": 6000, "throughput": 500}
     found = {
         "apiVersion": "eks.amazonaws.com/v1",
         "kind": "NodeClass",
         "metadata": {"name": "gpu"},
-        "spec": {"role": "nodes", "ephemeralStorage": storage},
+        "spec": {
+            "role": "nodes",
+            "ephemeralStorage": storage,
+            "capacityReservationSelectorTerms": [{"id": "cr-1"}],
+        },
     }
-    pools = settings(tmp_path, found, auto_mode_pool())["auto_mode_gpu_pools"]
+    reserved = [
+        {"key": "node.kubernetes.io/instance-type", "operator": "In", "values": ["g6.xlarge"]},
+        {"key": "karpenter.sh/capacity-type", "operator": "In", "values": ["on-demand", "reserved"]},
+    ]
+    pools = settings(tmp_path, found, auto_mode_pool(nodes={"requirements": reserved}))["auto_mode_gpu_pools"]
+    assert pools["gpu"]["capacity_reservation_ids"] == ["cr-1"]
+    assert pools["gpu"]["pool"]["capacity_types"] == ["reserved", "on-demand"]
     assert pools["gpu"]["storage"] == {"iops": 6000, "throughput_mib_s": 500}
     assert pools["gpu"]["pool"]["disk_gib"] == 200
 

@@ -8,7 +8,8 @@ import yaml
 
 from eks_gpu.io.problems import InputError
 from eks_gpu.lab import charts, engine, report
-from eks_gpu.lab.apply import Applied, Destroyed, LabStack, environment_of, lab_stack
+from eks_gpu.lab.apply import Applied, Destroyed, LabStack, lab_stack
+from eks_gpu.lab.isolation import NO_FILES, alone_with
 from eks_gpu.lab.outcomes import Step
 from tests.console import shown
 from tests.labs import a_lab
@@ -85,11 +86,17 @@ def test_nothing_of_a_persons_accounts_reaches_the_engine(monkeypatch):
     monkeypatch.setenv("AWS_PROFILE", "production")
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "pul-1")
     monkeypatch.setenv("KUBECONFIG", "/home/me/.kube/config")
-    with environment_of({"AWS_REGION": "us-west-2"}):
+    with alone_with({"AWS_REGION": "us-west-2"}):
         outward = {name for name in os.environ if name.startswith(("AWS_", "PULUMI_", "KUBE"))}
-        assert outward == {"AWS_REGION"}
+        assert outward == {"AWS_REGION", *NO_FILES}
     assert os.environ["AWS_PROFILE"] == "production"
     assert os.environ["KUBECONFIG"] == "/home/me/.kube/config"
+
+
+def test_the_engine_is_told_from_where_the_update_comes(tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "toolchain", lambda names: {name: Path("/tools") / name for name in names})
+    assert engine.variables(a_lab(tmp_path))["EKS_GPU_LAB_FROM"] == "inside"
+    assert engine.variables(a_lab(tmp_path), "outside")["EKS_GPU_LAB_FROM"] == "outside"
 
 
 @pytest.fixture
@@ -110,7 +117,12 @@ def test_the_engine_gets_the_stacks_values_in_the_lab_and_no_secret(tmp_path, pr
     written = tmp_path / "lab" / "projects" / "small"
     assert yaml.safe_load((written / "Pulumi.yaml").read_text()) == {"name": "small", "runtime": "python"}
     assert yaml.safe_load((written / "Pulumi.dev.yaml").read_text()) == {
-        "config": {"aws:region": "us-west-2", "small:key": "[secret]", "small:n": [1]}
+        "config": {
+            "aws:region": "us-west-2",
+            "eks-gpu-components:api_cidrs": ["192.88.99.1/32"],
+            "small:key": "[secret]",
+            "small:n": [1],
+        }
     }
 
 

@@ -49,6 +49,9 @@ class Api:
         if "deletionTimestamp" in manifest["metadata"] and not manifest["metadata"]["finalizers"]:
             del self.objects[path]
 
+    def patch(self, path: str, changes: dict[str, Any]) -> None:
+        self.objects[path.removesuffix("/status")] |= copy.deepcopy(changes)
+
     def delete(self, path: str) -> None:
         if self.objects[path]["metadata"].get("finalizers"):
             self.objects[path]["metadata"]["deletionTimestamp"] = "now"
@@ -79,6 +82,20 @@ def test_each_node_class_gets_an_ec2_node_class_that_follows_it(api):
     api.objects[f"{NODE_CLASSES}/gpu"]["spec"]["role"] = "other-role"
     auto_mode.reconcile(api, [WITHOUT_POOLS])
     assert [each["spec"]["role"] for each in api.list(MADE_CLASSES)] == ["other-role"]
+
+
+def test_a_node_class_is_ready_when_karpenter_finds_the_made_one_ready(api):
+    def told() -> list[tuple[str, str]]:
+        (found,) = api.list(NODE_CLASSES)
+        return [(each["type"], each["status"]) for each in found.get("status", {}).get("conditions", [])]
+
+    auto_mode.reconcile(api, [WITHOUT_POOLS])
+    assert told() == []
+    for status in ("False", "True"):
+        conditions = [{"type": "SubnetsReady", "status": "True"}, {"type": "Ready", "status": status}]
+        api.objects[f"{MADE_CLASSES}/gpu"]["status"] = {"conditions": conditions}
+        auto_mode.reconcile(api, [WITHOUT_POOLS])
+        assert told() == [("Ready", status)]
 
 
 def test_what_the_api_server_adds_to_an_object_is_no_reason_to_change_it(api):

@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 import threading
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -160,7 +161,7 @@ class Aws:
 
     def describe_pod_identity_association(self, **given: str) -> dict[str, Any]:
         assert given == {"clusterName": "gaia", "associationId": "a-1"}
-        return {"association": {"roleArn": "arn:karpenter"}}
+        return {"association": {"roleArn": "arn:karpenter", "modifiedAt": datetime(2026, 1, 1, tzinfo=UTC)}}
 
     def assume_role(self, **given: str) -> dict[str, Any]:
         assert given == {"RoleArn": "arn:karpenter", "RoleSessionName": "gaia-karpenter"}

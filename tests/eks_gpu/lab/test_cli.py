@@ -34,7 +34,7 @@ def lab(*args: str):
 
 @pytest.fixture(autouse=True)
 def _comes_up_at_once(monkeypatch):
-    monkeypatch.setattr(cli.control_plane, "up", lambda region, note: LAB)
+    monkeypatch.setattr(cli.control_plane, "up", lambda region, note, account: LAB)
 
 
 def test_up_says_what_to_type_next():
@@ -76,8 +76,33 @@ def test_a_region_that_aws_does_not_have_is_wrong_input():
     assert str(ran.exception).startswith("--region: region us-west-3 is not in the catalog; nearest: us-west-")
 
 
+def test_an_account_is_new_or_used(monkeypatch):
+    asked = []
+    monkeypatch.setattr(cli.control_plane, "up", lambda region, note, account: asked.append(account) or LAB)
+    assert lab("up").exit_code == lab("up", "--account", "new").exit_code == 0
+    assert asked == ["used", "new"]
+    ran = lab("up", "--account", "neu")
+    assert isinstance(ran.exception, InputError)
+    assert str(ran.exception) == "--account: neu is no account of the lab; nearest: new"
+
+
+@pytest.mark.parametrize("command", ["preview", "apply", "destroy"])
+def test_an_update_comes_from_outside_unless_it_is_said_to_come_from_inside(command, monkeypatch):
+    asked = []
+
+    def stack(lab, project, stack, update_from):
+        asked.append(update_from)
+        raise LabProblem("enough")
+
+    monkeypatch.setattr(cli, "find_lab", lambda: LAB)
+    monkeypatch.setattr(apply, "lab_stack", stack)
+    assert lab(command).exit_code == lab(command, "--from", "inside").exit_code == 1
+    assert asked == ["outside", "inside"]
+    assert str(lab(command, "--from", "home").exception) == "--from must be outside or inside, got home"
+
+
 def test_what_the_lab_cannot_do_is_one_message_and_exit_code_1(monkeypatch):
-    def fail(region, note):
+    def fail(region, note, account):
         raise LabProblem("etcd has ended; its log /log ends with:\n  bind: address already in use")
 
     monkeypatch.setattr(cli.control_plane, "up", fail)
@@ -116,6 +141,6 @@ def test_preview_prints_what_apply_would_do_a_line_each_however_long(monkeypatch
             return (Step("create", f"urn:pulumi:dev::p::{name.replace(' ', '::')}"),)
 
     monkeypatch.setattr(cli, "find_lab", lambda: LAB)
-    monkeypatch.setattr(apply, "lab_stack", lambda lab, project, stack: Previewed())
+    monkeypatch.setattr(apply, "lab_stack", lambda lab, project, stack, update_from: Previewed())
     ran = lab("preview")
     assert (ran.exit_code, ran.stdout) == (0, f"apply would do this; resources: 1 create\n  create  {name}\n")

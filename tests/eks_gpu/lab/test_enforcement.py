@@ -42,14 +42,14 @@ class Aws:
 
     def __init__(self, url: str):
         self.url = url
-        subnet = self.client("ec2").describe_subnets()["Subnets"][0]["SubnetId"]
+        subnets = [subnet["SubnetId"] for subnet in self.client("ec2").describe_subnets()["Subnets"]]
         eks = self.client("eks")
-        eks.create_cluster(name="gaia", roleArn=NODE_ROLE, resourcesVpcConfig={"subnetIds": [subnet]})
+        eks.create_cluster(name="gaia", roleArn=NODE_ROLE, resourcesVpcConfig={"subnetIds": subnets})
         eks.create_nodegroup(
             clusterName="gaia",
             nodegroupName="gpu",
             nodeRole=NODE_ROLE,
-            subnets=[subnet],
+            subnets=subnets,
             instanceTypes=["g6.xlarge"],
             scalingConfig={"minSize": 0, "desiredSize": 1, "maxSize": 2},
         )

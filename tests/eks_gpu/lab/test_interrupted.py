@@ -282,6 +282,12 @@ def test_a_protected_cluster_is_told_with_the_way_out(stack):
         "Turn it off first: `deletion_protection: false` among the cluster's settings, then apply, then destroy. "
         "What was in the cluster is gone already; apply brings it back",
     ]
+    told = "resource cluster cannot be deleted because it is protected"
+    assert errors(stack, told) == [
+        told,
+        "Nothing is gone. Turn protection off first: `deletion_protection: false` among the cluster's settings, "
+        "then apply, then destroy",
+    ]
     assert errors(stack, "eks create_nodegroup: no") == ["eks create_nodegroup: no"]
 
 

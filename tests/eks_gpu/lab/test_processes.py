@@ -82,7 +82,12 @@ def test_no_aws_credentials_of_a_person_reach_it_and_no_proxy_comes_between(tmp_
     shown = processes.start("env", ("/usr/bin/env",), log, {"AWS_REGION": "us-west-2"})
     psutil.Process(shown.pid).wait(PATIENCE_S)
     told = log.read_text().splitlines()
-    assert [line for line in told if line.startswith("AWS_")] == ["AWS_REGION=us-west-2"]
+    assert sorted(line for line in told if line.startswith("AWS_")) == [
+        "AWS_CONFIG_FILE=/dev/null",
+        "AWS_EC2_METADATA_DISABLED=true",
+        "AWS_REGION=us-west-2",
+        "AWS_SHARED_CREDENTIALS_FILE=/dev/null",
+    ]
     assert "NO_PROXY=127.0.0.1" in told
 
 

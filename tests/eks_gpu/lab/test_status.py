@@ -45,9 +45,9 @@ def found() -> Status:
 
 def test_each_node_is_priced_as_it_was_bought():
     assert {row.name: (row.capacity_type, row.gpus, row.hourly) for row in found().nodes} == {
-        "karpenters": ("spot", 1, 0.263),
-        "managed": ("spot", 1, 0.263),
-        "own": ("spot", 1, 0.263),
+        "karpenters": ("spot", 1, 0.19988),
+        "managed": ("spot", 1, 0.19988),
+        "own": ("spot", 1, 0.19988),
         "system": ("on-demand", 0, 0.0816),
         "reserved": ("reserved", 8, 0.0),
         "strange": ("on-demand", 0, None),
@@ -55,7 +55,7 @@ def test_each_node_is_priced_as_it_was_bought():
 
 
 def test_the_spend_rate_is_the_sum_over_the_nodes():
-    assert found().as_json()["hourly"] == 0.8706
+    assert found().as_json()["hourly"] == 0.6812
     assert (found().pending_pods, found().running_pods, found().gpu_nodes) == (1, 2, 4)
 
 
@@ -68,7 +68,7 @@ def test_the_json_has_a_row_a_node():
         "age_s": 90,
         "ready": True,
         "gpus": 1,
-        "hourly": 0.263,
+        "hourly": 0.19988,
     }
     assert found().as_json()["pods"] == {"pending": 1, "running": 2}
 
@@ -87,7 +87,7 @@ def test_it_fits_80_columns_and_says_what_has_no_price():
     assert "i-0123456789abcdef0 " in text
     assert "nodes: 7, of them 5 with accelerators" in text
     assert "pods: 1 pending, 2 running" in text
-    assert "spend rate: 1.397 USD an hour and 1 without a price" in text
+    assert "spend rate: 1.207 USD an hour and 1 without a price" in text
 
 
 def test_an_empty_cluster_costs_nothing():

@@ -13,6 +13,7 @@ from rich.console import Console
 from eks_gpu.io.problems import InputError
 from eks_gpu.lab import toolchain as lab
 from eks_gpu.lab import toolset
+from eks_gpu.lab.go_patches import KARPENTER
 from eks_gpu.lab.progress import spoken
 from eks_gpu.lab.toolset import GROUPS, TOOLS, Group
 from eks_gpu_components.catalog import KARPENTER_CHART
@@ -40,6 +41,10 @@ class Machine:
         self.folder, self.bin, self.cache = folder, folder / "bin", folder / "cache"
         (folder / "module" / "cmd" / "pulumi-resource-kubernetes").mkdir(parents=True)
         (folder / "module" / "cmd" / "pulumi-resource-kubernetes" / "schema.json").write_text("{}")
+        for patch in KARPENTER.patches:
+            file = folder / "module" / KARPENTER.folder / patch.file
+            file.parent.mkdir(parents=True)
+            file.write_text("".join(old for old, _ in patch.changes))
         self.bin.mkdir()
         self.program("go", GO.format(here=folder))
         self.go_is("go1.26.8")

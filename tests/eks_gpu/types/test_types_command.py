@@ -77,7 +77,7 @@ def test_a_type_without_a_price_comes_last_and_passes_no_limit():
 
 def test_spot_ranks_by_its_estimate_and_has_a_quota_of_its_own():
     row = ranked("--spot", "--gpu-memory", "80Gi", "--gpus", "8")[0]
-    assert (row["name"], row["hourly"], row["estimate"]) == ("p4de.24xlarge", 13.723525, True)
+    assert (row["name"], row["hourly"], row["estimate"]) == ("p4de.24xlarge", 16.46826, True)  # 60 % of 27.4471
     assert row["quota"] == {"name": "All P Spot Instance Requests", "code": "L-7212CCBC"}
 
 
@@ -148,13 +148,18 @@ def test_the_table_fits_80_columns_and_needs_no_colour(args):
 
 
 def test_the_table_says_which_prices_are_not_the_regions_own():
-    lines = CliRunner().invoke(APP, ["--max-price", "0.8"], env={"COLUMNS": "80"}).output.splitlines()
-    rows = {line.split()[0]: line.split()[1:] for line in lines if line.startswith("g4dn")}
+    lines = (
+        CliRunner()
+        .invoke(APP, ["--region", "eu-west-3", "--max-price", "1.3"], env={"COLUMNS": "80"})
+        .output.splitlines()
+    )
+    rows = {line.split()[0]: line.split()[1:] for line in lines if ".xlarge" in line}
     assert rows == {
-        "g4dn.xlarge": ["1", "t4", "16.0", "4", "16", "0.526", "abc", "G", "and", "VT"],
-        "g4dn.2xlarge": ["1", "t4", "16.0", "8", "32", "0.752*", "abc", "G", "and", "VT"],
+        "g4dn.xlarge": ["1", "t4", "16.0", "4", "16", "0.615", "abc", "G", "and", "VT"],
+        "g6.xlarge": ["1", "l4", "22.4", "4", "16", "1.022", "bc", "G", "and", "VT"],
+        "g5.xlarge": ["1", "a10g", "22.4", "4", "16", "1.006*", "abc", "G", "and", "VT"],
     }
-    assert any("* the price of us-east-1: that of us-west-2 is not known" in line for line in lines)
+    assert any("* the price of us-east-1: that of eu-west-3 is not known" in line for line in lines)
 
 
 @pytest.mark.parametrize(

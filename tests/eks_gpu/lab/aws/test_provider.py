@@ -208,6 +208,8 @@ def test_look_ups_are_answered_from_moto_and_the_catalog(provider):
     assert ask("aws:index/getPartition:getPartition")["partition"] == "aws"
     name = "/aws/service/eks/optimized-ami/1.35/amazon-linux-2023/x86_64/nvidia/recommended/image_id"
     assert ask("aws:ssm/getParameter:getParameter", name=name)["value"].startswith("ami-")
+    name = "/aws/service/bottlerocket/aws-k8s-1.36-nvidia/x86_64/latest/image_version"
+    assert ask("aws:ssm/getParameter:getParameter", name=name)["insecureValue"] == "1.36.0-20260714"
     with pytest.raises(Refused, match=r"getAmi is not among the functions that the lab answers"):
         invoke(Cloud("us-west-2"), "aws:ec2/getAmi:getAmi", {})
 
@@ -254,6 +256,16 @@ def test_the_stand_in_for_pulumi_eks_makes_the_cluster_its_role_and_its_oidc_pro
     assert children["c-eksCluster"].inputs["accessConfig"] == {"authenticationMode": "API"}
 
 
+def test_its_kubeconfig_asks_for_tokens_as_whom_it_is_told():
+    told = {"roleArn": "arn:aws:iam::1:role/a", "profileName": "work"}
+    found = run(lambda: eks_provider.Cluster("c", {**CLUSTER, "providerCredentialOpts": told}, None))
+    provider = found.one("pulumi:providers:kubernetes")
+    command = json.loads(provider.inputs["kubeconfig"])["users"][0]["user"]["exec"]
+    assert command["args"][-2:] == ["--role-arn", "arn:aws:iam::1:role/a"]
+    assert command["env"] == [{"name": "AWS_PROFILE", "value": "work"}]
+    assert eks_provider.refused("eks:index:Cluster", {**CLUSTER, "providerCredentialOpts": told}) == []
+
+
 def test_auto_mode_brings_the_node_role_and_the_policies_that_it_needs():
     auto_mode = {"enabled": True, "createNodeRole": True, "computeConfig": {"nodePools": ["system"]}}
     made = run(
@@ -265,9 +277,9 @@ def test_auto_mode_brings_the_node_role_and_the_policies_that_it_needs():
 
 def test_a_cluster_that_pulumi_eks_would_make_otherwise_is_refused():
     assert eks_provider.refused("eks:index:Cluster", CLUSTER) == []
-    given = {**CLUSTER, "skipDefaultNodeGroup": False, "instanceTipe": "a"}
+    given = {**CLUSTER, "skipDefaultNodeGroup": False, "versoin": "1.35"}
     assert eks_provider.refused("eks:index:Cluster", given) == [
-        "the lab's eks:index:Cluster takes no instanceTipe; there are: " + ", ".join(sorted(eks_provider.TAKEN)),
+        "the lab's eks:index:Cluster takes no versoin; nearest: version",
         "skipDefaultNodeGroup must be true in the lab, got False",
     ]
     assert eks_provider.refused("eks:index:NodeGroup", {}) == [
@@ -281,6 +293,29 @@ def test_the_commands_of_a_run_are_there_and_aws_gives_the_labs_token(tmp_path):
     told = subprocess.run([folder / "aws", "eks", "get-token"], capture_output=True, text=True, check=True).stdout
     assert json.loads(told)["status"] == {"token": "it's"}
     assert (folder / "aws").stat().st_mode & 0o077 == 0
+
+
+PATH = {"PATH": "/usr/bin:/bin"}
+
+
+def test_from_outside_aws_gives_no_token_for_a_cluster_with_a_private_endpoint_alone(tmp_path):
+    closed = tmp_path / "it's closed"
+    command = write_commands(tmp_path / "bin", "t", closed) / "aws"
+
+    def ask(cluster: str, update_from: str) -> tuple[int, str]:
+        asked = [command, "--region", "us-west-2", "eks", "get-token", "--cluster-name", cluster, "--output", "json"]
+        answer = subprocess.run(asked, capture_output=True, text=True, env={"EKS_GPU_LAB_FROM": update_from, **PATH})
+        assert bool(answer.stdout) == (answer.returncode == 0)
+        return answer.returncode, answer.stderr
+
+    assert ask("gaia", "outside") == (0, "")  # there is no such file yet
+    closed.write_text("gaia\n")
+    assert ask("gaia", "outside") == (
+        1,
+        "cluster gaia has a private endpoint alone, and this update comes from outside of its VPC: its API does not "
+        "answer\n",
+    )
+    assert ask("gaia", "inside") == ask("gaia-2", "outside") == ask("ga.a", "outside") == (0, "")
 
 
 @pytest.mark.parametrize("name", ["pulumi-resource-aws", "pulumi-resource-eks"])

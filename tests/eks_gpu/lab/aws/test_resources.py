@@ -8,9 +8,22 @@ from moto import mock_aws
 
 from eks_gpu.lab.aws.completed import complete_moto
 from eks_gpu.lab.aws.core import Cloud, Refused, seen_inputs
+from eks_gpu.lab.aws.invokes import invoke
 from eks_gpu.lab.aws.table import TABLE
 from tests import lab_resources
-from tests.lab_resources import CLUSTER, NODE_GROUP, QUEUE, ROLE, RULE, SUBNET, VPC, change, make_all, wanted
+from tests.lab_resources import (
+    CLUSTER,
+    DEFAULT_GROUP,
+    NODE_GROUP,
+    QUEUE,
+    ROLE,
+    RULE,
+    SUBNET,
+    VPC,
+    change,
+    make_all,
+    wanted,
+)
 from tests.programs import PROGRAMS, plan_of
 
 REGION = "us-west-2"
@@ -61,7 +74,31 @@ def test_every_type_is_made_read_changed_and_taken_away(cloud):
     for token, outputs in reversed(made.items()):
         cloud.delete(token, outputs)
         cloud.delete(token, outputs)  # one that is gone already is fine
-        assert cloud.read(token, outputs) is None, token
+        assert (cloud.read(token, outputs) is None) == (token != DEFAULT_GROUP), token
+    assert cloud.read(DEFAULT_GROUP, made[DEFAULT_GROUP]) is None  # it goes with its VPC
+
+
+def test_the_default_group_of_a_vpc_is_taken_over_without_its_rules(cloud):
+    made = make_all(cloud)
+    ec2 = cloud.client("ec2")
+    (group,) = ec2.describe_security_groups(GroupIds=[made[DEFAULT_GROUP]["id"]])["SecurityGroups"]
+    assert (group["GroupName"], group["VpcId"]) == ("default", made[VPC]["id"])
+    assert (group["IpPermissions"], group["IpPermissionsEgress"]) == ([], [])
+    cloud.delete(DEFAULT_GROUP, made[DEFAULT_GROUP])
+    assert cloud.read(DEFAULT_GROUP, made[DEFAULT_GROUP])
+
+
+def test_a_log_group_that_is_there_is_found_by_name_and_takes_a_retention(cloud):
+    name = "/aws/eks/lab/cluster"
+    for made in (name, f"{name}-2", "/aws/eks/other/cluster"):
+        cloud.client("logs").create_log_group(logGroupName=made)
+    found = invoke(cloud, "aws:cloudwatch/getLogGroups:getLogGroups", {"logGroupNamePrefix": name})
+    assert found["logGroupNames"] == [name, f"{name}-2"]
+    token = "aws:cloudwatch/logGroup:LogGroup"
+    adopted = cloud.read(token, cloud.identified(token, name))
+    assert adopted and not adopted.get("retentionInDays")
+    kept = cloud.update(token, {**adopted, "id": name, "retentionInDays": 90}, {**adopted, "id": name})
+    assert kept["retentionInDays"] == 90
 
 
 def test_a_node_group_has_an_auto_scaling_group_that_the_autoscaler_finds(cloud):
@@ -99,6 +136,25 @@ def test_a_cluster_is_at_the_labs_api_server_and_has_a_security_group_of_its_own
     assert cluster["certificateAuthority"] == {"data": "Y2E="}
     assert cluster["kubernetesNetworkConfig"] == {"ipFamily": "ipv4", "serviceIpv4Cidr": "172.20.0.0/16"}
     assert cluster["vpcConfig"]["clusterSecurityGroupId"].startswith("sg-")
+
+
+def test_clusters_with_a_private_endpoint_alone_are_named_until_they_are_opened_or_gone(cloud, tmp_path):
+    closed = tmp_path / "closed"
+    complete_moto("https://127.0.0.1:6443", closed=closed)
+    subnets = [subnet["SubnetId"] for subnet in cloud.client("ec2").describe_subnets()["Subnets"][:2]]
+
+    def network(public: bool, **more: Any) -> dict[str, Any]:
+        return {"endpointPrivateAccess": True, "endpointPublicAccess": public, **more}
+
+    eks, role = cloud.client("eks"), "arn:aws:iam::123456789012:role/r"
+    for name, public in (("a", False), ("b", True), ("c", False)):
+        eks.create_cluster(name=name, roleArn=role, resourcesVpcConfig=network(public, subnetIds=subnets))
+    assert closed.read_text() == "a\nc\n"
+    eks.update_cluster_config(name="a", resourcesVpcConfig=network(True, publicAccessCidrs=["8.8.8.8/32"]))
+    assert closed.read_text() == "c\n"
+    eks.update_cluster_config(name="b", resourcesVpcConfig=network(False))
+    eks.delete_cluster(name="c")
+    assert closed.read_text() == "b\n"
 
 
 def test_a_changed_key_replaces_only_what_aws_cannot_change(cloud):

@@ -1,0 +1,42 @@
+"""How long AWS lets names be, by what is named. Pulumi makes them of a resource's own name and a suffix."""
+
+from dataclasses import dataclass
+
+PULUMI_SUFFIX = 8
+"""Characters that Pulumi adds: a hyphen and seven more."""
+
+
+@dataclass(frozen=True, slots=True)
+class NameLimit:
+    """The longest name of one kind of thing."""
+
+    type: str
+    """Pulumi's token of the resource."""
+    things: str
+    """For messages, in the plural."""
+    service: str
+    """Whose rule it is, for messages."""
+    most: int
+    """Characters."""
+
+
+# Sources: IAM User Guide, "IAM and AWS STS quotas"; API references of EKS (CreateNodegroup), EC2
+# (CreateLaunchTemplate), EC2 Auto Scaling (CreateAutoScalingGroup), EventBridge (PutRule), SQS (CreateQueue) and
+# CloudWatch Logs (CreateLogGroup).
+ROLES = NameLimit("aws:iam/role:Role", "roles", "IAM", 64)
+EVENT_RULES = NameLimit("aws:cloudwatch/eventRule:EventRule", "event rules", "EventBridge", 64)
+NODE_GROUPS = NameLimit("aws:eks/nodeGroup:NodeGroup", "groups", "EKS", 63)
+NAME_LIMITS = (
+    ROLES,
+    EVENT_RULES,
+    NODE_GROUPS,
+    NameLimit("aws:iam/rolePolicy:RolePolicy", "policies", "IAM", 128),
+    NameLimit("aws:iam/policy:Policy", "policies", "IAM", 128),
+    NameLimit("aws:iam/instanceProfile:InstanceProfile", "instance profiles", "IAM", 128),
+    NameLimit("aws:ec2/launchTemplate:LaunchTemplate", "launch templates", "EC2", 128),
+    NameLimit("aws:autoscaling/group:Group", "groups", "EC2 Auto Scaling", 255),
+    NameLimit("aws:sqs/queue:Queue", "queues", "SQS", 80),
+    NameLimit("aws:cloudwatch/logGroup:LogGroup", "log groups", "CloudWatch Logs", 512),
+    NameLimit("eks:index:Cluster", "clusters", "EKS", 100),
+)
+"""Every kind that a component names after itself."""

@@ -1,0 +1,71 @@
+"""NetworkPolicies: something in the cluster enforces them."""
+
+from collections.abc import Iterator
+
+from eks_gpu.checks.names import subject
+from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
+from eks_gpu.graph.graph import Graph
+from eks_gpu.graph.kubernetes_objects import kubernetes_objects
+from eks_gpu.karpenter.objects import part
+from eks_gpu.pools.clusters import COMPONENT
+from eks_gpu.pools.software import ADDON, configuration
+from eks_gpu_components.catalog import NETWORK_POLICY_CHARTS, NETWORK_POLICY_SETTING, VPC_CNI, VPC_CNI_CHART
+from eks_gpu_components.catalog.auto_mode import NETWORK_POLICY_CONFIG, NETWORK_POLICY_KEY, NETWORK_POLICY_NAMESPACE
+
+_CNI_COMPONENT = "eks:index:VpcCniAddon"  # of pulumi-eks
+_CONFIG_MAP = (NETWORK_POLICY_NAMESPACE, NETWORK_POLICY_CONFIG)
+_MAP = "/".join(_CONFIG_MAP)
+_ON_OWN_NODES = f'set {NETWORK_POLICY_SETTING} to "true" in the configuration of {VPC_CNI}'
+_ON_AUTO_MODE = f'make the ConfigMap {_MAP} with {NETWORK_POLICY_KEY}: "true"'
+
+
+@check(
+    "network-policies-have-an-enforcer",
+    subject="NetworkPolicy",
+    severity="warning",
+    fix=f"{_ON_OWN_NODES}; on Auto Mode {_ON_AUTO_MODE}",
+)
+def have_an_enforcer(context: Context) -> Iterator[Said]:
+    """Every pod reaches every other: the policy is stored, and nobody acts on it.
+
+    The check applies where the stack makes the cluster. A configuration that cannot be read is not judged.
+    """
+    if not context.clusters:
+        return  # what else runs in somebody else's cluster is not known
+    auto_mode = any(cluster.auto_mode for cluster in context.clusters)
+    enforced = _on_auto_mode(context.graph) if auto_mode else _on_own_nodes(context)
+    if enforced is None:
+        return
+    where, fix = (f"the configuration of {VPC_CNI} has no", NETWORK_POLICY_SETTING), _ON_OWN_NODES
+    if auto_mode:
+        where, fix = (f"there is no ConfigMap {_MAP} with", NETWORK_POLICY_KEY), _ON_AUTO_MODE
+    said = f'nothing in the stack enforces it: {" ".join(where)}: "true"'
+    problem = None if enforced else Problem(said, f"{fix}, or waive this where another stack has an enforcer")
+    for _, manifest in kubernetes_objects(context.graph):
+        if manifest["kind"] == "NetworkPolicy" and str(manifest["apiVersion"]).startswith("networking.k8s.io/"):
+            yield verdict(subject(manifest), problem, "the network of its pods enforces it")
+
+
+def _on_auto_mode(graph: Graph) -> bool:
+    """Whether the ConfigMap asks Auto Mode's nodes for it."""
+    return any(
+        part(manifest, "data").get(NETWORK_POLICY_KEY) == "true"
+        for _, manifest in kubernetes_objects(graph)
+        if manifest["kind"] in ("ConfigMap", "ConfigMapPatch")
+        and (manifest["metadata"].get("namespace"), manifest["metadata"]["name"]) == _CONFIG_MAP
+    )
+
+
+def _on_own_nodes(context: Context) -> bool | None:
+    """Whether a network plugin of the stack enforces them; None where the plugin's configuration is unknown."""
+    if context.charts(*NETWORK_POLICY_CHARTS):
+        return True
+    graph = context.graph
+    configured = [release.values for release in context.charts(VPC_CNI_CHART)]
+    configured += [configuration(addon) for addon in graph.of(ADDON) if addon.inputs.get("addonName") == VPC_CNI]
+    options = [made.inputs for made in graph.of(_CNI_COMPONENT)]
+    options += [part(made.inputs, "vpcCniOptions") for made in graph.of(COMPONENT)]
+    configured += [value for given in options for value in (given, given.get("configurationValues") or {})]
+    if any(values and str(values.get(NETWORK_POLICY_SETTING)).lower() == "true" for values in configured):
+        return True
+    return None if None in configured else False

@@ -1,0 +1,85 @@
+"""Quotas: what of an account's quotas a stack uses at its maximum."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+from eks_gpu.graph.graph import Graph
+from eks_gpu.pools.pool import Pool
+from eks_gpu_components.catalog import CapacityType, InstanceType
+from eks_gpu_components.catalog.quotas import ELASTIC_IPS, VPCS, Quota, quota
+
+
+@dataclass(frozen=True)
+class QuotaNeed:
+    """What the stack needs of one quota when every pool is at its ceiling."""
+
+    quota: Quota
+    capacity_type: str | None
+    """on-demand or spot, None for a quota that is not of nodes."""
+    needed: int | None
+    """vCPUs, or addresses or VPCs; None where a pool has no ceiling."""
+
+    @property
+    def beyond_default(self) -> bool:
+        """Whether a new account has too little."""
+        return self.needed is None or self.needed > self.quota.default
+
+    def as_json(self) -> dict[str, Any]:
+        """The plan's row."""
+        return {
+            "code": self.quota.code,
+            "name": self.quota.name,
+            "capacity_type": self.capacity_type,
+            "needed": self.needed,
+            "default": self.quota.default,
+        }
+
+
+def quota_needs(graph: Graph, pools: Sequence[Pool]) -> list[QuotaNeed]:
+    """vCPUs by EC2 quota, on demand and then Spot, then addresses and VPCs; a quota that nothing uses is left out.
+
+    A pool that may be of either capacity type, or of several families, may fill the quota of each.
+    """
+    found: dict[tuple[str, Quota], float] = {}
+    for capacity_type in (CapacityType.ON_DEMAND, CapacityType.SPOT):
+        for pool in pools:
+            for counted, vcpus in _vcpus(pool, capacity_type):
+                key = (capacity_type.value, counted)
+                found[key] = found.get(key, 0) + vcpus
+    nodes = [
+        QuotaNeed(counted, capacity_type, None if vcpus == inf else int(vcpus))
+        for (capacity_type, counted), vcpus in found.items()
+        if vcpus
+    ]
+    addresses, networks = len(graph.of("aws:ec2/eip:Eip")), len(graph.of("aws:ec2/vpc:Vpc"))
+    others = [QuotaNeed(ELASTIC_IPS, None, addresses), QuotaNeed(VPCS, None, networks)]
+    return [*nodes, *(need for need in others if need.needed)]
+
+
+def _vcpus(pool: Pool, capacity_type: CapacityType) -> Iterator[tuple[Quota, float]]:
+    """vCPUs that the pool may have at once, by the quota they count against."""
+    spot = capacity_type is CapacityType.SPOT
+    families: dict[Quota, list[InstanceType]] = {}
+    for row in pool.types:
+        if counted := quota(row, spot=spot):
+            families.setdefault(counted, []).append(row)
+    for counted, rows in families.items():
+        yield counted, _most_vcpus(pool, capacity_type, rows)
+
+
+def _most_vcpus(pool: Pool, capacity_type: CapacityType, rows: Sequence[InstanceType]) -> float:
+    dearest = max(row.vcpus for row in rows)
+    if pool.chooses_node_itself:
+        if pool.max_nodes is None:
+            return inf
+        on_demand = pool.on_demand_nodes(pool.max_nodes)
+        return dearest * (pool.max_nodes - on_demand if capacity_type is CapacityType.SPOT else on_demand)
+    # A reservation counts against the on-demand quota.
+    used = {CapacityType.SPOT if each == CapacityType.SPOT else CapacityType.ON_DEMAND for each in pool.capacity_types}
+    if capacity_type not in used:
+        return 0
+    if pool.limits and pool.scales_to_zero:
+        return pool.limits.most({row: float(row.vcpus) for row in rows})
+    return inf if pool.max_nodes is None else pool.max_nodes * dearest

@@ -1,0 +1,127 @@
+"""What the lab changes in a program's source before it builds it: a text of a file, and what comes in its stead.
+
+Go builds nothing that lies changed among its modules, so the program's own packages are copied beside a go.mod; all
+that they import is built from the modules as their checksums have them.
+"""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Patch:
+    """Changes of one file."""
+
+    file: str
+    """Path in the copied folder."""
+    changes: tuple[tuple[str, str], ...]
+    """Text that stands in the file exactly once, and what comes in its stead."""
+    added: str = ""
+    """What the file ends with."""
+
+    def applied(self, text: str) -> str:
+        """Raises LookupError where the file is another than the patch was written for."""
+        for old, new in self.changes:
+            if text.count(old) != 1:
+                raise LookupError(f"{self.file} has {text.count(old)} times, and not once: {old.strip()}")
+            text = text.replace(old, new)
+        return f"{text}{self.added}"
+
+
+@dataclass(frozen=True)
+class Copied:
+    """A folder of a module with packages that nothing outside of it imports."""
+
+    module: str
+    folder: str
+    patches: tuple[Patch, ...]
+
+    def write(self, to: Path, go_mod: Path, module_folder: Callable[[str], Path]) -> Path:
+        """Writes a module that has the packages, changed; the folder `to`, where it is built."""
+        source, patches = module_folder(self.module) / self.folder, {patch.file: patch for patch in self.patches}
+        shutil.rmtree(to, ignore_errors=True)
+        to.mkdir(parents=True)
+        for file in ("go.mod", "go.sum"):
+            shutil.copyfile(go_mod.parent / file, to / file)
+        name = go_mod.read_text(encoding="utf-8").splitlines()[0].removeprefix("module ")
+        for file in sorted(source.rglob("*.go")):
+            path = file.relative_to(source)
+            text = file.read_text(encoding="utf-8")
+            text = patches.pop(str(path)).applied(text) if str(path) in patches else text
+            place = to / self.folder / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(
+                text.replace(f'"{self.module}/{self.folder}/', f'"{name}/{self.folder}/'), encoding="utf-8"
+            )
+        if patches:
+            raise LookupError(f"{self.module}/{self.folder} has no {', '.join(patches)}")
+        return to
+
+
+_FLEETS = Patch(
+    "ec2/ec2.go",
+    changes=(
+        # Which of the overrides EC2 has, the lab's AWS says; the machine is played as before.
+        (
+            """	for range lo.FromPtr(input.TargetCapacitySpecification.TotalTargetCapacity) {
+		ltConfig := input.LaunchTemplateConfigs[0]
+""",
+            """	asked, err := c.Client.CreateFleet(ctx, input)
+	if err != nil {
+		return nil, err
+	}
+	for _, granted := range asked.Instances {
+		ltConfig := grantedConfig(input, granted)
+""",
+        ),
+        (
+            """			InstanceId: lo.ToPtr(fmt.Sprintf("i-%s", randomdata.Alphanumeric(17))),
+""",
+            """			InstanceId: lo.ToPtr(granted.InstanceIds[0]),
+""",
+        ),
+        (
+            """		Errors:    nil,
+""",
+            """		Errors:    asked.Errors,
+""",
+        ),
+        (
+            "func (c *Client) TerminateInstances(_ context.Context, input",
+            "func (c *Client) TerminateInstances(ctx context.Context, input",
+        ),
+        (
+            """	for _, id := range input.InstanceIds {
+		c.instances.Delete(id)
+""",
+            """	if _, err := c.Client.TerminateInstances(ctx, input); err != nil {
+		return nil, err
+	}
+	for _, id := range input.InstanceIds {
+		c.instances.Delete(id)
+""",
+        ),
+    ),
+    added="""
+// grantedConfig returns the configuration of a launch template with the one override that EC2 granted.
+func grantedConfig(
+	input *ec2.CreateFleetInput, granted ec2types.CreateFleetInstance,
+) ec2types.FleetLaunchTemplateConfigRequest {
+	wanted := granted.LaunchTemplateAndOverrides.Overrides
+	for _, config := range input.LaunchTemplateConfigs {
+		for _, override := range config.Overrides {
+			if override.InstanceType == wanted.InstanceType &&
+				lo.FromPtr(override.SubnetId) == lo.FromPtr(wanted.SubnetId) {
+				config.Overrides = []ec2types.FleetLaunchTemplateOverridesRequest{override}
+				return config
+			}
+		}
+	}
+	return input.LaunchTemplateConfigs[0]
+}
+""",
+)
+"""Fleets ask the lab's EC2, so that quotas, outages, roles and policies count for them too."""
+KARPENTER = Copied("github.com/aws/karpenter-provider-aws", "kwok", (_FLEETS,))

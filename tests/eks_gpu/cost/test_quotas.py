@@ -1,0 +1,67 @@
+"""Quotas: what a stack's maximum needs of each, and what a new account has."""
+
+from typing import Any
+
+from eks_gpu.graph.graph import Resource
+from tests.graphs import analysed, gpu_group, healthy, launch_template, managed_group, overrides, resource, subnet
+from tests.karpenter_graphs import ARCH, ON_DEMAND, node_class, node_pool, types
+
+GROUP = (subnet("a"), launch_template())
+
+
+def needed(*resources: Resource) -> dict[str, tuple[str | None, int | None, int]]:
+    """Code -> capacity type, need and a new account's own."""
+    rows = [need.as_json() for need in analysed(*resources).quotas]
+    return {row["code"]: (row["capacity_type"], row["needed"], row["default"]) for row in rows}
+
+
+def test_a_healthy_stack_needs_vcpus_on_demand_for_its_system_and_spot_for_its_gpus():
+    assert needed(*healthy()) == {
+        "L-1216C47A": ("on-demand", 4, 5),  # two m7i.large
+        "L-3819A6DF": ("spot", 16, 0),  # four g4dn.xlarge or g5.xlarge
+    }
+    assert analysed(*healthy()).quotas[1].as_json() == {
+        "code": "L-3819A6DF",
+        "name": "All G and VT Spot Instance Requests",
+        "capacity_type": "spot",
+        "needed": 16,
+        "default": 0,
+    }
+
+
+def test_a_group_counts_with_its_largest_type_in_each_quota_and_splits_what_it_mixes():
+    policy = overrides("g4dn.xlarge", "g4dn.2xlarge", "p3dn.24xlarge", onDemandBaseCapacity=1)
+    assert needed(*GROUP, gpu_group(mixedInstancesPolicy=policy)) == {
+        "L-DB2E81BA": ("on-demand", 8, 0),
+        "L-417A185B": ("on-demand", 96, 0),
+        "L-3819A6DF": ("spot", 24, 0),
+        "L-7212CCBC": ("spot", 288, 0),
+    }
+
+
+def test_a_node_pool_of_both_capacity_types_may_fill_both_quotas():
+    both = {"key": "karpenter.sh/capacity-type", "operator": "In", "values": ["spot", "on-demand"]}
+    made = node_pool(ARCH, both, types("g4dn.xlarge", "g4dn.12xlarge"), limits={"nvidia.com/gpu": "8"})
+    assert needed(made, node_class()) == {
+        "L-DB2E81BA": ("on-demand", 96, 0),  # two of 48; eight of 4 are fewer
+        "L-3819A6DF": ("spot", 96, 0),
+    }
+    alone = node_pool(ARCH, ON_DEMAND, types("inf2.xlarge"), limits={"cpu": "10"})
+    assert needed(alone, node_class()) == {"L-1945791B": ("on-demand", 8, 0)}
+
+
+def test_a_pool_without_a_ceiling_needs_a_number_that_nobody_knows():
+    (need,) = analysed(node_pool(ARCH, ON_DEMAND, types("g5.xlarge"), limits=None), node_class()).quotas
+    assert (need.as_json()["needed"], need.beyond_default) == (None, True)
+
+
+def test_addresses_and_vpcs_count_too_and_pools_of_one_quota_add_up():
+    def many(kind: str, count: int) -> list[Any]:
+        return [resource(kind, f"{count}-{number}", {}) for number in range(count)]
+
+    stack = [*many("aws:ec2/eip:Eip", 6), *many("aws:ec2/vpc:Vpc", 1), managed_group("a"), managed_group("b")]
+    assert needed(*stack) == {
+        "L-1216C47A": ("on-demand", 8, 5),
+        "L-0263D0A3": (None, 6, 5),
+        "L-F678F1CE": (None, 1, 5),
+    }
