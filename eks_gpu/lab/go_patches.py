@@ -60,7 +60,7 @@ class Copied:
         return to
 
 
-_FLEETS = Patch(
+_MACHINES = Patch(
     "ec2/ec2.go",
     changes=(
         # Which of the overrides EC2 has, the lab's AWS says; the machine is played as before.
@@ -86,6 +86,31 @@ _FLEETS = Patch(
             """		Errors:    nil,
 """,
             """		Errors:    asked.Errors,
+""",
+        ),
+        # A kubelet asks until it is registered, by one name. The played EC2 asks for a third of a second, and a machine
+        # that a busy API server did not take is gone then, without a word: its claim waits 15 minutes for it.
+        (
+            """	"k8s.io/client-go/util/retry"
+""",
+            """	"k8s.io/apimachinery/pkg/util/wait"
+""",
+        ),
+        (
+            """			if err := retry.OnError(retry.DefaultBackoff, func(_ error) bool { return true }, func() error {
+				return c.kubeClient.Create(launchCtx, c.toNode(ctx, instance))
+			}); err != nil {
+""",
+            """			node := c.toNode(ctx, instance)
+			registered := func(ctx context.Context) (bool, error) {
+				err := c.kubeClient.Create(ctx, node.DeepCopy())
+				if err == nil || k8serrors.IsAlreadyExists(err) {
+					return true, nil
+				}
+				log.FromContext(ctx).Error(err, "unable to register node", "node", node.Name)
+				return false, nil
+			}
+			if err := wait.PollUntilContextCancel(launchCtx, time.Second, true, registered); err != nil {
 """,
         ),
         (
@@ -123,5 +148,5 @@ func grantedConfig(
 }
 """,
 )
-"""Fleets ask the lab's EC2, so that quotas, outages, roles and policies count for them too."""
-KARPENTER = Copied("github.com/aws/karpenter-provider-aws", "kwok", (_FLEETS,))
+"""Fleets ask the lab's EC2, so that quotas, outages, roles and policies count for them too; their machines register."""
+KARPENTER = Copied("github.com/aws/karpenter-provider-aws", "kwok", (_MACHINES,))

@@ -1,7 +1,9 @@
 """Whole systems on the real engine, with the real controllers: what each scenario promises."""
 
 import json
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +27,21 @@ class Replayed:
     told: str
     """On a terminal of 80 columns."""
     left: list[str]
+    complaints: list[str]
+    """What the lab's programs called an error, the last of each."""
+
+
+ERROR = re.compile(r'"level":"ERROR"|^E\d{4} |Error: ')
+"""In lines of Karpenter, of Kubernetes' programs and of the lab's own."""
+SHOWN = 10
+
+
+def complaints(logs: Path) -> list[str]:
+    return [
+        f"{log.stem}: {line}"
+        for log in sorted(logs.glob("*.log"))
+        for line in [line for line in log.read_text(errors="replace").splitlines() if ERROR.search(line)][-SHOWN:]
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +55,12 @@ def replayed(name: str, tmp_path_factory: pytest.TempPathFactory) -> Replayed:
             result = scenario.replay(lab, name)
         finally:
             known = recorded_lab()
+            said = complaints(known.folder / "logs") if known else []
             control_plane.down()
     assert known
     ended = known.ended()
     left = [process.name for process in (*known.processes, *orphans(known.folder)) if process not in ended]
-    return Replayed(result, shown(report.replayed(result, scenario)), left)
+    return Replayed(result, shown(report.replayed(result, scenario)), left, said)
 
 
 def replayed_once(name: str) -> Any:
@@ -57,7 +75,7 @@ each_scenario = pytest.mark.parametrize("name", [replayed_once(name) for name in
 
 @each_scenario
 def test_a_replay_ends_as_expected(replayed):
-    assert not replayed.result.differences, "\n".join(replayed.result.differences)  # all of them, however long
+    assert not replayed.result.differences, "\n".join((*replayed.result.differences, *replayed.complaints))
 
 
 @each_scenario
