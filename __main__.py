@@ -43,14 +43,13 @@ for name, group in node_groups.items():
 if karpenter_pools:
     karpenter = eks_gpu.Karpenter("karpenter", {"cluster": eks, "settings": settings.get("karpenter", {})}, in_cluster)
     isolated = settings.get("karpenter", {}).get("isolated_vpc", False)
-    profile = {"instance_profile": karpenter.node_instance_profile} if isolated else {}
+    role = karpenter.node_role_name
     for name, pool in karpenter_pools.items():
         with problems.at(f"karpenter_gpu_pools.{name}", go_on=True):
-            pools.made[name] = eks_gpu.KarpenterGpuPool(
-                name,
-                {**pool, "cluster": eks, "subnets": subnets, "node_role_name": karpenter.node_role_name, **profile},
-                in_cluster,
-            )
+            args: eks_gpu.KarpenterGpuPoolArgs = {**pool, "cluster": eks, "subnets": subnets, "node_role_name": role}
+            if isolated:
+                args["instance_profile"] = karpenter.node_instance_profile
+            pools.made[name] = eks_gpu.KarpenterGpuPool(name, args, in_cluster)
 for name, pool in auto_mode_pools.items():
     with problems.at(f"auto_mode_gpu_pools.{name}", go_on=True):
         pools.made[name] = eks_gpu.AutoModeGpuPool(name, {**pool, "cluster": eks, "subnets": subnets}, in_cluster)

@@ -20,7 +20,9 @@ SPOT = "spot.amazonaws.com"
 )
 def can_be_made(context: Context) -> Iterator[Said]:
     """In an account that never used Spot every Spot pool buys on-demand nodes, or none, and only an event says why."""
-    pools = [pool.name for pool in context.pools if pool.backend == KARPENTER and _asks_for_spot(pool.capacity_types)]
+    pools = [
+        pool.name for pool in context.pools if pool.backend == KARPENTER and CapacityType.SPOT in pool.capacity_types
+    ]
     if not pools or any(made.inputs.get("awsServiceName") == SPOT for made in context.graph.of(ROLE)):
         return
     for release in context.charts(CHART):
@@ -33,7 +35,3 @@ def can_be_made(context: Context) -> Iterator[Said]:
         yield verdict(
             release.name, None if may else Problem(said), f"role {role.name} may make the role that Spot needs"
         )
-
-
-def _asks_for_spot(capacity_types: tuple[CapacityType, ...]) -> bool:
-    return CapacityType.SPOT in capacity_types

@@ -63,5 +63,6 @@ def test_the_reason_names_the_rule_and_what_breaks_it():
 
 
 def test_a_pool_with_the_clusters_role_has_a_name_as_long_as_a_label():
-    place: Any = {**PLACE, "cluster": {**CLUSTER, "node_role_arn": "arn:aws:iam::123456789012:role/nodes"}}
-    run(lambda: AutoModeGpuPool("n" * 63, {**place, "pool": GPU_POOL}))
+    cluster = {**CLUSTER, "node_role_arn": "arn:aws:iam::123456789012:role/nodes"}
+    args: Any = {**PLACE, "cluster": cluster, "pool": GPU_POOL}
+    run(lambda: AutoModeGpuPool("n" * 63, args))

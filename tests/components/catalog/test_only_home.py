@@ -24,6 +24,7 @@ WRITTEN_AS_USERS_WRITE = ("eks_gpu/lab/scenarios/",)
 ANOTHER_MEANING = {
     # Where Go finds Kubernetes' own modules.
     ("eks_gpu/lab/toolset.py", "k8s.io"),
+    ("eks_gpu/lab/go_patches.py", "k8s.io"),
     # The service principal of EKS's control plane, which has the name of Auto Mode's API group.
     ("eks_gpu/lab/aws/eks_provider.py", "eks.amazonaws.com"),
 }

@@ -293,6 +293,11 @@ def test_moto_is_told_what_every_eks_cluster_in_it_points_to():
         "eks_gpu.lab.aws",
         "--port=7",
         "--region=us-west-2",
+        "--account=used",
+        "--outages=/lab/outages.json",
+        "--closed=/lab/closed-endpoints",
+        "--throttled-every=100",
+        "--settles-s=2.0",
         "--endpoint=https://127.0.0.1:3",
         "--certificate-authority=/lab/certificates/apiserver.crt",
     )
