@@ -1,0 +1,173 @@
+"""A stack that the version before brought up is updated by this one: nothing goes but what CHANGELOG.md names."""
+
+import io
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eks_gpu.lab import control_plane
+from eks_gpu.lab.apply import UPDATES_COME_FROM, lab_stack
+from eks_gpu.lab.nodes import aws_client
+from eks_gpu.lab.outcomes import Applied, Destroyed
+from eks_gpu.lab.state import Lab
+from tests.committed import CHECKOUT, committed
+from tests.e2e.lives import touched
+
+BEFORE = "e0d21d0"
+"""The commit of the version before."""
+PLACEHOLDER = "203.0.113.7/32"
+"""Address in its settings: one for documentation, which EKS refuses."""
+SPOT_ROLE = "AWSServiceRoleForEC2Spot"
+IN_PLACE = {"create", "update"}
+
+
+@dataclass(frozen=True)
+class Stack:
+    project: str
+    """Folder in the checkout."""
+    name: str = "dev"
+    gone: dict[str, str] = field(default_factory=dict)
+    """What the update replaces or takes away, with what it does to it: all of it is in CHANGELOG.md."""
+    protected: bool = False
+    """Whether `destroy` is refused until protection is off."""
+
+
+@dataclass(frozen=True)
+class Upgraded:
+    """What was seen of one stack."""
+
+    updated: Applied
+    again: Applied
+    log_groups: dict[str, int | None]
+    """Days that the control plane's log is kept, by the group's name."""
+    spot_role: bool
+    """Whether the account has it after the update."""
+    gone: Destroyed
+
+
+STACKS = [
+    Stack("."),
+    Stack(".", "staging", protected=True),
+    Stack("examples/karpenter-inference"),
+    Stack("examples/spot-autoscaling-groups"),
+    Stack("examples/gpu-operator"),
+    Stack("examples/auto-mode"),
+]
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with the version before. Skips where git does not have it."""
+    folder = tmp_path_factory.mktemp("version")
+    packed = subprocess.run(["git", "archive", BEFORE], cwd=CHECKOUT, capture_output=True, check=False).stdout
+    if not packed:
+        pytest.skip(f"this clone does not have the commit {BEFORE}, the version before")
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        archive.extractall(folder, filter="data")
+    return folder
+
+
+def as_it_was(stack: Stack, before: Path, scratch: Path) -> Path:
+    """The stack's project with its library beside it, for what is installed is the library of today."""
+    folder = Path(shutil.copytree(before / stack.project, scratch / "project", ignore=_all_but_the_program))
+    if stack.project != ".":
+        shutil.copytree(before / "components", folder / "components")
+        program = folder / "__main__.py"
+        program.write_text(program.read_text().replace("import eks_gpu_components as", "import components as"))
+    for settings in folder.glob("Pulumi.*.yaml"):
+        settings.write_text(settings.read_text().replace(PLACEHOLDER, UPDATES_COME_FROM))
+    return folder
+
+
+def _all_but_the_program(folder: str, names: list[str]) -> set[str]:
+    return {name for name in names if name in {"tests", "docs", "examples", "eks_gpu", "mutants", "tools"}}
+
+
+def upgraded_once(stack: Stack) -> Any:
+    """All that is asked about one stack is asked where it has been updated."""
+    name = f"{stack.project}-{stack.name}"
+    return pytest.param(stack, id=name, marks=[pytest.mark.xdist_group(f"upgrade of {name}"), pytest.mark.minutes(4)])
+
+
+each_stack = pytest.mark.parametrize("stack", [upgraded_once(each) for each in STACKS], scope="module")
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A lab that nobody else uses, in whose account no stack has asked for Spot yet."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("lab")))
+        try:
+            lab = control_plane.up()
+            aws_client(lab, "iam").delete_service_linked_role(RoleName=SPOT_ROLE)
+            yield lab
+        finally:
+            control_plane.down()
+
+
+@pytest.fixture(scope="module")
+def upgraded(lab: Lab, stack: Stack, before: Path, tmp_path_factory: pytest.TempPathFactory) -> Upgraded:
+    lab_stack(lab, as_it_was(stack, before, tmp_path_factory.mktemp("before")), stack.name).up()
+    _write_logs_as_eks_does(lab)
+    today = lab_stack(lab, committed() / stack.project, stack.name)
+    updated, again = today.up(), today.up()
+    kept, role = _control_plane_logs(lab), _has_spot_role(lab)
+    if stack.protected:
+        _unprotected(lab, stack, tmp_path_factory.mktemp("unprotected")).up()
+    return Upgraded(updated, again, kept, role, today.destroy())
+
+
+def _write_logs_as_eks_does(lab: Lab) -> None:
+    """EKS makes the group of a control plane's log with the first line that it writes."""
+    eks, logs = aws_client(lab, "eks"), aws_client(lab, "logs")
+    for name in eks.list_clusters()["clusters"]:
+        if any(each["enabled"] for each in eks.describe_cluster(name=name)["cluster"]["logging"]["clusterLogging"]):
+            logs.create_log_group(logGroupName=f"/aws/eks/{name}/cluster")
+
+
+def _control_plane_logs(lab: Lab) -> dict[str, int | None]:
+    groups = aws_client(lab, "logs").describe_log_groups(logGroupNamePrefix="/aws/eks/")["logGroups"]
+    return {group["logGroupName"]: group.get("retentionInDays") for group in groups}
+
+
+def _has_spot_role(lab: Lab) -> bool:
+    roles = aws_client(lab, "iam").list_roles(PathPrefix="/aws-service-role/spot.amazonaws.com/")["Roles"]
+    return [role["RoleName"] for role in roles] == [SPOT_ROLE]
+
+
+def _unprotected(lab: Lab, stack: Stack, scratch: Path) -> Any:
+    ignored = shutil.ignore_patterns(".venv", "tests")
+    folder = Path(shutil.copytree(committed() / stack.project, scratch / "project", ignore=ignored))
+    settings = folder / f"Pulumi.{stack.name}.yaml"
+    text = settings.read_text()
+    assert text.count("    cluster:\n") == 1
+    settings.write_text(text.replace("    cluster:\n", "    cluster:\n      deletion_protection: false\n"))
+    return lab_stack(lab, folder, stack.name)
+
+
+@each_stack
+def test_an_update_takes_away_what_the_changelog_names_and_nothing_else(upgraded, stack):
+    done = touched(upgraded.updated.steps)
+    assert "update" in done.values()
+    assert {name: operation for name, operation in done.items() if operation not in IN_PLACE} == stack.gone
+
+
+@each_stack
+def test_the_next_update_changes_nothing(upgraded):
+    assert upgraded.again.changes.keys() == {"same"}
+
+
+@each_stack
+def test_the_control_planes_log_is_adopted_and_kept_for_a_time(upgraded):
+    assert all(days for days in upgraded.log_groups.values())
+
+
+@each_stack
+def test_nothing_is_left_of_an_updated_stack(upgraded):
+    assert upgraded.gone.left == ()
