@@ -17,6 +17,7 @@ from tests.graphs import (
     launch_template,
     managed_group,
     overrides,
+    pod,
     resource,
     user_data,
 )
@@ -224,6 +225,12 @@ def pod_autoscaler(target: str = "api") -> Resource:
     return kubernetes("HorizontalPodAutoscaler", "api", spec, group="autoscaling/v2", namespace="serving")
 
 
+def training(deadline_s: int = 7200) -> Resource:
+    needs = pod({"nvidia.com/gpu": 1, "cpu": "500m", "memory": "1Gi"}, tolerations=[GPU_TOLERATION])
+    spec = {"activeDeadlineSeconds": deadline_s, "template": {"spec": needs}}
+    return kubernetes("Job", "training", spec, group="batch/v1")
+
+
 def claiming(**spec: Any) -> Resource:
     """Pods that claim a device, and may run on the nodes of every GPU pool."""
     on_gpus = {"nodeSelector": {"nvidia.com/gpu.present": "true"}, "tolerations": [GPU_TOLERATION]}
@@ -297,6 +304,7 @@ def healthy(**instead: Any) -> list[Resource]:
         "balancer": karpenter.balancer(),
         "namespace": namespace(),
         "serving": serving(),
+        "training": training(),
         "service": service(),
         "budget": disruption_budget(),
         "pod_autoscaler": pod_autoscaler(),

@@ -39,7 +39,7 @@ from .chart_defaults import (
     GPU_OPERATOR_TOLERATIONS,
     KARPENTER_TOLERATIONS,
 )
-from .cold_start import COLD_START_S
+from .cold_start import COLD_START_S, DRIVER_S
 from .images import (
     AMI_TYPES,
     ROOT_DEVICE,
@@ -281,6 +281,7 @@ __all__ = [
     "DEVICE_PLUGIN_CONFIG_LABEL",
     "DEVICE_PLUGIN_TOLERATIONS",
     "DISCOVERY_TAG",
+    "DRIVER_S",
     "EBS_CSI_DRIVER",
     "EBS_CSI_POLICY",
     "EBS_PROVISIONER",

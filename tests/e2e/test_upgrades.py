@@ -3,8 +3,10 @@
 import io
 import shutil
 import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -113,7 +115,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 @pytest.fixture(scope="module")
 def upgraded(lab: Lab, stack: Stack, before: Path, tmp_path_factory: pytest.TempPathFactory) -> Upgraded:
-    lab_stack(lab, as_it_was(stack, before, tmp_path_factory.mktemp("before")), stack.name).up()
+    with _own_library():
+        lab_stack(lab, as_it_was(stack, before, tmp_path_factory.mktemp("before")), stack.name).up()
     _write_logs_as_eks_does(lab)
     today = lab_stack(lab, committed() / stack.project, stack.name)
     updated, again = today.up(), today.up()
@@ -121,6 +124,18 @@ def upgraded(lab: Lab, stack: Stack, before: Path, tmp_path_factory: pytest.Temp
     if stack.protected:
         _unprotected(lab, stack, tmp_path_factory.mktemp("unprotected")).up()
     return Upgraded(updated, again, kept, role, today.destroy())
+
+
+@contextmanager
+def _own_library() -> Iterator[None]:
+    """A program meets the `components` beside it, whatever this process has imported under that name."""
+    ours = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "components"}
+    for name in ours:
+        del sys.modules[name]
+    try:
+        yield
+    finally:
+        sys.modules.update(ours)
 
 
 def _write_logs_as_eks_does(lab: Lab) -> None:

@@ -1,0 +1,70 @@
+"""Deadlines of workloads whose first node does not stand yet."""
+
+import pytest
+
+from tests.graphs import (
+    GPU_TOLERATION,
+    deployment,
+    failure,
+    findings,
+    gpu_group,
+    healthy,
+    kubernetes,
+    managed_group,
+    pod,
+)
+
+CHECK = "deadlines-outlast-a-cold-start"
+NEEDS = {"nvidia.com/gpu": 1, "cpu": "500m", "memory": "1Gi"}
+POD = pod(NEEDS, tolerations=[GPU_TOLERATION])
+
+
+def job(active: int | None = None, pod_active: int | None = None, **metadata):
+    of_job = {} if active is None else {"activeDeadlineSeconds": active}
+    of_pod = {} if pod_active is None else {"activeDeadlineSeconds": pod_active}
+    return kubernetes("Job", "train", {"template": {"spec": {**POD, **of_pod}}, **of_job}, "batch/v1", **metadata)
+
+
+@pytest.mark.parametrize(
+    ("train", "subject", "field", "seconds"),
+    [
+        (job(600), "Job default/train", "activeDeadlineSeconds", 600),
+        (job(pod_active=959), "Job default/train", "activeDeadlineSeconds", 959),
+        (
+            deployment("train", POD, replicas=1, progressDeadlineSeconds=300),
+            "Deployment default/train",
+            "progressDeadlineSeconds",
+            300,
+        ),
+        (
+            job(annotations={"pulumi.com/timeoutSeconds": "120"}),
+            "Job default/train",
+            "pulumi.com/timeoutSeconds",
+            120,
+        ),
+    ],
+)
+def test_a_deadline_that_ends_before_the_first_node_is_there(train, subject, field, seconds):
+    said = f"{field} is {seconds} s, and the first node with its image may take 960 s"
+    assert failure(CHECK, train=train) == (subject, said)
+
+
+def test_a_deadline_after_the_cold_start_holds():
+    assert findings(CHECK, *healthy(train=job(960, 7200))) == {
+        "Job default/train": (True, "activeDeadlineSeconds leaves 960 s for the first node and its image")
+    }
+
+
+def test_nothing_is_said_without_a_deadline_or_where_a_node_stands():
+    assert findings(CHECK, *healthy()) == {}
+    assert findings(CHECK, *healthy(gpu=gpu_group(minSize=1, desiredCapacity=1), train=job(60))) == {}
+
+
+def test_an_image_that_has_the_driver_saves_its_installation():
+    taint = {"key": "nvidia.com/gpu", "value": "true", "effect": "NO_SCHEDULE"}
+    group = {"amiType": "AL2023_x86_64_NVIDIA", "instanceTypes": ["g4dn.xlarge"], "taints": [taint]}
+    from_zero = {"minSize": 0, "desiredSize": 0, "maxSize": 2}
+    assert failure(CHECK, train=job(600), gpu=managed_group("gpu", **group, scalingConfig=from_zero)) == (
+        "Job default/train",
+        "activeDeadlineSeconds is 600 s, and the first node with its image may take 660 s",
+    )
