@@ -83,7 +83,7 @@ def arguments_of(name: str) -> str:
 
 def floors_of(house: str) -> str:
     """The table of the floors of `components` or `eks_gpu`."""
-    return table(("Floor", "Room", "What is in it"), rooms.floor_rows(house))
+    return table(("Layer", "Package", "What is in it"), rooms.floor_rows(house))
 
 
 PARTS: dict[str, Callable[..., str]] = {

@@ -15,8 +15,8 @@ HOUSES = {"components": "The library's floors", "eks_gpu": "The tool's floors"}
 """Folder -> the contract in pyproject.toml that orders its rooms."""
 TREE = {
     "__main__.py": "The program: one for every environment.",
-    "first_workloads.py": "What a stack runs to show that its pools work.",
-    "settings.py": "The shape of its settings.",
+    "first_workloads.py": "The workloads that a stack runs to show that its pools work.",
+    "settings.py": "The settings of a stack, as a checked model.",
     "Pulumi.*.yaml": "The values of each environment.",
     "components/": "",
     "eks_gpu/": "",
@@ -24,11 +24,11 @@ TREE = {
     "mutants/": "",
     "benchmarks/": "",
     "workloads/": "What runs inside the inference pods, and its client.",
-    "examples/": "Projects that use the library as yours would.",
+    "examples/": "Complete projects that use the library.",
     "docs/": "A page for each component and command, and how it is built.",
-    "tests/": "The same rooms again: make test; in tests/e2e what is slow: make e2e.",
-    "tools/": "Scripts that make the catalog, the locks, the pages and the pictures anew.",
-    "requirements/": "Pinned versions of the tool, the tests and the policy pack; of the program in requirements.txt.",
+    "tests/": "The tests, in folders of the same names: make test; slow tests are in tests/e2e: make e2e.",
+    "tools/": "Scripts that regenerate the catalog, the lock files, the pages and the pictures.",
+    "requirements/": "Pinned versions for the tool, the tests and the policy pack; requirements.txt has the program's.",
 }
 """What stands at the top, in this order. Where a text is empty, the docstring of the file or folder has it."""
 INDENT, WIDTH = 20, 100
@@ -75,7 +75,7 @@ def _line(name: str, text: str) -> list[str]:
 def floor_rows(house: str) -> Iterator[tuple[str, str, str]]:
     """A row for each room with its floor, the ground floor first; modules beside the rooms are one row."""
     for number, floor in enumerate(floors(house)):
-        level = str(number) if number else "ground"
+        level = str(number)
         modules = [f"`{room}.py`" for room in floor if not (ROOT / house / room).is_dir()]
         for room in [room for room in floor if (ROOT / house / room).is_dir()]:
             yield level, f"[{room}](../{house}/{room})", says(ROOT / house / room)
