@@ -1,4 +1,4 @@
-"""The library: Pulumi components for GPU and Spot nodes on Amazon EKS, the pool they share, and the facts.
+"""The library: Pulumi components for GPU and Spot nodes on Amazon EKS, the description of pools, and the catalog.
 
 The public names stand in `__init__.pyi`. A name loads its module on first use, so that `eks_gpu_components.catalog`
 can be read without importing Pulumi.

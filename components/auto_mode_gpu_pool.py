@@ -36,28 +36,29 @@ MAX_THROUGHPUT_PER_IOPS = 0.25
 
 
 class NodeStorageArgs(TypedDict):
-    """How fast a node's disk is; how large it is, the pool says."""
+    """How fast a node's disk is. Its size is `disk_gib` of the pool."""
 
     iops: NotRequired[int]
-    """Operations a second, 3000 to 16000. Default 3000."""
+    """I/O operations per second (IOPS), 3000 to 16000. Default 3000."""
     throughput_mib_s: NotRequired[int]
-    """MiB a second, 125 to 1000. Default 125."""
+    """Throughput in MiB per second, 125 to 1000. Default 125."""
 
 
 class AutoModeGpuPoolArgs(TypedDict):
-    """Where the nodes run, and what they are."""
+    """Where the nodes run, and which nodes they are."""
 
     cluster: EksCluster
-    """A cluster with Auto Mode. Its `node_role_arn` is the nodes' role; where it names none, the pool makes one."""
+    """A cluster with Auto Mode. Its `node_role_arn` is the nodes' role; without one, the component makes a role."""
     subnets: Sequence[NodeSubnet]
     """Private subnets, in one zone or more."""
     pool: GpuPoolArgs
-    """The nodes; together they stay under its `max_gpus`."""
+    """Description of the nodes; together they have at most its `max_gpus` accelerators."""
     storage: NotRequired[NodeStorageArgs]
     """How fast a node's disk is."""
     capacity_reservation_ids: NotRequired[Sequence[Input[str]]]
-    """Capacity reservations to use first, required with the capacity type reserved and refused without.
-    Default none."""
+    """Ids of capacity reservations to use first; required with the capacity type reserved, refused without it. Default
+    none.
+    """
 
 
 class NodeStorage(Value):
@@ -75,7 +76,7 @@ class NodeStorage(Value):
 
 
 class AutoModeGpuPoolSpec(Value):
-    """What AutoModeGpuPoolArgs become."""
+    """AutoModeGpuPoolArgs as a checked value."""
 
     cluster: Any
     subnets: Any
@@ -85,7 +86,7 @@ class AutoModeGpuPoolSpec(Value):
 
 
 class AutoModeGpuPool(ComponentResource):
-    """Tainted nodes for pods that ask for an accelerator: none while idle, `max_gpus` accelerators at most.
+    """Tainted nodes for pods that request an accelerator: no node while idle, at most `max_gpus` accelerators.
 
     Raises BadInput, with every problem, before anything is registered.
     """
@@ -93,7 +94,7 @@ class AutoModeGpuPool(ComponentResource):
     node_pool_name: Output[str]
     """Name of the NodePool, which its nodes carry as the label `karpenter.sh/nodepool`."""
     labels: dict[str, str]
-    """Labels of every node; those that say what its type is come on top, as eks.amazonaws.com/instance-gpu-name."""
+    """Labels of every node. Auto Mode adds labels of the instance type, such as eks.amazonaws.com/instance-gpu-name."""
     taints: list[dict[str, str]]
     """Taints of every node, as Kubernetes writes them."""
 
@@ -140,7 +141,7 @@ def node_class(
     security_group_id: Input[str],
     capacity_reservation_ids: Sequence[Input[str]] = (),
 ) -> dict[str, Any]:
-    """A NodeClass's `spec`. Image, user data, volume encryption and IMDSv2 with one hop are AWS's own there.
+    """A NodeClass's `spec`. AWS itself sets image, user data, volume encryption and IMDSv2 with one hop.
 
     Source: EKS User Guide, "Create a Node Class for Amazon EKS".
     """
@@ -159,7 +160,7 @@ def node_class(
 
 
 def auto_mode_problems(name: str, pool: GpuPool) -> list[str]:
-    """What Auto Mode cannot do with the pool, or not under this name, a sentence for each with the reason."""
+    """A sentence, with the reason, for each setting of the pool that Auto Mode cannot express, and for a reserved name."""
     problems = node_pool_problems(pool, AUTO_MODE)
     if name in (own := (*BUILT_IN_POOLS, BUILT_IN_NODE_CLASS)):
         problems.append(f"the component's name must not be one of EKS's own objects, {', '.join(own)}, got {name!r}")
@@ -178,14 +179,14 @@ def auto_mode_problems(name: str, pool: GpuPool) -> list[str]:
 
 
 def storage_problems(storage: NodeStorage, pool: GpuPool) -> list[str]:
-    """More operations than AWS gives a disk of this size."""
+    """A sentence if the storage asks for more operations than AWS gives a disk of this size."""
     if storage.iops <= (most := MAX_IOPS_PER_GIB * pool.disk_gib):
         return []
     return [f"storage.iops must be at most {most} with pool.disk_gib {pool.disk_gib}, got {storage.iops}"]
 
 
 def _node_role_name(parent: AutoModeGpuPool, name: str, cluster: EksCluster) -> Output[str]:
-    """Of the cluster's role for nodes like these, or of one that the pool makes."""
+    """Name of the cluster's role for such nodes, or of the role that this component makes."""
     given = cluster.get("node_role_arn")
     arn = given if given is not None else create_auto_mode_node_role(name, cluster, parent).arn
     return Output.from_input(arn).apply(lambda known: known.rpartition("/")[2])

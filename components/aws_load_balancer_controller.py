@@ -1,4 +1,4 @@
-"""AwsLoadBalancerController: makes the network load balancers that Services ask for, and removes them."""
+"""AwsLoadBalancerController: creates the network load balancers that Services ask for, and deletes them."""
 
 import json
 from collections.abc import Mapping
@@ -25,19 +25,24 @@ class AwsLoadBalancerControllerSettingsArgs(TypedDict):
     """Where the controller runs and which Services it takes."""
 
     replicas: NotRequired[int]
-    """Pods, of which one works and each answers the webhooks.
-    Default 2: pods with a readiness gate need an answer to start."""
+    """Number of pods. One does the work, and all answer the webhooks. Default 2: pods with a readiness gate need an
+    answer to start.
+    """
     service_mutator_webhook: NotRequired[bool]
-    """Whether it takes LoadBalancer Services that name no class. Default no: no Service could be made without it."""
+    """Whether the controller also handles LoadBalancer Services without a class. Default no: with it no Service can be
+    created while the controller is down.
+    """
     node_labels: NotRequired[Mapping[str, str]]
-    """Labels of the nodes it runs on. Default eks-gpu-components/role=system, the label of `Cluster`'s system nodes."""
+    """Labels of the nodes that its pods run on. Default eks-gpu-components/role=system, the label of `Cluster`'s system
+    nodes.
+    """
 
 
 class AwsLoadBalancerControllerArgs(TypedDict):
     """One controller serves a whole cluster."""
 
     cluster: EksCluster
-    """A cluster without Auto Mode, which brings a controller of its own."""
+    """A cluster without Auto Mode; Auto Mode has its own controller."""
     settings: NotRequired[AwsLoadBalancerControllerSettingsArgs]
     """Where the controller runs and which Services it takes."""
 
@@ -51,7 +56,7 @@ class AwsLoadBalancerControllerSettings(Value):
 
 
 class AwsLoadBalancerControllerSpec(Value):
-    """What AwsLoadBalancerControllerArgs become."""
+    """AwsLoadBalancerControllerArgs as a checked value."""
 
     cluster: Any
     settings: AwsLoadBalancerControllerSettings = Field(default_factory=AwsLoadBalancerControllerSettings)
@@ -64,7 +69,9 @@ class AwsLoadBalancerControllerSpec(Value):
 
 
 class AwsLoadBalancerController(ComponentResource):
-    """The controller's chart. Services depend on it, or `pulumi destroy` leaves their load balancers to bill."""
+    """The controller's Helm chart. Give Services `depends_on` it, or `pulumi destroy` leaves their load balancers,
+    which cost money.
+    """
 
     role_arn: Output[str]
     """IAM role of its pods."""
@@ -102,7 +109,7 @@ class AwsLoadBalancerController(ComponentResource):
 def chart_values(
     settings: AwsLoadBalancerControllerSettings, cluster_name: Input[str], region: str, vpc_id: Input[str]
 ) -> dict[str, Any]:
-    """Values of the chart where they differ from its own."""
+    """The values of the chart that differ from its defaults."""
     values: dict[str, Any] = {
         "fullnameOverride": SERVICE_ACCOUNT,
         "clusterName": cluster_name,

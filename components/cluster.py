@@ -32,88 +32,100 @@ class EndpointArgs(TypedDict):
     """From where the Kubernetes API can be reached."""
 
     private: NotRequired[bool]
-    """From the VPC and what is connected to it. Default yes."""
+    """Whether the API can be reached from the VPC and networks connected to it. Default yes."""
     clients: NotRequired[Sequence[str]]
-    """Ranges and security groups, as 10.20.0.0/16 and sg-0123456789abcdef0, let in on port 443 of the private endpoint
-    by rules of the cluster's security group. Default none but the nodes."""
+    """Address ranges and security groups, such as 10.20.0.0/16 and sg-0123456789abcdef0, that may connect to port 443
+    of the private endpoint; each gets a rule in the cluster's security group. Default none but the nodes.
+    """
     public: NotRequired[bool]
-    """From the internet. Default no, and then `pulumi up` itself needs a way into the VPC: see `bootstrap`."""
+    """Whether the API can be reached from the internet. Default no, and then `pulumi up` needs access to the VPC: see
+    `bootstrap`.
+    """
     public_cidrs: NotRequired[Sequence[str]]
-    """Addresses that may reach it from the internet, none of them private or reserved; required where `public` is
-    true. Default those of the configuration `eks-gpu-components:api_cidrs`."""
+    """Address ranges that may reach the API from the internet, none of them private or reserved; required if `public`
+    is true. Default those of the configuration `eks-gpu-components:api_cidrs`.
+    """
     open_to_world: NotRequired[bool]
     """Whether `public_cidrs` may hold 0.0.0.0/0. Default no."""
 
 
 class AccessEntryArgs(TypedDict):
-    """A person, or a role that people take, with a permission in the cluster."""
+    """An IAM user or role that has a permission in the cluster."""
 
     principal_arn: str
     """ARN of the IAM user or role."""
     policy: str
-    """One of EKS's access policies, as AmazonEKSViewPolicy."""
+    """Name of an EKS access policy, such as AmazonEKSViewPolicy."""
     namespaces: NotRequired[Sequence[str]]
-    """Where the permission holds. Default everywhere."""
+    """Namespaces in which the permission holds. Default everywhere."""
 
 
 class ClusterSettingsArgs(TypedDict):
-    """What differs from environment to environment."""
+    """The settings of a cluster that differ between environments."""
 
     name: str
-    """Name in EKS, which never changes."""
+    """Name of the cluster in EKS; it cannot be changed."""
     kubernetes_version: NotRequired[str]
-    """Minor version, 1.33 to 1.36. Default 1.35."""
+    """Kubernetes minor version, 1.33 to 1.36. Default 1.35."""
     endpoint: NotRequired[EndpointArgs]
     """From where the Kubernetes API can be reached."""
     bootstrap: NotRequired[Any]
-    """For a private endpoint in a new VPC: a map with `public_cidrs`, the ranges that reach it from the internet during
-    the first update, else those of the configuration `eks-gpu-components:api_cidrs`; afterwards false, for a stack that
-    is updated from inside the VPC. Default none."""
+    """For a private endpoint in a new VPC: a map with `public_cidrs`, the ranges that may reach the API from the
+    internet during the first update (without it, those of the configuration `eks-gpu-components:api_cidrs`). Afterwards
+    set false: the stack is then updated from inside the VPC. Default none.
+    """
     log_types: NotRequired[Sequence[str]]
-    """Control-plane logs for CloudWatch: api, audit, authenticator, controllerManager, scheduler. Default none."""
+    """Control-plane logs that go to CloudWatch: api, audit, authenticator, controllerManager, scheduler. Default none.
+    """
     log_retention_days: NotRequired[int]
-    """Days that these logs are kept, one of CloudWatch's steps. Default 90."""
+    """Days that these logs are kept; a number that CloudWatch allows. Default 90."""
     kms_key_arn: NotRequired[str]
-    """Key for Kubernetes secrets. Default the one that EKS owns."""
+    """ARN of the KMS key for Kubernetes secrets. Default the one that EKS owns."""
     create_kms_key: NotRequired[bool]
-    """Whether to make a key for Kubernetes secrets. Default no."""
+    """Whether to create a KMS key for Kubernetes secrets. Default no."""
     deletion_protection: NotRequired[bool]
-    """Whether EKS, and `pulumi destroy` already in its preview, refuse to delete cluster and key. Default yes."""
+    """Whether cluster and key are protected: `pulumi destroy` fails in its preview, and EKS refuses to delete them.
+    Default yes.
+    """
     support: NotRequired[str]
-    """STANDARD: EKS upgrades a minor whose standard support ends. EXTENDED: it stays, for a surcharge.
-    Default STANDARD."""
+    """STANDARD: EKS upgrades the cluster when standard support of its minor version ends. EXTENDED: the cluster keeps
+    its version, for a surcharge. Default STANDARD."""
     access_entries: NotRequired[Mapping[str, AccessEntryArgs]]
-    """Who may do what, by a name of your own; whoever creates the cluster is its administrator anyway. Default none."""
+    """Permissions in the cluster, as a map with names of your choice. The principal that creates the cluster is always
+    its administrator. Default none.
+    """
     addon_versions: NotRequired[Mapping[str, str]]
-    """Versions by add-on. Default EKS's own choice when it makes the add-on; later ones are yours to name."""
+    """A map from add-on to version. Default EKS's own choice when it creates the add-on; set later versions here."""
     system_nodes: NotRequired[SystemNodesArgs]
     """Nodes for CoreDNS and controllers."""
     auto_mode: NotRequired[AutoModeArgs]
-    """With it AWS runs the nodes: no system nodes, and no add-ons for what Auto Mode does itself. Default none."""
+    """If set, AWS runs the nodes: there are no system nodes, and no add-ons for what Auto Mode does itself. Default
+    none.
+    """
 
 
 class ClusterArgs(TypedDict):
-    """Where the cluster runs, from the network, and what it is like, from the environment."""
+    """Where the cluster runs, which the network decides, and its settings, which the environment decides."""
 
     region: str
-    """Region, as us-west-2."""
+    """Region, such as us-west-2."""
     vpc_id: Input[str]
-    """The VPC."""
+    """Id of the VPC that the cluster runs in."""
     subnets: Sequence[NodeSubnet]
     """Private subnets, in two zones or more where EKS runs control planes."""
     settings: ClusterSettingsArgs
-    """The cluster."""
+    """The settings of the cluster."""
 
 
 class Cluster(ComponentResource):
-    """A cluster that can run pods: network, DNS, storage and metrics are there, and nodes for controllers."""
+    """A cluster that can run pods: it has network, DNS, storage, metrics, and nodes for controllers."""
 
     reference: EksCluster
-    """What other components take as `cluster`."""
+    """The description of the cluster that other components take as `cluster`."""
     provider: kubernetes.Provider
-    """For objects in the cluster; ready once DNS and system nodes are."""
+    """Kubernetes provider for objects in the cluster; it is ready once DNS and system nodes are."""
     kubeconfig: Output[str]
-    """As JSON; its tokens come from the AWS CLI."""
+    """The kubeconfig as JSON. Its tokens come from the AWS CLI."""
 
     def __init__(self, name: str, args: ClusterArgs, opts: ResourceOptions | None = None):
         spec = check(ClusterSpec, args)
@@ -156,7 +168,7 @@ class Cluster(ComponentResource):
 
 
 def control_plane(settings: ClusterSettings) -> dict[str, Any]:
-    """What pulumi_eks is asked for: a control plane alone, whose add-ons and nodes are resources of our own."""
+    """Arguments of `pulumi_eks.Cluster`: only a control plane. Add-ons and nodes are separate resources."""
     endpoint = settings.endpoint
     auto_mode = {"auto_mode": auto_mode_options(settings.auto_mode)} if settings.auto_mode else {}
     return {
@@ -188,7 +200,7 @@ def role_names(name: str) -> list[str]:
 
 
 def storage_class(provisioner: str) -> dict[str, Any]:
-    """Encrypted gp3 for claims that name no class, made in the zone where the pod runs."""
+    """The default StorageClass: encrypted gp3 disks, created in the zone where the pod runs."""
     return {
         "metadata": {"name": "gp3", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
         "provisioner": provisioner,
@@ -250,7 +262,7 @@ def _key_arn(parent: Cluster, name: str, settings: ClusterSettings) -> Input[str
 def _system_nodes(
     parent: Cluster, name: str, cluster: EksCluster, spec: ClusterSpec, add: Callable[..., list[Resource]]
 ) -> tuple[Output[str], list[Resource]]:
-    """The system nodes' role, and what pods need; the add-ons come in the order in which each can work."""
+    """Creates the system nodes with their role, and the add-ons in the order in which each can work."""
     network = add(BEFORE_NODES)
     nodes = create_system_nodes(
         f"{name}-system",
@@ -266,6 +278,6 @@ def _system_nodes(
 def _auto_mode_nodes(
     parent: Cluster, name: str, cluster: EksCluster, auto_mode: AutoMode, add: Callable[..., list[Resource]]
 ) -> tuple[Output[str], list[Resource]]:
-    """The role of node classes of one's own, and what their nodes and pods need."""
+    """Creates the role for your own node classes, and what their nodes and pods need."""
     nodes = create_auto_mode_node_role(f"{name}-nodes", cluster, parent)
     return nodes.arn, [*nodes.ready, *add(auto_mode.add_ons)]

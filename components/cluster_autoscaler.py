@@ -1,4 +1,4 @@
-"""ClusterAutoscaler: grows node groups for pods that find no room, and removes nodes that nobody needs."""
+"""ClusterAutoscaler: adds nodes to node groups for pending pods, and removes nodes that no pod needs."""
 
 import json
 import re
@@ -24,35 +24,41 @@ SERVICE_ACCOUNT = "cluster-autoscaler"
 
 
 class ClusterAutoscalerSettingsArgs(TypedDict):
-    """Where the autoscaler runs and how patient it is."""
+    """Where the autoscaler runs, and how long it waits before it removes nodes."""
 
     expander: NotRequired[str]
-    """Which group grows when several would do: least-waste, most-pods or random. Default least-waste."""
+    """How the autoscaler chooses between several suitable groups: least-waste, most-pods or random. Default
+    least-waste.
+    """
     scale_down_unneeded_s: NotRequired[int]
-    """Seconds a node is kept that nobody needs, 30 or more. Default 600; a GPU pool's `idle_s` overrides it there."""
+    """Seconds that an unneeded node is kept, 30 or more. Default 600; a GPU pool's `idle_s` overrides it there."""
     scale_down_delay_after_add_s: NotRequired[int]
-    """Seconds without removals after a node has come. Default 600."""
+    """Seconds without removals after a node was added. Default 600."""
     gpu_utilization_threshold: NotRequired[float]
-    """Share of a node's GPUs in use, over 0 and up to 1, under which it counts as not needed. Default 0.5."""
+    """A node is unneeded if a smaller share of its GPUs is in use, over 0 and up to 1. Default 0.5."""
     spread_over_zones: NotRequired[bool]
-    """Whether new nodes are shared among groups that differ in their zone alone.
-    Default no: zones differ in capacity for GPUs."""
+    """Whether new nodes are spread over groups that differ only in their zone. Default no: zones differ in capacity for
+    GPUs.
+    """
     replicas: NotRequired[int]
-    """Pods, of which one works and the others wait. Default 1."""
+    """Number of pods. One works, the others are on standby. Default 1."""
     node_labels: NotRequired[Mapping[str, str]]
-    """Labels of the nodes it runs on, never of those that it can remove.
-    Default eks-gpu-components/role=system, the label of `Cluster`'s system nodes."""
+    """Labels of the nodes that the autoscaler runs on; it must not be able to remove them. Default
+    eks-gpu-components/role=system, the label of `Cluster`'s system nodes.
+    """
 
 
 class ClusterAutoscalerArgs(TypedDict):
     """One autoscaler serves a whole cluster."""
 
     cluster: EksCluster
-    """The cluster whose groups it sizes: those that carry its discovery tags."""
+    """The cluster whose node groups it sizes. It finds them by the discovery tags of the cluster."""
     pools: NotRequired[Mapping[str, GpuPoolArgs]]
-    """Pools by the name of their `GpuNodeGroup`; of each, the preferred capacity type grows first. Default none."""
+    """A map from the name of a `GpuNodeGroup` to its pool: the autoscaler prefers the capacity type that the pool names
+    first. Default none.
+    """
     settings: NotRequired[ClusterAutoscalerSettingsArgs]
-    """Where the autoscaler runs and how patient it is."""
+    """Where the autoscaler runs, and how long it waits before it removes nodes."""
 
 
 class ClusterAutoscalerSettings(Value):
@@ -70,7 +76,7 @@ class ClusterAutoscalerSettings(Value):
 
 
 class ClusterAutoscalerSpec(Value):
-    """What ClusterAutoscalerArgs become."""
+    """ClusterAutoscalerArgs as a checked value."""
 
     cluster: Any
     pools: Mapping[str, GpuPool] = Field(default_factory=dict)
@@ -78,7 +84,9 @@ class ClusterAutoscalerSpec(Value):
 
 
 class ClusterAutoscaler(ComponentResource):
-    """The autoscaler's chart with the image of the cluster's minor, allowed to touch this cluster's groups alone."""
+    """The autoscaler's Helm chart, with the image for the cluster's minor version. It may change only this cluster's
+    groups.
+    """
 
     role_arn: Output[str]
     """IAM role of its pods."""
@@ -121,7 +129,9 @@ class ClusterAutoscaler(ComponentResource):
 
 
 def image_tag(kubernetes_version: str) -> str:
-    """The autoscaler of a Kubernetes minor: it simulates that minor's scheduler. Raises UnknownKubernetesVersion."""
+    """Image tag of the autoscaler for a Kubernetes minor version, whose scheduler it simulates. Raises
+    UnknownKubernetesVersion.
+    """
     return catalog.kubernetes_version(kubernetes_version).autoscaler_image_tag
 
 
@@ -132,7 +142,7 @@ def chart_values(
     image_tag: Input[str],
     priorities: Mapping[str, list[str]],
 ) -> dict[str, Any]:
-    """Values of the chart where they differ from its own."""
+    """The values of the chart that differ from its defaults."""
     return {
         **({"expanderPriorities": dict(priorities)} if priorities else {}),
         "fullnameOverride": SERVICE_ACCOUNT,
@@ -165,7 +175,8 @@ def chart_values(
 
 
 def priorities(pools: Mapping[str, GpuPool]) -> dict[str, list[str]]:
-    """Priority, the highest first to grow, to patterns of group names; empty where no pool has a preference.
+    """Map from priority to patterns of group names. The highest priority grows first. Empty if no pool has a
+    preference.
 
     A group's name holds its `GpuNodeGroup`'s, zone and capacity type; EKS puts `eks-` before and an id behind.
     Every other group has the lowest. Source: the autoscaler's priority expander, 1.35.
@@ -180,7 +191,9 @@ def priorities(pools: Mapping[str, GpuPool]) -> dict[str, list[str]]:
 
 
 def autoscaler_policy(cluster_name: str, region: str) -> dict[str, Any]:
-    """See everything, change only groups tagged as this cluster's own. Source: the autoscaler's AWS README, 1.35."""
+    """The IAM policy: it may read everything, and change only groups with this cluster's tag. Source: the autoscaler's
+    AWS README, 1.35.
+    """
     partition = catalog.partition(region)
     return {
         "Version": "2012-10-17",

@@ -1,4 +1,4 @@
-"""CudaVectorAdd: the smoke test, NVIDIA's sample that adds two vectors on one GPU."""
+"""CudaVectorAdd: a test of a pool with NVIDIA's sample, which adds two vectors on one GPU."""
 
 from typing import Any, NotRequired, Self
 
@@ -23,15 +23,16 @@ class CudaVectorAddArgs(TypedDict):
     """Which pool to test, and for how long."""
 
     pool: GpuPoolArgs
-    """The GPU pool whose nodes it runs on."""
+    """The GPU pool whose nodes the pods run on."""
     replicas: NotRequired[int]
-    """So many pods repeat the sample for ever. Default none: one pod runs it once, and `pulumi up` waits for it."""
+    """Number of pods that repeat the sample forever. Default none: one pod runs it once, and `pulumi up` waits for it.
+    """
     namespace: NotRequired[str]
-    """Where it runs. Default default."""
+    """Namespace of the pods. Default default."""
 
 
 class CudaVectorAddSpec(Value):
-    """What CudaVectorAddArgs become."""
+    """CudaVectorAddArgs as a checked value."""
 
     pool: GpuPool
     replicas: int | None = Field(default=None, ge=0)
@@ -48,7 +49,7 @@ class CudaVectorAdd(ComponentResource):
     """A Job or a Deployment whose pods take one GPU each."""
 
     workload_name: Output[str]
-    """Name in Kubernetes."""
+    """Name of the Job or Deployment in Kubernetes."""
 
     def __init__(self, name: str, args: CudaVectorAddArgs, opts: ResourceOptions | None = None):
         spec = check(CudaVectorAddSpec, args)

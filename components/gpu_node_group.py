@@ -1,4 +1,4 @@
-"""GpuNodeGroup: accelerated nodes that the cluster autoscaler brings up from zero, one group a zone."""
+"""GpuNodeGroup: nodes with accelerators that the cluster autoscaler starts from zero; one node group per zone."""
 
 from collections.abc import Mapping, Sequence
 from typing import NotRequired
@@ -17,45 +17,47 @@ from .values.value import BadInput, check
 
 
 class GpuNodeGroupArgs(TypedDict):
-    """Where the nodes run, and what they are."""
+    """Where the nodes run, and which nodes they are."""
 
     cluster: EksCluster
     """The cluster the nodes join."""
     subnets: Sequence[NodeSubnet]
     """Private subnets, in one zone or more."""
     pool: GpuPoolArgs
-    """The nodes; all groups together stay under its `max_gpus`."""
+    """Description of the nodes; all node groups together have at most its `max_gpus` accelerators."""
     backend: NotRequired[str]
-    """managed-node-group or auto-scaling-group. Default managed-node-group."""
+    """What makes the nodes: managed-node-group or auto-scaling-group. Default managed-node-group."""
     node_policies: NotRequired[Mapping[str, Input[str]]]
-    """IAM policies of the nodes beside those that every node needs: ARNs by a name that stays the same.
+    """More IAM policies for the nodes: a map from a name that never changes to an ARN.
     Default none."""
     release_version: NotRequired[str]
-    """Release of the node image, held until another one is named, as 1.35.2-20260714; for managed-node-group alone.
-    Default the newest of the cluster's version: an update with a newer one replaces nodes one by one, drained."""
+    """Release of the node image, such as 1.35.2-20260714; nodes keep it until you set another. Only for
+    managed-node-group. Default the newest of the cluster's version: an update with a newer one drains and replaces
+    nodes one by one.
+    """
     session_manager: NotRequired[bool]
-    """Whether AWS Systems Manager may open sessions on the nodes, in place of SSH. Default no."""
+    """Whether AWS Systems Manager may open sessions on the nodes, instead of SSH. Default no."""
 
 
 class GpuNodeGroupSpec(NodeGroupsSpec):
-    """What GpuNodeGroupArgs become."""
+    """GpuNodeGroupArgs as a checked value."""
 
     pool: GpuPool
     backend: Backend = Backend.MANAGED_NODE_GROUP
 
 
 class GpuNodeGroup(ComponentResource):
-    """Tainted nodes for pods that ask for an accelerator: none while idle, `max_gpus` accelerators at most.
+    """Tainted nodes for pods that request an accelerator: no node while idle, at most `max_gpus` accelerators.
 
     Raises BadInput, with every problem, before anything is registered.
     """
 
     node_group_names: Output[Sequence[str]]
-    """Names in EKS, or of the auto scaling groups."""
+    """Names of the node groups in EKS, or of the auto scaling groups."""
     role_arn: Output[str]
     """IAM role the nodes run as."""
     labels: dict[str, str]
-    """Labels of every node; its `karpenter.sh/capacity-type` comes on top."""
+    """Labels of every node, without `karpenter.sh/capacity-type`, which differs between nodes."""
     taints: list[dict[str, str]]
     """Taints of every node, as Kubernetes writes them."""
 

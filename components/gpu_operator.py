@@ -1,4 +1,4 @@
-"""GpuOperator: NVIDIA's whole stack for GPU nodes, less what their image brings."""
+"""GpuOperator: NVIDIA's software for GPU nodes, except for what the node image already contains."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NotRequired, Self
@@ -31,12 +31,15 @@ class GpuOperatorSettingsArgs(TypedDict):
     """What the operator puts on GPU nodes."""
 
     node_image: NotRequired[str]
-    """eks-nvidia has driver and toolkit in it; on ubuntu the operator installs both. Default eks-nvidia."""
+    """Image of the nodes: eks-nvidia contains driver and container toolkit; on ubuntu the operator installs both.
+    Default eks-nvidia.
+    """
     dcgm_exporter: NotRequired[bool]
-    """Whether each GPU node serves its GPUs' metrics for Prometheus. Default yes."""
+    """Whether each GPU node exposes metrics of its GPUs for Prometheus. Default yes."""
     mig_strategy: NotRequired[str]
-    """How parts of one GPU are named where the node's label nvidia.com/mig.config cuts it: none, single or mixed.
-    Default none."""
+    """How Kubernetes names the MIG devices of a GPU that the node's label nvidia.com/mig.config divides: none, single
+    or mixed. Default none.
+    """
     node_labels: NotRequired[Mapping[str, str]]
     """Labels of the nodes that its controllers run on.
     Default eks-gpu-components/role=system, the label of `Cluster`'s system nodes."""
@@ -50,7 +53,7 @@ class GpuOperatorArgs(TypedDict):
     settings: NotRequired[GpuOperatorSettingsArgs]
     """What the operator puts on GPU nodes."""
     namespace: NotRequired[str]
-    """Namespace that is made for it. Default gpu-operator."""
+    """Namespace that is created for the operator. Default gpu-operator."""
 
 
 class GpuOperatorSettings(Value):
@@ -71,7 +74,7 @@ class GpuOperatorSettings(Value):
 
 
 class GpuOperatorSpec(Value):
-    """What GpuOperatorArgs become."""
+    """GpuOperatorArgs as a checked value."""
 
     pools: tuple[GpuPool, ...]
     settings: GpuOperatorSettings = Field(default_factory=GpuOperatorSettings)
@@ -108,10 +111,10 @@ def _mig_problems(strategy: str, pools: Sequence[GpuPool]) -> Iterable[str]:
 
 
 class GpuOperator(ComponentResource):
-    """The operator's chart with node feature discovery, in a namespace that lets its pods touch the node."""
+    """The operator's Helm chart with node feature discovery, in a namespace that allows privileged pods."""
 
     namespace: Output[str]
-    """Where it runs."""
+    """Namespace that the operator runs in."""
 
     def __init__(self, name: str, args: GpuOperatorArgs, opts: ResourceOptions | None = None):
         spec = check(GpuOperatorSpec, args)
@@ -137,14 +140,14 @@ class GpuOperator(ComponentResource):
 
 
 def privileged_namespace(name: str) -> dict[str, Any]:
-    """Its pods load drivers and read devices, which no stricter level of pod security allows."""
+    """The operator's Namespace. Its pods load drivers and read devices, which no stricter level of pod security allows."""
     levels = ("enforce", "audit", "warn")
     labels = {f"pod-security.kubernetes.io/{level}": "privileged" for level in levels}
     return {"metadata": {"name": name, "labels": labels}}
 
 
 def chart_values(pools: Sequence[GpuPool], settings: GpuOperatorSettings) -> dict[str, Any]:
-    """Values of the chart where they differ from its own."""
+    """The values of the chart that differ from its defaults."""
     tolerations = [*catalog.GPU_OPERATOR_TOLERATIONS, *(taint.toleration() for pool in pools for taint in pool.taints)]
     tolerations = [each for number, each in enumerate(tolerations) if each not in tolerations[:number]]
     controllers = {"nodeSelector": dict(settings.node_labels), "tolerations": catalog.SYSTEM_TOLERATIONS}

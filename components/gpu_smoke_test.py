@@ -20,21 +20,21 @@ class GpuSmokeTestArgs(TypedDict):
     """Which GPU to test, of which pool."""
 
     pool: GpuPoolArgs
-    """The GPU pool whose nodes it runs on."""
+    """The GPU pool whose nodes the pods run on."""
     gpu: NotRequired[str]
-    """Name of the GPU, as l40s. Default the one that all the pool's types have."""
+    """Name of the GPU, such as l40s. Default the one that all the pool's types have."""
     backend: str
-    """karpenter or auto-mode: which of them makes the pool's nodes, and so how their labels are called."""
+    """What makes the pool's nodes: karpenter or auto-mode. The names of node labels depend on it."""
     cpu_millicores: NotRequired[int]
-    """Thousandths of a core that the pod asks for. Default 100."""
+    """CPU request of the pod, in thousandths of a core. Default 100."""
     memory_mib: NotRequired[int]
-    """Memory it asks for and may use. Default 256."""
+    """Memory request and limit of the pod, in MiB. Default 256."""
     namespace: NotRequired[str]
-    """Where it runs. Default default."""
+    """Namespace of the Job. Default default."""
 
 
 class GpuSmokeTestSpec(Value):
-    """What GpuSmokeTestArgs become."""
+    """GpuSmokeTestArgs as a checked value."""
 
     pool: GpuPool
     gpu: str = ""
@@ -73,7 +73,7 @@ class GpuSmokeTest(ComponentResource):
     """A Job that ends when nvidia-smi has seen the GPU; `pulumi up` waits for it."""
 
     job_name: Output[str]
-    """Name in Kubernetes."""
+    """Name of the Job in Kubernetes."""
 
     def __init__(self, name: str, args: GpuSmokeTestArgs, opts: ResourceOptions | None = None):
         spec = check(GpuSmokeTestSpec, args)

@@ -1,4 +1,4 @@
-"""Karpenter: buys a node for pods that find no room, and removes it when they are gone."""
+"""Karpenter: starts nodes for pending pods, and removes a node when its pods are gone."""
 
 import json
 from collections.abc import Mapping
@@ -32,50 +32,55 @@ class KarpenterFeatureGatesArgs(TypedDict):
     reserved_capacity: NotRequired[bool]
     """Whether pools may use capacity reservations. Default yes."""
     spot_to_spot_consolidation: NotRequired[bool]
-    """Whether a Spot node gives way to a cheaper Spot node. Default no."""
+    """Whether a Spot node may be replaced by a cheaper Spot node. Default no."""
     node_repair: NotRequired[bool]
-    """Whether a node that reports itself broken is replaced. Default no."""
+    """Whether a node that reports a failure is replaced. Default no."""
     node_overlay: NotRequired[bool]
-    """Whether NodeOverlays correct prices and resources of types. Default no."""
+    """Whether NodeOverlay objects may change prices and resources of instance types. Default no."""
     static_capacity: NotRequired[bool]
     """Whether a NodePool may have a fixed number of nodes. Default no."""
     capacity_buffer: NotRequired[bool]
-    """Whether CapacityBuffers keep room free. Default no."""
+    """Whether CapacityBuffer objects keep spare capacity. Default no."""
 
 
 class KarpenterSettingsArgs(TypedDict):
-    """What differs from environment to environment."""
+    """The settings of Karpenter that differ between environments."""
 
     spot_service_linked_role: NotRequired[bool]
-    """It does nothing any more: the controller makes the role that Spot needs, if the account has none. Default no."""
+    """This setting has no effect any more: the controller creates the role that Spot needs if the account has none.
+    Default no.
+    """
     replicas: NotRequired[int]
-    """Controller pods, of which one works; each runs on a node of its own. Default 2."""
+    """Number of controller pods, each on its own node. One of them works. Default 2."""
     zonal_shift: NotRequired[bool]
-    """Whether no node is bought in a zone that the cluster's zonal shift has left. Default no."""
+    """Whether Karpenter starts no node in a zone that an EKS zonal shift has moved away from. Default no."""
     feature_gates: NotRequired[KarpenterFeatureGatesArgs]
     """What Karpenter can do beyond its defaults."""
     node_labels: NotRequired[Mapping[str, str]]
-    """Labels of the nodes it runs on, never of those that it buys.
-    Default eks-gpu-components/role=system, the label of `Cluster`'s system nodes."""
+    """Labels of the nodes that Karpenter runs on, which must not be nodes that it starts. Default
+    eks-gpu-components/role=system, the label of `Cluster`'s system nodes.
+    """
     session_manager: NotRequired[bool]
-    """Whether AWS Systems Manager may open sessions on the nodes that it buys, in place of SSH. Default no."""
+    """Whether AWS Systems Manager may open sessions on Karpenter's nodes, instead of SSH. Default no."""
     isolated_vpc: NotRequired[bool]
-    """Whether the VPC has no way to the internet: Karpenter then asks neither IAM nor the price list, which have no
-    endpoint there, and its pools take `node_instance_profile`. Default no."""
+    """Whether the VPC has no internet access. Karpenter then calls neither IAM nor the price list, which have no
+    endpoint in a VPC, and its pools need `node_instance_profile`. Default no.
+    """
     image_repository: NotRequired[str]
-    """Repository of the controller's image in a registry of your own, required with `isolated_vpc`.
-    Default the chart's, in public.ecr.aws."""
+    """Repository of the controller's image in your own registry, required with `isolated_vpc`. Default the chart's, in
+    public.ecr.aws.
+    """
 
 
 class KarpenterArgs(TypedDict):
     """One Karpenter serves a whole cluster."""
 
     cluster: EksCluster
-    """The cluster whose nodes it buys."""
+    """The cluster in which Karpenter starts nodes."""
     settings: NotRequired[KarpenterSettingsArgs]
     """How Karpenter runs and what it may do."""
     node_policies: NotRequired[Mapping[str, Input[str]]]
-    """IAM policies of the nodes beside those that every node needs: ARNs by a name that stays the same.
+    """More IAM policies for the nodes: a map from a name that never changes to an ARN.
     Default none."""
 
 
@@ -122,7 +127,7 @@ class KarpenterSettings(Value):
 
 
 class KarpenterSpec(Value):
-    """What KarpenterArgs become."""
+    """KarpenterArgs as a checked value."""
 
     cluster: Any
     settings: KarpenterSettings = Field(default_factory=KarpenterSettings)
@@ -130,16 +135,18 @@ class KarpenterSpec(Value):
 
 
 class Karpenter(ComponentResource):
-    """The controller, what it may do in AWS, how it hears of interruptions, and the role of the nodes that it buys."""
+    """The controller, its permissions in AWS, the queue for interruptions, and the role of the nodes that it starts."""
 
     node_role_name: Output[str]
-    """IAM role of the nodes, by name. Whatever uses it waits for the controller, and on the way down goes before it."""
+    """Name of the nodes' IAM role. A resource that uses this output is created after the controller and deleted before
+    it.
+    """
     node_role_arn: Output[str]
-    """The same role."""
+    """ARN of the nodes' IAM role."""
     node_instance_profile: Output[str]
     """Instance profile of that role, by name; empty without `isolated_vpc`, where Karpenter makes its own."""
     queue_name: Output[str]
-    """SQS queue of interruptions."""
+    """Name of the SQS queue for interruptions."""
     role_arn: Output[str]
     """IAM role of its pods."""
 
@@ -185,7 +192,9 @@ class Karpenter(ComponentResource):
 def chart_values(
     settings: KarpenterSettings, cluster_name: Input[str], cluster_endpoint: Input[str], queue_name: Input[str]
 ) -> dict[str, Any]:
-    """Values of the chart where they differ from its own. Its own keep two pods apart and off Karpenter's nodes."""
+    """The values of the chart that differ from its defaults. The defaults keep the pods on different nodes, and off
+    Karpenter's.
+    """
     return {
         "fullnameOverride": SERVICE_ACCOUNT,
         "serviceAccount": {"create": True, "name": SERVICE_ACCOUNT},
@@ -208,7 +217,7 @@ def chart_values(
 
 
 def _tag_for_discovery(name: str, cluster: EksCluster, parent: Resource) -> None:
-    """For node classes that select by tag; `Network` tags its subnets."""
+    """Tags the cluster's security group for node classes that select by tag; `Network` tags its subnets."""
     aws.ec2.Tag(
         f"{name}-security-group",
         resource_id=cluster["security_group_id"],
@@ -229,7 +238,9 @@ def _admit_nodes(name: str, cluster: EksCluster, node_role: NodeRole, parent: Re
 
 
 def _create_profile(name: str, node_role: NodeRole, parent: Resource) -> Output[str]:
-    """For node classes of a Karpenter that cannot ask IAM for one. Source: Karpenter, spec.instanceProfile."""
+    """Creates an instance profile for the node classes of a Karpenter that cannot call IAM. Source: Karpenter,
+    spec.instanceProfile.
+    """
     return aws.iam.InstanceProfile(f"{name}-node", role=node_role.role.name, opts=ResourceOptions(parent=parent)).name
 
 

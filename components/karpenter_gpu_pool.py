@@ -1,4 +1,4 @@
-"""KarpenterGpuPool: accelerated nodes that Karpenter buys one by one, for as long as pods need them."""
+"""KarpenterGpuPool: nodes with accelerators that Karpenter starts one by one and keeps as long as pods need them."""
 
 import re
 from collections.abc import Sequence
@@ -29,28 +29,30 @@ BOTTLEROCKET_ROOT_GIB = 4  # what its image needs; Karpenter asks for a size whe
 
 
 class KarpenterGpuPoolArgs(TypedDict):
-    """Where the nodes run, and what they are."""
+    """Where the nodes run, and which nodes they are."""
 
     cluster: EksCluster
     """The cluster the nodes join."""
     subnets: Sequence[NodeSubnet]
     """Private subnets, in one zone or more."""
     node_role_name: Input[str]
-    """IAM role the nodes run as, by name and not ARN: `node_role_name` of the cluster's `Karpenter`."""
+    """Name, not ARN, of the IAM role that the nodes run as: `node_role_name` of the cluster's `Karpenter`."""
     instance_profile: NotRequired[Input[str]]
-    """Instance profile in place of the role, for a VPC without a way to the internet: `node_instance_profile` of the
-    cluster's `Karpenter`. Default none."""
+    """Instance profile to use instead of the role, for a VPC without internet access: `node_instance_profile` of the
+    cluster's `Karpenter`. Default none.
+    """
     pool: GpuPoolArgs
-    """The nodes; together they stay under its `max_gpus`."""
+    """Description of the nodes; together they have at most its `max_gpus` accelerators."""
     capacity_reservation_ids: NotRequired[Sequence[Input[str]]]
-    """Capacity reservations to use first, required with the capacity type reserved and refused without.
-    Default none."""
+    """Ids of capacity reservations to use first; required with the capacity type reserved, refused without it. Default
+    none.
+    """
     image_version: NotRequired[str]
-    """Release of the node image. Default v20260714; Bottlerocket has none, and needs one."""
+    """Release of the node image. Default v20260714; for Bottlerocket there is no default, and you must set one."""
 
 
 class KarpenterGpuPoolSpec(Value):
-    """What KarpenterGpuPoolArgs become."""
+    """KarpenterGpuPoolArgs as a checked value."""
 
     cluster: Any
     subnets: Any
@@ -62,7 +64,7 @@ class KarpenterGpuPoolSpec(Value):
 
 
 class KarpenterGpuPool(ComponentResource):
-    """Tainted nodes for pods that ask for an accelerator: none while idle, `max_gpus` accelerators at most.
+    """Tainted nodes for pods that request an accelerator: no node while idle, at most `max_gpus` accelerators.
 
     Raises BadInput, with every problem, before anything is registered.
     """
@@ -70,7 +72,7 @@ class KarpenterGpuPool(ComponentResource):
     node_pool_name: Output[str]
     """Name of the NodePool, which its nodes carry as the label `karpenter.sh/nodepool`."""
     labels: dict[str, str]
-    """Labels of every node; its `karpenter.sh/capacity-type` comes on top."""
+    """Labels of every node, without `karpenter.sh/capacity-type`, which differs between nodes."""
     taints: list[dict[str, str]]
     """Taints of every node, as Kubernetes writes them."""
 
@@ -91,7 +93,7 @@ class KarpenterGpuPool(ComponentResource):
 
 
 def karpenter_problems(name: str, spec: KarpenterGpuPoolSpec) -> list[str]:
-    """What Karpenter cannot do with the pool, or not with these args, a sentence for each."""
+    """A sentence for each thing that Karpenter cannot do with the pool or with these arguments."""
     pool = spec.pool
     problems = [*name_problems(name), *node_pool_problems(pool, KARPENTER)]
     problems += reservation_problems(pool, spec.capacity_reservation_ids)
@@ -152,7 +154,7 @@ def _block_devices(pool: GpuPool) -> list[dict[str, Any]]:
 
 
 def _store_is_enough(pool: GpuPool) -> bool:
-    """Whether every type's own disks, which cost nothing more and are faster, have room for `disk_gib`."""
+    """Whether the instance store of every type, which is faster and costs nothing extra, has at least `disk_gib`."""
     return all(row.instance_store_gb * 10**9 >= pool.disk_gib * 2**30 for row in pool.instance_types)
 
 

@@ -1,4 +1,4 @@
-"""Network: a VPC whose private subnets nodes run in, or one that exists already."""
+"""Network: a VPC with private subnets for nodes, or an existing VPC."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,30 +16,30 @@ from .vpc.network_layout import ExistingNetwork, Nat, NetworkSpec, subnets
 
 
 class FlowLogsArgs(TypedDict):
-    """A record of the VPC's connections, in CloudWatch."""
+    """Flow logs, which record the VPC's connections, in CloudWatch."""
 
     retention_days: NotRequired[int]
-    """Days that records are kept, one of CloudWatch's steps. Default 30."""
+    """Days that records are kept; a number that CloudWatch allows. Default 30."""
 
 
 class ExistingSubnetArgs(TypedDict):
     """A private subnet that exists already."""
 
     zone: str
-    """Availability zone by name, as us-west-2a."""
+    """Name of the availability zone, such as us-west-2a."""
     zone_id: NotRequired[str]
-    """Id of the zone, as usw2-az1. Default the id that `zones` gives for the name."""
+    """Id of the zone, such as usw2-az1. Default the id that `zones` gives for the name."""
     subnet_id: str
-    """The subnet."""
+    """Id of the subnet."""
 
 
 class ExistingNetworkArgs(TypedDict):
-    """A VPC that exists already; its routes are its owner's."""
+    """A VPC that exists already. Its routes are not changed."""
 
     vpc_id: str
-    """The VPC."""
+    """Id of the VPC."""
     private_subnets: Sequence[ExistingSubnetArgs]
-    """Subnets for nodes, in two zones or more."""
+    """Subnets for nodes, in at least two zones."""
     public_subnet_ids: NotRequired[Sequence[str]]
     """Subnets for load balancers that face the internet. Default none."""
     discovery_tags: NotRequired[bool]
@@ -47,48 +47,52 @@ class ExistingNetworkArgs(TypedDict):
 
 
 class NetworkSettingsArgs(TypedDict):
-    """What differs from environment to environment."""
+    """The settings of a network that differ between environments."""
 
     cidr: NotRequired[str]
-    """Addresses of the VPC. Default 10.0.0.0/16."""
+    """Address range of the VPC. Default 10.0.0.0/16."""
     nat: NotRequired[str]
-    """How private subnets reach the internet: none, single or per-zone. Default single."""
+    """NAT gateways, through which private subnets reach the internet: none, single or per-zone. Default single."""
     private_prefix: NotRequired[int]
     """Prefix length of each private subnet. Default 19: room for 8187 pods and nodes."""
     public_prefix: NotRequired[int]
     """Prefix length of each public subnet. Default 24."""
     interface_endpoints: NotRequired[bool]
-    """Whether AWS is reached through private endpoints, as a cluster without internet needs. Default no."""
+    """Whether the VPC has private endpoints for AWS services, as a cluster without internet access needs. Default no.
+    """
     extra_interface_endpoints: NotRequired[Sequence[str]]
-    """More services to reach so, as bedrock-runtime: the endpoint's name after the region. Default none."""
+    """More services with a private endpoint, such as bedrock-runtime: the part of the endpoint's name after the region.
+    Default none.
+    """
     flow_logs: NotRequired[FlowLogsArgs]
-    """A record of the VPC's connections, in CloudWatch. Default none."""
+    """Flow logs: records of the VPC's connections, in CloudWatch. Default none."""
     existing: NotRequired[ExistingNetworkArgs]
-    """Use this VPC and make none; excludes every other setting. Default none."""
+    """An existing VPC to use instead of a new one; excludes every other setting. Default none."""
 
 
 class NetworkArgs(TypedDict):
-    """Zones come from the caller, who can ask the account for their names."""
+    """The arguments of Network. The caller gives the zones, because their names depend on the account."""
 
     region: str
-    """Region, as us-west-2."""
+    """Region, such as us-west-2."""
     zones: NotRequired[Sequence[ZoneArgs]]
     """Two or three zones that take control-plane subnets, required for a new VPC. Default none."""
     cluster_name: str
     """Name of the cluster that runs here, for Karpenter's subnet tag."""
     settings: NotRequired[NetworkSettingsArgs]
-    """What the network is like."""
+    """The settings of the network."""
 
 
 class Network(ComponentResource):
-    """Private subnets for nodes, public ones for load balancers, and the way out."""
+    """Private subnets for nodes, public subnets for load balancers, and access to the internet."""
 
     vpc_id: Output[str]
-    """The VPC."""
+    """Id of the VPC."""
     private_subnets: list[NodeSubnet]
-    """Subnets for nodes, a zone each when the VPC is new. What takes their ids waits for their way out."""
+    """Subnets for nodes, one per zone if the VPC is new. A resource that uses their ids is created after their routes.
+    """
     private_subnet_ids: list[Output[str]]
-    """The same, ids alone."""
+    """Ids of the private subnets."""
     public_subnet_ids: list[Output[str]]
     """Subnets for load balancers that face the internet; none where `nat` is none."""
 
@@ -172,7 +176,8 @@ class Network(ComponentResource):
 
 
 def _once(id_: Output[str], there: Sequence[Resource]) -> Output[str]:
-    """The same id, for those who need these resources too: they come after them, and go before they go.
+    """The same id, as an output that depends on the resources: its users are created after them and deleted before
+    them.
 
     URNs are known in a preview, so the id stays known in one that changes the resources.
     """

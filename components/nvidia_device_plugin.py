@@ -1,4 +1,4 @@
-"""NvidiaDevicePlugin: tells Kubernetes of the GPUs on a pool's nodes, and how pods share them."""
+"""NvidiaDevicePlugin: makes the GPUs of a pool's nodes known to Kubernetes, and lets pods share them."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NotRequired, Self
@@ -23,11 +23,11 @@ class NvidiaDevicePluginArgs(TypedDict):
     pools: Sequence[GpuPoolArgs]
     """Every GPU pool of the cluster."""
     namespace: NotRequired[str]
-    """Namespace that is made for it. Default nvidia-device-plugin."""
+    """Namespace that is created for the plugin. Default nvidia-device-plugin."""
 
 
 class NvidiaDevicePluginSpec(Value):
-    """What NvidiaDevicePluginArgs become."""
+    """NvidiaDevicePluginArgs as a checked value."""
 
     pools: tuple[GpuPool, ...]
     namespace: str = RELEASE
@@ -60,10 +60,10 @@ def _reason_to_leave(pool: GpuPool) -> str:
 
 
 class NvidiaDevicePlugin(ComponentResource):
-    """The device plugin's chart, on GPU nodes and no others."""
+    """The device plugin's Helm chart; its pods run only on GPU nodes."""
 
     namespace: Output[str]
-    """Where it runs."""
+    """Namespace that the plugin runs in."""
 
     def __init__(self, name: str, args: NvidiaDevicePluginArgs, opts: ResourceOptions | None = None):
         spec = check(NvidiaDevicePluginSpec, args)
@@ -87,7 +87,7 @@ class NvidiaDevicePlugin(ComponentResource):
 
 
 def chart_values(pools: Sequence[GpuPool]) -> dict[str, Any]:
-    """Values of the chart where they differ from its own."""
+    """The values of the chart that differ from its defaults."""
     values: dict[str, Any] = {
         "fullnameOverride": RELEASE,
         "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": gpu_nodes()}},
@@ -99,7 +99,9 @@ def chart_values(pools: Sequence[GpuPool]) -> dict[str, Any]:
 
 
 def gpu_nodes() -> dict[str, Any]:
-    """A node selector: GPUs, and nobody else's device plugin. The label is the pools', so it works from zero nodes."""
+    """A node affinity for nodes with GPUs and without another device plugin. The label comes from the pools, so it
+    works from zero nodes.
+    """
     return {
         "nodeSelectorTerms": [
             {
@@ -114,6 +116,6 @@ def gpu_nodes() -> dict[str, Any]:
 
 
 def tolerations(pools: Iterable[GpuPool]) -> list[dict[str, str]]:
-    """The chart's own, and one for each further taint of the pools."""
+    """The chart's default tolerations, and one for each further taint of the pools."""
     found = [*catalog.DEVICE_PLUGIN_TOLERATIONS, *(taint.toleration() for pool in pools for taint in pool.taints)]
     return [toleration for number, toleration in enumerate(found) if toleration not in found[:number]]

@@ -1,4 +1,4 @@
-"""ResnetInference: a TensorFlow model behind a network load balancer, one GPU a pod, internal unless asked."""
+"""ResnetInference: a TensorFlow model behind a network load balancer, internal by default; each pod has one GPU."""
 
 import json
 from typing import Any, NotRequired, Self
@@ -28,15 +28,15 @@ class ResnetInferenceArgs(TypedDict):
     """A model, and the pool whose GPUs serve it."""
 
     pool: GpuPoolArgs
-    """The GPU pool whose nodes it runs on."""
+    """The GPU pool whose nodes the pods run on."""
     settings: ResnetInferenceSettingsArgs
-    """What is served, by how many pods, to whom."""
+    """The model, the number of pods, and who can reach the service."""
     cluster: NotRequired[EksCluster]
-    """Required for a model in S3: the cluster whose pods get the role that may read it. Default none."""
+    """The cluster; required for a model in S3, because its pods get a role that may read the model. Default none."""
 
 
 class ResnetInferenceSpec(Value):
-    """What ResnetInferenceArgs become."""
+    """ResnetInferenceArgs as a checked value."""
 
     pool: GpuPool
     settings: ResnetInferenceSettings
@@ -64,10 +64,12 @@ class ResnetInferenceSpec(Value):
 
 
 class ResnetInference(ComponentResource):
-    """Pods, their load balancer, and what scales and protects them."""
+    """Pods that serve a model, their load balancer, their autoscaler, and their disruption budget."""
 
     url: Output[str]
-    """Of the server, as http://<load balancer>:8501; inside the cluster until the load balancer is there."""
+    """URL of the server, such as http://<load balancer>:8501; an address inside the cluster until the load balancer
+    exists.
+    """
 
     def __init__(self, name: str, args: ResnetInferenceArgs, opts: ResourceOptions | None = None):
         spec = check(ResnetInferenceSpec, args)
@@ -103,7 +105,7 @@ class ResnetInference(ComponentResource):
 def create_service(
     parent: Resource, name: str, settings: ResnetInferenceSettings, namespace: list[Resource]
 ) -> kubernetes.core.v1.Service:
-    """The Service, and who may connect to its pods and take them away."""
+    """Creates the Service, its NetworkPolicy and its disruption budget."""
     opts = ResourceOptions(parent=parent, depends_on=namespace)
     kubernetes.policy.v1.PodDisruptionBudget(name, **manifests.disruption_budget(name, settings.namespace), opts=opts)
     kubernetes.networking.v1.NetworkPolicy(
@@ -120,7 +122,9 @@ def create_service(
 def create_access_to_model(
     parent: Resource, name: str, spec: ResnetInferenceSpec, namespace: list[Resource]
 ) -> list[Resource]:
-    """For a model in S3 the service account and its role, which pods must wait for; nothing for any other."""
+    """Creates service account and role for a model in S3, which pods must wait for; for other models it creates
+    nothing.
+    """
     if not spec.settings.model.s3_uri:
         return []
     cluster: EksCluster = spec.cluster
@@ -137,7 +141,7 @@ def create_access_to_model(
 
 
 def create_scaler(parent: Resource, name: str, settings: ResnetInferenceSettings, deployment: Resource) -> None:
-    """The HPA or the ScaledObject asked for, if any."""
+    """Creates the HorizontalPodAutoscaler or the ScaledObject that the settings ask for, if any."""
     opts = ResourceOptions(parent=parent, depends_on=[deployment])
     if settings.hpa:
         kubernetes.autoscaling.v2.HorizontalPodAutoscaler(
@@ -160,7 +164,7 @@ def create_scaler(parent: Resource, name: str, settings: ResnetInferenceSettings
 
 
 def model_policy(model: Model, region: str) -> dict[str, Any]:
-    """Read what lies under the model's prefix, and list no more than that."""
+    """The IAM policy: it may read and list only objects under the model's prefix."""
     bucket, prefix = model.bucket_and_prefix
     arn = f"arn:{catalog.partition(region)}:s3:::{bucket}"
     return {
@@ -179,13 +183,13 @@ def model_policy(model: Model, region: str) -> dict[str, Any]:
 
 
 def hostname(status: Any) -> str:
-    """Of the load balancer; empty while it has none."""
+    """Host name of the load balancer; empty while it has none."""
     ingress = status and status.load_balancer and status.load_balancer.ingress
     return ingress[0].hostname if ingress else ""
 
 
 def url(balancer: LoadBalancer, inside: str, host: str) -> str:
-    """Of the load balancer's host, or while it has none of the Service inside the cluster, where nothing is TLS."""
+    """URL of the load balancer; while it has no host name, URL of the Service inside the cluster, without TLS."""
     if not host:
         return f"http://{inside}:{balancer.port}"
     return f"https://{host}" if balancer.certificate_arn else f"http://{host}:{balancer.port}"

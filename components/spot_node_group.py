@@ -1,4 +1,4 @@
-"""SpotNodeGroup: general work on Spot nodes, between a minimum and a maximum."""
+"""SpotNodeGroup: Spot nodes for general workloads, with a minimum and a maximum size."""
 
 from collections.abc import Mapping, Sequence
 from typing import NotRequired
@@ -17,28 +17,32 @@ from .values.value import BadInput, check
 
 
 class SpotNodeGroupArgs(TypedDict):
-    """Where the nodes run, and what they are."""
+    """Where the nodes run, and which nodes they are."""
 
     cluster: EksCluster
     """The cluster the nodes join."""
     subnets: Sequence[NodeSubnet]
     """Private subnets; the more zones, the more Spot capacity to choose from."""
     pool: SpotPoolArgs
-    """The nodes."""
+    """Description of the nodes."""
     backend: NotRequired[str]
-    """auto-scaling-group or managed-node-group, which is Spot alone. Default auto-scaling-group."""
+    """What makes the nodes: auto-scaling-group or managed-node-group, which has only Spot nodes. Default
+    auto-scaling-group.
+    """
     node_policies: NotRequired[Mapping[str, Input[str]]]
-    """IAM policies of the nodes beside those that every node needs: ARNs by a name that stays the same.
+    """More IAM policies for the nodes: a map from a name that never changes to an ARN.
     Default none."""
     release_version: NotRequired[str]
-    """Release of the node image, held until another one is named, as 1.35.2-20260714; for managed-node-group alone.
-    Default the newest of the cluster's version: an update with a newer one replaces nodes one by one, drained."""
+    """Release of the node image, such as 1.35.2-20260714; nodes keep it until you set another. Only for
+    managed-node-group. Default the newest of the cluster's version: an update with a newer one drains and replaces
+    nodes one by one.
+    """
     session_manager: NotRequired[bool]
-    """Whether AWS Systems Manager may open sessions on the nodes, in place of SSH. Default no."""
+    """Whether AWS Systems Manager may open sessions on the nodes, instead of SSH. Default no."""
 
 
 class SpotNodeGroupSpec(NodeGroupsSpec):
-    """What SpotNodeGroupArgs become."""
+    """SpotNodeGroupArgs as a checked value."""
 
     pool: SpotPool
     backend: Backend = Backend.AUTO_SCALING_GROUP
@@ -47,7 +51,7 @@ class SpotNodeGroupSpec(NodeGroupsSpec):
 def spot_node_group(pool: SpotPool, subnets: Sequence[NodeSubnet], region: str) -> NodeGroup:
     """One group over all the zones.
 
-    Its nodes have the label `karpenter.sh/capacity-type` where all are Spot: beside on-demand nodes it would lie.
+    Its nodes have the label `karpenter.sh/capacity-type` only if all are Spot: with on-demand nodes it would be wrong.
     Raises BadInput for types that no zone offers and for zones that offer none.
     """
     names = [row.name for row in pool.instance_types]
@@ -99,7 +103,7 @@ class SpotNodeGroup(ComponentResource):
     """
 
     node_group_names: Output[Sequence[str]]
-    """Name in EKS, or of the auto scaling group; a list of one."""
+    """Name of the node group in EKS, or of the auto scaling group, as a list of one."""
     role_arn: Output[str]
     """IAM role the nodes run as."""
     labels: dict[str, str]

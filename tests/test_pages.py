@@ -31,12 +31,12 @@ def test_a_component_has_a_table_of_its_arguments(made):
 
 
 def test_a_pool_is_described_with_what_stands_inside_it():
-    assert "| `need.architecture` | amd64 or arm64. | amd64 |\n" in page("gpu_pool.md")
+    assert "| `need.architecture` | CPU architecture: amd64 or arm64. | amd64 |\n" in page("gpu_pool.md")
     assert "| `max_age_h` | Hours after which a node is replaced; not for node groups. | 720 with Karpenter, " in page(
         "gpu_pool.md"
     )
-    assert "| `pool.taints[].key` | Key of the taint, as nvidia.com/gpu. | required |\n" in page("spot_node_group.md")
-    assert "| `settings.access_entries.<name>.namespaces` | Where the permission holds. | everywhere |" in page(
+    assert "| `pool.taints[].key` | Key of the taint, such as nvidia.com/gpu. | required |\n" in page("spot_node_group.md")
+    assert "| `settings.access_entries.<name>.namespaces` | Namespaces in which the permission holds. | everywhere |" in page(
         "cluster.md"
     )
 

@@ -1,4 +1,4 @@
-"""EKS add-ons by name: which there are, which the clusters of `Cluster` have, and what their pods take of a node.
+"""EKS add-ons by name: which exist, which a `Cluster` installs, and the resources that their pods request on a node.
 
 Source: eksctl 0.230, known_addons.go; Amazon EKS User Guide, "Amazon EKS add-ons".
 """
@@ -18,7 +18,7 @@ ADDONS_BEFORE_NODES = (VPC_CNI, KUBE_PROXY, POD_IDENTITY_AGENT)
 ADDONS_AFTER_NODES = (COREDNS, METRICS_SERVER, EBS_CSI_DRIVER, NODE_MONITORING_AGENT)
 """Add-ons whose pods need a node: made earlier, they stay DEGRADED until EKS gives up."""
 CLUSTER_ADDONS = (*ADDONS_BEFORE_NODES, *ADDONS_AFTER_NODES)
-"""Add-ons that a `Cluster` with nodes of its own has."""
+"""Add-ons of a `Cluster` without Auto Mode."""
 AUTO_MODE_ADDONS = frozenset(CLUSTER_ADDONS) - {METRICS_SERVER}
 """Add-ons whose work EKS Auto Mode does itself. Source: Amazon EKS User Guide, EKS Auto Mode."""
 
@@ -54,7 +54,7 @@ ADDON_CHARTS: Mapping[str, tuple[str, ...]] = {
 """Add-on -> Helm charts that do its work."""
 
 NETWORK_POLICY_SETTING = "enableNetworkPolicy"
-"""Key of VPC_CNI's configuration, and of the chart's values: with true it enforces NetworkPolicies, else nobody does.
+"""Key of VPC_CNI's configuration, and of the chart's values. Only with true NetworkPolicies are enforced.
 Source: Amazon EKS User Guide, "Limit Pod traffic with Kubernetes network policies"."""
 
 ADDON_POD_REQUESTS: Mapping[str, tuple[int, int]] = {
@@ -69,4 +69,4 @@ Both change with the add-on's version and its configuration, neither of which a 
 """
 
 EBS_PROVISIONER = "ebs.csi.aws.com"
-"""Provisioner of storage classes whose disks the add-on EBS_CSI_DRIVER makes."""
+"""Provisioner of storage classes whose disks the add-on EBS_CSI_DRIVER creates."""

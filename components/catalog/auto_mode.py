@@ -1,4 +1,4 @@
-"""EKS Auto Mode: what AWS runs itself there, and within which bounds. Source: Amazon EKS User Guide, EKS Auto Mode."""
+"""EKS Auto Mode: what AWS runs itself there, and its limits. Source: Amazon EKS User Guide, EKS Auto Mode."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from .scheduling import SYSTEM_TAINT, Taint
 
 @dataclass(frozen=True)
 class BuiltInPool:
-    """What one of its own node pools requires of nodes."""
+    """The requirements of one of Auto Mode's built-in node pools."""
 
     architectures: tuple[str, ...]
     taints: tuple[Taint, ...] = ()
@@ -27,10 +27,10 @@ BUILT_IN_CATEGORIES = GENERAL_CATEGORIES
 BUILT_IN_GENERATION = 5
 """The oldest generation of those categories."""
 BUILT_IN_NODE_CLASS = "default"
-"""Name that a node class of one's own cannot have."""
+"""Name of EKS's own node class; your node classes cannot have it."""
 
 DISK_PROVISIONER = "ebs.csi.eks.amazonaws.com"
-"""Of its storage classes; the add-on's is another one."""
+"""Provisioner of Auto Mode's storage classes; the EBS CSI add-on has another one."""
 
 NETWORK_POLICY_NAMESPACE, NETWORK_POLICY_CONFIG = "kube-system", "amazon-vpc-cni"
 """Namespace and name of the ConfigMap by which its nodes enforce NetworkPolicies; without it none do.

@@ -1,6 +1,6 @@
-"""What Helm charts tolerate and select where their values do not say otherwise.
+"""Default tolerations and node affinities of Helm charts.
 
-Helm replaces a list, so that whoever adds to one must say again what it had.
+Helm replaces lists, so values that add to a list must repeat its default items.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""How long the first pod of a pool may wait for its container, at most: what every deadline of a workload must leave.
+"""The longest time that the first pod of a pool waits for its container. Every deadline of a workload must allow it.
 
 `eks-gpu explain` estimates the usual case; these are the upper ends of what was measured. A deadline counts from the
 pod's start or the object's creation, so a shorter one kills what it waits for. A bare-metal type takes longer.

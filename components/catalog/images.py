@@ -1,4 +1,4 @@
-"""Amazon machine images: which one a node needs, what is already on it, where its data lies."""
+"""Amazon machine images: which one a node needs, which software it contains, and which volume holds its data."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class AmiType:
     accelerator: str | None
     """nvidia or neuron where the image is a variant for it."""
     device_plugin: bool
-    """Whether the image brings the accelerator's device plugin; a second one breaks it."""
+    """Whether the image contains the accelerator's device plugin; a second one would conflict with it."""
 
     @property
     def driver(self) -> bool:

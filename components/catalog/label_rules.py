@@ -63,7 +63,7 @@ def syntax_problem(key: str, value: str) -> str | None:
 
 
 def label_problem(key: str, value: str) -> str | None:
-    """Why a person may not give nodes the label, as a sentence; None where they may."""
+    """Why nodes cannot be given this label, as a sentence; None if they can."""
     if problem := syntax_problem(key, value):
         return problem
     domain = key.rpartition("/")[0]

@@ -1,4 +1,4 @@
-"""How long AWS lets names be, by what is named. Pulumi makes them of a resource's own name and a suffix."""
+"""Maximum lengths of names in AWS, by kind of resource. Pulumi makes a name from a resource's name and a suffix."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class NameLimit:
     things: str
     """For messages, in the plural."""
     service: str
-    """Whose rule it is, for messages."""
+    """The service that limits the name, for messages."""
     most: int
     """Characters."""
 
@@ -39,4 +39,4 @@ NAME_LIMITS = (
     NameLimit("aws:cloudwatch/logGroup:LogGroup", "log groups", "CloudWatch Logs", 512),
     NameLimit("eks:index:Cluster", "clusters", "EKS", 100),
 )
-"""Every kind that a component names after itself."""
+"""Every kind of resource whose name contains the component's name."""

@@ -1,4 +1,4 @@
-"""From what a pod needs to the instance types that have it, cheapest first."""
+"""Finds the instance types that meet a pod's need, cheapest first."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -21,17 +21,17 @@ class Need:
     """nvidia or neuron."""
     architecture: str = "amd64"
     fractional: bool = False
-    """Whether a part of a GPU (g6f, gr6f) will do for one: pods cannot ask the scheduler for it as `nvidia.com/gpu`."""
+    """Whether a fraction of a GPU (g6f, gr6f) is enough; pods cannot request a fraction as `nvidia.com/gpu`."""
     vcpus: int = 0
     memory_mib: int = 0
     efa: bool = False
     """Whether the node must have an Elastic Fabric Adapter."""
     bare_metal: bool = True
-    """Whether a bare-metal node will do: it starts more slowly and costs no less."""
+    """Whether a bare-metal node is acceptable: it starts more slowly and costs no less."""
     spot: bool = False
-    """Whether Spot must sell it; then the Spot estimate ranks it."""
+    """Whether the type must be available as Spot; types are then ordered by the Spot estimate."""
     max_hourly: float = inf
-    """USD; a type without a known price does not pass a limit."""
+    """Maximum price in USD per hour; a type without a known price does not meet it."""
 
     def __post_init__(self) -> None:
         problems = [

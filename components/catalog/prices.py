@@ -1,4 +1,4 @@
-"""Prices in USD. None is silently another region's or out of date: `Price.region` and `Price.as_of` tell."""
+"""Prices in USD. `Price.region` and `Price.as_of` say which region and date a price is from."""
 
 from dataclasses import dataclass, replace
 from functools import cache
@@ -10,7 +10,7 @@ HOURS_PER_MONTH = 730
 EVERY_REGION = "every region"
 """`Price.region` of what AWS lists once for all commercial regions."""
 BASE_REGION = "us-east-1"
-"""Whose price stands in where a region's own is not known."""
+"""The region whose price is used if a region's own price is not known."""
 _AS_OF = "2026-11-21"
 
 # Shares of the on-demand price for types without a share of their own in spot.json: general ones, and the newest with
@@ -19,7 +19,9 @@ SPOT_SHARE = 0.40
 SPOT_SHARE_ACCELERATED = 0.50
 
 AUTO_MODE_SHARE = 0.12
-"""What EKS Auto Mode adds to a node, of its on-demand price, on Spot too. Source: AWS price page, about 12 %."""
+"""EKS Auto Mode's surcharge for a node, as a share of its on-demand price, for Spot too. Source: AWS price page, about
+12 %.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Price:
     lowest: float | None = None
     """USD per hour in the cheapest region, of an estimate whose range is known."""
     highest: float | None = None
-    """USD per hour in the dearest region, of an estimate whose range is known."""
+    """USD per hour in the most expensive region, of an estimate whose range is known."""
 
     @property
     def monthly(self) -> float:
@@ -56,7 +58,7 @@ def _listed_everywhere(hourly: float) -> Price:
 # Source: AWS price page of each service: one price for all regions, or that of us-east-1.
 CONTROL_PLANE_HOURLY = _listed_everywhere(0.10)
 EXTENDED_SUPPORT_HOURLY = _listed_everywhere(0.50)
-"""On top of CONTROL_PLANE_HOURLY, for a Kubernetes minor past its standard support."""
+"""Added to CONTROL_PLANE_HOURLY for a Kubernetes minor version past its standard support."""
 NAT_GATEWAY_HOURLY = _listed(0.045)
 NLB_HOURLY = _listed(0.0225)
 ALB_HOURLY = _listed(0.0225)
@@ -135,9 +137,9 @@ def share_of(price: Price, share: float, lowest: float | None = None, highest: f
 
 @cache
 def regional_factors(region: str) -> tuple[float, float]:
-    """The least and the most that the region's known prices are of the same types' in us-east-1.
+    """The lowest and highest ratio of the region's known prices to the prices of the same types in us-east-1.
 
-    They bound a price that stands in for one of the region; of a region without any known price, of all regions.
+    They bound a price of us-east-1 that is used for the region. For a region without known prices, all regions count.
     """
     base = data.prices()[BASE_REGION]
     factors = [

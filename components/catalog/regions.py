@@ -34,7 +34,7 @@ class Zone:
 
 @cache
 def regions() -> tuple[str, ...]:
-    """Regions of which the catalog knows zones and offers, sorted."""
+    """Regions whose zones and offered types the catalog knows, sorted."""
     return tuple(sorted(data.ec2()["zones"]))
 
 

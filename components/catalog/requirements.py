@@ -13,7 +13,7 @@ _COMPARISONS: dict[str, Callable[[int, int], bool]] = {
 }
 """Gte and Lte are Karpenter's own."""
 WORD_OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")
-"""Operators of a requirement that look at words."""
+"""Operators of a requirement that compare strings."""
 NUMBER_OPERATORS = tuple(_COMPARISONS)
 """Operators of a requirement that compare with one whole number."""
 REQUIREMENT_OPERATORS = (*WORD_OPERATORS, *NUMBER_OPERATORS)
@@ -26,7 +26,7 @@ NODE_AFFINITY_OPERATORS: tuple[str, ...] = get_args(NodeAffinityOperator)
 def requirement_holds(operator: str, values: Sequence[str], value: str | None) -> bool:
     """Whether a label with this value meets it, None being no label; NotIn and DoesNotExist hold without one.
 
-    False for an operator that there is not, and for a comparison with or of what is no integer.
+    False for an unknown operator, and for a comparison in which either side is not an integer.
     """
     match operator:
         case "In":

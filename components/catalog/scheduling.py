@@ -1,4 +1,4 @@
-"""Taints, resources and capacity types, each written once, with the spellings that AWS and Kubernetes want."""
+"""Taints, resources and capacity types, each written once, with the spellings that AWS and Kubernetes require."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -98,13 +98,14 @@ GPU_TAINT = Taint(GPU_RESOURCE, "true", "NoSchedule")
 NEURON_TAINT = Taint(NEURON_RESOURCE, "true", "NoSchedule")
 SYSTEM_TAINT = Taint("CriticalAddonsOnly", "true", "NoSchedule")
 SYSTEM_NODE_LABELS = {"eks-gpu-components/role": "system"}
-"""What controllers select, so that none of them keeps a Spot or GPU node from going."""
+"""Labels that controllers select, so that no controller keeps a Spot or GPU node from being removed."""
 SYSTEM_TOLERATIONS = [SYSTEM_TAINT.toleration()]
-"""Tolerations of whatever runs on the system nodes, which may be tainted; without the taint they do no harm."""
+"""Tolerations of everything that runs on the system nodes, which may be tainted; without the taint they have no effect.
+"""
 
 
 class CapacityType(StrEnum):
-    """How AWS sells a node, in the words of `karpenter.sh/capacity-type`; ordered from the one to use first."""
+    """Capacity type of a node, spelled as in `karpenter.sh/capacity-type`, in Karpenter's order of preference."""
 
     RESERVED = "reserved"
     SPOT = "spot"

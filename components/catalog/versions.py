@@ -1,4 +1,4 @@
-"""Versions that belong together: Kubernetes minors, charts and images, as of 2026-11-21."""
+"""Versions that work together: Kubernetes minor versions, charts and images, as of 2026-11-21."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -12,9 +12,9 @@ class KubernetesVersion:
     standard_until: date
     """Last day without surcharge."""
     extended_until: date
-    """Last day on which EKS runs it at all: 12 months later."""
+    """Last day on which EKS runs this version: 12 months after `standard_until`."""
     autoscaler_image_tag: str
-    """Cluster autoscaler of this minor; the chart's own image is another minor's."""
+    """Tag of the cluster autoscaler's image for this minor version; the chart's default image is for another one."""
     karpenter_since: str
     """Oldest Karpenter that supports it. Source: Karpenter 1.14, compatibility matrix."""
 
@@ -63,7 +63,7 @@ class Chart:
     repository: str | None
     """Address of the chart repository; None for OCI."""
     app_version: str
-    """Of the software that the chart's default image holds."""
+    """Version of the software in the chart's default image."""
 
     @property
     def short_name(self) -> str:

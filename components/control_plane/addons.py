@@ -24,9 +24,9 @@ class AddOn:
 
     name: str
     configuration: Mapping[str, Any] = field(default_factory=dict)
-    """In the add-on's own schema: `aws eks describe-addon-configuration`."""
+    """Configuration, in the add-on's own schema: `aws eks describe-addon-configuration`."""
     service_account: str = ""
-    """The one that gets a role; empty where the add-on calls no AWS API."""
+    """Service account that gets a role; empty if the add-on calls no AWS API."""
     policy: str = ""
     """AWS's managed policy for it, with its path."""
 

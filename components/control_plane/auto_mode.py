@@ -16,8 +16,9 @@ class AutoModeArgs(TypedDict):
     """How AWS runs the nodes."""
 
     built_in_pools: NotRequired[Sequence[str]]
-    """Pools that AWS brings; an empty list is for a cluster whose every node is of your own pools.
-    Default general-purpose, system."""
+    """Node pools that AWS provides; set an empty list if every node comes from your own pools. Default general-purpose,
+    system.
+    """
 
 
 class AutoMode(Value):
@@ -34,7 +35,7 @@ class AutoMode(Value):
 
     @property
     def add_ons(self) -> tuple[AddOn, ...]:
-        """Those that Auto Mode leaves to us, and for which it has nodes without a pool of ours."""
+        """Add-ons that we must install and that can run on the built-in pools."""
         if not self.built_in_pools:
             return ()  # without a node they stay DEGRADED until EKS gives up
         configuration: dict[str, Any] = {}
@@ -49,7 +50,7 @@ class AutoMode(Value):
 
 
 def auto_mode_options(auto_mode: AutoMode) -> dict[str, Any]:
-    """What pulumi_eks is asked for. Without built-in pools EKS refuses a node role."""
+    """Arguments of `pulumi_eks.Cluster` for Auto Mode. Without built-in pools EKS refuses a node role."""
     return {
         "enabled": True,
         "compute_config": {"node_pools": list(auto_mode.built_in_pools)},
@@ -58,7 +59,7 @@ def auto_mode_options(auto_mode: AutoMode) -> dict[str, Any]:
 
 
 def network_policy_config() -> dict[str, Any]:
-    """The ConfigMap that makes its nodes enforce NetworkPolicies."""
+    """The ConfigMap that makes Auto Mode's nodes enforce NetworkPolicies."""
     return {
         "metadata": {"name": NETWORK_POLICY_CONFIG, "namespace": NETWORK_POLICY_NAMESPACE},
         "data": {NETWORK_POLICY_KEY: "true"},

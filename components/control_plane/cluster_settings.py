@@ -64,7 +64,7 @@ class Endpoint(Value):
 
     @property
     def api_cidrs(self) -> list[str]:
-        """Ranges that reach it from the internet: its own, else those of the stack."""
+        """Ranges that may reach the API from the internet: those of the endpoint, else those of the stack."""
         return [str(cidr) for cidr in self.public_cidrs] or (common_addresses() if self.public else [])
 
     @model_validator(mode="after")
@@ -85,13 +85,13 @@ class Endpoint(Value):
 
 
 class Bootstrap(Value):
-    """The first update of a private cluster, from addresses of the internet."""
+    """How the first update of a private cluster reaches it from the internet."""
 
     public_cidrs: tuple[ApiRange, ...] = ()
 
     @property
     def api_cidrs(self) -> list[str]:
-        """Ranges that reach the cluster until its bootstrap is over: its own, else those of the stack."""
+        """Ranges that may reach the cluster until the bootstrap is over: those of the setting, else those of the stack."""
         return [str(cidr) for cidr in self.public_cidrs] or common_addresses()
 
     @model_validator(mode="after")
@@ -131,7 +131,9 @@ class ClusterSettings(Value):
 
     @property
     def public_ranges(self) -> list[str]:
-        """Ranges of the internet that reach the API as the settings are now; none where it is private alone."""
+        """Ranges that may reach the API from the internet with the current settings; none if the endpoint is only
+        private.
+        """
         return (self.bootstrap or self.endpoint).api_cidrs
 
     @model_validator(mode="after")
@@ -196,7 +198,7 @@ class Subnet(Value):
 
 
 class ClusterSpec(Value):
-    """What ClusterArgs become."""
+    """ClusterArgs as a checked value."""
 
     region: Region
     vpc_id: Any
@@ -205,7 +207,7 @@ class ClusterSpec(Value):
 
     @property
     def control_plane_subnets(self) -> tuple[Subnet, ...]:
-        """Those in zones where EKS runs control planes; nodes may use the others too."""
+        """The subnets in zones where EKS runs control planes; nodes may use the others too."""
         takers = {zone.id for zone in catalog.zones(self.region) if zone.control_plane}
         return tuple(subnet for subnet in self.subnets if subnet.zone_id in takers)
 

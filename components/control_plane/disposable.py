@@ -1,4 +1,4 @@
-"""Objects in a cluster that leave nothing in AWS, and so can go with it."""
+"""Objects in a cluster that leave nothing in AWS, and so can be deleted together with the cluster."""
 
 from typing import Any
 
@@ -15,7 +15,8 @@ ONCE_TIMEOUT = f"{(COLD_START_S + RUN_S) // 60}m"
 def disposable(parent: Resource, opts: ResourceOptions | None, **more: Any) -> ResourceOptions:
     """Options of such a child: it has the component's `deleted_with`, as the engine gives it to every child.
 
-    With `deleted_with=cluster` a destroy asks no API that may be gone by then. Never on a component that has anything
-    in AWS, as roles, queues, node pools and load-balanced Services: the engine would forget it, and it would bill.
+    With `deleted_with=cluster` a destroy does not call an API that may already be gone. Never use it on a component
+    with resources in AWS, such as roles, queues, node pools and load-balanced Services: the engine would forget them,
+    and they would still cost money.
     """
     return ResourceOptions(parent=parent, deleted_with=opts.deleted_with if opts else None, **more)

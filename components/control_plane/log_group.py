@@ -1,4 +1,6 @@
-"""The control plane's logs in CloudWatch: EKS writes into a group of a fixed name, and makes it where there is none."""
+"""The control plane's logs in CloudWatch: EKS writes into a log group with a fixed name, and creates it if it is
+missing.
+"""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Who may do what in a cluster: EKS access entries, each with one of EKS's policies."""
+"""Permissions in a cluster: EKS access entries, each with an EKS access policy."""
 
 from collections.abc import Sequence
 

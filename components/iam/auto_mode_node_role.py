@@ -1,4 +1,4 @@
-"""The IAM role of nodes that EKS Auto Mode starts for node classes of one's own."""
+"""The IAM role of nodes that EKS Auto Mode starts for your own node classes."""
 
 import json
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from .node_role import role_name, trust_policy
 
 @dataclass(frozen=True)
 class AutoModeNodeRole:
-    """A role for nodes of one's own node classes."""
+    """A role for the nodes of your own node classes."""
 
     arn: Output[str]
-    """Whatever uses it waits for `ready`, and on the way down goes before it."""
+    """ARN of the role. Resources that use it are created after `ready` and deleted before it."""
     ready: tuple[Resource, ...]
     """What nodes need before they can join, and until the last one is gone."""
 
@@ -25,7 +25,8 @@ class AutoModeNodeRole:
 def create_auto_mode_node_role(name: str, cluster: EksCluster, parent: Resource) -> AutoModeNodeRole:
     """`{name}-role` with its policies and its access to the cluster.
 
-    Apart from the built-in pools' role, whose access entry is EKS's own and stands in the way of a second one.
+    This is not the role of the built-in pools: EKS manages that role's access entry, and a second entry is not
+    possible.
     """
     role = aws.iam.Role(
         role_name(name),

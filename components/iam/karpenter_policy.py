@@ -207,7 +207,9 @@ def _discovery(scope: ControllerScope) -> list[dict[str, Any]]:
 
 
 def _spot_role(scope: ControllerScope) -> dict[str, Any]:
-    """Spot needs a role once an account. Whoever asks EC2 first makes it, and it cannot be made twice."""
+    """Spot needs one service-linked role per account. The first caller of EC2 creates it, and it cannot be created
+    twice.
+    """
     spot = "spot.amazonaws.com"
     return _allow(
         "AllowSpotServiceLinkedRoleCreation",

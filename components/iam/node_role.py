@@ -20,7 +20,7 @@ class NodeRole:
 
 
 def trust_policy(region: str) -> dict[str, Any]:
-    """Who may take the role: EC2, under its name in the region's partition."""
+    """The trust policy: EC2 may assume the role, under its service name in the region's partition."""
     suffix = ".cn" if partition(region) == "aws-cn" else ""
     return {
         "Version": "2012-10-17",

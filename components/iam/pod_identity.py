@@ -1,4 +1,4 @@
-"""IAM roles that pods take on through EKS Pod Identity: no keys, and no OIDC provider to trust."""
+"""IAM roles that pods assume through EKS Pod Identity, without access keys and without an OIDC provider."""
 
 import json
 from collections.abc import Mapping
@@ -52,7 +52,9 @@ def pod_identity(
     service_account: str,
     policy: Output[str],
 ) -> tuple[aws.iam.Role, list[Resource]]:
-    """A role for one service account, and all that its pods must wait for: they get credentials when they start."""
+    """A role for one service account, and everything that its pods must wait for, because they get credentials at their
+    start.
+    """
     role, permissions = pod_role(parent, name, policy=policy)
     association = aws.eks.PodIdentityAssociation(
         name,

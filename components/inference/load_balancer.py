@@ -1,4 +1,4 @@
-"""The network load balancer of an inference service: internal unless asked, and never open to everyone."""
+"""The network load balancer of an inference service: internal by default, and never open to everyone."""
 
 from ipaddress import IPv4Network
 from typing import Annotated, Any, Literal, NotRequired, Self
@@ -17,11 +17,13 @@ from ..values.patterns import like
 from ..values.value import Value
 
 REST_PORT = 8501
-"""Of TensorFlow Serving's REST API. Source: TensorFlow Serving 2.20, Dockerfile.gpu."""
+"""Port of TensorFlow Serving's REST API. Source: TensorFlow Serving 2.20, Dockerfile.gpu."""
 TLS_PORT = 443
 
 DEREGISTRATION_S = 60
-"""Seconds that connections to a pod that goes may last; the load balancer's own 300 are more than a Spot notice."""
+"""Seconds that connections to a terminating pod may last; the load balancer's default of 300 is more than a Spot
+notice.
+"""
 
 CLASSES = {"aws-load-balancer-controller": CONTROLLER_LOAD_BALANCER_CLASS, "auto-mode": AUTO_MODE_LOAD_BALANCER_CLASS}
 """By controller. Source: AWS Load Balancer Controller 3.5, guide/service/nlb.md; EKS User Guide, Auto Mode."""
@@ -32,7 +34,7 @@ READINESS_GATE_LABELS = {
 """On a namespace: its pods are ready when the load balancer finds them healthy, not earlier."""
 
 PRIVATE_RANGES = ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16")
-"""Where a VPC's addresses may be. Source: Amazon VPC User Guide, "VPC CIDR blocks"."""
+"""Ranges that a VPC's addresses may come from. Source: Amazon VPC User Guide, "VPC CIDR blocks"."""
 
 Certificate = Annotated[
     str,
@@ -44,22 +46,26 @@ Certificate = Annotated[
 
 
 class LoadBalancerArgs(TypedDict):
-    """Who reaches the service. Whoever does may use it: TensorFlow Serving asks for no password."""
+    """Who can reach the service. TensorFlow Serving has no authentication, so everyone who can reach it can use it."""
 
     controller: NotRequired[str]
-    """aws-load-balancer-controller or auto-mode, fixed once the Service exists.
-    Default aws-load-balancer-controller."""
+    """Controller of the load balancer: aws-load-balancer-controller or auto-mode. It cannot be changed once the Service
+    exists. Default aws-load-balancer-controller.
+    """
     public: NotRequired[bool]
-    """Whether it faces the internet. Needs `source_ranges`, and `certificate_arn` or `allow_plain_http`. Default no."""
+    """Whether the load balancer can be reached from the internet. Needs `source_ranges`, and `certificate_arn` or
+    `allow_plain_http`. Default no.
+    """
     source_ranges: NotRequired[list[str]]
-    """Addresses that may connect, as 10.20.0.0/16. Default whoever reaches the VPC, where it is internal."""
+    """Address ranges that may connect, such as 10.20.0.0/16. Default whoever reaches the VPC, where it is internal."""
     certificate_arn: NotRequired[str]
-    """Certificate in ACM: with it the service speaks TLS on port 443, without it HTTP on 8501. Default none."""
+    """ARN of a certificate in ACM. With it the service uses TLS on port 443, without it HTTP on 8501. Default none."""
     allow_plain_http: NotRequired[bool]
     """Whether pictures and answers may cross the internet unencrypted. Default no."""
     vpc_cidrs: NotRequired[list[str]]
-    """Ranges of the VPC, from which the load balancer reaches the pods.
-    Default 10.0.0.0/8, 100.64.0.0/10, 172.16.0.0/12, 192.168.0.0/16: every private range."""
+    """Address ranges of the VPC, from which the load balancer connects to the pods. Default 10.0.0.0/8, 100.64.0.0/10,
+    172.16.0.0/12, 192.168.0.0/16: every private range.
+    """
 
 
 def _network(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What Kubernetes is asked for to serve a model, as plain data: the pods, and what protects them."""
+"""The Kubernetes objects that serve a model, as plain data: the pods, and the objects that protect them."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from .settings import MODELS, Model, ResnetInferenceSettings
 USER = 65532
 
 PRE_STOP_S = DEREGISTRATION_S + 15
-"""A pod answers until the load balancer has seen that it goes, and has let its connections end."""
+"""Seconds that a terminating pod still answers: until the load balancer has noticed and open connections have ended."""
 GRACE_S = PRE_STOP_S + 30
 """All of it fits the 120 s between a Spot notice and the end of the node."""
 
@@ -30,7 +30,7 @@ def workload_labels(name: str) -> dict[str, str]:
 
 
 def namespace(settings: ResnetInferenceSettings) -> dict[str, Any]:
-    """Takes pods without any privilege alone, and holds them for unready until the load balancer finds them healthy."""
+    """A Namespace that allows only unprivileged pods, which become ready when the load balancer finds them healthy."""
     labels = {
         "pod-security.kubernetes.io/enforce": "restricted",
         READINESS_GATE_LABELS[settings.load_balancer.controller]: "enabled",
@@ -39,7 +39,7 @@ def namespace(settings: ResnetInferenceSettings) -> dict[str, Any]:
 
 
 def service_account(name: str, namespace: str) -> dict[str, Any]:
-    """What EKS gives the role to that may read the model."""
+    """The ServiceAccount that gets the role which may read the model."""
     return {"metadata": {"name": name, "namespace": namespace}, "automount_service_account_token": False}
 
 
@@ -120,7 +120,7 @@ def _server(pool: GpuPool, settings: ResnetInferenceSettings) -> dict[str, Any]:
 
 
 def _server_args(pool: GpuPool) -> list[str]:
-    """TensorFlow takes the whole GPU, unless it is told how much of it is its own."""
+    """Arguments of the server: without a limit TensorFlow takes the memory of the whole GPU."""
     if not pool.sharing:
         return []
     return [f"--per_process_gpu_memory_fraction={0.9 / pool.sharing.replicas:.2f}"]
@@ -158,7 +158,9 @@ def _model_volume(model: Model) -> list[dict[str, Any]]:
 
 
 def disruption_budget(name: str, namespace: str) -> dict[str, Any]:
-    """Nodes go one pod at a time; a budget of pods that must stay would keep a single one's node for ever."""
+    """A budget that lets one pod be evicted at a time. With a minimum of available pods, a single pod would block its
+    node forever.
+    """
     return {
         "metadata": {"name": name, "namespace": namespace},
         "spec": {"maxUnavailable": 1, "selector": {"matchLabels": workload_labels(name)}},
@@ -166,7 +168,7 @@ def disruption_budget(name: str, namespace: str) -> dict[str, Any]:
 
 
 def network_policy(name: str, namespace: str, balancer: LoadBalancer, model: Model) -> dict[str, Any]:
-    """In: the REST port, from the VPC. Out: nothing, or what reading a model from S3 takes."""
+    """Ingress: the REST port, from the VPC. Egress: nothing, or what reading a model from S3 needs."""
     return {
         "metadata": {"name": name, "namespace": namespace},
         "spec": {

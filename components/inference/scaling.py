@@ -1,4 +1,4 @@
-"""How many pods an inference service has: a fixed number, an HPA from one up, or KEDA from none up."""
+"""The number of pods of an inference service: fixed, or scaled by an HPA from one pod, or by KEDA from zero pods."""
 
 from abc import abstractmethod
 from typing import Annotated, Any, NotRequired, Self
@@ -13,62 +13,66 @@ _NEED_A_POD = ("cpu", "memory")
 
 
 class HpaArgs(TypedDict):
-    """Follows the CPU that decoding pictures takes. Needs metrics-server. Starts from `replicas`, 1 or more."""
+    """Scales on CPU use, from `replicas` pods, 1 or more. Needs metrics-server."""
 
     max_replicas: int
-    """Pods at most."""
+    """Maximum number of pods."""
     cpu_percent: NotRequired[int]
-    """CPU in use that it aims at, in percent of what pods request. Default 70."""
+    """Target CPU use, in percent of the CPU that pods request. Default 70."""
 
 
 class CronTriggerArgs(TypedDict):
-    """Pods at times known in advance."""
+    """Scales on a schedule."""
 
     timezone: str
-    """As Europe/Berlin."""
+    """Time zone of the cron expressions, such as Europe/Berlin."""
     start: str
-    """Cron expression, as 0 8 * * 1-5."""
+    """Cron expression for the start, such as 0 8 * * 1-5."""
     end: str
-    """Cron expression, as 0 18 * * 1-5."""
+    """Cron expression for the end, such as 0 18 * * 1-5."""
     replicas: int
-    """Pods between the two."""
+    """Number of pods between start and end."""
 
 
 class SqsTriggerArgs(TypedDict):
-    """Pods by the messages in a queue. KEDA's operator must be allowed sqs:GetQueueAttributes on it."""
+    """Scales on the number of messages in an SQS queue. The role of KEDA's operator must allow sqs:GetQueueAttributes
+    on it.
+    """
 
     queue_url: str
-    """As https://sqs.us-west-2.amazonaws.com/123456789012/pictures."""
+    """URL of the queue, such as https://sqs.us-west-2.amazonaws.com/123456789012/pictures."""
     region: str
     """Region of the queue."""
     messages_per_replica: int
-    """Messages for one pod."""
+    """Number of messages for each pod."""
 
 
 class PrometheusTriggerArgs(TypedDict):
-    """Pods by a query. It must count what waits outside the pods: their own metrics are gone when they are."""
+    """Scales on a Prometheus query. The query must measure demand outside the pods, because at zero pods their metrics
+    do not exist.
+    """
 
     server: str
-    """As http://prometheus.monitoring:9090."""
+    """URL of the Prometheus server, such as http://prometheus.monitoring:9090."""
     query: str
-    """Returns one number."""
+    """PromQL query that returns one number."""
     threshold: float
-    """The number for one pod."""
+    """Value of the query for each pod."""
 
 
 class KedaArgs(TypedDict):
-    """A KEDA ScaledObject, from no pod at all. Needs KEDA, and one trigger or more."""
+    """A KEDA ScaledObject, which scales from zero pods. Needs KEDA, and at least one trigger."""
 
     max_replicas: int
-    """Pods at most."""
+    """Maximum number of pods."""
     cooldown_s: NotRequired[int]
-    """Seconds without a reason for pods before the last one goes. Default 300."""
+    """Seconds without an active trigger before the last pod is removed. Default 300."""
     cron: NotRequired[CronTriggerArgs]
-    """Pods by the clock. Default none."""
+    """Scales on a schedule. Default none."""
     sqs: NotRequired[SqsTriggerArgs]
-    """Pods by a queue. Default none."""
+    """Scales on the messages in an SQS queue. Default none."""
     prometheus: NotRequired[PrometheusTriggerArgs]
-    """Pods by a query. Default none."""
+    """Scales on a Prometheus query. Default none."""
 
 
 class Hpa(Value):
@@ -82,7 +86,7 @@ Cron = Annotated[str, like(r"\S+( \S+){4}", "a cron expression of five fields, a
 
 
 class Trigger(Value):
-    """What brings pods, checked."""
+    """A KEDA trigger, checked."""
 
     @abstractmethod
     def rendered(self, authentication: str) -> dict[str, Any]:

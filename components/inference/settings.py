@@ -22,44 +22,49 @@ _WITHOUT_MODEL = "tensorflow/serving"
 
 
 class ModelArgs(TypedDict):
-    """A SavedModel and where it lies: in the image, in S3 or on a volume. Give one of the three."""
+    """A SavedModel and where it is: in the image, in S3 or on a volume. Set exactly one of the three."""
 
     name: NotRequired[str]
-    """Name that clients know it by, in /v1/models/<name>. Default resnet."""
+    """Name of the model, as in the URL path /v1/models/<name>. Default resnet."""
     from_image: NotRequired[bool]
-    """Whether it lies in `image`, under /models/<name>/<version>. Default no."""
+    """Whether `image` contains the model, under /models/<name>/<version>. Default no."""
     s3_uri: NotRequired[str]
-    """Folder in S3, as s3://bucket/resnet, that holds the versions, 1/saved_model.pb. Needs `cluster`. Default none."""
+    """Folder in S3, such as s3://bucket/resnet, with the model's versions, such as 1/saved_model.pb. Needs `cluster`.
+    Default none.
+    """
     loader_image: NotRequired[str]
-    """The AWS CLI that copies it from S3. Default public.ecr.aws/aws-cli/aws-cli:2.31.23."""
+    """Image of the AWS CLI, which copies the model from S3. Default public.ecr.aws/aws-cli/aws-cli:2.31.23."""
     volume_claim: NotRequired[str]
-    """PersistentVolumeClaim in `namespace` with <name>/<version>; many pods need one that many nodes read.
-    Default none."""
+    """PersistentVolumeClaim in `namespace` with <name>/<version>; for several pods it must be readable from several
+    nodes. Default none.
+    """
 
 
 class ResnetInferenceSettingsArgs(TypedDict):
-    """What is served, by how many pods, to whom."""
+    """The model, the number of pods, and who can reach the service."""
 
     model: ModelArgs
-    """The model."""
+    """The model to serve."""
     image: NotRequired[str]
-    """Server, pinned by tag or digest; never latest. Default tensorflow/serving:2.20.0-gpu, which holds no model."""
+    """Image of the server, pinned by tag or digest; never latest. Default tensorflow/serving:2.20.0-gpu, which holds no
+    model.
+    """
     namespace: NotRequired[str]
-    """Where it runs. Default resnet."""
+    """Namespace of the service. Default resnet."""
     create_namespace: NotRequired[bool]
-    """Whether the namespace is made for it. Default yes."""
+    """Whether the component creates the namespace. Default yes."""
     replicas: NotRequired[int]
-    """Pods: always so many, or with `hpa` at least. Default 1."""
+    """Number of pods; with `hpa` the minimum. Default 1."""
     hpa: NotRequired[HpaArgs]
-    """From `replicas` pods up, by CPU. Default none."""
+    """Scales on CPU use, from `replicas` pods. Default none."""
     keda: NotRequired[KedaArgs]
-    """Instead of `hpa` and `replicas`: from no pod up, by something outside. Default none."""
+    """Scales from zero pods on a schedule, a queue or a query, instead of `hpa` and `replicas`. Default none."""
     cpu_millicores: NotRequired[int]
-    """Thousandths of a core that one pod requests. Default 1000."""
+    """CPU request of one pod, in thousandths of a core. Default 1000."""
     memory_mib: NotRequired[int]
-    """Memory that one pod requests and may use. Default 4096."""
+    """Memory request and limit of one pod, in MiB. Default 4096."""
     load_balancer: NotRequired[LoadBalancerArgs]
-    """Who reaches the service."""
+    """Who can reach the service."""
 
 
 def pinned(image: str) -> str:

@@ -1,6 +1,6 @@
-"""What the cluster autoscaler is told of a node that does not exist yet, as tags of its auto scaling group.
+"""Tags of an auto scaling group that describe its nodes to the cluster autoscaler before the first node exists.
 
-From zero the autoscaler has no node to look at: what it is not told of does not exist for it.
+For an empty group the autoscaler has no node to look at, so it knows only what the tags say.
 Source: cluster autoscaler 1.35, AWS README.
 """
 

@@ -1,4 +1,4 @@
-"""The queue through which Karpenter hears that nodes will go: a Spot notice leaves it two minutes.
+"""The queue through which Karpenter learns that nodes will be interrupted, for Spot two minutes in advance.
 
 Source: Karpenter 1.14, getting started, cloudformation.yaml.
 """
@@ -65,7 +65,7 @@ def rule_name(name: str, event: str) -> str:
 
 
 def create_interruption_queue(name: str, cluster: EksCluster, parent: Resource) -> aws.sqs.Queue:
-    """`{name}-interruption`, called as the cluster, with its policy and a rule for each event."""
+    """The queue `{name}-interruption`, which has the cluster's name in AWS, with its policy and a rule for each event."""
     opts = ResourceOptions(parent=parent)
     queue = aws.sqs.Queue(
         f"{name}-interruption",

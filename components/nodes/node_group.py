@@ -10,7 +10,7 @@ from ..catalog import CapacityType, Taint
 
 
 class Backend(StrEnum):
-    """What makes a group's nodes."""
+    """The service that makes a group's nodes."""
 
     MANAGED_NODE_GROUP = "managed-node-group"
     AUTO_SCALING_GROUP = "auto-scaling-group"
@@ -18,7 +18,7 @@ class Backend(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """What every node of a group is, whichever instance type it gets."""
+    """What all nodes of a group have in common, whatever their instance type."""
 
     image: str
     """al2023 or bottlerocket."""
@@ -49,7 +49,7 @@ class NodeGroup:
     on_demand_base: int = 0
     """Nodes that are on demand before any is Spot."""
     on_demand_percentage: int = 0
-    """Share of the nodes beyond the base that is on demand: 0 is Spot alone, 100 no Spot."""
+    """Percentage of on-demand nodes beyond the base: 0 means only Spot, 100 means no Spot."""
 
     @property
     def spot(self) -> bool:
@@ -58,7 +58,7 @@ class NodeGroup:
 
     @property
     def capacity_type(self) -> CapacityType | None:
-        """Of every node; None where both kinds are mixed."""
+        """Capacity type of every node; None if the group mixes both."""
         if not self.spot:
             return CapacityType.ON_DEMAND
         mixed = self.on_demand_base or self.on_demand_percentage

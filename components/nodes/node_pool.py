@@ -1,4 +1,4 @@
-"""A GpuPool as a NodePool, the same object for Karpenter and for EKS Auto Mode but for a few words."""
+"""A GpuPool as a NodePool; the object is almost the same for Karpenter and for EKS Auto Mode."""
 
 import re
 from collections.abc import Sequence
@@ -94,7 +94,7 @@ def node_pool(pool: GpuPool, provisioner: Provisioner, node_class: str, zones: S
 
 
 def node_pool_problems(pool: GpuPool, provisioner: Provisioner) -> list[str]:
-    """What a NodePool cannot express of the pool, a sentence for each with the reason."""
+    """A sentence, with the reason, for each setting of the pool that a NodePool cannot express."""
     problems = []
     if list(pool.capacity_types) != (order := [each for each in CapacityType if each in pool.capacity_types]):
         rule = f"{provisioner.name} takes {', '.join(CapacityType)} in this order"
@@ -108,7 +108,7 @@ def node_pool_problems(pool: GpuPool, provisioner: Provisioner) -> list[str]:
 
 
 def reservation_problems(pool: GpuPool, reservation_ids: Sequence[Any]) -> list[str]:
-    """What is wrong with the reservations: a node class names them, and the pool has the capacity type, or neither."""
+    """What is wrong with the reservations: reservation ids and the capacity type reserved must be set together."""
     reserved = CapacityType.RESERVED in pool.capacity_types
     if reserved and not reservation_ids:
         return ["capacity_reservation_ids: pool.capacity_types has reserved, so name one reservation or more"]
@@ -119,7 +119,7 @@ def reservation_problems(pool: GpuPool, reservation_ids: Sequence[Any]) -> list[
 
 
 def reservation_terms(reservation_ids: Sequence[Input[str]]) -> dict[str, Any]:
-    """What a node class of either kind says of the reservations; nothing without one."""
+    """The reservations as terms of a node class of either kind; nothing without reservations."""
     terms = [{"id": each} for each in reservation_ids]
     return {"capacityReservationSelectorTerms": terms} if terms else {}
 
@@ -133,7 +133,7 @@ def name_problems(name: str) -> list[str]:
 
 
 def limits(pool: GpuPool) -> dict[str, str]:
-    """The pool's ceiling. A node that lost its device plugin counts no GPU: then CPU and memory hold the ceiling.
+    """The NodePool's limits. A node that lost its device plugin counts no GPU; then CPU and memory limit the pool.
 
     Both allow `max_nodes` of the largest type, so neither is reached before the accelerators.
     """
@@ -145,7 +145,7 @@ def limits(pool: GpuPool) -> dict[str, str]:
 
 
 def termination_grace_s(pool: GpuPool) -> int:
-    """Seconds until a node that should go ends whatever still runs on it."""
+    """Seconds after which a node that is being removed terminates the pods that still run on it."""
     return TERMINATION_GRACE_S if pool.termination_grace_s is None else pool.termination_grace_s
 
 
@@ -183,7 +183,7 @@ def create_node_pool(
     zones: Sequence[str],
     parent: Resource,
 ) -> kubernetes.apiextensions.CustomResource:
-    """NodePool and resource `name`, with a node class of the same name, which it outlives in no case."""
+    """Creates the NodePool `name`, with a node class of the same name, which is always deleted after it."""
     return kubernetes.apiextensions.CustomResource(
         name,
         api_version=KARPENTER_API_VERSION,

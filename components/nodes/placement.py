@@ -1,4 +1,4 @@
-"""Where a pool's nodes go: one group a zone and capacity type, which share the pool's `max_gpus` in whole nodes."""
+"""The groups of a pool: one for each zone and capacity type. They share the pool's `max_gpus` in whole nodes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -130,7 +130,7 @@ _BEYOND_A_NODE_GROUP = {
 
 
 def node_group_problems(pool: GpuPool) -> list[str]:
-    """What a node group cannot express of the pool, a sentence for each with the reason."""
+    """A sentence, with the reason, for each setting of the pool that a node group cannot express."""
     problems = []
     if CapacityType.RESERVED in pool.capacity_types:
         reason = "reserved needs a capacity reservation, which a node group here cannot name"

@@ -1,4 +1,4 @@
-"""The system nodes: a fixed number of on-demand machines for CoreDNS and controllers, which must never scale away."""
+"""The system nodes: a fixed number of on-demand nodes for CoreDNS and controllers, which no autoscaler may remove."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, NotRequired, Self
@@ -23,18 +23,23 @@ class SystemNodesArgs(TypedDict):
     """Nodes for CoreDNS and controllers."""
 
     instance_types: NotRequired[list[str]]
-    """Types without accelerators, one architecture, the preferred first. Default m7i.large, m7a.large, m6i.large."""
+    """Instance types without accelerators, of one architecture, the preferred one first. Default m7i.large, m7a.large,
+    m6i.large.
+    """
     nodes: NotRequired[int]
-    """How many there are, always; 2 or more. Default 2."""
+    """Fixed number of nodes, 2 or more. Default 2."""
     disk_gib: NotRequired[int]
     """Disk of one node, in GiB, 20 or more. Default 50."""
     taint: NotRequired[bool]
-    """Whether CriticalAddonsOnly keeps other pods off. Default no: a small cluster uses the room that is left."""
+    """Whether the taint CriticalAddonsOnly keeps other pods off these nodes. Default no: other pods may use the spare
+    capacity.
+    """
     release_version: NotRequired[str]
-    """Release of the node image, held until another one is named, as 1.35.2-20260714.
-    Default the newest of the cluster's version: an update with a newer one replaces nodes one by one, drained."""
+    """Release of the node image, such as 1.35.2-20260714; nodes keep it until you set another. Default the newest of
+    the cluster's version: an update with a newer one drains and replaces nodes one by one.
+    """
     session_manager: NotRequired[bool]
-    """Whether AWS Systems Manager may open sessions on the nodes, in place of SSH. Default no."""
+    """Whether AWS Systems Manager may open sessions on the nodes, instead of SSH. Default no."""
 
 
 def _known(name: str) -> str:
@@ -83,7 +88,7 @@ def _node(nodes: SystemNodes) -> Node:
 
 
 def system_node_group(nodes: SystemNodes) -> dict[str, Any]:
-    """What EKS is asked for: always the same number of nodes, on-demand."""
+    """The node group as data: a fixed number of on-demand nodes."""
     node, size = _node(nodes), nodes.nodes
     return {
         "ami_type": catalog.ami_type(node.image, node.architecture),

@@ -1,4 +1,4 @@
-"""What a self-managed node is told at its first start: its cluster, and exactly its labels and taints."""
+"""The user data of a self-managed node: its cluster, and exactly its labels and taints."""
 
 import json
 from base64 import b64encode

@@ -1,1 +1,1 @@
-"""What a person describes, as checked values: pools, needs, labels, taints, clusters, places."""
+"""What users describe, as checked values: pools, needs, labels, taints, clusters, places."""

@@ -1,4 +1,4 @@
-"""Ranges and security groups from which a cluster's API may be reached, and what stands in where a stack gives none."""
+"""Ranges and security groups from which a cluster's API may be reached, and the default if a stack gives none."""
 
 import re
 from ipaddress import IPv4Network
@@ -39,7 +39,7 @@ def _client(text: str) -> str:
 
 
 ApiClient = Annotated[str, AfterValidator(_client)]
-"""Who reaches a private endpoint: a security group by its id, or a range of addresses."""
+"""A client of a private endpoint: a security group by its id, or an address range."""
 
 
 def address_is_required(key: str) -> str:
@@ -63,8 +63,8 @@ def common_addresses() -> list[str]:
 def stack_addresses(key: str = "api_cidrs") -> list[str]:
     """The running stack's own `<project>:<key>`: ranges for `public_cidrs` of a cluster's endpoint.
 
-    For programs, before they make their first resource: what is missing or wrong stops the program here, with the line
-    to write. In a plan they may be missing.
+    Programs call this before they create their first resource: missing or wrong ranges stop the program, with the line
+    to write. In a plan the ranges may be missing.
     """
     name = f"{pulumi.get_project()}:{key}"
     try:

@@ -12,14 +12,15 @@ class KubeconfigCredentials(TypedDict):
     profile_name: NotRequired[str]
     """Profile of the AWS CLI."""
     role_arn: NotRequired[str]
-    """Role that the AWS CLI takes."""
+    """Role that the AWS CLI assumes."""
 
 
 def kubeconfig_credentials() -> KubeconfigCredentials:
     """Profile and role of the stack's `aws:profile` and `aws:assumeRoles` (before pulumi_aws 7 `aws:assumeRole`).
 
-    The provider for AWS reads them itself, the AWS CLI does not: without them the cluster would know one principal as
-    its maker and hear another. Of a chain of roles the AWS CLI takes the last alone, which is a warning.
+    The AWS provider reads this configuration, the AWS CLI does not: without profile and role, tokens would be for
+    another principal than the one that created the cluster. Of a chain of roles the AWS CLI assumes only the last, and
+    a warning says so.
     """
     config = pulumi.Config("aws")
     roles = config.get_object("assumeRoles") or [config.get_object("assumeRole") or {}]

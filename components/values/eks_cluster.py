@@ -12,36 +12,40 @@ from .aws_credentials import kubeconfig_credentials
 
 
 class EksCluster(TypedDict):
-    """A cluster by its values: made by `Cluster`, by pulumi_eks, by pulumi_aws, or there already."""
+    """A description of a cluster, made by `Cluster`, by pulumi_eks, by pulumi_aws, or of an existing cluster."""
 
     name: Input[str]
-    """Name in EKS."""
+    """Name of the cluster in EKS."""
     endpoint: Input[str]
     """URL of the Kubernetes API."""
     certificate_authority: Input[str]
     """The API's certificate authority, base64, as EKS gives it."""
     service_cidr: Input[str]
-    """Addresses of Services, as 10.100.0.0/16: a node works out its DNS server from it."""
+    """Address range of Services, such as 10.100.0.0/16: a node derives the address of its DNS server from it."""
     kubernetes_version: Input[str]
-    """Minor version, as 1.35."""
+    """Kubernetes minor version, such as 1.35."""
     vpc_id: Input[str]
-    """VPC the nodes run in."""
+    """Id of the VPC that the nodes run in."""
     region: str
-    """Region the cluster runs in, as us-west-2."""
+    """Region the cluster runs in, such as us-west-2."""
     security_group_id: Input[str]
-    """The security group that EKS makes and that nodes and control plane share."""
+    """Id of the security group that EKS creates and that nodes and control plane share."""
     oidc_provider_arn: NotRequired[Input[str]]
-    """IAM identity provider of the cluster, where one exists. Default none."""
+    """ARN of the cluster's IAM identity provider, if one exists. Default none."""
     oidc_issuer: NotRequired[Input[str]]
     """Issuer of service account tokens, without https://. Default none."""
     node_role_arn: NotRequired[Input[str]]
-    """IAM role of the system nodes, or under Auto Mode of nodes of one's own node classes. Default none."""
+    """ARN of the IAM role of the system nodes, or with Auto Mode of the nodes of your own node classes. Default none.
+    """
     auto_mode: NotRequired[bool]
-    """Whether EKS Auto Mode runs the nodes; it brings drivers, device plugin, disks and load balancers. Default no."""
+    """Whether EKS Auto Mode runs the nodes; it provides drivers, device plugin, disks and load balancers. Default no.
+    """
 
 
 def from_pulumi_eks(cluster: eks.Cluster, region: str) -> EksCluster:
-    """From a cluster made with pulumi_eks; its OIDC provider only where `create_oidc_provider` asked for one."""
+    """The description of a cluster made with pulumi_eks; it has an OIDC provider only if `create_oidc_provider` was
+    set.
+    """
     return {
         **_from_aws(cluster.eks_cluster, region),
         "oidc_provider_arn": cluster.oidc_provider_arn,
@@ -50,12 +54,14 @@ def from_pulumi_eks(cluster: eks.Cluster, region: str) -> EksCluster:
 
 
 def from_aws(cluster: aws.eks.Cluster, region: str) -> EksCluster:
-    """From a cluster made with pulumi_aws. An OIDC provider is a resource of its own there, so none is named here."""
+    """The description of a cluster made with pulumi_aws. An OIDC provider is a separate resource there, so it is not
+    included.
+    """
     return _from_aws(Output.from_input(cluster), region)
 
 
 def eks_cluster_by_name(name: str, region: str) -> EksCluster:
-    """A cluster that exists already, looked up in EKS when the program runs."""
+    """The description of an existing cluster, looked up in EKS when the program runs."""
     cluster = aws.eks.get_cluster_output(name=name, region=region)
     return {
         "name": name,

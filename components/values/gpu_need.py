@@ -16,13 +16,13 @@ class GpuNeedArgs(TypedDict):
     """What one node must have; the catalog finds the types."""
 
     gpus: NotRequired[int]
-    """Accelerators on one node, at least. Default 1."""
+    """Minimum number of accelerators on one node. Default 1."""
     gpu_memory_gib: NotRequired[int]
-    """GiB of each accelerator, at least. Default 0: any."""
+    """Minimum memory of each accelerator, in GiB. Default 0: any."""
     accelerator: NotRequired[str]
-    """nvidia or neuron. Default nvidia."""
+    """Kind of accelerator: nvidia or neuron. Default nvidia."""
     architecture: NotRequired[str]
-    """amd64 or arm64. Default amd64."""
+    """CPU architecture: amd64 or arm64. Default amd64."""
 
 
 class GpuNeed(Value):

@@ -1,4 +1,6 @@
-"""GpuPool: accelerated nodes described once, whatever makes them. Its size is in accelerators, `max_gpus`."""
+"""GpuPool: nodes with accelerators, described once for all components that make them. The size is in accelerators,
+`max_gpus`.
+"""
 
 from typing import Annotated, Any, Literal, NotRequired
 
@@ -41,52 +43,63 @@ _TESLA = frozenset({"t4", "v100", "a100", "p100", "k80"})
 
 
 class GpuSharingArgs(TypedDict):
-    """How pods share one GPU. Their memory is not kept apart under time-slicing."""
+    """How pods share one GPU. With time-slicing the pods' GPU memory is not isolated."""
 
     strategy: str
-    """time-slicing, which keeps no memory apart, or mps."""
+    """time-slicing, which does not isolate GPU memory, or mps."""
     replicas: int
-    """Pods on one GPU, 2 or more."""
+    """Number of pods on one GPU, 2 or more."""
 
 
 class GpuPoolArgs(TypedDict):
-    """Accelerated nodes. Give `instance_types` or `need`."""
+    """A pool of nodes with accelerators. Set `instance_types` or `need`."""
 
     instance_types: NotRequired[list[str]]
-    """EC2 types with one accelerator count, the preferred first: the autoscaler plans with it.
-    Default those of `need`."""
+    """EC2 instance types with the same accelerator count, the preferred one first: the autoscaler plans with it.
+    Default those of `need`.
+    """
     need: NotRequired[GpuNeedArgs]
-    """In place of types: what one node must have. Types up to twice the cheapest's price are taken, cheapest first.
-    Default none."""
+    """What one node must have, instead of `instance_types`. The pool then has the types that cost up to twice as much
+    as the cheapest, cheapest first. Default none.
+    """
     max_gpus: int
-    """Ceiling of all nodes' accelerators together, over zones and capacity types; at least one node's."""
+    """Maximum number of accelerators of all nodes together, over zones and capacity types; at least as many as one node
+    has.
+    """
     capacity_types: NotRequired[list[str]]
-    """spot, on-demand, reserved, the preferred one first. Default on-demand."""
+    """Capacity types spot, on-demand or reserved, the preferred one first. Default on-demand."""
     disk_gib: NotRequired[int]
-    """Disk for images and pods of one node, in GiB, 30 or more. Default 100."""
+    """Size of a node's disk for images and pods, in GiB, 30 or more. Default 100."""
     zones: NotRequired[list[str]]
-    """Availability zones by name. Default every zone that has a subnet."""
+    """Names of availability zones. Default every zone that has a subnet."""
     labels: NotRequired[dict[str, str]]
-    """Labels of the nodes beside the pool's own; keys and values of 63 characters at most. Default none."""
+    """More labels for the nodes; keys and values have at most 63 characters. Default none."""
     taint: NotRequired[TaintArgs]
-    """What keeps other pods off.
-    Default nvidia.com/gpu=true:NoSchedule; of Neuron, aws.amazon.com/neuron=true:NoSchedule."""
+    """Taint that keeps other pods off the nodes. Default nvidia.com/gpu=true:NoSchedule; of Neuron,
+    aws.amazon.com/neuron=true:NoSchedule.
+    """
     node_image: NotRequired[str]
-    """al2023 or bottlerocket. Default al2023."""
+    """Image of the nodes: al2023 or bottlerocket. Default al2023."""
     idle_s: NotRequired[int]
     """Seconds an empty node is kept, 30 or more. Over 86400 only with `keeps_idle_nodes`. Default 600."""
     keeps_idle_nodes: NotRequired[bool]
-    """Whether `idle_s` may be longer than a day, so that idle nodes are paid for on purpose. Default no."""
+    """Whether `idle_s` may be longer than a day; you then pay for nodes while they are idle. Default no."""
     sharing: NotRequired[GpuSharingArgs]
-    """Several pods on one GPU, with which Karpenter and Auto Mode cannot plan. Default none."""
+    """How several pods share one GPU; Karpenter and Auto Mode cannot plan with this. Default none."""
     max_age_h: NotRequired[int]
     """Hours after which a node is replaced; not for node groups. Default 720 with Karpenter, 336 on Auto Mode."""
     disruption_budget: NotRequired[str]
-    """Nodes that may go at once, as 20% or 2; not for node groups. Default all that are empty, else a tenth."""
+    """Number or share of nodes that may be removed at once, such as 2 or 20%; not for node groups. Default all that are
+    empty, else a tenth.
+    """
     termination_grace_s: NotRequired[int]
-    """Seconds until a pod that holds a leaving node is ended, 60 or more; not for node groups. Default 86400."""
+    """Seconds after which pods that block a node's removal are terminated, 60 or more; not for node groups. Default
+    86400.
+    """
     weight: NotRequired[int]
-    """1 to 100: of several pools that would do, the highest is taken; not for node groups. Default none, the lowest."""
+    """Weight, 1 to 100: among pools that fit a pod, the one with the highest weight is used; not for node groups.
+    Default none, the lowest.
+    """
 
 
 class GpuSharing(Value):
@@ -112,7 +125,7 @@ def _row(name: Any) -> Any:
 
 
 class GpuPool(Value):
-    """Accelerated nodes, checked. A rule that looks at a field sees only the fields above it."""
+    """A pool of nodes with accelerators, checked. A rule that looks at a field sees only the fields above it."""
 
     need: GpuNeed | None = None
     node_image: Literal["al2023", "bottlerocket"] = "al2023"

@@ -40,9 +40,9 @@ class TaintArgs(TypedDict):
     """A taint, in Kubernetes' spelling."""
 
     key: str
-    """Key of the taint, as nvidia.com/gpu."""
+    """Key of the taint, such as nvidia.com/gpu."""
     value: str
-    """Value, never empty: the autoscaler skips a managed node group's taint without one."""
+    """Value of the taint, never empty: the autoscaler ignores a managed node group's taint without a value."""
     effect: str
     """Effect on pods without a toleration: NoSchedule, PreferNoSchedule or NoExecute."""
 

@@ -1,4 +1,4 @@
-"""Names that AWS would refuse for their length: a component's own name is what a person can shorten."""
+"""Names that AWS would refuse because they are too long; the user can shorten the component's name."""
 
 from collections.abc import Iterable, Mapping
 

@@ -8,17 +8,17 @@ class NodeSubnet(TypedDict):
     """A subnet that nodes can run in, and where it is."""
 
     zone: str
-    """Availability zone by name, as us-west-2a; names differ from account to account."""
+    """Name of the availability zone, such as us-west-2a; names differ between accounts."""
     zone_id: str
-    """The same zone by its id, as usw2-az1; the same place in every account."""
+    """Id of the same zone, such as usw2-az1; it is the same place in every account."""
     subnet_id: Input[str]
-    """The subnet."""
+    """Id of the subnet."""
 
 
 class ZoneArgs(TypedDict):
     """An availability zone of the account."""
 
     zone: str
-    """Name in this account, as us-west-2a; another account may give the name to another place."""
+    """Name of the zone in this account, such as us-west-2a; in another account the name may mean another place."""
     zone_id: str
-    """Id, as usw2-az1; the same place in every account."""
+    """Id of the zone, such as usw2-az1; it is the same place in every account."""

@@ -98,7 +98,7 @@ def _value_of(args: Any) -> type[Value] | None:
 
 
 def stack_settings(shape: type[T]) -> T:
-    """The running stack's settings as a `shape`. Stops the program with every problem at once, file and key each."""
+    """The running stack's settings as a `shape`. Stops the program with all problems at once, each with file and key."""
     given = pulumi.Config().get_object(KEY)
     try:
         return check(as_data(shape), {} if given is None else given, _root())
@@ -107,7 +107,9 @@ def stack_settings(shape: type[T]) -> T:
 
 
 class SettingsProblems:
-    """What components find wrong with settings only when they see the account, told as places in the stack's file."""
+    """Problems with settings that components find only when they see the account, reported as places in the stack's
+    file.
+    """
 
     def __init__(self) -> None:
         self._found: list[str] = []

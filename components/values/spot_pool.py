@@ -1,4 +1,4 @@
-"""SpotPool: nodes for general work on Spot, of one shape, whatever makes them."""
+"""SpotPool: Spot nodes for general workloads, of equal size, described once for both back ends."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, NotRequired
@@ -22,29 +22,30 @@ from .value import Value
 
 
 class SpotPoolArgs(TypedDict):
-    """Nodes for general work."""
+    """A pool of nodes for general workloads."""
 
     instance_types: list[str]
-    """6 to 20 types without accelerators, of equal vCPUs, memory and architecture: the autoscaler plans every node with
-    the first."""
+    """6 to 20 instance types without accelerators, with equal vCPUs, memory and architecture: the autoscaler plans
+    every node with the first.
+    """
     max_nodes: int
-    """Nodes, at most."""
+    """Maximum number of nodes."""
     min_nodes: NotRequired[int]
-    """Nodes, at least. Default 0."""
+    """Minimum number of nodes. Default 0."""
     desired_nodes: NotRequired[int]
-    """Nodes at the start; then the autoscaler decides. Default `min_nodes`."""
+    """Number of nodes at the start; later the autoscaler decides. Default `min_nodes`."""
     on_demand_base: NotRequired[int]
-    """Nodes that are on demand before any is Spot. Default 0."""
+    """Number of on-demand nodes before any Spot node. Default 0."""
     on_demand_percentage: NotRequired[int]
-    """Percentage of the nodes beyond the base that is on demand. Default 0."""
+    """Percentage of on-demand nodes beyond `on_demand_base`. Default 0."""
     disk_gib: NotRequired[int]
-    """Disk for images and pods of one node, in GiB, 20 or more. Default 50."""
+    """Size of a node's disk for images and pods, in GiB, 20 or more. Default 50."""
     labels: NotRequired[dict[str, str]]
-    """Labels of the nodes, beside their capacity type's. Default none."""
+    """Labels of the nodes, besides the label of the capacity type. Default none."""
     taints: NotRequired[list[TaintArgs]]
     """Taints of the nodes; a taint needs a value, and a key has one taint. Default none."""
     node_image: NotRequired[str]
-    """al2023 or bottlerocket. Default al2023."""
+    """Image of the nodes: al2023 or bottlerocket. Default al2023."""
 
 
 def _row(name: Any) -> Any:

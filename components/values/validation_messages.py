@@ -1,4 +1,4 @@
-"""What pydantic finds wrong, in the words of the one who wrote the data: path, rule, value given, nearest valid value.
+"""Messages for what pydantic finds wrong: path, rule, value given, nearest valid value.
 
 The one place that words a ValidationError, for the library and the tool.
 """

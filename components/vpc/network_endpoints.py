@@ -1,4 +1,4 @@
-"""Private ways to AWS, and the record of what went where."""
+"""Private endpoints for AWS services, and flow logs."""
 
 import json
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ def endpoint_services(spec: NetworkSpec) -> list[str]:
 def gateway_endpoint(
     parent: ComponentResource, name: str, vpc: aws.ec2.Vpc, region: str, tables: Sequence[aws.ec2.RouteTable]
 ) -> aws.ec2.VpcEndpoint:
-    """S3 past the NAT gateways, free of charge: image layers are most of what a GPU node fetches."""
+    """Access to S3 without the NAT gateways, free of charge: most of a GPU node's downloads are image layers."""
     return aws.ec2.VpcEndpoint(
         name,
         vpc_id=vpc.id,
@@ -79,7 +79,7 @@ def interface_endpoints(
 
 
 def flow_logs_trust(log_group_arn: str) -> dict[str, Any]:
-    """Who may take the role: the flow log service, for flow logs of the log group's own account and region.
+    """The trust policy: the flow log service may assume the role, for flow logs of the log group's account and region.
 
     Source: Amazon VPC User Guide, "IAM role for publishing flow logs to CloudWatch Logs".
     """

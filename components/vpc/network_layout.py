@@ -1,4 +1,4 @@
-"""The network as a checked value, and where its subnets lie. Nothing here knows Pulumi."""
+"""The network as a checked value, and the address ranges of its subnets. This module does not import Pulumi."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -128,7 +128,7 @@ class NetworkSettings(Value):
 
 
 class NetworkSpec(Value):
-    """What NetworkArgs become."""
+    """NetworkArgs as a checked value."""
 
     region: Region
     zones: tuple[Zone, ...] = ()

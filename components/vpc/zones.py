@@ -11,8 +11,8 @@ from .network_layout import MAX_ZONES, MIN_ZONES
 def available_zones(region: str, names: list[str] | None = None) -> list[ZoneArgs]:
     """Zones for a cluster: those of these `names`, or the first three of the region by name.
 
-    Asks the account, so it is for programs and not for components. Zones that EKS refuses for a control plane are left
-    out. Raises BadInput for a name that is not among the rest, and for less than two zones or more than three.
+    It calls AWS, so use it in programs and not in components. Zones that EKS refuses for a control plane are left out.
+    Raises BadInput for a name that is not among the rest, and for less than two zones or more than three.
     """
     refused = [zone.id for zone in catalog.zones(region) if not zone.control_plane]
     found = aws.get_availability_zones(
