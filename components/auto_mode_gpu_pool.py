@@ -160,7 +160,7 @@ def node_class(
 
 
 def auto_mode_problems(name: str, pool: GpuPool) -> list[str]:
-    """A sentence, with the reason, for each setting of the pool that Auto Mode cannot express, and for a reserved name."""
+    """A sentence, with the reason, for each setting that Auto Mode cannot express, and for a reserved name."""
     problems = node_pool_problems(pool, AUTO_MODE)
     if name in (own := (*BUILT_IN_POOLS, BUILT_IN_NODE_CLASS)):
         problems.append(f"the component's name must not be one of EKS's own objects, {', '.join(own)}, got {name!r}")

@@ -140,7 +140,7 @@ class GpuOperator(ComponentResource):
 
 
 def privileged_namespace(name: str) -> dict[str, Any]:
-    """The operator's Namespace. Its pods load drivers and read devices, which no stricter level of pod security allows."""
+    """The operator's Namespace. Its pods load drivers and read devices, which only the privileged level allows."""
     levels = ("enforce", "audit", "warn")
     labels = {f"pod-security.kubernetes.io/{level}": "privileged" for level in levels}
     return {"metadata": {"name": name, "labels": labels}}

@@ -1,4 +1,4 @@
-"""Mutants: healthy plans, each broken in one way that hurts, to see whether a check says so.
+"""Mutants: correct plans, each broken in one harmful way, to test whether a check detects it.
 
 `python -m mutants` breaks the recorded graphs of every program with every operator. An operator is data: what it looks
 for, what it changes, and how that hurts. One that would change nothing for anybody is none.

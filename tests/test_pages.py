@@ -35,9 +35,12 @@ def test_a_pool_is_described_with_what_stands_inside_it():
     assert "| `max_age_h` | Hours after which a node is replaced; not for node groups. | 720 with Karpenter, " in page(
         "gpu_pool.md"
     )
-    assert "| `pool.taints[].key` | Key of the taint, such as nvidia.com/gpu. | required |\n" in page("spot_node_group.md")
-    assert "| `settings.access_entries.<name>.namespaces` | Namespaces in which the permission holds. | everywhere |" in page(
-        "cluster.md"
+    assert "| `pool.taints[].key` | Key of the taint, such as nvidia.com/gpu. | required |\n" in page(
+        "spot_node_group.md"
+    )
+    assert (
+        "| `settings.access_entries.<name>.namespaces` | Namespaces in which the permission holds. | everywhere |"
+        in page("cluster.md")
     )
 
 
@@ -49,8 +52,8 @@ def test_the_page_of_checks_has_each_at_an_anchor_of_its_id():
 
 def test_a_row_of_the_page_of_checks():
     assert (
-        '| <a id="gpu-pools-start-at-zero"></a>`gpu-pools-start-at-zero` | error | GPU pool | Nodes run, and cost, '
-        "without work. DaemonSets keep no node and do not count. | Set minimum and desired size to 0. |\n"
+        '| <a id="gpu-pools-start-at-zero"></a>`gpu-pools-start-at-zero` | error | GPU pool | Nodes run and cost money '
+        "without work. DaemonSets do not count as work. | Set minimum and desired size to 0. |\n"
     ) in page("checks.md")
 
 

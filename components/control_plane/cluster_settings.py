@@ -91,7 +91,7 @@ class Bootstrap(Value):
 
     @property
     def api_cidrs(self) -> list[str]:
-        """Ranges that may reach the cluster until the bootstrap is over: those of the setting, else those of the stack."""
+        """Ranges that may reach the cluster during the bootstrap: those of the setting, else those of the stack."""
         return [str(cidr) for cidr in self.public_cidrs] or common_addresses()
 
     @model_validator(mode="after")

@@ -65,7 +65,7 @@ def rule_name(name: str, event: str) -> str:
 
 
 def create_interruption_queue(name: str, cluster: EksCluster, parent: Resource) -> aws.sqs.Queue:
-    """The queue `{name}-interruption`, which has the cluster's name in AWS, with its policy and a rule for each event."""
+    """The queue `{name}-interruption`, named in AWS as the cluster, with its policy and a rule for each event."""
     opts = ResourceOptions(parent=parent)
     queue = aws.sqs.Queue(
         f"{name}-interruption",

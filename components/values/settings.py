@@ -98,7 +98,7 @@ def _value_of(args: Any) -> type[Value] | None:
 
 
 def stack_settings(shape: type[T]) -> T:
-    """The running stack's settings as a `shape`. Stops the program with all problems at once, each with file and key."""
+    """The running stack's settings as a `shape`. Stops the program with all problems, each with file and key."""
     given = pulumi.Config().get_object(KEY)
     try:
         return check(as_data(shape), {} if given is None else given, _root())

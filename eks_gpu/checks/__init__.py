@@ -1,6 +1,6 @@
 """Checks of a stack, each named by what it guarantees.
 
-A module holds one family; importing it registers its checks, and `docs/checks.md` lists them.
+Each module has one family of checks; importing it registers its checks, and `docs/checks.md` lists them.
 """
 
 from eks_gpu.checks import (

@@ -1,4 +1,4 @@
-"""Access: nodes may join the cluster, pull images and give pods addresses."""
+"""Access: nodes have the permissions to join the cluster, pull images and give pods addresses."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -33,9 +33,9 @@ _EC2_NODE_CLASS = NODE_CLASSES[KARPENTER_GROUP, "EC2NodeClass"]
     fix="give the role of the nodes an access entry of type EC2_LINUX",
 )
 def may_join(context: Context) -> Iterator[Said]:
-    """Nodes start, are paid for and never join: the cluster does not know their role, or lets no packet through.
+    """Nodes start and cost money but never join: the cluster does not know their role, or blocks their traffic.
 
-    Access entries count where the cluster knows no other way in.
+    Access entries are required only if the cluster accepts nothing else.
     """
     entries = {last(found.inputs.get("principalArn")) for found in context.graph.of(ENTRY) if _of_nodes(found.inputs)}
     entries_matter = _api_only(context.graph)
@@ -102,9 +102,9 @@ def _shut_out(template: Resource | None) -> Iterator[Problem]:
     fix=f"attach {WORKER_POLICY} and {REGISTRY_PULL_POLICY}, and let the CNI have {CNI_POLICY}",
 )
 def may_work(context: Context) -> Iterator[Said]:
-    """Nodes start, are paid for and never become ready, or cannot pull an image.
+    """Nodes start and cost money but never become ready, or cannot pull images.
 
-    Roles with policies of one's own are left out.
+    Roles with your own policies are not checked.
     """
     graph = context.graph
     auto_mode = any(cluster.auto_mode for cluster in context.clusters)

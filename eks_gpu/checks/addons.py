@@ -1,4 +1,4 @@
-"""Add-ons and controllers: whatever a stack leans on is there."""
+"""Add-ons and controllers: the stack has those that it needs."""
 
 from collections.abc import Iterator
 
@@ -44,12 +44,12 @@ def _of_own_nodes(context: Context) -> Iterator[tuple[Cluster, Resource]]:
 @check(
     "cluster-has-its-add-ons",
     subject="cluster with nodes of its own",
-    fix="add the EKS add-ons that the cluster is made without",
+    fix="add the missing EKS add-ons",
 )
 def has_addons(context: Context) -> Iterator[Said]:
     """Nodes never become ready, names do not resolve, or controllers get no credentials.
 
-    The check knows what EKS, the component of pulumi-eks and charts of other CNIs bring.
+    The check knows what EKS, the component of pulumi-eks and charts of other CNIs install.
     """
     associated = context.graph.of(ASSOCIATION) or any(
         found.inputs.get("podIdentityAssociations") for found in context.graph.of(ADDON)
@@ -74,7 +74,7 @@ def _left_out(addon: str, cluster: Resource) -> bool:
 
 @check("storage-classes-have-their-driver", subject="StorageClass of EBS", fix=f"add the EKS add-on {EBS_CSI_DRIVER}")
 def have_drivers(context: Context) -> Iterator[Said]:
-    """A pod with a volume waits for its disk, for ever."""
+    """A pod with a volume waits for its disk forever."""
     for _, manifest in kubernetes_objects(context.graph):
         if manifest["kind"] == "StorageClass" and manifest.get("provisioner") == EBS_PROVISIONER:
             for _ in _of_own_nodes(context):
@@ -91,9 +91,9 @@ def have_drivers(context: Context) -> Iterator[Said]:
     fix="register the Namespace, or let the release create it",
 )
 def namespaces_exist(context: Context) -> Iterator[Said]:
-    """The API server refuses what is in it, and the update stops.
+    """The API server refuses objects in the namespace, and the update stops.
 
-    The check applies where the stack makes the cluster.
+    The check applies if the stack creates the cluster.
     """
     if not context.clusters:
         return
@@ -112,12 +112,12 @@ def namespaces_exist(context: Context) -> Iterator[Said]:
     "what-needs-a-controller-has-one",
     subject="group or node pool, Service with a load balancer, Ingress",
     severity="warning",
-    fix="add the release of the controller, or waive this where another stack has it",
+    fix="add the release of the controller, or waive this check if another stack has it",
 )
 def has_controller(context: Context) -> Iterator[Said]:
-    """No node and no load balancer ever comes: nobody acts on what the stack asks for.
+    """No node and no load balancer is ever created: no controller acts on what the stack asks for.
 
-    The check applies where the stack makes the cluster.
+    The check applies if the stack creates the cluster.
     """
     if not context.clusters:
         return  # what else runs in somebody else's cluster is not known

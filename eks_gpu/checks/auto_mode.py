@@ -1,4 +1,4 @@
-"""EKS Auto Mode: nodes of one's own class may join the cluster."""
+"""EKS Auto Mode: nodes of your own node classes may join the cluster."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -20,7 +20,7 @@ ENTRY, ASSOCIATION = "aws:eks/accessEntry:AccessEntry", "aws:eks/accessPolicyAss
     fix=f"give its role an access entry of type EC2 and the policy {AUTO_MODE_ACCESS_POLICY} for the whole cluster",
 )
 def may_join(context: Context) -> Iterator[Said]:
-    """EKS lets only the role of its built-in pools in by itself: other nodes start, are paid for and never join."""
+    """EKS admits only the role of its built-in pools by itself: other nodes start and cost money but never join."""
     built_in = {last(cluster.node_role) for cluster in context.clusters if cluster.built_in_pools}
     entries = {last(entry.get("principalArn")) for entry in _entries(context.graph) if entry.get("type") == "EC2"}
     allowed = {last(found.get("principalArn")) for found in _associations(context.graph) if _is_whole(found)}

@@ -1,4 +1,4 @@
-"""The cluster autoscaler: it finds this cluster's groups and no others, and reckons rightly with them."""
+"""The cluster autoscaler: it finds only this cluster's groups, and plans correctly with them."""
 
 from collections.abc import Iterator
 
@@ -25,7 +25,7 @@ from eks_gpu_components.catalog import (
 def discovered(context: Context) -> Iterator[Said]:
     """The autoscaler does not find the group, or may not change it, so it is never scaled.
 
-    EKS tags the groups of managed node groups itself.
+    EKS tags the auto scaling groups of managed node groups itself.
     """
     for pool in context.pools:
         if not pool.chooses_node_itself or not pool.autoscaled:
@@ -52,9 +52,9 @@ def _undiscovered(pool: Pool, cluster: str) -> Iterator[Problem]:
 
 @check("autoscaler-plans-with-the-smallest-type", subject="group of several types", fix="put the smallest type first")
 def smallest_first(context: Context) -> Iterator[Said]:
-    """The autoscaler plans every node as the first type, and a pod does not fit the smaller one that EC2 starts.
+    """The autoscaler plans every node as the first type, and the pod does not fit the smaller node that EC2 starts.
 
-    Another node follows.
+    The autoscaler then starts another node.
     """
     for pool in context.pools:
         if not pool.chooses_node_itself or not pool.autoscaled or len(pool.types) < 2:
@@ -83,9 +83,9 @@ def _smaller(row: InstanceType, first: InstanceType) -> str:
     fix="set image.tag to the version of the cluster's minor",
 )
 def matches_minor(context: Context) -> Iterator[Said]:
-    """It simulates the scheduler of another minor, so it grows groups that pods cannot use, or none.
+    """The autoscaler simulates another minor's scheduler: it grows groups that pods cannot use, or none.
 
-    A chart brings the image of one minor only.
+    A chart's default image is for one minor version only.
     """
     minors = {cluster.version for cluster in context.clusters}
     minor = minors.pop() if len(minors) == 1 else ""
@@ -117,7 +117,7 @@ def _minor(tag: str) -> str:
     fix="discover groups by the tag of the autoscaler's own cluster",
 )
 def watches_one(context: Context) -> Iterator[Said]:
-    """Without a cluster name the chart renders no Deployment; without its tag it ends other clusters' nodes."""
+    """Without a cluster name the chart has no Deployment; without its tag the autoscaler ends other clusters' nodes."""
     names = [cluster.name for cluster in context.clusters]
     for release in context.charts(CLUSTER_AUTOSCALER):
         yield verdict(release.name, _astray(release, names), "it finds groups by the tag of its own cluster")
@@ -150,10 +150,10 @@ def _astray(release: Software, clusters: list[str]) -> Problem | None:
     "autoscaled-gpu-nodes-have-the-accelerator-label",
     subject="NVIDIA group between two sizes",
     severity="warning",
-    fix=f"label the nodes {ACCELERATOR_LABEL}, as nvidia-tesla-t4, and tag the group with it",
+    fix=f"label the nodes {ACCELERATOR_LABEL}, such as nvidia-tesla-t4, and tag the group with it",
 )
 def accelerator_label(context: Context) -> Iterator[Said]:
-    """A second node starts for one pod: the autoscaler does not wait until the device plugin has shown the GPUs."""
+    """A second node starts for one pod: the autoscaler does not wait for the device plugin to register the GPUs."""
     for pool in context.pools:
         if pool.chooses_node_itself and pool.autoscaled and pool.accelerator == "nvidia":
             value = pool.labels.get(ACCELERATOR_LABEL)
@@ -161,9 +161,9 @@ def accelerator_label(context: Context) -> Iterator[Said]:
             yield verdict(pool.name, problem, f"the autoscaler waits for the GPUs of {value}")
 
 
-@check("autoscaler-gives-nodes-back", subject="cluster autoscaler release", fix="leave scale-down-enabled out")
+@check("autoscaler-gives-nodes-back", subject="cluster autoscaler release", fix="remove scale-down-enabled")
 def gives_back(context: Context) -> Iterator[Said]:
-    """Nodes that nobody uses stay, and cost."""
+    """Nodes that no pod uses are kept, and cost money."""
     for release in context.charts(CLUSTER_AUTOSCALER):
         off = str(release.value("extraArgs", "scale-down-enabled", default="true")).lower() == "false"
         problem = Problem("scale-down-enabled is false, so no node ever goes") if off else None
@@ -177,7 +177,7 @@ def gives_back(context: Context) -> Iterator[Said]:
     fix="set spotAllocationStrategy to price-capacity-optimized",
 )
 def by_capacity(context: Context) -> Iterator[Said]:
-    """EC2 takes the cheapest Spot pool, however soon it takes the nodes back."""
+    """EC2 takes the cheapest Spot capacity, even where it is likely to be interrupted soon."""
     for pool in context.pools:
         group = context.graph.get(pool.urn)
         policy = part(group.inputs, "mixedInstancesPolicy") if group else {}

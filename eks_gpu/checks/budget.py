@@ -12,8 +12,8 @@ REFRESH = "take prices of the region itself, with eks-gpu prices refresh, or lea
 def within_budget(context: Context) -> Iterator[Said]:
     """The worst month costs more than the budget in the stack's settings.
 
-    The check applies where the stack names one. It warns where prices of another region decide, because the same types
-    at the dearest factor known of this region would be over the budget, and where a line has no price.
+    The check applies if the stack has a budget. It warns if prices of another region decide: with the highest price
+    factor known for this region the maximum would be over the budget. It also warns if a line has no price.
     """
     if context.budget is None:
         return

@@ -1,4 +1,4 @@
-"""Choice: several pools take a pod, and it goes to one that costs more than it must."""
+"""Choice: several pools take a pod, and the pod gets one that costs more than necessary."""
 
 from collections.abc import Iterator
 from math import inf
@@ -17,10 +17,10 @@ from eks_gpu.pools.pool import Pool
     "small-pods-leave-large-nodes-alone",
     subject="workload, GPU pools",
     severity="warning",
-    fix="let each workload select its pool, or give the large nodes a taint of their own",
+    fix="let each workload select its pool, or add another taint to the large nodes",
 )
 def leave_alone(context: Context) -> Iterator[Said]:
-    """A pod lands wherever it fits: on the large node that a large pod waits for, and another one is bought."""
+    """A small pod takes a large node that a large pod waits for, and another large node is started."""
     takers = {workload.urn: _sizes(context, workload) for workload in scheduled(context)}
     for workload in scheduled(context):
         sizes = takers[workload.urn]
@@ -53,10 +53,10 @@ def _sizes(context: Context, workload: Workload) -> dict[str, int]:
     "dearer-node-pools-come-later",
     subject="workload, node pools",
     severity="warning",
-    fix="give the cheaper one the greater weight",
+    fix="give the cheaper node pool the greater weight",
 )
 def later(context: Context) -> Iterator[Said]:
-    """Of node pools with one weight Karpenter asks that whose name sorts last, whatever it costs."""
+    """Among node pools of equal weight Karpenter uses the one whose name sorts last, whatever its price."""
     for workload in scheduled(context):
         offers = as_tried(_node_pools(context, workload), lambda offer: offer[0], lambda offer: offer[1])
         if len(offers) < 2:

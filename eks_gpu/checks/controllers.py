@@ -1,4 +1,4 @@
-"""Controllers that bring nodes and load balancers: they run, for this cluster, and may do their work."""
+"""Controllers that create nodes and load balancers: they run, for this cluster, and have their permissions."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -92,7 +92,7 @@ _OF_A_CLUSTER = (
     fix="name the stack's cluster in clusterName",
 )
 def of_this_cluster(context: Context) -> Iterator[Said]:
-    """EKS refuses it, or gives it to a cluster that nobody meant."""
+    """EKS refuses the resource, or creates it in the wrong cluster."""
     names = {cluster.name for cluster in context.clusters}
     for resource in context.graph.of(*_OF_A_CLUSTER) if names else ():
         given = resource.inputs.get("clusterName")
@@ -108,7 +108,7 @@ def of_this_cluster(context: Context) -> Iterator[Said]:
     fix="give the chart the name and the region of the stack's cluster",
 )
 def for_this_cluster(context: Context) -> Iterator[Said]:
-    """It looks after another cluster, or after none: no node and no load balancer comes."""
+    """The controller works for another cluster or for none: no node and no load balancer is created."""
     names = [cluster.name for cluster in context.clusters]
     for release in context.charts(*CHARTS):
         name, path = _at(release, _CLUSTER_NAME)
@@ -135,10 +135,10 @@ def _at(release: Software, paths: Mapping[str, tuple[str, ...]]) -> tuple[Any, s
     fix="give the controller's role the policy that its documentation lists, and the role to its service account",
 )
 def permitted(context: Context) -> Iterator[Said]:
-    """AWS refuses what it asks for: no node comes, or none goes, or no load balancer is made.
+    """AWS refuses the controller's calls: nodes are not started or not removed, or no load balancer is created.
 
     The check follows Pod Identity and the annotation of the service account to the role and its policies. A managed
-    policy of another stack is taken for enough.
+    policy of another stack is assumed to be sufficient.
     """
     for release in context.charts(*CHARTS):
         own = role_of(release, context.graph)
@@ -202,7 +202,7 @@ def _needs(release: Software, context: Context) -> Iterator[str]:
     fix="give the controllers a fixed node group, and tolerate its taints",
 )
 def have_nodes(context: Context) -> Iterator[Said]:
-    """What brings up nodes, names and metrics waits for a node itself, for ever."""
+    """The controller or add-on waits forever for a node, which only it, or another one like it, could start."""
     if not context.clusters or not context.pools or _has_unseen_nodes(context):
         return
     standing = [pool for pool in context.pools if pool.min_nodes or pool.backend == AUTO_MODE]

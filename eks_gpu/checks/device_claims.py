@@ -1,4 +1,4 @@
-"""Claims of devices (DRA): a node that has the device stands ready, or something brings one up for the claim."""
+"""Resource claims for devices (DRA): a standing node has the device, or a controller starts one for the claim."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -23,10 +23,10 @@ _KARPENTER_SINCE, _AUTO_MODE_SINCE = (1, 15), (1, 36)
     "settings.enableDRA or Auto Mode on Kubernetes 1.36 bring them up",
 )
 def claims(context: Context) -> Iterator[Said]:
-    """Its pods stay Pending: no node has the device that they claim, and nothing brings one up for a claim.
+    """Pods stay Pending: no node has the device that they claim, and no controller starts one for a claim.
 
-    A device of a class that the check does not know is on no node that it could name: then nodes that stand ready are
-    not judged.
+    If the check does not know the device class, it cannot tell which nodes have the device, and does not check standing
+    nodes.
     """
     for spec in pod_specs(context.graph):
         if not spec.spec.get("resourceClaims") or not context.pools:

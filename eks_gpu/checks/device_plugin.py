@@ -1,4 +1,4 @@
-"""The NVIDIA device plugin and driver: without them a node has no GPU, twice or on a CPU node they break."""
+"""The NVIDIA device plugin and driver: a GPU node needs each of them once, and a CPU node neither."""
 
 from collections.abc import Iterator
 
@@ -53,9 +53,9 @@ def _rejection(pod: Pod, pool: Pool) -> str:
     fix=f"let the device plugin tolerate the taints of the pool, and label the nodes {GPU_PRESENT_LABEL}=true",
 )
 def reaches(context: Context) -> Iterator[Said]:
-    """A GPU node on which no plugin runs offers no GPU: pods stay Pending on a node that is paid for.
+    """A GPU node without a device plugin offers no GPU: pods stay Pending while the node costs money.
 
-    The feature discovery of the GPU operator must reach the nodes too.
+    The GPU operator's node feature discovery must run on the nodes too.
     """
     plugins = list(_plugins(context))
     for pool in context.pools:
@@ -89,7 +89,7 @@ def _undiscovered(context: Context, pool: Pool) -> Iterator[tuple[str, str]]:
 
 @check("device-plugin-avoids-cpu-pools", subject="device plugin", fix=f"require the label {GPU_PRESENT_LABEL}=true")
 def avoids(context: Context) -> Iterator[Said]:
-    """It crash-loops on nodes without a GPU."""
+    """The device plugin crash-loops on nodes without a GPU."""
     for name, pod, finds_its_own in _plugins(context):
         if finds_its_own:
             continue
@@ -108,9 +108,9 @@ def avoids(context: Context) -> Iterator[Said]:
     fix="leave driver and device plugin to one of image, chart and operator",
 )
 def one_owner(context: Context) -> Iterator[Said]:
-    """Two device plugins fight over one GPU, and a second driver breaks the node.
+    """Two device plugins conflict over one GPU, and a second driver breaks the node.
 
-    The check counts the image, Auto Mode, the plugin's chart and the GPU operator.
+    The check looks at the image, Auto Mode, the plugin's chart and the GPU operator.
     """
     plugins = list(_plugins(context))
     for pool in context.pools:
@@ -155,10 +155,10 @@ def _second_driver(release: Software, pool: Pool) -> Problem | None:
 @check(
     "gpu-nodes-have-a-driver",
     subject="NVIDIA pool whose image is known",
-    fix="take an image with the driver, or let the GPU operator install it",
+    fix="use an image with the driver, or let the GPU operator install it",
 )
 def driver(context: Context) -> Iterator[Said]:
-    """Nodes offer no GPU: pods stay Pending on nodes that are paid for."""
+    """Nodes offer no GPU: pods stay Pending while the nodes cost money."""
     for pool in context.pools:
         if pool.accelerator != "nvidia" or pool.driver is None:
             continue
@@ -177,10 +177,10 @@ def driver(context: Context) -> Iterator[Said]:
     "shared-gpus-are-planned",
     subject="NVIDIA node pool",
     severity="warning",
-    fix="share GPUs in a group whose autoscaler is told of it, or add a NodeOverlay with what a node will have",
+    fix="share GPUs in a group with tags for the autoscaler, or add a NodeOverlay with the shares of a node",
 )
 def shared(context: Context) -> Iterator[Said]:
-    """A node starts for every pod, though several would share one GPU: what controllers count is physical."""
+    """A node starts for every pod, although several could share one GPU: controllers count physical GPUs."""
     overlays = any(manifest["kind"] == "NodeOverlay" for _, manifest in kubernetes_objects(context.graph))
     for pool in context.pools:
         if pool.accelerator != "nvidia" or pool.chooses_node_itself:
@@ -199,10 +199,10 @@ def shared(context: Context) -> Iterator[Said]:
     "metrics-exporter-fits-its-nodes",
     subject="DCGM exporter release",
     severity="warning",
-    fix="let it tolerate and select GPU nodes, and no others",
+    fix="let the exporter tolerate and select only GPU nodes",
 )
 def exporter(context: Context) -> Iterator[Said]:
-    """GPUs without metrics, or a pod that crash-loops on nodes without a GPU."""
+    """GPUs have no metrics, or the exporter crash-loops on nodes without a GPU."""
     pools = [pool for pool in context.pools if pool.backend != AUTO_MODE]
     for release in context.charts(DCGM_EXPORTER_CHART.short_name):
         pod = pod_of_values(release.values)

@@ -1,4 +1,4 @@
-"""The cluster's API: it is not everybody's, and those meant reach it."""
+"""The cluster's API: not everybody can reach it, and its nodes and the update can."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ def _endpoints(context: Context) -> Iterator[tuple[Cluster, Endpoint]]:
 def address_is_given(context: Context) -> Iterator[Said]:
     """`pulumi up` stops before its first resource: the settings do not say who may reach the API.
 
-    A plan needs no address, and counts the endpoint as restricted.
+    A plan needs no address, and treats the endpoint as restricted.
     """
     for cluster, endpoint in _endpoints(context):
         if endpoint.public:
@@ -61,10 +61,10 @@ def address_is_given(context: Context) -> Iterator[Said]:
     "cluster-api-is-private-or-restricted",
     subject="cluster",
     severity="warning",
-    fix="name the ranges that may reach the public endpoint, or turn it off and the private one on",
+    fix="name the ranges that may reach the public endpoint, or use only the private endpoint",
 )
 def is_restricted(context: Context) -> Iterator[Said]:
-    """Everybody on the internet may try passwords and weaknesses of the API server."""
+    """Everybody on the internet can attack the API server."""
     for cluster, endpoint in _endpoints(context):
         open_ = [cidr for cidr in endpoint.ranges if cidr in WORLD]
         problem = Problem(f"its public endpoint is open to {', '.join(open_)}") if endpoint.public and open_ else None
@@ -75,9 +75,9 @@ def is_restricted(context: Context) -> Iterator[Said]:
 
 @check("nodes-reach-the-cluster-api", subject="cluster", fix="turn the private endpoint on")
 def is_reached(context: Context) -> Iterator[Said]:
-    """Nodes start, are paid for and never join: the API server does not answer them.
+    """Nodes start and cost money but never join, because they cannot reach the API server.
 
-    A public endpoint that lets the NAT gateways in is enough.
+    A public endpoint that allows the NAT gateways' addresses is enough.
     """
     addresses = [str(found["publicIp"]) for found in context.graph.of("aws:ec2/eip:Eip") if found["publicIp"]]
     for cluster, endpoint in _endpoints(context):
@@ -97,10 +97,10 @@ def is_reached(context: Context) -> Iterator[Said]:
     "update runs inside the VPC",
 )
 def update_arrives(context: Context) -> Iterator[Said]:
-    """The first update pays for a cluster that it cannot reach: its Kubernetes objects time out.
+    """The first update creates a cluster that it cannot reach: its Kubernetes objects time out.
 
-    Judged in a plan, and in a preview that creates the cluster. A VPC that exists already may be reached, and so may
-    any other where the stack says `bootstrap: false`.
+    The check applies in a plan, and in a preview that creates the cluster. It passes for an existing VPC, which may be
+    reachable, and with `bootstrap: false`.
     """
     objects = [found for found in context.graph if found.custom and found.type.startswith("kubernetes:")]
     for cluster, endpoint in _endpoints(context):

@@ -1,4 +1,4 @@
-"""From zero, the cluster autoscaler plans with a node that nobody has seen: what it is told must be true."""
+"""Scale from zero: the cluster autoscaler plans from tags before the first node exists, so the tags must be true."""
 
 from collections.abc import Iterator
 
@@ -26,9 +26,10 @@ def _from_zero(context: Context) -> Iterator[tuple[Pool, frozenset[str]]]:
     fix="tag the group with every label that its nodes carry, and no other",
 )
 def labels_match(context: Context) -> Iterator[Said]:
-    """A label that only the node has keeps the autoscaler from growing; one that only the tags have wastes nodes.
+    """For a label only on nodes no node starts; for a label only in the tags, nodes start that the pods cannot use.
 
-    Pods that select the first never bring up a node; pods that select the other cannot use the node that comes.
+    It depends on the label that the pods select: the autoscaler knows the label only from the tags, the scheduler only
+    from the node.
     """
     for pool, every_node in _from_zero(context):
         assert pool.template
@@ -62,7 +63,7 @@ def _label_tag(label: str) -> str:
     fix="tag the group with every taint that its nodes carry, and no other",
 )
 def taints_match(context: Context) -> Iterator[Said]:
-    """A taint that the autoscaler does not know lets it start nodes for pods that are then kept off.
+    """If the autoscaler does not know a taint, it starts nodes for pods that do not tolerate the taint.
 
     The check names tags whose value the autoscaler ignores.
     """
@@ -101,10 +102,10 @@ def _is_broken_taint(key: str, value: str) -> bool:
 @check(
     "scale-from-zero-resources-match-node",
     subject="GPU group that may be empty",
-    fix="tag the group with the devices that a node of it has",
+    fix="tag the group with the devices that one of its nodes has",
 )
 def resources_match(context: Context) -> Iterator[Said]:
-    """Too many GPUs told, and a node is started that cannot hold the pod; too few, and more nodes than needed.
+    """If tags name too many GPUs, a node starts that cannot hold the pod; if too few, more nodes than needed start.
 
     The check knows time-slicing and MPS of the device plugin.
     """

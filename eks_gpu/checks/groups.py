@@ -1,4 +1,4 @@
-"""Groups of nodes: shape, place, ceiling and floor."""
+"""Node groups: instance types, zones, maximum and minimum size."""
 
 from collections.abc import Iterator
 
@@ -15,9 +15,9 @@ from eks_gpu_components.catalog import (
 )
 
 
-@check("gpu-nodes-are-tainted", subject="GPU pool", fix=f"add a taint, as {GPU_TAINT.for_kubelet()}")
+@check("gpu-nodes-are-tainted", subject="GPU pool", fix=f"add a taint, such as {GPU_TAINT.for_kubelet()}")
 def tainted(context: Context) -> Iterator[Said]:
-    """An untainted GPU node takes any pod, and stays as long as the pod does."""
+    """An untainted GPU node takes any pod, and is kept as long as that pod runs."""
     for pool in context.gpu_pools:
         shown = ", ".join(taint.for_kubelet() for taint in pool.hard_taints)
         own = NEURON_TAINT if pool.accelerator == "neuron" else GPU_TAINT
@@ -31,9 +31,9 @@ def tainted(context: Context) -> Iterator[Said]:
         yield verdict(pool.name, problem, f"only pods that tolerate {shown} land there")
 
 
-@check("gpu-pools-are-capped", subject="GPU pool", fix="give it a ceiling")
+@check("gpu-pools-are-capped", subject="GPU pool", fix="limit the pool's GPUs")
 def capped(context: Context) -> Iterator[Said]:
-    """Without a ceiling one wrong replica count buys GPUs until the quota ends."""
+    """Without a limit one wrong replica count starts GPU nodes until the quota is used up."""
     for pool in context.gpu_pools:
         problem = None if pool.max_gpus is not None else Problem("nothing limits the GPUs it may start")
         yield verdict(pool.name, problem, f"at most {pool.max_gpus} accelerators on {pool.max_nodes} nodes")
@@ -41,7 +41,7 @@ def capped(context: Context) -> Iterator[Said]:
 
 @check("one-gpu-count-a-group", subject="GPU group", fix="make a group for each count")
 def one_count(context: Context) -> Iterator[Said]:
-    """The autoscaler counts with the first type, whatever EC2 then starts: nodes too many, or pods that wait."""
+    """The autoscaler plans with the first type, whatever EC2 starts: too many nodes start, or pods stay Pending."""
     for pool in context.gpu_pools:
         if not pool.chooses_node_itself:
             continue
@@ -54,9 +54,9 @@ def one_count(context: Context) -> Iterator[Said]:
         yield verdict(pool.name, problem, f"every node has {pool.gpus_per_node}")
 
 
-@check("one-zone-a-gpu-group", subject="GPU group", fix="make a group a zone")
+@check("one-zone-a-gpu-group", subject="GPU group", fix="make one group per zone")
 def one_zone(context: Context) -> Iterator[Said]:
-    """The autoscaler plans with one zone, EC2 starts the node in another, and a pod with a volume waits for ever."""
+    """The autoscaler plans with one zone, EC2 starts the node in another, and a pod with a volume waits forever."""
     for pool in context.gpu_pools:
         if not pool.chooses_node_itself or not pool.subnets:
             continue
@@ -70,9 +70,9 @@ def one_zone(context: Context) -> Iterator[Said]:
         yield verdict(pool.name, problem, f"all nodes are in {places}")
 
 
-@check("instance-types-offered-in-zones", subject="pool", fix="name types that the zones of the pool sell")
+@check("instance-types-offered-in-zones", subject="pool", fix="name types that the zones of the pool offer")
 def offered(context: Context) -> Iterator[Said]:
-    """A zone that sells none of the types never gives a node; a type that no zone sells never comes.
+    """A zone that offers none of the types never gets a node; a type that no zone offers never starts.
 
     The check also names types that the catalog does not know.
     """
@@ -112,9 +112,9 @@ def _not_offered(pool: Pool) -> Iterator[Problem]:
 
 @check("gpu-pools-start-at-zero", subject="GPU pool", fix="set minimum and desired size to 0")
 def start_at_zero(context: Context) -> Iterator[Said]:
-    """Nodes run, and cost, without work.
+    """Nodes run and cost money without work.
 
-    DaemonSets keep no node and do not count.
+    DaemonSets do not count as work.
     """
     for pool in context.gpu_pools:
         floor = max(pool.min_nodes, pool.desired_nodes or 0)
@@ -132,7 +132,7 @@ def start_at_zero(context: Context) -> Iterator[Said]:
 
 @check("azrebalance-suspended-on-gpu-groups", subject="self-managed GPU group", fix="suspend AZRebalance")
 def not_rebalanced(context: Context) -> Iterator[Said]:
-    """EC2 ends a working node to balance zones, without a notice to its pods.
+    """EC2 terminates a node in use to balance zones, without a notice to its pods.
 
     A group in one zone passes.
     """
@@ -157,7 +157,7 @@ def not_rebalanced(context: Context) -> Iterator[Said]:
     fix="ignore changes of the desired size",
 )
 def desired_is_ignored(context: Context) -> Iterator[Said]:
-    """Every `pulumi up` sets the number of nodes back: it ends nodes that work or starts nodes that nobody needs."""
+    """Every `pulumi up` resets the number of nodes: it ends nodes in use or starts nodes that no pod needs."""
     if not context.graph.options_known:
         return
     for pool in context.pools:
@@ -174,7 +174,7 @@ def desired_is_ignored(context: Context) -> Iterator[Said]:
 
 @check("one-architecture-a-group", subject="group", fix="make a group for each architecture, with an image for it")
 def one_architecture(context: Context) -> Iterator[Said]:
-    """A group has one image, with which nodes of the other architecture never start."""
+    """A group has one image, and instances of another architecture cannot boot it."""
     for pool in context.pools:
         if not pool.chooses_node_itself or not pool.types:
             continue

@@ -1,4 +1,4 @@
-"""What comes with accelerated machines: reservations, EFA, and repair."""
+"""Features of accelerated instances: reservations, EFA, and node repair."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
@@ -27,7 +27,7 @@ _ENDING = (
     fix="require the capacity type reserved, and select the reservations in the node class",
 )
 def reservations(context: Context) -> Iterator[Said]:
-    """Machines that are reserved, and paid for, stay unused; or nodes wait for a reservation that ended."""
+    """Reserved capacity that is paid for stays unused, or nodes wait for a reservation that has ended."""
     ended = {resource.id: until for resource in context.graph.of(*_ENDING) if (until := _end(resource))}
     gates = [one.value("settings", "featureGates", "reservedCapacity") for one in context.charts(KARPENTER)]
     pools = {pool.urn: pool for pool in context.pools}
@@ -68,7 +68,7 @@ def _end(resource: Resource) -> date | None:
     fix="name types with EFA, and give the first interface index 0 of card 0",
 )
 def efa(context: Context) -> Iterator[Said]:
-    """EC2 refuses to start the nodes, or their fast network does nothing."""
+    """EC2 refuses to start the nodes, or EFA has no effect."""
     for pool, interfaces in _with_efa(context):
         without = [row.name for row in pool.types if not row.efa]
         problems = [Problem(f"{', '.join(without)} have no EFA", "name types that have it")] if without else []
@@ -85,7 +85,7 @@ def efa(context: Context) -> Iterator[Said]:
     fix="put the nodes into one zone and one placement group, and make all interfaces but the first efa-only",
 )
 def close(context: Context) -> Iterator[Said]:
-    """The fast network is slow between zones, and every interface takes addresses of the subnet."""
+    """EFA traffic is slow between zones, and every interface uses IP addresses of the subnet."""
     for pool, interfaces in _with_efa(context):
         template = template_of(pool, context.graph)
         group = context.graph.get(pool.urn)
@@ -93,7 +93,7 @@ def close(context: Context) -> Iterator[Said]:
         placed = placed or (group and group.inputs.get("placementGroup"))
         problems = [] if placed else [Problem("its nodes are in no placement group", "add one of strategy cluster")]
         if len(pool.zones) > 1:
-            problems.append(Problem(f"it spans {', '.join(pool.zones)}", "make a group a zone"))
+            problems.append(Problem(f"it spans {', '.join(pool.zones)}", "make one group per zone"))
         greedy = [one for one in interfaces[1:] if one.get("interfaceType") == "efa"]
         if greedy:
             said = f"{len(greedy)} interfaces beside the first take addresses that pods need"
@@ -117,7 +117,7 @@ def _with_efa(context: Context) -> Iterator[tuple[Pool, Sequence[Mapping[str, An
     fix=f"add the EKS add-on {NODE_MONITORING_AGENT}",
 )
 def repair(context: Context) -> Iterator[Said]:
-    """A node whose GPU failed is not replaced: nobody tells EKS or Karpenter of the failure."""
+    """A node with a failed GPU is not replaced, because nothing reports the failure to EKS or Karpenter."""
     if not context.clusters:
         return
     repaired = [release.name for release in context.charts(KARPENTER) if _has_gate(release)]
@@ -130,12 +130,12 @@ def repair(context: Context) -> Iterator[Said]:
 @check(
     "node-monitoring-reaches-gpu-pools",
     subject="monitoring agent, where NVIDIA nodes are repaired",
-    fix="let dcgmAgent of its configuration tolerate the taints of the pools",
+    fix="add tolerations of the pools' taints to dcgmAgent in the add-on's configuration",
 )
 def monitoring(context: Context) -> Iterator[Said]:
-    """Healthy nodes are replaced: where its DCGM does not run, the agent takes GPUs for failed.
+    """Healthy nodes are replaced: if the agent's DCGM does not run on a node, the agent reports failed GPUs.
 
-    By itself DCGM tolerates no taint. It is for amd64 alone, so a pool of Arm types passes.
+    By default DCGM tolerates no taint. It is for amd64 only, so a pool of Arm types passes.
     """
     gate = any(map(_has_gate, context.charts(KARPENTER)))
     repaired = [

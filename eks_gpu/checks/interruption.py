@@ -1,4 +1,4 @@
-"""The way of a Spot notice: from EventBridge through a queue to Karpenter, which then drains the node in time.
+"""The path of a Spot interruption notice: from EventBridge through a queue to Karpenter, which then drains the node.
 
 Source: Karpenter 1.14, getting started, cloudformation.yaml.
 """

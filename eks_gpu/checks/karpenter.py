@@ -1,4 +1,4 @@
-"""Karpenter: controller, CRDs, objects and AWS's events fit each other."""
+"""Karpenter: controller, CRDs, objects and AWS's events match."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -37,9 +37,9 @@ _BALANCED_SINCE = "1.14"
     "settings.interruptionQueue",
 )
 def interruption(context: Context) -> Iterator[Said]:
-    """A Spot node vanishes after two minutes without a drain, and its pods with it.
+    """A Spot node is terminated after two minutes without a drain, together with its pods.
 
-    The check follows the notice: five rules and their targets, the queue and its policy,
+    The check follows the path of the interruption notice: five rules and their targets, the queue and its policy,
     `settings.interruptionQueue`, the IAM permissions.
     """
     spot = [pool for pool in context.pools if pool.backend == BACKEND and CapacityType.SPOT in pool.capacity_types]
@@ -53,10 +53,10 @@ def interruption(context: Context) -> Iterator[Said]:
 @check(
     "node-pool-fields-fit-the-chart",
     subject="NodePool and node class",
-    fix="write the fields of the API version that the chart serves",
+    fix="use the fields of the API version that the chart installs",
 )
 def fields_fit(context: Context) -> Iterator[Said]:
-    """The API server refuses the object, or drops a field of an older version without a word.
+    """The API server refuses the object, or drops a field of an older version without a message.
 
     The check knows fields, operators, durations, budgets, API versions and the labels of Auto Mode.
     """
@@ -119,10 +119,10 @@ def crds_match(context: Context) -> Iterator[Said]:
 @check(
     "karpenter-supports-kubernetes-minor",
     subject="Karpenter release",
-    fix="take a version of Karpenter that supports the cluster's minor",
+    fix="use a version of Karpenter that supports the cluster's minor",
 )
 def supports_minor(context: Context) -> Iterator[Said]:
-    """It does not know the API of the cluster."""
+    """This version of Karpenter does not support the Kubernetes version of the cluster."""
     minors = {cluster.version for cluster in context.clusters} & KUBERNETES.keys()
     for release in context.charts(KARPENTER):
         for minor in sorted(minors):
@@ -138,9 +138,9 @@ def supports_minor(context: Context) -> Iterator[Said]:
 
 @check("node-role-is-a-name", subject="node class", fix="write the role's name in spec.role")
 def role_is_a_name(context: Context) -> Iterator[Said]:
-    """No node ever comes: IAM has no role of that name.
+    """No node ever starts: IAM has no role of that name.
 
-    Of an ARN or a path Karpenter takes what follows the last slash; Auto Mode takes a name.
+    From an ARN or a path Karpenter uses the part after the last slash; Auto Mode needs a name.
     """
     for resource in node_classes(context.graph):
         given = role(resource)

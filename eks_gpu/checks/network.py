@@ -47,10 +47,10 @@ def _node_class(resource: Resource, graph: Graph) -> Mapping[str, Any]:
 @check(
     "node-subnets-have-a-way-out",
     subject="pool in subnets of the stack",
-    fix="route 0.0.0.0/0 to a NAT gateway, or give the VPC endpoints of all that a node calls",
+    fix="route 0.0.0.0/0 to a NAT gateway, or add endpoints for every service that a node calls",
 )
 def way_out(context: Context) -> Iterator[Said]:
-    """Nodes start, are paid for and never join, or cannot pull an image.
+    """Nodes start and cost money but never join, or cannot pull images.
 
     The check follows route tables, NAT and internet gateways, and interface endpoints where there is no route.
     """
@@ -138,7 +138,7 @@ def _missing_endpoints(subnet: Resource, graph: Graph) -> list[str]:
     fix=f"tag private subnets {INTERNAL_LOAD_BALANCER_TAG} = 1, and public ones {PUBLIC_LOAD_BALANCER_TAG} = 1",
 )
 def subnets_are_tagged(context: Context) -> Iterator[Said]:
-    """The controller guesses subnets by their routes, and an older one makes no load balancer."""
+    """The controller must guess subnets from their routes, and an older version creates no load balancer."""
     used = (context.graph.by_id(id_, SUBNET) for cluster in context.clusters for id_ in cluster.subnet_ids)
     vpcs = {subnet.inputs.get("vpcId") for subnet in used if subnet}
     there = [found for found in context.graph.of(SUBNET) if found.inputs.get("vpcId") in vpcs]
@@ -170,7 +170,7 @@ def resolves(context: Context) -> Iterator[Said]:
     fix="select the subnets by a tag that they have, or by their ids",
 )
 def select_subnets(context: Context) -> Iterator[Said]:
-    """No node ever comes: its class finds no subnet."""
+    """No node ever starts: its node class finds no subnet."""
     lookups = Lookups(context.graph, context.region)
     own = {id_ for cluster in context.clusters for id_ in cluster.subnet_ids if context.graph.by_id(id_, SUBNET)}
     for found in node_classes(context.graph) if own else ():

@@ -26,9 +26,9 @@ _ON_AUTO_MODE = f'make the ConfigMap {_MAP} with {NETWORK_POLICY_KEY}: "true"'
     fix=f"{_ON_OWN_NODES}; on Auto Mode {_ON_AUTO_MODE}",
 )
 def have_an_enforcer(context: Context) -> Iterator[Said]:
-    """Every pod reaches every other: the policy is stored, and nobody acts on it.
+    """The policy has no effect: the API server stores it, and nothing enforces it.
 
-    The check applies where the stack makes the cluster. A configuration that cannot be read is not judged.
+    The check applies if the stack creates the cluster. A configuration that cannot be read is not checked.
     """
     if not context.clusters:
         return  # what else runs in somebody else's cluster is not known

@@ -1,4 +1,4 @@
-"""Node pools of Karpenter and Auto Mode: ceilings that hold, nodes that go, and a price that does not surprise."""
+"""Node pools of Karpenter and Auto Mode: their limits work, nodes are removed, and the price is as planned."""
 
 from collections.abc import Iterator
 
@@ -48,10 +48,10 @@ def _resource(pool: Pool) -> str:
 @check(
     "limits-name-the-real-resource",
     subject="node pool with limits",
-    fix=f"limit {GPU_RESOURCE}, of Neuron nodes {NEURON_RESOURCE}",
+    fix=f"limit {GPU_RESOURCE}, for Neuron nodes {NEURON_RESOURCE}",
 )
 def real_resources(context: Context) -> Iterator[Said]:
-    """A limit under a name that no node has, as `gpu` in place of `nvidia.com/gpu`, stops nothing."""
+    """A limit on a resource that no node has, such as `gpu` instead of `nvidia.com/gpu`, has no effect."""
     for found, pool in _pools(context):
         if not found.limits:
             continue
@@ -75,10 +75,10 @@ def _unreal(name: str) -> Problem:
 @check(
     "gpu-limit-not-blocked-by-cpu-or-memory",
     subject="GPU node pool with limits",
-    fix="raise the other limits, or leave them out",
+    fix="raise the limits of CPU and memory, or remove them",
 )
 def not_blocked(context: Context) -> Iterator[Said]:
-    """One large type uses up the CPU limit, and the next GPU never comes."""
+    """One large type uses up the CPU limit, and the next GPU node never starts."""
     for found, pool in _pools(context, accelerated=True):
         resource = _resource(pool)
         amounts = pool.limits.amounts if pool.limits else {}
@@ -111,9 +111,9 @@ def _blocked(name: str, given: int, devices: int, resource: str, rows: list[Inst
     fix="set consolidationPolicy WhenEmpty and a duration in consolidateAfter",
 )
 def when_empty(context: Context) -> Iterator[Said]:
-    """A pod that has loaded its model is moved for a few cents; or a node stays that nobody uses.
+    """A pod that has loaded its model is evicted to save little money, or a node that no pod uses is kept.
 
-    Budgets of 0 for empty nodes count, unless they have a schedule.
+    A disruption budget of 0 for empty nodes fails too, unless it has a schedule.
     """
     for found, pool in _pools(context, accelerated=True):
         if found.replicas is not None:
@@ -141,7 +141,7 @@ def _keeps_empty_nodes(budget: object) -> bool:
 
 @check("architecture-is-required", subject="node pool", fix=f"require {ARCH_LABEL}")
 def architecture(context: Context) -> Iterator[Said]:
-    """A category or family has Arm types too, on which an image for amd64 ends with an exec format error.
+    """A category or family includes Arm types, on which an image for amd64 fails with an exec format error.
 
     Named types of one architecture pass.
     """
@@ -164,9 +164,9 @@ def architecture(context: Context) -> Iterator[Said]:
     fix=f"name {_TYPES} types and {_ZONES} zones or more, and allow on-demand too",
 )
 def diverse(context: Context) -> Iterator[Said]:
-    """Spot runs out by type and zone: few of them, and pods wait.
+    """Spot capacity runs out by type and zone: with few of them, pods stay Pending.
 
-    It fails with fewer than three types or two zones, or with nothing on demand that takes the same pods.
+    The check fails with fewer than three types or two zones, or without an on-demand pool for the same pods.
     """
     for _, pool in _pools(context):
         if CapacityType.SPOT not in pool.capacity_types:
@@ -194,9 +194,14 @@ def _falls_back(pool: Pool, context: Context) -> bool:
     )
 
 
-@check("packing-cannot-cost-more", subject="GPU node pool", severity="warning", fix="name the types")
+@check(
+    "packing-cannot-cost-more",
+    subject="GPU node pool",
+    severity="warning",
+    fix="name instance types instead of a family",
+)
 def packing(context: Context) -> Iterator[Said]:
-    """Karpenter puts several pods on one large node, even where as many small ones cost less."""
+    """Karpenter puts several pods on one large node, even if several small nodes cost less."""
     for _, pool in _pools(context, accelerated=True):
         hourly = {row: price.hourly for row in pool.types if (price := on_demand_price(row.name, pool.region))}
         rows = [row for row in hourly if row.accelerators]
@@ -224,7 +229,7 @@ def _dearer(small: InstanceType, larger: list[InstanceType], hourly: dict[Instan
     "node-pool-requirements-are-known",
     subject="node pool",
     severity="warning",
-    fix="require something that the catalog knows, or read the pool's numbers with care",
+    fix="require labels that the catalog knows, or do not rely on the pool's numbers",
 )
 def known(context: Context) -> Iterator[Said]:
     """The plan counts instance types that the cluster will not have.
@@ -246,10 +251,10 @@ def known(context: Context) -> Iterator[Said]:
 @check(
     "requirements-name-what-there-is",
     subject="node pool",
-    fix="name zones of the region, capacity types and architectures that there are",
+    fix="use existing zones of the region, capacity types and architectures",
 )
 def real_values(context: Context) -> Iterator[Said]:
-    """No node ever comes of a value that there is not; where others stand beside it, fewer come than expected."""
+    """No node can match a value that does not exist; beside valid values, fewer nodes match than expected."""
     there = {
         ZONE_LABEL: tuple(zone_ids(context.region)),
         CAPACITY_TYPE_LABEL: tuple(kind.value for kind in CapacityType),
@@ -268,7 +273,7 @@ def real_values(context: Context) -> Iterator[Said]:
 
 @check("node-pools-name-a-node-class", subject="node pool", fix="name a node class of the stack in nodeClassRef")
 def named_class(context: Context) -> Iterator[Said]:
-    """No node ever comes: Karpenter does not find what its nodes start with."""
+    """No node ever starts: Karpenter does not find the node class."""
     for found, pool in _pools(context):
         reference = part(found.template, "nodeClassRef")
         there = [one for one in node_classes(context.graph) if one.type.endswith(f":{reference.get('kind')}")]
@@ -279,11 +284,9 @@ def named_class(context: Context) -> Iterator[Said]:
         yield verdict(pool.name, problem, f"its class is {reference.get('name')}")
 
 
-@check(
-    "gpu-nodes-live-long-enough", subject="GPU node pool", severity="warning", fix="raise expireAfter, or leave it out"
-)
+@check("gpu-nodes-live-long-enough", subject="GPU node pool", severity="warning", fix="raise expireAfter, or remove it")
 def long_enough(context: Context) -> Iterator[Said]:
-    """A node ends at its age, whatever runs there, and each of its pods loads its model again."""
+    """A node is replaced at its maximum age, whatever runs there, and each of its pods loads its model again."""
     for found, pool in _pools(context, accelerated=True):
         given = found.template.get("expireAfter")
         lifetime = seconds(given)

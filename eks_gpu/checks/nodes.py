@@ -21,7 +21,7 @@ def _source(pool: Pool) -> str:
 
 @check("nodes-require-imdsv2", subject="pool", fix="require a token of the metadata service")
 def imds_v2(context: Context) -> Iterator[Said]:
-    """Version 1 hands the node's role to anyone who can make it fetch an address."""
+    """With IMDSv1, anyone who can make a pod request a URL gets the credentials of the node's role."""
     for pool in context.pools:
         problem = (
             None
@@ -37,7 +37,7 @@ def imds_v2(context: Context) -> Iterator[Said]:
 
 @check("node-disks-are-encrypted", subject="pool", fix="encrypt every disk of the nodes")
 def encrypted(context: Context) -> Iterator[Said]:
-    """Container images, caches and emptyDir volumes lie on the disk in the clear."""
+    """Container images, caches and emptyDir volumes are on the disk unencrypted."""
     for pool in context.pools:
         plain = [disk for disk in pool.disks or () if not disk.encrypted]
         problem = None
@@ -56,10 +56,10 @@ def encrypted(context: Context) -> Iterator[Said]:
     "gpu-node-disks-hold-large-images",
     subject="GPU pool",
     severity="warning",
-    fix=f"take gp3 of {_LARGE_GIB} GiB or more",
+    fix=f"use gp3 of {_LARGE_GIB} GiB or more",
 )
 def hold_images(context: Context) -> Iterator[Said]:
-    """An image with CUDA and a model in it does not fit, or takes ten minutes and more to start."""
+    """An image with CUDA and a model does not fit on the disk, or takes ten minutes or more to start."""
     for pool in context.gpu_pools:
         disks = pool.disks or ()
         largest = max(disks, key=lambda disk: disk.gib, default=None)

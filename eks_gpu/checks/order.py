@@ -1,4 +1,4 @@
-"""Order: what comes after what, and goes before it, so that nothing is left in AWS and nothing waits for ever."""
+"""Order: resources are created and deleted so that nothing is left in AWS and nothing waits forever."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -63,10 +63,10 @@ def _late(graph: Graph, resource: Resource, releases: Iterable[Software]) -> lis
 @check(
     "custom-resources-follow-their-definitions",
     subject="object whose kind a chart of the stack brings",
-    fix="let them depend on the release that brings their kind",
+    fix="let the objects depend on the release that installs their kind",
 )
 def after_definitions(context: Context) -> Iterator[Said]:
-    """The first update fails: there are no matches for the kind, for its chart is not there yet."""
+    """The first update fails with `no matches for kind`, because the chart that installs the kind comes later."""
     for resource, manifest in kubernetes_objects(context.graph):
         charts = _BROUGHT_BY.get(str(manifest["apiVersion"]).partition("/")[0], ())
         if manifest["kind"] == "NodePool" and not _for_karpenter(manifest):
@@ -88,7 +88,7 @@ def after_definitions(context: Context) -> Iterator[Said]:
     fix="let node pools and node classes depend on the release of Karpenter",
 )
 def before_karpenter(context: Context) -> Iterator[Said]:
-    """A destroy hangs, and its nodes stay and cost: nobody is left to end them."""
+    """A destroy hangs, and the nodes keep costing money, because no controller is left to terminate them."""
     for resource, manifest in kubernetes_objects(context.graph):
         releases = context.charts(KARPENTER) if _for_karpenter(manifest) else []
         if releases:
@@ -104,7 +104,7 @@ def before_karpenter(context: Context) -> Iterator[Said]:
     fix="let node pools, or the release of Karpenter, depend on the policies and the association of its role",
 )
 def permissions_stay(context: Context) -> Iterator[Said]:
-    """A destroy hangs, and its nodes stay and cost: Karpenter may no longer end them."""
+    """A destroy hangs, and the nodes keep costing money, because Karpenter may no longer terminate them."""
     needed = [resource for release in context.charts(KARPENTER) for resource in given_to(release, context.graph)]
     for resource, manifest in kubernetes_objects(context.graph):
         if not needed or manifest["kind"] != "NodePool" or not _for_karpenter(manifest):
@@ -118,10 +118,10 @@ def permissions_stay(context: Context) -> Iterator[Said]:
 @check(
     "load-balanced-services-go-before-their-controller",
     subject="Service with a load balancer, Ingress",
-    fix=f"let them depend on the release of {LOAD_BALANCER_CONTROLLER}",
+    fix=f"let the objects depend on the release of {LOAD_BALANCER_CONTROLLER}",
 )
 def before_balancer(context: Context) -> Iterator[Said]:
-    """The load balancer stays, costs, and keeps the network from being deleted."""
+    """The load balancer is not deleted, costs money, and blocks the deletion of the network."""
     releases = context.charts(LOAD_BALANCER_CONTROLLER)
     for resource, manifest in kubernetes_objects(context.graph):
         if releases and balances_load(manifest):
@@ -133,10 +133,10 @@ def before_balancer(context: Context) -> Iterator[Said]:
 @check(
     "what-makes-aws-resources-is-deleted",
     subject="node pool, node class, volume claim, Service with a load balancer, Ingress, controller",
-    fix=f"leave {' and '.join(_KEPT)} out",
+    fix=f"remove {' and '.join(_KEPT)}",
 )
 def deleted(context: Context) -> Iterator[Said]:
-    """A destroy leaves machines, disks or load balancers behind that nobody knows of."""
+    """A destroy leaves instances, disks or load balancers behind that no stack knows about."""
     kinds = ("NodePool", "EC2NodeClass", "NodeClass", "PersistentVolumeClaim")
     makers = {release.urn for release in context.charts(KARPENTER, LOAD_BALANCER_CONTROLLER)}
     makers |= {

@@ -1,4 +1,4 @@
-"""Pod templates of a stack as they are written, for what does not decide where a pod runs."""
+"""Pod templates of a stack, for fields that do not decide where a pod runs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

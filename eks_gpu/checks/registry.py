@@ -1,4 +1,4 @@
-"""The registry of checks, what they look at, and what they say."""
+"""The registry of checks, their input, and their findings."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,23 +18,23 @@ from eks_gpu.pools.software import Software
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check says of one subject."""
+    """The result of one check for one subject."""
 
     id: str
     subject: str
     passed: bool
     message: str
-    """What holds or, in a failure, what goes wrong."""
+    """What holds or, if the check fails, what goes wrong."""
     severity: str = "error"
     """error or warning: a warning fails no plan."""
     fix: str = ""
     """What to change, empty where it holds."""
     waived: str = ""
-    """Why the stack lives with the failure, empty where it does not."""
+    """Why the stack accepts the failure; empty if it does not."""
 
     @property
     def fails_plan(self) -> bool:
-        """Whether it is an error that nobody waived."""
+        """Whether it is an error without a waiver."""
         return not self.passed and not self.waived and self.severity == "error"
 
     def as_json(self) -> dict[str, Any]:
@@ -52,7 +52,7 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """A stack as checks see it."""
+    """The stack as input of the checks."""
 
     graph: Graph
     region: str
@@ -83,16 +83,16 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What goes wrong, and what to change of this subject; both without a full stop."""
+    """What goes wrong, and what to change about this subject; both without a full stop."""
 
     says: str
     fix: str = ""
-    """Empty where the check's own fix says it."""
+    """Empty if the check's own fix applies."""
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a check found of one subject: it holds, as `holds` says, where there is no problem."""
+    """What a check found for one subject. Without problems the check holds, and `holds` says what."""
 
     subject: str
     problems: tuple[Problem, ...]
@@ -115,19 +115,19 @@ class Check:
     severity: str
     """error or warning."""
     subject: str
-    """What it looks at, as `node pool with limits`."""
+    """What the check looks at, such as `node pool with limits`."""
     fix: str
     """What to change, whatever the subject; a clause."""
     function: Callable[[Context], Iterator[Said]]
 
     @property
     def reason(self) -> str:
-        """What goes wrong for the user where it does not hold; a sentence."""
+        """What goes wrong for the user if the check fails; a sentence."""
         return str(self.function.__doc__).partition("\n")[0]
 
     @property
     def details(self) -> str:
-        """What a reader should know beyond the reason, as what passes and what the check follows; maybe empty."""
+        """More for readers of the page, such as what passes and what the check looks at; may be empty."""
         return " ".join(str(self.function.__doc__).partition("\n")[2].split())
 
     @property
@@ -141,7 +141,7 @@ class Check:
         return link(f"checks.md#{self.id}")
 
     def findings(self, context: Context) -> Iterator[Finding]:
-        """What it says of a stack, passed subjects too."""
+        """The findings for a stack, passed subjects too."""
         for said in self.function(context):
             if not said.problems:
                 yield Finding(self.id, said.subject, True, said.holds, self.severity)
@@ -175,5 +175,5 @@ def check(
 
 
 def findings(context: Context) -> list[Finding]:
-    """What every check says, passed ones too, by check and then by subject as registered."""
+    """The findings of every check, passed ones too, by check and then by subject in the order of registration."""
     return [finding for registered in CHECKS.values() for finding in registered.findings(context)]

@@ -1,4 +1,4 @@
-"""Services and Ingresses: none is open to the internet by accident, and each leads to pods that drain."""
+"""Services and Ingresses: none is open to the internet by accident, and each has pods that drain."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,7 +39,7 @@ def balances_load(manifest: Mapping[str, Any]) -> bool:
     fix="name the source ranges, or make the load balancer internal",
 )
 def private_or_restricted(context: Context) -> Iterator[Said]:
-    """An inference server asks for no password: whoever finds its address uses its GPUs.
+    """An inference server has no authentication: everyone who finds its address can use its GPUs.
 
     A list of source ranges without 0.0.0.0/0 passes.
     """
@@ -100,7 +100,7 @@ def _split(text: str | None) -> list[str]:
     fix="select labels that the pods have, and a port that they name",
 )
 def lead_to_pods(context: Context) -> Iterator[Said]:
-    """Nobody answers behind its address."""
+    """No pod answers at the Service's address."""
     specs = list(pod_specs(context.graph))
     # Pods that a chart brings are not known.
     unseen = {release.namespace for release in context.software}
@@ -142,7 +142,7 @@ def _astray(service: Mapping[str, Any], selected: Sequence[PodSpec]) -> Problem 
     fix="give the pods a readiness probe, a preStop hook that sleeps, and the namespace the label of readiness gates",
 )
 def drain(context: Context) -> Iterator[Said]:
-    """Requests are lost whenever a pod comes or goes."""
+    """Requests are lost whenever a pod starts or stops."""
     specs = list(pod_specs(context.graph))
     namespaces = {
         str(manifest["metadata"]["name"]): part(manifest, "metadata", "labels")

@@ -1,4 +1,4 @@
-"""Spot: the account has, or the controller may make, the role without which no Spot node comes."""
+"""Spot: the account has, or the controller may create, the role that Spot nodes need."""
 
 from collections.abc import Iterator
 
@@ -19,10 +19,8 @@ SPOT = "spot.amazonaws.com"
     fix="allow iam:CreateServiceLinkedRole for spot.amazonaws.com to the role of Karpenter's controller",
 )
 def can_be_made(context: Context) -> Iterator[Said]:
-    """In an account that never used Spot every Spot pool buys on-demand nodes, or none, and only an event says why."""
-    pools = [
-        pool.name for pool in context.pools if pool.backend == KARPENTER and CapacityType.SPOT in pool.capacity_types
-    ]
+    """In an account that never used Spot, Spot pools start on-demand nodes or none, and only an event says why."""
+    pools = [pool.name for pool in context.pools if pool.backend == KARPENTER and _asks_for_spot(pool.capacity_types)]
     if not pools or any(made.inputs.get("awsServiceName") == SPOT for made in context.graph.of(ROLE)):
         return
     for release in context.charts(CHART):

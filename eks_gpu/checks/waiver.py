@@ -1,4 +1,4 @@
-"""Waiver: a failure that a stack lives with, and why."""
+"""Waiver: a failure that a stack accepts, and the reason."""
 
 from fnmatch import fnmatchcase
 from typing import Annotated
@@ -15,10 +15,10 @@ class Waiver(BaseModel, frozen=True, extra="forbid"):
     check: str
     """Its id."""
     subject: str = "*"
-    """Name or pattern, as `gpu-*`; default all subjects."""
+    """Name or pattern, such as `gpu-*`; default all subjects."""
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-    """What the plan shows beside the failure."""
+    """The reason that the plan shows beside the failure."""
 
     def covers(self, check: str, subject: str) -> bool:
-        """Whether a failure of this check and subject is lived with."""
+        """Whether the waiver covers a failure of this check and subject."""
         return check == self.check and fnmatchcase(subject, self.subject)

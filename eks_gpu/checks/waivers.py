@@ -1,4 +1,4 @@
-"""Waivers: each still waives something."""
+"""Waivers: each one still covers a failure."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from eks_gpu.checks.waiver import NEEDED
 
 @check(NEEDED, subject="waiver", severity="warning", fix="remove the waiver, or correct its subject")
 def needed(context: Context) -> Iterator[Said]:
-    """A waiver that waives nothing hides the next failure of its kind before anybody has judged it."""
+    """A waiver without a failure would hide the next failure of its check before anybody has looked at it."""
     for waiver in context.waivers:
         failing = [
             found.subject

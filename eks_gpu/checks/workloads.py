@@ -1,4 +1,4 @@
-"""Workloads: each has a pool, and none is on a pool that it does not need."""
+"""Workloads: each has a pool that takes it, and none runs on GPU nodes without need."""
 
 from collections.abc import Iterator
 
@@ -24,10 +24,10 @@ def scheduled(context: Context) -> Iterator[Workload]:
 @check(
     "workloads-are-admitted",
     subject="workload",
-    fix="give the pods what a pool asks for (toleration, selector, size), or the stack a pool that takes them",
+    fix="change the pods' tolerations, selectors or size so that a pool takes them, or add such a pool",
 )
 def admitted(context: Context) -> Iterator[Said]:
-    """No pool takes its pods: they stay Pending, and the autoscaler says nothing."""
+    """No pool takes the pods: they stay Pending, and the autoscaler does not say why."""
     for workload in scheduled(context):
         verdicts = context.verdicts[workload.urn]
         takers = [found.pool for found in verdicts if found.admits]
@@ -40,12 +40,12 @@ def admitted(context: Context) -> Iterator[Said]:
 @check(
     "cpu-work-stays-off-gpu-nodes",
     subject="workload without GPU request",
-    fix="remove its toleration, or taint the nodes",
+    fix="remove the pod's toleration, or taint the nodes",
 )
 def off_gpu_nodes(context: Context) -> Iterator[Said]:
-    """A pod without a GPU request on a GPU node keeps the node from going.
+    """A pod without a GPU request on a GPU node keeps the node from being removed.
 
-    A pod that claims a device may ask for its GPU so.
+    A pod with a resource claim may request its GPU by the claim.
     """
     accelerated = {pool.name for pool in context.gpu_pools}
     claiming = {spec.urn for spec in pod_specs(context.graph) if spec.spec.get("resourceClaims")}
@@ -68,7 +68,7 @@ def off_gpu_nodes(context: Context) -> Iterator[Said]:
     fix="raise max_gpus of a pool that takes them, or lower the replicas",
 )
 def find_room(context: Context) -> Iterator[Said]:
-    """Replicas beyond the ceilings of the pools stay Pending."""
+    """Replicas beyond the limits of the pools stay Pending."""
     for workload in scheduled(context):
         if workload.replicas and any(found.admits for found in context.verdicts[workload.urn]):
             left = context.left_over.get(str(workload), 0)
@@ -89,7 +89,7 @@ def find_room(context: Context) -> Iterator[Said]:
     fix="write the whole number of devices in resources.limits",
 )
 def limited(context: Context) -> Iterator[Said]:
-    """The API server refuses the pod: devices cannot be shared out in parts, or requested without a limit."""
+    """The API server refuses the pod: devices cannot be requested in fractions, or without a limit."""
     for spec in pod_specs(context.graph):
         asked = list(_devices(spec))
         if asked:
@@ -118,10 +118,10 @@ def _devices(spec: PodSpec) -> Iterator[tuple[str, Problem | None]]:
     "disruption-budgets-let-pods-move",
     subject="PodDisruptionBudget",
     severity="warning",
-    fix="let one pod at least be unavailable",
+    fix="allow at least one pod to be unavailable",
 )
 def may_move(context: Context) -> Iterator[Said]:
-    """A node can neither be updated nor given back while its pods may not go."""
+    """A node can neither be updated nor removed while its pods must not be evicted."""
     most = {str(workload): workload.max_replicas for workload in context.workloads}
     specs = list(pod_specs(context.graph))
     for _, manifest in kubernetes_objects(context.graph):
@@ -144,10 +144,10 @@ def may_move(context: Context) -> Iterator[Said]:
     "autoscaled-workloads-have-metrics",
     subject="HorizontalPodAutoscaler",
     severity="warning",
-    fix="scale a workload that exists, and add the EKS add-on metrics-server",
+    fix="name an existing workload in the autoscaler, and add the EKS add-on metrics-server",
 )
 def have_metrics(context: Context) -> Iterator[Said]:
-    """The workload keeps its replicas, however much there is to do."""
+    """The workload keeps its number of replicas, whatever the load."""
     there = {addon.inputs.get("addonName") for addon in context.graph.of(ADDON)}
     there |= {release.chart for release in context.software}
     known = {(one.namespace, one.kind, one.name) for one in pod_specs(context.graph)}

@@ -1,1 +1,1 @@
-"""The commands of `eks-gpu`, one a file. What one needs is imported when it runs, so help and completion are quick."""
+"""The commands of `eks-gpu`, one per file. A command imports what it needs when it runs, so that help is quick."""

@@ -22,12 +22,12 @@ def check(
     state: Annotated[
         Path | None, typer.Option(metavar="FILE", help="What `pulumi stack export` printed; - is stdin.")
     ] = None,
-    region: Annotated[str, typer.Option(help="AWS region, for a stack that does not say its own.")] = "",
+    region: Annotated[str, typer.Option(help="AWS region, for a stack that does not name its region.")] = "",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the answer as JSON; - is stdout.")] = None,
     sarif_file: Annotated[Path | None, typer.Option("--sarif", help="Write failures as SARIF for code review.")] = None,
     junit_file: Annotated[Path | None, typer.Option("--junit", help="Write all checks as JUnit XML, for CI.")] = None,
 ) -> None:
-    """Judge a stack of any program, in any language, from its preview or state; the program does not run."""
+    """Check a stack of any program, in any language, from its preview or state; the program does not run."""
     from eks_gpu.foreign import documents
     from eks_gpu.foreign.judged import judge
     from eks_gpu.foreign.render import render

@@ -20,17 +20,19 @@ EXAMPLES = (
 
 
 def explain(
-    pod: Annotated[Path, typer.Argument(metavar="POD.yaml", help="Pods, or anything with a pod template; - is stdin.")],
+    pod: Annotated[
+        Path, typer.Argument(metavar="POD.yaml", help="File with pods or objects with a pod template; - is stdin.")
+    ],
     project: Annotated[Path | None, typer.Argument(help="Folder with Pulumi.yaml.", show_default=".")] = None,
     stack: Annotated[
         str | None, typer.Option(help="Stack whose Pulumi.<stack>.yaml holds the values.", show_default="dev")
     ] = None,
     plan: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A plan that plan --json wrote: then no program runs.")
+        Path | None, typer.Option(metavar="FILE", help="Use a plan that `plan --json` wrote; no program runs.")
     ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the answer as JSON; - is stdout.")] = None,
 ) -> None:
-    """For each pool of a stack: does it take the pod, on which node and when, or which rule rejects it, and where."""
+    """Show for each pool of a stack whether it takes the pod, on which node and when, or the rule that rejects it."""
     from eks_gpu.explain.explain import explain as answer
     from eks_gpu.explain.pod_file import read_pods
     from eks_gpu.explain.render import render

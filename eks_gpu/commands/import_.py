@@ -15,12 +15,14 @@ EXAMPLES = (
 
 
 def run(
-    file: Annotated[Path, typer.Argument(help="ClusterConfig of eksctl, objects of Karpenter, workloads; - is stdin.")],
+    file: Annotated[
+        Path, typer.Argument(help="File with eksctl's ClusterConfig, Karpenter objects, workloads; - is stdin.")
+    ],
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write settings and findings as JSON; - is stdout.")
     ] = None,
 ) -> None:
-    """Turn other formats into settings for Pulumi.<stack>.yaml; name all that is lost, wrong or outdated."""
+    """Turn other tools' files into settings for Pulumi.<stack>.yaml; name what is lost, wrong or outdated."""
     from datetime import date
 
     from eks_gpu.importers.importing import import_file

@@ -57,13 +57,13 @@ def command(body: Callable[P, None]) -> Callable[P, None]:
 
 @command
 def up(
-    region: Annotated[str, typer.Option(help="AWS region that the lab plays.")] = control_plane.REGION,
+    region: Annotated[str, typer.Option(help="AWS region that the lab simulates.")] = control_plane.REGION,
     account: Annotated[
-        str, typer.Option(metavar="new|used", help="Whose quotas count, and whether anybody used Spot in it.")
+        str, typer.Option(metavar="new|used", help="Simulate a new AWS account, with its low quotas, or a used one.")
     ] = "used",
     json_file: JsonFile = None,
 ) -> None:
-    """Start a cluster and an AWS on loopback; print how to look at them. Nothing leaves this machine."""
+    """Start a cluster and a simulated AWS on loopback; print how to use them. Nothing leaves this machine."""
     try:
         zones(region)
     except UnknownRegion as error:
@@ -80,7 +80,7 @@ def up(
 
 @command
 def down() -> None:
-    """End the lab's own processes, no others, and remove its data."""
+    """End the lab's own processes and remove its data."""
     with Console(stderr=True).status("ending the lab") as display:
         ended = control_plane.down(display.update)
     print(f"the lab is down: {len(ended)} processes ended, data removed" if ended else "no lab is up")
@@ -88,7 +88,7 @@ def down() -> None:
 
 @command
 def status(json_file: JsonFile = None) -> None:
-    """Show nodes, pods and what they would cost an hour."""
+    """Show nodes, pods and what the nodes would cost per hour."""
     from eks_gpu.lab import status as statuses
 
     found = statuses.status(find_lab())
@@ -98,11 +98,11 @@ def status(json_file: JsonFile = None) -> None:
 
 @command
 def outage(
-    type_: Annotated[str, typer.Argument(metavar="TYPE", help="Instance type, as g5.xlarge.")],
-    zone: Annotated[str, typer.Argument(metavar="ZONE", help="Zone of the lab's region, as us-west-2a.")],
-    over: Annotated[bool, typer.Option("--end", help="EC2 has the type in the zone again.")] = False,
+    type_: Annotated[str, typer.Argument(metavar="TYPE", help="Instance type, such as g5.xlarge.")],
+    zone: Annotated[str, typer.Argument(metavar="ZONE", help="Zone of the lab's region, such as us-west-2a.")],
+    over: Annotated[bool, typer.Option("--end", help="End the outage: EC2 has the type in the zone again.")] = False,
 ) -> None:
-    """Let EC2 be out of an instance type in a zone: no launch of it is made there until --end."""
+    """Simulate an outage: EC2 has no capacity of an instance type in a zone until --end."""
     from eks_gpu.lab import outages
 
     known = (outages.end if over else outages.begin)(find_lab(), type_, zone)
@@ -111,7 +111,7 @@ def outage(
 
 @command
 def preview(project: ProjectFolder = Path(), stack: StackName = "dev", update_from: UpdateFrom = "outside") -> None:
-    """Show what apply would do to each resource. Makes nothing."""
+    """Show what apply would do to each resource. Changes nothing."""
     from eks_gpu.lab import apply as engine
     from eks_gpu.lab import report
 
@@ -123,7 +123,7 @@ def preview(project: ProjectFolder = Path(), stack: StackName = "dev", update_fr
 
 @command
 def apply(project: ProjectFolder = Path(), stack: StackName = "dev", update_from: UpdateFrom = "outside") -> None:
-    """Bring a project's own program up in the lab, by the real engine."""
+    """Run a project's program in the lab with the real Pulumi engine."""
     from eks_gpu.lab import apply as engine
     from eks_gpu.lab import report
 
@@ -135,7 +135,7 @@ def apply(project: ProjectFolder = Path(), stack: StackName = "dev", update_from
 
 @command
 def destroy(project: ProjectFolder = Path(), stack: StackName = "dev", update_from: UpdateFrom = "outside") -> None:
-    """Take a project's stack away, and say what is left in the lab."""
+    """Delete a project's stack, and name what is left in the lab."""
     from eks_gpu.lab import apply as engine
     from eks_gpu.lab import report
 
@@ -149,7 +149,7 @@ def destroy(project: ProjectFolder = Path(), stack: StackName = "dev", update_fr
 
 @command
 def cancel(project: ProjectFolder = Path(), stack: StackName = "dev") -> None:
-    """Unlock a stack whose engine was killed, and find out what there is of it."""
+    """Unlock a stack whose engine was killed, and find out which of its resources exist."""
     from eks_gpu.lab import apply as engine
 
     made = engine.lab_stack(find_lab(), project, stack)
@@ -159,13 +159,15 @@ def cancel(project: ProjectFolder = Path(), stack: StackName = "dev") -> None:
 
 @command
 def replay(
-    scenario: Annotated[str, typer.Argument(help="What to replay; without one, all that there are are listed.")] = "",
+    scenario: Annotated[
+        str, typer.Argument(help="Name of the scenario; without a name, all scenarios are listed.")
+    ] = "",
     json_file: JsonFile = None,
     picture_file: Annotated[
         Path | None, typer.Option("--picture", help="Draw nodes, pending pods and USD an hour over time, as SVG.")
     ] = None,
 ) -> None:
-    """Replay a scenario against the real controllers, and hold it against what is expected."""
+    """Replay a scenario with the real controllers, and compare the result with what is expected."""
     from eks_gpu.lab.replays import report
     from eks_gpu.lab.replays.kinds import load, scenarios
     from eks_gpu.lab.replays.picture import picture

@@ -19,7 +19,7 @@ ROOMS = "eks_gpu.commands"
 """Entry points of rooms that build on this one: a Typer is a group of commands, a function is one."""
 
 app = typer.Typer(
-    help="GPU and Spot capacity on Amazon EKS: what a stack will cost, admit and scale to, before anything is created.",
+    help="GPU and Spot nodes on Amazon EKS: what a stack will cost, run and scale to, before anything is created.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,

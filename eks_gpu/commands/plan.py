@@ -25,19 +25,20 @@ EXAMPLES = (
 def plan(
     project: Annotated[Path, typer.Argument(help="Folder with Pulumi.yaml.", show_default=True)] = Path(),
     stack: Annotated[str, typer.Option(help="Stack whose Pulumi.<stack>.yaml holds the values.")] = "dev",
-    all_stacks: Annotated[bool, typer.Option("--all", help="Every stack that has a file.")] = False,
+    all_stacks: Annotated[bool, typer.Option("--all", help="Plan every stack that has a Pulumi.<stack>.yaml.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the plan as JSON; - is stdout.")] = None,
     html_file: Annotated[
-        Path | None, typer.Option("--html", help="Write one page that needs no network, all stacks in it; - is stdout.")
+        Path | None,
+        typer.Option("--html", help="Write one HTML page with all planned stacks; - is stdout."),
     ] = None,
     against: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Say what changes against this older plan, written by --json.")
+        Path | None, typer.Option(metavar="FILE", help="Show what changed since this older plan, written by --json.")
     ] = None,
     markdown_file: Annotated[
         Path | None, typer.Option("--markdown", help="Write these changes for a pull request; - is stdout.")
     ] = None,
     manifests: Annotated[
-        Path | None, typer.Option(help="Write every Kubernetes object as YAML into this folder, one folder a stack.")
+        Path | None, typer.Option(help="Write every Kubernetes object as YAML into this folder, one folder per stack.")
     ] = None,
 ) -> None:
     """Run the project's program offline; print pools, workloads, cost and checks. Nothing is created."""

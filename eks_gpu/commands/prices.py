@@ -10,7 +10,7 @@ from eks_gpu.io.problems import InputError
 EXAMPLES = "Example:  eks-gpu prices refresh --region eu-central-1"
 EXTRA = "pip install 'eks-gpu-components[plan,prices]'"
 
-app = typer.Typer(help="Prices that plans use: the catalog's, or current ones from AWS.", no_args_is_help=True)
+app = typer.Typer(help="Prices that plans use: those of the catalog, or current ones from AWS.", no_args_is_help=True)
 
 
 def _regions() -> list[str]:
@@ -26,7 +26,9 @@ def _commands() -> None:
 
 @app.command(epilog=EXAMPLES)
 def refresh(
-    region: Annotated[str, typer.Option(metavar="REGION", autocompletion=_regions, help="Whose prices.")] = "us-west-2",
+    region: Annotated[
+        str, typer.Option(metavar="REGION", autocompletion=_regions, help="Region of the prices.")
+    ] = "us-west-2",
 ) -> None:
     """Fetch a region's current prices from AWS, read only, into the cache; plans of the region use them from then on.
 

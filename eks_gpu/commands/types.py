@@ -34,26 +34,26 @@ def _regions() -> list[str]:
 
 # Texts, not numbers and choices: so that all problems come in one message.
 def types(
-    gpus: Annotated[str, typer.Option(metavar="N", help="At least so many GPUs, or Neuron devices, on a node.")] = "1",
-    gpu_memory: Annotated[str, typer.Option(metavar="QUANTITY", help="On each of them: 40Gi.")] = "",
+    gpus: Annotated[str, typer.Option(metavar="N", help="Minimum number of GPUs, or Neuron devices, on a node.")] = "1",
+    gpu_memory: Annotated[str, typer.Option(metavar="QUANTITY", help="Minimum memory of each GPU, such as 40Gi.")] = "",
     accelerator: Annotated[
-        str, typer.Option(metavar="nvidia|neuron", autocompletion=_accelerators, help="Whose devices.")
+        str, typer.Option(metavar="nvidia|neuron", autocompletion=_accelerators, help="Kind of accelerator.")
     ] = "nvidia",
     region: Annotated[
-        str, typer.Option(metavar="REGION", autocompletion=_regions, help="Whose zones and prices.")
+        str, typer.Option(metavar="REGION", autocompletion=_regions, help="Region of zones and prices.")
     ] = "us-west-2",
-    spot: Annotated[bool, typer.Option("--spot", help="What Spot sells, by its estimated price.")] = False,
-    max_price: Annotated[str, typer.Option(metavar="USD", help="At most so much an hour, for a node.")] = "",
-    efa: Annotated[bool, typer.Option("--efa", help="With an Elastic Fabric Adapter.")] = False,
+    spot: Annotated[bool, typer.Option("--spot", help="Only types that Spot offers, by estimated price.")] = False,
+    max_price: Annotated[str, typer.Option(metavar="USD", help="Maximum price of a node per hour.")] = "",
+    efa: Annotated[bool, typer.Option("--efa", help="Only types with an Elastic Fabric Adapter.")] = False,
     arch: Annotated[
-        str, typer.Option(metavar="amd64|arm64", autocompletion=_architectures, help="Of the node's CPU.")
+        str, typer.Option(metavar="amd64|arm64", autocompletion=_architectures, help="Architecture of the CPU.")
     ] = "amd64",
     fractional: Annotated[
-        bool, typer.Option("--fractional", help="A part of a GPU will do, though no pod can ask for it.")
+        bool, typer.Option("--fractional", help="Include types with a fraction of a GPU, which pods cannot request.")
     ] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the types as JSON; - is stdout.")] = None,
 ) -> None:
-    """Rank the instance types that have what is needed: cheapest first, with their zones and quotas. Runs offline."""
+    """List the instance types that meet a need, cheapest first, with their zones and quotas. Runs offline."""
     from eks_gpu.types.render import render
     from eks_gpu.types.type_search import offers, read_need
 

@@ -1,1 +1,1 @@
-"""Which pool takes which pod, how many nodes that needs, and what they cost."""
+"""Which pool takes which pod, how many nodes the pods need, and what the nodes cost."""

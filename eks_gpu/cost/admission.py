@@ -1,4 +1,4 @@
-"""Admission: which pools take a pod, and the first rule that rejects it, as the scheduler's filters would.
+"""Admission: which pools take a pod, or the first rule that rejects it, in the order of the scheduler's filters.
 
 Source: kube-scheduler 1.35, filter plugins NodeName, TaintToleration, NodeAffinity and NodeResourcesFit.
 """

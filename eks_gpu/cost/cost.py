@@ -1,4 +1,4 @@
-"""Cost: what a stack costs an hour and a month: idle, in the steady state, at the most demand, and at its maximum."""
+"""Cost: the price of a stack per hour and month: idle, in the steady state, at maximum demand, and at its maximum."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What the nodes of a pool cost: as they are to be expected, and at most."""
+"""The cost of a pool's nodes: the expected cost and the maximum."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Quotas: what of an account's quotas a stack uses at its maximum."""
+"""Quotas: how much of an account's quotas a stack needs at its maximum."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

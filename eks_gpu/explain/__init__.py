@@ -1,1 +1,1 @@
-"""The pools that take a pod, or for each the first rule that rejects it."""
+"""Which pools take a pod, and for each other pool the first rule that rejects the pod."""

@@ -1,4 +1,4 @@
-"""Explain: for each pool of a stack whether it takes a pod, else the first rule against it, and what a taker costs."""
+"""Explain: for each pool of a stack whether it takes a pod and at what price, or the rule that rejects it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -35,16 +35,16 @@ MOST_PACKED = 1000
 
 @dataclass(frozen=True)
 class Launch:
-    """The node that a pool is expected to bring for the pod, and how long the pod waits for it."""
+    """The node that a pool is expected to start for the pod, and how long the pod waits for it."""
 
     node: Candidate
     capacity_type: str
     hourly: float | None
-    """USD for one node with its disks, None where no price is known."""
+    """USD per hour for one node with its disks; None if no price is known."""
     estimate: bool
     price_region: str | None
     new_nodes: int
-    """How many the pods of the workload bring, all pools that take them together: this one's part."""
+    """Number of nodes that this pool starts for the workload, when all pools that take its pods are used together."""
     steps: tuple[Step, ...]
 
     @property
@@ -54,7 +54,7 @@ class Launch:
 
     @property
     def seconds_on_node(self) -> int:
-        """The same on a node that is there."""
+        """The same on a running node."""
         return sum(step.seconds for step in self.steps if step.name not in NEW_NODE)
 
     def as_json(self) -> dict[str, Any]:
@@ -72,12 +72,12 @@ class Launch:
 
 @dataclass(frozen=True)
 class Answer:
-    """One pool's. `launch` is None for a pool that does not take the pod, or brings no node for it."""
+    """The answer of one pool. `launch` is None if the pool does not take the pod, or starts no node for it."""
 
     pool: Pool
     verdict: Verdict
     pod_place: Mapping[str, Any] | None = None
-    """`{file, line, path}` of what the pod says of the rule."""
+    """`{file, line, path}` of the pod's field that the rule rejects."""
     pool_place: PoolPlace | None = None
     settings_place: str | None = None
     """`Pulumi.dev.yaml:24`, where the pool's settings stand, if that can be told."""
@@ -97,25 +97,25 @@ class Answer:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What all pools say of one pod."""
+    """The answers of all pools for one pod."""
 
     source: PodSource
     answers: tuple[Answer, ...]
     remedy: Remedy | None
-    """What to change where no pool takes the pod, None where nothing of the pod would help."""
+    """What to change if no pool takes the pod; None if no change of the pod helps."""
     left_over: int
     """Pods for which the pools that take them have no node left."""
     not_judged: tuple[str, ...]
 
     @property
     def takers(self) -> list[Answer]:
-        """As they are tried."""
+        """The pools that take the pod, in the order in which they are tried."""
         found = [answer for answer in self.answers if answer.verdict.admits]
         return as_tried(found, lambda answer: answer.pool, _price)
 
     @property
     def changes(self) -> list[tuple[str, Mapping[str, Any] | None]]:
-        """Those of the remedy, each with its place in the pod."""
+        """The changes of the remedy, each with its place in the pod."""
         made = self.remedy.changes if self.remedy else ()
         return [(change.text, _pod_place(self.source, change.reason)) for change in made]
 
@@ -142,7 +142,7 @@ class Explanation:
 
 @dataclass(frozen=True)
 class StackRooms:
-    """What a pod is held against. `settings` has the place of a pool's settings by its URN, where known."""
+    """The pools that pods are compared with. `settings` has the place of a pool's settings by its URN, where known."""
 
     graph: Graph
     region: str
@@ -151,7 +151,7 @@ class StackRooms:
 
 
 def stack_rooms(graph: Graph, region: str) -> StackRooms:
-    """The stack's pools, each with what DaemonSets and add-ons leave of its nodes."""
+    """The stack's pools, each with the resources of its nodes that DaemonSets and add-ons leave free."""
     daemons = [workload.pod for workload in workloads(graph) if workload.daemon]
     return StackRooms(graph, region, rooms(read_pools(graph, region), daemons, addon_requests(graph)))
 
@@ -173,7 +173,7 @@ def _explained(stack: StackRooms, source: PodSource) -> Explanation:
 
 
 def _packed(takers: Sequence[Room], source: PodSource, region: str) -> Fleet:
-    """All pods of the workload on nodes that are otherwise empty, the pools' minimum first."""
+    """Packs all pods of the workload on nodes that are otherwise empty, the pools' minimum nodes first."""
     workload = replace(source.workload, replicas=min(source.pods, MOST_PACKED))
     return pack(
         [] if workload.daemon else [workload],

@@ -59,7 +59,7 @@ class PoolPlace:
     """A field of a resource. `field` is empty where the rule points to no single one."""
 
     resource: str
-    """As a person calls it: `NodePool gpu`."""
+    """Kind and name, such as `NodePool gpu`."""
     field: str
     urn: str
 

@@ -34,17 +34,19 @@ class PodSource:
 
     @property
     def spec(self) -> Mapping[str, Any]:
-        """Of the pod."""
+        """The pod's `spec`."""
         return _at(self.document, self.path).get("spec") or {}
 
     @property
     def line(self) -> int:
-        """Where the object begins."""
+        """The line at which the object begins."""
         return self.document.line
 
     @property
     def pods(self) -> int:
-        """As stated; of a CronJob those of one run. A DaemonSet's are 0: it follows the nodes."""
+        """The number of pods that the object states; for a CronJob those of one run, for a DaemonSet 0, because it
+        follows the nodes.
+        """
         return self.workload.replicas or self.workload.max_replicas or 0
 
     @property
@@ -54,7 +56,7 @@ class PodSource:
         return " ".join([str(self.workload), *([".".join(roles)] if roles else [])])
 
     def place(self, *path: str | int) -> dict[str, Any]:
-        """Where a field of the pod is written, or the nearest above it: `{file, line, path, key}`."""
+        """The place of a field of the pod, or of the nearest field above it: `{file, line, path, key}`."""
         return {"file": self.file, **_place(self.document, (*self.path, *path))}
 
 

@@ -1,4 +1,4 @@
-"""Remedy: what a rejected pod would have to say so that a pool takes it, held against the scheduler's rules."""
+"""Remedy: the changes of a rejected pod with which a pool takes it, tested with the scheduler's rules."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ _MOST_CHANGES = 6
 
 @dataclass(frozen=True)
 class Change:
-    """One thing to change, in a sentence, and the reason that it takes away."""
+    """One change, as a sentence, and the reason for rejection that it removes."""
 
     text: str
     reason: Reason
@@ -28,7 +28,7 @@ class Remedy:
 
 
 def nearest_remedy(rooms: list[Room], pod: Pod) -> Remedy | None:
-    """That of the pool that needs the fewest changes; None where no change of the pod helps.
+    """The remedy for the pool that needs the fewest changes; None if no change of the pod helps.
 
     A pod without an accelerator is sent to nodes with one only where there are no others.
     """
@@ -85,7 +85,7 @@ def _selecting_less(pod: Pod, key: str) -> tuple[Pod, str] | None:
 
 
 def _without(terms: tuple[Term, ...], key: str) -> Iterator[Term]:
-    """A term of which nothing is left would match no node, so it goes."""
+    """The term without the requirement. An empty term would match no node, so it is removed."""
     for term in terms:
         left = Term(tuple(item for item in term.expressions if item.key != key), term.fields)
         if left.expressions or left.fields:

@@ -1,4 +1,4 @@
-"""An explanation for a person at a terminal of 80 columns or more: who takes the pod, or what to change."""
+"""An explanation, printed in a terminal of 80 columns or more: which pool takes the pod, or what to change."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,6 +1,6 @@
-"""An estimate of the time from Pending to Ready, step by step, each with the assumption that it rests on.
+"""An estimate of the time from Pending to Ready, step by step, each with its assumption.
 
-Nothing here is measured in the account: the figures are others' measurements, or assumptions that say so.
+Nothing here is measured in the account: the figures are published measurements, or marked as assumptions.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ NEW_NODE = ("noticed", "launch", "driver")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One part of the wait, in seconds. `source` is where the figure comes from, empty for a plain assumption."""
+    """One part of the wait, in seconds. `source` says where the figure comes from; it is empty for an assumption."""
 
     name: str
     seconds: int

@@ -1,4 +1,4 @@
-"""`eks.Cluster` of pulumi-eks: the engine tells what it made, not what it was told. The planner reads the latter.
+"""`eks.Cluster` of pulumi-eks: the engine's files have its resources, not its arguments, which the planner needs.
 
 Source: pulumi-eks 4.4, its schema.
 """

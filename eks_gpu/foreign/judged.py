@@ -1,4 +1,4 @@
-"""The checks over a stack that the engine tells of."""
+"""The checks on a stack that was read from a preview or a state."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

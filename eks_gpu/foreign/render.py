@@ -1,4 +1,4 @@
-"""A stack that the engine tells of, for a person at a terminal of 80 columns or more."""
+"""A stack from a preview or a state, printed in a terminal of 80 columns or more."""
 
 from rich.console import Group
 from rich.text import Text

@@ -1,4 +1,4 @@
-"""Inputs that are not as their type has them: any file may hold anything, and readers take the types for granted."""
+"""Inputs that do not match their type: a file may contain anything, and readers rely on the types."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager

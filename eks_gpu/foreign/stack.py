@@ -1,4 +1,4 @@
-"""A stack as a graph, from what the engine tells: what a preview does not know yet is filled in where that is sure."""
+"""A stack as a graph, from a preview or a state. Values unknown in a preview are filled in if certain."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Every Kubernetes object of a program as YAML, as the API server would be sent it."""
+"""Every Kubernetes object of a program as YAML, in the form that is sent to the API server."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path

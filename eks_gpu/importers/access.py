@@ -1,4 +1,4 @@
-"""Who may enter the cluster: access entries, and the older ConfigMap aws-auth in their place."""
+"""Access to the cluster: access entries, which also replace the older ConfigMap aws-auth."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""Tags of an auto scaling group that the cluster autoscaler reads: what it learns from them, and what it does not."""
+"""Tags of an auto scaling group: what the cluster autoscaler learns from them, and which it ignores."""
 
 from collections.abc import Mapping
 from math import ceil

@@ -1,4 +1,4 @@
-"""A document's fields, taken one by one: each with its type, and what nobody takes is lost, never silently."""
+"""A document's fields, read one by one with their types; a field that no reader uses is reported as lost."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The rules that an import judges by, each named by what it guarantees, and what breaks them."""
+"""The rules of an import, each named by what it guarantees, and findings that break them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from eks_gpu.importers.fields import Place
 
 LOST = "lost"
-"""What the settings have no place for; every other rule is broken by something wrong or outdated."""
+"""The rule for everything that the settings have no place for; every other rule is for something wrong or outdated."""
 
 MAX_MESSAGE = 2000
 """Characters: a hostile file may have a key of megabytes."""
@@ -19,7 +19,7 @@ class Rule:
     kind: str
     """wrong, outdated or lost."""
     reason: str
-    """What goes wrong for the user where it is broken; a sentence."""
+    """What goes wrong for the user if the rule is broken; a sentence."""
 
 
 RULES: dict[str, Rule] = {}
@@ -35,67 +35,67 @@ _rules(
     "wrong",
     {
         "api-is-private-or-restricted": "The whole internet reaches the cluster's API.",
-        "architecture-is-required": "An image for amd64 ends on an Arm node with an exec format error.",
+        "architecture-is-required": "An image for amd64 fails on an Arm node with an exec format error.",
         "autoscaler-plans-with-the-smallest-type": "EC2 starts a smaller node than the autoscaler planned, and the "
         "pod does not fit.",
-        "autoscaler-watches-this-cluster-only": "It resizes the groups of every cluster in the account.",
+        "autoscaler-watches-this-cluster-only": "The autoscaler resizes the groups of every cluster in the account.",
         "cpu-work-stays-off-gpu-nodes": "A pod without GPU keeps a GPU node running.",
-        "device-plugin-reaches-gpu-pools": "Nodes offer no GPU: pods stay Pending on nodes that are paid for.",
+        "device-plugin-reaches-gpu-pools": "Nodes offer no GPU: pods stay Pending while the nodes cost money.",
         "disks-have-room": "An image with CUDA fills the disk.",
         "gpu-limit-not-blocked-by-cpu-or-memory": "The limit of CPU is reached before that of GPUs, and the next "
-        "node never comes.",
-        "gpu-nodes-are-tainted": "Any pod lands on a GPU node and keeps it.",
+        "node never starts.",
+        "gpu-nodes-are-tainted": "Any pod may run on a GPU node and keep it.",
         "gpu-pods-tolerate-the-taint": "No GPU node takes the pod.",
-        "gpu-pools-are-capped": "One wrong replica count buys GPUs until the quota ends.",
-        "gpu-pools-consolidate-when-empty": "A running pod is moved to save on its node, or an empty node stays.",
-        "gpu-pools-start-at-zero": "Nodes run, and cost, without work.",
-        "gpu-requests-equal-limits": "The API server refuses the pod, or a part of a GPU is asked for.",
-        "gpu-requests-fit-a-node": "No node has as many GPUs as one pod asks for.",
-        "gpus-are-whole-and-have-a-driver": "A node comes whose GPU no pod can use.",
+        "gpu-pools-are-capped": "One wrong replica count starts GPU nodes until the quota is used up.",
+        "gpu-pools-consolidate-when-empty": "A running pod is evicted to save money, or an empty node is kept.",
+        "gpu-pools-start-at-zero": "Nodes run and cost money without work.",
+        "gpu-requests-equal-limits": "The API server refuses the pod, or it requests a fraction of a GPU.",
+        "gpu-requests-fit-a-node": "No node has as many GPUs as one pod requests.",
+        "gpus-are-whole-and-have-a-driver": "A node starts whose GPU no pod can use.",
         "instance-types-offered-in-zones": "The zones of the pool do not have the type.",
-        "lifetimes-are-in-bounds": "Nodes come and go without end, or stay with the faults of their image.",
-        "limits-name-the-real-resource": "A limit on `gpu` stops nothing: nodes have `nvidia.com/gpu`.",
-        "names-fit": "A name is too long, or of signs that a pool's name cannot have.",
-        "node-disks-are-encrypted": "Images, caches and `emptyDir` volumes lie on the disk in the clear.",
-        "node-images-are-pinned": "Nodes are replaced whenever a release comes.",
-        "nodes-require-imdsv2": "Whoever can make a node fetch an address gets the role of the node.",
-        "one-gpu-count-a-group": "The autoscaler counts with the first type, whatever EC2 then starts.",
+        "lifetimes-are-in-bounds": "Nodes are replaced all the time, or keep an outdated image too long.",
+        "limits-name-the-real-resource": "A limit on `gpu` has no effect: nodes have `nvidia.com/gpu`.",
+        "names-fit": "A name is too long, or has characters that a pool's name cannot have.",
+        "node-disks-are-encrypted": "Images, caches and `emptyDir` volumes are on the disk unencrypted.",
+        "node-images-are-pinned": "Nodes are replaced whenever a new release of the image appears.",
+        "nodes-require-imdsv2": "Anyone who can make a pod request a URL gets the credentials of the node's role.",
+        "one-gpu-count-a-group": "The autoscaler plans with the first type, whatever EC2 then starts.",
         "one-kind-of-node-a-pool": "One image cannot boot two architectures or drive two makers' devices.",
-        "one-owner-of-the-gpu-stack": "Two device plugins fight over one GPU.",
+        "one-owner-of-the-gpu-stack": "Two device plugins conflict over one GPU.",
         "one-shape-a-group": "The autoscaler plans every node as the first type, and EC2 starts another.",
         "one-zone-a-gpu-group": "The autoscaler plans with one zone, EC2 picks another, and a pod "
-        "with a volume waits for ever.",
-        "placeholders-are-filled-in": "A shell variable is no value.",
-        "pods-select-what-nodes-have": "No pool has the label when its first node is to be started.",
-        "regions-and-zones-exist": "AWS has no such region or zone, or the cluster no subnet there.",
-        "scale-from-zero-labels-match-node": "Pods that select the label never bring up the first node.",
-        "scale-from-zero-taints-match-node": "Nodes start for pods that the taint then keeps off.",
-        "services-are-private-or-restricted": "Whoever finds the address uses the GPUs behind it, and reads what "
-        "it says over plain HTTP.",
-        "spot-groups-have-six-types": "Many nodes go at once.",
+        "with a volume waits forever.",
+        "placeholders-are-filled-in": "A shell variable is not a value.",
+        "pods-select-what-nodes-have": "No pool has the label before its first node starts, so no node starts.",
+        "regions-and-zones-exist": "AWS has no such region or zone, or the cluster has no subnet there.",
+        "scale-from-zero-labels-match-node": "Pods that select the label never start the first node.",
+        "scale-from-zero-taints-match-node": "Nodes start for pods that do not tolerate the taint.",
+        "services-are-private-or-restricted": "Everyone who finds the address can use the GPUs behind it, and "
+        "plain HTTP can be read on the way.",
+        "spot-groups-have-six-types": "Spot interruptions take many nodes at once.",
         "taint-tags-have-value-and-effect": "The autoscaler ignores the tag without a message.",
-        "taints-have-a-value": "The autoscaler skips the taint of a managed node group; the "
+        "taints-have-a-value": "The autoscaler ignores the taint of a managed node group; the "
         "program's taints have the value `true`.",
-        "tolerations-use-exists": "Without operator and value a toleration fits the empty value alone.",
+        "tolerations-use-exists": "A toleration without operator and value matches only an empty taint value.",
     },
 )
 _rules(
     "outdated",
     {
         "access-entries-instead-of-aws-auth": "One typing error in the ConfigMap locks everyone out, and "
-        "Karpenter's nodes are let in by hand.",
+        "Karpenter's nodes must be added by hand.",
         "api-versions-are-served": "The API server refuses the object.",
         "autoscaler-matches-kubernetes-minor": "The autoscaler simulates another minor's scheduler.",
-        "device-plugin-is-current": "A plugin of another time does not know today's GPUs and drivers.",
+        "device-plugin-is-current": "An old plugin does not know today's GPUs and drivers.",
         "disks-are-gp3": "The disk is slower and costs more.",
-        "images-are-from-living-registries": "An image is frozen and goes one day.",
-        "instance-types-are-offered": "AWS has no such type, so no node comes.",
-        "karpenter-is-current": "Its API is not the one that the pools are written in.",
-        "kubernetes-version-is-supported": "EKS runs the minor no longer, or asks more for it.",
-        "labels-are-current": "The label's old name goes one day.",
-        "node-images-are-current": "EKS makes no image of Amazon Linux 2 since Kubernetes 1.33.",
+        "images-are-from-living-registries": "The registry gets no new images and will be shut down.",
+        "instance-types-are-offered": "AWS does not offer the type any more, so no node starts.",
+        "karpenter-is-current": "This Karpenter has another API than the one of the pools in the settings.",
+        "kubernetes-version-is-supported": "EKS no longer runs the minor version, or charges more for it.",
+        "labels-are-current": "The label's old name will be removed.",
+        "node-images-are-current": "EKS has no image of Amazon Linux 2 for Kubernetes 1.33 and later.",
         "node-policies-are-current": "AWS has replaced the policy.",
-        "spot-allocation-is-current": "The cheapest capacity is taken back first.",
+        "spot-allocation-is-current": "The cheapest Spot capacity is interrupted first.",
     },
 )
 

@@ -1,4 +1,4 @@
-"""Groups without accelerators as the settings have them: the system nodes, and Spot pools of one shape."""
+"""Groups without accelerators as settings: the system nodes, and Spot pools with types of equal size."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Pools with accelerators as the settings have them: ceiling, taint, labels, places, patience."""
+"""Pools with accelerators as settings: maximum, taint, labels, zones, idle time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""From the instance types that a pool names to those that one GPU pool can have."""
+"""The instance types of an imported pool, reduced to those that one GPU pool can have."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

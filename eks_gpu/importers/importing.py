@@ -1,4 +1,4 @@
-"""Which reader takes which object of a file."""
+"""Import of a file: which reader reads which object."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -50,7 +50,7 @@ _OF_THE_SERVER = (
 
 
 def import_file(file: Path, on: date) -> tuple[Answer, Findings]:
-    """Settings and findings. Raises InputError, with every problem, for what nobody can read."""
+    """Settings and findings. Raises InputError, with every problem, if the file cannot be read."""
     problems: list[str] = []
     documents = read(file, file.name, holds="a Kubernetes object or a ClusterConfig")
     described, findings = Described(), Findings()
@@ -154,7 +154,7 @@ def _dispatch(
 
 
 def _judge_object(fields: Fields, kind: str, name: str, described: Described, findings: Findings) -> None:
-    """What the settings do not hold: it stays the user's own, and is judged beside them."""
+    """Checks an object that does not become settings: the user keeps managing it."""
     if kind in TEMPLATES:
         workload = read_workload(kind, name, fields, described, findings)
         images = [image.name.partition("@")[0].rpartition("/")[2].partition(":")[0] for image in workload.images]

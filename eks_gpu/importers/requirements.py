@@ -34,7 +34,7 @@ class Requirement:
 
     @property
     def place(self) -> Place:
-        """Of its values, or of the whole where it has none."""
+        """Place of the values, or of the requirement if it has none."""
         return self.fields.place("values" if self.values else "key")
 
     @property

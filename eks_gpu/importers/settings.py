@@ -1,4 +1,4 @@
-"""From what a file describes to the settings of this project's own program."""
+"""The settings of this project's program, made from what a file describes."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""An answer as the text of a stack's file, with a comment at each choice that was made for the user."""
+"""The result as a stack file, with a comment at each choice that was made for the user."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The text of a file, of stdin or of a device, up to a limit and without a wait for a pipe that nobody writes into."""
+"""The text of a file, of stdin or of a device, up to a limit, and without waiting for a pipe that has no writer."""
 
 import os
 import stat

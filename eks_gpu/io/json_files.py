@@ -1,4 +1,6 @@
-"""JSON that programs write, such as plans and states: within limits, and with one message for what is wrong."""
+"""JSON that programs write, such as plans and states: read within limits, with one message for everything that is
+wrong.
+"""
 
 import json
 from pathlib import Path

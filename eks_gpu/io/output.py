@@ -1,4 +1,4 @@
-"""Where an answer goes: a file, or stdout for `-`."""
+"""The destination of an answer: a file, or stdout for `-`."""
 
 import json
 import sys

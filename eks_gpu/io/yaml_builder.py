@@ -1,4 +1,4 @@
-"""Values made of YAML's events, one by one: each map and list with its lines, and nothing beyond a limit."""
+"""Values built from YAML events: each map and list with its lines, within limits."""
 
 from typing import Any
 

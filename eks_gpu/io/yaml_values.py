@@ -1,4 +1,4 @@
-"""What a scalar of YAML is: a text, a number, a boolean or nothing, as the program that will read the file sees it.
+"""The type of a YAML scalar: text, number, boolean or null, as the program that will read the file sees it.
 
 kubectl, eksctl and Helm read YAML with sigs.k8s.io/yaml 1.6, which is go.yaml.in/yaml/v2 2.4.3 and a way through JSON.
 Pulumi 3.215 reads stack files and Pulumi.yaml with gopkg.in/yaml.v3 3.0.1. Both are YAML 1.1 with octal `0777` and

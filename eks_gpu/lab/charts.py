@@ -1,4 +1,5 @@
-"""The Helm charts of a program in the lab: none is fetched, and the lab itself runs what three of them install.
+"""The Helm charts of a program in the lab: no chart is downloaded, and the lab itself runs the controllers of three of
+them.
 
 A chart lies in a registry, and its pods' images in another: neither is on this machine. The program's releases are
 installed all the same, by the real provider, from charts of the same name and version without templates. So their

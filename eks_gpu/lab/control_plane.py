@@ -1,4 +1,4 @@
-"""The lab's control plane: up, and down again without a trace."""
+"""The lab's control plane: its start, and its end with all data removed."""
 
 import secrets
 import shutil

@@ -1,4 +1,4 @@
-"""What a Pulumi engine leaves behind that was killed: its lock, its providers, and what it was just making."""
+"""What a killed Pulumi engine leaves behind: its lock, its providers, and resources that it was creating."""
 
 import contextlib
 import json

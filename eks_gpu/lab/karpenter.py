@@ -1,4 +1,4 @@
-"""Karpenter in the lab: the controller with its own AWS provider; only CreateFleet and the machines are played."""
+"""Karpenter in the lab: the controller with its own AWS provider; only CreateFleet and the machines are simulated."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What is still there after a stack has gone: in the lab's AWS and in its cluster."""
+"""What is left after a stack was deleted: in the lab's AWS and in its cluster."""
 
 import time
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,5 @@
-"""Plays what makes load balancers, as far as a program waits for it: a Service of type LoadBalancer gets a name.
+"""Simulates the controllers of load balancers as far as programs wait for them: a Service of type LoadBalancer gets a
+host name.
 
 `python -m eks_gpu.lab.load_balancers CLASS...`, for the Services of these classes; an empty one means those that name
 none. It runs for as long as the release of the AWS Load Balancer Controller is there, or the cluster with Auto Mode.

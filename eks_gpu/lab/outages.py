@@ -1,4 +1,4 @@
-"""Instance types that a zone of the lab's EC2 is out of, until somebody says that it has them again."""
+"""Outages: instance types without capacity in a zone of the lab's EC2, until the outage is ended."""
 
 import json
 

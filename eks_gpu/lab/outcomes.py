@@ -1,4 +1,4 @@
-"""What the engine did in the lab, told by itself."""
+"""What the engine did in the lab, from its own events."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

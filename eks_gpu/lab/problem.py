@@ -1,4 +1,4 @@
-"""What goes wrong in a lab that was asked for correctly."""
+"""An error of the lab for a correct request."""
 
 
 class LabProblem(Exception):

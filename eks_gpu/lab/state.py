@@ -1,4 +1,4 @@
-"""The lab that is up, as a file: where everything is, and which processes belong to it."""
+"""The running lab, as a file: its addresses and folders, and the processes that belong to it."""
 
 import contextlib
 import fcntl

@@ -1,4 +1,4 @@
-"""The lab's programs: what each is built from, in which version, and which one on this machine does as well."""
+"""The lab's programs: what each is built from, in which version, and which installed version can be used instead."""
 
 import hashlib
 import re

@@ -1,1 +1,1 @@
-"""What AWS says now, asked read only with the credentials of whoever runs the command."""
+"""Current data from AWS, read only, with the credentials of the user who runs the command."""

@@ -1,1 +1,1 @@
-"""The offline run: a project's program in this process, with a stand-in for the cloud."""
+"""The offline run: a project's program runs in this process, with a simulated cloud."""

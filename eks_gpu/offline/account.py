@@ -1,4 +1,4 @@
-"""The account that an offline run pretends to have."""
+"""The AWS account that an offline run simulates."""
 
 import hashlib
 import json

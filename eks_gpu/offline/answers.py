@@ -1,4 +1,4 @@
-"""What the cloud would say to a program that runs offline: outputs of resources, results of look-ups.
+"""Answers of the simulated cloud to a program that runs offline: outputs of resources, results of look-ups.
 
 Where the catalog has no answer the run stops with the token and the way to give one (`plan-answers.yaml`).
 """

@@ -1,4 +1,4 @@
-"""A Pulumi project on disk: its program and one stack's configuration, as the command line would hand them over."""
+"""A Pulumi project on disk: its program and one stack's configuration, as the Pulumi CLI would pass them."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What providers add to the inputs of a resource that they have made, by type."""
+"""Outputs that providers add to the inputs of a resource, by type."""
 
 import json
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""A stack's program, run offline: the recording, or wrong input as InputError and never as a traceback."""
+"""Runs a stack's program offline: returns the recording; wrong input is an InputError and never a traceback."""
 
 import json
 import traceback

@@ -1,4 +1,4 @@
-"""What a provider's own Python SDK declares of a resource: the outputs that every instance has."""
+"""What a provider's Python SDK declares for a resource: the outputs that every instance has."""
 
 import functools
 import importlib

@@ -1,1 +1,1 @@
-"""The plan of a stack: what it builds, admits and costs, and what changed."""
+"""The plan of a stack: its resources, which pods its pools take, its cost, its checks, and what changed."""

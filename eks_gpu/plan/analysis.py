@@ -1,4 +1,4 @@
-"""Analysis: everything that a resource graph says of capacity, demand, admission, cost and checks."""
+"""Analysis: pools, workloads, which pool takes which pod, cost and checks, from a resource graph."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Analysis:
 
     pools: list[Pool]
     rooms: list[Room]
-    """The pools, each with what its nodes have for a pod: `room.verdict(pod)` judges any other pod."""
+    """The pools, each with the resources that its nodes have for a pod: `room.verdict(pod)` tests any other pod."""
     workloads: list[Workload]
     software: list[Software]
     verdicts: Mapping[str, list[Verdict]]
@@ -40,7 +40,9 @@ class Analysis:
 def analyse(
     graph: Graph, region: str, on: date, budget: float | None = None, waivers: Sequence[checks.Waiver] = ()
 ) -> Analysis:
-    """`budget` is the most a month may cost, in USD. Raises InputError for workloads with broken quantities."""
+    """Analyses a stack. `budget` is the maximum cost of a month, in USD. Raises InputError for workloads with broken
+    quantities.
+    """
     pools, demand, releases = read_pools(graph, region), workloads(graph), software(graph)
     daemons = [workload.pod for workload in demand if workload.daemon]
     space = rooms(pools, daemons, addon_requests(graph))

@@ -1,4 +1,4 @@
-"""Against: what changes in pools, workloads, cost and checks between a plan that was saved and the one of now."""
+"""Changes: what differs in pools, workloads, cost and checks between a saved plan and the current one."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,15 +17,17 @@ LEVELS = ("idle", "steady", "demand_max", "max")
 
 @dataclass(frozen=True)
 class RowChange:
-    """A pool or a workload that is not as it was."""
+    """A pool or a workload that has changed."""
 
     identity: Mapping[str, str]
     kind: str
-    """What it is, in words: `karpenter`, `Deployment in default`."""
+    """Kind, in words: `karpenter`, `Deployment in default`."""
     change: str
     """added, removed or changed."""
     fields: Mapping[str, tuple[Any, Any]]
-    """Before and after, of each field that differs; None for all before an addition and after a removal."""
+    """Old and new value of each field that differs. The old values of an addition and the new values of a removal are
+    None.
+    """
 
     @property
     def name(self) -> str:
@@ -34,7 +36,7 @@ class RowChange:
 
     @property
     def says(self) -> list[str]:
-        """A phrase a field, as `max_nodes 4 → 8`; of an addition what tells most, of a removal nothing."""
+        """A phrase for each field, such as `max_nodes 4 → 8`; the main fields of an addition, nothing for a removal."""
         if self.change == CHANGED:
             return [_difference(name, *values) for name, values in self.fields.items()]
         new = {name: after for name, (_, after) in self.fields.items() if self.change == ADDED}
@@ -51,12 +53,12 @@ _TELLING = ("min_nodes", "max_nodes", "capacity_types", "instance_types", "min_r
 
 @dataclass(frozen=True)
 class CostChange:
-    """One level of use, in USD."""
+    """The change of cost at one level of use, in USD."""
 
     hourly: tuple[float, float]
     monthly: tuple[float, float]
     items: Mapping[str, tuple[float, float]]
-    """USD an hour before and after, of each subject that costs something else: `pool gpu`, `NAT gateway`."""
+    """Old and new USD per hour of each subject whose cost differs, such as `pool gpu` or `NAT gateway`."""
 
     @property
     def differs(self) -> bool:
@@ -72,12 +74,12 @@ class CostChange:
 
 @dataclass(frozen=True)
 class CheckChange:
-    """A check that says something else of a subject."""
+    """A check whose result for a subject has changed."""
 
     id: str
     subject: str
     change: str
-    """newly-failing, fixed, waived, or gone: it failed, and what it failed for is no longer there."""
+    """newly-failing, fixed, waived, or gone: it failed before, and its subject no longer exists."""
     severity: str
     message: str
     fix: str
@@ -109,7 +111,7 @@ class CheckChange:
 
 @dataclass(frozen=True)
 class Changes:
-    """What one stack's plan changes against an older one."""
+    """The differences between one stack's plan and an older plan."""
 
     old: str
     """Project and stack of the older plan."""
@@ -117,12 +119,12 @@ class Changes:
     pools: list[RowChange]
     workloads: list[RowChange]
     cost: Mapping[str, CostChange]
-    """By level: idle, steady, demand_max, max; one that either plan has no total of is left out."""
+    """Change by level: idle, steady, demand_max, max. A level without a total in one of the plans is left out."""
     checks: list[CheckChange]
 
     @property
     def none(self) -> bool:
-        """Whether both plans say the same."""
+        """Whether both plans are the same."""
         return not (self.pools or self.workloads or self.checks or any(cost.differs for cost in self.cost.values()))
 
     def as_json(self) -> dict[str, Any]:

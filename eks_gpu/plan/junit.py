@@ -1,4 +1,4 @@
-"""Findings as JUnit's XML: a case for each check and subject, for CI systems that draw tests."""
+"""Findings as JUnit XML: a test case for each check and subject, for CI systems that show tests."""
 
 from collections.abc import Iterable
 
@@ -8,9 +8,10 @@ from eks_gpu.checks import CHECKS, Finding
 
 
 def junit(name: str, findings: Iterable[Finding]) -> str:
-    """`name` is the stack's. A warning is told in the output of a case that passes; a waived failure is skipped.
+    """The JUnit XML of a stack; `name` is the stack's name. A warning is output of a passed case; a waived failure is
+    skipped.
 
-    Each that does not hold carries the reason of its check and the link to it.
+    Each case that does not pass has the reason of its check and the link to it.
     """
     suite = TestSuite(name)
     for finding in findings:

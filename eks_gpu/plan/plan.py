@@ -1,4 +1,4 @@
-"""Plan: one stack's recording and what it says, as the JSON that other people's scripts read."""
+"""Plan: the recording of one stack and its analysis, also as JSON for scripts."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -25,7 +25,7 @@ def _known(id_: str) -> str:
 
 
 class KnownWaiver(Waiver, frozen=True):
-    """A waiver of a check that there is."""
+    """A waiver of an existing check."""
 
     check: Annotated[str, AfterValidator(_known)]
 
@@ -36,14 +36,14 @@ class PlanSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     monthly_budget_usd: float | None = Field(default=None, gt=0)
-    """USD that the maximum may cost a month; None for no limit."""
+    """Budget for the maximum, in USD per month; None for no limit."""
     waive: tuple[KnownWaiver, ...] = ()
-    """Failures that the stack lives with; the plan shows them with their reasons."""
+    """Failures that the stack accepts; the plan shows them with their reasons."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What one stack builds, admits and costs."""
+    """The resources of one stack, which pods its pools take, its cost and its checks."""
 
     project: str
     stack: str
@@ -51,17 +51,17 @@ class Plan:
     graph: Graph
     analysis: Analysis
     assumed: list[str]
-    """What was taken from the catalog though an account may differ, a sentence each."""
+    """A sentence for each fact that comes from the catalog but may differ in an account."""
     said: list[tuple[str, str]]
     """What the program told its user: (severity, message)."""
 
     @property
     def failed(self) -> bool:
-        """Whether a check of severity error fails and nobody waived it."""
+        """Whether a check of severity error fails without a waiver."""
         return any(finding.fails_plan for finding in self.analysis.findings)
 
     def as_json(self) -> dict[str, Any]:
-        """The contract of `eks-gpu plan --json`: more keys may come, these stay."""
+        """The contract of `eks-gpu plan --json`: keys may be added, and none is removed."""
         found = self.analysis
         return {
             "project": self.project,
@@ -88,7 +88,7 @@ class Plan:
 
 
 def make_plan(project: Project, stack: StackConfig, on: date | None = None) -> Plan:
-    """Run the stack's program offline and judge it as of a day, today unless given. Raises InputError."""
+    """Runs the stack's program offline and analyses it as of a day, by default today. Raises InputError."""
     settings = plan_settings(project, stack)
     recording, assumed = record(project, stack)
     today = on or date.today()

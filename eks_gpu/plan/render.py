@@ -1,4 +1,4 @@
-"""A plan for a person at a terminal of 80 columns or more, with colour and without."""
+"""A plan, printed in a terminal of 80 columns or more, with or without colour."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""What changes against an older plan: for a person at a terminal, and as Markdown for a pull request."""
+"""Changes against an older plan, printed in a terminal, and as Markdown for a pull request."""
 
 from collections.abc import Iterable, Iterator
 

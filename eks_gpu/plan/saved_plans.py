@@ -75,12 +75,12 @@ class SavedCheck(SavedRow):
 
     @property
     def fails(self) -> bool:
-        """Whether it fails, as an error or a warning, and nobody waived it."""
+        """Whether the check fails, as an error or a warning, without a waiver."""
         return not self.passed and not self.waived
 
 
 class Snapshot(SavedRow):
-    """A plan as far as a comparison reads it."""
+    """The parts of a plan that a comparison reads."""
 
     project: str
     stack: str
@@ -123,7 +123,7 @@ class Older:
 
     by_stack: Mapping[str, Snapshot]
     notes: tuple[str, ...] = ()
-    """Stacks that only one side has, a sentence each."""
+    """A sentence for each stack that only one of the plans has."""
 
 
 def older(file: Path, stacks: Sequence[str], every: bool = False) -> Older:
@@ -167,7 +167,7 @@ def _none_of(file: Path, stack: str, there: Iterable[str]) -> InputError:
 
 @dataclass(frozen=True)
 class SavedStack:
-    """What a saved plan tells of a stack without running its program."""
+    """A stack as read from a saved plan, without running its program."""
 
     project: str
     stack: str

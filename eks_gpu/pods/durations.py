@@ -1,4 +1,4 @@
-"""Durations as Go reads them, and with it Kubernetes, Karpenter and the cluster autoscaler.
+"""Durations as Go reads them, and therefore Kubernetes, Karpenter and the cluster autoscaler.
 
 Source: Go 1.26, time.ParseDuration; Kubernetes 1.36, metav1.Duration.
 """

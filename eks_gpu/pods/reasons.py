@@ -1,4 +1,4 @@
-"""Reason: why a pool does not take a pod, in words and as the rule behind them."""
+"""Reason: why a pool does not take a pod, as a sentence and as the rule that rejects it."""
 
 from enum import StrEnum
 

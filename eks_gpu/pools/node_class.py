@@ -1,4 +1,4 @@
-"""Node classes: what a node of a node pool starts with.
+"""Node classes: image, disks, subnets and role of a node pool's nodes.
 
 Source: Karpenter 1.14, EC2NodeClass v1; EKS User Guide, "Create a Node Class for Amazon EKS".
 """

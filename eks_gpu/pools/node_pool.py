@@ -1,4 +1,4 @@
-"""NodePools of Karpenter and of EKS Auto Mode, and the pools that Auto Mode brings itself."""
+"""NodePools of Karpenter and of EKS Auto Mode, and Auto Mode's built-in pools."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any

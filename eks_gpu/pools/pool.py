@@ -1,4 +1,4 @@
-"""Pool: nodes of one kind that come and go together, whatever makes them."""
+"""Pool: nodes with one description and one maximum, whatever makes them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

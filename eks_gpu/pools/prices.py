@@ -1,4 +1,4 @@
-"""Prices that a plan uses: those that `eks-gpu prices refresh` put into the user's cache, else the catalog's.
+"""Prices that a plan uses: those in the user's cache from `eks-gpu prices refresh`, else those of the catalog.
 
 Only what the tool says follows the cache. Which types a component takes follows the catalog alone, so that one program
 registers the same resources on every machine.

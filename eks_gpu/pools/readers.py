@@ -1,4 +1,4 @@
-"""Capacity: the pools of a stack, read from what it registered, whoever wrote the program."""
+"""Capacity: the pools of a stack, read from its resources, for any program."""
 
 from collections.abc import Callable, Iterator
 

@@ -1,4 +1,4 @@
-"""What a node is told at its first start, in any of the formats that EKS images understand."""
+"""The user data of a node, in any of the formats that EKS images understand."""
 
 import re
 import shlex

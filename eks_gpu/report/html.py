@@ -1,4 +1,4 @@
-"""The page: one file with its style, its script and its drawings inside, and a policy that lets it fetch nothing."""
+"""The page: one file with its style, script and drawings, and a content security policy that loads nothing."""
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,6 @@
-"""Scale from zero, pool by pool: what brings up the first node is told, beside what that node will carry."""
+"""Scale from zero, for each pool: labels, taints and devices that the first node is planned with, and those that it
+will have.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How an AWS paces its callers: it throttles a call now and then, and takes a moment for what is new in IAM."""
+"""Throttling and delays of AWS: some calls are throttled, and new IAM objects can be used only after some seconds."""
 
 from collections import Counter
 from collections.abc import Iterator

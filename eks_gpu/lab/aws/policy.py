@@ -1,4 +1,4 @@
-"""Policy documents judged as IAM does: an Allow that fits is needed, and a Deny that fits is final.
+"""Policy documents evaluated as IAM does: a matching Allow is needed, and a matching Deny is final.
 
 Source: IAM User Guide, policy evaluation logic and JSON policy elements.
 """

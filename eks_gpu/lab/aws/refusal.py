@@ -1,4 +1,4 @@
-"""A row of the table of what AWS refuses: on which operations, why, and in which words."""
+"""A row of the table of refused requests: the operations, the reason, and the message."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

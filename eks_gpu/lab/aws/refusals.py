@@ -1,4 +1,4 @@
-"""What the lab's AWS refuses because AWS does, and moto would not: a table, a row each.
+"""A table of requests that the lab's AWS refuses as AWS does, and that moto alone would accept.
 
 The next rule is a line of one of its parts. Whoever may not ask hears that first, as on AWS.
 """

@@ -1,1 +1,1 @@
-"""Replays: systems brought up in the lab, and what they do held against what is expected."""
+"""Replays: systems run in the lab, and what they do is compared with what is expected."""

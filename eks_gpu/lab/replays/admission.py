@@ -1,4 +1,4 @@
-"""Admission: what the planner says of a pod, held against what the lab's scheduler does with it."""
+"""Admission: what the planner says about a pod, compared with what the lab's scheduler does with it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Changes of what a program registers, so that a replay can show what each part of it is good for."""
+"""Changes to a program's resources, so that a replay can show the effect of each part."""
 
 import copy
 import json

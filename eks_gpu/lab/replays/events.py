@@ -1,4 +1,4 @@
-"""What AWS says to a program, put on moto's default event bus: from there the program's own rules decide."""
+"""Events of AWS, put on moto's default event bus; the program's own rules decide where they go."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The scenarios that there are, and what kind each is."""
+"""The existing scenarios, and the kind of each."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The least that nodes for a set of pods can cost: a linear program, in which pods and nodes may be cut into parts.
+"""A lower bound for the cost of nodes for a set of pods: a linear program that may divide pods and nodes.
 
 A packing has whole nodes, so none is cheaper, and the cheapest may well cost more than the bound.
 """

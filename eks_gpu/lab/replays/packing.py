@@ -1,4 +1,4 @@
-"""Many pods of unlike sizes at once: what Karpenter buys for them, against the least that it could have cost."""
+"""Many pods of different sizes at once: the cost of Karpenter's nodes for them, compared with the lower bound."""
 
 import random
 import time

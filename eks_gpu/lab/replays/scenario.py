@@ -1,4 +1,4 @@
-"""Scenarios: what is replayed in the lab, and what must come of it. Data, a YAML file each."""
+"""Scenarios: what is replayed in the lab, and the result that is expected. Each is a YAML file."""
 
 from abc import abstractmethod
 from collections.abc import Mapping

@@ -1,4 +1,6 @@
-"""A project brought up, its workloads scaled, everything taken away: each step held against what must follow."""
+"""A replay in steps: run a project, scale its workloads, delete everything. Each step is compared with what is
+expected.
+"""
 
 import time
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What was there, second by second."""
+"""Nodes, pods and cost of a replay, second by second."""
 
 import threading
 import time

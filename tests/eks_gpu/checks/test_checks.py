@@ -102,7 +102,7 @@ def test_every_check_says_what_goes_wrong_and_what_to_change():
 def test_a_failure_has_the_check_s_fix_unless_its_subject_has_its_own():
     capped = analysed(*karpenter_graphs.healthy(gpu=karpenter_graphs.node_pool(limits=None))).findings
     fixes = {found.id: found.fix for found in capped if not found.passed and found.subject == "gpu"}
-    assert fixes["gpu-pools-are-capped"] == "give it a ceiling"
+    assert fixes["gpu-pools-are-capped"] == "limit the pool's GPUs"
     group = gpu_group(ignore=())
     (again,) = [found for found in analysed(*healthy(gpu=group)).findings if not found.passed]
     assert again.fix == "add ignore_changes=['desiredCapacity']"

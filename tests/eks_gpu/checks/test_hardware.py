@@ -92,7 +92,8 @@ def test_nodes_that_are_far_apart():
         "its nodes are in no placement group: add one of strategy cluster",
     )
     wide = efa_group(vpcZoneIdentifiers=["subnet-a", "subnet-b"])
-    assert failure("efa-nodes-are-close", fast=wide) == ("fast", "it spans us-west-2a, us-west-2b: make a group a zone")
+    spans = "it spans us-west-2a, us-west-2b: make one group per zone"
+    assert failure("efa-nodes-are-close", fast=wide) == ("fast", spans)
 
 
 def test_interfaces_that_use_up_the_addresses():

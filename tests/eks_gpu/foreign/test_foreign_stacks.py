@@ -276,7 +276,7 @@ def test_one_document_is_asked_for():
 # What other tools read
 
 FINDINGS = [
-    Finding("gpu-pools-are-capped", "gpu", False, "nothing limits it", "error", "give it a ceiling"),
+    Finding("gpu-pools-are-capped", "gpu", False, "nothing limits it", "error", "limit the pool's GPUs"),
     Finding("gpu-pools-are-capped", "other", True, "at most 4"),
     Finding("spot-is-diverse-with-a-fallback", "gpu", False, "one type", "warning", "name more"),
     Finding("gpu-nodes-are-tainted", "gpu", False, "no taint", "error", "add it", waived="a test cluster"),
@@ -293,7 +293,7 @@ def test_sarif_has_a_rule_for_each_failed_check_and_a_result_at_the_line_of_the_
     ]
     first, second, third = found["results"]
     assert (first["ruleId"], first["ruleIndex"], first["level"]) == ("gpu-pools-are-capped", 1, "error")
-    assert first["message"] == {"text": "gpu: nothing limits it. Fix: give it a ceiling."}
+    assert first["message"] == {"text": "gpu: nothing limits it. Fix: limit the pool's GPUs."}
     assert first["locations"][0]["physicalLocation"] == {
         "artifactLocation": {"uri": "components/pool.py", "uriBaseId": "%SRCROOT%"},
         "region": {"startLine": 94},
@@ -313,7 +313,7 @@ def test_a_rule_of_sarif_carries_the_reason_the_fix_and_a_link():
     (found,) = sarif(FINDINGS, lambda finding: "")["runs"]
     assert found["tool"]["driver"]["rules"][2] == {
         "id": "spot-is-diverse-with-a-fallback",
-        "shortDescription": {"text": "Spot runs out by type and zone: few of them, and pods wait."},
+        "shortDescription": {"text": "Spot capacity runs out by type and zone: with few of them, pods stay Pending."},
         "fullDescription": {"text": SPOT},
         "help": {
             "text": f"{SPOT} Fix: name 3 types and 2 zones or more, and allow on-demand too. "
@@ -327,8 +327,8 @@ def test_a_rule_of_sarif_carries_the_reason_the_fix_and_a_link():
 
 
 SPOT = (
-    "Spot runs out by type and zone: few of them, and pods wait. It fails with fewer than three types or two zones, or "
-    "with nothing on demand that takes the same pods."
+    "Spot capacity runs out by type and zone: with few of them, pods stay Pending. The check fails with fewer than "
+    "three types or two zones, or without an on-demand pool for the same pods."
 )
 
 
@@ -358,14 +358,15 @@ def test_junit_has_a_case_for_each_check_and_subject():
     assert (suite.name, suite.tests, suite.failures, suite.skipped) == ("gaia/dev", 4, 1, 1)
     failed, passed, warned, waived = suite
     assert failed.classname == "gpu-pools-are-capped"
-    assert failed.result[0].message == "nothing limits it. Fix: give it a ceiling"
+    assert failed.result[0].message == "nothing limits it. Fix: limit the pool's GPUs"
     assert failed.result[0].text == (
-        "Without a ceiling one wrong replica count buys GPUs until the quota ends.\n"
+        "Without a limit one wrong replica count starts GPU nodes until the quota is used up.\n"
         "https://gpus.example/docs/checks.md#gpu-pools-are-capped"
     )
     assert (passed.result, passed.system_out) == ([], None)
     assert warned.system_out == (
-        "warning: one type. Fix: name more\nSpot runs out by type and zone: few of them, and pods wait.\n"
+        "warning: one type. Fix: name more\n"
+        "Spot capacity runs out by type and zone: with few of them, pods stay Pending.\n"
         "https://gpus.example/docs/checks.md#spot-is-diverse-with-a-fallback"
     )
     assert waived.result[0].message == "waived: a test cluster"
