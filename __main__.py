@@ -1,6 +1,7 @@
-"""One program for every environment: Pulumi.<stack>.yaml holds the values, settings.py their shape, this the wiring.
+"""One program for every environment: Pulumi.<stack>.yaml has the values, settings.py their types, this file connects
+them.
 
-What is made after something is taken away before it: workloads, then pools, then controllers, cluster and network.
+Resources are deleted in the reverse order of creation: workloads, then pools, then controllers, cluster and network.
 """
 
 import pulumi

@@ -1,4 +1,4 @@
-"""What a stack runs to show that its pools work: each waits for the nodes of the pool that its section names."""
+"""Workloads that show that the pools of a stack work; each waits for the nodes of the pool that its section names."""
 
 from collections.abc import Sequence
 
@@ -15,10 +15,12 @@ def first_workloads(
     cluster: eks_gpu.Cluster,
     balancers: Sequence[pulumi.Resource],
 ) -> None:
-    """Makes those that the settings have. `balancers` are what makes a Service's load balancer, for it to wait for."""
+    """Creates the workloads of the settings. `balancers` are the controllers of load balancers, which Services wait
+    for.
+    """
 
     def after(*made: pulumi.Resource, leaves_nothing: bool = True) -> pulumi.ResourceOptions:
-        """What leaves nothing in AWS goes with the cluster."""
+        """Options for a component that leaves nothing in AWS and is deleted with the cluster."""
         gone_with = cluster if leaves_nothing else None
         return pulumi.ResourceOptions(providers=[cluster.provider], deleted_with=gone_with, depends_on=made)
 

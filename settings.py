@@ -1,6 +1,6 @@
-"""`eks-gpu:settings`, what a stack's file may say: a section a component, with what the component takes.
+"""`eks-gpu:settings`, the settings of a stack: one section for each component, with the component's arguments.
 
-What args the components have, they say themselves; here stands which of them the program supplies.
+The components define their arguments; this file says which of them the program supplies.
 """
 
 from typing import Annotated, NotRequired
@@ -21,10 +21,12 @@ ON_POOL = Section(names_pool=True)
 
 
 class Settings(TypedDict):
-    """Pools get their names here. What an environment does without is not in its file."""
+    """The settings of a stack. Pools get their names here. A stack's file leaves out the components that it does not
+    use.
+    """
 
     zones: NotRequired[list[str]]
-    """By name; default the first three that take a cluster."""
+    """Names of zones; default the first three in which EKS runs a control plane."""
     network: NotRequired[eks_gpu.NetworkSettingsArgs]
     cluster: eks_gpu.ClusterSettingsArgs
 
@@ -36,7 +38,7 @@ class Settings(TypedDict):
     cluster_autoscaler: NotRequired[eks_gpu.ClusterAutoscalerSettingsArgs]
     karpenter: NotRequired[eks_gpu.KarpenterSettingsArgs]
     gpu_operator: NotRequired[eks_gpu.GpuOperatorSettingsArgs]
-    """In place of the device plugin."""
+    """NVIDIA's GPU operator, instead of the device plugin."""
     aws_load_balancer_controller: NotRequired[eks_gpu.AwsLoadBalancerControllerSettingsArgs]
 
     cuda_vector_add: NotRequired[Annotated[eks_gpu.CudaVectorAddArgs, ON_POOL]]
@@ -45,7 +47,7 @@ class Settings(TypedDict):
 
 
 def check_reach(settings: Settings) -> None:
-    """Raises BadInput for sections whose images no VPC endpoint reaches, in a network without a way out."""
+    """Raises BadInput for sections whose images no VPC endpoint reaches, in a network without internet access."""
     if settings.get("network", {}).get("nat") != "none":
         return
     shut_in = [section for section in PUBLIC_IMAGES if section in settings]

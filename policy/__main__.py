@@ -1,4 +1,6 @@
-"""The policy pack: `pulumi preview --policy-pack policy`. A pack of its own: making it starts a server."""
+"""The policy pack: `pulumi preview --policy-pack policy`. It has its own module because creating the pack starts a
+server.
+"""
 
 from pulumi_policy import PolicyPack
 from rules import rules

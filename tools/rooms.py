@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 HOUSES = {"components": "The library's floors", "eks_gpu": "The tool's floors"}
 """Folder -> the contract in pyproject.toml that orders its rooms."""
 TREE = {
-    "__main__.py": "The program: one for every environment.",
+    "__main__.py": "The program, which is the same for every environment.",
     "first_workloads.py": "The workloads that a stack runs to show that its pools work.",
     "settings.py": "The settings of a stack, as a checked model.",
     "Pulumi.*.yaml": "The values of each environment.",

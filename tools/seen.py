@@ -1,7 +1,7 @@
-"""What a person saw of a stack in their account, in one file to send: versions, plan, resources, nodes, pods, events.
+"""Collects the state of a stack in one file that can be sent: versions, plan, resources, nodes, pods, events.
 
-`python -m tools.seen --stack dev > seen.md` asks the tools that brought the stack up, and changes nothing. No secret is
-asked for, and Pulumi hides its own. Struck out: accounts, keys, tokens, addresses of the internet, names of people.
+`python -m tools.seen --stack dev > seen.md` runs the tools that created the stack, and changes nothing. It reads no
+secret, and Pulumi hides its own. Removed are: account ids, keys, tokens, internet addresses, names of people.
 """
 
 import argparse
@@ -23,7 +23,7 @@ STRUCK_OUT = {
     r"(?<![\d.])\d{12}(?!\d)": "<account>",
     r"\b(?!10\.|127\.|172\.(?:1[6-9]|2\d|3[01])\.|192\.168\.)(?:\d{1,3}\.){3}\d{1,3}\b": "<address>",
 }
-"""What is never sent, by what takes its place. Addresses of the VPC stay: they tell which subnet a node is in."""
+"""Patterns that are removed, by their replacement. Addresses of the VPC stay: they show which subnet a node is in."""
 
 Run = Callable[[Sequence[str]], str]
 

@@ -34,21 +34,23 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Room:
-    """A pool and what every node of it has left for workloads: less kubelet's share, DaemonSets and add-ons."""
+    """A pool and the resources that each of its nodes has for workloads, without those of kubelet, DaemonSets and
+    add-ons.
+    """
 
     pool: Pool
     daemons: tuple[Pod, ...] = ()
-    """DaemonSets of the stack, of which some land here."""
+    """DaemonSets of the stack; some of them run on this pool's nodes."""
     taken: Mapping[str, int] | None = None
-    """What add-ons take of every node."""
+    """The resources that add-ons take on every node."""
 
     def verdict(self, pod: Pod) -> Verdict:
-        """Rejected when the pool has no node to give, or when a node that it may bring does not suit the pod."""
+        """The verdict on a pod: rejected if the pool can start no node, or only nodes that do not fit the pod."""
         reason = self._rejection(pod)
         return Verdict(self.pool.name, not reason, reason)
 
     def suits(self, candidate: Candidate, pod: Pod) -> bool:
-        """Whether an empty node of this kind takes the pod, its taints aside."""
+        """Whether an empty node of this kind fits the pod, apart from taints."""
         return not self._rejection_by(candidate, pod)
 
     def _rejection(self, pod: Pod) -> Reason:
@@ -67,14 +69,14 @@ class Room:
         return self._rejection_by_group(pod) if pool.chooses_node_itself else self._rejection_by_node_pool(pod)
 
     def _rejection_by_group(self, pod: Pod) -> Reason:
-        """EC2 chooses without looking at the pod, so every choice must suit it."""
+        """EC2 chooses the node without looking at the pod, so every possible node must fit the pod."""
         for candidate in self.pool.candidates:
             if reason := self._rejection_by(candidate, pod):
                 return _of_several(self.pool, candidate, reason)
         return NOTHING
 
     def _rejection_by_node_pool(self, pod: Pod) -> Reason:
-        """Karpenter looks at the pod first: one choice is enough, or as many as the pool's minValues want."""
+        """Karpenter looks at the pod first: one fitting type is enough, or as many as the pool's minValues require."""
         suiting: list[Candidate] = []
         reason = NOTHING
         for candidate in self.pool.candidates:

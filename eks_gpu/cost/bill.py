@@ -9,7 +9,7 @@ from eks_gpu_components.catalog import HOURS_PER_MONTH, Price, regional_factors
 
 @dataclass(frozen=True)
 class Item:
-    """One line. `unit` is None where no price is known: then the line counts as nothing, and says so."""
+    """One line of a bill. `unit` is None if no price is known: the line then counts as 0, with a mark."""
 
     name: str
     quantity: int
@@ -18,7 +18,7 @@ class Item:
 
     @property
     def hourly(self) -> float:
-        """USD, all of the quantity."""
+        """USD per hour for the whole quantity."""
         return self.quantity * self.unit.hourly if self.unit else 0.0
 
     @property
@@ -32,7 +32,7 @@ class Item:
         return self.hourly if self.unit is None or self.unit.highest is None else self.quantity * self.unit.highest
 
     def borrowed(self, region: str) -> bool:
-        """Whether the price is another region's and stands in for one of this region."""
+        """Whether the price is of another region and is used because the region's own price is not known."""
         return bool(self.unit and self.unit.region and self.unit.region != region)
 
     def as_json(self) -> dict[str, Any]:
@@ -48,14 +48,14 @@ class Item:
 
 @dataclass(frozen=True)
 class Bill:
-    """USD at one level of use."""
+    """The cost at one level of use, in USD."""
 
     region: str
     items: tuple[Item, ...]
     notes: tuple[str, ...] = ()
-    """What the numbers leave out, a sentence each."""
+    """A sentence for each thing that the numbers leave out."""
     unknown: tuple[str, ...] = ()
-    """Workloads whose number of pods nobody states, so that the bill has no total."""
+    """Workloads whose number of pods is unknown, so that the bill has no total."""
 
     @property
     def hourly(self) -> float:
@@ -79,7 +79,7 @@ class Bill:
 
     @property
     def borrowed_from(self) -> tuple[str, ...]:
-        """Regions whose prices stand in."""
+        """Regions whose prices are used for this region."""
         return tuple(sorted({item.unit.region for item in self.items if item.unit and item.borrowed(self.region)}))
 
     @property
@@ -89,7 +89,7 @@ class Bill:
 
     @property
     def between(self) -> tuple[float, float]:
-        """USD an hour at least and at most, if borrowed prices are as far from the region's as known ones are."""
+        """Lowest and highest USD per hour, if borrowed prices differ from the region's as much as known prices do."""
         least, most = regional_factors(self.region)
         own = self.hourly - self.borrowed
         return own + self.borrowed * least, own + self.borrowed * most
@@ -115,7 +115,7 @@ class Bill:
 
 
 def bill(region: str, items: Iterable[Item], notes: Iterable[str] = (), unknown: Iterable[str] = ()) -> Bill:
-    """Lines without quantity left out, and a note on every price that is not known or not of the region."""
+    """A bill without lines of quantity 0, with a note on every price that is unknown or of another region."""
     uncounted = tuple(unknown)
     kept = tuple(item for item in items if item.quantity)
     made = Bill(region, kept, ())

@@ -33,7 +33,7 @@ from eks_gpu_components.catalog import (
 
 @dataclass(frozen=True)
 class Cost:
-    """Four levels of use. `max` leaves out pools without a ceiling, with a note."""
+    """The cost of a stack at four levels of use. `max` leaves out pools without a limit, with a note."""
 
     region: str
     idle: Bill
@@ -41,9 +41,9 @@ class Cost:
     demand_max: Bill
     max: Bill
     not_priced: tuple[str, ...] = ()
-    """What the stack pays for by use, which no bill counts."""
+    """What costs money by use, which no bill counts."""
     refreshed: str | None = None
-    """Day of the refreshed prices that were used, None for the catalog's alone."""
+    """Day of the refreshed prices that were used; None if only the catalog's were."""
     currency: str = "USD"
 
     def as_json(self) -> dict[str, Any]:
@@ -70,9 +70,10 @@ def cost(
     demand_max: Fleet,
     unknown: Sequence[str] = (),
 ) -> Cost:
-    """`idle` has the pools at their minimum, `steady` what the stated replicas need, `demand_max` what the most need.
+    """The bills: `idle` has the pools at their minimum, `steady` what stated replicas need, `demand_max` what the
+    maximum needs.
 
-    `unknown` names the workloads whose maximum nobody states: `demand_max` has no total then.
+    `unknown` names the workloads whose maximum is unknown: `demand_max` then has no total.
     """
     fixed = tuple(fixed_items(graph, on, region))
     unlimited = [f"pool {pool.name} has no ceiling and is left out" for pool in pools if pool.max_nodes is None]
@@ -96,7 +97,7 @@ def _left_over(fleet: Fleet) -> list[str]:
 
 
 def at_most(workloads: Sequence[Workload]) -> list[Workload]:
-    """Each with the most pods that it may have; one whose maximum nobody states as it is."""
+    """Each workload with its maximum number of pods; one without a known maximum is unchanged."""
     return [
         workload if workload.max_replicas is None else replace(workload, replicas=workload.max_replicas)
         for workload in workloads
@@ -106,10 +107,10 @@ def at_most(workloads: Sequence[Workload]) -> list[Workload]:
 def as_billed(
     pools: Sequence[Pool], makes_cluster: bool, software: Sequence[Software], workloads: Sequence[Workload]
 ) -> list[Pool]:
-    """Pools between the sizes that they may really have: a group that nothing scales has its desired size alone.
+    """Pools with the sizes that they can really have: a group that nothing scales always has its desired size.
 
-    That is known of a stack that makes the cluster and no autoscaler. In somebody else's cluster one may run that the
-    stack does not show.
+    This is certain only for a stack that creates the cluster and no autoscaler. In another cluster an autoscaler may
+    run that the stack does not contain.
     """
     charts = {release.chart for release in software}
     images = " ".join(image for workload in workloads for image in workload.pod.images)
@@ -181,7 +182,7 @@ def _of_aws(graph: Graph) -> Iterator[tuple[str, int]]:
 
 
 def _of_kubernetes(graph: Graph) -> Iterator[tuple[str, int]]:
-    """Load balancers that controllers make: one a Service of that type, one an Ingress."""
+    """Load balancers that controllers create: one for each Service of that type, one for each Ingress."""
     kinds = Counter(
         "Ingress" if manifest["kind"] == "Ingress" else (manifest.get("spec") or {}).get("type")
         for _, manifest in kubernetes_objects(graph)
@@ -213,7 +214,7 @@ _PAID_EC2 = ("aws:ec2/instance:Instance", "aws:ec2/fleet:Fleet", "aws:ec2/spotIn
 
 
 def not_priced(graph: Graph) -> Iterator[str]:
-    """What a stack pays for and no bill counts: by use, and resources whose price the catalog does not have."""
+    """What costs money but is in no bill: what is paid by use, and resources whose price the catalog does not have."""
     yield "data transfer"
     used = [what for type_, what in _BY_USE.items() if graph.of(type_)]
     logged = any(found.inputs.get(key) for found in graph.of(COMPONENT, RESOURCE) for key in _LOG_TYPES)

@@ -16,7 +16,7 @@ KINDS = {CapacityType.RESERVED: "reserved", CapacityType.SPOT: "Spot", CapacityT
 
 
 def expected_node(room: Room, pod: Pod | None, region: str) -> Candidate | None:
-    """The node that the pool is expected to bring, for a pod where it looks at pods: then the cheapest that suits."""
+    """The node that the pool is expected to start. If the pool looks at pods, it is the cheapest that fits the pod."""
     pool = room.pool
     if pool.chooses_node_itself:
         name, _ = expected_type(pool, pool.on_demand_percentage < 100, region)
@@ -26,7 +26,7 @@ def expected_node(room: Room, pod: Pod | None, region: str) -> Candidate | None:
 
 
 def expected_type(pool: Pool, spot: bool, region: str) -> tuple[str, Price | None]:
-    """The type to expect and its price: of Spot the cheapest, on demand the first, as AWS takes them in order."""
+    """The expected type and its price: for Spot the cheapest, on demand the first, because AWS takes them in order."""
     priced = [(row.name, price) for row in pool.types if (price := _price(row.name, spot, region, pool.zones))]
     if priced:
         return min(priced, key=lambda pair: pair[1].hourly) if spot else priced[0]
@@ -42,7 +42,7 @@ def _is_spot(pool: Pool, node: Candidate) -> bool:
 
 
 def node_hourly(pool: Pool, node: Candidate, region: str) -> float:
-    """USD for one node of the kind, with its disks and what Auto Mode adds; infinite where no price is known."""
+    """USD per hour for one node of this kind, with disks and Auto Mode's surcharge; infinite without a price."""
     name = node.instance_type.name
     price = _price(name, _is_spot(pool, node), region, [node.zone] if node.zone else pool.zones)
     return price.hourly + _beside(pool, name, region) if price else inf
@@ -89,7 +89,7 @@ def _disk_items(pool: Pool, count: int, region: str) -> Iterator[Item]:
 
 
 def dearest_nodes(pool: Pool, region: str) -> Iterator[Item]:
-    """The pool at its ceiling, all on demand: no bill can be above it. Nothing for a pool without a ceiling."""
+    """The pool at its maximum, all on demand: no bill can be above it. Nothing for a pool without a limit."""
     if pool.max_nodes is None:
         return
     priced = {row: price for row in pool.types if (price := on_demand_price(row.name, region))}

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 @dataclass
 class Node:
-    """One that is there, and what is free on it."""
+    """A running node and its free resources."""
 
     kind: Candidate
     free: dict[str, int]
@@ -25,15 +25,15 @@ class Node:
 
 @dataclass
 class Fleet:
-    """Nodes by pool URN, and pods by workload for which the pools that take them have no node left."""
+    """Nodes by pool URN, and pods by workload that the pools which take them have no node left for."""
 
     nodes: Counter[str] = field(default_factory=Counter)
     there: dict[str, list[Node]] = field(default_factory=dict)
-    """The same nodes one by one, where the kind of node to expect is known."""
+    """The same nodes one by one, if the expected kind of node is known."""
     left_over: dict[str, int] = field(default_factory=dict)
 
     def add(self, room: Room, kind: Candidate) -> Node:
-        """An empty node more."""
+        """Adds an empty node."""
         node = Node(kind, dict(room.left(kind)))
         self.nodes[room.pool.urn] += 1
         self.there[room.pool.urn].append(node)
@@ -52,10 +52,11 @@ class Fleet:
 
 
 def as_tried(tried: Iterable[T], pool: Callable[[T], Pool], hourly: Callable[[T], float]) -> list[T]:
-    """Pools, or what is of them, in the order in which they are asked for a node.
+    """Pools, or items of pools, in the order in which they start nodes.
 
-    Node pools come first, for Karpenter is the faster: the heaviest of them, and of equal ones that whose name sorts
-    last, whatever they cost. Then come groups, the cheapest first. Source: Karpenter 1.14, OrderByWeight.
+    Node pools come first, because Karpenter is faster: the one with the greatest weight, and among equal weights the
+    one whose name sorts last, whatever its price. Then come groups, the cheapest first. Source: Karpenter 1.14,
+    OrderByWeight.
     """
     by_name = sorted(tried, key=lambda each: pool(each).name, reverse=True)
     return sorted(
@@ -71,7 +72,7 @@ def pack(
     expected: Callable[[Room, Pod | None], Candidate | None],
     hourly: Callable[[Pool, Candidate], float],
 ) -> Fleet:
-    """First fit, the largest pods first: into nodes that are there, then into new ones of the first pool that has room.
+    """Packs pods by first fit, the largest first: into running nodes, then into new nodes of the first pool with room.
 
     `admitted_by` maps a workload's URN to the URNs of the pools that take it; `expected` is the node that a pool is
     expected to bring, for a pod where the pool looks at it, and `hourly` its price. Pools are tried `as_tried`. No node

@@ -13,17 +13,17 @@ from eks_gpu_components.catalog.quotas import ELASTIC_IPS, VPCS, Quota, quota
 
 @dataclass(frozen=True)
 class QuotaNeed:
-    """What the stack needs of one quota when every pool is at its ceiling."""
+    """What the stack needs of one quota when every pool is at its maximum."""
 
     quota: Quota
     capacity_type: str | None
-    """on-demand or spot, None for a quota that is not of nodes."""
+    """on-demand or spot; None for a quota that does not count nodes."""
     needed: int | None
-    """vCPUs, or addresses or VPCs; None where a pool has no ceiling."""
+    """Number of vCPUs, addresses or VPCs; None if a pool has no limit."""
 
     @property
     def beyond_default(self) -> bool:
-        """Whether a new account has too little."""
+        """Whether the quota of a new account is too low."""
         return self.needed is None or self.needed > self.quota.default
 
     def as_json(self) -> dict[str, Any]:

@@ -19,26 +19,28 @@ _KEDA_MIN, _KEDA_MAX = 0, 100
 
 @dataclass(frozen=True)
 class Workload:
-    """Pods of one shape. A DaemonSet has one on each node it lands on, so its numbers are 0, 0 and None."""
+    """A workload: pods of one template. A DaemonSet has one pod on each node that it runs on, so its numbers are 0, 0
+    and None.
+    """
 
     name: str
     namespace: str
     kind: str
     pod: Pod
     replicas: int
-    """As stated: what runs in the steady state. A CronJob's is 0: between its runs."""
+    """Stated number of pods, which run in the steady state. For a CronJob it is 0, as between its runs."""
     min_replicas: int
     max_replicas: int | None
     urn: str = ""
 
     @property
     def requests(self) -> Mapping[str, int]:
-        """Of one pod: CPU in millicores, memory in MiB, extended resources in ones."""
+        """Requests of one pod: CPU in millicores, memory in MiB, extended resources in ones."""
         return self.pod.requests
 
     @property
     def daemon(self) -> bool:
-        """Whether it runs once on each node, and so neither brings up a node nor keeps one."""
+        """Whether it runs once on each node, and so neither starts a node nor keeps one."""
         return self.kind == "DaemonSet"
 
     def __str__(self) -> str:
@@ -156,7 +158,7 @@ def _scaled(manifest: Mapping[str, Any]) -> tuple[tuple[str, str, str], int, int
 
 
 def _widened(workload: Workload, between: tuple[int, int] | None) -> Workload:
-    """What is stated beside an autoscaler is where it starts; it moves within its own bounds."""
+    """The workload with the autoscaler's bounds; its stated replicas are only the start."""
     if between is None:
         return workload
     low, high = between

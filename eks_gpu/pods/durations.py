@@ -10,7 +10,7 @@ from reprlib import repr as shortened
 from typing import Any
 
 NEVER = "Never"
-"""What Karpenter takes in place of a duration, where a node may stay for good."""
+"""Value that Karpenter accepts instead of a duration if a node may be kept forever."""
 
 _NANOSECONDS = {"ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9}
 _NANOSECONDS |= {"h": 3600 * 10**9}

@@ -34,7 +34,7 @@ class Expression:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """All of it must hold; a term without any requirement holds nowhere."""
+    """A term: all of its requirements must hold; an empty term matches no node."""
 
     expressions: tuple[Expression, ...] = ()
     fields: tuple[Expression, ...] = ()
@@ -42,13 +42,13 @@ class Term:
 
 @dataclass(frozen=True)
 class Pod:
-    """What decides where a pod can run."""
+    """The parts of a pod that decide where it can run."""
 
     requests: Mapping[str, int] = field(default_factory=dict)
     """CPU in millicores, memory and storage in MiB, extended resources in ones."""
     node_selector: Mapping[str, str] = field(default_factory=dict)
     node_affinity: tuple[Term, ...] | None = None
-    """Required terms, of which one must hold; None without any."""
+    """Required terms, of which at least one must hold; None without terms."""
     tolerations: tuple[Toleration, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     topology_spread: tuple[Mapping[str, Any], ...] = ()

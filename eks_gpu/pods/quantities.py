@@ -69,12 +69,12 @@ def _nearest(text: str) -> str:
 
 
 def amount(resource: str, value: Any) -> int:
-    """What is asked for or there, in the resource's unit. Raises ValueError as `quantity`."""
+    """A requested or available amount, in the resource's unit. Raises ValueError as `quantity`."""
     return in_units(resource, quantity(value))
 
 
 def limit(resource: str, value: Any) -> int:
-    """What must not be exceeded, in the resource's unit, rounded down. Raises ValueError as `quantity`."""
+    """A limit, in the resource's unit, rounded down. Raises ValueError as `quantity`."""
     return floor(quantity(value) / _UNITS.get(resource, 1))
 
 
@@ -94,7 +94,7 @@ def kept(value: Any) -> Fraction:
 
 
 def written(resource: str, value: int) -> str:
-    """The way back: `3500m`, `1024Mi`, `1`."""
+    """An amount written as a quantity: `3500m`, `1024Mi`, `1`."""
     unit = {CPU: "m", MEMORY: "Mi", EPHEMERAL_STORAGE: "Mi"}.get(resource, "")
     return f"{value}{unit}"
 

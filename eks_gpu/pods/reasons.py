@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Rule(StrEnum):
-    """What a pool rejects a pod by, in the order in which it is asked."""
+    """The rule by which a pool rejects a pod, in the order in which the rules are tested."""
 
     TYPES = "instance-types-are-known"
     SIZE = "pool-may-have-nodes"
@@ -18,9 +18,10 @@ class Rule(StrEnum):
 
 
 class Reason(str):
-    """A sentence, empty when nothing is in the way; `rule` and `subject` say of what it speaks.
+    """A sentence that says why a pool rejects a pod, empty if it does not; `rule` and `subject` say what the sentence
+    is about.
 
-    The subject is a taint's or label's key, or a resource; empty where the rule alone tells.
+    The subject is the key of a taint or label, or a resource; empty if the rule needs none.
     """
 
     __slots__ = ("rule", "subject")

@@ -49,7 +49,7 @@ def _shown(key: str, labels: Mapping[str, str]) -> str:
 
 
 def granted(requirements: Sequence[Expression], pod: Pod) -> Iterator[dict[str, str]]:
-    """Labels of one's own that a node may get for this pod: one for every combination of values."""
+    """Labels that a node pool may give a node for this pod: one set for every combination of values."""
     by_key: dict[str, list[Expression]] = {}
     for expression in requirements:
         by_key.setdefault(expression.key, []).append(expression)

@@ -10,7 +10,9 @@ from eks_gpu_components.catalog import AUTOSCALER_LABEL_TAG, AUTOSCALER_RESOURCE
 
 
 def from_tags(tags: Mapping[str, str]) -> Template:
-    """As it reads an auto scaling group's tags: a taint whose value is not `value:Effect` is dropped without a word."""
+    """The template as the autoscaler reads it from a group's tags: a taint whose value is not `value:Effect` is
+    ignored.
+    """
     taints = (Taint.from_autoscaler_tag(key, value) for key, value in tags.items())
     return Template(
         labels=_after(AUTOSCALER_LABEL_TAG, tags),
@@ -24,7 +26,7 @@ def from_managed_group(
 ) -> Template:
     """As it joins what EKS tells of a managed group to the tags of the auto scaling group that EKS made.
 
-    A taint without a value is skipped on this way, and the node group's own tags give resources, no labels.
+    Here a taint without a value is ignored, and the node group's own tags give resources but no labels.
     """
     told = from_tags(tags)
     return Template(

@@ -17,11 +17,11 @@ class Cluster:
 
     name: str
     version: str
-    """Its minor, empty where the program leaves it to EKS."""
+    """Kubernetes minor version; empty if the program leaves it to EKS."""
     urn: str
     auto_mode: bool = False
     built_in_pools: tuple[str, ...] = ()
-    """Of Auto Mode: general-purpose, system, both or none."""
+    """Built-in pools of Auto Mode: general-purpose, system, both or none."""
     node_role: str = ""
     """ARN of the role of their nodes, which EKS gives access by itself; empty where EKS or nobody names one."""
     subnet_ids: tuple[str, ...] = ()
@@ -34,7 +34,7 @@ class Cluster:
 
 
 def clusters(graph: Graph) -> list[Cluster]:
-    """Each once: a preview shows the component's own child too."""
+    """The clusters of a graph, without duplicates: a preview also contains the child of the component."""
     return [_cluster(found) for found in graph.of(COMPONENT, RESOURCE) if f"{COMPONENT}$" not in found.urn]
 
 

@@ -1,4 +1,4 @@
-"""The launch template behind a group: what its nodes start with."""
+"""The launch template of a group: image, disks, user data and metadata options of its nodes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ IMAGE_DISK_GIB, BOTTLEROCKET_ROOT_GIB = 20, 2
 
 @dataclass(frozen=True)
 class Start:
-    """What a launch template says of nodes; None where it says nothing."""
+    """The settings of nodes in a launch template; None for those that it does not have."""
 
     instance_type: str | None = None
     spot: bool = False

@@ -13,7 +13,7 @@ NOTHING: Mapping[str, int] = {}
 
 
 def capacity(row: InstanceType) -> dict[str, int]:
-    """What a node counts against limits: CPU in millicores, memory in MiB, the rest in ones.
+    """The resources of a node that count against limits: CPU in millicores, memory in MiB, the rest in ones.
 
     Source: Karpenter 1.14, instance type capacity; memory is less what the hypervisor keeps.
     """
@@ -33,11 +33,11 @@ class Limits:
     amounts: Mapping[str, int]
 
     def nodes_of(self, row: InstanceType, used: Mapping[str, int] = NOTHING) -> float:
-        """How many nodes of one type fit beside what is used; infinite where nothing stops them."""
+        """How many nodes of one type fit into the limits besides what is used; infinite without a limit."""
         return min((self._nodes_by(resource, row, used) for resource in self.amounts), default=inf)
 
     def blocked_by(self, row: InstanceType) -> str:
-        """The resource of which a single node of the type has too much, empty when one fits."""
+        """The resource of which a single node of the type exceeds the limit; empty if a node fits."""
         return next((resource for resource in self.amounts if not self._nodes_by(resource, row)), "")
 
     def _nodes_by(self, resource: str, row: InstanceType, used: Mapping[str, int] = NOTHING) -> float:
@@ -58,7 +58,9 @@ class Limits:
         return None if most == inf else int(most) // step * step
 
     def most(self, worth: Mapping[InstanceType, float]) -> float:
-        """What no mix of nodes is worth more than, given the worth of a node of each type; infinite without a limit."""
+        """An upper bound for the total value of any mix of nodes, from the value of a node of each type; infinite
+        without a limit.
+        """
         starting = {row: value for row, value in worth.items() if not self.blocked_by(row)}
         if not starting:
             return 0

@@ -1,4 +1,4 @@
-"""What readers of pools look up in a graph."""
+"""Look-ups of the pool readers in a graph."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property

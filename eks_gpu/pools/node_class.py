@@ -19,7 +19,7 @@ _AUTO_MODE_GIB = 80
 
 @dataclass(frozen=True)
 class NodeClass:
-    """What is known of nodes before there are any; None where nothing says."""
+    """What is known about nodes before they start; None if it is unknown."""
 
     subnet_terms: tuple[Mapping[str, Any], ...] = ()
     image: str = ""

@@ -86,7 +86,7 @@ def read_node_pool(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
 
 
 def read_built_in_pools(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
-    """Of a cluster with Auto Mode. They have no ceiling, and nobody can give them one."""
+    """The built-in pools of a cluster with Auto Mode. They have no limits, and none can be set."""
     (cluster,) = [found for found in clusters(lookups.graph) if found.urn == resource.urn] or [None]
     if cluster is None or f"{COMPONENT}$" in resource.urn:
         return

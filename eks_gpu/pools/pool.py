@@ -41,11 +41,11 @@ class BackEnd:
     """What makes a pool's nodes."""
 
     title: str
-    """Its name in a sentence."""
+    """Name of the back end in a sentence."""
     scaled_by: str
-    """The chart that adds and removes nodes, empty where AWS does."""
+    """The chart of the controller that adds and removes nodes; empty if AWS does it."""
     looks_at_pods: bool
-    """Whether a node is chosen for a pod; otherwise EC2 picks type and zone without looking at one."""
+    """Whether the node is chosen for a pod; otherwise EC2 chooses type and zone without looking at the pod."""
 
 
 BACK_ENDS: Mapping[str, BackEnd] = {
@@ -69,7 +69,7 @@ class Disk:
 
 @dataclass(frozen=True)
 class Template:
-    """What the cluster autoscaler believes of a node while the group has none."""
+    """The node that the cluster autoscaler plans with while the group has no node."""
 
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: tuple[Taint, ...] = ()
@@ -79,7 +79,7 @@ class Template:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A node that a pool may bring: one of its types in one of its zones, empty while the zone is not known."""
+    """A node that a pool may start: one of its types in one of its zones; the zone is empty if it is not known."""
 
     instance_type: InstanceType
     zone: str
@@ -90,7 +90,7 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class Pool:
-    """Nodes of one kind that come and go together."""
+    """A pool of nodes with one description and one maximum."""
 
     name: str
     backend: str
@@ -101,39 +101,39 @@ class Pool:
     region: str
 
     instance_types: tuple[str, ...]
-    """In the order given, with the first of which the autoscaler plans; of a node pool, cheapest first."""
+    """Instance types in the given order; the autoscaler plans with the first. For a node pool, cheapest first."""
     capacity_types: tuple[str, ...]
     on_demand_base: int = 0
     """Nodes that are on demand before any is Spot."""
     on_demand_percentage: int = 0
-    """Of the nodes beyond the base."""
+    """Percentage of on-demand nodes beyond the base."""
     zones: tuple[str, ...] = ()
-    """Names, empty where they are not known."""
+    """Names of the zones; empty if they are not known."""
     subnets: int = 0
     min_nodes: int
     desired_nodes: int | None
     max_nodes: int | None
-    """None without a limit."""
+    """Maximum number of nodes; Maximum number of nodes; None without a limit."""
     limits: Limits | None = None
-    """Of a node pool: what all nodes may have together. `max_nodes` follows from them."""
+    """Limits of a node pool for all its nodes together. `max_nodes` follows from them."""
     weight: int = 0
     """The heavier of two node pools is tried first."""
 
     labels: Mapping[str, str] = field(default_factory=dict)
-    """What the stack gives each node; `well_known` labels come on top."""
+    """Labels that the stack gives each node; `well_known` labels are added to them."""
     taints: tuple[Taint, ...] = ()
     template: Template | None = None
     """None for a back end that needs none."""
     well_known: Mapping[str, str] = field(default_factory=dict)
     """Labels that the back end adds, beyond those of `candidates`."""
     late_labels: Mapping[str, str] = field(default_factory=dict)
-    """What a node says of itself once it is there: a pod that selects it brings up no node."""
+    """Labels that a node sets after its start: a pod that selects one of them starts no node."""
     chosen_labels: tuple[Expression, ...] = ()
-    """Requirements on labels of one's own: a node gets the value that a pod asks for, where these allow it."""
+    """Requirements on custom labels: a node gets the value that a pod selects, if the requirements allow it."""
     min_values: tuple[tuple[str, int], ...] = ()
-    """Label and how many values of it a node pool wants to choose among."""
+    """Map from a label to the number of values that a node pool must be able to choose from."""
     unknown_requirements: tuple[str, ...] = ()
-    """Labels that the pool requires something of, but that the catalog does not know."""
+    """Labels in the pool's requirements that the catalog does not know."""
     disks: tuple[Disk, ...] | None = None
     """None where nothing says."""
     instance_store: bool = False
@@ -144,14 +144,14 @@ class Pool:
     device_plugin: bool = False
     """Whether the nodes' image brings the accelerator's device plugin."""
     tags: Mapping[str, str] = field(default_factory=dict)
-    """Of the auto scaling group."""
+    """Tags of the auto scaling group."""
     suspended_processes: tuple[str, ...] = ()
     desired_is_ignored: bool = False
     """Whether an update leaves alone how many nodes the autoscaler decided on."""
 
     @cached_property
     def types(self) -> tuple[InstanceType, ...]:
-        """Those that the catalog knows, in order."""
+        """The instance types that the catalog knows, in order."""
         return tuple(row for row in map(_known, self.instance_types) if row)
 
     @property
@@ -202,7 +202,7 @@ class Pool:
 
     @cached_property
     def candidates(self) -> tuple[Candidate, ...]:
-        """Every kind of node that it may bring, with all labels of it that are known beforehand."""
+        """Every kind of node that the pool may start, with all of its labels that are known before the start."""
         places = [(row, zone) for row in self.types for zone in (self.zones or ("",))]
         if self.chooses_node_itself:
             return tuple(Candidate(row, zone, self._labels(row, zone)) for row, zone in places)
@@ -226,7 +226,7 @@ class Pool:
         return {**labels, **labels_of_type(row, prefix)}
 
     def on_demand_nodes(self, nodes: int) -> int:
-        """How many of so many nodes are on demand."""
+        """How many of this number of nodes are on demand."""
         base = min(nodes, self.on_demand_base)
         return base + ceil((nodes - base) * self.on_demand_percentage / 100)
 
@@ -256,7 +256,7 @@ def has_nvidia(instance_types: Iterable[str]) -> bool:
 
 
 def is_offered(row: InstanceType, region: str, names: Sequence[str]) -> bool:
-    """Whether one of the zones sells the type, any of the region where none is named; True where nobody knows."""
+    """Whether one of the zones, or of the region's zones if none is named, offers the type; True if unknown."""
     try:
         found = {zone.name for zone in zones_offering(row.name, region)}
     except UnknownRegion:

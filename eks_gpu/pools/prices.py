@@ -1,7 +1,7 @@
 """Prices that a plan uses: those in the user's cache from `eks-gpu prices refresh`, else those of the catalog.
 
-Only what the tool says follows the cache. Which types a component takes follows the catalog alone, so that one program
-registers the same resources on every machine.
+Only the tool uses the cache. Components choose types by the catalog alone, so that a program registers the same
+resources on every machine.
 """
 
 import os
@@ -21,7 +21,7 @@ from eks_gpu_components.catalog import AUTO_MODE_SHARE, HOURS_PER_MONTH, Price, 
 from eks_gpu_components.values.validation_messages import problems_of, refused
 
 IGNORE = "EKS_GPU_CATALOG_PRICES"
-"""Environment variable; with any value plans use the catalog's prices alone."""
+"""Environment variable: if it is set, plans use only the catalog's prices."""
 
 
 def _a_day(text: str) -> str:
@@ -113,7 +113,7 @@ def auto_mode_surcharge(name: str, region: str) -> Price | None:
 
 
 def service_price(key: str, listed: Price, region: str) -> Price:
-    """An hour of something that stands: refreshed under the key, else as the catalog lists it."""
+    """Price of a service per hour: the refreshed price under the key, else the catalog's."""
     found = refreshed(region)
     if found and key in found.services:
         return Price(found.services[key], region, found.as_of)

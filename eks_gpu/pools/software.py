@@ -130,7 +130,7 @@ def sharing_replicas(release: Software, labels: Mapping[str, str]) -> int:
 
 
 def configuration(addon: Resource) -> Mapping[str, Any] | None:
-    """What an EKS add-on is told, in JSON or YAML: EKS takes both. None where it cannot be read, as a secret."""
+    """The configuration of an EKS add-on, in JSON or YAML. None if it cannot be read, for example a secret."""
     given = addon.inputs.get("configurationValues")
     try:
         told = parse_first(given) if isinstance(given, str) else given

@@ -1,4 +1,4 @@
-"""EKS Auto Mode: AWS runs the nodes; ours are the pools for NVIDIA GPUs and Neuron devices, and a pod for an L40S."""
+"""EKS Auto Mode: AWS runs the nodes; the program makes GPU and Neuron pools, and a pod that needs an L40S."""
 
 import pulumi
 

@@ -1,4 +1,4 @@
-"""NVIDIA's GPU operator: a system group for controllers, a group for general work, and GPU nodes from zero."""
+"""NVIDIA's GPU operator: system nodes for controllers, a group for general workloads, and GPU nodes from zero."""
 
 import pulumi
 from ubuntu import ubuntu_gpu_nodes

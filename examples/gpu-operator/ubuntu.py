@@ -1,6 +1,6 @@
-"""GPU nodes on plain Ubuntu, as somebody has them who builds their own images: the operator brings driver and toolkit.
+"""GPU nodes on plain Ubuntu, for users who build their own images: the operator installs driver and toolkit.
 
-Raw resources, because the library's groups boot EKS's own NVIDIA images, which need no such driver.
+The nodes are plain resources, because the library's groups use EKS's NVIDIA images, which already have a driver.
 """
 
 import base64

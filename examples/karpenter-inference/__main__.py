@@ -1,4 +1,4 @@
-"""ResNet inference on EKS: Karpenter buys g4dn nodes as replicas need them, and gives them back 30 s after the last."""
+"""ResNet inference on EKS: Karpenter starts g4dn nodes for replicas, and removes each 30 s after its last pod."""
 
 import pulumi
 
