@@ -118,7 +118,7 @@ def may_work(context: Context) -> Iterator[Said]:
         if not policies.intersection(REGISTRY_POLICIES):
             problems.append(Problem("it may not pull images from Amazon ECR", f"attach {REGISTRY_POLICIES[0]}"))
         if not auto_mode and not _addresses(policies, graph):
-            problems.append(Problem("nobody may give pods addresses of the VPC", f"give {VPC_CNI} {CNI_POLICIES[0]}"))
+            problems.append(Problem("no role may give pods addresses of the VPC", f"give {VPC_CNI} {CNI_POLICIES[0]}"))
         yield verdict(str(role["name"] or role.name), problems, f"it has {', '.join(sorted(policies))}")
 
 

@@ -57,7 +57,7 @@ def has_addons(context: Context) -> Iterator[Said]:
     for cluster, found in _of_own_nodes(context):
         needed = [name for name in _NETWORK if _left_out(name, found)] + [POD_IDENTITY_AGENT] * bool(associated)
         missing = [name for name in needed if not _has(name, context)]
-        problem = Problem(f"nothing brings {', '.join(missing)}", f"add {', '.join(missing)}") if missing else None
+        problem = Problem(f"nothing installs {', '.join(missing)}", f"add {', '.join(missing)}") if missing else None
         yield verdict(cluster.name, problem, f"{', '.join(needed) or 'what EKS installs itself'} is there")
 
 
@@ -79,7 +79,7 @@ def have_drivers(context: Context) -> Iterator[Said]:
         if manifest["kind"] == "StorageClass" and manifest.get("provisioner") == EBS_PROVISIONER:
             for _ in _of_own_nodes(context):
                 problem = (
-                    None if _has(EBS_CSI_DRIVER, context) else Problem(f"nothing brings its driver {EBS_PROVISIONER}")
+                    None if _has(EBS_CSI_DRIVER, context) else Problem(f"nothing installs its driver {EBS_PROVISIONER}")
                 )
                 yield verdict(subject(manifest), problem, f"{EBS_CSI_DRIVER} makes its disks")
 
@@ -104,7 +104,7 @@ def namespaces_exist(context: Context) -> Iterator[Said]:
         namespace = str(resource.inputs.get("namespace") or "default")
         (made if resource.inputs.get("createNamespace") else used).add(namespace)
     for namespace in sorted(used - _NAMESPACES):
-        problem = None if namespace in made else Problem("the stack uses it and does not make it")
+        problem = None if namespace in made else Problem("the stack uses it and does not create it")
         yield verdict(f"Namespace {namespace}", problem, "the stack makes it")
 
 
@@ -126,7 +126,7 @@ def has_controller(context: Context) -> Iterator[Said]:
     for pool in context.pools:
         if (chart := pool.made_by.scaled_by) and pool.autoscaled:
             there = context.charts(chart) or f"/{chart}" in plain
-            problem = None if there else Problem(f"nothing in the stack scales it, for it has no {chart}")
+            problem = None if there else Problem(f"nothing in the stack scales it, because the stack has no {chart}")
             yield verdict(pool.name, problem, f"{chart} scales it")
     for _, manifest in kubernetes_objects(context.graph):
         if balances_load(manifest):

@@ -166,7 +166,7 @@ def gives_back(context: Context) -> Iterator[Said]:
     """Nodes that no pod uses are kept, and cost money."""
     for release in context.charts(CLUSTER_AUTOSCALER):
         off = str(release.value("extraArgs", "scale-down-enabled", default="true")).lower() == "false"
-        problem = Problem("scale-down-enabled is false, so no node ever goes") if off else None
+        problem = Problem("scale-down-enabled is false, so no node is ever removed") if off else None
         yield verdict(release.name, problem, "it ends nodes that nobody uses")
 
 

@@ -37,7 +37,7 @@ def leave_alone(context: Context) -> Iterator[Said]:
         problem = None
         if waiting:
             pool, other = waiting[0]
-            problem = Problem(f"its pods may land on nodes of {pool}, which {other} needs, and more of them are bought")
+            problem = Problem(f"its pods may land on nodes of {pool}, which {other} needs, and more of them start")
         if len(sizes) > 1 or waiting:
             yield verdict(str(workload), problem, "no larger pod waits for a node that it may land on")
 

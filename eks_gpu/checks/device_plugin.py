@@ -136,7 +136,7 @@ def _second_plugin(pool: Pool, owners: list[str]) -> Problem:
         if pool.device_plugin
         else "remove one of them"
     )
-    return Problem(f"{' and '.join(owners)} each bring a device plugin, which fight over its GPUs", keep_off)
+    return Problem(f"{' and '.join(owners)} each bring a device plugin, which conflict over its GPUs", keep_off)
 
 
 def _second_driver(release: Software, pool: Pool) -> Problem | None:

@@ -53,7 +53,7 @@ def address_is_given(context: Context) -> Iterator[Said]:
     """
     for cluster, endpoint in _endpoints(context):
         if endpoint.public:
-            missing = Problem("nobody's address is given") if ADDRESS_NOT_GIVEN in endpoint.ranges else None
+            missing = Problem("no address is given") if ADDRESS_NOT_GIVEN in endpoint.ranges else None
             yield verdict(cluster.name, missing, f"open to {', '.join(endpoint.ranges)}")
 
 

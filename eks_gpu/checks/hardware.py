@@ -122,7 +122,7 @@ def repair(context: Context) -> Iterator[Said]:
         return
     repaired = [release.name for release in context.charts(KARPENTER) if _has_gate(release)]
     repaired += [pool.name for pool in context.gpu_pools if _repaired_by_eks(pool, context)]
-    problem = None if list(_agents(context)) else Problem("node repair is on, but nothing watches the GPUs")
+    problem = None if list(_agents(context)) else Problem("node repair is on, but nothing monitors the GPUs")
     for name in repaired:
         yield verdict(name, problem, f"{NODE_MONITORING_AGENT} watches the GPUs")
 

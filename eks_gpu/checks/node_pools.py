@@ -60,7 +60,7 @@ def real_resources(context: Context) -> Iterator[Said]:
         ]
         if pool.accelerator and found.replicas is None and _resource(pool) not in found.limits:
             problems.append(
-                Problem(f"no limit counts {_resource(pool)}, so GPUs are bought up to the others", "add one")
+                Problem(f"no limit counts {_resource(pool)}, so only the other limits stop new GPUs", "add one")
             )
         yield verdict(pool.name, problems, f"nodes have {', '.join(found.limits)}")
 
@@ -124,7 +124,7 @@ def when_empty(context: Context) -> Iterator[Said]:
                 Problem(f"{found.consolidation_policy} evicts running GPU pods to save on their node", "set WhenEmpty")
             )
         if found.consolidate_after == NEVER:
-            problems.append(Problem("consolidateAfter is Never, so an empty node stays for good", "set a duration"))
+            problems.append(Problem("consolidateAfter is Never, so an empty node is never removed", "set a duration"))
         if any(_keeps_empty_nodes(budget) for budget in found.budgets):
             problems.append(
                 Problem("a budget of 0 keeps empty nodes at all times", "give it a schedule, or other reasons")
@@ -262,7 +262,9 @@ def real_values(context: Context) -> Iterator[Said]:
     }
     for found, pool in _pools(context):
         problems = [
-            Problem(f"{expression.key} {value} is none", f"write {meant}" if (meant := nearest(value, known)) else "")
+            Problem(
+                f"{expression.key} {value} does not exist", f"write {meant}" if (meant := nearest(value, known)) else ""
+            )
             for key, known in there.items()
             for expression in found.expressions(key)
             for value in (expression.values if expression.operator == "In" and known else ())

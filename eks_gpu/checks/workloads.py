@@ -54,7 +54,7 @@ def off_gpu_nodes(context: Context) -> Iterator[Said]:
             continue
         taken = [found.pool for found in context.verdicts[workload.urn] if found.admits and found.pool in accelerated]
         problem = (
-            Problem(f"it asks for no GPU but may run on {', '.join(taken)}, and keep a GPU node from going")
+            Problem(f"it asks for no GPU but may run on {', '.join(taken)}, and keep a GPU node running")
             if taken
             else None
         )

@@ -121,5 +121,5 @@ def bill(region: str, items: Iterable[Item], notes: Iterable[str] = (), unknown:
     made = Bill(region, kept, ())
     without = [f"no price is known for {name}" for name in made.unpriced]
     without += [f"how many pods {name} may have is not known" for name in uncounted]
-    borrowed = [f"prices of {other} stand in for those of {region} that are not known" for other in made.borrowed_from]
+    borrowed = [f"prices of {other} are used where those of {region} are not known" for other in made.borrowed_from]
     return Bill(region, kept, (*notes, *without, *borrowed), uncounted)

@@ -104,7 +104,7 @@ def _about(seconds: int) -> str:
 def _legend(launches: Sequence[Launch], region: str) -> Iterator[RenderableType]:
     notes = []
     if any(launch.estimate and launch.hourly is not None for launch in launches):
-        notes.append("~ an estimate: Spot prices move")
+        notes.append("~ an estimate: Spot prices change")
     if elsewhere := sorted({launch.price_region for launch in launches if launch.price_region} - {region}):
         notes.append(f"* with the price of {', '.join(elsewhere)}")
     if notes:

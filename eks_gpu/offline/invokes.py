@@ -52,7 +52,7 @@ def _ssm_parameter(account: Account, args: Properties) -> Properties:
     name = str(args.get("name", ""))
     if not name.startswith("/aws/service/"):
         raise unanswered("aws:ssm/getParameter:getParameter", f"the SSM parameter {name}")
-    account.assumed.add("images and their releases: the newest of an SSM parameter is known to AWS alone")
+    account.assumed.add("images and their releases: only AWS knows the newest one of an SSM parameter")
     value = f"ami-{digest(name)}" if (minor := _released(name)) is None else f"{minor}.0-{digest(name)}"
     arn = f"arn:{account.partition}:ssm:{account.region}::parameter{name}"
     return {

@@ -17,10 +17,10 @@ if TYPE_CHECKING:  # it imports Pulumi, and a state is judged without
     from eks_gpu.plan.plan import Plan
 
 LEVELS = (
-    ("idle", "nothing scheduled"),
-    ("steady", "stated replicas"),
-    ("demand_max", "every workload at its own maximum"),
-    ("max", "every pool at its ceiling"),
+    ("idle", "no workload runs"),
+    ("steady", "every workload runs its stated replicas"),
+    ("demand_max", "every workload is at its own maximum"),
+    ("max", "every pool is at its maximum"),
 )
 
 
@@ -151,15 +151,15 @@ def legend(bills: Mapping[str, Bill]) -> Iterator[str]:
     """What the marks of a bill mean: `~`, `*` and `?`, each with the amounts behind it."""
     items = [item for bill in bills.values() for item in bill.items]
     if any(item.unit and item.unit.estimate for item in items):
-        yield "~ an estimate: Spot prices move"
+        yield "~ an estimate: Spot prices change"
     ranges = {level: bill.range for level, bill in bills.items()}
     wide = [f"{level} {low:,.2f} to {high:,.2f}" for level, (low, high) in ranges.items() if high - low > _ROUNDING]
     if wide:
-        yield f"~ an hour, from Spot's cheapest region to its dearest: {', '.join(wide)}"
+        yield f"~ USD an hour, from Spot's cheapest region to the most expensive: {', '.join(wide)}"
     others = sorted({other for bill in bills.values() for other in bill.borrowed_from})
     if others:
         parts = (f"{level} {bill.borrowed:,.2f} of {bill.hourly:,.2f}" for level, bill in bills.items())
-        yield f"* an hour, at prices of {', '.join(others)}: {', '.join(parts)}"
+        yield f"* USD an hour at prices of {', '.join(others)}: {', '.join(parts)}"
     if any(bill.unpriced or bill.unknown for bill in bills.values()):
         yield "? what has no known price or number of pods, which the sum leaves out"
 

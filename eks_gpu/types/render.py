@@ -51,7 +51,7 @@ def _price(offer: Offer, region: str) -> Text:
 def _legend(found: Sequence[Offer], region: str) -> Iterator[str]:
     elsewhere = {offer.price.region for offer in found if offer.price} - {region}
     if any(offer.price and offer.price.estimate for offer in found):
-        yield "~ an estimate: Spot prices move"
+        yield "~ an estimate: Spot prices change"
     if elsewhere:
         yield f"* the price of {', '.join(sorted(elsewhere))}: that of {region} is not known"
     for quota in dict.fromkeys(offer.quota for offer in found):

@@ -52,7 +52,7 @@ def test_what_a_self_managed_node_needs(left_out, said):
     [
         ({"worker": None}, "it may not describe the cluster it joins: attach AmazonEKSWorkerNodePolicy"),
         ({"images": None}, "it may not pull images from Amazon ECR: attach AmazonEC2ContainerRegistryPullOnly"),
-        ({"cni": addon("vpc-cni")}, "nobody may give pods addresses of the VPC: give vpc-cni AmazonEKS_CNI_Policy"),
+        ({"cni": addon("vpc-cni")}, "no role may give pods addresses of the VPC: give vpc-cni AmazonEKS_CNI_Policy"),
     ],
 )
 def test_a_policy_that_is_missing(instead, said):

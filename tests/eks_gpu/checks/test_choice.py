@@ -49,7 +49,7 @@ def test_a_small_pod_that_may_take_the_node_of_a_large_one():
     said = said_of(SMALL, LARGE)
     assert said["Deployment default/serving"] == (
         False,
-        "its pods may land on nodes of large, which Deployment default/training needs, and more of them are bought",
+        "its pods may land on nodes of large, which Deployment default/training needs, and more of them start",
     )
     assert "Deployment default/training" not in said
 

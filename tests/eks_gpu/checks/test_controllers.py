@@ -143,7 +143,7 @@ def test_a_resource_of_another_cluster():
 def test_an_add_on_that_the_cluster_is_made_without(role_, addon_):
     assert failure("cluster-has-its-add-ons", **{role_: None}) == (
         "shop",
-        f"nothing brings {addon_}: add {addon_}",
+        f"nothing installs {addon_}: add {addon_}",
     )
     assert holds("cluster-has-its-add-ons", **{role_: None, "cluster": cluster(bootstrapSelfManagedAddons=True)})
 
@@ -151,7 +151,7 @@ def test_an_add_on_that_the_cluster_is_made_without(role_, addon_):
 def test_pod_identity_without_its_agent():
     assert failure("cluster-has-its-add-ons", agent=None) == (
         "shop",
-        "nothing brings eks-pod-identity-agent: add eks-pod-identity-agent",
+        "nothing installs eks-pod-identity-agent: add eks-pod-identity-agent",
     )
 
 
@@ -163,14 +163,14 @@ def test_a_chart_may_bring_the_network():
 def test_disks_without_a_driver():
     assert failure("storage-classes-have-their-driver", disks=None) == (
         "StorageClass gp3",
-        "nothing brings its driver ebs.csi.aws.com",
+        "nothing installs its driver ebs.csi.aws.com",
     )
 
 
 def test_groups_that_nobody_scales():
     assert findings("what-needs-a-controller-has-one", *healthy(autoscaler=None))["gpu"] == (
         False,
-        "nothing in the stack scales it, for it has no cluster-autoscaler",
+        "nothing in the stack scales it, because the stack has no cluster-autoscaler",
     )
     assert not findings("what-needs-a-controller-has-one", *healthy(karpenter=None))["reserved"][0]
     assert not findings("what-needs-a-controller-has-one", *healthy(balancer=None))["Service serving/api"][0]
@@ -189,7 +189,7 @@ def test_in_somebody_else_s_cluster_nothing_is_missing():
 def test_a_namespace_that_nobody_makes():
     assert failure("namespaces-exist", namespace=None) == (
         "Namespace serving",
-        "the stack uses it and does not make it",
+        "the stack uses it and does not create it",
     )
 
 

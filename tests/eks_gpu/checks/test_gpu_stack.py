@@ -12,7 +12,7 @@ def test_a_device_plugin_beside_auto_modes():
     stack = healthy_auto_mode()
     assert findings("one-owner-of-the-gpu-stack", *stack, device_plugin())["gpu"] == (
         False,
-        "EKS Auto Mode and release nvidia-device-plugin each bring a device plugin, which fight over its GPUs: keep "
+        "EKS Auto Mode and release nvidia-device-plugin each bring a device plugin, which conflict over its GPUs: keep "
         "the chart off: require eks.amazonaws.com/compute-type NotIn [auto]",
     )
 
@@ -31,7 +31,8 @@ def test_an_operator_beside_the_device_plugin():
     both = [device_plugin(), release("gpu-operator", **OPERATOR)]
     assert failure("one-owner-of-the-gpu-stack", device_plugin=both) == (
         "gpu",
-        "release nvidia-device-plugin and release gpu-operator each bring a device plugin, which fight over its GPUs: "
+        "release nvidia-device-plugin and release gpu-operator each bring a device plugin, "
+        "which conflict over its GPUs: "
         "remove one of them",
     )
 

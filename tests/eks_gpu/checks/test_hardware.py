@@ -111,11 +111,11 @@ def test_interfaces_that_use_up_the_addresses():
 def test_repair_without_an_agent():
     assert failure("node-repair-has-its-agent", monitoring=None) == (
         "karpenter",
-        "node repair is on, but nothing watches the GPUs",
+        "node repair is on, but nothing monitors the GPUs",
     )
     assert failure("node-repair-has-its-agent", monitoring=None, karpenter=None, gpu=repaired_group()) == (
         "gpu",
-        "node repair is on, but nothing watches the GPUs",
+        "node repair is on, but nothing monitors the GPUs",
     )
 
 
@@ -291,7 +291,7 @@ def test_an_autoscaler_that_gives_nothing_back():
     found.inputs["values"]["extraArgs"] = {"scale-down-enabled": "false"}
     assert failure(check, autoscaler=found) == (
         "cluster-autoscaler",
-        "scale-down-enabled is false, so no node ever goes",
+        "scale-down-enabled is false, so no node is ever removed",
     )
 
 
@@ -326,9 +326,12 @@ NODE_CLASS = {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": "gpu
     [
         (
             ("topology.kubernetes.io/zone", "us-west-2a", "us-west-2z"),
-            "topology.kubernetes.io/zone us-west-2z is none: write us-west-2d",
+            "topology.kubernetes.io/zone us-west-2z does not exist: write us-west-2d",
         ),
-        (("karpenter.sh/capacity-type", "on_demand"), "karpenter.sh/capacity-type on_demand is none: write on-demand"),
+        (
+            ("karpenter.sh/capacity-type", "on_demand"),
+            "karpenter.sh/capacity-type on_demand does not exist: write on-demand",
+        ),
     ],
 )
 def test_a_value_that_there_is_not(requirement, said):

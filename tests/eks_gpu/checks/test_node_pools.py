@@ -40,7 +40,7 @@ def test_a_limit_on_a_resource_that_no_node_has(name, nearest):
 def test_gpus_without_a_limit_of_their_own():
     assert failure("limits-name-the-real-resource", gpu=node_pool(limits={"cpu": "100"})) == (
         "gpu",
-        "no limit counts nvidia.com/gpu, so GPUs are bought up to the others: add one",
+        "no limit counts nvidia.com/gpu, so only the other limits stop new GPUs: add one",
     )
 
 
@@ -104,7 +104,7 @@ EMPTY = {"consolidationPolicy": "WhenEmpty", "consolidateAfter": "30s"}
         (None, "WhenEmptyOrUnderutilized evicts running GPU pods to save on their node: set WhenEmpty"),
         (
             EMPTY | {"consolidateAfter": "Never"},
-            "consolidateAfter is Never, so an empty node stays for good: set a duration",
+            "consolidateAfter is Never, so an empty node is never removed: set a duration",
         ),
         (
             EMPTY | {"budgets": [{"nodes": "50%"}, {"nodes": "0", "reasons": ["Empty"]}]},

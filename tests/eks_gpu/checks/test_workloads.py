@@ -40,7 +40,7 @@ def test_cpu_work_that_tolerates_gpu_nodes():
     work = cpu_work(tolerations=[GPU_TOLERATION])
     assert failure("cpu-work-stays-off-gpu-nodes", web=work) == (
         "Deployment default/web",
-        "it asks for no GPU but may run on gpu, and keep a GPU node from going",
+        "it asks for no GPU but may run on gpu, and keep a GPU node running",
     )
 
 
@@ -118,7 +118,8 @@ cluster-name = "shop"
 """
     assert failure("one-owner-of-the-gpu-stack", gpu_template=launch_template(userData=toml)) == (
         "gpu",
-        "the node image and release nvidia-device-plugin each bring a device plugin, which fight over its GPUs: keep "
+        "the node image and release nvidia-device-plugin each bring a device plugin, "
+        "which conflict over its GPUs: keep "
         "the chart off: require nvidia.com/gpu.deploy.device-plugin NotIn [false], and give these nodes the label, "
         "false",
     )

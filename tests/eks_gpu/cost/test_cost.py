@@ -117,7 +117,7 @@ def test_a_total_says_what_of_it_is_borrowed_unknown_or_an_estimate():
 
 def test_a_price_of_another_region_is_never_silent():
     assert analysed(*healthy()).cost.idle.notes == (
-        "prices of us-east-1 stand in for those of us-west-2 that are not known",
+        "prices of us-east-1 are used where those of us-west-2 are not known",
     )
     assert analysed(cluster(), region="us-east-1").cost.idle.notes == ()
 

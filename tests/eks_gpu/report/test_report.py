@@ -115,7 +115,7 @@ def test_every_item_of_the_cost_is_in_its_table(example):
     cost = Reader(example).sections["stack-dev-cost"]
     for text in ("control plane gaia-kube", "NAT gateway", "10 × g4dn.xlarge, Spot", "20 × m5n.2xlarge, on demand"):
         assert text in cost, text
-    assert "prices of us-east-1 stand in for those of us-west-2 that are not known" in cost
+    assert "prices of us-east-1 are used where those of us-west-2 are not known" in cost
 
 
 def test_failures_come_first_with_fix_and_reason_then_warnings_then_waivers(html):
