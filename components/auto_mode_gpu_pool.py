@@ -45,12 +45,12 @@ class NodeStorageArgs(TypedDict):
 
 
 class AutoModeGpuPoolArgs(TypedDict):
-    """Where the nodes run, and which nodes they are."""
+    """The arguments of a group of nodes: where the nodes run, and which nodes they are."""
 
     cluster: EksCluster
     """A cluster with Auto Mode. Its `node_role_arn` is the nodes' role; without one, the component makes a role."""
     subnets: Sequence[NodeSubnet]
-    """Private subnets, in one zone or more."""
+    """Private subnets for the nodes, in at least one zone."""
     pool: GpuPoolArgs
     """Description of the nodes; together they have at most its `max_gpus` accelerators."""
     storage: NotRequired[NodeStorageArgs]

@@ -22,7 +22,7 @@ SERVICE_ACCOUNT = "aws-load-balancer-controller"
 
 
 class AwsLoadBalancerControllerSettingsArgs(TypedDict):
-    """Where the controller runs and which Services it takes."""
+    """Settings of the controller: where it runs, and which Services it handles."""
 
     replicas: NotRequired[int]
     """Number of pods. One does the work, and all answer the webhooks. Default 2: pods with a readiness gate need an
@@ -39,12 +39,12 @@ class AwsLoadBalancerControllerSettingsArgs(TypedDict):
 
 
 class AwsLoadBalancerControllerArgs(TypedDict):
-    """One controller serves a whole cluster."""
+    """The arguments of the controller, which a cluster needs once."""
 
     cluster: EksCluster
     """A cluster without Auto Mode; Auto Mode has its own controller."""
     settings: NotRequired[AwsLoadBalancerControllerSettingsArgs]
-    """Where the controller runs and which Services it takes."""
+    """Settings of the controller: where it runs, and which Services it handles."""
 
 
 class AwsLoadBalancerControllerSettings(Value):

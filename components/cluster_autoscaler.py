@@ -24,7 +24,7 @@ SERVICE_ACCOUNT = "cluster-autoscaler"
 
 
 class ClusterAutoscalerSettingsArgs(TypedDict):
-    """Where the autoscaler runs, and how long it waits before it removes nodes."""
+    """Settings of the autoscaler: where it runs, and how long it waits before it removes nodes."""
 
     expander: NotRequired[str]
     """How the autoscaler chooses between several suitable groups: least-waste, most-pods or random. Default
@@ -49,7 +49,7 @@ class ClusterAutoscalerSettingsArgs(TypedDict):
 
 
 class ClusterAutoscalerArgs(TypedDict):
-    """One autoscaler serves a whole cluster."""
+    """The arguments of the autoscaler, which a cluster needs once."""
 
     cluster: EksCluster
     """The cluster whose node groups it sizes. It finds them by the discovery tags of the cluster."""
@@ -58,7 +58,7 @@ class ClusterAutoscalerArgs(TypedDict):
     first. Default none.
     """
     settings: NotRequired[ClusterAutoscalerSettingsArgs]
-    """Where the autoscaler runs, and how long it waits before it removes nodes."""
+    """Settings of the autoscaler: where it runs, and how long it waits before it removes nodes."""
 
 
 class ClusterAutoscalerSettings(Value):

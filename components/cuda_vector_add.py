@@ -71,7 +71,7 @@ class CudaVectorAdd(ComponentResource):
 
 
 def job(name: str, spec: CudaVectorAddSpec) -> dict[str, Any]:
-    """One pod, tried again when its node goes."""
+    """A Job with one pod, which is retried if its node is removed."""
     return {
         "metadata": {"name": name, "namespace": spec.namespace},
         "spec": {"backoffLimit": 3, "template": {"spec": {**pod(spec.pool, SAMPLE), "restartPolicy": "Never"}}},

@@ -17,12 +17,12 @@ from .values.value import BadInput, check
 
 
 class GpuNodeGroupArgs(TypedDict):
-    """Where the nodes run, and which nodes they are."""
+    """The arguments of a group of nodes: where the nodes run, and which nodes they are."""
 
     cluster: EksCluster
     """The cluster the nodes join."""
     subnets: Sequence[NodeSubnet]
-    """Private subnets, in one zone or more."""
+    """Private subnets for the nodes, in at least one zone."""
     pool: GpuPoolArgs
     """Description of the nodes; all node groups together have at most its `max_gpus` accelerators."""
     backend: NotRequired[str]

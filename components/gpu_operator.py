@@ -28,7 +28,7 @@ MIG_GPUS = frozenset({"a100", "h100", "h200", "b200", "b300", "rtx-pro-server-60
 
 
 class GpuOperatorSettingsArgs(TypedDict):
-    """What the operator puts on GPU nodes."""
+    """Settings of the operator: what it installs on GPU nodes."""
 
     node_image: NotRequired[str]
     """Image of the nodes: eks-nvidia contains driver and container toolkit; on ubuntu the operator installs both.
@@ -46,12 +46,12 @@ class GpuOperatorSettingsArgs(TypedDict):
 
 
 class GpuOperatorArgs(TypedDict):
-    """The pools whose nodes it serves; one operator serves a whole cluster."""
+    """The arguments of the operator, which a cluster needs once: the pools whose nodes it serves."""
 
     pools: Sequence[GpuPoolArgs]
     """Every NVIDIA pool of the cluster."""
     settings: NotRequired[GpuOperatorSettingsArgs]
-    """What the operator puts on GPU nodes."""
+    """Settings of the operator: what it installs on GPU nodes."""
     namespace: NotRequired[str]
     """Namespace that is created for the operator. Default gpu-operator."""
 

@@ -90,7 +90,7 @@ class GpuSmokeTest(ComponentResource):
 
 
 def job(name: str, spec: GpuSmokeTestSpec) -> dict[str, Any]:
-    """One pod, tried again when its node goes."""
+    """A Job with one pod, which is retried if its node is removed."""
     return {
         "metadata": {"name": name, "namespace": spec.namespace},
         "spec": {"backoffLimit": 3, "template": {"spec": {**pod(spec), "restartPolicy": "Never"}}},

@@ -27,7 +27,7 @@ SERVICE_ACCOUNT = "karpenter"
 
 
 class KarpenterFeatureGatesArgs(TypedDict):
-    """What Karpenter 1.14 can do beyond its defaults."""
+    """Feature gates of Karpenter 1.14."""
 
     reserved_capacity: NotRequired[bool]
     """Whether pools may use capacity reservations. Default yes."""
@@ -55,7 +55,7 @@ class KarpenterSettingsArgs(TypedDict):
     zonal_shift: NotRequired[bool]
     """Whether Karpenter starts no node in a zone that an EKS zonal shift has moved away from. Default no."""
     feature_gates: NotRequired[KarpenterFeatureGatesArgs]
-    """What Karpenter can do beyond its defaults."""
+    """Feature gates of Karpenter, which turn optional features on or off."""
     node_labels: NotRequired[Mapping[str, str]]
     """Labels of the nodes that Karpenter runs on, which must not be nodes that it starts. Default
     eks-gpu-components/role=system, the label of `Cluster`'s system nodes.
@@ -73,12 +73,12 @@ class KarpenterSettingsArgs(TypedDict):
 
 
 class KarpenterArgs(TypedDict):
-    """One Karpenter serves a whole cluster."""
+    """The arguments of Karpenter, which a cluster needs once."""
 
     cluster: EksCluster
     """The cluster in which Karpenter starts nodes."""
     settings: NotRequired[KarpenterSettingsArgs]
-    """How Karpenter runs and what it may do."""
+    """Settings of Karpenter: how it runs and what it may do."""
     node_policies: NotRequired[Mapping[str, Input[str]]]
     """More IAM policies for the nodes: a map from a name that never changes to an ARN.
     Default none."""

@@ -29,12 +29,12 @@ BOTTLEROCKET_ROOT_GIB = 4  # what its image needs; Karpenter asks for a size whe
 
 
 class KarpenterGpuPoolArgs(TypedDict):
-    """Where the nodes run, and which nodes they are."""
+    """The arguments of a group of nodes: where the nodes run, and which nodes they are."""
 
     cluster: EksCluster
     """The cluster the nodes join."""
     subnets: Sequence[NodeSubnet]
-    """Private subnets, in one zone or more."""
+    """Private subnets for the nodes, in at least one zone."""
     node_role_name: Input[str]
     """Name, not ARN, of the IAM role that the nodes run as: `node_role_name` of the cluster's `Karpenter`."""
     instance_profile: NotRequired[Input[str]]

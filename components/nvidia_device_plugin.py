@@ -18,7 +18,7 @@ RELEASE = "nvidia-device-plugin"
 
 
 class NvidiaDevicePluginArgs(TypedDict):
-    """The pools whose nodes it serves; one device plugin serves a whole cluster."""
+    """The arguments of the device plugin, which a cluster needs once: the pools whose nodes it serves."""
 
     pools: Sequence[GpuPoolArgs]
     """Every GPU pool of the cluster."""

@@ -17,7 +17,7 @@ from .values.value import BadInput, check
 
 
 class SpotNodeGroupArgs(TypedDict):
-    """Where the nodes run, and which nodes they are."""
+    """The arguments of a group of nodes: where the nodes run, and which nodes they are."""
 
     cluster: EksCluster
     """The cluster the nodes join."""

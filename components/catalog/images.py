@@ -111,7 +111,7 @@ def _parameters(family: str, kubernetes: str, architecture: str, accelerator: st
 
 
 ROOT_DEVICE = "/dev/xvda"
-"""Where every image boots from."""
+"""Device name of the root volume of every image."""
 
 
 def data_device(family: str) -> str:

@@ -66,11 +66,11 @@ class Accelerator:
     maker: str
     """nvidia, amd, habana, qualcomm or aws: Karpenter's `instance-gpu-manufacturer`."""
     name: str
-    """Karpenter's label value, as t4, a10g or rtx-pro-server-6000."""
+    """Value of Karpenter's label, such as t4, a10g or rtx-pro-server-6000."""
     count: int
     """Whole devices that pods can ask for, 0 where the node has a fraction of one; of Neuron the devices, not cores."""
     memory_mib: int
-    """Of each device; of the fraction, where the node has only that."""
+    """Memory of each device, or of the fraction of a device that the node has."""
     fraction: float = 1.0
     """Under 1 where AWS cuts a GPU into parts (g6f, gr6f)."""
 

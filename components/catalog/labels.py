@@ -178,7 +178,7 @@ def type_may_meet(row: InstanceType, key: str, operator: str, values: Sequence[s
 
 
 def type_surely_meets(row: InstanceType, key: str, operator: str, values: Sequence[str]) -> bool:
-    """As `type_may_meet`, but False where the catalog cannot tell."""
+    """Like `type_may_meet`, but False if the catalog cannot tell."""
     return all(requirement_holds(operator, values, value) for value in _possible_values(row, key))
 
 

@@ -29,7 +29,7 @@ WORKER_MINIMAL_POLICY = "AmazonEKSWorkerNodeMinimalPolicy"
 WORKER_POLICIES = (WORKER_POLICY, WORKER_MINIMAL_POLICY)
 """IAM: either lets a node join its cluster."""
 SSM_POLICY = "AmazonSSMManagedInstanceCore"
-"""IAM: Systems Manager in place of SSH."""
+"""IAM: lets Systems Manager open sessions, instead of SSH."""
 OLD_SSM_POLICY = "AmazonEC2RoleforSSM"
 """IAM: what SSM_POLICY replaced."""
 
@@ -48,9 +48,9 @@ AUTO_MODE_CLUSTER_POLICIES = (
 """IAM: what a control plane with Auto Mode calls beside CLUSTER_POLICIES."""
 
 AUTO_MODE_ACCESS_POLICY = "AmazonEKSAutoNodePolicy"
-"""EKS access: what the role of an Auto Mode node class of one's own needs, in an access entry of type EC2."""
+"""EKS access: the policy that the role of your own Auto Mode node class needs, in an access entry of type EC2."""
 ADMIN_ACCESS_POLICY = "AmazonEKSClusterAdminPolicy"
-"""EKS access: all of a cluster, as the group system:masters."""
+"""EKS access: full access to a cluster, like the group system:masters."""
 ACCESS_POLICIES = (
     "AmazonEKSAdminPolicy",
     "AmazonEKSAdminViewPolicy",

@@ -13,7 +13,7 @@ class NameLimit:
     type: str
     """Pulumi's token of the resource."""
     things: str
-    """For messages, in the plural."""
+    """Plural name of the kind of resource, for messages."""
     service: str
     """The service that limits the name, for messages."""
     most: int

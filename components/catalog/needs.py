@@ -14,9 +14,9 @@ class Need:
     """What one node must have. The default is one whole NVIDIA GPU on amd64. Raises ValueError, all at once."""
 
     gpus: int = 1
-    """At least so many accelerators of the kind on one node."""
+    """Minimum number of accelerators on one node."""
     gpu_memory_mib: int = 0
-    """At least so much memory on each of them."""
+    """Minimum memory of each accelerator, in MiB."""
     accelerator: str = "nvidia"
     """nvidia or neuron."""
     architecture: str = "amd64"

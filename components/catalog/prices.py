@@ -64,9 +64,9 @@ NLB_HOURLY = _listed(0.0225)
 ALB_HOURLY = _listed(0.0225)
 PUBLIC_IPV4_HOURLY = _listed_everywhere(0.005)
 KMS_KEY_HOURLY = _listed_everywhere(1 / HOURS_PER_MONTH)
-"""One customer-managed key: 1 USD a month, requests aside."""
+"""Price of one customer-managed key: 1 USD a month, without requests."""
 INTERFACE_ENDPOINT_HOURLY = _listed(0.01)
-"""One endpoint in one zone."""
+"""Price of one interface endpoint in one zone."""
 
 # USD a month for a GiB. Source: Amazon EBS price page, us-east-1.
 _EBS_GIB_MONTH = {"gp3": 0.08, "gp2": 0.10, "io1": 0.125, "io2": 0.125, "st1": 0.045, "sc1": 0.015, "standard": 0.05}
@@ -78,7 +78,7 @@ _PROVISIONED_IOPS_MONTH = {"io1": 0.065, "io2": 0.065}
 
 
 def ebs_gib_month(volume_type: str) -> Price:
-    """One GiB of EBS; `.monthly` is the number AWS lists. Raises ValueError for a type that EBS does not have."""
+    """Price of one GiB of EBS; `.monthly` is the number AWS lists. Raises ValueError for an unknown type."""
     if volume_type not in _EBS_GIB_MONTH:
         raise ValueError(f"volume type must be one of {', '.join(sorted(_EBS_GIB_MONTH))}, got {volume_type!r}")
     return _listed(_EBS_GIB_MONTH[volume_type] / HOURS_PER_MONTH)
@@ -118,7 +118,7 @@ def spot_price(name: str, region: str) -> Price | None:
 
 
 def auto_mode_surcharge(name: str, region: str) -> Price | None:
-    """What EKS Auto Mode adds for a node of the type, whatever its capacity type; an estimate."""
+    """EKS Auto Mode's surcharge for a node of the type, for every capacity type; an estimate."""
     return _share(name, region, AUTO_MODE_SHARE)
 
 

@@ -7,12 +7,12 @@ from .instance_types import InstanceType, quota_family
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """As Service Quotas has it: `aws service-quotas get-service-quota --service-code ec2 --quota-code CODE`."""
+    """A quota as in Service Quotas: `aws service-quotas get-service-quota --service-code ec2 --quota-code CODE`."""
 
     name: str
     code: str
     default: int = 0
-    """What a new account has. Source: EC2 and VPC endpoints and quotas, AWS General Reference."""
+    """Value in a new account. Source: EC2 and VPC endpoints and quotas, AWS General Reference."""
 
 
 # Source: EC2 User Guide, "On-Demand Instance quotas" and "Spot Instance quotas"; codes as ListServiceQuotas answers.
@@ -42,7 +42,7 @@ _SPOT = {
 
 ELASTIC_IPS = Quota("EC2-VPC Elastic IPs", "L-0263D0A3", default=5)
 VPCS = Quota("VPCs per Region", "L-F678F1CE", default=5)
-"""Of the service `vpc`, not `ec2`."""
+"""Quota of VPCs, which belongs to the service `vpc`, not `ec2`."""
 
 
 def quota(row: InstanceType, *, spot: bool = False) -> Quota | None:

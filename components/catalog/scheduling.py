@@ -63,7 +63,9 @@ class Taint:
 
     @classmethod
     def from_autoscaler_tag(cls, key: str, value: str) -> Self | None:
-        """As the cluster autoscaler reads a tag: None for another tag, and for a value that is not `value:Effect`."""
+        """The taint that the cluster autoscaler reads from a tag: None for another tag, and for a value that is not
+        `value:Effect`.
+        """
         if not key.startswith(AUTOSCALER_TAINT_TAG):
             return None
         taint_value, _, effect = value.partition(":")

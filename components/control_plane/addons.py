@@ -63,7 +63,7 @@ def add_ons(
     deleted_with: Resource,
     depends_on: Sequence[Resource] = (),
 ) -> list[Resource]:
-    """Each add-on as `<name>-<add-on>`, the version EKS has for the cluster's minor where `versions` names none."""
+    """Creates each add-on as `<name>-<add-on>`, in EKS's version for the cluster unless `versions` names one."""
     return [_add_on(parent, name, cluster, addon, versions, deleted_with, depends_on) for addon in wanted]
 
 

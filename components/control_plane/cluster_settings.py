@@ -112,7 +112,7 @@ class AccessEntry(Value):
 
 
 class ClusterSettings(Value):
-    """What differs from environment to environment, checked."""
+    """The settings that differ between environments, checked."""
 
     name: Annotated[str, AfterValidator(_cluster_name)]
     kubernetes_version: Annotated[str, AfterValidator(_supported)] = catalog.DEFAULT_KUBERNETES

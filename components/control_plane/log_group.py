@@ -9,7 +9,9 @@ from pulumi import InvokeOptions, Output, Resource, ResourceOptions
 
 
 def log_group_name(cluster_name: str) -> str:
-    """Where EKS writes. Source: Amazon EKS User Guide, "Send control plane logs to CloudWatch Logs"."""
+    """Name of the log group that EKS writes into. Source: Amazon EKS User Guide, "Send control plane logs to CloudWatch
+    Logs".
+    """
     return f"/aws/eks/{cluster_name}/cluster"
 
 

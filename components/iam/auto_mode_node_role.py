@@ -19,7 +19,7 @@ class AutoModeNodeRole:
     arn: Output[str]
     """ARN of the role. Resources that use it are created after `ready` and deleted before it."""
     ready: tuple[Resource, ...]
-    """What nodes need before they can join, and until the last one is gone."""
+    """Resources that must exist before nodes can join, and until the last node is gone."""
 
 
 def create_auto_mode_node_role(name: str, cluster: EksCluster, parent: Resource) -> AutoModeNodeRole:

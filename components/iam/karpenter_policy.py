@@ -31,19 +31,19 @@ _MADE = ("fleet", "instance", "volume", "network-interface", "launch-template", 
 
 @dataclass(frozen=True, slots=True)
 class ControllerScope:
-    """What one controller is limited to."""
+    """The cluster, role and queue that one controller is limited to."""
 
     cluster_name: str
     region: str
     account_id: str
     node_role_arn: str
-    """The only role that it may give to instances."""
+    """ARN of the only role that the controller may give to instances."""
     queue_arn: str
-    """Of the interruption queue."""
+    """ARN of the interruption queue."""
 
     @property
     def cluster_arn(self) -> str:
-        """Of the EKS cluster."""
+        """ARN of the EKS cluster."""
         return f"arn:{self.partition}:eks:{self.region}:{self.account_id}:cluster/{self.cluster_name}"
 
     @property

@@ -26,7 +26,9 @@ notice.
 """
 
 CLASSES = {"aws-load-balancer-controller": CONTROLLER_LOAD_BALANCER_CLASS, "auto-mode": AUTO_MODE_LOAD_BALANCER_CLASS}
-"""By controller. Source: AWS Load Balancer Controller 3.5, guide/service/nlb.md; EKS User Guide, Auto Mode."""
+"""Load balancer class by controller. Source: AWS Load Balancer Controller 3.5, guide/service/nlb.md; EKS User Guide,
+Auto Mode.
+"""
 READINESS_GATE_LABELS = {
     "aws-load-balancer-controller": CONTROLLER_READINESS_LABEL,
     "auto-mode": AUTO_MODE_READINESS_LABEL,
@@ -121,7 +123,7 @@ class LoadBalancer(Value):
 
     @property
     def port(self) -> int:
-        """Where clients connect."""
+        """Port that clients connect to."""
         return TLS_PORT if self.certificate_arn else REST_PORT
 
 

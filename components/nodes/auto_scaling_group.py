@@ -45,7 +45,7 @@ def auto_scaling_group(group: NodeGroup, template: Mapping[str, Input[str]]) -> 
 
 
 def cluster_tags(cluster_name: Input[str]) -> list[dict[str, Any]]:
-    """By which the autoscaler of this cluster, and no other's, finds the group, and AWS its owner."""
+    """Tags by which only this cluster's autoscaler finds the group, and AWS the cluster that owns it."""
     name = Output.from_input(cluster_name)
     return [
         _tag(AUTOSCALER_ENABLED_TAG, "true"),

@@ -29,7 +29,7 @@ def autoscaler_tags(node: Node) -> dict[str, str]:
 
 
 def ephemeral_storage_gib(disk_gib: int) -> int:
-    """What pods get of the disk: kubelet evicts at 10 % free and keeps 1 GiB. Source: amazon-eks-ami, nodeadm."""
+    """GiB of a disk that pods can use: kubelet evicts at 10 % free and keeps 1 GiB. Source: amazon-eks-ami, nodeadm."""
     return disk_gib * 9 // 10 - 1
 
 

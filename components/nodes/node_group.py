@@ -30,7 +30,7 @@ class Node:
     labels: Mapping[str, str]
     taints: tuple[Taint, ...] = ()
     resources: Mapping[str, int]
-    """What its device plugin registers, as `{"nvidia.com/gpu": 4}`."""
+    """Resources that the node's device plugin registers, such as `{"nvidia.com/gpu": 4}`."""
     idle_s: int | None = None
     """Seconds an empty one is kept; None leaves it to the autoscaler's own setting."""
 
@@ -44,7 +44,7 @@ class NodeGroup:
     subnet_ids: tuple[Input[str], ...]
     min_nodes: int = 0
     desired_nodes: int = 0
-    """At the start; then the autoscaler decides."""
+    """Number of nodes at the start; later the autoscaler decides."""
     max_nodes: int
     on_demand_base: int = 0
     """Nodes that are on demand before any is Spot."""

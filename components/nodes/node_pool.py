@@ -38,10 +38,10 @@ DELETE_MARGIN_S = 1800
 
 @dataclass(frozen=True, slots=True)
 class Provisioner:
-    """What makes a NodePool's nodes."""
+    """The controller that makes a NodePool's nodes: Karpenter or EKS Auto Mode."""
 
     name: str
-    """For messages."""
+    """Name of the controller, for messages."""
     group: str
     """API group of its node classes, and the domain of its own labels, as `<group>/instance-gpu-name`."""
     node_class_kind: str

@@ -20,12 +20,12 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where a pool's nodes can be."""
+    """The zones, types and subnets in which a pool's nodes can start."""
 
     types: dict[str, tuple[str, ...]]
     """Zone name to those of the pool's types that the zone offers, one at least."""
     subnets: tuple[NodeSubnet, ...]
-    """In these zones."""
+    """Subnets in these zones."""
     left_out: tuple[str, ...]
     """A sentence for each zone or type without a place."""
 
@@ -56,7 +56,7 @@ def placement(pool: GpuPool, subnets: Sequence[NodeSubnet], region: str) -> Plac
 
 
 def places(pool: GpuPool, subnets: Sequence[NodeSubnet], region: str, problems: Sequence[str] = ()) -> Places:
-    """Those of a pool's zones that have a subnet and offer its types.
+    """The zones of a pool that have a subnet and offer its types.
 
     Raises BadInput for a zone without a subnet and a type that no zone offers, and for `problems` found before.
     """

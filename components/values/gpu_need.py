@@ -13,7 +13,7 @@ MAX_PRICE_RATIO = 2.0
 
 
 class GpuNeedArgs(TypedDict):
-    """What one node must have; the catalog finds the types."""
+    """Requirements for one node, from which the catalog finds the instance types."""
 
     gpus: NotRequired[int]
     """Minimum number of accelerators on one node. Default 1."""
@@ -26,7 +26,7 @@ class GpuNeedArgs(TypedDict):
 
 
 class GpuNeed(Value):
-    """What one node must have."""
+    """Requirements for one node, checked."""
 
     gpus: int = Field(default=1, ge=1)
     gpu_memory_gib: int = Field(default=0, ge=0)

@@ -219,7 +219,7 @@ class GpuPool(Value):
 
     @property
     def resource(self) -> str:
-        """What pods request: nvidia.com/gpu or aws.amazon.com/neuron."""
+        """Name of the resource that pods request: nvidia.com/gpu or aws.amazon.com/neuron."""
         return _accelerator(self.instance_types[0]).resource
 
     @property
@@ -239,7 +239,7 @@ class GpuPool(Value):
 
     @property
     def node_labels(self) -> dict[str, str]:
-        """Labels of every node; its capacity type's comes on top, since it differs between nodes of one pool."""
+        """Labels of every node; the label of the capacity type differs between nodes of a pool and is added."""
         return {**self._accelerator_labels(), **self.labels}
 
     def _accelerator_labels(self) -> dict[str, str]:

@@ -135,7 +135,7 @@ class StackPools:
     """A stack's GPU pools by name, from all sections that make some. Raises BadInput for a name in two of them."""
 
     args: dict[str, GpuPoolArgs]
-    """What each pool is."""
+    """Description of each pool, by name."""
     made: dict[str, pulumi.Resource]
     """The component that makes each pool's nodes, for workloads to wait for; the program adds it."""
 

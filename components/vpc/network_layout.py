@@ -95,7 +95,7 @@ class ExistingNetwork(Value):
 
 
 class NetworkSettings(Value):
-    """What differs from environment to environment, checked."""
+    """The settings that differ between environments, checked."""
 
     cidr: Annotated[IPv4Network, AfterValidator(_vpc_block)] = IPv4Network("10.0.0.0/16")
     nat: Nat = Nat.SINGLE

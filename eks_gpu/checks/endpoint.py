@@ -15,12 +15,12 @@ from eks_gpu_components.catalog import ADDRESS_NOT_GIVEN, PRINT_ADDRESS
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """From where a cluster's API answers."""
+    """Access to a cluster's API."""
 
     private: bool
     public: bool
     ranges: tuple[str, ...]
-    """Those of the internet, where it is public. EKS lets everybody in where none is named."""
+    """Ranges that may reach a public endpoint from the internet. EKS allows everybody if none is named."""
 
 
 def _endpoint(cluster: Cluster, graph: Graph) -> Endpoint | None:

@@ -1,1 +1,1 @@
-"""Karpenter and EKS Auto Mode as a stack registers them: node pools, node classes, and the queue for interruptions."""
+"""Karpenter and EKS Auto Mode in a stack: node pools, node classes, and the queue for interruptions."""

@@ -27,7 +27,9 @@ DEFAULT_POLICY, DEFAULT_BUDGET = "WhenEmptyOrUnderutilized", {"nodes": "10%"}
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """What every node of a pool must be, and of how many values of the key the pool wants to choose."""
+    """A requirement that every node of a pool meets, and how many values of the key the pool must be able to choose
+    from.
+    """
 
     expression: Expression
     min_values: int = 0
@@ -57,7 +59,7 @@ class NodePool:
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """What it gives each node."""
+        """Labels that the pool gives each node."""
         given = part(self.spec, "template", "metadata", "labels")
         return {str(key): str(value) for key, value in given.items()}
 
@@ -68,7 +70,7 @@ class NodePool:
 
     @property
     def prefix(self) -> str:
-        """Of the labels that say what an instance type is."""
+        """Prefix of the labels that describe an instance type."""
         return AUTO_MODE_GROUP if self.auto_mode else KARPENTER_GROUP
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What the API server takes of a NodePool and its node classes, and where fields of older versions went.
+"""The fields of a NodePool and its node classes that the API server accepts, and where fields of older versions moved.
 
 Source: Karpenter 1.14, CRDs; Karpenter's upgrade guide; EKS User Guide, "Create a Node Class for Amazon EKS".
 """
@@ -90,7 +90,7 @@ def seconds(duration: Any) -> int | None:
 
 
 def node_pool_problems(manifest: Mapping[str, Any]) -> Iterator[str]:
-    """What the API server refuses or drops of a NodePool v1, each with its path."""
+    """Fields of a NodePool v1 that the API server refuses or drops, each with its path."""
     for path, known in _FIELDS.items():
         for field in part(manifest, *path.split(".")):
             if field not in known:
@@ -215,7 +215,7 @@ def _prefix_problems(manifest: Mapping[str, Any]) -> Iterator[str]:
 
 
 def node_class_problems(manifest: Mapping[str, Any]) -> Iterator[str]:
-    """What the API server refuses or drops of a node class of either kind."""
+    """Fields of a node class of either kind that the API server refuses or drops."""
     auto_mode = manifest["kind"] == "NodeClass"
     known, other = (_AUTO_MODE_NODE_CLASS, _EC2_NODE_CLASS) if auto_mode else (_EC2_NODE_CLASS, _AUTO_MODE_NODE_CLASS)
     ec2, own = "an EC2NodeClass", "a NodeClass of Auto Mode"

@@ -51,7 +51,7 @@ HINTS = {
 
 
 class LabStack:
-    """One stack of a project, in the lab."""
+    """A stack of a project in the lab."""
 
     def __init__(
         self,

@@ -27,7 +27,7 @@ TOOLS = ("etcd", "kube-apiserver", "kube-scheduler", "kube-controller-manager", 
 READY_S = 300
 """Seconds until a program that is not ready counts as broken; a loaded machine takes its time."""
 DISK_GIB = 1.0
-"""What a lab of some hundred nodes writes."""
+"""Disk space that a lab with some hundred nodes needs."""
 STAGES = ("node/fast", "node/heartbeat-with-lease", "pod/fast")
 """How kwok plays nodes and pods: folders of its module."""
 STAND_INS = Path(__file__).parent / "crds"

@@ -19,7 +19,7 @@ class Kind:
     service: str
     call: str
     path: str
-    """Where the answer lists them."""
+    """Key of the answer that lists them."""
     name: str = ""
     """Member that names one; empty where the list is of names."""
     gone: tuple[str, str] = ("", "")

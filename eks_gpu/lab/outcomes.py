@@ -27,7 +27,7 @@ class Applied:
     """Installed without their templates."""
     outputs: Mapping[str, Any]
     steps: tuple[Step, ...] = ()
-    """In the order of their ends."""
+    """Steps in the order in which they ended."""
     translated: tuple[str, ...] = ()
     """A line for each of Auto Mode's words that was said in Karpenter's."""
 
@@ -39,9 +39,9 @@ class Destroyed:
     deleted: int
     seconds: float
     left: tuple[str, ...]
-    """What is still in the lab's AWS and cluster."""
+    """Resources that are left in the lab's AWS and cluster."""
     steps: tuple[Step, ...] = ()
-    """In the order of their ends."""
+    """Steps in the order in which they ended."""
     ended: tuple[str, ...] = ()
     """What ran in the cluster until it went: nothing of it is in AWS, so nothing deletes it before."""
 
