@@ -1,5 +1,4 @@
-"""One program for every environment: Pulumi.<stack>.yaml has the values, settings.py their types, this file connects
-them.
+"""One program for every environment: Pulumi.<stack>.yaml has the values, settings.py their types, this file the wiring.
 
 Resources are deleted in the reverse order of creation: workloads, then pools, then controllers, cluster and network.
 """

@@ -20,7 +20,8 @@ SPOT = "spot.amazonaws.com"
 )
 def can_be_made(context: Context) -> Iterator[Said]:
     """In an account that never used Spot, Spot pools start on-demand nodes or none, and only an event says why."""
-    pools = [pool.name for pool in context.pools if pool.backend == KARPENTER and _asks_for_spot(pool.capacity_types)]
+    bought = (pool for pool in context.pools if pool.backend == KARPENTER)
+    pools = [pool.name for pool in bought if CapacityType.SPOT in pool.capacity_types]
     if not pools or any(made.inputs.get("awsServiceName") == SPOT for made in context.graph.of(ROLE)):
         return
     for release in context.charts(CHART):
