@@ -13,11 +13,12 @@ from pydantic import Field, model_validator
 from typing_extensions import TypedDict
 
 from . import catalog
-from .catalog.name_limits import EVENT_RULES, ROLES
+from .catalog.interruptions import KARPENTER_EVENTS
+from .catalog.name_limits import EVENT_RULES, QUEUES, ROLES
 from .iam.karpenter_policy import POLICIES, ControllerScope, controller_policy
 from .iam.node_role import NodeRole, create_node_role, role_name
 from .iam.pod_identity import pod_role
-from .nodes.interruption_queue import EVENTS, create_interruption_queue, rule_name
+from .nodes.interruption_queue import create_interruption_queue, rule_names
 from .values.eks_cluster import EksCluster
 from .values.names import check_name
 from .values.value import Value, check
@@ -152,7 +153,7 @@ class Karpenter(ComponentResource):
 
     def __init__(self, name: str, args: KarpenterArgs, opts: ResourceOptions | None = None):
         spec = check(KarpenterSpec, args)
-        rules = [rule_name(name, event) for event in EVENTS]
+        rules = rule_names(name, KARPENTER_EVENTS)
         check_name(name, {ROLES: [name, role_name(f"{name}-node")], EVENT_RULES: rules})
         super().__init__("eks-gpu-components:index:Karpenter", name, args, opts)
 
@@ -168,7 +169,9 @@ class Karpenter(ComponentResource):
             session_manager=spec.settings.session_manager,
         )
         access = _admit_nodes(name, cluster, node_role, self)
-        queue = create_interruption_queue(name, cluster, self)
+        # EKS gives a cluster's name more characters than SQS a queue's.
+        queue_name = Output.from_input(cluster["name"]).apply(lambda known: known[: QUEUES.most])
+        queue = create_interruption_queue(name, KARPENTER_EVENTS, self, queue_name)
         role, permissions = _create_controller_role(name, cluster, node_role, queue, self)
         release = _create_releases(name, spec.settings, cluster, queue, permissions, self)
 

@@ -25,6 +25,7 @@ class NameLimit:
 # CloudWatch Logs (CreateLogGroup).
 ROLES = NameLimit("aws:iam/role:Role", "roles", "IAM", 64)
 EVENT_RULES = NameLimit("aws:cloudwatch/eventRule:EventRule", "event rules", "EventBridge", 64)
+QUEUES = NameLimit("aws:sqs/queue:Queue", "queues", "SQS", 80)
 NODE_GROUPS = NameLimit("aws:eks/nodeGroup:NodeGroup", "groups", "EKS", 63)
 NAME_LIMITS = (
     ROLES,
@@ -35,7 +36,7 @@ NAME_LIMITS = (
     NameLimit("aws:iam/instanceProfile:InstanceProfile", "instance profiles", "IAM", 128),
     NameLimit("aws:ec2/launchTemplate:LaunchTemplate", "launch templates", "EC2", 128),
     NameLimit("aws:autoscaling/group:Group", "groups", "EC2 Auto Scaling", 255),
-    NameLimit("aws:sqs/queue:Queue", "queues", "SQS", 80),
+    QUEUES,
     NameLimit("aws:cloudwatch/logGroup:LogGroup", "log groups", "CloudWatch Logs", 512),
     NameLimit("eks:index:Cluster", "clusters", "EKS", 100),
 )

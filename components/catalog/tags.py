@@ -10,4 +10,9 @@ DISCOVERY_TAG = "karpenter.sh/discovery"
 INTERNAL_LOAD_BALANCER_TAG = "kubernetes.io/role/internal-elb"
 """Tag of private subnets, for load balancers that only the VPC reaches."""
 PUBLIC_LOAD_BALANCER_TAG = "kubernetes.io/role/elb"
-"""Tag of public subnets, for load balancers that the internet reaches."""
+"""Public subnets, for load balancers that the internet reaches."""
+
+
+def drained_tag(cluster: str) -> str:
+    """Key of the tag on nodes that a cluster's `NodeTerminationHandler` drains: every handler hears of all nodes."""
+    return f"node-termination-handler/{cluster}"

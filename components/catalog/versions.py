@@ -82,6 +82,9 @@ DCGM_EXPORTER_CHART = Chart("dcgm-exporter", "4.8.2", "https://nvidia.github.io/
 KARPENTER_CHART = Chart("oci://public.ecr.aws/karpenter/karpenter", "1.14.1", None, "1.14.1")
 KARPENTER_CRD_CHART = Chart("oci://public.ecr.aws/karpenter/karpenter-crd", KARPENTER_CHART.version, None, "1.14.1")
 LOAD_BALANCER_CONTROLLER_CHART = Chart("aws-load-balancer-controller", "3.5.0", _EKS_CHARTS, "v3.5.0")
+TERMINATION_HANDLER_CHART = Chart(
+    "oci://public.ecr.aws/aws-ec2/helm/aws-node-termination-handler", "0.27.6", None, "1.25.6"
+)
 METRICS_SERVER_CHART = Chart("metrics-server", "3.13.1", "https://kubernetes-sigs.github.io/metrics-server", "0.8.1")
 KEDA_CHART = Chart("keda", "2.20.2", "https://kedacore.github.io/charts", "2.20.2")
 

@@ -1,30 +1,19 @@
-"""The queue through which Karpenter learns that nodes will be interrupted, for Spot two minutes in advance.
+"""The queue through which a controller hears that nodes will go: a Spot notice leaves it two minutes.
 
+Each controller has a queue of its own: whoever reads a message of SQS takes it from all others.
 Source: Karpenter 1.14, getting started, cloudformation.yaml.
 """
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import pulumi_aws as aws
-from pulumi import Output, Resource, ResourceOptions
+from pulumi import Input, Resource, ResourceOptions
 
-from ..values.eks_cluster import EksCluster
+from ..catalog.interruptions import Event
 
 RETENTION_S = 300  # older news is of nodes that are gone
-NAME_LENGTH = 80  # SQS's limit; EKS gives a cluster's name 100
-
-EVENTS = {
-    "health": {"source": ["aws.health"], "detail-type": ["AWS Health Event"]},
-    "spot-interruption": {"source": ["aws.ec2"], "detail-type": ["EC2 Spot Instance Interruption Warning"]},
-    "rebalance": {"source": ["aws.ec2"], "detail-type": ["EC2 Instance Rebalance Recommendation"]},
-    "state-change": {"source": ["aws.ec2"], "detail-type": ["EC2 Instance State-change Notification"]},
-    "reservation-interruption": {
-        "source": ["aws.ec2"],
-        "detail-type": ["EC2 Capacity Reservation Instance Interruption Warning"],
-    },
-}
-"""EventBridge patterns by the name of their rule."""
 
 
 def queue_policy(queue_arn: str) -> dict[str, Any]:
@@ -59,28 +48,40 @@ def queue_policy(queue_arn: str) -> dict[str, Any]:
     }
 
 
-def rule_name(name: str, event: str) -> str:
-    """The rule's name in Pulumi."""
-    return f"{name}-{event}"
+def queue_resource(name: str) -> str:
+    """The queue's name in Pulumi."""
+    return f"{name}-interruption"
 
 
-def create_interruption_queue(name: str, cluster: EksCluster, parent: Resource) -> aws.sqs.Queue:
-    """The queue `{name}-interruption`, named in AWS as the cluster, with its policy and a rule for each event."""
+def rule_names(name: str, events: Iterable[Event]) -> list[str]:
+    """The names of the rules in Pulumi."""
+    return [_rule_name(name, event) for event in events]
+
+
+def _rule_name(name: str, event: Event) -> str:
+    return f"{name}-{event.name}"
+
+
+def create_interruption_queue(
+    name: str, events: Iterable[Event], parent: Resource, queue_name: Input[str] | None = None
+) -> aws.sqs.Queue:
+    """`{name}-interruption`, called `queue_name` or as Pulumi names it, with its policy and a rule for each event."""
     opts = ResourceOptions(parent=parent)
     queue = aws.sqs.Queue(
-        f"{name}-interruption",
-        name=Output.from_input(cluster["name"]).apply(lambda known: known[:NAME_LENGTH]),
+        queue_resource(name),
+        name=queue_name,
         message_retention_seconds=RETENTION_S,
         sqs_managed_sse_enabled=True,
         opts=opts,
     )
     aws.sqs.QueuePolicy(
-        f"{name}-interruption",
+        queue_resource(name),
         queue_url=queue.url,
         policy=queue.arn.apply(lambda arn: json.dumps(queue_policy(arn))),
         opts=opts,
     )
-    for event, pattern in EVENTS.items():
-        rule = aws.cloudwatch.EventRule(rule_name(name, event), event_pattern=json.dumps(pattern), opts=opts)
-        aws.cloudwatch.EventTarget(rule_name(name, event), rule=rule.name, arn=queue.arn, opts=opts)
+    for event in events:
+        rule_name = _rule_name(name, event)
+        rule = aws.cloudwatch.EventRule(rule_name, event_pattern=json.dumps(event.pattern()), opts=opts)
+        aws.cloudwatch.EventTarget(rule_name, rule=rule.name, arn=queue.arn, opts=opts)
     return queue

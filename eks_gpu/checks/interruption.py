@@ -1,30 +1,24 @@
-"""The path of a Spot interruption notice: from EventBridge through a queue to Karpenter, which then drains the node.
+"""The way of a Spot notice: from EventBridge through a queue to a controller, which then drains the node in time.
 
 Source: Karpenter 1.14, getting started, cloudformation.yaml.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.pools.software import Software
+from eks_gpu_components.catalog import KARPENTER_EVENTS, Event
 
-EVENTS = (
-    ("aws.health", "AWS Health Event"),
-    ("aws.ec2", "EC2 Spot Instance Interruption Warning"),
-    ("aws.ec2", "EC2 Instance Rebalance Recommendation"),
-    ("aws.ec2", "EC2 Instance State-change Notification"),
-    ("aws.ec2", "EC2 Capacity Reservation Instance Interruption Warning"),
-)
 ACTIONS = ("sqs:DeleteMessage", "sqs:GetQueueUrl", "sqs:ReceiveMessage")
 # Where older charts had the queue's name; a newer chart reads past it.
 _OLD_KEYS = (("settings", "aws", "interruptionQueueName"), ("settings", "interruptionQueueName"))
 
 
 def gaps(release: Software, graph: Graph) -> Iterator[str]:
-    """What is missing between EC2 and the controller, a clause each."""
+    """What is missing between EC2 and Karpenter, a clause each."""
     name = release.value("settings", "interruptionQueue")
     if not name:
         old = next((".".join(key) for key in _OLD_KEYS if release.value(*key)), "")
@@ -38,16 +32,20 @@ def gaps(release: Software, graph: Graph) -> Iterator[str]:
     if queue is None:
         yield f"settings.interruptionQueue is {name}, but the stack has no queue of that name"
         return
-    if not _takes_events(queue, graph):
-        yield f"the policy of queue {name} does not let events.amazonaws.com send: allow it sqs:SendMessage"
-    for source, kind in EVENTS:
-        if not any(
-            _forwards(rule, source, kind, queue, graph) for rule in graph.of("aws:cloudwatch/eventRule:EventRule")
-        ):
-            yield f"no enabled rule sends {kind} of {source} to the queue"
+    yield from gaps_before(queue, KARPENTER_EVENTS, graph)
     allowed = [statement for document in _attached(graph) for statement in statements(document)]
     if missing := [action for action in ACTIONS if not any(_allows(s, action, queue) for s in allowed)]:
         yield f"no attached IAM policy allows {', '.join(missing)} on the queue"
+
+
+def gaps_before(queue: Resource, events: Iterable[Event], graph: Graph) -> Iterator[str]:
+    """What keeps these events from a queue of the stack, a clause each."""
+    if not _takes_events(queue, graph):
+        name = _queue_name(queue)
+        yield f"the policy of queue {name} does not let events.amazonaws.com send: allow it sqs:SendMessage"
+    for event in events:
+        if not any(_forwards(rule, event, queue, graph) for rule in graph.of("aws:cloudwatch/eventRule:EventRule")):
+            yield f"no enabled rule sends {event.kind} of {event.source} to the queue"
 
 
 def _queue_name(queue: Resource) -> str:
@@ -80,9 +78,9 @@ def _services(statement: Mapping[str, Any]) -> list[str]:
     return _listed(principal.get("Service")) if isinstance(principal, Mapping) else []
 
 
-def _forwards(rule: Resource, source: str, kind: str, queue: Resource, graph: Graph) -> bool:
+def _forwards(rule: Resource, event: Event, queue: Resource, graph: Graph) -> bool:
     pattern = _json(rule.inputs.get("eventPattern"))
-    if source not in _listed(pattern.get("source")) or kind not in _listed(pattern.get("detail-type")):
+    if event.source not in _listed(pattern.get("source")) or event.kind not in _listed(pattern.get("detail-type")):
         return False
     if rule.inputs.get("state") == "DISABLED" or rule.inputs.get("isEnabled") is False:
         return False

@@ -14,6 +14,7 @@ import pytest
 from pulumi import automation
 
 import components
+from components.catalog import KARPENTER_EVENTS
 from components.nodes.interruption_queue import create_interruption_queue
 from eks_gpu.lab.aws.commands import write_commands
 from eks_gpu.lab.aws.moto_server import moto
@@ -52,7 +53,7 @@ def program(retention_s: int = 300, max_gpus: int = 4) -> None:
         access_config={"authentication_mode": "API"},
     )
     cluster = components.from_aws(eks, REGION)
-    create_interruption_queue("karpenter", cluster, network)
+    create_interruption_queue("karpenter", KARPENTER_EVENTS, network, "lab")
     aws.sqs.Queue("jobs", name="jobs", message_retention_seconds=retention_s)
     gpu: components.GpuPoolArgs = {"instance_types": ["g6.xlarge", "g5.xlarge"], "max_gpus": max_gpus}
     components.GpuNodeGroup("gpu", {"cluster": cluster, "subnets": network.private_subnets, "pool": gpu})
