@@ -15,6 +15,7 @@ POOL = {"instance_types": ["g6.xlarge"], "max_gpus": 3}
 ARGS: Any = {"cluster": CLUSTER, "subnets": subnets("abc")}
 BACKENDS = ["managed-node-group", "auto-scaling-group"]
 ASG = "aws:autoscaling/group:Group"
+HOOK = "aws:autoscaling/lifecycleHook:LifecycleHook"
 TAG = "aws:autoscaling/tag:Tag"
 TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 

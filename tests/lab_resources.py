@@ -214,6 +214,16 @@ def inputs(made: Made) -> dict[str, tuple[Any, dict[str, Any]]]:
             },
             {"maxSize": 7, "tags": [{"key": "b", "value": "2", "propagateAtLaunch": True}]},
         ),
+        "aws:autoscaling/lifecycleHook:LifecycleHook": (
+            lambda: {
+                "name": "drain",
+                "autoscalingGroupName": "general",
+                "lifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING",
+                "heartbeatTimeout": 180,
+                "defaultResult": "CONTINUE",
+            },
+            {"heartbeatTimeout": 360},
+        ),
         "aws:autoscaling/tag:Tag": (
             lambda: {
                 "autoscalingGroupName": "general",

@@ -6,7 +6,15 @@ from typing import Any
 import pulumi_aws as aws
 from pulumi import Input, InvokeOptions, Output, Resource, ResourceOptions
 
-from ..catalog import AUTOSCALER_ENABLED_TAG, CLUSTER_TAG, autoscaler_cluster_tag, ssm_parameter
+from ..catalog import (
+    AUTOSCALER_ENABLED_TAG,
+    CLUSTER_TAG,
+    HOOK_MARGIN_S,
+    TERMINATING,
+    autoscaler_cluster_tag,
+    drained_tag,
+    ssm_parameter,
+)
 from ..iam.node_role import NodeRole
 from ..values.eks_cluster import EksCluster
 from .autoscaler_tags import autoscaler_tags
@@ -54,14 +62,36 @@ def cluster_tags(cluster_name: Input[str]) -> list[dict[str, Any]]:
     ]
 
 
+def drain_tags(cluster_name: Input[str]) -> list[dict[str, Any]]:
+    """By which the termination handler of this cluster, and no other's, drains the group's nodes."""
+    return [_tag(Output.from_input(cluster_name).apply(drained_tag), "true", propagate_at_launch=True)]
+
+
+def drain_hook(drain_s: int) -> dict[str, Any]:
+    """Arguments of `aws.autoscaling.LifecycleHook`, without the group: a node that has to go waits to be drained."""
+    return {
+        "lifecycle_transition": TERMINATING,
+        "heartbeat_timeout": drain_s + HOOK_MARGIN_S,
+        "default_result": "CONTINUE",  # it goes even if nobody drains it
+    }
+
+
 def _tag(key: Input[str], value: str, propagate_at_launch: bool = False) -> dict[str, Any]:
     return {"key": key, "value": value, "propagate_at_launch": propagate_at_launch}
 
 
 def create_auto_scaling_groups(
-    name: str, groups: Mapping[str, NodeGroup], cluster: EksCluster, node_role: NodeRole, parent: Resource
+    name: str,
+    groups: Mapping[str, NodeGroup],
+    cluster: EksCluster,
+    node_role: NodeRole,
+    drain_s: int | None,
+    parent: Resource,
 ) -> list[Output[str]]:
-    """A group and a launch template for each, and what lets their nodes join. Returns the groups' names."""
+    """A group and a launch template for each, and what lets their nodes join. Returns the groups' names.
+
+    drain_s: seconds that a lifecycle hook of each group leaves for a drain; None without a hook.
+    """
     child = ResourceOptions(parent=parent)
     profile = aws.iam.InstanceProfile(f"{name}-profile", role=node_role.role.name, opts=child)
     # Managed groups have theirs from EKS.
@@ -79,21 +109,33 @@ def create_auto_scaling_groups(
         ignore_changes=["desiredCapacity"],
     )
     return [
-        _create(group_name, group, _joining(group.node, cluster, profile, parent), cluster, options)
+        _create(group_name, group, _joining(group.node, cluster, profile, parent), cluster, drain_s, options)
         for group_name, group in groups.items()
     ]
 
 
 def _create(
-    name: str, group: NodeGroup, joining: dict[str, Any], cluster: EksCluster, options: ResourceOptions
+    name: str,
+    group: NodeGroup,
+    joining: dict[str, Any],
+    cluster: EksCluster,
+    drain_s: int | None,
+    options: ResourceOptions,
 ) -> Output[str]:
     assert options.parent
     template = create_launch_template(name, cluster, group.node, options.parent, **joining)
     asked = auto_scaling_group(
         group, {"launch_template_id": template.id, "version": template.latest_version.apply(str)}
     )
-    asked["tags"] = [*cluster_tags(cluster["name"]), *asked["tags"]]
-    return aws.autoscaling.Group(name, **asked, opts=options).name
+    drained = drain_tags(cluster["name"]) if drain_s else []
+    asked["tags"] = [*cluster_tags(cluster["name"]), *drained, *asked["tags"]]
+    created = aws.autoscaling.Group(name, **asked, opts=options)
+    if drain_s:
+        opts = ResourceOptions(parent=options.parent)
+        aws.autoscaling.LifecycleHook(
+            f"{name}-drain", autoscaling_group_name=created.name, **drain_hook(drain_s), opts=opts
+        )
+    return created.name
 
 
 def _joining(node: Node, cluster: EksCluster, profile: aws.iam.InstanceProfile, parent: Resource) -> dict[str, Any]:

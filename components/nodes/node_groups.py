@@ -7,6 +7,7 @@ from typing import Any
 from pulumi import Output, Resource
 from pydantic import Field
 
+from ..catalog import MAX_DRAIN_S, MIN_DRAIN_S
 from ..catalog.name_limits import NODE_GROUPS, ROLES
 from ..iam.node_role import create_node_role, role_name
 from ..values.eks_cluster import EksCluster
@@ -40,9 +41,18 @@ class NodeGroupsSpec(Value):
     node_policies: Mapping[str, Any] = Field(default_factory=dict)
     session_manager: bool = False
     release_version: ReleaseVersion | None = None
+    drain_s: int | None = Field(default=None, ge=MIN_DRAIN_S, le=MAX_DRAIN_S)
 
     def problems(self, image: str) -> list[str]:
-        """What is wrong with the release, for nodes of this image."""
+        """What is wrong with release and drain, for nodes of this image."""
+        return [*self._release_problems(image), *self._drain_problems()]
+
+    def _drain_problems(self) -> list[str]:
+        if self.drain_s is None or self.backend is Backend.AUTO_SCALING_GROUP:
+            return []
+        return [f"drain_s: EKS itself drains groups of backend {self.backend}, got {self.drain_s}: leave it out"]
+
+    def _release_problems(self, image: str) -> list[str]:
         if self.release_version is None:
             return []
         if self.backend is not Backend.MANAGED_NODE_GROUP:
@@ -62,5 +72,5 @@ def create_node_groups(
     if spec.backend is Backend.MANAGED_NODE_GROUP:
         names = create_managed_node_groups(groups, cluster, node_role, spec.release_version, parent)
     else:
-        names = create_auto_scaling_groups(name, groups, cluster, node_role, parent)
+        names = create_auto_scaling_groups(name, groups, cluster, node_role, spec.drain_s, parent)
     return CreatedNodeGroups(Output.all(*names), node_role.role.arn)

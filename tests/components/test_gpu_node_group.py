@@ -110,6 +110,7 @@ OTHER = {
     "node_policies": {"more": "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"},
     "release_version": "1.35.2-20260714",
     "session_manager": True,
+    "drain_s": 120,
 }
 OTHER_WISHES = {
     "instance_types": ["g5.xlarge"],
@@ -131,7 +132,8 @@ def asked(made: Run) -> list[tuple[str, Any]]:
 
 @pytest.mark.parametrize("field", sorted(GpuNodeGroupArgs.__annotations__.keys() - {"pool"}))
 def test_every_argument_reaches_aws(field):
-    assert asked(running(args={**ARGS, field: OTHER[field]})) != asked(running())
+    backend = "auto-scaling-group" if field == "drain_s" else ""
+    assert asked(running(args={**ARGS, field: OTHER[field]}, backend=backend)) != asked(running(backend=backend))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -10,7 +10,7 @@ from components.nodes.managed_node_group import managed_node_group
 from eks_gpu.offline.answers import CatalogAnswers
 from tests.found import every
 from tests.given import CLUSTER, released, subnets
-from tests.gpu_node_groups import ARGS, ASG, TAG, TEMPLATE, place, problem, running, self_managed
+from tests.gpu_node_groups import ARGS, ASG, HOOK, TAG, TEMPLATE, place, problem, running, self_managed
 
 # What each back end is asked for
 
@@ -239,6 +239,14 @@ def test_a_self_managed_group_is_found_by_this_cluster_s_autoscaler():
         "value": "owned",
         "propagateAtLaunch": True,
     }
+
+
+def test_each_drained_group_has_a_hook_of_its_own():
+    made = self_managed(args={**ARGS, "drain_s": 120})
+    assert {hook.inputs["autoscalingGroupName"]: hook.inputs["heartbeatTimeout"] for hook in made.of(HOOK)} == {
+        group["name"]: 180 for group in made.of(ASG)
+    }
+    assert len(made.of(HOOK)) == 3
 
 
 def test_a_self_managed_node_gets_what_eks_would_give_it():

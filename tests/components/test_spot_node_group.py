@@ -20,6 +20,7 @@ POOL = {"instance_types": TYPES, "min_nodes": 2, "max_nodes": 20}
 ARGS: Any = {"cluster": CLUSTER, "subnets": subnets("abc")}
 BACKENDS = ["managed-node-group", "auto-scaling-group"]
 ASG = "aws:autoscaling/group:Group"
+HOOK = "aws:autoscaling/lifecycleHook:LifecycleHook"
 MANAGED = "aws:eks/nodeGroup:NodeGroup"
 TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 
@@ -155,6 +156,36 @@ def test_the_node_carries_the_labels_and_taints_given():
     assert component.outputs["role_arn"] == "arn:aws:iam::123456789012:role/general-role"
 
 
+def test_a_drained_group_holds_a_node_that_has_to_go_and_marks_it_for_the_handler():
+    made = running(args={**ARGS, "drain_s": 300})
+    created = made.one(ASG)
+    assert made.one(HOOK, "general-drain").inputs == {
+        "autoscalingGroupName": created["name"],
+        "lifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING",
+        "heartbeatTimeout": 360,
+        "defaultResult": "CONTINUE",
+    }
+    tag = {"key": "node-termination-handler/gaia", "value": "true", "propagateAtLaunch": True}
+    assert tag in created.inputs["tags"]
+
+
+def test_nothing_holds_the_nodes_of_a_group_that_nothing_drains():
+    made = running()
+    assert made.of(HOOK) == []
+    assert [tag for tag in made.one(ASG).inputs["tags"] if "node-termination-handler" in tag["key"]] == []
+
+
+def test_eks_drains_managed_groups_itself():
+    assert problem(args={**ARGS, "drain_s": 120}, backend="managed-node-group") == [
+        "drain_s: EKS itself drains groups of backend managed-node-group, got 120: leave it out"
+    ]
+
+
+@pytest.mark.parametrize(("drain_s", "rule"), [(29, "at least 30, got 29"), (7141, "at most 7140, got 7141")])
+def test_a_hook_that_aws_would_refuse_is_refused(drain_s, rule):
+    assert problem(args={**ARGS, "drain_s": drain_s}) == [f"drain_s must be {rule}"]
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_everything_is_a_child_of_the_component(backend):
     made = running(backend=backend)
@@ -182,6 +213,7 @@ OTHER = {
     "node_policies": {"more": "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"},
     "release_version": "1.35.2-20260714",
     "session_manager": True,
+    "drain_s": 120,
 }
 OTHER_WISHES = {
     "instance_types": TYPES[::-1],

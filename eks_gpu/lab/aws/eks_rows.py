@@ -100,6 +100,17 @@ EKS_ROWS = {
         named="name",
         quiet=frozenset({"forceDelete", "waitForCapacityTimeout", "ignoreFailedScalingActivities"}),
     ),
+    "aws:autoscaling/lifecycleHook:LifecycleHook": Row(
+        "autoscaling",
+        call("put_lifecycle_hook"),
+        "{name}",
+        delete=call("delete_lifecycle_hook"),
+        read=call("describe_lifecycle_hooks", LifecycleHookNames="name"),
+        found="LifecycleHooks[0]",
+        update=(call("put_lifecycle_hook", whole=True),),
+        sources={"AutoScalingGroupName": "autoscalingGroupName", "LifecycleHookName": "name"},
+        named="name",
+    ),
     "aws:autoscaling/tag:Tag": Row(
         "autoscaling",
         call("create_or_update_tags", Tags=say.one_group_tag),
