@@ -192,6 +192,7 @@ def healthy(**instead: Resource) -> list[Resource]:
         "system": managed_group(),
         "autoscaler": autoscaler(),
         "device_plugin": device_plugin(),
+        "handler": release("aws-node-termination-handler"),
         "train": gpu_work(),
         "web": cpu_work(),
     }

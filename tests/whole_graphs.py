@@ -17,7 +17,7 @@ from tests.graphs import (
     launch_template,
     managed_group,
     overrides,
-    pod,
+    release,
     resource,
     user_data,
 )
@@ -290,6 +290,7 @@ def healthy(**instead: Any) -> list[Resource]:
         "autoscaler_role": role("ca"),
         "autoscaler_policy": inline("ca", *AUTOSCALER_ACTIONS),
         "autoscaler_association": association("ca"),
+        "handler": release("aws-node-termination-handler"),
         "crds": karpenter.karpenter("karpenter-crd"),
         "karpenter": karpenter_release(),
         "karpenter_role": role("karpenter"),

@@ -1,4 +1,4 @@
-"""Controllers that create nodes and load balancers: they run, for this cluster, and have their permissions."""
+"""Controllers of nodes and load balancers: they run, for this cluster, and may do their work."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,17 +30,22 @@ from eks_gpu.pools.software import (
     CLUSTER_AUTOSCALER,
     KARPENTER,
     LOAD_BALANCER_CONTROLLER,
+    TERMINATION_HANDLER,
     Software,
     configuration,
+    reads_a_queue,
 )
 from eks_gpu_components.catalog import KARPENTER_TOLERATIONS, POD_IDENTITY_PRINCIPAL
 
-_CLUSTER_TAG = re.compile(r"Tag/(?:kubernetes\.io/cluster|k8s\.io/cluster-autoscaler)/([^/]+)$")
+_CLUSTER_TAG = re.compile(
+    r"Tag/(?:kubernetes\.io/cluster|k8s\.io/cluster-autoscaler|node-termination-handler)/([^/]+)$"
+)
 _REGION_OF_ARN = 4
+HOOK = "aws:autoscaling/lifecycleHook:LifecycleHook"
 CHARTS = (KARPENTER, CLUSTER_AUTOSCALER, LOAD_BALANCER_CONTROLLER)
 
 # What a controller cannot do without. Sources: Karpenter 1.14, cloudformation.yaml; cluster autoscaler 1.35, AWS
-# README; AWS Load Balancer Controller 3.5, iam_policy.json.
+# README; AWS Load Balancer Controller 3.5, iam_policy.json; AWS Node Termination Handler 1.25, what it calls.
 _NEEDS: Mapping[str, tuple[str, ...]] = {
     KARPENTER: (
         *("ec2:RunInstances", "ec2:CreateFleet", "ec2:CreateLaunchTemplate", "ec2:CreateTags"),
@@ -61,6 +66,7 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
         *("elasticloadbalancing:DeregisterTargets", "elasticloadbalancing:DeleteLoadBalancer"),
         *("elasticloadbalancing:DeleteTargetGroup", "ec2:DescribeSubnets", "ec2:DescribeSecurityGroups"),
     ),
+    TERMINATION_HANDLER: ("sqs:ReceiveMessage", "sqs:DeleteMessage", "ec2:DescribeInstances"),
 }
 _PROFILES = (
     *("iam:CreateInstanceProfile", "iam:AddRoleToInstanceProfile", "iam:RemoveRoleFromInstanceProfile"),
@@ -70,6 +76,7 @@ _TELLING = {
     KARPENTER: "ec2:CreateFleet",
     CLUSTER_AUTOSCALER: "autoscaling:SetDesiredCapacity",
     LOAD_BALANCER_CONTROLLER: "elasticloadbalancing:CreateLoadBalancer",
+    TERMINATION_HANDLER: "autoscaling:CompleteLifecycleAction",
 }
 """An action that only the controller's own role allows."""
 # Where a chart's values have the name of the cluster, and of the region.
@@ -77,7 +84,11 @@ _CLUSTER_NAME = {
     KARPENTER: ("settings", "clusterName"),
     LOAD_BALANCER_CONTROLLER: ("clusterName",),
 }
-_REGION = {CLUSTER_AUTOSCALER: ("awsRegion",), LOAD_BALANCER_CONTROLLER: ("region",)}
+_REGION = {
+    CLUSTER_AUTOSCALER: ("awsRegion",),
+    LOAD_BALANCER_CONTROLLER: ("region",),
+    TERMINATION_HANDLER: ("awsRegion",),
+}
 _DEFAULT_REGION = {CLUSTER_AUTOSCALER: "us-east-1"}
 _OF_A_CLUSTER = (
     *("aws:eks/nodeGroup:NodeGroup", "aws:eks/accessEntry:AccessEntry", "aws:eks/fargateProfile:FargateProfile"),
@@ -104,13 +115,13 @@ def of_this_cluster(context: Context) -> Iterator[Said]:
 
 @check(
     "controllers-work-for-this-cluster",
-    subject="Karpenter, autoscaler, load balancer controller",
+    subject="Karpenter, autoscaler, load balancer controller, termination handler with a queue",
     fix="give the chart the name and the region of the stack's cluster",
 )
 def for_this_cluster(context: Context) -> Iterator[Said]:
     """The controller works for another cluster or for none: no node and no load balancer is created."""
     names = [cluster.name for cluster in context.clusters]
-    for release in context.charts(*CHARTS):
+    for release in _controllers(context):
         name, path = _at(release, _CLUSTER_NAME)
         region, region_path = _at(release, _REGION)
         region = region or _DEFAULT_REGION.get(release.chart)
@@ -124,6 +135,11 @@ def for_this_cluster(context: Context) -> Iterator[Said]:
         yield verdict(release.name, problems, "it works for the stack's cluster")
 
 
+def _controllers(context: Context) -> list[Software]:
+    """Those that run on standing nodes; a termination handler on each node needs none, and no role."""
+    return [*context.charts(*CHARTS), *filter(reads_a_queue, context.charts(TERMINATION_HANDLER))]
+
+
 def _at(release: Software, paths: Mapping[str, tuple[str, ...]]) -> tuple[Any, str]:
     path = paths.get(release.chart, ())
     return (release.value(*path) if path else None), ".".join(path)
@@ -131,7 +147,7 @@ def _at(release: Software, paths: Mapping[str, tuple[str, ...]]) -> tuple[Any, s
 
 @check(
     "controllers-have-their-permissions",
-    subject="Karpenter, autoscaler, load balancer controller",
+    subject="Karpenter, autoscaler, load balancer controller, termination handler with a queue",
     fix="give the controller's role the policy that its documentation lists, and the role to its service account",
 )
 def permitted(context: Context) -> Iterator[Said]:
@@ -140,7 +156,7 @@ def permitted(context: Context) -> Iterator[Said]:
     The check follows Pod Identity and the annotation of the service account to the role and its policies. A managed
     policy of another stack is assumed to be sufficient.
     """
-    for release in context.charts(*CHARTS):
+    for release in _controllers(context):
         own = role_of(release, context.graph)
         if own is None:
             unused = _unused_role(release, context)
@@ -192,13 +208,15 @@ def _needs(release: Software, context: Context) -> Iterator[str]:
     managed = any(pool.backend == MANAGED_NODE_GROUP and pool.autoscaled for pool in context.pools)
     if release.chart == CLUSTER_AUTOSCALER and managed:
         yield "eks:DescribeNodegroup"
+    if release.chart == TERMINATION_HANDLER and context.graph.of(HOOK):
+        yield "autoscaling:CompleteLifecycleAction"
     if release.chart == KARPENTER and any(map(role, node_classes(context.graph))):
         yield from _PROFILES
 
 
 @check(
     "controllers-have-standing-nodes",
-    subject="Karpenter, autoscaler, load balancer controller, add-on with a selector",
+    subject="Karpenter, autoscaler, load balancer controller, termination handler with a queue, add-on with a selector",
     fix="give the controllers a fixed node group, and tolerate its taints",
 )
 def have_nodes(context: Context) -> Iterator[Said]:
@@ -207,10 +225,10 @@ def have_nodes(context: Context) -> Iterator[Said]:
         return
     standing = [pool for pool in context.pools if pool.min_nodes or pool.backend == AUTO_MODE]
     for name, pod, pools in (
-        *((f"release {release.name}", _pod(release), standing) for release in context.charts(*CHARTS)),
+        *((f"release {release.name}", _pod(release), standing) for release in _controllers(context)),
         *((f"add-on {name}", pod, list(context.pools)) for name, pod in _addons(context)),
     ):
-        rejections = {pool.name: _rejection(pod, pool) for pool in pools}
+        rejections = {pool.name: rejection(pod, pool) for pool in pools}
         takers = [name for name, reason in rejections.items() if not reason]
         reasons = "; ".join(f"{name}: {reason}" for name, reason in rejections.items())
         problem = None if takers else Problem(f"no standing node takes its pods. {reasons or 'there is none'}")
@@ -251,7 +269,7 @@ def _addons(context: Context) -> Iterator[tuple[str, Pod]]:
                 yield str(addon.inputs.get("addonName")), pod_of_values(place)
 
 
-def _rejection(pod: Pod, pool: Pool) -> str:
+def rejection(pod: Pod, pool: Pool) -> str:
     """Why none of the pool's nodes takes the pod; empty where one does."""
     if reason := untolerated(pod, pool.hard_taints):
         return reason

@@ -27,7 +27,7 @@ class Start:
 
 def start(graph: Graph, specification: Mapping[str, Any] | None) -> Start:
     """Of the template that a group names by id or by name; nothing known for one outside the stack."""
-    template = _template(graph, specification or {})
+    template = template_of(graph, specification)
     if template is None:
         return Start()
     inputs = template.inputs
@@ -43,7 +43,9 @@ def start(graph: Graph, specification: Mapping[str, Any] | None) -> Start:
     )
 
 
-def _template(graph: Graph, specification: Mapping[str, Any]) -> Resource | None:
+def template_of(graph: Graph, specification: Mapping[str, Any] | None) -> Resource | None:
+    """The template that a group names, where it is of this stack."""
+    specification = specification or {}
     for key in ("launchTemplateId", "id"):
         if specification.get(key):
             return graph.by_id(str(specification[key]), LAUNCH_TEMPLATE)

@@ -24,6 +24,7 @@ from eks_gpu_components.catalog import (
     KARPENTER_CHART,
     KARPENTER_CRD_CHART,
     LOAD_BALANCER_CONTROLLER_CHART,
+    TERMINATION_HANDLER_CHART,
 )
 
 RELEASES = ("kubernetes:helm.sh/v3:Release", "kubernetes:helm.sh/v4:Chart")
@@ -34,6 +35,7 @@ CLUSTER_AUTOSCALER, LOAD_BALANCER_CONTROLLER = (
     CLUSTER_AUTOSCALER_CHART.short_name,
     LOAD_BALANCER_CONTROLLER_CHART.short_name,
 )
+TERMINATION_HANDLER = TERMINATION_HANDLER_CHART.short_name
 KARPENTER, KARPENTER_CRDS = KARPENTER_CHART.short_name, KARPENTER_CRD_CHART.short_name
 # By the value false of one of these labels a node refuses all pods of the operator, or the plugin's.
 _REFUSE_ALL, _REFUSE_PLUGIN = DEPLOY_OPERANDS_LABEL, (DEPLOY_DEVICE_PLUGIN_LABEL,)
@@ -109,6 +111,12 @@ def operator_pod(release: Software, *refused_by: str) -> Pod:
 def finds_its_own_nodes(release: Software) -> bool:
     """Whether the chart labels GPU nodes by itself, so that it reaches no others."""
     return release.chart == GPU_OPERATOR
+
+
+def reads_a_queue(release: Software) -> bool:
+    """Whether a release is a termination handler that hears of all nodes, and not one on each node."""
+    told = release.value("enableSqsTerminationDraining", default=False)
+    return release.chart == TERMINATION_HANDLER and str(told).lower() == "true"
 
 
 def sharing_replicas(release: Software, labels: Mapping[str, str]) -> int:
