@@ -34,12 +34,21 @@ eks, in_cluster = cluster.reference, pulumi.ResourceOptions(providers=[cluster.p
 # For what leaves nothing in AWS: it goes with the cluster. The engine hands `deleted_with` on to every child.
 with_cluster = pulumi.ResourceOptions(providers=[cluster.provider], deleted_with=cluster)
 
+handlers: list[pulumi.Resource] = []
+if "node_termination_handler" in settings:
+    with problems.at("node_termination_handler", go_on=True):
+        drains = settings["node_termination_handler"]
+        handlers = [
+            eks_gpu.NodeTerminationHandler("node-termination-handler", {"cluster": eks, "settings": drains}, in_cluster)
+        ]
+# Before the handler on the way down: a node that has to go waits for it.
+drained = pulumi.ResourceOptions(depends_on=handlers)
 for name, group in settings.get("spot_node_groups", {}).items():
     with problems.at(f"spot_node_groups.{name}", go_on=True):
-        eks_gpu.SpotNodeGroup(name, {**group, "cluster": eks, "subnets": subnets})
+        eks_gpu.SpotNodeGroup(name, {**group, "cluster": eks, "subnets": subnets}, drained)
 for name, group in node_groups.items():
     with problems.at(f"gpu_node_groups.{name}", go_on=True):
-        pools.made[name] = eks_gpu.GpuNodeGroup(name, {**group, "cluster": eks, "subnets": subnets})
+        pools.made[name] = eks_gpu.GpuNodeGroup(name, {**group, "cluster": eks, "subnets": subnets}, drained)
 if karpenter_pools:
     karpenter = eks_gpu.Karpenter("karpenter", {"cluster": eks, "settings": settings.get("karpenter", {})}, in_cluster)
     isolated = settings.get("karpenter", {}).get("isolated_vpc", False)

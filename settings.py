@@ -12,7 +12,7 @@ from components import Section
 
 # Sections whose images, or those of what their pools need, are in public registries and have no setting.
 PUBLIC_IMAGES = (
-    *("gpu_node_groups", "karpenter_gpu_pools", "cluster_autoscaler", "gpu_operator"),
+    *("gpu_node_groups", "karpenter_gpu_pools", "cluster_autoscaler", "node_termination_handler", "gpu_operator"),
     *("aws_load_balancer_controller", "cuda_vector_add", "gpu_smoke_test"),
 )
 IN_CLUSTER = Section("cluster", "subnets")
@@ -36,6 +36,8 @@ class Settings(TypedDict):
     auto_mode_gpu_pools: NotRequired[dict[str, Annotated[eks_gpu.AutoModeGpuPoolArgs, IN_CLUSTER]]]
 
     cluster_autoscaler: NotRequired[eks_gpu.ClusterAutoscalerSettingsArgs]
+    node_termination_handler: NotRequired[eks_gpu.NodeTerminationHandlerSettingsArgs]
+    """It drains the groups with `drain_s`."""
     karpenter: NotRequired[eks_gpu.KarpenterSettingsArgs]
     gpu_operator: NotRequired[eks_gpu.GpuOperatorSettingsArgs]
     """NVIDIA's GPU operator, instead of the device plugin."""

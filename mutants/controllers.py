@@ -1,4 +1,4 @@
-"""Charts of controllers: Karpenter, the cluster autoscaler, the load balancer controller."""
+"""Charts of controllers: Karpenter, the cluster autoscaler, the load balancer controller, the termination handler."""
 
 from eks_gpu.graph.graph import Resource
 from eks_gpu.pools.pool import AUTO_MODE
@@ -9,8 +9,8 @@ from .programs import Program
 
 _RELEASES, _VALUES = [RELEASE], ("values",)
 _KARPENTER, _CRDS, _AUTOSCALER = chart("karpenter"), chart("karpenter-crd"), chart("cluster-autoscaler")
-_BALANCER = chart("aws-load-balancer-controller")
-_CONTROLLERS = ("karpenter", "cluster-autoscaler", "aws-load-balancer-controller")
+_BALANCER, _HANDLER = chart("aws-load-balancer-controller"), chart("aws-node-termination-handler")
+_CONTROLLERS = ("karpenter", "cluster-autoscaler", "aws-load-balancer-controller", "aws-node-termination-handler")
 
 
 def _controller(resource: Resource, program: Program) -> bool:
@@ -187,7 +187,57 @@ OPERATORS = (
         "load balancers stay, and the network with them",
         "aws-load-balancer-controller",
     ),
-    # All three.
+    # The termination handler.
+    Without("no termination handler", "self-managed nodes go without a drain", _RELEASES, _HANDLER),
+    Edit(
+        "the termination handler is told no queue",
+        "self-managed nodes go without a drain",
+        _RELEASES,
+        (*_VALUES, "queueURL"),
+        gone,
+        _HANDLER,
+    ),
+    Edit(
+        "the termination handler looks at its own node alone",
+        "self-managed nodes go without a drain",
+        _RELEASES,
+        (*_VALUES, "enableSqsTerminationDraining"),
+        gone,
+        _HANDLER,
+    ),
+    Edit(
+        "the termination handler drains nodes of another tag",
+        "self-managed nodes go without a drain",
+        _RELEASES,
+        (*_VALUES, "managedTag"),
+        to("aws-node-termination-handler/managed"),
+        _HANDLER,
+    ),
+    Edit(
+        "the termination handler only cordons",
+        "self-managed nodes go without a drain",
+        _RELEASES,
+        (*_VALUES, "cordonOnly"),
+        to(True),
+        _HANDLER,
+    ),
+    Edit(
+        "the termination handler takes longer than hooks hold",
+        "nodes go in the middle of their drain",
+        _RELEASES,
+        (*_VALUES, "nodeTerminationGracePeriod"),
+        to(3600),
+        _HANDLER,
+    ),
+    Edit(
+        "the termination handler of another region",
+        "its queue is not there",
+        _RELEASES,
+        (*_VALUES, "awsRegion"),
+        to("eu-west-1"),
+        _HANDLER,
+    ),
+    # All four.
     Edit(
         "a controller selects nodes that there are not",
         "it waits for a node",

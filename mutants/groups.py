@@ -7,6 +7,7 @@ from .places import (
     GROUP,
     NODE_GROUP,
     from_zero,
+    named,
     of_gpus,
     of_nvidia,
     of_spot_and_more,
@@ -137,6 +138,31 @@ OPERATORS = (
         (*_TAGS, EACH),
         _other_cluster,
         scaled,
+    ),
+    # What the termination handler is told.
+    Edit(
+        "the termination handler's tag is dropped",
+        "nodes go without a drain",
+        [GROUP],
+        _TAGS,
+        without_items(_tag("node-termination-handler")),
+        of_spot_and_more,
+    ),
+    Edit(
+        "the termination handler's tag stays on the group",
+        "nodes go without a drain",
+        [GROUP],
+        (*_TAGS, EACH),
+        lambda tag: {**tag, "propagateAtLaunch": False} if "node-termination-handler" in tag["key"] else tag,
+        of_spot_and_more,
+    ),
+    Edit(
+        "a hook lets go too soon",
+        "nodes go in the middle of their drain",
+        ["aws:autoscaling/lifecycleHook:LifecycleHook"],
+        ("heartbeatTimeout",),
+        to(10),
+        named("spot"),
     ),
     # Instance types.
     Edit(

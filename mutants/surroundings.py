@@ -17,7 +17,12 @@ _IDENTITY = ["aws:eks/podIdentityAssociation:PodIdentityAssociation"]
 _INLINE, _ATTACHED = ["aws:iam/rolePolicy:RolePolicy"], ["aws:iam/rolePolicyAttachment:RolePolicyAttachment"]
 _RULE, _TARGET = ["aws:cloudwatch/eventRule:EventRule"], ["aws:cloudwatch/eventTarget:EventTarget"]
 _QUEUE, _QUEUE_POLICY = ["aws:sqs/queue:Queue"], ["aws:sqs/queuePolicy:QueuePolicy"]
-_FOR_CLUSTER = re.compile(r"(Tag/(?:kubernetes\.io/cluster|k8s\.io/cluster-autoscaler)/)[a-z0-9-]+")
+_FOR_CLUSTER = re.compile(
+    r"(Tag/(?:kubernetes\.io/cluster|k8s\.io/cluster-autoscaler|node-termination-handler)/)[a-z0-9-]+"
+)
+_HANDLER = "node-termination-handler"
+_LIMITED = ("cluster-autoscaler", "karpenter-node-lifecycle", _HANDLER)
+"""Policies for one cluster and region."""
 _STATEMENTS = ("policy", JSON, "Statement", EACH)
 
 
@@ -42,12 +47,14 @@ def _needed_policy(resource: Resource, program: Program) -> bool:
 
 def _of_spot(resource: Resource, program: Program) -> bool:
     """What a Karpenter with Spot pools needs of the queue."""
-    return any(pool.backend == "karpenter" and "spot" in pool.capacity_types for pool in program.pools.values())
+    return not resource.name.startswith(_HANDLER) and any(
+        pool.backend == "karpenter" and "spot" in pool.capacity_types for pool in program.pools.values()
+    )
 
 
 def _of_controller(resource: Resource, program: Program) -> bool:
     """A policy or an association of a controller of nodes or load balancers."""
-    first = ("karpenter", "cluster-autoscaler", "aws-load-balancer-controller")
+    first = ("karpenter", "cluster-autoscaler", "aws-load-balancer-controller", _HANDLER)
     return resource.name.startswith(first) and not resource.name.endswith(("zonal-shift", "interruption"))
 
 
@@ -172,7 +179,9 @@ OPERATORS = (
         ["aws:iam/role:Role"],
         ("assumeRolePolicy",),
         swapped("pods.eks.amazonaws.com", "lambda.amazonaws.com"),
-        lambda resource, program: resource.name in ("karpenter", "cluster-autoscaler", "aws-load-balancer-controller"),
+        lambda resource, program: (
+            resource.name in ("karpenter", "cluster-autoscaler", "aws-load-balancer-controller", _HANDLER)
+        ),
     ),
     *(
         Edit(
@@ -196,6 +205,10 @@ OPERATORS = (
             ("karpenter", "ec2:DescribeInstanceStatus"),
             ("karpenter", "pricing:GetProducts"),
             ("karpenter", "iam:CreateInstanceProfile"),
+            (_HANDLER, "sqs:ReceiveMessage"),
+            (_HANDLER, "sqs:DeleteMessage"),
+            (_HANDLER, "ec2:DescribeInstances"),
+            (_HANDLER, "autoscaling:CompleteLifecycleAction"),
         )
     ),
     Edit(
@@ -204,7 +217,7 @@ OPERATORS = (
         _INLINE,
         ("policy",),
         lambda text: _FOR_CLUSTER.sub(r"\g<1>other", text),
-        lambda resource, program: resource.name in ("cluster-autoscaler", "karpenter-node-lifecycle"),
+        lambda resource, program: resource.name in _LIMITED,
     ),
     Edit(
         "a policy for another region",
@@ -212,7 +225,7 @@ OPERATORS = (
         _INLINE,
         ("policy",),
         swapped("us-west-2", "us-east-1"),
-        lambda resource, program: resource.name in ("cluster-autoscaler", "karpenter-node-lifecycle"),
+        lambda resource, program: resource.name in _LIMITED,
     ),
     Edit(
         "nobody may describe node groups",
@@ -223,6 +236,24 @@ OPERATORS = (
         lambda resource, program: resource.name == "cluster-autoscaler" and program.has("aws:autoscaling/tag:Tag"),
     ),
     # The way of a Spot notice.
+    *(
+        operator
+        for part, harm in (
+            (f"{_HANDLER}-spot-interruption", "self-managed Spot nodes go without a drain"),
+            (f"{_HANDLER}-lifecycle-action", "hooks hold nodes that nobody drains"),
+        )
+        for operator in (
+            Without(f"the rule {part} is missing", harm, _RULE, named(part)),
+            Edit(f"the rule {part} is off", harm, _RULE, ("state",), to("DISABLED"), named(part)),
+            Without(f"the rule {part} has no target", harm, _TARGET, named(part)),
+        )
+    ),
+    Without(
+        "nobody may send to the termination handler's queue",
+        "self-managed nodes go without a drain",
+        _QUEUE_POLICY,
+        named(_HANDLER),
+    ),
     Without("no queue", "Spot nodes go without a drain", _QUEUE, _of_spot),
     Edit("a queue of another name", "Spot nodes go without a drain", _QUEUE, ("name",), to("other"), _of_spot),
     Without("nobody may send to the queue", "Spot nodes go without a drain", _QUEUE_POLICY, _of_spot),

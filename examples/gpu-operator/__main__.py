@@ -37,7 +37,12 @@ cluster = eks_gpu.Cluster(
 )
 in_cluster = pulumi.ResourceOptions(providers=[cluster.provider])
 
-eks_gpu.SpotNodeGroup("general", {"cluster": cluster.reference, "subnets": network.private_subnets, "pool": GENERAL})
+handler = eks_gpu.NodeTerminationHandler("node-termination-handler", {"cluster": cluster.reference}, in_cluster)
+eks_gpu.SpotNodeGroup(
+    "general",
+    {"cluster": cluster.reference, "subnets": network.private_subnets, "pool": GENERAL, "drain_s": 120},
+    pulumi.ResourceOptions(depends_on=[handler]),  # so that the group goes before it
+)
 if config.require("node_image") == "ubuntu":
     ubuntu_gpu_nodes("gpu", cluster.reference, network.private_subnets[0])
 else:

@@ -23,6 +23,7 @@ GPU: eks_gpu.GpuPoolArgs = {
     "max_gpus": 30,
     "disk_gib": 100,
 }
+DRAIN_S = 120  # what a Spot notice leaves
 
 config = pulumi.Config()
 api_cidrs = eks_gpu.stack_addresses()
@@ -44,7 +45,20 @@ cluster = eks_gpu.Cluster(
         },
     },
 )
-eks_gpu.SpotNodeGroup("spot", {"cluster": cluster.reference, "subnets": network.private_subnets, "pool": GENERAL})
+in_cluster = pulumi.ResourceOptions(providers=[cluster.provider])
+handler = eks_gpu.NodeTerminationHandler("node-termination-handler", {"cluster": cluster.reference}, in_cluster)
+drained = pulumi.ResourceOptions(depends_on=[handler])  # so that the groups go before it
+
+eks_gpu.SpotNodeGroup(
+    "spot",
+    {
+        "cluster": cluster.reference,
+        "subnets": network.private_subnets,
+        "pool": GENERAL,
+        "drain_s": DRAIN_S,
+    },
+    drained,
+)
 eks_gpu.GpuNodeGroup(
     "gpu-spot",
     {
@@ -52,10 +66,10 @@ eks_gpu.GpuNodeGroup(
         "subnets": network.private_subnets,
         "pool": GPU,
         "backend": "auto-scaling-group",
+        "drain_s": DRAIN_S,
     },
+    drained,
 )
-
-in_cluster = pulumi.ResourceOptions(providers=[cluster.provider])
 eks_gpu.ClusterAutoscaler(
     "cluster-autoscaler",
     {
