@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from components import GpuNodeGroup, SpotNodeGroup
+from components import GpuNodeGroup, NodeTerminationHandler, SpotNodeGroup
 from components.karpenter import Karpenter
 from components.karpenter_gpu_pool import KarpenterGpuPool
 from eks_gpu.checks import CHECKS, Context, check
@@ -59,14 +59,17 @@ def test_this_librarys_node_groups_pass(backend, image):
     pool: Any = {"instance_types": ["g4dn.xlarge"], "max_gpus": 4, "capacity_types": ["spot"], "node_image": image}
     types = ["m5.large", "m5a.large", "m6i.large", "m6a.large", "m7i.large", "m7a.large"]
     place = {"cluster": CLUSTER, "subnets": given_subnets("ab")}
-    gpu: Any = {**place, "pool": pool, "backend": backend}
-    spot: Any = {**place, "pool": {"instance_types": types, "min_nodes": 0, "max_nodes": 4}}
+    drained = {"drain_s": 120} if backend == "auto-scaling-group" else {}
+    gpu: Any = {**place, "pool": pool, "backend": backend, **drained}
+    spot: Any = {**place, "pool": {"instance_types": types, "min_nodes": 0, "max_nodes": 4}, "drain_s": 120}
 
     def program():
+        NodeTerminationHandler("handler", {"cluster": CLUSTER})
         GpuNodeGroup("gpu", gpu)
         SpotNodeGroup("spot", spot)
 
-    software = [] if image == "bottlerocket" else [device_plugin()]
+    agent = whole_graphs.addon("eks-pod-identity-agent", clusterName="gaia")
+    software = [agent] if image == "bottlerocket" else [agent, device_plugin()]
     parts = [*STANDING, autoscaler(autoDiscovery={"clusterName": "gaia"}), *software]
     found = analyse(Graph([*parts, *run(program).graph]), "us-west-2", TODAY)
     assert len(found.pools) == 4
