@@ -74,11 +74,14 @@ if "cluster_autoscaler" in settings:
         },
         in_cluster,
     )
-own_nodes = [pools.args[name] for name in (*node_groups, *karpenter_pools)]  # Auto Mode brings drivers and plugin
-if own_nodes and "gpu_operator" in settings:
-    eks_gpu.GpuOperator("gpu-operator", {"pools": own_nodes, "settings": settings["gpu_operator"]}, with_cluster)
-elif own_nodes:
-    eks_gpu.NvidiaDevicePlugin("nvidia-device-plugin", {"pools": own_nodes}, with_cluster)
+own_nodes = (*node_groups, *karpenter_pools)  # Auto Mode brings drivers and plugins
+nvidia = pools.with_accelerator("nvidia", own_nodes)
+if nvidia and "gpu_operator" in settings:
+    eks_gpu.GpuOperator("gpu-operator", {"pools": nvidia, "settings": settings["gpu_operator"]}, with_cluster)
+elif pools.needing_plugin("nvidia", own_nodes):
+    eks_gpu.NvidiaDevicePlugin("nvidia-device-plugin", {"pools": nvidia}, with_cluster)
+if neuron := pools.needing_plugin("neuron", own_nodes):
+    eks_gpu.NeuronDevicePlugin("neuron-device-plugin", {"pools": neuron}, with_cluster)
 balancers: list[pulumi.Resource] = []
 if "aws_load_balancer_controller" in settings:
     controller = settings["aws_load_balancer_controller"]

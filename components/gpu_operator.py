@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 from . import catalog
 from .control_plane.disposable import disposable
 from .nodes.gpu_sharing import WITHOUT_SHARING, sharing_configurations
+from .nodes.plugin_tolerations import plugin_tolerations
 from .values.gpu_pool import GpuPool, GpuPoolArgs
 from .values.value import Value, check
 
@@ -147,9 +148,8 @@ def privileged_namespace(name: str) -> dict[str, Any]:
 
 
 def chart_values(pools: Sequence[GpuPool], settings: GpuOperatorSettings) -> dict[str, Any]:
-    """The values of the chart that differ from its defaults."""
-    tolerations = [*catalog.GPU_OPERATOR_TOLERATIONS, *(taint.toleration() for pool in pools for taint in pool.taints)]
-    tolerations = [each for number, each in enumerate(tolerations) if each not in tolerations[:number]]
+    """Values of the chart where they differ from its own."""
+    tolerations = plugin_tolerations(catalog.GPU_OPERATOR_TOLERATIONS, pools)
     controllers = {"nodeSelector": dict(settings.node_labels), "tolerations": catalog.SYSTEM_TOLERATIONS}
     installs = not DRIVER_IN_IMAGE[settings.node_image]
     values: dict[str, Any] = {

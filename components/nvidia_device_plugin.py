@@ -1,6 +1,6 @@
 """NvidiaDevicePlugin: makes the GPUs of a pool's nodes known to Kubernetes, and lets pods share them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NotRequired, Self
 
 import pulumi_kubernetes as kubernetes
@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 from . import catalog
 from .control_plane.disposable import disposable
 from .nodes.gpu_sharing import WITHOUT_SHARING, sharing_configurations
+from .nodes.plugin_tolerations import plugin_tolerations
 from .values.gpu_pool import GpuPool, GpuPoolArgs
 from .values.value import Value, check
 
@@ -35,12 +36,12 @@ class NvidiaDevicePluginSpec(Value):
     @property
     def served(self) -> tuple[GpuPool, ...]:
         """The pools whose nodes have NVIDIA GPUs and no device plugin of their own."""
-        return tuple(pool for pool in self.pools if not _reason_to_leave(pool))
+        return tuple(pool for pool in self.pools if pool.needs_plugin("nvidia"))
 
     @model_validator(mode="after")
     def _has_nodes_to_serve(self) -> Self:
         if not self.served:
-            reasons = dict.fromkeys(reason for pool in self.pools if (reason := _reason_to_leave(pool)))
+            reasons = dict.fromkeys(map(_reason_to_leave, self.pools))
             raise ValueError(f"no pool needs the device plugin: {'; '.join(reasons) or 'there is none'}")
         return self
 
@@ -54,9 +55,7 @@ class NvidiaDevicePluginSpec(Value):
 def _reason_to_leave(pool: GpuPool) -> str:
     if pool.accelerator != "nvidia":
         return f"{pool.accelerator} devices have a plugin of their own"
-    if catalog.has_device_plugin(catalog.ami_type(pool.node_image, pool.architecture, pool.accelerator)):
-        return f"the {pool.node_image} image brings its own, and a second one breaks it"
-    return ""
+    return f"the {pool.node_image} image brings its own, and a second one breaks it"
 
 
 class NvidiaDevicePlugin(ComponentResource):
@@ -91,7 +90,7 @@ def chart_values(pools: Sequence[GpuPool]) -> dict[str, Any]:
     values: dict[str, Any] = {
         "fullnameOverride": RELEASE,
         "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": gpu_nodes()}},
-        "tolerations": tolerations(pools),
+        "tolerations": plugin_tolerations(catalog.DEVICE_PLUGIN_TOLERATIONS, pools),
     }
     if configurations := sharing_configurations(pool.sharing for pool in pools):
         values["config"] = {"map": configurations, "default": WITHOUT_SHARING}
@@ -113,9 +112,3 @@ def gpu_nodes() -> dict[str, Any]:
             }
         ]
     }
-
-
-def tolerations(pools: Iterable[GpuPool]) -> list[dict[str, str]]:
-    """The chart's default tolerations, and one for each further taint of the pools."""
-    found = [*catalog.DEVICE_PLUGIN_TOLERATIONS, *(taint.toleration() for pool in pools for taint in pool.taints)]
-    return [toleration for number, toleration in enumerate(found) if toleration not in found[:number]]

@@ -1,12 +1,19 @@
 """Every program under every stack: it plans, its checks hold, and what it registers is what the providers take."""
 
+import json
+from pathlib import Path
+from typing import Any
+
 import kubernetes_validate
 import pytest
+import yaml
 
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
+from eks_gpu.offline.project import Project, StackConfig
+from eks_gpu.offline.run import record
 from eks_gpu.offline.sdk_schema import ignored_path_problem, problems
 from tests.found import every
-from tests.programs import IDS, PROGRAMS, plan_of, preview_urns
+from tests.programs import IDS, PROGRAMS, ROOT, plan_of, preview_urns
 
 every_program = pytest.mark.parametrize(("folder", "stack"), PROGRAMS, ids=IDS)
 
@@ -106,3 +113,46 @@ def test_staging_and_prod_are_private_protected_and_logged(stack):
     assert cluster["enabledClusterLogTypes"][:3] == ["api", "audit", "authenticator"]
     assert len(plan.graph.of("aws:kms/key:Key")) == 1
     assert len(plan.graph.of("aws:ec2/natGateway:NatGateway")) == 3
+
+
+def registered(**pools: Any) -> dict[str, Any]:
+    """What the program registers with these pools in place of its own, by component and name."""
+    settings = yaml.safe_load((ROOT / "tests/settings.yaml").read_text())
+    left_out = ("gpu_node_groups", "karpenter_gpu_pools", "cuda_vector_add", "resnet", "cluster_autoscaler")
+    given = {key: value for key, value in settings.items() if key not in left_out} | pools
+    config = {"aws:region": "us-west-2", "eks-gpu:settings": json.dumps(given)}
+    stack = StackConfig("dev", Path("Pulumi.dev.yaml"), "us-west-2", config, frozenset())
+    graph = record(Project.load(ROOT), stack)[0].graph
+    return {made.type.rpartition(":")[2]: made.inputs for made in graph if made.type.startswith("eks-gpu-components:")}
+
+
+INF2 = {"instance_types": ["inf2.xlarge"], "max_gpus": 1}
+
+
+@pytest.mark.parametrize(
+    ("pools", "plugins"),
+    [
+        ({"gpu_node_groups": {"inf": {"pool": INF2}}}, {"NeuronDevicePlugin": [INF2]}),
+        (
+            {
+                "gpu_node_groups": {"gpu": {"pool": {"instance_types": ["g5.xlarge"], "max_gpus": 1}}},
+                "karpenter_gpu_pools": {"inf": {"pool": INF2}},
+            },
+            {
+                "NvidiaDevicePlugin": [{"instance_types": ["g5.xlarge"], "max_gpus": 1}],
+                "NeuronDevicePlugin": [INF2],
+            },
+        ),
+        (
+            {
+                "gpu_node_groups": {
+                    "rocket": {"pool": {"instance_types": ["g5.xlarge"], "max_gpus": 1, "node_image": "bottlerocket"}}
+                }
+            },
+            {},
+        ),
+    ],
+)
+def test_nodes_of_ones_own_get_the_plugin_of_their_devices(pools, plugins):
+    made = registered(**pools)
+    assert {name: inputs["pools"] for name, inputs in made.items() if name.endswith("DevicePlugin")} == plugins

@@ -38,10 +38,10 @@ from .chart_defaults import (
     FEATURE_DISCOVERY_TOLERATIONS,
     GPU_OPERATOR_TOLERATIONS,
     KARPENTER_TOLERATIONS,
-    TERMINATION_HANDLER_TAG,
-    TERMINATION_HANDLER_TOLERATIONS,
+    NEURON_PLUGIN_TOLERATIONS,
 )
-from .cold_start import COLD_START_S, DRIVER_S
+from .cold_start import COLD_START_S
+from .device_plugins import DEVICE_PLUGINS, DevicePlugin
 from .images import (
     AMI_TYPES,
     ROOT_DEVICE,
@@ -226,6 +226,7 @@ from .versions import (
     KUBERNETES,
     LOAD_BALANCER_CONTROLLER_CHART,
     METRICS_SERVER_CHART,
+    NEURON_CHART,
     NFD_CHART,
     NVIDIA_CONTAINER_TOOLKIT,
     NVIDIA_DRIVER,
@@ -292,6 +293,7 @@ __all__ = [
     "DEFAULT_KUBERNETES",
     "DEPLOY_DEVICE_PLUGIN_LABEL",
     "DEPLOY_OPERANDS_LABEL",
+    "DEVICE_PLUGINS",
     "DEVICE_PLUGIN_AFFINITY",
     "DEVICE_PLUGIN_CHART",
     "DEVICE_PLUGIN_CONFIG_LABEL",
@@ -356,6 +358,8 @@ __all__ = [
     "NAT_GATEWAY_HOURLY",
     "NETWORK_POLICY_CHARTS",
     "NETWORK_POLICY_SETTING",
+    "NEURON_CHART",
+    "NEURON_PLUGIN_TOLERATIONS",
     "NEURON_RESOURCE",
     "NEURON_TAINT",
     "NFD_CHART",
@@ -417,7 +421,7 @@ __all__ = [
     "AmiType",
     "CapacityType",
     "Chart",
-    "Event",
+    "DevicePlugin",
     "InstanceType",
     "KubernetesVersion",
     "Need",

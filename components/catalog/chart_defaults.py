@@ -5,8 +5,8 @@ Helm replaces lists, so values that add to a list must repeat its default items.
 
 from typing import Any
 
-from .labels import GPU_PRESENT_LABEL
-from .scheduling import GPU_TAINT, SYSTEM_TAINT
+from .labels import COMPUTE_TYPE_LABEL, GPU_PRESENT_LABEL, INSTANCE_TYPE_LABEL
+from .scheduling import GPU_TAINT, NEURON_TAINT, SYSTEM_TAINT
 
 _SYSTEM = {"key": SYSTEM_TAINT.key, "operator": "Exists"}
 
@@ -29,6 +29,39 @@ DEVICE_PLUGIN_AFFINITY: dict[str, Any] = {
     }
 }
 """DEVICE_PLUGIN_NODES as the chart writes them."""
+NEURON_PLUGIN_TOLERATIONS = (
+    _SYSTEM,
+    NEURON_TAINT.toleration(),
+    {
+        "key": "sagemaker.amazonaws.com/node-health-status",
+        "operator": "Equal",
+        "value": "Unschedulable",
+        "effect": "NoSchedule",
+    },
+)
+"""Tolerations of the Neuron device plugin. Source: chart 1.9.0, values.yaml, `devicePlugin`."""
+NEURON_PLUGIN_TYPES = (
+    *("inf1.xlarge", "inf1.2xlarge", "inf1.6xlarge", "inf1.24xlarge"),
+    *("inf2.xlarge", "inf2.8xlarge", "inf2.24xlarge", "inf2.48xlarge"),
+    *("trn1.2xlarge", "trn1.32xlarge", "trn1n.32xlarge", "trn2.3xlarge", "trn2.48xlarge", "trn2u.48xlarge"),
+    *("trn3.48xlarge", "trn3e.24xlarge"),
+)
+"""Instance types on whose nodes the Neuron device plugin runs, of EC2. Source: chart 1.9.0, `neuronInstances`."""
+NEURON_PLUGIN_AFFINITY: dict[str, Any] = {
+    "nodeAffinity": {
+        "requiredDuringSchedulingIgnoredDuringExecution": {
+            "nodeSelectorTerms": [
+                {
+                    "matchExpressions": [
+                        {"key": INSTANCE_TYPE_LABEL, "operator": "In", "values": list(NEURON_PLUGIN_TYPES)},
+                        {"key": COMPUTE_TYPE_LABEL, "operator": "NotIn", "values": ["fargate", "hybrid", "auto"]},
+                    ]
+                }
+            ]
+        }
+    }
+}
+"""Affinity of the Neuron device plugin. Source: chart 1.9.0, values.yaml, `devicePlugin`."""
 GPU_OPERATOR_TOLERATIONS = (GPU_TAINT.toleration(),)
 """Tolerations of the GPU operator's DaemonSets. Source: chart v26.7.0, values.yaml, `daemonsets`."""
 FEATURE_DISCOVERY_TOLERATIONS = (GPU_TAINT.toleration(),)

@@ -76,6 +76,7 @@ _EKS_CHARTS = "https://aws.github.io/eks-charts"
 # Source of each: the chart's own Chart.yaml, read in August 2026.
 CLUSTER_AUTOSCALER_CHART = Chart("cluster-autoscaler", "9.59.0", "https://kubernetes.github.io/autoscaler", "1.35.0")
 DEVICE_PLUGIN_CHART = Chart("nvidia-device-plugin", "0.20.0", "https://nvidia.github.io/k8s-device-plugin", "0.20.0")
+NEURON_CHART = Chart("oci://public.ecr.aws/neuron/neuron-helm-chart", "1.9.0", None, "2.31.0.0")
 GPU_OPERATOR_CHART = Chart("gpu-operator", "v26.7.0", "https://helm.ngc.nvidia.com/nvidia", "v26.7.0")
 NFD_CHART = Chart("oci://registry.k8s.io/nfd/charts/node-feature-discovery", "0.19.0", None, "v0.19.0")
 DCGM_EXPORTER_CHART = Chart("dcgm-exporter", "4.8.2", "https://nvidia.github.io/dcgm-exporter/helm-charts", "4.8.2")

@@ -25,6 +25,8 @@ from ..catalog import (
     CapacityType,
     InstanceType,
     Taint,
+    ami_type,
+    has_device_plugin,
     image_supports,
     instance_type,
     instance_types,
@@ -236,6 +238,12 @@ class GpuPool(Value):
     def max_nodes(self) -> int:
         """Whole nodes under `max_gpus`."""
         return self.max_gpus // self.accelerators_per_node
+
+    def needs_plugin(self, kind: str) -> bool:
+        """Whether nodes of your own need the device plugin of `kind`, nvidia or neuron: no image of theirs has it."""
+        if self.accelerator != kind:
+            return False
+        return not has_device_plugin(ami_type(self.node_image, self.architecture, self.accelerator))
 
     @property
     def node_labels(self) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import typing
 from collections import Counter
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import reduce
 from importlib import import_module
@@ -16,7 +16,7 @@ from pydantic_core import core_schema
 from typing_extensions import TypedDict, is_typeddict
 
 from ..catalog.nearest import hint
-from .gpu_pool import GpuPoolArgs
+from .gpu_pool import GpuPool, GpuPoolArgs
 from .shapes import Reshape
 from .value import BadInput, CheckedAs, Value, check
 
@@ -145,6 +145,14 @@ class StackPools:
             raise BadInput([f"pools must have names of their own, got {', '.join(twice)} in two sections"])
         self.args = {name: made["pool"] for section in sections for name, made in section.items()}
         self.made = {}
+
+    def with_accelerator(self, kind: str, names: Iterable[str]) -> list[GpuPoolArgs]:
+        """What those of the named pools are that have accelerators of `kind`, nvidia or neuron."""
+        return [self.args[name] for name in names if GpuPool.model_validate(self.args[name]).accelerator == kind]
+
+    def needing_plugin(self, kind: str, names: Iterable[str]) -> list[GpuPoolArgs]:
+        """What those of the named pools are whose nodes need the device plugin of `kind`, nvidia or neuron."""
+        return [self.args[name] for name in names if GpuPool.model_validate(self.args[name]).needs_plugin(kind)]
 
     def of(self, section: T) -> tuple[T, pulumi.Resource]:
         """A section with the pool in place of its name, and what makes the pool's nodes.

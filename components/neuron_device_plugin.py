@@ -1,0 +1,99 @@
+"""NeuronDevicePlugin: tells Kubernetes of the Neuron devices and cores on a pool's nodes."""
+
+from collections.abc import Sequence
+from typing import Any, NotRequired, Self
+
+import pulumi_kubernetes as kubernetes
+from pulumi import ComponentResource, Output, ResourceOptions
+from pydantic import model_validator
+from typing_extensions import TypedDict
+
+from . import catalog
+from .control_plane.disposable import disposable
+from .nodes.plugin_tolerations import plugin_tolerations
+from .values.gpu_pool import GpuPool, GpuPoolArgs
+from .values.value import Value, check
+
+RELEASE = "neuron-device-plugin"
+
+
+class NeuronDevicePluginArgs(TypedDict):
+    """The pools whose nodes it serves; one device plugin serves a whole cluster."""
+
+    pools: Sequence[GpuPoolArgs]
+    """Every pool of the cluster with Neuron devices on nodes of your own; others may be among them."""
+    namespace: NotRequired[str]
+    """Namespace that is made for it. Default neuron-device-plugin."""
+
+
+class NeuronDevicePluginSpec(Value):
+    """What NeuronDevicePluginArgs become."""
+
+    pools: tuple[GpuPool, ...]
+    namespace: str = RELEASE
+
+    @property
+    def served(self) -> tuple[GpuPool, ...]:
+        """The pools whose nodes have Neuron devices."""
+        return tuple(pool for pool in self.pools if pool.needs_plugin("neuron"))
+
+    @model_validator(mode="after")
+    def _has_nodes_to_serve(self) -> Self:
+        if not self.served:
+            others = dict.fromkeys(f"{pool.accelerator} devices have a plugin of their own" for pool in self.pools)
+            raise ValueError(f"no pool needs the device plugin: {'; '.join(others) or 'there is none'}")
+        return self
+
+
+class NeuronDevicePlugin(ComponentResource):
+    """The device plugin of AWS's Neuron chart, on nodes of the pools and no others."""
+
+    namespace: Output[str]
+    """Where it runs."""
+
+    def __init__(self, name: str, args: NeuronDevicePluginArgs, opts: ResourceOptions | None = None):
+        spec = check(NeuronDevicePluginSpec, args)
+        super().__init__("eks-gpu-components:index:NeuronDevicePlugin", name, args, opts)
+
+        chart = catalog.NEURON_CHART
+        kubernetes.helm.v3.Release(
+            name,
+            name=RELEASE,
+            namespace=spec.namespace,
+            create_namespace=True,
+            chart=chart.name,
+            version=chart.version,
+            values=chart_values(spec.served, spec.namespace),
+            opts=disposable(self, opts),
+        )
+
+        self.namespace = Output.from_input(spec.namespace)
+        self.register_outputs({"namespace": self.namespace})
+
+
+def chart_values(pools: Sequence[GpuPool], namespace: str) -> dict[str, Any]:
+    """Values of the chart where they differ from its own."""
+    return {
+        "devicePlugin": {
+            "namespaceOverride": namespace,  # the chart's own is kube-system, whatever the release's namespace
+            "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": neuron_nodes(pools)}},
+            "tolerations": plugin_tolerations(catalog.NEURON_PLUGIN_TOLERATIONS, pools),
+        },
+        # A privileged pod on every node of the cluster, whose namespace the chart does not make.
+        "npd": {"enabled": False},
+    }
+
+
+def neuron_nodes(pools: Sequence[GpuPool]) -> dict[str, Any]:
+    """A node selector: the pools' types, which every node has as a label from its start, and never Auto Mode's."""
+    types = sorted({row.name for pool in pools for row in pool.instance_types})
+    return {
+        "nodeSelectorTerms": [
+            {
+                "matchExpressions": [
+                    {"key": catalog.INSTANCE_TYPE_LABEL, "operator": "In", "values": types},
+                    {"key": catalog.COMPUTE_TYPE_LABEL, "operator": "NotIn", "values": ["auto"]},
+                ]
+            }
+        ]
+    }
