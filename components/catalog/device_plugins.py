@@ -10,6 +10,7 @@ from .chart_defaults import (
     NEURON_PLUGIN_AFFINITY,
     NEURON_PLUGIN_TOLERATIONS,
 )
+from .scheduling import GPU_RESOURCE, GPU_TAINT, NEURON_CORE_RESOURCE, NEURON_RESOURCE, NEURON_TAINT, Taint
 from .versions import DEVICE_PLUGIN_CHART, NEURON_CHART, Chart
 
 
@@ -22,7 +23,13 @@ class DevicePlugin:
     title: str
     """The kind in a sentence, as NVIDIA."""
     device: str
-    """One accelerator in a sentence, as GPU."""
+    """One accelerator in a sentence, after the title or alone, as GPU."""
+    resources: tuple[str, ...]
+    """What it registers, whole devices first."""
+    taint: Taint
+    """What pools of the kind have where they name no other."""
+    elsewhere: str
+    """What becomes of it on a node without such a device, as a verb."""
     chart: Chart
     values_at: str
     """Key of the chart's values that has the plugin's own; empty where they are at the top."""
@@ -41,6 +48,9 @@ DEVICE_PLUGINS = {
             kind="nvidia",
             title="NVIDIA",
             device="GPU",
+            resources=(GPU_RESOURCE,),
+            taint=GPU_TAINT,
+            elsewhere="crash-loops",
             chart=DEVICE_PLUGIN_CHART,
             values_at="",
             image="k8s-device-plugin",
@@ -50,7 +60,10 @@ DEVICE_PLUGINS = {
         DevicePlugin(
             kind="neuron",
             title="Neuron",
-            device="Neuron device",
+            device="device",
+            resources=(NEURON_RESOURCE, NEURON_CORE_RESOURCE),
+            taint=NEURON_TAINT,
+            elsewhere="has nothing to do",
             chart=NEURON_CHART,
             values_at="devicePlugin",
             image="neuron-device-plugin",

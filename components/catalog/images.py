@@ -24,6 +24,16 @@ class AmiType:
         """Whether the image brings the accelerator's driver."""
         return self.accelerator is not None
 
+    def drives(self, kind: str) -> bool:
+        """Whether the image brings the driver of `kind`, nvidia or neuron."""
+        return self.accelerator == _variant(self.family, kind)
+
+
+def _variant(family: str, accelerator: str | None) -> str | None:
+    """Which variant of the image a node with the accelerator boots from, None for the standard one."""
+    # Bottlerocket's standard image carries what Neuron devices need.
+    return None if (family, accelerator) == ("bottlerocket", "neuron") else accelerator
+
 
 def _ami_types() -> Iterator[AmiType]:
     yield AmiType("AL2023_x86_64_STANDARD", "al2023", "amd64", None, False)
@@ -49,8 +59,7 @@ GPUS_WITHOUT_DRIVER = frozenset({"rtx-pro-4500"})
 
 def ami_type(family: str, architecture: str, accelerator: str | None = None) -> str:
     """`AL2023_x86_64_NVIDIA` of ("al2023", "amd64", "nvidia"). Raises ValueError where EKS makes no such image."""
-    # Bottlerocket's standard image carries what Neuron devices need.
-    variant = None if (family, accelerator) == ("bottlerocket", "neuron") else accelerator
+    variant = _variant(family, accelerator)
     for ami in AMI_TYPES.values():  # the first of equals: FIPS comes after
         if (ami.family, ami.architecture, ami.accelerator) == (family, architecture, variant):
             return ami.name
@@ -66,6 +75,11 @@ def _without_fips() -> Iterator[AmiType]:
 def has_device_plugin(ami_type: str) -> bool:
     """Whether the image brings a device plugin; False for an AMI type outside the catalog, such as CUSTOM."""
     return ami_type in AMI_TYPES and AMI_TYPES[ami_type].device_plugin
+
+
+def brings_plugin(family: str, kind: str | None) -> bool:
+    """Whether a family's image for accelerators of `kind`, nvidia or neuron, brings their device plugin."""
+    return any(ami.device_plugin and ami.family == family and ami.accelerator == kind for ami in AMI_TYPES.values())
 
 
 def has_driver(ami_type: str) -> bool:

@@ -6,7 +6,7 @@ from functools import cache
 
 from . import data
 from .nearest import hint
-from .scheduling import GPU_RESOURCE, NEURON_RESOURCE
+from .scheduling import GPU_RESOURCE, NEURON_CORE_RESOURCE, NEURON_RESOURCE
 
 # Which resource the maker's device plugin registers.
 RESOURCES = {
@@ -16,6 +16,10 @@ RESOURCES = {
     "qualcomm": "qualcomm.com/qaic",
     "aws": NEURON_RESOURCE,
 }
+
+# NeuronCores of a device by its name; with logical cores of two, as Trainium2 can have them, a node offers half.
+# Source: DescribeInstanceTypes, NeuronInfo, CoreInfo.
+_NEURON_CORES = {"inferentia": 4, "inferentia2": 2, "trainium": 2, "trainium2": 8}
 
 GENERAL_CATEGORIES = ("c", "m", "r")
 """Categories of types for general work: `InstanceType.category`."""
@@ -78,6 +82,17 @@ class Accelerator:
     def resource(self) -> str:
         """The resource that a pod requests."""
         return RESOURCES[self.maker]
+
+    @property
+    def cores(self) -> int:
+        """NeuronCores of each device; 0 for a device of another maker."""
+        return _NEURON_CORES.get(self.name, 0) if self.maker == "aws" else 0
+
+    @property
+    def offered(self) -> dict[str, int]:
+        """Every resource that the device plugin registers on a node, with its amount: devices and NeuronCores."""
+        cores = {NEURON_CORE_RESOURCE: self.count * self.cores} if self.cores else {}
+        return {self.resource: self.count, **cores}
 
     @property
     def kind(self) -> str:

@@ -27,7 +27,7 @@ def reserved_mib(max_pods: int) -> int:
 
 
 def allocatable(instance_type: InstanceType) -> dict[str, int]:
-    """Resource to amount: `cpu` in millicores, `memory` in MiB, `pods`, and the accelerator's resource in devices."""
+    """Resource to amount: `cpu` in millicores, `memory` in MiB, `pods`, and what the device plugin offers."""
     overhead_mib = ceil(instance_type.memory_mib * VM_MEMORY_OVERHEAD)
     kept_mib = overhead_mib + reserved_mib(instance_type.max_pods) + EVICTION_MIB
     resources = {
@@ -36,5 +36,5 @@ def allocatable(instance_type: InstanceType) -> dict[str, int]:
         "pods": instance_type.max_pods,
     }
     if instance_type.accelerator and instance_type.accelerators:
-        resources[instance_type.accelerator.resource] = instance_type.accelerators
+        resources |= instance_type.accelerator.offered
     return resources

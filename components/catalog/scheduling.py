@@ -8,6 +8,7 @@ from typing import Any, Literal, Self, get_args
 # Extended resources, as device plugins register them.
 GPU_RESOURCE = "nvidia.com/gpu"
 NEURON_RESOURCE = "aws.amazon.com/neuron"
+NEURON_CORE_RESOURCE = "aws.amazon.com/neuroncore"
 
 # Tags of an auto scaling group that the cluster autoscaler reads. Source: its AWS README, version 1.35.
 AUTOSCALER_TAG = "k8s.io/cluster-autoscaler/"

@@ -161,7 +161,7 @@ def _node(pool: GpuPool, capacity_type: CapacityType) -> Node:
         disk_gib=pool.disk_gib,
         labels={**pool.node_labels, CAPACITY_TYPE_LABEL: str(capacity_type)},
         taints=pool.taints,
-        resources={pool.resource: pool.resources_per_node},
+        resources=pool.resources,
         idle_s=pool.idle_s,
     )
 

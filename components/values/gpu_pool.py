@@ -25,8 +25,7 @@ from ..catalog import (
     CapacityType,
     InstanceType,
     Taint,
-    ami_type,
-    has_device_plugin,
+    brings_plugin,
     image_supports,
     instance_type,
     instance_types,
@@ -235,15 +234,20 @@ class GpuPool(Value):
         return self.accelerators_per_node * (self.sharing.replicas if self.sharing else 1)
 
     @property
+    def resources(self) -> dict[str, int]:
+        """Every resource that a node offers, with the least that a node of any of the types has of it."""
+        offers = [_accelerator(row).offered for row in self.instance_types]
+        least = {name: min(offer.get(name, 0) for offer in offers) for name in offers[0]}
+        return {**least, self.resource: self.resources_per_node}
+
+    @property
     def max_nodes(self) -> int:
         """Whole nodes under `max_gpus`."""
         return self.max_gpus // self.accelerators_per_node
 
     def needs_plugin(self, kind: str) -> bool:
         """Whether nodes of your own need the device plugin of `kind`, nvidia or neuron: no image of theirs has it."""
-        if self.accelerator != kind:
-            return False
-        return not has_device_plugin(ami_type(self.node_image, self.architecture, self.accelerator))
+        return self.accelerator == kind and not brings_plugin(self.node_image, kind)
 
     @property
     def node_labels(self) -> dict[str, str]:

@@ -23,22 +23,34 @@ from eks_gpu_components.catalog import (
     DCGM_EXPORTER_CHART,
     DEPLOY_DEVICE_PLUGIN_LABEL,
     DEVICE_PLUGIN_CONFIG_LABEL,
+    DEVICE_PLUGINS,
     FEATURE_DISCOVERY_TOLERATIONS,
     GPU_PRESENT_LABEL,
+    INSTANCE_TYPE_LABEL,
+    DevicePlugin,
 )
 
-IMAGE = "k8s-device-plugin"
+# A fix says what NVIDIA's needs; for the others stands here what they need in its place.
+_REACHES = {"neuron": "let it tolerate the taints of the pool, and select its instance types"}
+_AVOIDS = {"neuron": f"require {INSTANCE_TYPE_LABEL} In the types of the pools"}
 
 
-def _plugins(context: Context) -> Iterator[tuple[str, Pod, bool]]:
-    """Name, pod, and whether its chart finds GPU nodes by itself: from Helm releases and plain DaemonSets."""
+def _plugins(context: Context, plugin: DevicePlugin) -> Iterator[tuple[str, Pod, bool]]:
+    """Name, pod, and whether its chart finds its nodes by itself: from Helm releases and plain DaemonSets."""
     for release in context.software:
-        pod = device_plugin_pod(release)
+        pod = device_plugin_pod(release, plugin)
         if pod:
             yield f"release {release.name}", pod, finds_its_own_nodes(release)
     for workload in context.workloads:
-        if workload.daemon and any(IMAGE in image for image in workload.pod.images):
+        if workload.daemon and any(plugin.image in image for image in workload.pod.images):
             yield str(workload), workload.pod, False
+
+
+def _of_pools(context: Context) -> Iterator[tuple[Pool, DevicePlugin]]:
+    """The pools whose nodes need a device plugin, wherever it comes from, and which."""
+    for pool in context.pools:
+        if pool.accelerator:
+            yield pool, DEVICE_PLUGINS[pool.accelerator]
 
 
 def _rejection(pod: Pod, pool: Pool) -> str:
@@ -49,29 +61,34 @@ def _rejection(pod: Pod, pool: Pool) -> str:
 
 @check(
     "device-plugin-reaches-gpu-pools",
-    subject="NVIDIA pool",
+    subject="NVIDIA or Neuron pool",
     fix=f"let the device plugin tolerate the taints of the pool, and label the nodes {GPU_PRESENT_LABEL}=true",
 )
 def reaches(context: Context) -> Iterator[Said]:
     """A GPU node without a device plugin offers no GPU: pods stay Pending while the node costs money.
 
-    The GPU operator's node feature discovery must run on the nodes too.
+    So it is with Neuron devices and their plugin. The feature discovery of the GPU operator must reach the nodes too.
     """
-    plugins = list(_plugins(context))
-    for pool in context.pools:
-        if pool.accelerator != "nvidia" or pool.device_plugin:
+    for pool, plugin in _of_pools(context):
+        if pool.device_plugin:
             continue
+        plugins = list(_plugins(context, plugin))
         reasons = {name: _rejection(pod, pool) for name, pod, _ in plugins}
-        reasons |= {name: reason for name, reason in _undiscovered(context, pool) if not reasons.get(name, "")}
+        if plugin.kind == "nvidia":
+            reasons |= {name: reason for name, reason in _undiscovered(context, pool) if not reasons.get(name, "")}
         reached = [name for name, reason in reasons.items() if not reason]
         problem = None
         if not plugins:
             problem = Problem(
-                "the stack has no NVIDIA device plugin, so its nodes offer no GPU", "add the component or the chart"
+                f"the stack has no {plugin.title} device plugin, so its nodes offer no {plugin.device}",
+                "add the component or the chart",
             )
         elif not reached:
             said = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
-            problem = Problem(f"the device plugin does not run there, so its nodes offer no GPU. {said}")
+            problem = Problem(
+                f"the device plugin does not run there, so its nodes offer no {plugin.device}. {said}",
+                _REACHES.get(plugin.kind, ""),
+            )
         yield verdict(pool.name, problem, f"{', '.join(reached)} runs on every node")
 
 
@@ -89,22 +106,21 @@ def _undiscovered(context: Context, pool: Pool) -> Iterator[tuple[str, str]]:
 
 @check("device-plugin-avoids-cpu-pools", subject="device plugin", fix=f"require the label {GPU_PRESENT_LABEL}=true")
 def avoids(context: Context) -> Iterator[Said]:
-    """The device plugin crash-loops on nodes without a GPU."""
-    for name, pod, finds_its_own in _plugins(context):
-        if finds_its_own:
-            continue
-        reached = [pool.name for pool in context.pools if pool.accelerator != "nvidia" and not _rejection(pod, pool)]
-        problem = (
-            Problem(f"it runs on {', '.join(reached)}, where it finds no NVIDIA GPU and crash-loops")
-            if reached
-            else None
-        )
-        yield verdict(name, problem, "it runs on no node that does not need it")
+    """It crash-loops on nodes without a GPU."""
+    for plugin in DEVICE_PLUGINS.values():
+        for name, pod, finds_its_own in _plugins(context, plugin):
+            if finds_its_own:
+                continue
+            others = (pool for pool in context.pools if pool.accelerator != plugin.kind)
+            reached = [pool.name for pool in others if not _rejection(pod, pool)]
+            nothing = f"where it finds no {plugin.title} {plugin.device} and {plugin.elsewhere}"
+            astray = Problem(f"it runs on {', '.join(reached)}, {nothing}", _AVOIDS.get(plugin.kind, ""))
+            yield verdict(name, astray if reached else None, "it runs on no node that does not need it")
 
 
 @check(
     "one-owner-of-the-gpu-stack",
-    subject="NVIDIA pool",
+    subject="NVIDIA or Neuron pool",
     fix="leave driver and device plugin to one of image, chart and operator",
 )
 def one_owner(context: Context) -> Iterator[Said]:
@@ -112,14 +128,13 @@ def one_owner(context: Context) -> Iterator[Said]:
 
     The check looks at the image, Auto Mode, the plugin's chart and the GPU operator.
     """
-    plugins = list(_plugins(context))
-    for pool in context.pools:
-        if pool.accelerator != "nvidia":
-            continue
+    for pool, plugin in _of_pools(context):
         owners = [_image(pool)] if pool.device_plugin else []
-        owners += [name for name, pod, _ in plugins if not _rejection(pod, pool)]
-        problems = [_second_plugin(pool, owners)] if len(owners) > 1 else []
-        problems += [problem for release in context.charts(GPU_OPERATOR) if (problem := _second_driver(release, pool))]
+        owners += [name for name, pod, _ in _plugins(context, plugin) if not _rejection(pod, pool)]
+        problems = [_second_plugin(pool, plugin, owners)] if len(owners) > 1 else []
+        if plugin.kind == "nvidia":
+            found = (_second_driver(release, pool) for release in context.charts(GPU_OPERATOR))
+            problems += [problem for problem in found if problem]
         yield verdict(pool.name, problems, f"the device plugin is {' and '.join(owners) or 'nobody'}'s")
 
 
@@ -127,7 +142,7 @@ def _image(pool: Pool) -> str:
     return "EKS Auto Mode" if pool.backend == AUTO_MODE else "the node image"
 
 
-def _second_plugin(pool: Pool, owners: list[str]) -> Problem:
+def _second_plugin(pool: Pool, plugin: DevicePlugin, owners: list[str]) -> Problem:
     keep_off = (
         f"keep the chart off: require {COMPUTE_TYPE_LABEL} NotIn [auto]"
         if pool.backend == AUTO_MODE
@@ -136,7 +151,8 @@ def _second_plugin(pool: Pool, owners: list[str]) -> Problem:
         if pool.device_plugin
         else "remove one of them"
     )
-    return Problem(f"{' and '.join(owners)} each bring a device plugin, which conflict over its GPUs", keep_off)
+    fight = f"each bring a device plugin, which fight over its {plugin.device}s"
+    return Problem(f"{' and '.join(owners)} {fight}", keep_off)
 
 
 def _second_driver(release: Software, pool: Pool) -> Problem | None:
@@ -154,13 +170,17 @@ def _second_driver(release: Software, pool: Pool) -> Problem | None:
 
 @check(
     "gpu-nodes-have-a-driver",
-    subject="NVIDIA pool whose image is known",
-    fix="use an image with the driver, or let the GPU operator install it",
+    subject="NVIDIA or Neuron pool whose image is known",
+    fix="take an image with the driver; for NVIDIA GPUs the operator may install it",
 )
 def driver(context: Context) -> Iterator[Said]:
-    """Nodes offer no GPU: pods stay Pending while the nodes cost money."""
-    for pool in context.pools:
-        if pool.accelerator != "nvidia" or pool.driver is None:
+    """Nodes offer no GPU: pods stay Pending on nodes that are paid for."""
+    for pool, plugin in _of_pools(context):
+        if pool.driver is None:
+            continue
+        if plugin.kind != "nvidia":
+            missing = Problem(f"its image has no {plugin.title} driver", "take one that has it")
+            yield verdict(pool.name, None if pool.driver else missing, "it is of its image")
             continue
         installers = [
             release.name

@@ -112,20 +112,36 @@ def resources_match(context: Context) -> Iterator[Said]:
     for pool, _ in _from_zero(context):
         if not pool.accelerator or pool.gpus_per_node is None:
             continue
-        assert pool.template and pool.types[0].accelerator
-        resource = pool.types[0].accelerator.resource
-        real = pool.gpus_per_node * _sharing(context, pool, resource)
-        text = pool.template.resources.get(resource)
-        told = pool.gpus_per_node if text is None else _count(resource, text)
-        problem = (
-            None
-            if told == real
-            else Problem(
-                f"the autoscaler expects {told} {resource} of a node, which will have {real}",
-                f"tag the group {AUTOSCALER_RESOURCE_TAG}{resource} = {real}",
-            )
-        )
-        yield verdict(pool.name, problem, f"a node has {real} {resource}, as the autoscaler expects")
+        real = dict(_resources(context, pool))
+        problems = []
+        for resource, amount_ in real.items():
+            if (told := _told(pool, resource)) != amount_:
+                said = f"the autoscaler expects {told} {resource} of a node, which will have {amount_}"
+                problems.append(Problem(said, f"tag the group {AUTOSCALER_RESOURCE_TAG}{resource} = {amount_}"))
+        has = " and ".join(f"{amount_} {resource}" for resource, amount_ in real.items())
+        yield verdict(pool.name, problems, f"a node has {has}, as the autoscaler expects")
+
+
+def _resources(context: Context, pool: Pool) -> Iterator[tuple[str, int]]:
+    """What a node will have, the least of its types: devices, and Neuron cores where somebody speaks of them."""
+    assert pool.template
+    offers = [row.accelerator.offered for row in pool.types if row.accelerator]
+    for number, resource in enumerate(offers[0]):
+        asked = any(workload.pod.requests_any([resource]) for workload in context.workloads)
+        if number == 0 or asked or resource in pool.template.resources:
+            yield resource, min(offer.get(resource, 0) for offer in offers) * _sharing(context, pool, resource)
+
+
+def _told(pool: Pool, resource: str) -> int:
+    """What the autoscaler expects: it knows by the type of NVIDIA's GPUs alone, and of the rest by tags.
+
+    Source: cluster autoscaler 1.35, aws_manager.go.
+    """
+    assert pool.template
+    text = pool.template.resources.get(resource)
+    if text is None:
+        return pool.gpus_per_node or 0 if resource == GPU_RESOURCE else 0
+    return _count(resource, text)
 
 
 def _sharing(context: Context, pool: Pool, resource: str) -> int:

@@ -13,7 +13,9 @@ from eks_gpu.pools.prices import on_demand_price
 from eks_gpu_components.catalog import (
     ARCH_LABEL,
     CAPACITY_TYPE_LABEL,
+    DEVICE_PLUGINS,
     GPU_RESOURCE,
+    NEURON_CORE_RESOURCE,
     NEURON_RESOURCE,
     ZONE_LABEL,
     CapacityType,
@@ -22,7 +24,7 @@ from eks_gpu_components.catalog import (
 from eks_gpu_components.catalog.instance_types import RESOURCES
 from eks_gpu_components.catalog.nearest import nearest
 
-_LIMITABLE = (CPU, MEMORY, NODES, "ephemeral-storage", "pods", "vpc.amazonaws.com/efa", "aws.amazon.com/neuroncore")
+_LIMITABLE = (CPU, MEMORY, NODES, "ephemeral-storage", "pods", "vpc.amazonaws.com/efa", NEURON_CORE_RESOURCE)
 _REAL = frozenset({*_LIMITABLE, *RESOURCES.values()})
 _MEANT = {"gpu": GPU_RESOURCE, "gpus": GPU_RESOURCE, "neuron": NEURON_RESOURCE}
 # Below these, one shortage of one kind stops the pool.
@@ -42,7 +44,12 @@ def _pools(context: Context, accelerated: bool = False) -> Iterator[tuple[NodePo
 
 
 def _resource(pool: Pool) -> str:
-    return RESOURCES["aws" if pool.accelerator == "neuron" else "nvidia"]
+    return _resources(pool)[0]
+
+
+def _resources(pool: Pool) -> tuple[str, ...]:
+    """What a limit may count to stop the pool's accelerators."""
+    return DEVICE_PLUGINS[pool.accelerator or "nvidia"].resources
 
 
 @check(
@@ -58,7 +65,7 @@ def real_resources(context: Context) -> Iterator[Said]:
         problems = [
             _unreal(name) for name in found.limits if name not in _REAL and not name.startswith("nvidia.com/mig-")
         ]
-        if pool.accelerator and found.replicas is None and _resource(pool) not in found.limits:
+        if pool.accelerator and found.replicas is None and not {*_resources(pool)} & {*found.limits}:
             problems.append(
                 Problem(f"no limit counts {_resource(pool)}, so only the other limits stop new GPUs", "add one")
             )

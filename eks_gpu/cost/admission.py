@@ -14,9 +14,10 @@ from eks_gpu.pods.quantities import CPU, EPHEMERAL_STORAGE, MEMORY, PODS, amount
 from eks_gpu.pods.reasons import NOTHING, Reason, Rule
 from eks_gpu.pods.selection import granted, unselected
 from eks_gpu.pools.pool import Candidate, Pool
-from eks_gpu_components.catalog import GPU_RESOURCE, NEURON_RESOURCE, InstanceType, Taint, allocatable
+from eks_gpu_components.catalog import DEVICE_PLUGINS, InstanceType, Taint, allocatable
 
-ACCELERATOR_RESOURCES = (GPU_RESOURCE, NEURON_RESOURCE)
+ACCELERATOR_RESOURCES = tuple(resource for plugin in DEVICE_PLUGINS.values() for resource in plugin.resources)
+"""What a pod asks for that wants an accelerator: whole devices, or cores of Neuron devices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +135,9 @@ def node_resources(pool: Pool, row: InstanceType) -> dict[str, int]:
     """What a new node offers. A resource that a tag states overrides the type's: a shared GPU counts several times."""
     resources = allocatable(row)
     if row.accelerator and pool.template:
-        stated = pool.template.resources.get(row.accelerator.resource)
-        if stated is not None:
-            resources[row.accelerator.resource] = _stated(row.accelerator.resource, stated)
+        for resource in row.accelerator.offered:
+            if (stated := pool.template.resources.get(resource)) is not None:
+                resources[resource] = _stated(resource, stated)
     if pool.instance_store and row.instance_store_gb:
         resources[EPHEMERAL_STORAGE] = _usable_mib(int(row.instance_store_gb * 1e9 / 2**30))
     elif pool.disks:

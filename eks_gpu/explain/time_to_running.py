@@ -74,7 +74,7 @@ _INSTANCE_STORE_MIB_S = 1000
 
 def steps(pool: Pool, row: InstanceType, pod: Pod, spec: Mapping[str, Any]) -> list[Step]:
     """For a pod on a new node of the type; `spec` is the pod's own, as written."""
-    accelerated = bool(row.accelerator and pod.requests_any([row.accelerator.resource]))
+    accelerated = bool(row.accelerator and pod.requests_any(row.accelerator.offered))
     return [
         _BATCH if pool.made_by.looks_at_pods else _SCAN,
         _BARE_METAL if row.bare_metal else _ACCELERATED if row.accelerator else _PLAIN,

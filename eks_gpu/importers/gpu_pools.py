@@ -1,6 +1,6 @@
 """Pools with accelerators as settings: maximum, taint, labels, zones, idle time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import floor
 from typing import Any
@@ -16,6 +16,7 @@ from eks_gpu_components.catalog import (
     MAX_DISK_GIB,
     MIN_GPU_DISK_GIB,
     MIN_IDLE_S,
+    NEURON_CORE_RESOURCE,
     NEURON_RESOURCE,
     NEURON_TAINT,
     POOL_LABELS,
@@ -52,7 +53,12 @@ class Settled:
 
 
 def settle_gpu_pool(
-    pool: Pool, requests: Sequence[int], region: str, zones: Sequence[str], taken: Sequence[str], findings: Findings
+    pool: Pool,
+    requests: Sequence[Mapping[str, int]],
+    region: str,
+    zones: Sequence[str],
+    taken: Sequence[str],
+    findings: Findings,
 ) -> Settled | None:
     """A pool of the settings; None, told, where nothing today is like it."""
     own_zones = _zones(pool, zones, findings)
@@ -127,6 +133,9 @@ def _ceiling(pool: Pool, types: GpuTypes, notes: dict[str, str], findings: Findi
             findings.tell("limits-name-the-real-resource", pool.limit_places[wrong], message)
     names = (resource, "gpu", "gpus", "nvidia.com/gpus")
     stated = next((_limit(pool, key) for key in names if key in pool.limits), None)
+    if types.kind == "neuron" and NEURON_CORE_RESOURCE in pool.limits:
+        by_cores = _limit(pool, NEURON_CORE_RESOURCE, types.cores)
+        stated = by_cores if stated is None else min(stated, by_cores)
     by_cpu = _by_cpu_and_memory(pool, types)
     if stated is None:
         nodes = by_cpu if by_cpu else DEFAULT_MAX_NODES

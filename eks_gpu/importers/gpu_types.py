@@ -1,7 +1,8 @@
 """The instance types of an imported pool, reduced to those that one GPU pool can have."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any
 
 from eks_gpu.importers.fields import Place
@@ -12,6 +13,7 @@ from eks_gpu_components.catalog import (
     BASE_REGION,
     GPU_TAINT,
     MAX_INSTANCE_TYPES,
+    NEURON_CORE_RESOURCE,
     NEURON_TAINT,
     InstanceType,
     Need,
@@ -23,7 +25,7 @@ from eks_gpu_components.catalog import (
 )
 from eks_gpu_components.catalog.auto_mode import starts
 
-_GPU_LIMITS = (GPU_TAINT.key, NEURON_TAINT.key, "gpu", "gpus")
+_GPU_LIMITS = (GPU_TAINT.key, NEURON_TAINT.key, NEURON_CORE_RESOURCE, "gpu", "gpus")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,11 @@ class GpuTypes:
         return self.rows[0].accelerators
 
     @property
+    def cores(self) -> int:
+        """NeuronCores of a device, the most that one of the types has; 1 without any."""
+        return max(row.accelerator.cores for row in self.rows if row.accelerator) or 1
+
+    @property
     def kind(self) -> str:
         """nvidia or neuron."""
         return self.rows[0].accelerator.kind if self.rows[0].accelerator else "nvidia"
@@ -52,7 +59,12 @@ def is_accelerated(pool: Pool) -> bool:
     if not pool.chosen_by_requirements:
         return bool(accelerated)
     wanted = any(taint.key in _GPU_LIMITS for taint in pool.taints) or any(key in pool.limits for key in _GPU_LIMITS)
-    return bool(accelerated) and (wanted or accelerated == names)
+    return bool(accelerated) and (wanted or {*map(_category, names)} == {*map(_category, accelerated)})
+
+
+def _category(name: str) -> str:
+    """Category of a type, or the name of an unknown one: trn2u is described without an accelerator, and yet of trn."""
+    return name if unknown_type(name) else instance_type(name).category
 
 
 def _has_accelerator(name: str) -> bool:
@@ -60,11 +72,11 @@ def _has_accelerator(name: str) -> bool:
 
 
 def gpu_types(
-    pool: Pool, requests: Sequence[int], region: str, zones: Sequence[str], findings: Findings
+    pool: Pool, requests: Sequence[Mapping[str, int]], region: str, zones: Sequence[str], findings: Findings
 ) -> GpuTypes | None:
     """What the pool can have, with a finding for each type that it cannot; None where nothing is like it today.
 
-    `requests` are the GPUs that the file's pods ask for, `zones` where its nodes may be.
+    `requests` are the accelerators by resource that the file's pods ask for, `zones` where its nodes may be.
     """
     rows = _usable(pool, findings)
     gone = [RETIRED[named.name] for named in pool.types if named.name in RETIRED]
@@ -72,7 +84,7 @@ def gpu_types(
     counts = sorted({row.accelerators for row in rows} | {count for count, _ in gone})
     if not counts:
         return None
-    least = min((asked for asked in requests if asked), default=1)
+    least = min(filter(None, (_devices(asked, rows) for asked in requests)), default=1)
     count = next((found for found in counts if found >= least), counts[-1])
     if len(counts) > 1:
         _tell_counts(pool, counts, count, findings)
@@ -83,6 +95,12 @@ def gpu_types(
     memory = min((gib for found, gib in gone if found == count), default=0)
     kind = kept[0].accelerator.kind if kept and kept[0].accelerator else "nvidia"
     return _found_by_need(pool, count, memory, kind, region, zones)
+
+
+def _devices(asked: Mapping[str, int], rows: Sequence[InstanceType]) -> int:
+    """Devices of a node that one pod needs, the cores of the smallest among them counted as devices."""
+    cores = min((row.accelerator.cores for row in rows if row.accelerator), default=0) or 1
+    return max(ceil(count / cores) if resource == NEURON_CORE_RESOURCE else count for resource, count in asked.items())
 
 
 def _found_by_need(

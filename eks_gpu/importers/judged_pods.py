@@ -12,23 +12,25 @@ from eks_gpu_components.catalog import (
     AUTO_MODE_GROUP,
     CAPACITY_TYPE_LABEL,
     COMPUTE_TYPE_LABEL,
-    DEVICE_PLUGIN_CHART,
+    DEVICE_PLUGINS,
     GPU_PRESENT_LABEL,
     GPU_RESOURCE,
-    GPU_TAINT,
     INSTANCE_TYPE_LABEL,
     KARPENTER_GROUP,
-    NEURON_TAINT,
     OLD_LABELS,
     OS_LABEL,
     REGION_LABEL,
     ZONE_LABEL,
+    InstanceType,
     Taint,
+    brings_plugin,
 )
 
 _OF_EVERY_NODE = (ARCH_LABEL, CAPACITY_TYPE_LABEL, OS_LABEL, REGION_LABEL, ZONE_LABEL, INSTANCE_TYPE_LABEL)
 _BACKENDS = {KARPENTER_GROUP: KARPENTER, AUTO_MODE_GROUP: AUTO_MODE}
-_OWN_TAINTS = {GPU_TAINT.key: GPU_TAINT, NEURON_TAINT.key: NEURON_TAINT}
+_TAINTS = {resource: plugin.taint for plugin in DEVICE_PLUGINS.values() for resource in plugin.resources}
+"""The taint of nodes by a resource that they have."""
+_OWN_TAINTS = {taint.key: taint for taint in _TAINTS.values()}
 _FROZEN = ("k8s.gcr.io/", "gcr.io/google_containers/", "gcr.io/google-containers/")
 _OWNER = "one-owner-of-the-gpu-stack"
 _PLUGIN = "device-plugin-reaches-gpu-pools"
@@ -61,7 +63,7 @@ def _judge_tolerations(workload: Workload, pools: Sequence[Settled], findings: F
                 f"value alone, not {_OWN_TAINTS[toleration.key].for_kubelet()}: write operator: Exists"
             )
             findings.tell("tolerations-use-exists", toleration.place, message)
-    taints = {pool.taint for pool in pools if pool.taint} or {_OWN_TAINTS[key] for key in workload.requests}
+    taints = {pool.taint for pool in pools if pool.taint} or {_TAINTS[key] for key in workload.requests}
     concerned = [found for found in workload.tolerations if found.key in {taint.key for taint in taints}]
     if not concerned and not any(_tolerates(found, taint) for found in workload.tolerations for taint in taints):
         shown = ", ".join(sorted(taint.for_kubelet() for taint in taints))
@@ -139,42 +141,62 @@ def _labels(pool: Settled) -> dict[str, str]:
 
 
 def _judge_size(workload: Workload, pools: Sequence[Settled], findings: Findings) -> None:
-    most = max((pool.gpus_per_node for pool in pools), default=0)
-    asked = max(workload.requests.values())
-    if most and asked > most:
+    for resource, asked in workload.requests.items():
+        most = max((row.accelerator.offered.get(resource, 0) for row in _rows(pools) if row.accelerator), default=0)
+        if not most or asked <= most:
+            continue
         message = f"one pod asks for {asked}, and the pools' nodes have {most} at most: give it a pool of its own"
         findings.tell("gpu-requests-fit-a-node", workload.requests_place, message)
 
 
+def _rows(pools: Sequence[Settled]) -> list[InstanceType]:
+    return [row for pool in pools for row in pool.rows]
+
+
+def _of_kind(pools: Sequence[Settled], kind: str) -> list[Settled]:
+    return [pool for pool in pools if any(row.accelerator and row.accelerator.kind == kind for row in pool.rows)]
+
+
 def judge_device_plugin(plugin: Workload, pools: Sequence[Settled], findings: Findings) -> None:
     """A device plugin's DaemonSet, whose place the program's own takes."""
+    its_own = DEVICE_PLUGINS[plugin.device_plugin]
+    pools = _of_kind(pools, plugin.device_plugin)
     if any(pool.backend == AUTO_MODE for pool in pools):
         message = "Auto Mode's nodes bring a device plugin, and a second one breaks it: remove this DaemonSet"
         findings.tell(_OWNER, plugin.place, message)
     for image in plugin.images:
         tag = image.name.partition("@")[0].rpartition(":")[2].removeprefix("v")
-        if "device-plugin" in image.name and tag != DEVICE_PLUGIN_CHART.app_version:
-            message = f"{tag} is old: the program installs {DEVICE_PLUGIN_CHART.app_version}; remove this DaemonSet"
+        if "device-plugin" in image.name and tag != its_own.chart.app_version:
+            message = f"{tag} is old: the program installs {its_own.chart.app_version}; remove this DaemonSet"
             findings.tell("device-plugin-is-current", image.place, message)
     _judge_types(plugin, findings)
     for pool in pools:
         if pool.taint and not any(_tolerates(found, pool.taint) for found in plugin.tolerations):
-            message = f"it does not tolerate {pool.taint.for_kubelet()} of {pool.name}, whose nodes would offer no GPU"
+            taint = pool.taint.for_kubelet()
+            message = f"it does not tolerate {taint} of {pool.name}, whose nodes would offer no {its_own.device}"
             findings.tell(_PLUGIN, plugin.place, message)
         for selection in plugin.selections:
             selected = {*selection.values}
             named = OLD_LABELS.get(selection.key, selection.key) == INSTANCE_TYPE_LABEL
             if named and pool.taint and not {row.name for row in pool.rows} & selected:
-                message = f"it selects types that {pool.name} does not have, so its nodes would offer no GPU"
+                message = (
+                    f"it selects types that {pool.name} does not have, so its nodes would offer no {its_own.device}"
+                )
                 findings.tell(_PLUGIN, selection.place, message)
 
 
-def judge_missing_device_plugin(pools: Sequence[Settled], place: Place, findings: Findings) -> None:
-    """Karpenter's nodes of AL2023 offer no GPU by themselves; eksctl gives its own groups the plugin."""
-    names = [pool.name for pool in pools if pool.backend == KARPENTER and "node_image" not in pool.settings["pool"]]
+def judge_missing_device_plugin(kind: str, pools: Sequence[Settled], place: Place, findings: Findings) -> None:
+    """Karpenter's nodes offer no accelerator by themselves; eksctl gives its own groups the plugin."""
+    plugin = DEVICE_PLUGINS[kind]
+    names = [
+        pool.name
+        for pool in _of_kind(pools, kind)
+        if pool.backend == KARPENTER and not brings_plugin(pool.settings["pool"].get("node_image", "al2023"), kind)
+    ]
     if names:
         message = (
-            f"nothing here installs the NVIDIA device plugin, so nodes of {', '.join(names)} offer no GPU, their pods "
-            f"stay Pending and more nodes come: the program installs {DEVICE_PLUGIN_CHART.app_version}"
+            f"nothing here installs the {plugin.title} device plugin, so nodes of {', '.join(names)} offer no "
+            f"{plugin.device}, their pods stay Pending and more nodes come: the program installs "
+            f"{plugin.chart.app_version}"
         )
         findings.tell(_PLUGIN, place, message)

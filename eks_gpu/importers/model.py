@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import Any
 
 from eks_gpu.importers.fields import Place
-from eks_gpu_components.catalog import GPU_RESOURCE
+from eks_gpu_components.catalog import DEVICE_PLUGINS
 
 SELF_MANAGED, MANAGED = "auto-scaling-group", "managed-node-group"
 KARPENTER, AUTO_MODE = "karpenter", "auto-mode"
@@ -152,11 +152,12 @@ class Workload:
     tolerations: list[Toleration] = field(default_factory=list)
     selections: list[Selection] = field(default_factory=list)
     images: list[Named] = field(default_factory=list)
+    device_plugin: str = ""
+    """Kind of accelerators whose device plugin it is, nvidia or neuron; empty for other work."""
 
-    @property
-    def gpus(self) -> int:
-        """NVIDIA GPUs of one pod."""
-        return self.requests.get(GPU_RESOURCE, 0)
+    def asks_for(self, kind: str) -> bool:
+        """Whether a pod asks for accelerators of the kind, nvidia or neuron."""
+        return any(self.requests.get(resource) for resource in DEVICE_PLUGINS[kind].resources)
 
 
 @dataclass

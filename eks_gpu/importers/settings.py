@@ -13,6 +13,7 @@ from eks_gpu.importers.gpu_types import is_accelerated
 from eks_gpu.importers.judged_pods import judge_device_plugin, judge_missing_device_plugin, judge_workload
 from eks_gpu.importers.model import AUTO_MODE, KARPENTER, Described, Pool
 from eks_gpu.importers.units_and_names import has_placeholder
+from eks_gpu_components.catalog import DEVICE_PLUGINS
 from eks_gpu_components.catalog import zones as zones_of
 
 DEFAULT_REGION, DEFAULT_NAME = "us-west-2", "my-cluster"
@@ -70,7 +71,7 @@ def _zones(described: Described, region: str, findings: Findings) -> list[str]:
 def _pools(
     described: Described, region: str, zones: Sequence[str], answer: Answer, findings: Findings
 ) -> list[Settled]:
-    requests = [max(workload.requests.values()) for workload in described.workloads if workload.requests]
+    requests = [workload.requests for workload in described.workloads if workload.requests]
     settled: list[Settled] = []
     for pool in described.pools:
         pool.storage = pool.storage or described.node_classes.get((pool.backend, pool.node_class or ""))
@@ -203,12 +204,14 @@ def _judge(described: Described, pools: Sequence[Settled], findings: Findings) -
         judge_workload(workload, pools, findings)
     for plugin in described.device_plugins:
         judge_device_plugin(plugin, pools, findings)
-    if not described.device_plugins and (place := _where_gpus_are_asked_for(described)):
-        judge_missing_device_plugin(pools, place, findings)
+    described_kinds = {plugin.device_plugin for plugin in described.device_plugins}
+    for kind in DEVICE_PLUGINS:
+        if kind not in described_kinds and (place := _where_they_are_asked_for(kind, described)):
+            judge_missing_device_plugin(kind, pools, place, findings)
 
 
-def _where_gpus_are_asked_for(described: Described) -> Place | None:
+def _where_they_are_asked_for(kind: str, described: Described) -> Place | None:
     """Only a file that has more than pools can be said to lack something."""
-    asking = [workload.requests_place for workload in described.workloads if workload.gpus]
+    asking = [workload.requests_place for workload in described.workloads if workload.asks_for(kind)]
     bought = [pool.place for pool in described.pools if pool.backend == KARPENTER]
     return asking[0] if asking else bought[0] if described.cluster.described and bought else None

@@ -5,7 +5,7 @@ from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.model import Described, Named, Selection, Toleration, Workload
 from eks_gpu.importers.requirements import read_requirements
 from eks_gpu.pods.quantities import kept
-from eks_gpu_components.catalog import GPU_RESOURCE, NEURON_RESOURCE, NODE_AFFINITY_OPERATORS, TOLERATION_OPERATORS
+from eks_gpu_components.catalog import DEVICE_PLUGINS, NODE_AFFINITY_OPERATORS, TOLERATION_OPERATORS
 
 TEMPLATES = {
     "CronJob": ("spec", "jobTemplate", "spec", "template"),
@@ -19,7 +19,7 @@ TEMPLATES = {
 }
 """Kind -> where its pod template is."""
 _MOST_DEVICES = 999_999
-_RESOURCES = (GPU_RESOURCE, NEURON_RESOURCE)
+_RESOURCES = tuple(resource for plugin in DEVICE_PLUGINS.values() for resource in plugin.resources)
 _DEVICE_PLUGIN = "device-plugin"
 CLUSTER_AUTOSCALER = "cluster-autoscaler"
 
@@ -43,12 +43,20 @@ def read_workload(kind: str, name: str, document: Fields, described: Described, 
     selector = spec.strings("nodeSelector")
     workload.selections = [Selection(key, (value,), spec.below("nodeSelector", key)) for key, value in selector.items()]
     workload.selections += _affinity(spec, findings)
-    images = [image.name.partition("@")[0].rpartition("/")[2] for image in workload.images]
-    if kind == "DaemonSet" and any("nvidia" in name or "k8s-" in image for image in images if _DEVICE_PLUGIN in image):
+    workload.device_plugin = _of_device_plugin(workload) if kind == "DaemonSet" else ""
+    if workload.device_plugin:
         described.device_plugins.append(workload)
     else:
         described.workloads.append(workload)
     return workload
+
+
+def _of_device_plugin(workload: Workload) -> str:
+    images = [image.name.partition("@")[0].rpartition("/")[2] for image in workload.images]
+    images = [image for image in images if _DEVICE_PLUGIN in image]
+    if any(DEVICE_PLUGINS["neuron"].image in image for image in images):
+        return "neuron"
+    return "nvidia" if any("nvidia" in workload.name or "k8s-" in image for image in images) else ""
 
 
 def _devices(text: str | None) -> int | None:

@@ -7,8 +7,8 @@ from eks_gpu.graph.graph import Resource
 from eks_gpu.pools.autoscaler_template import from_tags
 from eks_gpu.pools.launch_template import Start, start
 from eks_gpu.pools.lookups import Lookups
-from eks_gpu.pools.pool import AUTO_SCALING_GROUP, Pool, has_nvidia
-from eks_gpu_components.catalog import CapacityType
+from eks_gpu.pools.pool import AUTO_SCALING_GROUP, Pool, accelerator_kind, has_nvidia
+from eks_gpu_components.catalog import CapacityType, brings_plugin
 
 
 def auto_scaling_group(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
@@ -26,7 +26,7 @@ def auto_scaling_group(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
     subnet_ids = list(inputs.get("vpcZoneIdentifiers") or ())
     desired = inputs.get("desiredCapacity")
     instance_types = _instance_types(mixed, started)
-    accelerated = has_nvidia(instance_types)
+    accelerated, kind = has_nvidia(instance_types), accelerator_kind(instance_types)
     image = started.node.image if started.node else ""
     yield Pool(
         name=name,
@@ -50,8 +50,8 @@ def auto_scaling_group(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
         well_known=lookups.labels_of_image(image, accelerated),
         disks=started.disks,
         imds_v2=started.imds_v2,
-        driver=True if accelerated and image == "bottlerocket" else None,
-        device_plugin=accelerated and image == "bottlerocket",
+        driver=True if kind and image == "bottlerocket" else None,
+        device_plugin=brings_plugin(image, kind),
         tags=tags,
         suspended_processes=tuple(inputs.get("suspendedProcesses") or ()),
         desired_is_ignored=desired is None or "desiredCapacity" in resource.options.get("ignoreChanges", ()),

@@ -23,7 +23,7 @@ def capacity(row: InstanceType) -> dict[str, int]:
         PODS: row.max_pods,
         NODES: 1,
     }
-    return {**counted, row.accelerator.resource: row.accelerators} if row.accelerator else counted
+    return {**counted, **row.accelerator.offered} if row.accelerator else counted
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from eks_gpu.graph.graph import Resource
 from eks_gpu.pools.autoscaler_template import from_managed_group
 from eks_gpu.pools.launch_template import IMAGE_DISK_GIB, Start, start
 from eks_gpu.pools.lookups import Lookups
-from eks_gpu.pools.pool import MANAGED_NODE_GROUP, Disk, Pool, has_nvidia
+from eks_gpu.pools.pool import MANAGED_NODE_GROUP, Disk, Pool, accelerator_kind, has_nvidia
 from eks_gpu_components.catalog import (
     AMI_TYPES,
     EKS_CAPACITY_TYPE_LABEL,
@@ -15,6 +15,7 @@ from eks_gpu_components.catalog import (
     AmiType,
     CapacityType,
     Taint,
+    brings_plugin,
 )
 
 DEFAULT_TYPE = "t3.medium"  # EKS API, CreateNodegroup, instanceTypes
@@ -35,7 +36,7 @@ def managed_node_group(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
     ami = AMI_TYPES.get(str(inputs.get("amiType") or ""))
     instance_types = tuple(inputs.get("instanceTypes") or (started.instance_type or DEFAULT_TYPE,))
     image = ami.family if ami else joined.image if joined else ""
-    accelerated = has_nvidia(instance_types)
+    accelerated, kind = has_nvidia(instance_types), accelerator_kind(instance_types)
     yield Pool(
         name=name,
         backend=MANAGED_NODE_GROUP,
@@ -60,8 +61,8 @@ def managed_node_group(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
         },
         disks=_disks(started, inputs),
         imds_v2=started.imds_v2,
-        driver=_driver(ami, image) if accelerated else None,
-        device_plugin=accelerated and (ami.device_plugin if ami else image == "bottlerocket"),
+        driver=_driver(ami, image, kind) if kind else None,
+        device_plugin=ami.device_plugin and ami.accelerator == kind if ami else brings_plugin(image, kind),
         tags=tags,
         desired_is_ignored=bool(
             {"scalingConfig", "scalingConfig.desiredSize"} & set(resource.options.get("ignoreChanges", ()))
@@ -78,10 +79,10 @@ def _group_tags(resource: Resource, lookups: Lookups) -> dict[str, str]:
     return tags
 
 
-def _driver(ami: AmiType | None, image: str) -> bool | None:
+def _driver(ami: AmiType | None, image: str, kind: str) -> bool | None:
     """Whether the image brings the accelerator's driver, None for one's own."""
     if ami:
-        return ami.driver
+        return ami.drives(kind)
     return True if image == "bottlerocket" else None
 
 

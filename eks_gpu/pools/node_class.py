@@ -11,6 +11,7 @@ from eks_gpu.graph.graph import Resource
 from eks_gpu.karpenter.objects import NodePool, part
 from eks_gpu.pods.quantities import gib
 from eks_gpu.pools.pool import Disk
+from eks_gpu_components.catalog import DEVICE_PLUGINS, brings_plugin
 
 # Disks of a node whose class names none.
 _AL2023, _BOTTLEROCKET = (20,), (4, 20)
@@ -28,7 +29,8 @@ class NodeClass:
     instance_store: bool = False
     imds_v2: bool | None = None
     driver: bool | None = None
-    device_plugin: bool = False
+    device_plugins: tuple[str, ...] = ()
+    """Kinds of accelerators whose device plugin a node brings: nvidia, neuron."""
 
 
 def node_class(pool: NodePool) -> NodeClass:
@@ -36,7 +38,8 @@ def node_class(pool: NodePool) -> NodeClass:
     spec = part(pool.node_class.inputs, "spec") if pool.node_class else {}
     terms = tuple(spec.get("subnetSelectorTerms") or ())
     if pool.auto_mode:
-        return NodeClass(terms, disks=(_auto_mode_disk(spec),), imds_v2=True, driver=True, device_plugin=True)
+        plugins = tuple(DEVICE_PLUGINS)
+        return NodeClass(terms, disks=(_auto_mode_disk(spec),), imds_v2=True, driver=True, device_plugins=plugins)
     if pool.node_class is None:
         return NodeClass()
     image = _image(spec)
@@ -47,7 +50,7 @@ def node_class(pool: NodePool) -> NodeClass:
         instance_store=spec.get("instanceStorePolicy") == "RAID0",
         imds_v2=part(spec, "metadataOptions").get("httpTokens", "required") == "required",
         driver=True if image else None,
-        device_plugin=image == "bottlerocket",
+        device_plugins=tuple(kind for kind in DEVICE_PLUGINS if brings_plugin(image, kind)),
     )
 
 

@@ -12,7 +12,7 @@ from eks_gpu.pools.clusters import COMPONENT, clusters
 from eks_gpu.pools.limits import Limits
 from eks_gpu.pools.lookups import Lookups
 from eks_gpu.pools.node_class import node_class
-from eks_gpu.pools.pool import AUTO_MODE, KARPENTER, Disk, Pool, has_nvidia, is_offered, zone_ids
+from eks_gpu.pools.pool import AUTO_MODE, KARPENTER, Disk, Pool, accelerator_kind, has_nvidia, is_offered, zone_ids
 from eks_gpu.pools.prices import on_demand_price
 from eks_gpu_components.catalog import (
     CAPACITY_TYPE_LABEL,
@@ -53,7 +53,7 @@ def read_node_pool(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
     names = tuple(row.name for row in rows)
     limits = Limits(dict(_amounts(found.limits)))
     capacity_types = _capacity_types(found)
-    accelerated = has_nvidia(names)
+    accelerated, kind = has_nvidia(names), accelerator_kind(names)
     stated = [item for item in found.requirements if not is_well_known_label(item.expression.key)]
     yield Pool(
         name=found.name,
@@ -80,8 +80,8 @@ def read_node_pool(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
         disks=nodes.disks,
         instance_store=nodes.instance_store,
         imds_v2=nodes.imds_v2,
-        driver=nodes.driver if accelerated else None,
-        device_plugin=nodes.device_plugin and accelerated,
+        driver=nodes.driver if kind else None,
+        device_plugin=kind in nodes.device_plugins,
     )
 
 

@@ -14,6 +14,7 @@ from eks_gpu_components.catalog import (
     ARCH_LABEL,
     AUTO_MODE_GROUP,
     CAPACITY_TYPE_LABEL,
+    DEVICE_PLUGINS,
     HARD_EFFECTS,
     INSTANCE_TYPE_LABEL,
     KARPENTER_GROUP,
@@ -157,8 +158,7 @@ class Pool:
     @property
     def accelerator(self) -> str | None:
         """nvidia, neuron, or None."""
-        kinds = {row.accelerator.kind for row in self.types if row.accelerator}
-        return next((kind for kind in ("nvidia", "neuron") if kind in kinds), None)
+        return accelerator_kind(self.instance_types)
 
     @property
     def gpus_per_node(self) -> int | None:
@@ -248,6 +248,12 @@ class Pool:
             "taints": [taint.for_kubernetes() for taint in self.taints],
             "scales_to_zero": self.scales_to_zero,
         }
+
+
+def accelerator_kind(instance_types: Iterable[str]) -> str | None:
+    """nvidia or neuron, of nodes of these types; None where they have neither."""
+    kinds = {row.accelerator.kind for row in map(_known, instance_types) if row and row.accelerator}
+    return next((kind for kind in DEVICE_PLUGINS if kind in kinds), None)
 
 
 def has_nvidia(instance_types: Iterable[str]) -> bool:

@@ -14,17 +14,15 @@ from eks_gpu_components.catalog import (
     CLUSTER_AUTOSCALER_CHART,
     DEPLOY_DEVICE_PLUGIN_LABEL,
     DEPLOY_OPERANDS_LABEL,
-    DEVICE_PLUGIN_AFFINITY,
     DEVICE_PLUGIN_CHART,
     DEVICE_PLUGIN_CONFIG_LABEL,
-    DEVICE_PLUGIN_TOLERATIONS,
     GPU_OPERATOR_CHART,
     GPU_OPERATOR_TOLERATIONS,
     GPU_RESOURCE,
     KARPENTER_CHART,
     KARPENTER_CRD_CHART,
     LOAD_BALANCER_CONTROLLER_CHART,
-    TERMINATION_HANDLER_CHART,
+    DevicePlugin,
 )
 
 RELEASES = ("kubernetes:helm.sh/v3:Release", "kubernetes:helm.sh/v4:Chart")
@@ -39,14 +37,6 @@ TERMINATION_HANDLER = TERMINATION_HANDLER_CHART.short_name
 KARPENTER, KARPENTER_CRDS = KARPENTER_CHART.short_name, KARPENTER_CRD_CHART.short_name
 # By the value false of one of these labels a node refuses all pods of the operator, or the plugin's.
 _REFUSE_ALL, _REFUSE_PLUGIN = DEPLOY_OPERANDS_LABEL, (DEPLOY_DEVICE_PLUGIN_LABEL,)
-
-
-# Values that decide where the plugin runs.
-_PLUGIN_DEFAULTS: Mapping[str, Any] = {
-    "nodeSelector": {},
-    "tolerations": DEVICE_PLUGIN_TOLERATIONS,
-    "affinity": DEVICE_PLUGIN_AFFINITY,
-}
 
 
 @dataclass(frozen=True)
@@ -82,15 +72,19 @@ def software(graph: Graph) -> list[Software]:
     ]
 
 
-def device_plugin_pod(release: Software) -> Pod | None:
-    """Where a release's NVIDIA device plugin runs; None for a chart without one."""
-    if release.chart == GPU_OPERATOR:
+def device_plugin_pod(release: Software, plugin: DevicePlugin) -> Pod | None:
+    """Where the device plugin runs that a release brings; None for a release without it."""
+    if release.chart == GPU_OPERATOR and plugin.chart.short_name == DEVICE_PLUGIN:
         if release.value("devicePlugin", "enabled", default=True) is False:
             return None
         return operator_pod(release, *_REFUSE_PLUGIN)
-    if release.chart != DEVICE_PLUGIN:
+    if release.chart != plugin.chart.short_name:
         return None
-    values = {**_PLUGIN_DEFAULTS, **{key: value for key, value in release.values.items() if value is not None}}
+    given: Mapping[str, Any] = release.value(plugin.values_at, default={}) if plugin.values_at else release.values
+    if plugin.values_at and given.get("enabled") is False:
+        return None
+    defaults = {"nodeSelector": {}, "tolerations": plugin.tolerations, "affinity": plugin.affinity}
+    values = {**defaults, **{key: value for key, value in given.items() if value is not None}}
     required = ((values["affinity"] or {}).get("nodeAffinity") or {}).get(
         "requiredDuringSchedulingIgnoredDuringExecution"
     )

@@ -315,3 +315,10 @@ def test_the_examples_of_the_page_are_pools():
 
 def test_a_pool_may_keep_idle_nodes_for_longer_than_a_day_if_it_says_so():
     assert pool(idle_s=172_800, keeps_idle_nodes=True).idle_s == 172_800
+
+
+def test_a_neuron_node_offers_devices_and_the_fewest_cores_of_its_types():
+    mixed = pool(instance_types=["inf1.xlarge", "inf2.xlarge"])
+    assert mixed.resources == {"aws.amazon.com/neuron": 1, "aws.amazon.com/neuroncore": 2}
+    shared = pool(instance_types=["g5.xlarge"], sharing={"strategy": "mps", "replicas": 3})
+    assert shared.resources == {"nvidia.com/gpu": 3}

@@ -22,6 +22,8 @@ from components.catalog import (
 )
 from tests.programs import ROOT
 
+NEURON = "aws.amazon.com/neuron"
+
 
 def test_a_g4dn_xlarge_has_one_t4():
     assert instance_type("g4dn.xlarge") == InstanceType(
@@ -75,6 +77,31 @@ def test_neuron_devices_are_accelerators_but_not_gpus():
     assert (trainium.accelerators, trainium.gpus) == (16, 0)
     assert trainium.accelerator
     assert (trainium.accelerator.kind, trainium.accelerator.resource) == ("neuron", "aws.amazon.com/neuron")
+
+
+@pytest.mark.parametrize(
+    ("name", "offered"),
+    [
+        ("inf1.6xlarge", {"aws.amazon.com/neuron": 4, "aws.amazon.com/neuroncore": 16}),
+        ("inf2.xlarge", {"aws.amazon.com/neuron": 1, "aws.amazon.com/neuroncore": 2}),
+        ("trn1.32xlarge", {"aws.amazon.com/neuron": 16, "aws.amazon.com/neuroncore": 32}),
+        ("trn2.48xlarge", {"aws.amazon.com/neuron": 16, "aws.amazon.com/neuroncore": 128}),
+        ("g5.12xlarge", {"nvidia.com/gpu": 4}),
+    ],
+)
+def test_a_node_offers_neuron_cores_beside_devices(name, offered):
+    accelerator = instance_type(name).accelerator
+    assert accelerator and accelerator.offered == offered
+
+
+def test_every_neuron_device_has_cores():
+    rows = [row for row in instance_types() if row.accelerator and row.accelerator.kind == "neuron"]
+    assert {row.accelerator.name: row.accelerator.cores for row in rows if row.accelerator} == {
+        "inferentia": 4,
+        "inferentia2": 2,
+        "trainium": 2,
+        "trainium2": 8,
+    }
 
 
 @pytest.mark.parametrize(
@@ -192,7 +219,7 @@ def test_an_arn_knows_its_partition():
         ("m5.xlarge", {"cpu": 3920, "memory": 14162, "pods": 58}),
         ("t3.nano", {"cpu": 1930, "memory": 74, "pods": 4}),
         ("g5.48xlarge", {"cpu": 191450, "memory": 723299, "pods": 345, "nvidia.com/gpu": 8}),
-        ("inf2.24xlarge", {"cpu": 95690, "memory": 355262, "pods": 737, "aws.amazon.com/neuron": 6}),
+        ("inf2.24xlarge", {"cpu": 95690, "memory": 355262, "pods": 737} | {NEURON: 6, f"{NEURON}core": 12}),
     ],
 )
 def test_kubelet_and_the_hypervisor_keep_a_part_of_a_node(name, resources):

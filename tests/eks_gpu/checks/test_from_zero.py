@@ -1,8 +1,10 @@
 """What the autoscaler is told of a node that does not exist yet."""
 
+from eks_gpu.graph.graph import Resource
 from tests.graphs import (
     GPU_TAGS,
     TEMPLATE,
+    deployment,
     device_plugin,
     failure,
     findings,
@@ -10,6 +12,8 @@ from tests.graphs import (
     gpu_work,
     healthy,
     managed_group,
+    overrides,
+    pod,
     tags,
     without,
 )
@@ -93,3 +97,40 @@ def test_a_shared_gpu_counts_as_often_as_it_is_shared():
     assert message.startswith("the autoscaler expects 1 nvidia.com/gpu of a node, which will have 4")
     group = gpu_group(tags=tags({**GPU_TAGS, f"{TEMPLATE}/resources/nvidia.com/gpu": "4"}))
     assert findings("scale-from-zero-resources-match-node", *healthy(device_plugin=plugin, gpu=group))["gpu"][0]
+
+
+DEVICES, CORES = f"{TEMPLATE}/resources/aws.amazon.com/neuron", f"{TEMPLATE}/resources/aws.amazon.com/neuroncore"
+
+
+def neuron_group(**told: str) -> Resource:
+    return gpu_group(tags=tags({**GPU_TAGS, **told}), mixedInstancesPolicy=overrides("inf1.xlarge", "inf2.xlarge"))
+
+
+def of_neuron(group: Resource, *more: Resource) -> tuple[bool, str]:
+    return findings("scale-from-zero-resources-match-node", *healthy(gpu=group), *more)["gpu"]
+
+
+def test_the_autoscaler_knows_neuron_devices_by_tags_alone():
+    assert of_neuron(neuron_group()) == (
+        False,
+        "the autoscaler expects 0 aws.amazon.com/neuron of a node, which will have 1: tag the group "
+        "k8s.io/cluster-autoscaler/node-template/resources/aws.amazon.com/neuron = 1",
+    )
+    assert of_neuron(neuron_group(**{DEVICES: "1"})) == (
+        True,
+        "a node has 1 aws.amazon.com/neuron, as the autoscaler expects",
+    )
+
+
+def test_neuron_cores_must_be_told_where_a_pod_asks_for_them_and_are_the_least_of_the_types():
+    asking = deployment("infer", pod({"aws.amazon.com/neuroncore": 1}))
+    assert of_neuron(neuron_group(**{DEVICES: "1"}), asking) == (
+        False,
+        "the autoscaler expects 0 aws.amazon.com/neuroncore of a node, which will have 2: tag the group "
+        "k8s.io/cluster-autoscaler/node-template/resources/aws.amazon.com/neuroncore = 2",
+    )
+    assert not of_neuron(neuron_group(**{DEVICES: "1", CORES: "4"}))[0]
+    assert of_neuron(neuron_group(**{DEVICES: "1", CORES: "2"}), asking) == (
+        True,
+        "a node has 1 aws.amazon.com/neuron and 2 aws.amazon.com/neuroncore, as the autoscaler expects",
+    )

@@ -1,17 +1,21 @@
 """Workloads and the device plugin that gives them GPUs."""
 
+from eks_gpu.graph.graph import Resource
 from tests.graphs import (
     GPU_TOLERATION,
     analysed,
     cluster,
     cpu_work,
+    deployment,
     device_plugin,
     failure,
     findings,
+    gpu_group,
     gpu_work,
     healthy,
     kubernetes,
     launch_template,
+    overrides,
     pod,
     release,
     user_data,
@@ -94,6 +98,89 @@ def test_the_operator_and_a_plain_daemon_set_bring_a_plugin_too():
 def test_an_operator_without_its_plugin_is_none():
     operator = release("gpu-operator", devicePlugin={"enabled": False})
     assert failure("device-plugin-reaches-gpu-pools", device_plugin=operator)[0] == "gpu"
+
+
+NEURON_PLUGIN = release("neuron-helm-chart")
+
+
+def inferentia(*software: Resource) -> list[Resource]:
+    """The healthy stack with a group of inf2.xlarge more."""
+    template = launch_template("lt-neuron", userData=user_data("team=ml", "aws.amazon.com/neuron=true:NoSchedule"))
+    group = gpu_group("neuron", mixedInstancesPolicy=overrides("inf2.xlarge", template="lt-neuron"))
+    return [*healthy(), template, group, *software]
+
+
+REACHES = "device-plugin-reaches-gpu-pools"
+
+
+def test_neuron_nodes_without_their_own_plugin_offer_no_device():
+    nothing = "the stack has no Neuron device plugin, so its nodes offer no device: add the component or the chart"
+    assert findings(REACHES, *inferentia()) == {
+        "gpu": (True, "release nvidia-device-plugin runs on every node"),
+        "neuron": (False, nothing),
+    }
+    assert findings(REACHES, *inferentia(release("neuron-helm-chart", devicePlugin={"enabled": False})))["neuron"] == (
+        False,
+        nothing,
+    )
+
+
+def test_the_neuron_chart_runs_on_its_own_types_and_tolerates_their_taint():
+    assert findings(REACHES, *inferentia(NEURON_PLUGIN)) == {
+        "gpu": (True, "release nvidia-device-plugin runs on every node"),
+        "neuron": (True, "release neuron-helm-chart runs on every node"),
+    }
+
+
+def test_a_neuron_plugin_that_does_not_tolerate_the_taint():
+    deaf = release("neuron-helm-chart", devicePlugin={"tolerations": [GPU_TOLERATION]})
+    assert findings(REACHES, *inferentia(deaf))["neuron"] == (
+        False,
+        "the device plugin does not run there, so its nodes offer no device. release neuron-helm-chart: pod does not "
+        "tolerate taint aws.amazon.com/neuron=true:NoSchedule: let it tolerate the taints of the pool, and select its "
+        "instance types",
+    )
+
+
+def test_a_plain_daemon_set_is_neurons_plugin_by_its_image():
+    toleration = {"key": "aws.amazon.com/neuron", "operator": "Exists"}
+    spec = {
+        "containers": [{"image": "public.ecr.aws/neuron/neuron-device-plugin:2.31.0.0"}],
+        "tolerations": [toleration],
+    }
+    daemon = kubernetes("DaemonSet", "plugin", {"template": {"spec": spec}}, namespace="kube-system")
+    stack = [*inferentia(), daemon]
+    assert findings(REACHES, *stack)["neuron"] == (True, "DaemonSet kube-system/plugin runs on every node")
+    assert findings("device-plugin-avoids-cpu-pools", *stack)["DaemonSet kube-system/plugin"] == (
+        False,
+        "it runs on system, where it finds no Neuron device and has nothing to do: require "
+        "node.kubernetes.io/instance-type In the types of the pools",
+    )
+    both = inferentia(NEURON_PLUGIN, daemon)
+    assert findings("one-owner-of-the-gpu-stack", *both)["neuron"] == (
+        False,
+        "release neuron-helm-chart and DaemonSet kube-system/plugin each bring a device plugin, which fight over its "
+        "devices: remove one of them",
+    )
+
+
+def cores(count: int) -> Resource:
+    tolerations = [{"key": "aws.amazon.com/neuron", "operator": "Exists"}]
+    return deployment("infer", pod({"aws.amazon.com/neuroncore": count, "cpu": "1"}, tolerations=tolerations))
+
+
+def test_a_node_has_neuron_cores_by_its_devices():
+    two, three = (findings("workloads-are-admitted", *inferentia(NEURON_PLUGIN, cores(count))) for count in (2, 3))
+    assert two["Deployment default/infer"] == (True, "taken by neuron")
+    passed, message = three["Deployment default/infer"]
+    assert not passed
+    assert "pod needs 3 of aws.amazon.com/neuroncore, an empty inf2.xlarge has 2" in message
+
+
+def test_a_pod_that_asks_for_neuron_cores_is_accelerated_work():
+    assert "Deployment default/infer" not in findings(
+        "cpu-work-stays-off-gpu-nodes", *inferentia(NEURON_PLUGIN, cores(2))
+    )
 
 
 def test_an_image_with_a_plugin_needs_no_other():

@@ -171,6 +171,14 @@ def test_what_an_image_brings(alias, disks, plugin, driver):
     assert (found.disks, found.device_plugin, found.driver) == (disks, plugin, driver)
 
 
+def test_bottlerocket_has_neurons_driver_and_auto_mode_its_plugin_too():
+    inferentia = requirement("node.kubernetes.io/instance-type", "inf2.xlarge")
+    bought = pool(node_pool(inferentia), node_class(amiSelectorTerms=[{"alias": "bottlerocket@v1.50.0"}]))
+    assert (bought.driver, bought.device_plugin) == (True, False)
+    started = pool(node_pool(inferentia, template={"nodeClassRef": AUTO_MODE}), auto_mode_node_class())
+    assert (started.driver, started.device_plugin) == (True, True)
+
+
 def test_a_class_outside_the_stack_says_nothing_of_karpenters_nodes_and_much_of_auto_modes():
     found = pool(node_pool())
     assert (found.disks, found.imds_v2, found.driver, found.zones) == (None, None, None, ())

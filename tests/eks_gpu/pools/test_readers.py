@@ -3,6 +3,8 @@
 import base64
 from typing import Any
 
+import pytest
+
 from eks_gpu.pools.pool import BACK_ENDS, Pool
 from eks_gpu.pools.user_data import joined_node
 from eks_gpu_components.catalog import Taint
@@ -108,6 +110,15 @@ def test_types_with_different_counts_have_no_count_and_the_largest_ceiling():
 def test_neuron_devices_count_too():
     found = pool(gpu_group(mixedInstancesPolicy=overrides("inf2.24xlarge")))
     assert (found.accelerator, found.gpus_per_node, found.max_gpus) == ("neuron", 6, 24)
+
+
+@pytest.mark.parametrize(
+    ("ami_type", "driver"),
+    [("AL2023_x86_64_NEURON", True), ("BOTTLEROCKET_x86_64", True), ("AL2023_x86_64_STANDARD", False)],
+)
+def test_no_image_brings_the_neuron_device_plugin_and_bottlerockets_standard_one_the_driver(ami_type, driver):
+    found = pool(managed_group(amiType=ami_type, instanceTypes=["inf2.xlarge"]))
+    assert (found.driver, found.device_plugin) == (driver, False)
 
 
 def test_a_subnet_outside_the_stack_leaves_the_zones_unknown():
