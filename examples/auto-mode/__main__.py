@@ -17,7 +17,8 @@ GPU: eks_gpu.GpuPoolArgs = {
     "termination_grace_s": 24 * 3600,
 }
 NEURON: eks_gpu.GpuPoolArgs = {
-    "instance_types": ["inf2.xlarge", "inf2.8xlarge"],
+    # Inferentia and Trainium in one pool: Auto Mode looks at the pod, and takes the cheapest that has room for it.
+    "instance_types": ["inf2.xlarge", "inf2.8xlarge", "trn1.2xlarge"],
     "capacity_types": ["on-demand"],
     "max_gpus": 4,
     "idle_s": 3600,
