@@ -52,6 +52,10 @@ from .vpc.network_layout import NetworkSettings as NetworkSettings
 from .neuron_device_plugin import NeuronDevicePlugin as NeuronDevicePlugin
 from .neuron_device_plugin import NeuronDevicePluginArgs as NeuronDevicePluginArgs
 from .nodes.node_group import Backend as Backend
+from .node_termination_handler import NodeTerminationHandler as NodeTerminationHandler
+from .node_termination_handler import NodeTerminationHandlerArgs as NodeTerminationHandlerArgs
+from .node_termination_handler import NodeTerminationHandlerSettings as NodeTerminationHandlerSettings
+from .node_termination_handler import NodeTerminationHandlerSettingsArgs as NodeTerminationHandlerSettingsArgs
 from .nvidia_device_plugin import NvidiaDevicePlugin as NvidiaDevicePlugin
 from .nvidia_device_plugin import NvidiaDevicePluginArgs as NvidiaDevicePluginArgs
 from .resnet_inference import ResnetInference as ResnetInference

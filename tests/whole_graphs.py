@@ -17,6 +17,7 @@ from tests.graphs import (
     launch_template,
     managed_group,
     overrides,
+    pod,
     release,
     resource,
     user_data,

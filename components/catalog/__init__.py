@@ -39,8 +39,10 @@ from .chart_defaults import (
     GPU_OPERATOR_TOLERATIONS,
     KARPENTER_TOLERATIONS,
     NEURON_PLUGIN_TOLERATIONS,
+    TERMINATION_HANDLER_TAG,
+    TERMINATION_HANDLER_TOLERATIONS,
 )
-from .cold_start import COLD_START_S
+from .cold_start import COLD_START_S, DRIVER_S
 from .device_plugins import DEVICE_PLUGINS, DevicePlugin
 from .images import (
     AMI_TYPES,
@@ -302,6 +304,7 @@ __all__ = [
     "DEVICE_PLUGIN_TOLERATIONS",
     "DISCOVERY_TAG",
     "DRAIN_S",
+    "DRIVER_S",
     "EBS_CSI_DRIVER",
     "EBS_CSI_POLICY",
     "EBS_PROVISIONER",
@@ -425,6 +428,7 @@ __all__ = [
     "CapacityType",
     "Chart",
     "DevicePlugin",
+    "Event",
     "InstanceType",
     "KubernetesVersion",
     "Need",

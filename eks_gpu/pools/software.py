@@ -22,6 +22,7 @@ from eks_gpu_components.catalog import (
     KARPENTER_CHART,
     KARPENTER_CRD_CHART,
     LOAD_BALANCER_CONTROLLER_CHART,
+    TERMINATION_HANDLER_CHART,
     DevicePlugin,
 )
 
