@@ -96,7 +96,7 @@ class NodeTerminationHandler(ComponentResource):
             cluster,
             NAMESPACE,
             SERVICE_ACCOUNT,
-            policy=scope.apply(lambda known: json.dumps(handler_policy(*known, cluster["region"]))),
+            policy=scope.apply(lambda known: json.dumps(handler_policy(known[0], known[1], cluster["region"]))),
         )
         chart = catalog.TERMINATION_HANDLER_CHART
         kubernetes.helm.v3.Release(
