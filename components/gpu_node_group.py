@@ -31,11 +31,13 @@ class GpuNodeGroupArgs(TypedDict):
     """More IAM policies for the nodes: a map from a name that never changes to an ARN.
     Default none."""
     release_version: NotRequired[str]
-    """Release of the node image, held until another one is named, as 1.35.2-20260714; for managed-node-group alone.
-    Default the newest of the cluster's version: an update with a newer one replaces nodes one by one, drained."""
+    """Release of the node image, such as 1.35.2-20260714; nodes keep it until you set another. Only for
+    managed-node-group. Default the newest of the cluster's version: an update with a newer one drains and replaces
+    nodes one by one.
+    """
     drain_s: NotRequired[int]
-    """Seconds that pods have to end before a node goes, 30 to 7140, in which a lifecycle hook holds it and
-    `NodeTerminationHandler` drains it; for auto-scaling-group alone. Default none: nothing drains the nodes."""
+    """Seconds that pods have to end when a node is terminated, 30 to 7140: a lifecycle hook delays the termination,
+    and `NodeTerminationHandler` drains the node. Only for auto-scaling-group. Default none: nothing drains nodes."""
     session_manager: NotRequired[bool]
     """Whether AWS Systems Manager may open sessions on the nodes, instead of SSH. Default no."""
 

@@ -67,7 +67,8 @@ def _rejection(pod: Pod, pool: Pool) -> str:
 def reaches(context: Context) -> Iterator[Said]:
     """A GPU node without a device plugin offers no GPU: pods stay Pending while the node costs money.
 
-    So it is with Neuron devices and their plugin. The feature discovery of the GPU operator must reach the nodes too.
+    The same holds for Neuron devices and their plugin. The GPU operator's node feature discovery must run on the nodes
+    too.
     """
     for pool, plugin in _of_pools(context):
         if pool.device_plugin:
@@ -106,7 +107,7 @@ def _undiscovered(context: Context, pool: Pool) -> Iterator[tuple[str, str]]:
 
 @check("device-plugin-avoids-cpu-pools", subject="device plugin", fix=f"require the label {GPU_PRESENT_LABEL}=true")
 def avoids(context: Context) -> Iterator[Said]:
-    """It crash-loops on nodes without a GPU."""
+    """The device plugin crash-loops on nodes without its devices."""
     for plugin in DEVICE_PLUGINS.values():
         for name, pod, finds_its_own in _plugins(context, plugin):
             if finds_its_own:
@@ -151,8 +152,8 @@ def _second_plugin(pool: Pool, plugin: DevicePlugin, owners: list[str]) -> Probl
         if pool.device_plugin
         else "remove one of them"
     )
-    fight = f"each bring a device plugin, which fight over its {plugin.device}s"
-    return Problem(f"{' and '.join(owners)} {fight}", keep_off)
+    conflict = f"each bring a device plugin, which conflict over its {plugin.device}s"
+    return Problem(f"{' and '.join(owners)} {conflict}", keep_off)
 
 
 def _second_driver(release: Software, pool: Pool) -> Problem | None:
@@ -174,7 +175,7 @@ def _second_driver(release: Software, pool: Pool) -> Problem | None:
     fix="take an image with the driver; for NVIDIA GPUs the operator may install it",
 )
 def driver(context: Context) -> Iterator[Said]:
-    """Nodes offer no GPU: pods stay Pending on nodes that are paid for."""
+    """Nodes offer no GPU: pods stay Pending while the nodes cost money."""
     for pool, plugin in _of_pools(context):
         if pool.driver is None:
             continue

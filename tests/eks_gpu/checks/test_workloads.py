@@ -159,8 +159,8 @@ def test_a_plain_daemon_set_is_neurons_plugin_by_its_image():
     both = inferentia(NEURON_PLUGIN, daemon)
     assert findings("one-owner-of-the-gpu-stack", *both)["neuron"] == (
         False,
-        "release neuron-helm-chart and DaemonSet kube-system/plugin each bring a device plugin, which fight over its "
-        "devices: remove one of them",
+        "release neuron-helm-chart and DaemonSet kube-system/plugin each bring a device plugin, which conflict over "
+        "its devices: remove one of them",
     )
 
 
