@@ -11,9 +11,9 @@ from eks_gpu.importers.general_pools import MIN_SYSTEM_NODES, settle_spot_pool, 
 from eks_gpu.importers.gpu_pools import Settled, settle_gpu_pool
 from eks_gpu.importers.gpu_types import is_accelerated
 from eks_gpu.importers.judged_pods import judge_device_plugin, judge_missing_device_plugin, judge_workload
-from eks_gpu.importers.model import AUTO_MODE, KARPENTER, Described, Pool
+from eks_gpu.importers.model import AUTO_MODE, KARPENTER, MANAGED, SELF_MANAGED, Described, Pool
 from eks_gpu.importers.units_and_names import has_placeholder
-from eks_gpu_components.catalog import DEVICE_PLUGINS
+from eks_gpu_components.catalog import DEVICE_PLUGINS, DRAIN_S
 from eks_gpu_components.catalog import zones as zones_of
 
 DEFAULT_REGION, DEFAULT_NAME = "us-west-2", "my-cluster"
@@ -192,11 +192,23 @@ def _controllers(described: Described, pools: Sequence[Settled], answer: Answer,
         answer.settings["cluster_autoscaler"] = described.autoscaler or {}
         if described.autoscaler is None:
             answer.notes["cluster_autoscaler",] = "or nobody starts the groups' nodes"
+    for pool in groups:
+        if _loses_nodes_without_a_drain(pool):
+            pool.settings["drain_s"] = DRAIN_S
+            answer.settings["node_termination_handler"] = {}
+            answer.notes["node_termination_handler",] = "or pods are at work when AWS takes a Spot node back"
     if described.karpenter and not any(pool.backend == KARPENTER for pool in pools):
         message = "the program makes Karpenter for its pools, and the file has no NodePool with GPUs"
         findings.lose(described.karpenter, message)
     if described.load_balancers and "auto_mode" not in answer.settings.get("cluster", {}):
         answer.settings["aws_load_balancer_controller"] = {}
+
+
+def _loses_nodes_without_a_drain(pool: Settled) -> bool:
+    """Whether it becomes a self-managed group with Spot: EKS drains managed ones."""
+    if pool.section == "spot_node_groups":
+        return pool.settings.get("backend") != MANAGED
+    return pool.settings.get("backend") == SELF_MANAGED and "spot" in pool.settings["pool"].get("capacity_types", ())
 
 
 def _judge(described: Described, pools: Sequence[Settled], findings: Findings) -> None:

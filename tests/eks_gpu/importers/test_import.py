@@ -33,10 +33,12 @@ def test_the_spot_article_becomes_two_pools_that_start_at_zero():
                     "labels": {"lifecycle": "Ec2Spot"},
                 },
                 "session_manager": True,  # its role has a policy for it
+                "drain_s": 120,
             }
         },
         "gpu_node_groups": {
             "gpu-spot-ng-a": {
+                "drain_s": 120,
                 "backend": "auto-scaling-group",
                 "pool": {
                     "need": {"gpus": 1, "gpu_memory_gib": 12},
@@ -49,6 +51,7 @@ def test_the_spot_article_becomes_two_pools_that_start_at_zero():
             }
         },
         "cluster_autoscaler": {"expander": "least-waste"},
+        "node_termination_handler": {},
         "aws_load_balancer_controller": {},
     }
 
