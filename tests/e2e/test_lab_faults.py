@@ -51,6 +51,8 @@ EXAMPLES = [
         },
         [
             ("aws:autoscaling:Group gpu-spot-us-west-2a-spot", "aws:iam:Role cluster-autoscaler"),
+            ("aws:autoscaling:Group gpu-spot-us-west-2a-spot", f"{RELEASE} node-termination-handler"),
+            (f"{RELEASE} node-termination-handler", "aws:iam:Role node-termination-handler"),
             (f"{RELEASE} cluster-autoscaler", "aws:iam:Role cluster-autoscaler"),
         ],
         moved={f"aws:autoscaling/group:Group gpu-spot-us-west-2{zone}-spot" for zone in "abc"},
