@@ -12,7 +12,7 @@ help:
 	@echo "make test               lint, types and every fast test"
 	@echo "make e2e                the slow ones: a real model; the real engine and controllers; malformed documents; 20 minutes"
 	@echo "make lab [PROJECT=...]  a project on the real engine and controllers, on this machine"
-	@echo "make replays            of these the nine systems against the real controllers"
+	@echo "make replays            of these the whole systems against the real controllers"
 	@echo "make faults             of these the real engine killed, refused and locked"
 	@echo "make mutants            healthy plans broken in every way, and how many of them the checks see"
 	@echo "make benchmark          timings as ratios"

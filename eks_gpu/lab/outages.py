@@ -1,6 +1,7 @@
 """Outages: instance types without capacity in a zone of the lab's EC2, until the outage is ended."""
 
 import json
+from collections.abc import Iterable
 
 from eks_gpu.io.problems import InputError
 from eks_gpu.lab.state import Lab, alone
@@ -40,6 +41,16 @@ def end(lab: Lab, type_: str, zone: str) -> list[Outage]:
         known = ", ".join(" ".join(each) for each in outages(lab)) or "none"
         raise InputError(f"no outage of {type_} in {zone}; there are: {known}")
     return _write(lab, (type_, zone), there=False)
+
+
+def set_outages(lab: Lab, wanted: Iterable[Outage]) -> None:
+    """Begins and ends outages until there are these and no others. Raises InputError for an unknown type or zone."""
+    wanted = list(wanted)
+    for outage in outages(lab):
+        if outage not in wanted:
+            end(lab, *outage)
+    for outage in wanted:
+        begin(lab, *outage)
 
 
 def _write(lab: Lab, outage: Outage, *, there: bool) -> list[Outage]:

@@ -171,6 +171,17 @@ def with_setting(project: Path, setting: tuple[str, str], folder: Path) -> Path:
     return copy
 
 
+def unprotected(project: Path, stack: str, scratch: Path) -> Path:
+    """A copy of a project whose stack may be destroyed."""
+    ignored = shutil.ignore_patterns(".venv", "tests")
+    folder = Path(shutil.copytree(project, scratch / "unprotected", ignore=ignored))
+    settings = folder / f"Pulumi.{stack}.yaml"
+    text = settings.read_text()
+    assert text.count("    cluster:\n") == 1
+    settings.write_text(text.replace("    cluster:\n", "    cluster:\n      deletion_protection: false\n"))
+    return folder
+
+
 @contextmanager
 def asked_of(aws: FaultyAws) -> Iterator[None]:
     """Commands of the lab ask this AWS meanwhile. A controller that one of them starts does so for good."""

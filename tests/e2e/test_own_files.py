@@ -104,7 +104,7 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def test_without_files_of_their_own_every_test_passes(untouched):
-    assert len(untouched) > 40
+    assert len(untouched) > 25
     assert {test: outcome for test, outcome in untouched.items() if outcome != "PASSED"} == {}
 
 

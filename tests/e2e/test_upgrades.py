@@ -19,7 +19,7 @@ from eks_gpu.lab.nodes import aws_client
 from eks_gpu.lab.outcomes import Applied, Destroyed
 from eks_gpu.lab.state import Lab
 from tests.committed import CHECKOUT, committed
-from tests.e2e.lives import touched
+from tests.e2e.lives import touched, unprotected
 
 BEFORE = "e0d21d0"
 """The commit of the version before."""
@@ -27,6 +27,7 @@ PLACEHOLDER = "203.0.113.7/32"
 """Address in its settings: one for documentation, which EKS refuses."""
 SPOT_ROLE = "AWSServiceRoleForEC2Spot"
 IN_PLACE = {"create", "update"}
+ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,15 @@ class Upgraded:
 
 
 STACKS = [
-    Stack("."),
+    Stack(
+        ".",
+        gone={
+            f"{ATTACHMENT} cluster-system-AmazonSSMManagedInstanceCore": "delete",
+            f"{ATTACHMENT} karpenter-node-AmazonSSMManagedInstanceCore": "delete",
+            f"{ATTACHMENT} cluster-aws-ebs-csi-driver-AmazonEBSCSIDriverPolicy": "delete",
+            "aws:iam/serviceLinkedRole:ServiceLinkedRole karpenter-spot": "delete",  # which it only forgets
+        },
+    ),
     Stack(".", "staging", protected=True),
     Stack("examples/karpenter-inference"),
     Stack("examples/spot-autoscaling-groups"),
@@ -101,8 +110,8 @@ each_stack = pytest.mark.parametrize("stack", [upgraded_once(each) for each in S
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A lab that nobody else uses, in whose account no stack has asked for Spot yet."""
+def lab(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A lab for this stack alone, in whose account none has asked for Spot yet."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("lab")))
         try:
@@ -122,7 +131,8 @@ def upgraded(lab: Lab, stack: Stack, before: Path, tmp_path_factory: pytest.Temp
     updated, again = today.up(), today.up()
     kept, role = _control_plane_logs(lab), _has_spot_role(lab)
     if stack.protected:
-        _unprotected(lab, stack, tmp_path_factory.mktemp("unprotected")).up()
+        folder = unprotected(committed() / stack.project, stack.name, tmp_path_factory.mktemp("unprotected"))
+        lab_stack(lab, folder, stack.name).up()
     return Upgraded(updated, again, kept, role, today.destroy())
 
 
@@ -156,16 +166,6 @@ def _has_spot_role(lab: Lab) -> bool:
     return [role["RoleName"] for role in roles] == [SPOT_ROLE]
 
 
-def _unprotected(lab: Lab, stack: Stack, scratch: Path) -> Any:
-    ignored = shutil.ignore_patterns(".venv", "tests")
-    folder = Path(shutil.copytree(committed() / stack.project, scratch / "project", ignore=ignored))
-    settings = folder / f"Pulumi.{stack.name}.yaml"
-    text = settings.read_text()
-    assert text.count("    cluster:\n") == 1
-    settings.write_text(text.replace("    cluster:\n", "    cluster:\n      deletion_protection: false\n"))
-    return lab_stack(lab, folder, stack.name)
-
-
 @each_stack
 def test_an_update_takes_away_what_the_changelog_names_and_nothing_else(upgraded, stack):
     done = touched(upgraded.updated.steps)
@@ -181,6 +181,11 @@ def test_the_next_update_changes_nothing(upgraded):
 @each_stack
 def test_the_control_planes_log_is_adopted_and_kept_for_a_time(upgraded):
     assert all(days for days in upgraded.log_groups.values())
+
+
+@each_stack
+def test_the_accounts_role_for_spot_stays(upgraded, stack):
+    assert upgraded.spot_role == any("ServiceLinkedRole" in name for name in stack.gone)
 
 
 @each_stack

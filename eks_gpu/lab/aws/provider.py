@@ -97,7 +97,9 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
     def Diff(self, request: Any, context: Any) -> Any:
         token, _ = _type_and_name(request.urn)
         outputs, old, new = plain(request.olds), plain(request.old_inputs), plain(request.news)
-        changed = {key for key in old.keys() | new.keys() if old.get(key) != new.get(key)} - {DEFAULTS}
+        here = {"region": self._cloud.region}  # of a resource that names none
+        told, wanted = {**here, **old}, {**here, **new}
+        changed = {key for key in told.keys() | wanted.keys() if told.get(key) != wanted.get(key)} - {DEFAULTS}
         before, after = {**outputs, **old}, {**computed(outputs, old), **new}
         with _told(context):
             replaced = {key for key in changed if self._cloud.replaced_by(token, key, after, before)}

@@ -13,6 +13,7 @@ from eks_gpu.lab.apply import LabStack, lab_stack
 from eks_gpu.lab.cluster_api import ClusterApi
 from eks_gpu.lab.control_plane import Note
 from eks_gpu.lab.nodes import aws_client
+from eks_gpu.lab.outages import Outage, set_outages
 from eks_gpu.lab.replays.alteration import Alteration, transforms
 from eks_gpu.lab.replays.events import EVENTS
 from eks_gpu.lab.replays.result import Result
@@ -61,6 +62,9 @@ class Step(Value):
     """Seconds before anything is done: a call that is under way is let to its end."""
     event: str = ""
     """What AWS says: spot-interruption, to the first of the Spot nodes."""
+    outages: tuple[Outage, ...] | None = None
+    """From here on EC2 has no capacity for these and for no others, each an instance type and a zone; None leaves it
+    as it is."""
     within_s: float | None = Field(default=None, gt=0)
     """Seconds until it must be so."""
     for_s: float | None = Field(default=None, gt=0)
@@ -149,6 +153,8 @@ class _Run:
             self._bring_up(step)
         time.sleep(step.pause_s)
         started = time.monotonic()
+        if step.outages is not None:
+            set_outages(self._lab, step.outages)
         for name, replicas in step.replicas.items():
             self._scenario.workloads[name].scale(self._api, replicas)
         if step.event:
@@ -160,6 +166,7 @@ class _Run:
 
     def end(self) -> None:
         """Takes away what the scenario brought."""
+        set_outages(self._lab, ())
         for workload in self._scenario.workloads.values():
             workload.take_away(self._api)
 

@@ -37,3 +37,11 @@ def test_an_unknown_type_or_zone_is_told_with_the_nearest(up):
 def test_an_outage_that_there_is_not_cannot_end(up):
     with pytest.raises(InputError, match=r"no outage of g5\.xlarge in us-west-2a; there are: none"):
         outages.end(up, "g5.xlarge", "us-west-2a")
+
+
+def test_a_list_of_outages_takes_the_place_of_those_before(up):
+    outages.begin(up, "g5.xlarge", "us-west-2a")
+    outages.set_outages(up, [("g4dn.xlarge", "us-west-2b"), ("g6.xlarge", "us-west-2c")])
+    assert outages.outages(up) == [("g4dn.xlarge", "us-west-2b"), ("g6.xlarge", "us-west-2c")]
+    outages.set_outages(up, [])
+    assert outages.outages(up) == []

@@ -170,6 +170,17 @@ def test_a_change_updates_or_replaces_as_aws_can(provider):
     assert (list(named.replaces), named.deleteBeforeReplace) == (["fifoQueue"], True)
 
 
+def test_an_imported_resource_that_names_no_region_stays_in_the_providers(provider):
+    group = "urn:pulumi:dev::p::aws:cloudwatch/logGroup:LogGroup::g"
+    imported, written = {"name": "/logs", "region": "us-west-2"}, {"name": "/logs"}
+    asked: dict[str, Any] = {"olds": struct(imported), "old_inputs": struct(imported), "news": struct(written)}
+    answer = provider.Diff(provider_pb2.DiffRequest(urn=group, id="/logs", **asked), Context())
+    assert (list(answer.diffs), list(answer.replaces)) == ([], [])
+    asked["news"] = struct({**written, "region": "eu-west-1"})
+    answer = provider.Diff(provider_pb2.DiffRequest(urn=group, id="/logs", **asked), Context())
+    assert (list(answer.diffs), list(answer.replaces)) == (["region"], ["region"])
+
+
 def test_a_resource_is_made_imported_and_seen_to_be_gone(provider):
     made = create(provider, QUEUE, {"name": "jobs", "messageRetentionSeconds": 300, "tags": {"a": "b"}})
     assert plain(made.properties)["arn"] == "arn:aws:sqs:us-west-2:123456789012:jobs"

@@ -1,0 +1,80 @@
+"""Stacks in an account that never ran anything, and in one that did: each comes up, goes, and comes up again."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from eks_gpu.lab import control_plane
+from eks_gpu.lab.apply import lab_stack
+from eks_gpu.lab.aws.accounts import ACCOUNTS
+from eks_gpu.lab.state import Lab
+from eks_gpu.lab.status import status
+from tests.committed import committed
+from tests.e2e.lives import unprotected
+from tests.programs import plan_of
+from tests.waiting import until
+
+REFUSED = ("VcpuLimitExceeded", "MaxSpotInstanceCountExceeded")
+"""EC2's codes for a launch beyond the quota of vCPUs, on demand and Spot."""
+G_QUOTAS = {"L-DB2E81BA", "L-3819A6DF"}
+"""Of EC2: vCPUs of G and VT types, on demand and Spot."""
+
+pytestmark = pytest.mark.minutes(3)
+each_account = pytest.mark.parametrize(
+    "account",
+    [pytest.param(name, marks=pytest.mark.xdist_group(f"account {name}")) for name in ACCOUNTS],
+    scope="module",
+)
+
+
+@pytest.fixture(scope="module")
+def lab(account: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A lab that nobody else uses."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("lab")))
+        try:
+            yield control_plane.up(account=account)
+        finally:
+            control_plane.down()
+
+
+@each_account
+def test_a_stack_comes_up_goes_and_comes_up_again(lab):
+    stack = lab_stack(lab, committed(), "dev", update_from="outside")
+    first = stack.up()
+    assert stack.destroy().left == ()
+    again = stack.up()
+    assert again.changes == first.changes == {"create": sum(first.changes.values())}
+    assert stack.destroy().left == ()
+
+
+@each_account
+def test_a_private_stack_comes_up_from_outside_while_it_is_bootstrapped(lab, tmp_path):
+    stack = lab_stack(lab, committed(), "staging", update_from="outside")
+    assert stack.up().changes.keys() == {"create"}
+    off = lab_stack(lab, unprotected(committed(), "staging", tmp_path), "staging", update_from="outside")
+    assert off.up().changes.keys() == {"same", "update"}
+    assert off.destroy().left == ()
+
+
+@each_account
+def test_self_managed_spot_groups_come_up_and_go(lab):
+    stack = lab_stack(lab, committed() / "examples/spot-autoscaling-groups", "dev", update_from="outside")
+    assert stack.up().changes.keys() == {"create"}
+    assert stack.destroy().left == ()
+
+
+@pytest.mark.xdist_group("account new")
+@pytest.mark.parametrize("account", ["new"], scope="module")
+def test_a_quota_that_the_plan_names_is_what_keeps_gpu_nodes_away(lab: Lab):
+    assert {each.quota.code for each in plan_of(".", "dev").analysis.quotas if each.beyond_default} == G_QUOTAS
+
+    stack = lab_stack(lab, committed(), "dev", update_from="outside")
+    stack.up()
+    try:
+        karpenter: Path = lab.log("karpenter")
+        until(lambda: any(code in karpenter.read_text() for code in REFUSED))
+        assert [node.name for node in status(lab).nodes if node.gpus] == []
+    finally:
+        stack.destroy()
