@@ -39,6 +39,8 @@ class Capacity:
     """File with a list of [type, zone]: what EC2 is out of."""
     fleets: dict[str, tuple[str, bool]] = field(default_factory=dict)
     """Type, and whether it is Spot, of each instance that is played elsewhere, by id."""
+    ended: set[str] = field(default_factory=set)
+    """Ids of those that were terminated."""
 
     def out_of(self) -> set[tuple[str, str]]:
         """Types that a zone is out of."""

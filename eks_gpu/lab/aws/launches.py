@@ -38,12 +38,18 @@ def launching() -> Iterator[None]:
     terminate, describe = InstanceResponse.terminate_instances, AutoScalingBackend.describe_auto_scaling_groups
 
     def terminate_ours(response: Any) -> Any:
-        """Instances of fleets are not in moto."""
-        ids = response._get_param("InstanceIds", [])
-        ours = [id_ for id_ in ids if current().fleets.pop(id_, None)]
-        if ours == ids:
-            return ActionResult({"TerminatingInstances": [{"InstanceId": id_} for id_ in ids]})
-        return terminate(response)
+        """Instances of fleets are not in moto. Who terminates one twice, is told the same twice, as EC2 does it."""
+        capacity, ids = current(), response._get_param("InstanceIds", [])
+        ours = {id_ for id_ in ids if id_ in capacity.fleets or id_ in capacity.ended}
+        others = [id_ for id_ in ids if id_ not in ours]
+        if not ours:
+            return terminate(response)
+        if others:
+            response.ec2_backend.terminate_instances(others)
+        for id_ in ours:
+            capacity.fleets.pop(id_, None)
+        capacity.ended |= ours
+        return ActionResult({"TerminatingInstances": [{"InstanceId": id_} for id_ in ids]})
 
     def describe_and_try_again(backend: Any, *given: Any, **named: Any) -> Any:
         for group in list(backend.autoscaling_groups.values()):

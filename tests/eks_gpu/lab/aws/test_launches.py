@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from eks_gpu.lab.aws import LAB_KEYS, launches
@@ -214,6 +215,16 @@ def test_a_fleet_ends_at_the_quota_and_goes_on_when_its_instances_are_gone(ec2):
     assert told(fleet) == ([("g5.xlarge", "us-west-2a")] * 2, [("g5.xlarge", "us-west-2a", "VcpuLimitExceeded")])
     client("ec2").terminate_instances(InstanceIds=fleet["Instances"][0]["InstanceIds"])
     assert len(told(ec2.fleet(("g5.xlarge", "us-west-2a")))[0]) == 1
+
+
+def test_what_is_terminated_twice_is_terminated_as_ec2_tells_it(ec2):
+    (made,) = ec2.fleet(("g5.xlarge", "us-west-2a"))["Instances"]
+    ids = [*made["InstanceIds"], *made["InstanceIds"]]
+    for asked in (ids, ids[:1]):
+        ended = client("ec2").terminate_instances(InstanceIds=asked)["TerminatingInstances"]
+        assert [each["InstanceId"] for each in ended] == asked
+    with pytest.raises(ClientError, match="NotFound"):
+        client("ec2").terminate_instances(InstanceIds=[ids[0], "i-0123456789abcdef0"])
 
 
 def test_an_account_that_never_used_spot_gets_the_role_from_who_may_make_it():
