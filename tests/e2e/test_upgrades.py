@@ -66,7 +66,7 @@ STACKS = [
         ".",
         gone={
             **detached("cluster", nodes=("cluster-system", "karpenter-node")),
-            "aws:iam/serviceLinkedRole:ServiceLinkedRole karpenter-spot": "delete",  # the state forgets it, IAM keeps it
+            "aws:iam/serviceLinkedRole:ServiceLinkedRole karpenter-spot": "delete",  # from the state alone
         },
     ),
     Stack(".", "staging", protected=True),
