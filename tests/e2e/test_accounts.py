@@ -20,19 +20,15 @@ REFUSED = ("VcpuLimitExceeded", "MaxSpotInstanceCountExceeded")
 G_QUOTAS = {"L-DB2E81BA", "L-3819A6DF"}
 """Of EC2: vCPUs of G and VT types, on demand and Spot."""
 
-pytestmark = pytest.mark.minutes(3)
-each_account = pytest.mark.parametrize(
-    "account",
-    [pytest.param(name, marks=pytest.mark.xdist_group(f"account {name}")) for name in ACCOUNTS],
-    scope="module",
-)
+pytestmark = pytest.mark.minutes(2)
+each_account = pytest.mark.parametrize("account", ACCOUNTS)
 
 
-@pytest.fixture(scope="module")
-def lab(account: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A lab that nobody else uses."""
+@pytest.fixture
+def lab(account: str, tmp_path: Path) -> Iterator[Lab]:
+    """A lab that no other test uses."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("lab")))
+        patch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
         try:
             yield control_plane.up(account=account)
         finally:
@@ -65,8 +61,7 @@ def test_self_managed_spot_groups_come_up_and_go(lab):
     assert stack.destroy().left == ()
 
 
-@pytest.mark.xdist_group("account new")
-@pytest.mark.parametrize("account", ["new"], scope="module")
+@pytest.mark.parametrize("account", ["new"])
 def test_a_quota_that_the_plan_names_is_what_keeps_gpu_nodes_away(lab: Lab):
     assert {each.quota.code for each in plan_of(".", "dev").analysis.quotas if each.beyond_default} == G_QUOTAS
 
