@@ -18,16 +18,16 @@ RELEASE = "neuron-device-plugin"
 
 
 class NeuronDevicePluginArgs(TypedDict):
-    """The pools whose nodes it serves; one device plugin serves a whole cluster."""
+    """The arguments of the device plugin, which a cluster needs once: the pools whose nodes it serves."""
 
     pools: Sequence[GpuPoolArgs]
     """Every pool of the cluster with Neuron devices on nodes of your own; others may be among them."""
     namespace: NotRequired[str]
-    """Namespace that is made for it. Default neuron-device-plugin."""
+    """Namespace that is created for the plugin. Default neuron-device-plugin."""
 
 
 class NeuronDevicePluginSpec(Value):
-    """What NeuronDevicePluginArgs become."""
+    """NeuronDevicePluginArgs as a checked value."""
 
     pools: tuple[GpuPool, ...]
     namespace: str = RELEASE
@@ -49,7 +49,7 @@ class NeuronDevicePlugin(ComponentResource):
     """The device plugin of AWS's Neuron chart, on nodes of the pools and no others."""
 
     namespace: Output[str]
-    """Where it runs."""
+    """Namespace that the plugin runs in."""
 
     def __init__(self, name: str, args: NeuronDevicePluginArgs, opts: ResourceOptions | None = None):
         spec = check(NeuronDevicePluginSpec, args)

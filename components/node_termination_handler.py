@@ -39,7 +39,7 @@ class NodeTerminationHandlerSettingsArgs(TypedDict):
 
 
 class NodeTerminationHandlerArgs(TypedDict):
-    """One handler serves a whole cluster."""
+    """The arguments of the handler, which a cluster needs once."""
 
     cluster: EksCluster
     """The cluster whose groups it drains: those with `drain_s`."""
@@ -48,7 +48,7 @@ class NodeTerminationHandlerArgs(TypedDict):
 
 
 class NodeTerminationHandlerSettings(Value):
-    """The settings, checked."""
+    """NodeTerminationHandlerSettingsArgs as a checked value."""
 
     drain_s: int = Field(default=catalog.DRAIN_S, ge=catalog.MIN_DRAIN_S, le=catalog.MAX_DRAIN_S)
     rebalance_recommendations: bool = False
@@ -57,13 +57,13 @@ class NodeTerminationHandlerSettings(Value):
 
     @property
     def events(self) -> tuple[catalog.Event, ...]:
-        """What it hears of."""
+        """Events that the handler acts on."""
         more = (catalog.REBALANCE_RECOMMENDATION,) if self.rebalance_recommendations else ()
         return (*catalog.HANDLER_EVENTS, *more)
 
 
 class NodeTerminationHandlerSpec(Value):
-    """What NodeTerminationHandlerArgs become."""
+    """NodeTerminationHandlerArgs as a checked value."""
 
     cluster: Any
     settings: NodeTerminationHandlerSettings = Field(default_factory=NodeTerminationHandlerSettings)
@@ -72,13 +72,13 @@ class NodeTerminationHandlerSpec(Value):
 class NodeTerminationHandler(ComponentResource):
     """The handler's chart, the queue of events that it reads, and a role that may do this and no more.
 
-    Groups depend on it, or `pulumi destroy` waits for their lifecycle hooks, which nobody completes.
+    Let groups depend on the handler: otherwise `pulumi destroy` waits for lifecycle hooks that nobody completes.
     """
 
     queue_name: Output[str]
-    """SQS queue of the events."""
+    """Name of the SQS queue that the handler reads events from."""
     role_arn: Output[str]
-    """IAM role of its pods."""
+    """ARN of the IAM role of the handler's pods."""
 
     def __init__(self, name: str, args: NodeTerminationHandlerArgs, opts: ResourceOptions | None = None):
         spec = check(NodeTerminationHandlerSpec, args)

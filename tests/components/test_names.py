@@ -18,22 +18,33 @@ from components.values.value import BadInput
 from tests.engine import run
 from tests.given import CLUSTER, subnets
 
-GPU_POOL = {"instance_types": ["g6.xlarge"], "max_gpus": 3}
-SPOT_TYPES = ["m7i.large", "m7a.large", "m6i.large", "m6a.large", "m5.large", "m5a.large"]
-SETTINGS = {"region": "us-west-2", "vpc_id": "vpc-1", "subnets": subnets("abc"), "settings": {"name": "gaia"}}
-PLACE = {"cluster": CLUSTER, "subnets": subnets("abc")}
+# Any: pyright takes a constant for a plain dict.
+GPU_POOL: Any = {"instance_types": ["g6.xlarge"], "max_gpus": 3}
+SPOT_POOL: Any = {
+    "instance_types": ["m7i.large", "m7a.large", "m6i.large", "m6a.large", "m5.large", "m5a.large"],
+    "max_nodes": 2,
+}
+SETTINGS: Any = {"region": "us-west-2", "vpc_id": "vpc-1", "subnets": subnets("abc"), "settings": {"name": "gaia"}}
+PLACE: Any = {"cluster": CLUSTER, "subnets": subnets("abc")}
+
+
+def on(pool: Any) -> Any:
+    """The arguments of a component that makes the pool's nodes."""
+    return {**PLACE, "pool": pool}
+
+
 MADE: dict[str, tuple[int, Callable[[str], Any]]] = {
-    "cluster": (37, lambda name: Cluster(name, SETTINGS)),  # pyright: ignore[reportArgumentType]
+    "cluster": (37, lambda name: Cluster(name, SETTINGS)),
     "karpenter": (31, lambda name: Karpenter(name, {"cluster": CLUSTER})),
     "cluster autoscaler": (56, lambda name: ClusterAutoscaler(name, {"cluster": CLUSTER, "pools": {}})),
     "load balancer controller": (56, lambda name: AwsLoadBalancerController(name, {"cluster": CLUSTER})),
     "node termination handler": (38, lambda name: NodeTerminationHandler(name, {"cluster": CLUSTER})),
-    "gpu node group": (34, lambda name: GpuNodeGroup(name, {**PLACE, "pool": GPU_POOL})),  # pyright: ignore
+    "gpu node group": (34, lambda name: GpuNodeGroup(name, on(GPU_POOL))),
     "spot node group": (
         51,
-        lambda name: SpotNodeGroup(name, {**PLACE, "pool": {"instance_types": SPOT_TYPES, "max_nodes": 2}}),  # pyright: ignore
+        lambda name: SpotNodeGroup(name, on(SPOT_POOL)),
     ),
-    "auto mode pool": (51, lambda name: AutoModeGpuPool(name, {**PLACE, "pool": GPU_POOL})),  # pyright: ignore
+    "auto mode pool": (51, lambda name: AutoModeGpuPool(name, on(GPU_POOL))),
 }
 
 
