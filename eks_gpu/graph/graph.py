@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from eks_gpu.graph.unread import Unread
+
 STACK = "pulumi:pulumi:Stack"
 
 
@@ -37,15 +39,22 @@ class Graph:
     """Resources by URN, type, parent and id."""
 
     def __init__(
-        self, resources: Iterable[Resource], *, options_known: bool = True, created: Collection[str] | None = None
+        self,
+        resources: Iterable[Resource],
+        *,
+        options_known: bool = True,
+        created: Collection[str] | None = None,
+        unread: Iterable[Unread] = (),
     ):
         """`options_known` is whether resources tell their options: in a preview they do not.
 
-        `created` are the URNs of what is not there yet; None for all, as in a plan.
+        `created` are the URNs of what is not there yet; None for all, as in a plan. `unread` is what whoever made the
+        graph could not read.
         """
         self._by_urn = {resource.urn: resource for resource in resources}
         self.options_known = options_known
         self._created = created
+        self.unread = tuple(unread)
 
     def __iter__(self) -> Iterator[Resource]:
         return iter(self._by_urn.values())

@@ -1,0 +1,24 @@
+"""What a plan could not read, and how its user can find out."""
+
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+What = Literal["nodes", "pods", "network", "values", "software"]
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """One thing that a plan knows to be there without knowing what is in it."""
+
+    subject: str
+    """The resource by type and name, the file, or the key of the configuration."""
+    what: What
+    """What the plan does not know because of it: nodes, pods, the network, values of properties, or software."""
+    why: str
+    """Why it was not read; a clause."""
+    how: str
+    """How its user finds out, or lets the plan read it; a clause."""
+
+    def as_json(self) -> dict[str, str]:
+        """The row of the plan's key `unread`."""
+        return asdict(self)
