@@ -70,6 +70,13 @@ def launch_template(id_: str = "lt-gpu", **inputs: Any) -> Resource:
     return resource("aws:ec2/launchTemplate:LaunchTemplate", id_, healthy | inputs, id_=id_)
 
 
+def managed_template(id_: str = "lt-system", **inputs: Any) -> Resource:
+    """A launch template of a managed group, whose image and role EKS decides."""
+    kept = ("vpcSecurityGroupIds", "metadataOptions", "blockDeviceMappings")
+    own = {key: value for key, value in launch_template().inputs.items() if key in kept}
+    return resource("aws:ec2/launchTemplate:LaunchTemplate", id_, own | inputs, id_=id_)
+
+
 GPU_TAGS = {
     f"{CA}/enabled": "true",
     f"{CA}/shop": "owned",
@@ -187,7 +194,7 @@ def healthy(**instead: Resource) -> list[Resource]:
         "subnet_a": subnet("a"),
         "subnet_b": subnet("b"),
         "gpu_template": launch_template(),
-        "system_template": launch_template("lt-system", userData=""),
+        "system_template": managed_template(),
         "gpu": gpu_group(),
         "system": managed_group(),
         "autoscaler": autoscaler(),

@@ -15,8 +15,8 @@ from tests.graphs import (
     findings,
     gpu_work,
     kubernetes,
-    launch_template,
     managed_group,
+    managed_template,
     resource,
 )
 from tests.graphs import subnet as plain_subnet
@@ -165,7 +165,7 @@ def healthy(**instead: Any) -> list[Resource]:
     parts: dict[str, Any] = {
         "cluster": cluster(),
         "subnets": [subnet("a"), subnet("b")],
-        "system_template": launch_template("lt-system", userData=""),
+        "system_template": managed_template(),
         "system": managed_group(),
         "crds": karpenter("karpenter-crd"),
         "karpenter": karpenter(),

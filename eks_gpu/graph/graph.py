@@ -45,16 +45,19 @@ class Graph:
         options_known: bool = True,
         created: Collection[str] | None = None,
         unread: Iterable[Unread] = (),
+        looked_up: Collection[str] | None = None,
     ):
         """`options_known` is whether resources tell their options: in a preview they do not.
 
         `created` are the URNs of what is not there yet; None for all, as in a plan. `unread` is what whoever made the
-        graph could not read.
+        graph could not read. `looked_up` are the ids and releases of images that the program's look-ups gave,
+        and that so move without a change of the program; None if nobody can tell.
         """
         self._by_urn = {resource.urn: resource for resource in resources}
         self.options_known = options_known
         self._created = created
         self.unread = tuple(unread)
+        self.looked_up = looked_up
 
     def __iter__(self) -> Iterator[Resource]:
         return iter(self._by_urn.values())

@@ -29,6 +29,8 @@ from eks_gpu.graph.graph import STACK, Graph, Resource
 
 SIGNATURE, SECRET, RESOURCE = rpc._special_sig_key, rpc._special_secret_sig, rpc._special_resource_sig
 MASK = "[secret]"
+IMAGE_LOOK_UPS = {"aws:ssm/getParameter:getParameter": "value", "aws:ec2/getAmi:getAmi": "id"}
+"""Functions that find the newest image or its release, and the key of the answer that has it."""
 
 OPTIONS = (
     "protect",
@@ -112,6 +114,7 @@ class Recorder(MockMonitor):
         super().__init__(None)  # pyright: ignore[reportArgumentType] - no mocks: every method that asks them is below
         self.recorded: dict[str, Resource] = {}
         self.exports: dict[str, Any] = {}
+        self.looked_up: set[str] = set()
         self._answers, self._project, self._stack, self._preview = answers, project, stack, preview
         self._lock = threading.Lock()
 
@@ -186,6 +189,8 @@ class Recorder(MockMonitor):
             result: Mapping[str, Any] = {"urn": known.urn, "id": known.id, "state": known.state}
         else:
             result = self._answers.invoke(request.tok, plain(args))
+            if (found := result.get(IMAGE_LOOK_UPS.get(request.tok, ""))) is not None:
+                self.looked_up.add(str(found))
         return _answer(resource_pb2.ResourceInvokeResponse(), result)
 
     def Call(self, request):  # a method of a resource
@@ -282,7 +287,8 @@ def run(
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # the first error is raised; the rest is its echo
     contextvars.Context().run(in_own_context)
     # Registrations arrive from several threads; by URN their order is the same in every run.
-    graph = Graph(sorted(recorder.recorded.values(), key=lambda resource: resource.urn))
+    registered = sorted(recorder.recorded.values(), key=lambda resource: resource.urn)
+    graph = Graph(registered, looked_up=frozenset(recorder.looked_up))
     return Recording(graph, recorder.exports, log.lines)
 
 

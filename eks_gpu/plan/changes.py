@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eks_gpu.plan.saved_plans import Older, SavedBill, SavedCheck, SavedCost, SavedRow, Snapshot
+from eks_gpu.pools.upgrade import sentences
 
 ADDED, REMOVED, CHANGED = "added", "removed", "changed"
 NEWLY_FAILING, FIXED, WAIVED, GONE = "newly-failing", "fixed", "waived", "gone"
@@ -118,6 +119,8 @@ class Changes:
     new: str
     pools: list[RowChange]
     workloads: list[RowChange]
+    upgrades: list[str]
+    """What an upgrade of Kubernetes would do with the pools of the new plan; empty if no pool has changed."""
     cost: Mapping[str, CostChange]
     """Change by level: idle, steady, demand_max, max. A level without a total in one of the plans is left out."""
     checks: list[CheckChange]
@@ -146,10 +149,12 @@ def changes(older: Older, plans: Iterable[Mapping[str, Any]]) -> dict[str, Chang
 
 def compare(old: Snapshot, new: Snapshot) -> Changes:
     """In the order of the new plan; what is gone comes last."""
+    pools = list(_rows(old.pools, new.pools, "name", "backend"))
     return Changes(
         old=old.title,
         new=new.title,
-        pools=list(_rows(old.pools, new.pools, "name", "backend")),
+        pools=pools,
+        upgrades=list(_upgrades(new)) if pools else [],
         workloads=list(_rows(old.workloads, new.workloads, "kind", "namespace", "name")),
         cost=dict(_costs(old.cost, new.cost)),
         checks=list(_checks(old.checks, new.checks)),
@@ -167,6 +172,11 @@ def _rows(old: Sequence[SavedRow], new: Sequence[SavedRow], *keys: str) -> Itera
         change = CHANGED if was and is_ else ADDED if is_ else REMOVED
         if fields := dict(_fields(was, is_, keys)):
             yield RowChange(named, kind, change, fields)
+
+
+def _upgrades(plan: Snapshot) -> Iterator[str]:
+    told = ((pool.name, (pool.model_extra or {}).get("upgrade")) for pool in plan.pools)
+    yield from sentences((name, upgrade) for name, upgrade in told if upgrade)
 
 
 def _fields(
@@ -237,6 +247,8 @@ _SHOWN = 6
 
 
 def _difference(name: str, old: Any, new: Any) -> str:
+    if isinstance(new, dict) and "why" in new:
+        return f"{name} {_value(old)} → {_value(new)}: {new['why']}"
     if isinstance(old, list | dict) and isinstance(new, list | dict):
         before, after = _parts(old), _parts(new)
         gained = [f"+ {part}" for part in after if part not in before]
@@ -264,6 +276,8 @@ def _value(value: Any) -> str:
             return "yes" if value else "no"
         case {"key": key, "effect": effect}:
             return f"{key}={value.get('value') or ''}:{effect}"
+        case {"how": how, "why": _}:
+            return str(how)
         case dict() | list():
             return json.dumps(value, ensure_ascii=False)
         case _:

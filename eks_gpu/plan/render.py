@@ -12,6 +12,7 @@ from eks_gpu.cost.quotas import QuotaNeed
 from eks_gpu.io.tables import bullets, headless, table
 from eks_gpu.plan.analysis import Analysis
 from eks_gpu.pools.pool import Pool
+from eks_gpu.pools.upgrade import UPGRADE, sentences
 
 if TYPE_CHECKING:  # it imports Pulumi, and a state is judged without
     from eks_gpu.plan.plan import Plan
@@ -39,9 +40,10 @@ def assumptions(sentences: Iterable[str]) -> list[str]:
 
 
 def told(title: Text, found: Analysis, findings: Sequence[Finding], notes: Sequence[str]) -> Group:
-    """Pools, workloads, cost, quotas, checks, and notes, in this order."""
+    """Pools, what an upgrade does with them, workloads, cost, quotas, checks, and notes, in this order."""
     sections = [
         ("Pools", pools(found.pools)),
+        *([(UPGRADE, bullets(upgrades(found.pools)))] if found.pools else []),
         ("Workloads", workloads(found)),
         ("Cost", cost(found.cost)),
         ("Quotas", quotas(found.quotas)),
@@ -79,6 +81,11 @@ def _nature(pool: Pool) -> str:
 def _first(names: Sequence[str], shown: int = 3) -> str:
     more = len(names) - shown
     return ", ".join(names[:shown]) + (f" and {more} more" if more > 0 else "")
+
+
+def upgrades(found: Iterable[Pool]) -> Iterator[str]:
+    """One sentence for all pools with the same answer; it completes `UPGRADE`."""
+    return sentences((pool.name, pool.upgrade.as_json()) for pool in found)
 
 
 def workloads(found: Analysis) -> RenderableType:

@@ -19,6 +19,7 @@ from eks_gpu.plan.changes import (
     CheckChange,
     RowChange,
 )
+from eks_gpu.pools.upgrade import UPGRADE
 
 _MARKS = {ADDED: ("+", "green"), REMOVED: ("−", "red"), CHANGED: ("~", "yellow")}
 _STYLES = {NEWLY_FAILING: "red", FIXED: "green", WAIVED: "cyan", GONE: "dim"}
@@ -110,6 +111,9 @@ def _of_stack(changes: Changes) -> Iterator[str]:
         if rows:
             yield from ("", f"**{heading}**", "")
             yield from (_line(row) for row in rows)
+    if changes.upgrades:
+        yield from ("", f"**{UPGRADE}**", "")
+        yield from (f"- {_plain(sentence)}" for sentence in changes.upgrades)
     if changes.checks:
         yield from ("", "**Checks**", "")
         for row in changes.checks:

@@ -8,6 +8,7 @@ from eks_gpu.pools.autoscaler_template import from_tags
 from eks_gpu.pools.launch_template import Start, start
 from eks_gpu.pools.lookups import Lookups
 from eks_gpu.pools.pool import AUTO_SCALING_GROUP, Pool, accelerator_kind, has_nvidia
+from eks_gpu.pools.upgrade import of_auto_scaling_group
 from eks_gpu_components.catalog import CapacityType, brings_plugin
 
 
@@ -32,6 +33,7 @@ def auto_scaling_group(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
         name=name,
         backend=AUTO_SCALING_GROUP,
         urn=resource.urn,
+        upgrade=of_auto_scaling_group(resource, lookups.graph),
         cluster=started.node.cluster if started.node else "",
         region=lookups.region,
         instance_types=instance_types,

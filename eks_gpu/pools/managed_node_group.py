@@ -8,6 +8,7 @@ from eks_gpu.pools.autoscaler_template import from_managed_group
 from eks_gpu.pools.launch_template import IMAGE_DISK_GIB, Start, start
 from eks_gpu.pools.lookups import Lookups
 from eks_gpu.pools.pool import MANAGED_NODE_GROUP, Disk, Pool, accelerator_kind, has_nvidia
+from eks_gpu.pools.upgrade import of_managed_group
 from eks_gpu_components.catalog import (
     AMI_TYPES,
     EKS_CAPACITY_TYPE_LABEL,
@@ -41,6 +42,7 @@ def managed_node_group(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
         name=name,
         backend=MANAGED_NODE_GROUP,
         urn=resource.urn,
+        upgrade=of_managed_group(resource, lookups.graph),
         cluster=str(inputs.get("clusterName") or ""),
         region=lookups.region,
         instance_types=instance_types,

@@ -14,6 +14,7 @@ from eks_gpu.pools.lookups import Lookups
 from eks_gpu.pools.node_class import node_class
 from eks_gpu.pools.pool import AUTO_MODE, KARPENTER, Disk, Pool, accelerator_kind, has_nvidia, is_offered, zone_ids
 from eks_gpu.pools.prices import on_demand_price
+from eks_gpu.pools.upgrade import built_in, of_node_pool
 from eks_gpu_components.catalog import (
     CAPACITY_TYPE_LABEL,
     COMPUTE_TYPE_LABEL,
@@ -59,6 +60,7 @@ def read_node_pool(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
         name=found.name,
         backend=AUTO_MODE if found.auto_mode else KARPENTER,
         urn=resource.urn,
+        upgrade=of_node_pool(found),
         region=lookups.region,
         instance_types=(*names, *_misspelt(found)),
         capacity_types=capacity_types,
@@ -106,6 +108,7 @@ def read_built_in_pools(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
             name=name,
             backend=AUTO_MODE,
             urn=f"{resource.urn}#{name}",
+            upgrade=built_in(),
             cluster=cluster.name,
             region=lookups.region,
             instance_types=tuple(row.name for row in rows),

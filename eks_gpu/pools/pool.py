@@ -35,6 +35,7 @@ from eks_gpu_components.catalog import (
 
 AUTO_SCALING_GROUP, MANAGED_NODE_GROUP = "auto-scaling-group", "managed-node-group"
 KARPENTER, AUTO_MODE = "karpenter", "auto-mode"
+DRAINED, DRIFT, REFRESH, STAYS, UNKNOWN = "drained", "drift", "refresh", "stays", "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,21 @@ class Template:
     """Extended resource to quantity, from tags alone; the rest follows from the first instance type."""
 
 
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    """What an upgrade of Kubernetes does with the running nodes of a pool."""
+
+    how: str
+    """drained: EKS drains and replaces them; drift: Karpenter or Auto Mode does; refresh: EC2 does; stays: nothing
+    replaces them; unknown: the stack does not say."""
+    why: str
+    """What decides that, and how fast it goes; a clause that is true of any pool with the same settings."""
+
+    def as_json(self) -> dict[str, str]:
+        """`upgrade` of the plan's row."""
+        return {"how": self.how, "why": self.why}
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A node that a pool may start: one of its types in one of its zones; the zone is empty if it is not known."""
@@ -108,13 +124,15 @@ class Pool:
     """Nodes that are on demand before any is Spot."""
     on_demand_percentage: int = 0
     """Percentage of on-demand nodes beyond the base."""
+    upgrade: Upgrade
+    """What an upgrade of Kubernetes does with the running nodes."""
     zones: tuple[str, ...] = ()
     """Names of the zones; empty if they are not known."""
     subnets: int = 0
     min_nodes: int
     desired_nodes: int | None
     max_nodes: int | None
-    """Maximum number of nodes; Maximum number of nodes; None without a limit."""
+    """Maximum number of nodes; None without a limit."""
     limits: Limits | None = None
     """Limits of a node pool for all its nodes together. `max_nodes` follows from them."""
     weight: int = 0
@@ -247,6 +265,7 @@ class Pool:
             "labels": dict(sorted(self.labels.items())),
             "taints": [taint.for_kubernetes() for taint in self.taints],
             "scales_to_zero": self.scales_to_zero,
+            "upgrade": self.upgrade.as_json(),
         }
 
 

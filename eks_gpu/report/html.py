@@ -11,6 +11,7 @@ from markupsafe import Markup
 from eks_gpu.plan.changes import Changes
 from eks_gpu.plan.plan import Plan
 from eks_gpu.plan.render_changes import signed
+from eks_gpu.pools.upgrade import UPGRADE
 from eks_gpu.report.palette import stylesheet
 from eks_gpu.report.view import view
 from eks_gpu.report.words import accelerators, count, nodes, replicas
@@ -30,7 +31,7 @@ def page(plans: Sequence[Plan], changes: Mapping[str, Changes] | None = None) ->
         lstrip_blocks=True,
     )
     words = {"accelerators": accelerators, "count": count, "nodes": nodes, "replicas": replicas}
-    environment.globals |= {**words, "signed": signed, "drawn": Markup}
+    environment.globals |= {**words, "signed": signed, "drawn": Markup, "upgrade": UPGRADE}
     return environment.get_template("page.html.j2").render(
         project=plans[0].project,
         stacks=[view(plan, (changes or {}).get(plan.stack)) for plan in plans],

@@ -11,7 +11,7 @@ from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.io.yaml_text import dump
 from eks_gpu.plan.changes import Changes
 from eks_gpu.plan.plan import Plan
-from eks_gpu.plan.render import LEVELS, legend
+from eks_gpu.plan.render import LEVELS, legend, upgrades
 from eks_gpu.pools.pool import Pool
 from eks_gpu.report.charts import NARROW, WIDE, amount, cost_chart, subject
 from eks_gpu.report.diagram import diagram
@@ -60,6 +60,8 @@ class View:
     legend: tuple[str, ...]
     matrix: tuple[tuple[Pool, tuple[Verdict, ...]], ...]
     """Each pool with its verdict on each workload."""
+    upgrades: tuple[str, ...]
+    """What an upgrade of Kubernetes would do with the pools, a sentence for all with the same answer."""
     proofs: tuple[Proof, ...]
     failing: tuple[Finding, ...]
     warnings: tuple[Finding, ...]
@@ -95,6 +97,7 @@ def view(plan: Plan, changes: Changes | None = None) -> View:
             (pool, tuple(found.verdicts[work.urn][index] for work in found.workloads))
             for index, pool in enumerate(found.pools)
         ),
+        upgrades=tuple(upgrades(found.pools)),
         proofs=tuple(proofs(plan.graph, found)),
         failing=tuple(finding for finding in not_held if finding.fails_plan),
         warnings=tuple(finding for finding in not_held if not finding.waived and not finding.fails_plan),

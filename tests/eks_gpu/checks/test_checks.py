@@ -26,8 +26,8 @@ from tests.graphs import (
     findings,
     gpu_group,
     healthy,
-    launch_template,
     managed_group,
+    managed_template,
     overrides,
     subnet,
 )
@@ -47,7 +47,7 @@ STANDING = [
     subnet("a"),
     subnet("b"),
     cluster("gaia"),
-    launch_template("lt-system", userData=""),
+    managed_template(),
     managed_group(clusterName="gaia", labels={"eks-gpu-components/role": "system"}),
     whole_graphs.monitoring(clusterName="gaia"),
 ]

@@ -51,7 +51,7 @@ def test_json_on_stdout_is_json_alone(on_stdout):
     assert set(plan["resources"][0]) == {"urn", "type", "name", "parent", "inputs"}
     assert {
         *("name", "backend", "accelerator", "instance_types", "gpus_per_node", "capacity_types", "zones"),
-        *("min_nodes", "desired_nodes", "max_nodes", "max_gpus", "labels", "taints", "scales_to_zero"),
+        *("min_nodes", "desired_nodes", "max_nodes", "max_gpus", "labels", "taints", "scales_to_zero", "upgrade"),
     } <= set(plan["pools"][0])
     assert {"name", "namespace", "kind", "min_replicas", "max_replicas", "requests", "admitted_by"} <= set(
         plan["workloads"][0]

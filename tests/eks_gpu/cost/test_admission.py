@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from eks_gpu.cost.admission import Room, rooms, tolerates
 from eks_gpu.pods.pod import Expression, Pod, Term, Toleration, pod_from_template
 from eks_gpu.pods.selection import matches
-from eks_gpu.pools.pool import Pool, Template
+from eks_gpu.pools.pool import Pool, Template, Upgrade
 from eks_gpu_components.catalog import Taint, instance_types
 
 TAINT = Taint("nvidia.com/gpu", "true", "NoSchedule")
@@ -21,6 +21,7 @@ def gpu_pool(**changes: Any) -> Pool:
         "name": "gpu",
         "backend": "auto-scaling-group",
         "urn": "urn:gpu",
+        "upgrade": Upgrade("stays", "nothing moves"),
         "region": "us-west-2",
         "instance_types": ("g4dn.xlarge",),
         "capacity_types": ("spot",),

@@ -11,7 +11,7 @@ from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.lab.replays.machines import Machine, machines
 from tests.found import every
 from tests.given import CLUSTER
-from tests.graphs import cluster, gpu_group, launch_template, managed_group, resource
+from tests.graphs import cluster, gpu_group, launch_template, managed_group, managed_template, resource
 from tests.graphs import subnet as plain_subnet
 from tests.karpenter_graphs import AUTO_MODE, node_class, node_pool, subnet, types
 from tests.karpenter_graphs import kubernetes as kubernetes_object
@@ -63,7 +63,7 @@ def test_the_lab_takes_no_node_away_for_want_of_an_instance():
 
 def test_a_node_of_a_managed_group_has_what_eks_is_told():
     taint = {"key": "CriticalAddonsOnly", "value": "true", "effect": "NO_SCHEDULE"}
-    template = launch_template("lt-system", userData="")
+    template = managed_template()
     (found,) = made(cluster(), plain_subnet("a"), plain_subnet("b"), template, managed_group(taints=[taint]))
     assert labels(found) == {
         "role": "system",

@@ -63,6 +63,23 @@ def test_a_pool_is_added_removed_or_changed_field_by_field():
     assert added.says == ["min_nodes 2", "max_nodes 2", "capacity_types on-demand", "instance_types m7i.large"]
 
 
+def test_a_pool_whose_nodes_an_upgrade_would_treat_otherwise_is_changed():
+    before, after = saved(plan()), saved(plan())
+    before["pools"][0]["upgrade"] = {"how": "refresh", "why": "EC2 keeps 90 % of them in service"}
+    (row,) = compared(before, after).pools
+    assert row.says == [
+        "upgrade refresh → stays: running nodes keep their image, because the group has no instance refresh"
+    ]
+
+
+def test_a_plan_of_before_says_nothing_of_upgrades():
+    older = saved(plan())
+    for pool in older["pools"]:
+        del pool["upgrade"]
+    assert compared(older, saved(plan())).none
+    assert compared(saved(plan()), {**older, "pools": older["pools"][:1]}).upgrades == []
+
+
 def test_a_pool_that_moves_to_another_back_end_is_another_pool():
     old = saved(plan())
     old["pools"][0]["backend"] = "karpenter"
@@ -152,6 +169,11 @@ def test_markdown_is_for_a_pull_request():
         "- changed: `gpu`, auto-scaling-group: instance\\_types − p3.2xlarge, + g5.xlarge; max\\_nodes 2 → 4; "
         "max\\_gpus 2 → 4",
         "- removed: `gone`, auto-scaling-group",
+        "",
+        "**An upgrade of Kubernetes would**",
+        "",
+        "- leave gpu: running nodes keep their image, because the group has no instance refresh",
+        "- leave system: it has no version; its nodes fail once they are more than 3 minors behind",
         "",
         "**Checks**",
         "",

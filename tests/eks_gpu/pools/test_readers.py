@@ -56,6 +56,10 @@ def test_a_self_managed_gpu_group():
         "labels": {"k8s.amazonaws.com/accelerator": "nvidia", "nvidia.com/gpu.present": "true"},
         "taints": [{"key": "nvidia.com/gpu", "value": "true", "effect": "NoSchedule"}],
         "scales_to_zero": True,
+        "upgrade": {
+            "how": "stays",
+            "why": "running nodes keep their image, because the group has no instance refresh",
+        },
     }
 
 
@@ -75,6 +79,10 @@ def test_a_managed_system_group():
         "labels": {"role": "system"},
         "taints": [],
         "scales_to_zero": False,
+        "upgrade": {
+            "how": "stays",
+            "why": "it has no version; its nodes fail once they are more than 3 minors behind",
+        },
     }
 
 

@@ -65,7 +65,7 @@ def html():
 def test_the_example_is_told_from_network_to_objects(example):
     sections = Reader(example).sections
     assert list(sections)[1:] == [
-        *("stack-dev-built", "stack-dev-pools", "stack-dev-cost", "stack-dev-quotas"),
+        *("stack-dev-built", "stack-dev-pools", "stack-dev-upgrade", "stack-dev-cost", "stack-dev-quotas"),
         *("stack-dev-zero", "stack-dev-checks"),
         *("stack-dev-objects", "notes"),
     ]
@@ -79,6 +79,15 @@ def test_the_example_is_told_from_network_to_objects(example):
     assert checks[checks.index("scale-from-zero-taints-match-node") :][1:4] == ["3", GPU_POOLS[0], HOLDS]
     assert sections["stack-dev-objects"].count("Deployment cuda-vector-add") == 1
     assert "image: nvcr.io" in "".join(sections["stack-dev-objects"])
+
+
+def test_the_example_says_what_an_upgrade_would_do_with_its_groups(example):
+    title, drained, kept = Reader(example).sections["stack-dev-upgrade"]
+    assert title == "An upgrade of Kubernetes would"
+    assert drained.startswith("drain and replace gaia-system: 1 at a time, ")
+    assert kept == (
+        f"leave {', '.join(GPU_POOLS)}, spot: running nodes keep their image, because the group has no instance refresh"
+    )
 
 
 def test_the_matrix_has_the_reason_on_each_refused_cell(example):
