@@ -1,9 +1,12 @@
-"""Node groups: instance types, zones, maximum and minimum size."""
+"""Node groups: instance types, zones, maximum and minimum size, and what a launch template may have."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
-from eks_gpu.pools.pool import AUTO_SCALING_GROUP, Pool
+from eks_gpu.karpenter.objects import part
+from eks_gpu.pools.launch_template import template_of
+from eks_gpu.pools.pool import AUTO_SCALING_GROUP, MANAGED_NODE_GROUP, Pool
 from eks_gpu_components.catalog import (
     AMI_TYPES,
     GPU_TAINT,
@@ -185,3 +188,70 @@ def one_architecture(context: Context) -> Iterator[Said]:
         named = ", ".join(f"{row.name} is {row.architecture}" for row in pool.types)
         problem = Problem(f"{said}, but {named}") if len(kinds) > 1 else None
         yield verdict(pool.name, problem, f"image and nodes are {next(iter(kinds))}")
+
+
+_CUSTOM = "CUSTOM"
+"""The AMI type of a group whose launch template has an image."""
+_OF_THE_GROUP: Mapping[str, str] = {
+    "iamInstanceProfile": "nodeRoleArn of the group gives the nodes their role",
+    "instanceInitiatedShutdownBehavior": "EKS ends the nodes itself",
+    "instanceMarketOptions": "capacityType of the group asks for Spot",
+}
+"""Field that EKS refuses in the template -> what does the same."""
+_BY_EKS = "eks:nodegroup-name"
+"""Tag of the launch templates that EKS makes: what stands in them is its own."""
+
+
+@check(
+    "managed-groups-fit-their-launch-template",
+    subject="managed node group with a launch template",
+    fix="state each setting once, in the group or in its launch template",
+)
+def fits_its_template(context: Context) -> Iterator[Said]:
+    """EKS refuses the group: a setting is in the group and in its launch template, or in the wrong one of them.
+
+    Source: Amazon EKS User Guide, "Customize managed nodes with launch templates"; EKS API, CreateNodegroup.
+    """
+    for pool in context.pools:
+        group = context.graph.get(pool.urn)
+        if pool.backend != MANAGED_NODE_GROUP or group is None:
+            continue
+        template = template_of(context.graph, part(group.inputs, "launchTemplate"))
+        if template is None or _BY_EKS in part(template.inputs, "tags"):
+            continue
+        new = context.graph.is_new(group)
+        problems = [*_beside(group.inputs, template.inputs, new), *_misplaced(template.inputs)]
+        yield verdict(pool.name, problems, "its launch template has only what belongs there")
+
+
+def _beside(group: Mapping[str, Any], template: Mapping[str, Any], new: bool) -> Iterator[Problem]:
+    """Settings of the group that EKS refuses beside a template, or beside one with an image."""
+    if group.get("instanceTypes") and (given := template.get("instanceType")):
+        said = f"instanceTypes beside a launch template with instanceType {given}"
+        yield Problem(said, "leave the type out of the template")
+    if group.get("diskSize"):
+        said = f"diskSize {group['diskSize']} beside a launch template"
+        yield Problem(said, "size the disk in blockDeviceMappings of the template")
+    if group.get("remoteAccess"):
+        said = "remoteAccess beside a launch template"
+        yield Problem(said, "set keyName and security groups in the template")
+    if not (image := template.get("imageId")):
+        return
+    fix = f"leave it out of the group, because image {image} decides it"
+    if (ami := group.get("amiType")) and ami != _CUSTOM:
+        yield Problem(f"amiType {ami} beside a launch template with an image", fix)
+    # Of a group that exists, EKS itself tells a version and a release, which an import writes down.
+    for key in ("version", "releaseVersion") if new else ():
+        if group.get(key):
+            yield Problem(f"{key} {group[key]} beside a launch template with an image", fix)
+
+
+def _misplaced(template: Mapping[str, Any]) -> Iterator[Problem]:
+    """Settings of the template that EKS refuses in one of a managed group."""
+    for key, instead in _OF_THE_GROUP.items():
+        if template.get(key):
+            yield Problem(f"{key} in its launch template", f"leave it out: {instead}")
+    if part(template, "hibernationOptions").get("configured"):
+        yield Problem("hibernationOptions in its launch template", "leave it out: EKS ends the nodes itself")
+    if any(one.get("subnetId") for one in template.get("networkInterfaces") or ()):
+        yield Problem("a subnet in its launch template", "leave it out: subnetIds of the group decides")

@@ -1,14 +1,20 @@
 """Groups of nodes: shape, place, floor, metadata and disks."""
 
+from typing import Any
+
 import pytest
 
+from eks_gpu.graph.graph import Graph
+from eks_gpu.plan.analysis import analyse
 from tests.graphs import (
+    TODAY,
     failure,
     findings,
     gpu_group,
     healthy,
     launch_template,
     managed_group,
+    managed_template,
     overrides,
     user_data,
 )
@@ -137,3 +143,94 @@ def test_disks_that_are_not_encrypted():
         "gpu",
         "nothing in the stack says that its disks are encrypted: give it block device mappings that do",
     )
+
+
+FITS = "managed-groups-fit-their-launch-template"
+BESIDE = "beside a launch template with an image"
+
+
+@pytest.mark.parametrize(
+    ("group", "template", "said"),
+    [
+        (
+            {"instanceTypes": ["m7a.large"]},
+            {"instanceType": "m6i.large"},
+            "instanceTypes beside a launch template with instanceType m6i.large: leave the type out of the template",
+        ),
+        (
+            {"diskSize": 60},
+            {},
+            "diskSize 60 beside a launch template: size the disk in blockDeviceMappings of the template",
+        ),
+        (
+            {"remoteAccess": {"ec2SshKey": "ops"}},
+            {},
+            "remoteAccess beside a launch template: set keyName and security groups in the template",
+        ),
+        (
+            {"amiType": "AL2023_x86_64_NVIDIA", "instanceTypes": None},
+            {"imageId": "ami-7", "instanceType": "g5.xlarge"},
+            f"amiType AL2023_x86_64_NVIDIA {BESIDE}: leave it out of the group, because image ami-7 decides it",
+        ),
+        (
+            {"amiType": "CUSTOM", "version": "1.34", "releaseVersion": "1.34.2-20260714"},
+            {"imageId": "ami-8"},
+            f"version 1.34 {BESIDE}; releaseVersion 1.34.2-20260714 {BESIDE}: leave it out of the group, because image "
+            "ami-8 decides it",
+        ),
+        (
+            {},
+            {"iamInstanceProfile": {"name": "nodes"}},
+            "iamInstanceProfile in its launch template: leave it out: nodeRoleArn of the group gives the nodes their "
+            "role",
+        ),
+        (
+            {},
+            {"instanceMarketOptions": {"marketType": "spot"}},
+            "instanceMarketOptions in its launch template: leave it out: capacityType of the group asks for Spot",
+        ),
+        (
+            {},
+            {"hibernationOptions": {"configured": True}, "instanceInitiatedShutdownBehavior": "terminate"},
+            "instanceInitiatedShutdownBehavior in its launch template; hibernationOptions in its launch template: "
+            "leave it out: EKS ends the nodes itself",
+        ),
+        (
+            {},
+            {"networkInterfaces": [{"deviceIndex": 0}, {"deviceIndex": 1, "subnetId": "subnet-a"}]},
+            "a subnet in its launch template: leave it out: subnetIds of the group decides",
+        ),
+    ],
+)
+def test_what_eks_refuses_in_a_managed_group_with_a_launch_template(group, template, said):
+    made = {"system": managed_group(**group), "system_template": managed_template(**template)}
+    assert findings(FITS, *healthy(**made))["system"] == (False, said)
+
+
+@pytest.mark.parametrize(
+    ("group", "template"),
+    [
+        ({}, {}),
+        ({"amiType": None, "instanceTypes": ["g5.xlarge", "g6.xlarge"]}, {"imageId": "ami-9"}),
+        ({"amiType": "CUSTOM"}, {"imageId": "ami-9"}),
+        ({"version": "1.35", "releaseVersion": "1.35.2-20260714"}, {"keyName": "ops"}),
+        ({"instanceTypes": None}, {"instanceType": "m6i.large", "hibernationOptions": {"configured": False}}),
+        ({"diskSize": 60, "launchTemplate": None}, {"instanceType": "m6i.large"}),
+        ({}, {"iamInstanceProfile": {"name": "nodes"}, "tags": {"eks:nodegroup-name": "system"}}),
+    ],
+)
+def test_what_eks_takes_in_a_managed_group_with_a_launch_template(group, template):
+    made = {"system": managed_group(**group), "system_template": managed_template(**template)}
+    assert [one for one in findings(FITS, *healthy(**made)).values() if not one[0]] == []
+
+
+def test_of_a_group_that_exists_eks_itself_tells_a_version():
+    told: Any = {"amiType": "CUSTOM", "version": "1.35", "releaseVersion": "ami-9"}
+    stack = healthy(system=managed_group(**told), system_template=managed_template(imageId="ami-9"))
+
+    def problems(created: Any) -> list[str]:
+        found = analyse(Graph(stack, created=created), "us-west-2", TODAY).findings
+        return [one.message for one in found if one.id == FITS and not one.passed]
+
+    assert problems(frozenset()) == []
+    assert problems({managed_group().urn}) == [f"version 1.35 {BESIDE}; releaseVersion ami-9 {BESIDE}"]
