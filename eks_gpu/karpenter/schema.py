@@ -17,7 +17,6 @@ from eks_gpu_components.catalog import (
     KARPENTER_API_VERSION,
     KARPENTER_GROUP,
     NUMBER_OPERATORS,
-    OS_LABEL,
     REQUIREMENT_OPERATORS,
     is_well_known_label,
 )
@@ -206,8 +205,6 @@ def _prefix_problems(manifest: Mapping[str, Any]) -> Iterator[str]:
         path = f"spec.template.spec.requirements[{index}].key"
         if prefix == theirs and name.startswith("instance-"):
             yield f"{path} {theirs}/{name} means nothing to {whose}: write {ours}/{name}"
-        if auto_mode and item.get("key") == OS_LABEL:
-            yield f"{path} {OS_LABEL} is not supported by Auto Mode: leave it out"
     age = template.get("expireAfter") if auto_mode else None
     if age == NEVER or (seconds(age) or 0) > AUTO_MODE_MAX_AGE_H * 3600:
         most = f"{AUTO_MODE_MAX_AGE_H}h on Auto Mode"

@@ -71,10 +71,6 @@ def test_entries_that_the_component_is_told_count():
             "eks.amazonaws.com/instance-cpu",
         ),
         (
-            auto_mode_pool(ARCH, ON_DEMAND, types("g5.xlarge"), requirement("kubernetes.io/os", "linux")),
-            "spec.template.spec.requirements[3].key kubernetes.io/os is not supported by Auto Mode: leave it out",
-        ),
-        (
             node_pool(template={"nodeClassRef": AUTO_MODE, "expireAfter": "337h"}),
             "spec.template.spec.expireAfter must be at most 336h on Auto Mode, got 337h",
         ),
@@ -82,6 +78,12 @@ def test_entries_that_the_component_is_told_count():
 )
 def test_a_node_pool_that_auto_mode_refuses(made, expected):
     assert auto_mode_failure("node-pool-fields-fit-the-chart", gpu=made) == ("NodePool gpu", expected)
+
+
+def test_auto_mode_accepts_the_requirement_that_its_own_pools_have():
+    made = auto_mode_pool(ARCH, ON_DEMAND, types("g4dn.xlarge"), requirement("kubernetes.io/os", "linux"))
+    said = findings("node-pool-fields-fit-the-chart", *healthy_auto_mode(gpu=made))
+    assert {subject: passed for subject, (passed, _) in said.items()} == {"NodePool gpu": True, "NodeClass gpu": True}
 
 
 @pytest.mark.parametrize(
