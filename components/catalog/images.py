@@ -1,5 +1,6 @@
 """Amazon machine images: which one a node needs, which software it contains, and which volume holds its data."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -70,6 +71,31 @@ def ami_type(family: str, architecture: str, accelerator: str | None = None) -> 
 
 def _without_fips() -> Iterator[AmiType]:
     return (ami for ami in AMI_TYPES.values() if not ami.name.endswith("_FIPS"))
+
+
+# Names, and parameters of AWS Systems Manager, of the images that EKS makes. Source: amazon-eks-ami, CHANGELOG.md;
+# Bottlerocket, QUICKSTART-EKS.md; Amazon EKS User Guide, "Retrieve recommended ... AMI IDs".
+EKS_OWNERS = ("amazon", "602401143452")
+"""Owners of the images that EKS makes, in a search for images."""
+_NAMES = (
+    re.compile(r"(?P<al2023>amazon-eks-node-al2023)-(?:x86_64|arm64|\*)-(?P<variant>standard|nvidia|neuron)-"),
+    re.compile(r"/aws/service/eks/optimized-ami/[^/]+/(?P<al2023>amazon-linux-2023)/[^/]+/(?P<variant>[a-z]+)/"),
+    re.compile(r"bottlerocket-aws-k8s-[0-9.]+(?:-(?P<variant>nvidia))?(?:-fips)?-(?:x86_64|aarch64)-"),
+    re.compile(r"/aws/service/bottlerocket/aws-k8s-[0-9.]+(?:-(?P<variant>nvidia))?(?:-fips)?/"),
+)
+
+
+def drives_named(image: str, kind: str) -> bool | None:
+    """Whether an image of EKS, by its name or parameter, brings the driver of `kind`, nvidia or neuron.
+
+    The name may end in a wildcard. None for any other image, and for a name that matches several variants.
+    """
+    found = next(filter(None, (pattern.match(image) for pattern in _NAMES)), None)
+    if found is None:
+        return None
+    variant = None if found["variant"] in ("standard", None) else found["variant"]
+    family = "al2023" if "al2023" in found.re.groupindex else "bottlerocket"
+    return variant == _variant(family, kind)
 
 
 def has_device_plugin(ami_type: str) -> bool:

@@ -3,8 +3,8 @@
 Source: Karpenter 1.14, EC2NodeClass v1; EKS User Guide, "Create a Node Class for Amazon EKS".
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from eks_gpu.graph.graph import Resource
@@ -12,6 +12,7 @@ from eks_gpu.karpenter.objects import NodePool, part
 from eks_gpu.pods.quantities import gib
 from eks_gpu.pools.pool import Disk
 from eks_gpu_components.catalog import DEVICE_PLUGINS, brings_plugin
+from eks_gpu_components.catalog.images import EKS_OWNERS, drives_named
 
 # Disks of a node whose class names none.
 _AL2023, _BOTTLEROCKET = (20,), (4, 20)
@@ -28,7 +29,8 @@ class NodeClass:
     disks: tuple[Disk, ...] | None = None
     instance_store: bool = False
     imds_v2: bool | None = None
-    driver: bool | None = None
+    drivers: Mapping[str, bool] = field(default_factory=dict)
+    """Kind of accelerator, nvidia or neuron -> whether its driver is in the image; a kind is missing if unknown."""
     device_plugins: tuple[str, ...] = ()
     """Kinds of accelerators whose device plugin a node brings: nvidia, neuron."""
 
@@ -39,7 +41,9 @@ def node_class(pool: NodePool) -> NodeClass:
     terms = tuple(spec.get("subnetSelectorTerms") or ())
     if pool.auto_mode:
         plugins = tuple(DEVICE_PLUGINS)
-        return NodeClass(terms, disks=(_auto_mode_disk(spec),), imds_v2=True, driver=True, device_plugins=plugins)
+        drivers = dict.fromkeys(plugins, True)
+        disks = (_auto_mode_disk(spec),)
+        return NodeClass(terms, disks=disks, imds_v2=True, drivers=drivers, device_plugins=plugins)
     if pool.node_class is None:
         return NodeClass()
     image = _image(spec)
@@ -49,7 +53,7 @@ def node_class(pool: NodePool) -> NodeClass:
         disks=_disks(spec.get("blockDeviceMappings") or (), image),
         instance_store=spec.get("instanceStorePolicy") == "RAID0",
         imds_v2=part(spec, "metadataOptions").get("httpTokens", "required") == "required",
-        driver=True if image else None,
+        drivers=dict.fromkeys(DEVICE_PLUGINS, True) if image else dict(_drivers(spec)),
         device_plugins=tuple(kind for kind in DEVICE_PLUGINS if brings_plugin(image, kind)),
     )
 
@@ -58,6 +62,22 @@ def _image(spec: Mapping[str, Any]) -> str:
     aliases = (str(term.get("alias", "")).partition("@")[0] for term in spec.get("amiSelectorTerms") or ())
     family = next(filter(None, aliases), "")
     return family if family in ("al2023", "bottlerocket") else ""
+
+
+def _drivers(spec: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
+    """Of images that are selected by name or parameter: what all of them have alike, if all are of EKS."""
+    terms = spec.get("amiSelectorTerms") or ()
+    for kind in DEVICE_PLUGINS:
+        found = {_drives(term, kind) for term in terms}
+        if found in ({True}, {False}):
+            yield kind, True in found
+
+
+def _drives(term: Mapping[str, Any], kind: str) -> bool | None:
+    """Without an owner Karpenter takes images of Amazon and of the account; others may have any name."""
+    if term.get("owner", "amazon") not in EKS_OWNERS or term.get("tags"):
+        return None
+    return drives_named(str(term.get("name") or term.get("ssmParameter") or ""), kind)
 
 
 def _auto_mode_disk(spec: Mapping[str, Any]) -> Disk:

@@ -82,7 +82,7 @@ def read_node_pool(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
         disks=nodes.disks,
         instance_store=nodes.instance_store,
         imds_v2=nodes.imds_v2,
-        driver=nodes.driver if kind else None,
+        driver=nodes.drivers.get(kind) if kind else None,
         device_plugin=kind in nodes.device_plugins,
     )
 

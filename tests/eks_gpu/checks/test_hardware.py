@@ -7,13 +7,16 @@ import pytest
 from tests.graphs import device_plugin, findings, gpu_group, launch_template, managed_group, overrides, release
 from tests.karpenter_graphs import (
     ARCH,
+    ON_DEMAND,
     SPOT_FIRST,
     THREE_TYPES,
     auto_mode_failure,
     auto_mode_pool,
     node_class,
     node_pool,
+    types,
 )
+from tests.karpenter_graphs import healthy as on_karpenter
 from tests.whole_graphs import (
     addon,
     efa_group,
@@ -345,3 +348,44 @@ def test_nodes_that_end_all_the_time():
         "reserved",
         "its nodes end after 10m",
     )
+
+
+STANDARD = "amazon-eks-node-al2023-x86_64-standard-1.34-*"
+NVIDIA = "amazon-eks-node-al2023-x86_64-nvidia-1.34-*"
+BOTTLEROCKET = "bottlerocket-aws-k8s-1.34-x86_64-v1.46.0-1a2b3c4d"
+PARAMETER = "/aws/service/eks/optimized-ami/1.34/amazon-linux-2023/x86_64"
+
+
+@pytest.mark.parametrize(
+    ("terms", "passed"),
+    [
+        ([{"name": STANDARD, "owner": "amazon"}], False),
+        ([{"name": STANDARD}], False),
+        ([{"name": STANDARD, "owner": "602401143452"}, {"name": BOTTLEROCKET}], False),
+        ([{"name": BOTTLEROCKET, "owner": "amazon"}], False),
+        ([{"ssmParameter": f"{PARAMETER}/standard/recommended/image_id"}], False),
+        ([{"ssmParameter": f"{PARAMETER}/neuron/recommended/image_id"}], False),
+        ([{"name": NVIDIA, "owner": "amazon"}], True),
+        ([{"name": "bottlerocket-aws-k8s-1.34-nvidia-x86_64-*", "owner": "amazon"}], True),
+        ([{"ssmParameter": "/aws/service/bottlerocket/aws-k8s-1.34-nvidia/x86_64/latest/image_id"}], True),
+        ([{"name": STANDARD, "owner": "self"}], None),
+        ([{"name": STANDARD, "owner": "123456789012"}], None),
+        ([{"name": STANDARD}, {"name": NVIDIA}], None),
+        ([{"name": "amazon-eks-node-al2023-x86_64-*", "owner": "amazon"}], None),
+        ([{"name": f"ours-{STANDARD}", "owner": "amazon"}], None),
+        ([{"ssmParameter": "/ours/standard/image_id"}], None),
+        ([{"id": "ami-1"}], None),
+    ],
+)
+def test_images_of_eks_are_known_by_name_and_of_others_nothing_is_said(terms, passed):
+    stack = on_karpenter(node_class=node_class(amiSelectorTerms=terms))
+    said = findings("gpu-nodes-have-a-driver", *stack)
+    assert said == {} if passed is None else said["gpu"][0] is passed
+
+
+def test_the_standard_image_of_bottlerocket_drives_neuron_devices():
+    neuron = node_pool(ARCH, ON_DEMAND, types("inf2.xlarge"))
+    for name, passed in ((BOTTLEROCKET, True), (NVIDIA, False)):
+        made = node_class(amiSelectorTerms=[{"name": name}])
+        said = findings("gpu-nodes-have-a-driver", *on_karpenter(gpu=neuron, node_class=made))
+        assert said["gpu"][0] is passed
