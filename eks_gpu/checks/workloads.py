@@ -1,18 +1,24 @@
 """Workloads: each has a pool that takes it, and none runs on GPU nodes without need."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from math import ceil, floor
+from typing import Any
 
 from eks_gpu.checks.pod_specs import PodSpec, pod_specs
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.cost.admission import ACCELERATOR_RESOURCES
+from eks_gpu.cost.node_cost import expected_node, node_hourly
+from eks_gpu.cost.packing import pack
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.karpenter.objects import part
 from eks_gpu.pods.demand import Workload
 from eks_gpu.pools.software import ADDON
-from eks_gpu_components.catalog import METRICS_SERVER
+from eks_gpu_components.catalog import DEVICE_PLUGINS, METRICS_SERVER
 
 SHOWN = 3
 """Pools named in one message."""
+_WHOLE_DEVICES = frozenset(plugin.resources[0] for plugin in DEVICE_PLUGINS.values())
 
 
 def scheduled(context: Context) -> Iterator[Workload]:
@@ -81,6 +87,84 @@ def find_room(context: Context) -> Iterator[Said]:
                 else None
             )
             yield verdict(str(workload), problem, f"{workload.replicas} replicas have a node")
+
+
+@check(
+    "rollouts-find-a-gpu",
+    subject="Deployment with GPUs whose rollout needs one more pod",
+    severity="warning",
+    fix="set strategy Recreate, or maxSurge 0 with maxUnavailable 1, or raise the limits of the pools",
+)
+def rollouts(context: Context) -> Iterator[Said]:
+    """A rollout waits for ever: the new pod finds no GPU, and no old pod may go before it is ready.
+
+    By default a Deployment of up to three replicas lets no pod go: maxUnavailable is 25 %, rounded down. The check
+    packs the other workloads too, with their stated replicas.
+    """
+    manifests = {resource.urn: manifest for resource, manifest in kubernetes_objects(context.graph)}
+    workloads = list(scheduled(context))
+    for workload in workloads:
+        needs = {name: workload.requests[name] for name in ACCELERATOR_RESOURCES if workload.requests.get(name)}
+        if workload.kind != "Deployment" or not needs or not workload.replicas:
+            continue
+        if str(workload) in context.left_over or not any(each.admits for each in context.verdicts[workload.urn]):
+            continue  # other checks say so
+        if not _waits_for_a_new_pod(part(manifests[workload.urn], "spec"), workload.replicas):
+            continue
+        more = replace(workload, replicas=workload.replicas + 1)
+        left = _left_over([more if one is workload else one for one in workloads], context)
+        # Whichever pod is packed last, the new one comes last.
+        problem = Problem(_no_room(more, needs, context)) if left > _left_over(workloads, context) else None
+        yield verdict(str(workload), problem, f"{more.replicas} pods find room during a rollout")
+
+
+def _waits_for_a_new_pod(spec: Mapping[str, Any], replicas: int) -> bool:
+    """Whether a rollout ends no old pod before a new one is ready. Source: Kubernetes, Deployment, strategy."""
+    strategy = part(spec, "strategy")
+    if strategy.get("type") == "Recreate":
+        return False
+    settings = part(strategy, "rollingUpdate")
+    surge, unavailable = (
+        _pods(settings.get(key), replicas, rounded) for key, rounded in (("maxSurge", ceil), ("maxUnavailable", floor))
+    )
+    return surge > 0 and not unavailable
+
+
+def _pods(share: Any, replicas: int, rounded: Callable[[float], int]) -> int:
+    """A number of pods, or a percentage of the replicas, 25 % unless given; what the API server refuses is that too."""
+    text = "25%" if share is None else str(share)
+    if text.isdigit():
+        return int(text)
+    percent = text.removesuffix("%")
+    return rounded((int(percent) if percent.isdigit() else 25) * replicas / 100)
+
+
+def _left_over(workloads: Sequence[Workload], context: Context) -> int:
+    """Pods without a node."""
+    admitted_by = {
+        urn: [room.pool.urn for room, each in zip(context.rooms, found, strict=True) if each.admits]
+        for urn, found in context.verdicts.items()
+    }
+    region = context.region
+    fleet = pack(
+        workloads,
+        context.rooms,
+        admitted_by,
+        lambda room, pod: expected_node(room, pod, region),
+        lambda pool, node: node_hourly(pool, node, region),
+    )
+    return sum(fleet.left_over.values())
+
+
+def _no_room(more: Workload, needs: Mapping[str, int], context: Context) -> str:
+    """By the devices that it needs if those are too few, else by its place beside other workloads."""
+    takers = {each.pool for each in context.verdicts[more.urn] if each.admits}
+    there = sum(pool.max_gpus or 0 for pool in context.pools if pool.name in takers)
+    for name, each in needs.items():
+        if name in _WHOLE_DEVICES and each * more.replicas > there:
+            return f"a rollout needs {each * more.replicas} {name}, its pools have {there}"
+    beside = f"beside other workloads its pools have it for {more.replicas - 1}"
+    return f"a rollout needs room for {more.replicas} pods, and {beside}"
 
 
 @check(

@@ -1,5 +1,10 @@
 """Workloads and the device plugin that gives them GPUs."""
 
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
 from eks_gpu.graph.graph import Resource
 from tests.graphs import (
     GPU_TOLERATION,
@@ -55,6 +60,82 @@ def test_more_replicas_than_the_ceilings_allow_is_a_warning():
     )
     found = [one for one in analysed(*healthy(train=gpu_work(replicas=6))).findings if not one.passed]
     assert [one.severity for one in found] == ["warning"]
+
+
+ROLLOUT = "rollouts-find-a-gpu"
+
+
+def serving(replicas: int = 3, gpus: int = 1, strategy: Any = None) -> Resource:
+    """A Deployment beside a group with room for three nodes of one GPU."""
+    work = gpu_work("serving", replicas, gpus)
+    return replace(work, inputs={**work.inputs, "spec": {**work.inputs["spec"], "strategy": strategy}})
+
+
+def rollout(*work: Resource, nodes: int = 3, **spec: Any) -> dict[str, tuple[bool, str]]:
+    first, *others = work or (serving(**spec),)
+    return findings(ROLLOUT, *healthy(gpu=gpu_group(maxSize=nodes), train=first), *others)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "replicas"),
+    [
+        (None, 3),
+        ({"type": "RollingUpdate"}, 3),
+        ({"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}, 3),
+        ({"rollingUpdate": {"maxSurge": "100%"}}, 3),
+        ({"rollingUpdate": {"maxUnavailable": "30%"}}, 3),
+    ],
+)
+def test_a_rollout_whose_new_pod_finds_no_gpu(strategy, replicas):
+    assert rollout(strategy=strategy, replicas=replicas) == {
+        "Deployment default/serving": (False, "a rollout needs 4 nvidia.com/gpu, its pools have 3")
+    }
+    severities = {
+        one.severity
+        for one in analysed(*healthy(gpu=gpu_group(maxSize=3), train=serving())).findings
+        if (one.id == ROLLOUT)
+    }
+    assert severities == {"warning"}
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        {"type": "Recreate"},
+        {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}},
+        {"rollingUpdate": {"maxSurge": 0}},
+        {"rollingUpdate": {"maxUnavailable": "34%"}},
+    ],
+)
+def test_a_rollout_that_lets_a_pod_go_first_needs_no_room(strategy):
+    assert rollout(strategy=strategy) == {}
+
+
+def test_from_four_replicas_on_one_may_go_by_default():
+    assert rollout(replicas=4, nodes=4) == {}
+
+
+def test_a_rollout_with_room_for_one_more_pod_holds():
+    assert rollout(replicas=2) == {"Deployment default/serving": (True, "3 pods find room during a rollout")}
+
+
+def test_other_workloads_take_the_room_of_a_rollout():
+    assert rollout(serving(replicas=2), gpu_work("other", 1)) == {
+        "Deployment default/serving": (
+            False,
+            "a rollout needs room for 3 pods, and beside other workloads its pools have it for 2",
+        ),
+        "Deployment default/other": (
+            False,
+            "a rollout needs room for 2 pods, and beside other workloads its pools have it for 1",
+        ),
+    }
+
+
+def test_of_work_without_gpus_or_without_a_pool_nothing_is_said():
+    assert rollout(cpu_work(replicas=3)) == {}
+    assert rollout(replicas=1, gpus=2) == {}
+    assert rollout(replicas=4) == {}
 
 
 def test_a_stack_without_device_plugin():
