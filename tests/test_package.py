@@ -16,6 +16,7 @@ import components
 from tests.committed import CHECKOUT, export
 from tests.found import every
 from tests.programs import ROOT
+from tools.lock import LOCKS
 
 SCHEMA = CHECKOUT / "tests" / "schema.json"
 CLASSES = [
@@ -125,12 +126,25 @@ def test_requirements_have_hashes_and_no_index():
 
 
 def test_pinned_versions_are_the_same_in_every_lock():
-    pins = [
-        dict(line.split(" ")[0].split("==") for line in file.read_text().splitlines() if "==" in line)
-        for file in (ROOT / "requirements.txt", ROOT / "requirements/plan.txt", ROOT / "requirements/test.txt")
-    ]
-    for smaller in every(pins[:2]):
-        assert {name: pins[2].get(name) for name in smaller} == smaller
+    *smaller, widest = [pins(f"requirements{lock}.txt") for lock in ("", "/plan", "/prices", "/test")]
+    for lock in every(smaller):
+        assert {name: widest.get(name) for name in lock} == lock
+
+
+def test_each_lock_has_what_its_command_imports():
+    assert {"typer", "rich", "boto3", "pulumi"} <= pins("requirements/prices.txt").keys()
+    assert "boto3" not in pins("requirements/plan.txt")
+
+
+def test_the_locks_are_those_that_the_tool_resolves():
+    there = {"requirements.txt", *(f"requirements/{file.name}" for file in (ROOT / "requirements").glob("*.txt"))}
+    assert set(LOCKS) == there
+
+
+def pins(lock: str) -> dict[str, str]:
+    """Package -> version."""
+    lines = (ROOT / lock).read_text().splitlines()
+    return dict(line.split(" ")[0].split("==") for line in lines if "==" in line)
 
 
 @cache
