@@ -1,17 +1,45 @@
-"""The longest time that the first pod of a pool waits for its container. Every deadline of a workload must allow it.
+"""How long the first pod of a pool waits for its container: in the usual case, and at most.
 
-`eks-gpu explain` estimates the usual case; these are the upper ends of what was measured. A deadline counts from the
-pod's start or the object's creation, so a shorter one kills what it waits for. A bare-metal type takes longer.
+`eks-gpu explain` estimates with the usual times. Every deadline of a workload must allow the longest: it counts from
+the pod's start or the object's creation, so a shorter one kills what it waits for.
 """
 
-LAUNCH_S = 300
-"""Seconds until a bought node is Ready: 40 to 100 measured without an accelerator, which takes longer to boot.
-Source: aws/karpenter-provider-aws issue 3102."""
-DRIVER_S = 300
-"""Seconds until a node offers its GPUs where the GPU operator installs the driver: 180 to 300 measured.
-Source: NVIDIA/gpu-operator issue 707."""
-IMAGE_S = 360
-"""Seconds for an image of 15 to 20 GB: 240 to 360 measured.
-Source: AWS Machine Learning Blog, SOCI index on DLAMI and DLC."""
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """One part of the wait, in seconds."""
+
+    usual_s: int
+    longest_s: int
+    source: str
+
+
+_LAUNCHES = "aws/karpenter-provider-aws issue 3102"
+
+PLAIN_LAUNCH = Wait(usual_s=60, longest_s=100, source=_LAUNCHES)
+"""Until a bought node without an accelerator is Ready: 40 to 100 seconds measured."""
+ACCELERATED_LAUNCH = Wait(usual_s=90, longest_s=300, source=f"awslabs/amazon-eks-ami issue 1099, {_LAUNCHES}")
+"""Until a bought node with an accelerator is Ready: it boots longer than the others."""
+BARE_METAL_LAUNCH = Wait(usual_s=1200, longest_s=1200, source="EC2 User Guide, Nitro-based bare metal")
+"""Until a bare-metal node is Ready; no deadline counts with it."""
+DRIVER_INSTALLATION = Wait(usual_s=240, longest_s=300, source="NVIDIA/gpu-operator issue 707")
+"""Until a node offers its GPUs where the GPU operator installs the driver: 180 to 300 seconds measured."""
+LARGE_IMAGE = Wait(
+    usual_s=300,
+    longest_s=360,
+    source="AWS Machine Learning Blog, SOCI index on DLAMI and DLC: 15 to 20 GB in 4 to 6 minutes",
+)
+"""For an image of 15 to 20 GB: 240 to 360 seconds measured."""
+PULL_MB_S = 60
+"""Speed at which an image comes and is unpacked, in MB/s: 15 to 20 GB in the time of a large image."""
+
+LAUNCH_S = ACCELERATED_LAUNCH.longest_s
+"""Seconds until a bought node is Ready, at most."""
+DRIVER_S = DRIVER_INSTALLATION.longest_s
+"""Seconds until a node offers its GPUs where the GPU operator installs the driver, at most."""
+IMAGE_S = LARGE_IMAGE.longest_s
+"""Seconds for a large image, at most."""
 COLD_START_S = LAUNCH_S + DRIVER_S + IMAGE_S
-"""Seconds from a Pending pod to its container's start, on a node that does not exist yet."""
+"""Seconds from a Pending pod to its container's start, on a node that does not exist yet, at most."""

@@ -10,6 +10,14 @@ from typing import Any
 from eks_gpu.pods.pod import Pod
 from eks_gpu.pools.pool import Pool
 from eks_gpu_components.catalog import TRITON_IMAGE, InstanceType
+from eks_gpu_components.catalog.cold_start import (
+    ACCELERATED_LAUNCH,
+    BARE_METAL_LAUNCH,
+    DRIVER_INSTALLATION,
+    LARGE_IMAGE,
+    PLAIN_LAUNCH,
+    PULL_MB_S,
+)
 
 NEW_NODE = ("noticed", "launch", "driver")
 """Steps that only a new node needs."""
@@ -39,30 +47,34 @@ _SCAN = Step("noticed", 10, "the cluster autoscaler looks every 10 s", "Cluster 
 
 _PLAIN = Step(
     "launch",
-    60,
+    PLAIN_LAUNCH.usual_s,
     "EC2 starts it and kubelet is Ready: 40 to 100 s measured without an accelerator",
-    "aws/karpenter-provider-aws issue 3102",
+    PLAIN_LAUNCH.source,
 )
 _ACCELERATED = Step(
     "launch",
-    90,
+    ACCELERATED_LAUNCH.usual_s,
     "an accelerated type boots longer than the 40 to 100 s of others",
-    "awslabs/amazon-eks-ami issue 1099, aws/karpenter-provider-aws issue 3102",
+    ACCELERATED_LAUNCH.source,
 )
 _BARE_METAL = Step(
-    "launch", 1200, "bare metal can take 20 minutes until it is there", "EC2 User Guide, Nitro-based bare metal"
+    "launch",
+    BARE_METAL_LAUNCH.usual_s,
+    "bare metal can take 20 minutes until it is there",
+    BARE_METAL_LAUNCH.source,
 )
 
 _BUILT_IN = Step("driver", 5, "driver and device plugin are in the image")
 _PLUGIN = Step("driver", 30, "the driver is in the image; the device plugin's pod starts and reports the devices")
 _UNKNOWN_IMAGE = Step("driver", 30, "nothing says whether the image has the driver; taken to have it")
 _INSTALLED = Step(
-    "driver", 240, "the GPU operator installs driver and toolkit: 3 to 5 minutes", "NVIDIA/gpu-operator issue 707"
+    "driver",
+    DRIVER_INSTALLATION.usual_s,
+    "the GPU operator installs driver and toolkit: 3 to 5 minutes",
+    DRIVER_INSTALLATION.source,
 )
 _NO_DEVICE = Step("driver", 0, "the pod asks for no accelerator")
 
-_PULL_MB_S = 60
-_PULL_SOURCE = "AWS Machine Learning Blog, SOCI index on DLAMI and DLC: 15 to 20 GB in 4 to 6 minutes"
 _IMAGE_GB: Mapping[str, float] = {TRITON_IMAGE.partition(":")[0]: 15.5}  # triton-inference-server/server issue 7474
 _ACCELERATED_GB, _OTHER_GB = 8.0, 0.5
 
@@ -95,7 +107,8 @@ def _pull(pod: Pod, accelerated: bool) -> Step:
     other = _ACCELERATED_GB if accelerated else _OTHER_GB
     size = sum(_IMAGE_GB.get(name, other) for name in names)
     known = "" if names and all(name in _IMAGE_GB for name in names) else ", a size that is assumed"
-    return Step("image pull", round(size * 1000 / _PULL_MB_S), f"{size:g} GB at {_PULL_MB_S} MB/s{known}", _PULL_SOURCE)
+    seconds, speed = round(size * 1000 / PULL_MB_S), f"{size:g} GB at {PULL_MB_S} MB/s{known}"
+    return Step("image pull", seconds, speed, LARGE_IMAGE.source)
 
 
 def _model_load(pool: Pool, row: InstanceType, accelerated: bool, spec: Mapping[str, Any]) -> Step:
