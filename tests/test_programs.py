@@ -1,6 +1,8 @@
 """Every program under every stack: it plans, its checks hold, and what it registers is what the providers take."""
 
 import json
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.offline.project import Project, StackConfig
 from eks_gpu.offline.run import record
 from eks_gpu.offline.sdk_schema import ignored_path_problem, problems
+from eks_gpu.plan.plan import make_plan
 from tests.found import every
 from tests.programs import IDS, PROGRAMS, ROOT, plan_of, preview_urns
 
@@ -61,6 +64,23 @@ def test_every_kubernetes_object_is_valid(folder, stack):
 def test_the_levels_of_use_differ_in_cost(folder, stack):
     cost = plan_of(folder, stack).analysis.cost
     assert 0 < cost.idle.hourly < cost.steady.hourly < cost.max.hourly
+
+
+def test_one_stack_has_another_bill_in_each_of_four_regions():
+    """Idle has no GPU, and the prices of one region; the rest is what GPUs cost there."""
+    project = Project.load(ROOT)
+    dev = project.stack("dev")
+    monthly = {}
+    for region in ("us-west-2", "eu-central-1", "eu-west-2", "ap-northeast-1"):
+        there = replace(dev, region=region, config={**dev.config, "aws:region": region})
+        cost = make_plan(project, there, date(2026, 11, 24)).analysis.cost
+        monthly[region] = tuple(round(bill.monthly, 2) for bill in (cost.idle, cost.steady, cost.max))
+    assert monthly == {
+        "us-west-2": (264.67, 418.58, 3_256.26),
+        "eu-central-1": (264.67, 455.20, 3_992.10),
+        "eu-west-2": (264.67, 443.27, 4_047.58),
+        "ap-northeast-1": (264.67, 469.62, 4_579.02),
+    }
 
 
 @every_program
