@@ -109,7 +109,7 @@ def rollouts(context: Context) -> Iterator[Said]:
             continue
         if str(workload) in context.left_over or not any(each.admits for each in context.verdicts[workload.urn]):
             continue  # other checks say so
-        if not _waits_for_a_new_pod(part(manifests[workload.urn], "spec"), workload.replicas):
+        if not _waits_for_a_new_pod(part(manifests.get(workload.urn, {}), "spec"), workload.replicas):
             continue
         more = replace(workload, replicas=workload.replicas + 1)
         left = _left_over([more if one is workload else one for one in workloads], context)

@@ -142,7 +142,7 @@ def of_node_pool(pool: NodePool) -> Upgrade:
 def built_in() -> Upgrade:
     """Of Auto Mode's built-in pools, whose settings cannot be changed."""
     pace, image = f"{DEFAULT_BUDGET['nodes']} at a time", _of_auto_mode(_AUTO_MODE_EXPIRES)
-    return Upgrade(DRIFT, _how_fast(pace, _AUTO_MODE_EXPIRES, _AUTO_MODE_GRACE, image))
+    return Upgrade(DRIFT, _how_fast(pace, _AUTO_MODE_GRACE, image))
 
 
 def _of_auto_mode(expires: str) -> str:
@@ -160,12 +160,12 @@ def _drift(pool: NodePool, image: str) -> Upgrade:
         return Upgrade(STAYS, f"a disruption budget of 0 keeps them {end}")
     pace = f"{' and '.join(dict.fromkeys(always)) or 'all'} at a time"
     timed = ", fewer while a scheduled budget holds" if len(always) < len(budgets) else ""
-    return Upgrade(DRIFT, _how_fast(pace + timed, expires, grace, image))
+    return Upgrade(DRIFT, _how_fast(pace + timed, grace, image))
 
 
-def _how_fast(pace: str, expires: str, grace: str, image: str) -> str:
-    last = "" if expires == NEVER else f" until it expires after {expires}"
-    held = f"waits {grace} at most" if grace else f"holds its node{last}"
+def _how_fast(pace: str, grace: str, image: str) -> str:
+    # Without a grace period it holds a node that has expired too: the drain waits for it.
+    held = f"waits {grace} at most" if grace else "holds its node"
     return f"{pace}; a pod that may not be disrupted {held}; {image}"
 
 

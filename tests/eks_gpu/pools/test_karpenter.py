@@ -43,8 +43,8 @@ def test_a_node_pool_of_karpenter():
         "scales_to_zero": True,
         "upgrade": {
             "how": "drift",
-            "why": "100% at a time; a pod that may not be disrupted holds its node until it expires after 720h; a "
-            "newer image than v20260714 does not",
+            "why": "100% at a time; a pod that may not be disrupted holds its node; a newer image than v20260714 "
+            "does not",
         },
     }
 

@@ -184,8 +184,7 @@ NIGHT = {"nodes": "0", "schedule": "0 8 * * *", "duration": "10h"}
             [{"nodes": "2"}],
             {},
             "drift",
-            "2 at a time; a pod that may not be disrupted holds its node until it expires after 720h; a newer image "
-            "does the same",
+            "2 at a time; a pod that may not be disrupted holds its node; a newer image does the same",
         ),
         (
             "al2023@latest",
