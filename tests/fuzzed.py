@@ -1,5 +1,6 @@
 """`python -m tests.fuzzed import|explain|check NUMBER [SEED]`: malformed documents at one command, told as JSON."""
 
+import io
 import json
 import re
 import resource
@@ -77,13 +78,21 @@ def explaining() -> tuple[list[Any], Callable[[Any], str], Callable[[Path], Any]
 
 
 def checking() -> tuple[list[Any], Callable[[Any], str], Callable[[Path], Any]]:
-    from eks_gpu.foreign import documents
     from eks_gpu.foreign.judged import judge
+    from eks_gpu.foreign.render import render
     from eks_gpu.foreign.stack import foreign
+    from eks_gpu.io.terminal import Terminal
+    from eks_gpu.plan.junit import junit
+    from eks_gpu.plan.sarif import sarif
+
+    terminal = Terminal(file=io.StringIO())
 
     def run(file: Path) -> None:
-        judged = judge(foreign(documents.preview(file)), DAY)
-        judged.as_json()
+        judged = judge(foreign(_document(file)), DAY)
+        json.dumps(judged.as_json(), allow_nan=False)
+        terminal.print(render(judged))
+        junit("p/s", judged.findings)
+        json.dumps(sarif(judged.findings, lambda _: ""), allow_nan=False)
         for finding in judged.findings:
             judged.urn_of(finding)
 
@@ -101,7 +110,18 @@ def checking() -> tuple[list[Any], Callable[[Any], str], Callable[[Path], Any]]:
     few = [step for step in seed["steps"] if any(kind in step["newState"]["type"] for kind in kinds)]
     pool = {"urn": "urn:pulumi:dev::a::kubernetes:karpenter.sh/v1:NodePool::gpu", "custom": True}
     pool |= {"type": "kubernetes:karpenter.sh/v1:NodePool", "inputs": NODE_POOL}
-    return [{**seed, "steps": [*few, {"op": "create", "newState": pool}]}], as_json, run
+    aws = {"urn": "urn:pulumi:dev::a::pulumi:providers:aws::a", "type": "pulumi:providers:aws", "custom": True}
+    aws |= {"inputs": {"region": "us-west-2"}}
+    state = {"version": 3, "deployment": {"resources": [aws, *(step["newState"] for step in few), pool]}}
+    return [{**seed, "steps": [*few, {"op": "create", "newState": pool}]}, state], as_json, run
+
+
+def _document(file: Path) -> Any:
+    """As a state what looks like one."""
+    from eks_gpu.foreign import documents
+
+    text = file.read_text(encoding="utf-8", errors="surrogatepass")
+    return documents.state(file) if '"deployment"' in text else documents.preview(file)
 
 
 NODE_POOL = {

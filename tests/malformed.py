@@ -16,6 +16,8 @@ VALUES: tuple[Any, ...] = (
         {"": None},
         {"a": {"a": {"a": {}}}},
         "urn:pulumi:x",
+        "a\x1b[31m\u202eb",
+        "[/red] ![a](https://x.example) <b> `",
         "04da6b54-80e4-46f7-96ec-b56ff0331ba9",
     ),
 )

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from eks_gpu.io.output import STDOUT, write, write_json
 from eks_gpu.io.problems import InputError
+from eks_gpu.io.terminal import Terminal
 
 EXAMPLES = (
     "Examples:  pulumi preview --json > p.json; eks-gpu check --preview p.json  ·  "
@@ -37,7 +37,7 @@ def check(
         raise InputError("either --preview FILE or --state FILE is required, and not both")
     document = documents.preview(preview) if preview else documents.state(state or STDOUT)
     judged = judge(foreign(document, region))
-    Console(stderr=STDOUT in (json_file, sarif_file, junit_file), highlight=False).print(render(judged))
+    Terminal(stderr=STDOUT in (json_file, sarif_file, junit_file)).print(render(judged))
     write_json(json_file, judged.as_json())
     if sarif_file:
         from eks_gpu.plan.sarif import sarif

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from eks_gpu.io.output import STDOUT, write_json
 from eks_gpu.io.problems import InputError
+from eks_gpu.io.terminal import Terminal
 
 if TYPE_CHECKING:
     from eks_gpu.explain.explain import StackRooms
@@ -44,7 +44,7 @@ def explain(
     found = answer(held_against, sources)
     rows = [explanation.as_json() for explanation in found]
     write_json(json_file, rows[0] if len(rows) == 1 else rows)
-    Console(stderr=json_file == STDOUT, highlight=False).print(render(found, others, held_against.region))
+    Terminal(stderr=json_file == STDOUT).print(render(found, others, held_against.region))
     raise typer.Exit(0 if all(explanation.takers for explanation in found) else 1)
 
 
@@ -57,7 +57,7 @@ def _run(folder: Path, name: str) -> "StackRooms":
 
     project = Project.load(folder)
     stack = project.stack(name)
-    with Console(stderr=True).status(f"running {project.name} offline, stack {name}"):
+    with Terminal(stderr=True).status(f"running {project.name} offline, stack {name}"):
         graph = record(project, stack)[0].graph
     made = stack_rooms(graph, stack.region)
     return replace(made, settings=settings_places(stack.file, graph, [room.pool for room in made.rooms]))

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from eks_gpu.io.output import STDOUT, write_json
+from eks_gpu.io.terminal import complain
 
 EXAMPLES = (
     "Examples:  eks-gpu import cluster.yaml > Pulumi.gaia.yaml  ·  eks-gpu import nodepool.yaml --json -  ·  "
@@ -33,10 +34,10 @@ def run(
     (sys.stderr if json_file == STDOUT else sys.stdout).write(written(answer, file.name))
     for finding in told:
         where = f"{finding.place.object}: {finding.place.path}".removesuffix(": ")
-        sys.stderr.write(f"{file.name}:{finding.place.line}: {where}: {finding.rule}: {finding.message}\n")
+        complain(f"{file.name}:{finding.place.line}: {where}: {finding.rule}: {finding.message}")
     kinds = [finding.kind for finding in told]
     counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in ("wrong", "outdated", "lost") if kind in kinds)
-    sys.stderr.write(f"{len(told)} findings: {counts}\n" if told else "nothing lost\n")
+    complain(f"{len(told)} findings: {counts}" if told else "nothing lost")
     write_json(
         json_file,
         {

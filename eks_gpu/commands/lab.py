@@ -1,6 +1,5 @@
 """`eks-gpu lab`: the real engine and the real controllers on this machine, without a cloud account."""
 
-import sys
 import time
 from collections.abc import Callable
 from functools import wraps
@@ -8,10 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any, ParamSpec
 
 import typer
-from rich.console import Console
 
 from eks_gpu.io.output import STDOUT, write, write_json
 from eks_gpu.io.problems import InputError
+from eks_gpu.io.terminal import Terminal, complain
 from eks_gpu.lab import control_plane
 from eks_gpu.lab.aws.accounts import ACCOUNTS
 from eks_gpu.lab.isolation import alone_with
@@ -49,7 +48,7 @@ def command(body: Callable[P, None]) -> Callable[P, None]:
             with alone_with({}, foreign=("AWS_",)):
                 body(*args, **options)
         except (LabProblem, OSError) as problem:  # OSError: the API server or moto did not answer
-            sys.stderr.write(f"error: {problem}\n")
+            complain(f"error: {problem}")
             raise typer.Exit(1) from None
 
     return app.command()(guarded)
@@ -71,9 +70,9 @@ def up(
     if account not in ACCOUNTS:
         raise InputError(f"--account: {account} is no account of the lab{hint_or_all(account, ACCOUNTS)}")
     started = time.monotonic()
-    with Console(stderr=True).status("starting the lab") as display:
+    with Terminal(stderr=True).status("starting the lab") as display:
         lab = control_plane.up(region, display.update, account)
-    console = Console(stderr=json_file == STDOUT, highlight=False, soft_wrap=True)
+    console = Terminal(stderr=json_file == STDOUT, soft_wrap=True)
     console.print(how_to_look(lab, time.monotonic() - started))
     write_json(json_file, as_json(lab))
 
@@ -81,7 +80,7 @@ def up(
 @command
 def down() -> None:
     """End the lab's own processes and remove its data."""
-    with Console(stderr=True).status("ending the lab") as display:
+    with Terminal(stderr=True).status("ending the lab") as display:
         ended = control_plane.down(display.update)
     print(f"the lab is down: {len(ended)} processes ended, data removed" if ended else "no lab is up")
 
@@ -92,7 +91,7 @@ def status(json_file: JsonFile = None) -> None:
     from eks_gpu.lab import status as statuses
 
     found = statuses.status(find_lab())
-    Console(stderr=json_file == STDOUT, highlight=False).print(statuses.render(found))
+    Terminal(stderr=json_file == STDOUT).print(statuses.render(found))
     write_json(json_file, found.as_json())
 
 
@@ -116,9 +115,9 @@ def preview(project: ProjectFolder = Path(), stack: StackName = "dev", update_fr
     from eks_gpu.lab import report
 
     made = engine.lab_stack(find_lab(), project, stack, update_from=place(update_from))
-    with Console(stderr=True).status(f"looking ahead at {project.resolve().name}, stack {stack}") as display:
+    with Terminal(stderr=True).status(f"looking ahead at {project.resolve().name}, stack {stack}") as display:
         steps = made.preview(display.update)
-    Console(highlight=False, soft_wrap=True).print(report.previewed(steps))
+    Terminal(soft_wrap=True).print(report.previewed(steps))
 
 
 @command
@@ -128,9 +127,9 @@ def apply(project: ProjectFolder = Path(), stack: StackName = "dev", update_from
     from eks_gpu.lab import report
 
     made = engine.lab_stack(find_lab(), project, stack, update_from=place(update_from))
-    with Console(stderr=True).status(f"bringing up {project.resolve().name}, stack {stack}") as display:
+    with Terminal(stderr=True).status(f"bringing up {project.resolve().name}, stack {stack}") as display:
         applied = made.up(display.update)
-    Console(highlight=False).print(report.applied(applied, made.log))
+    Terminal().print(report.applied(applied, made.log))
 
 
 @command
@@ -140,9 +139,9 @@ def destroy(project: ProjectFolder = Path(), stack: StackName = "dev", update_fr
     from eks_gpu.lab import report
 
     made = engine.lab_stack(find_lab(), project, stack, update_from=place(update_from))
-    with Console(stderr=True).status(f"taking away {project.resolve().name}, stack {stack}") as display:
+    with Terminal(stderr=True).status(f"taking away {project.resolve().name}, stack {stack}") as display:
         destroyed = made.destroy(display.update)
-    Console(highlight=False).print(report.destroyed(destroyed))
+    Terminal().print(report.destroyed(destroyed))
     if destroyed.left:
         raise typer.Exit(1)
 
@@ -153,7 +152,7 @@ def cancel(project: ProjectFolder = Path(), stack: StackName = "dev") -> None:
     from eks_gpu.lab import apply as engine
 
     made = engine.lab_stack(find_lab(), project, stack)
-    with Console(stderr=True).status(f"looking at {project.resolve().name}, stack {stack}") as display:
+    with Terminal(stderr=True).status(f"looking at {project.resolve().name}, stack {stack}") as display:
         print(made.cancel(display.update))
 
 
@@ -173,13 +172,13 @@ def replay(
     from eks_gpu.lab.replays.picture import picture
 
     if not scenario:
-        Console(highlight=False).print(report.listed({name: load(name) for name in scenarios()}))
+        Terminal().print(report.listed({name: load(name) for name in scenarios()}))
         return
     loaded = load(scenario)
     lab = find_lab()
-    with Console(stderr=True).status(f"replaying {scenario}, about {loaded.minutes:g} minutes") as display:
+    with Terminal(stderr=True).status(f"replaying {scenario}, about {loaded.minutes:g} minutes") as display:
         result = loaded.replay(lab, scenario, display.update)
-    Console(stderr=json_file == STDOUT, highlight=False).print(report.replayed(result, loaded))
+    Terminal(stderr=json_file == STDOUT).print(report.replayed(result, loaded))
     write_json(json_file, result.as_json())
     if picture_file:
         write(picture_file, picture(result))

@@ -1,9 +1,12 @@
-"""`eks-gpu`: the command line. Exit codes: 0 all holds, 1 a check fails, 2 wrong input."""
+"""`eks-gpu`: the command line. Exit codes: 0 all holds, 1 a check fails, 2 wrong input, 3 a fault of its own."""
 
+import io
 import os
 import sys
+import traceback
 import warnings
 from importlib.metadata import entry_points
+from pathlib import Path
 
 try:
     import typer
@@ -11,8 +14,14 @@ except ImportError as missing:  # the library alone, without the extra
     sys.exit(f"eks-gpu needs {missing.name}: pip install 'eks-gpu-components[plan]'")
 
 from eks_gpu.commands import check, explain, plan, prices, types
+from eks_gpu.io.output import end_stdout
 from eks_gpu.io.problems import InputError
+from eks_gpu.io.terminal import complain
 
+TRACEBACK = "EKS_GPU_TRACEBACK"
+"""Environment variable with which a fault of this tool is shown in full."""
+MAX_SAID = 300
+"""Letters of an error's own message in the line that a crash prints."""
 IGNORE_REFRESHED = "EKS_GPU_CATALOG_PRICES"
 """Environment variable that `eks_gpu.pools.prices` reads, which costs a start too much to import here."""
 ROOMS = "eks_gpu.commands"
@@ -63,17 +72,47 @@ def main() -> None:
     """The console script."""
     # What a program leaves unfinished when it stops with an error is not its user's concern.
     warnings.filterwarnings("ignore", message="coroutine .* was never awaited")
-    wanted = sys.argv[1] if len(sys.argv) > 1 else None
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name may hold what no encoding can write
+            stream.reconfigure(errors="backslashreplace")
     try:
-        if wanted == "lab":  # its AWS has the catalog's prices
-            os.environ.setdefault(IGNORE_REFRESHED, "1")
-        if wanted not in OWN and wanted not in GROUPS:
-            add_rooms(wanted)
-        app()
+        _run()
     except InputError as error:
         for problem in error.problems:
-            sys.stderr.write(f"error: {problem}\n")
+            complain(f"error: {problem}")
         sys.exit(2)
     except BrokenPipeError:  # the reader, `head` say, has seen enough
         sys.stderr.close()
         sys.exit(0)
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            traceback.print_exc()
+        complain(_crash(error))
+        sys.exit(3)
+
+
+def _run() -> None:
+    """A command, and then nothing more on stdout. Raises what the command raises, and SystemExit with its code."""
+    wanted = sys.argv[1] if len(sys.argv) > 1 else None
+    if wanted == "lab":  # its AWS has the catalog's prices
+        os.environ.setdefault(IGNORE_REFRESHED, "1")
+    if wanted not in OWN and wanted not in GROUPS:
+        add_rooms(wanted)
+    try:
+        app()
+    except SystemExit:
+        try:
+            end_stdout()
+        except BrokenPipeError:
+            raise
+        except OSError as refused:
+            raise InputError(f"stdout: cannot be written: {refused.strerror}") from None
+        raise
+
+
+def _crash(error: Exception) -> str:
+    """One line: what happened and where."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    said = " ".join(str(error).split())[:MAX_SAID]
+    where = f"{Path(last.filename).name}:{last.lineno}"
+    return f"error: eks-gpu itself failed, {type(error).__name__} at {where}: {said}; {TRACEBACK}=1 shows more"

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from eks_gpu.io.output import STDOUT, write, write_json
 from eks_gpu.io.problems import InputError
+from eks_gpu.io.terminal import Terminal
 
 if TYPE_CHECKING:
     from eks_gpu.plan.changes import Changes
@@ -42,7 +42,7 @@ def plan(
     ] = None,
 ) -> None:
     """Run the project's program offline; print pools, workloads, cost and checks. Nothing is created."""
-    from eks_gpu.graph import kubernetes_objects as objects
+    from eks_gpu.graph.manifest_files import write_manifests
     from eks_gpu.offline.project import Project
     from eks_gpu.plan.plan import make_plan
     from eks_gpu.plan.render import render
@@ -57,8 +57,8 @@ def plan(
     stacks = _each(names, loaded.stack)
     before = older(against, names, all_stacks) if against else None
 
-    console = Console(stderr=outputs.take_stdout, highlight=False, soft_wrap=False)
-    with Console(stderr=True).status("running the program offline") as status:
+    console = Terminal(stderr=outputs.take_stdout)
+    with Terminal(stderr=True).status("running the program offline") as status:
         plans = []
         for each in stacks:
             status.update(f"running {loaded.name} offline, stack {each.name}")
@@ -69,7 +69,7 @@ def plan(
     outputs.write(plans, before, console, all_stacks)
     if manifests:
         for made in plans:
-            written = objects.write(made.graph, manifests / made.stack)
+            written = write_manifests(made.graph, manifests / made.stack)
             console.print(f"{written} objects in {manifests / made.stack}")
     raise typer.Exit(1 if any(made.failed for made in plans) else 0)
 
@@ -96,7 +96,7 @@ class Outputs:
         if self.html:
             _page()
 
-    def write(self, plans: "Sequence[Plan]", before: "Older | None", console: Console, as_list: bool) -> None:
+    def write(self, plans: "Sequence[Plan]", before: "Older | None", console: Terminal, as_list: bool) -> None:
         """Prints what changes, if that is asked, and writes the files. Raises InputError where one cannot be."""
         answers = [made.as_json() for made in plans]
         changes: dict[str, Changes] = {}

@@ -3,9 +3,10 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from eks_gpu.io.output import write
 from eks_gpu.io.problems import InputError
+from eks_gpu.io.terminal import Terminal
 
 EXAMPLES = "Example:  eks-gpu prices refresh --region eu-central-1"
 EXTRA = "pip install 'eks-gpu-components[plan,prices]'"
@@ -48,26 +49,23 @@ def refresh(
 
     from eks_gpu.live.price_list import current_prices
 
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = Terminal(stderr=True, soft_wrap=True)
     try:
         with console.status(f"asking AWS for prices of {region}"):
             found = current_prices(boto3.client, region)
     except (BotoCoreError, ClientError) as refusal:
-        console.print(f"error: AWS did not answer: {' '.join(str(refusal).split())}", markup=False)
+        console.print(f"error: AWS did not answer: {' '.join(str(refusal).split())}")
         raise typer.Exit(1) from None
     if not found.on_demand:
-        console.print(f"error: AWS's price list has no type of {region}", markup=False)
+        console.print(f"error: AWS's price list has no type of {region}")
         raise typer.Exit(1)
     file = price_file(region)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = file.with_suffix(".unfinished")
-        unfinished.write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        unfinished.replace(file)
     except OSError as error:
         raise InputError(f"{file}: cannot be written: {error.strerror}") from None
+    write(file, found.model_dump_json(indent=1) + "\n")
     console.print(
         f"{region}, {found.as_of}: {len(found.on_demand)} types on demand, {len(found.spot)} on Spot, "
-        f"{len(found.services)} of 6 services; {file}",
-        markup=False,
+        f"{len(found.services)} of 6 services; {file}"
     )

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from eks_gpu.io.output import STDOUT, write_json
+from eks_gpu.io.terminal import Terminal
 
 EXAMPLES = (
     "Examples:  eks-gpu types --gpu-memory 40Gi --region eu-central-1  ·  "
@@ -70,5 +70,5 @@ def types(
     )
     found = offers(need, region)
     write_json(json_file, [offer.as_json() for offer in found])
-    Console(stderr=json_file == STDOUT, highlight=False).print(render(need, region, found))
+    Terminal(stderr=json_file == STDOUT).print(render(need, region, found))
     raise typer.Exit(0 if found else 1)

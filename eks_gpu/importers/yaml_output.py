@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from eks_gpu.importers.settings import Answer
+from eks_gpu.io.visible import visible
 from eks_gpu.io.yaml_text import dump_inline
 
 SETTINGS, REGION = "eks-gpu:settings", "aws:region"
@@ -15,7 +16,7 @@ def written(answer: Answer, source: str) -> str:
     """YAML for Pulumi.<stack>.yaml."""
     config = {REGION: answer.region} if answer.region else {}
     lines = [
-        f"# From {source}, by eks-gpu import.",
+        f"# From {visible(source)}, by eks-gpu import.",
         "config:",
         *_lines(config, answer.notes, (), "  "),
         f"  {SETTINGS}:{'' if answer.settings else ' {}'}",
@@ -29,7 +30,7 @@ def _lines(
 ) -> Iterator[str]:
     """The lines of a map; a comment stands behind its value, and before one that is long."""
     for key, value in values.items():
-        note = notes.get((*path, key), "").replace("\n", " ")
+        note = visible(notes.get((*path, key), "").replace("\n", " "))
         behind = bool(note) and len(str(value)) <= _SHORT
         if note and not behind:
             yield f"{indent}# {note}"

@@ -3,6 +3,7 @@ wrong.
 """
 
 import json
+import math
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,7 +22,7 @@ def read_json(file: Path) -> Any:
     if sum(map(text.count, ",[{")) > MAX_JSON_VALUES:
         raise InputError(f"{file}: must have at most {MAX_JSON_VALUES} values")
     try:
-        data = json.loads(text, parse_constant=_refuse)
+        data = json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except json.JSONDecodeError as error:
         raise InputError(f"{file}:{error.lineno}:{error.colno}: not valid JSON: {error.msg}") from None
     except ValueError as error:  # a number with thousands of digits, or none
@@ -35,6 +36,14 @@ def read_json(file: Path) -> Any:
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no number of JSON")
+
+
+def _finite(digits: str) -> float:
+    """A number too large for JSON's readers would be infinite."""
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError(f"{digits} is no number of JSON")
+    return value
 
 
 def _too_deep(file: Path) -> str:

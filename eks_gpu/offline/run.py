@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pulumi
 
+from eks_gpu.io.output import stdout_kept
 from eks_gpu.io.problems import InputError
 from eks_gpu.offline import recorder as engine
 from eks_gpu.offline.answers import CatalogAnswers
@@ -21,11 +22,12 @@ def record(project: Project, stack: StackConfig, *, preview: bool = False) -> tu
     """What the program registers under this stack, and what was assumed of the cloud, a sentence each.
 
     Raises InputError when the program stops with an error, and for a key that is near one that the program reads.
+    What the program prints goes to stderr: stdout is for answers.
     An address of the internet is not asked for, because nothing is created: ADDRESS_NOT_GIVEN stands for it.
     Another key of the project's own that the program never reads is a warning in the recording's log.
     """
     answers = CatalogAnswers(stack.region, project.answers())
-    with project.entered():
+    with project.entered(), stdout_kept():
         given = {API_CIDRS_KEY: json.dumps([ADDRESS_NOT_GIVEN]), **stack.config}
         keys = engine.ReadKeys({key: value for key, value in given.items() if key != f"{project.name}:{PLAN_KEY}"})
         try:

@@ -1,10 +1,12 @@
 """Findings as JUnit XML: a test case for each check and subject, for CI systems that show tests."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from eks_gpu.checks import CHECKS, Finding
+from eks_gpu.io.visible import visible
 
 
 def junit(name: str, findings: Iterable[Finding]) -> str:
@@ -13,13 +15,14 @@ def junit(name: str, findings: Iterable[Finding]) -> str:
 
     Each case that does not pass has the reason of its check and the link to it.
     """
-    suite = TestSuite(name)
-    for finding in findings:
+    suite = TestSuite(visible(name))
+    for told in findings:
+        finding = replace(told, subject=visible(told.subject), message=visible(told.message), fix=visible(told.fix))
         case = TestCase(finding.subject, classname=finding.id)
         if finding.fails_plan:
             case.result = [_told(Failure(f"{finding.message}. Fix: {finding.fix}", "check"), finding)]
         elif finding.waived:
-            case.result = [_told(Skipped(f"waived: {finding.waived}"), finding)]
+            case.result = [_told(Skipped(f"waived: {visible(finding.waived)}"), finding)]
         elif not finding.passed:
             case.system_out = f"warning: {finding.message}. Fix: {finding.fix}\n{_why(finding)}"
         suite.add_testcase(case)

@@ -1,5 +1,6 @@
 """Changes against an older plan, printed in a terminal, and as Markdown for a pull request."""
 
+import re
 from collections.abc import Iterable, Iterator
 
 from rich.console import Group, RenderableType
@@ -7,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from eks_gpu.io.tables import bullets, headless, table
+from eks_gpu.io.visible import visible
 from eks_gpu.plan.changes import (
     ADDED,
     CHANGED,
@@ -128,11 +130,19 @@ def _line(row: RowChange) -> str:
 
 def _code(text: str) -> str:
     """Names of a stack, which may hold anything, in a code span that nothing in them ends."""
-    fence = "``" if "`" in text else "`"
-    pad = " " if "`" in text else ""
-    return f"{fence}{pad}{' '.join(text.split())}{pad}{fence}"
+    said = " ".join(visible(text).split())
+    longest = max(map(len, re.findall("`+", said)), default=0)
+    fence, pad = "`" * (longest + 1), " " * bool(longest)
+    return f"{fence}{pad}{said}{pad}{fence}"
+
+
+_MARKUP = frozenset("\\`*_[]<>|#&~")
+_BREAK = "\u200b"
+"""A space without width: what it stands in is no address, no mention and no number of an issue."""
 
 
 def _plain(text: str) -> str:
-    """Without what Markdown or the HTML in it would take for markup."""
-    return "".join(f"\\{letter}" if letter in "\\`*_[]<>|#" else letter for letter in " ".join(text.split()))
+    """Without what Markdown, or who shows it, would take for markup, a link or a mention."""
+    said = " ".join(visible(text).split())
+    said = re.sub(r"(@|#|:(?=//)|\bwww(?=\.))", rf"\1{_BREAK}", said)
+    return "".join(f"\\{letter}" if letter in _MARKUP else letter for letter in said)

@@ -1,10 +1,12 @@
 """Findings as SARIF 2.1.0, which code review shows beside the lines. Source: OASIS, SARIF v2.1.0."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
 from typing import Any
 
 from eks_gpu.checks import CHECKS, Finding
+from eks_gpu.io.visible import visible
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
@@ -48,13 +50,18 @@ def _rule(id_: str) -> dict[str, Any]:
     return rule
 
 
+def _literal(text: str) -> str:
+    """A message whose brackets are no link (SARIF 3.11.6), as in `[more](https://…)`."""
+    return visible(re.sub(r"\[([^\]]*)\](?=\()", r"\\[\1\\]", text))
+
+
 def _result(finding: Finding, ids: Iterable[str], place: str) -> dict[str, Any]:
     fix = f" Fix: {finding.fix}." if finding.fix else ""
     result: dict[str, Any] = {
         "ruleId": finding.id,
         "ruleIndex": list(ids).index(finding.id),
         "level": finding.severity,
-        "message": {"text": f"{finding.subject}: {finding.message}.{fix}"},
+        "message": {"text": _literal(f"{finding.subject}: {finding.message}.{fix}")},
         "locations": [{"logicalLocations": [{"name": finding.subject, "kind": "resource"}]}],
         # Stays the same when lines move, so that a review does not show an old finding as a new one.
         "partialFingerprints": {"checkAndSubject/v1": f"{finding.id}:{finding.subject}"},

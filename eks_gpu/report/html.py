@@ -4,10 +4,12 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
+from eks_gpu.io.visible import visible
 from eks_gpu.plan.changes import Changes
 from eks_gpu.plan.plan import Plan
 from eks_gpu.plan.render_changes import signed
@@ -29,6 +31,7 @@ def page(plans: Sequence[Plan], changes: Mapping[str, Changes] | None = None) ->
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_shown,
     )
     words = {"accelerators": accelerators, "count": count, "nodes": nodes, "replicas": replicas}
     environment.globals |= {**words, "signed": signed, "drawn": Markup, "upgrade": UPGRADE}
@@ -39,6 +42,11 @@ def page(plans: Sequence[Plan], changes: Mapping[str, Changes] | None = None) ->
         script=Markup(script),
         policy=_policy(style, script),
     )
+
+
+def _shown(value: Any) -> Any:
+    """What a template prints: of strangers' text nothing that cannot be seen."""
+    return type(value)(visible(value)) if isinstance(value, str) else value
 
 
 def _policy(style: str, script: str) -> str:

@@ -1,4 +1,4 @@
-"""Ten thousand malformed documents at import, explain and check: an answer or wrong input, soon, in little memory."""
+"""Malformed documents, 20,000, at import, explain and check: an answer or wrong input, soon, in little memory."""
 
 import json
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-DOCUMENTS = {"import": 4500, "explain": 4500, "check": 1000}
+DOCUMENTS = {"import": 9000, "explain": 9000, "check": 2000}
 MAX_MIB, MAX_S = 300, 5
 
 

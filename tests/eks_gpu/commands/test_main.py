@@ -73,6 +73,40 @@ def test_all_stacks_are_a_list_in_one_process():
     assert [plan["stack"] for plan in plans] == ["dev", "lab", "prod", "staging"]
 
 
+def test_a_fault_of_the_tool_is_one_line_and_3(monkeypatch, capsys):
+    def fail():
+        raise KeyError("pools\x1b[31m\nand more")
+
+    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setattr(sys, "argv", ["eks-gpu", "plan"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 3
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("error: eks-gpu itself failed, KeyError at test_main.py:")
+    assert told.err.count("\n") == 1
+    assert "\x1b" not in told.err
+
+
+@pytest.mark.parametrize(
+    "way", ["print('hello')", "os.write(1, b'hello')", "os.system('echo hello')", "atexit.register(print, 'hello')"]
+)
+def test_what_a_program_prints_is_no_part_of_the_answer(tmp_path, way):
+    (tmp_path / "Pulumi.yaml").write_text("name: talks\nruntime: python\n")
+    (tmp_path / "Pulumi.dev.yaml").write_text("config: {aws:region: us-west-2}\n")
+    (tmp_path / "__main__.py").write_text(f"import atexit, os\n{way}\n")
+    ran = eks_gpu("plan", str(tmp_path), "--json", "-")
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["project"] == "talks"
+    assert "hello" in ran.stderr
+
+
+def test_a_full_disk_under_stdout_is_wrong_input():
+    ran = subprocess.run(f"{EKS_GPU} types > /dev/full", shell=True, capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (2, "error: stdout: cannot be written: No space left on device\n")
+
+
 def test_manifests_are_one_file_an_object(files):
     folder = files / "manifests"
     found = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*.yaml"))
