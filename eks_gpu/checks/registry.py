@@ -148,7 +148,10 @@ class Check:
                 continue
             message = "; ".join(problem.says for problem in said.problems)
             fix = "; ".join(dict.fromkeys(problem.fix or self.fix for problem in said.problems))
-            waived = next((one.reason for one in context.waivers if one.covers(self.id, said.subject)), "")
+            covering = [one for one in context.waivers if one.covers(self.id, said.subject)]
+            waived = next((one.reason for one in covering if one.counts(context.on)), "")
+            if covering and not waived:
+                message += f"; the waiver of it ended on {covering[-1].until}"
             yield Finding(self.id, said.subject, False, message, said.severity or self.severity, fix, waived)
 
 

@@ -1,5 +1,6 @@
 """Waiver: a failure that a stack accepts, and the reason."""
 
+from datetime import date
 from fnmatch import fnmatchcase
 from typing import Annotated
 
@@ -18,6 +19,13 @@ class Waiver(BaseModel, frozen=True, extra="forbid"):
     """Name or pattern, such as `gpu-*`; default all subjects."""
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
     """The reason that the plan shows beside the failure."""
+
+    until: date | None = None
+    """The last day on which the waiver counts; default no end."""
+
+    def counts(self, on: date) -> bool:
+        """Whether the waiver has not ended on a day."""
+        return self.until is None or on <= self.until
 
     def covers(self, check: str, subject: str) -> bool:
         """Whether the waiver covers a failure of this check and subject."""

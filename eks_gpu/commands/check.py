@@ -23,20 +23,34 @@ def check(
         Path | None, typer.Option(metavar="FILE", help="What `pulumi stack export` printed; - is stdin.")
     ] = None,
     region: Annotated[str, typer.Option(help="AWS region, for a stack that does not name its region.")] = "",
+    waivers_file: Annotated[
+        Path | None, typer.Option("--waivers", metavar="FILE", help="Failures that the stack accepts, with reasons.")
+    ] = None,
+    baseline_file: Annotated[
+        Path | None,
+        typer.Option("--baseline", metavar="FILE", help="Record failures there once; then fail on new or worse ones."),
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the answer as JSON; - is stdout.")] = None,
     sarif_file: Annotated[Path | None, typer.Option("--sarif", help="Write failures as SARIF for code review.")] = None,
     junit_file: Annotated[Path | None, typer.Option("--junit", help="Write all checks as JUnit XML, for CI.")] = None,
 ) -> None:
     """Check a stack of any program, in any language, from its preview or state; the program does not run."""
+    from datetime import date
+
     from eks_gpu.foreign import documents
     from eks_gpu.foreign.judged import judge
     from eks_gpu.foreign.render import render
     from eks_gpu.foreign.stack import foreign
+    from eks_gpu.plan.baseline import since
+    from eks_gpu.plan.waivers_file import read_waivers
 
     if (preview is None) == (state is None):
         raise InputError("either --preview FILE or --state FILE is required, and not both")
     document = documents.preview(preview) if preview else documents.state(state or STDOUT)
-    judged = judge(foreign(document, region))
+    waivers = read_waivers(waivers_file) if waivers_file else ()
+    judged = judge(foreign(document, region), waivers=waivers)
+    if baseline_file:
+        judged = judged.held_against(since(baseline_file, date.today(), {judged.name: judged.findings})[judged.name])
     Terminal(stderr=STDOUT in (json_file, sarif_file, junit_file)).print(render(judged))
     write_json(json_file, judged.as_json())
     if sarif_file:
@@ -47,5 +61,5 @@ def check(
     if junit_file:
         from eks_gpu.plan.junit import junit
 
-        write(junit_file, junit(f"{judged.told.project}/{judged.told.stack}", judged.findings))
+        write(junit_file, junit(judged.name, judged.findings))
     raise typer.Exit(1 if judged.failed else 0)

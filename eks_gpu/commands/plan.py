@@ -37,13 +37,20 @@ def plan(
     markdown_file: Annotated[
         Path | None, typer.Option("--markdown", help="Write these changes for a pull request; - is stdout.")
     ] = None,
+    baseline_file: Annotated[
+        Path | None,
+        typer.Option("--baseline", metavar="FILE", help="Record failures there once; then fail on new or worse ones."),
+    ] = None,
     manifests: Annotated[
         Path | None, typer.Option(help="Write every Kubernetes object as YAML into this folder, one folder per stack.")
     ] = None,
 ) -> None:
     """Run the project's program offline; print pools, workloads, cost and checks. Nothing is created."""
+    from datetime import date
+
     from eks_gpu.graph.manifest_files import write_manifests
     from eks_gpu.offline.project import Project
+    from eks_gpu.plan.baseline import since
     from eks_gpu.plan.plan import make_plan
     from eks_gpu.plan.render import render
     from eks_gpu.plan.saved_plans import older
@@ -63,6 +70,9 @@ def plan(
         for each in stacks:
             status.update(f"running {loaded.name} offline, stack {each.name}")
             plans.append(make_plan(loaded, each))
+    if baseline_file:
+        held = since(baseline_file, date.today(), {made.name: made.analysis.findings for made in plans})
+        plans = [made.held_against(held[made.name]) for made in plans]
 
     for made in plans:
         console.print(render(made))

@@ -1,14 +1,15 @@
 """The checks on a stack that was read from a preview or a state."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from eks_gpu.checks import Finding
+from eks_gpu.checks import Finding, Waiver
 from eks_gpu.foreign.shapes import read
 from eks_gpu.foreign.stack import Foreign
 from eks_gpu.plan.analysis import Analysis, analyse
+from eks_gpu.plan.baseline import Compared
 
 _REPLACED = frozenset({"userData"})
 """Properties whose place another takes while they are unknown: the autoscaler's tags say the same as user data."""
@@ -21,6 +22,17 @@ class Judged:
     told: Foreign
     analysis: Analysis
     findings: list[Finding]
+    baseline: Compared | None = None
+    """What changed since the baseline, where one is given; `findings` are those that it left."""
+
+    @property
+    def name(self) -> str:
+        """`project/stack`."""
+        return f"{self.told.project}/{self.told.stack}"
+
+    def held_against(self, baseline: Compared) -> "Judged":
+        """The same stack, of which only what is new or worse fails."""
+        return replace(self, findings=baseline.findings, baseline=baseline)
 
     @property
     def failed(self) -> bool:
@@ -39,6 +51,7 @@ class Judged:
             "cost": found.cost.as_json(),
             "checks": [finding.as_json() for finding in self.findings],
             "assumed": told.assumed,
+            **({"baseline": self.baseline.as_json()} if self.baseline else {}),
         }
 
     def urn_of(self, finding: Finding) -> str:
@@ -56,13 +69,13 @@ class Judged:
         yield from (each.urn for each in self.told.graph if each.custom and name in (each.name, each["name"]))
 
 
-def judge(told: Foreign, on: date | None = None) -> Judged:
+def judge(told: Foreign, on: date | None = None, waivers: Sequence[Waiver] = ()) -> Judged:
     """As of a day, today unless given. What fails for want of a value that only `up` will tell becomes a warning.
 
     Raises InputError for resources whose inputs are not as their type has them.
     """
     with read(told.graph):
-        analysis = analyse(told.graph, told.region, on or date.today())
+        analysis = analyse(told.graph, told.region, on or date.today(), None, waivers)
     judged = Judged(told, analysis, [])
     for finding in analysis.findings:
         judged.findings.append(_uncertain(judged, finding) if finding.fails_plan else finding)

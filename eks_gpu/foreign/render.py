@@ -11,4 +11,4 @@ def render(judged: Judged) -> Group:
     """The pools, workloads, cost and checks of a judged stack."""
     of = judged.told
     title = Text.assemble((f"{of.project} / {of.stack}", "bold"), f"  {of.region}, {len(of.graph)} resources")
-    return told(title, judged.analysis, judged.findings, assumptions(of.assumed))
+    return told(title, judged.analysis, judged.findings, assumptions(of.assumed), judged.baseline)

@@ -1,33 +1,19 @@
 """Plan: the recording of one stack and its analysis, also as JSON for scripts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from eks_gpu.checks import CHECKS, Waiver
-from eks_gpu.checks.waiver import NEEDED
 from eks_gpu.graph.graph import Graph
 from eks_gpu.io.problems import InputError
 from eks_gpu.offline.project import Project, StackConfig
 from eks_gpu.offline.run import PLAN_KEY, record
 from eks_gpu.plan.analysis import Analysis, analyse
-from eks_gpu_components.values.validation_messages import problems_of, refused
-
-
-def _known(id_: str) -> str:
-    if id_ == NEEDED:
-        raise refused(f"must be another check, because {NEEDED} is about waivers")
-    if id_ not in CHECKS:
-        raise refused("must be the id of a check", known=CHECKS)
-    return id_
-
-
-class KnownWaiver(Waiver, frozen=True):
-    """A waiver of an existing check."""
-
-    check: Annotated[str, AfterValidator(_known)]
+from eks_gpu.plan.baseline import Compared
+from eks_gpu.plan.waivers_file import KnownWaiver
+from eks_gpu_components.values.validation_messages import problems_of
 
 
 class PlanSettings(BaseModel):
@@ -54,6 +40,17 @@ class Plan:
     """A sentence for each fact that comes from the catalog but may differ in an account."""
     said: list[tuple[str, str]]
     """What the program told its user: (severity, message)."""
+    baseline: Compared | None = None
+    """What changed since the baseline, where one is given; the analysis has the findings that it left."""
+
+    @property
+    def name(self) -> str:
+        """`project/stack`."""
+        return f"{self.project}/{self.stack}"
+
+    def held_against(self, baseline: Compared) -> "Plan":
+        """The same plan, of which only what is new or worse fails."""
+        return replace(self, analysis=replace(self.analysis, findings=baseline.findings), baseline=baseline)
 
     @property
     def failed(self) -> bool:
@@ -83,6 +80,7 @@ class Plan:
             "checks": [finding.as_json() for finding in found.findings],
             "quotas": [need.as_json() for need in found.quotas],
             "assumed": self.assumed,
+            **({"baseline": self.baseline.as_json()} if self.baseline else {}),
             "log": [{"severity": severity, "message": message} for severity, message in self.said],
         }
 

@@ -11,6 +11,7 @@ from eks_gpu.cost.cost import Bill, Cost, Item
 from eks_gpu.cost.quotas import QuotaNeed
 from eks_gpu.io.tables import bullets, headless, table
 from eks_gpu.plan.analysis import Analysis
+from eks_gpu.plan.baseline import Compared
 from eks_gpu.pools.pool import Pool
 from eks_gpu.pools.upgrade import UPGRADE, sentences
 
@@ -31,7 +32,8 @@ def render(plan: "Plan") -> Group:
         (f"{plan.project} / {plan.stack}", "bold"), f"  {plan.region}, {len(plan.graph)} resources, nothing created"
     )
     said = dict.fromkeys(message for _, message in plan.said)
-    return told(title, plan.analysis, plan.analysis.findings, [*said, *assumptions(plan.assumed)])
+    notes = [*said, *assumptions(plan.assumed)]
+    return told(title, plan.analysis, plan.analysis.findings, notes, plan.baseline)
 
 
 def assumptions(sentences: Iterable[str]) -> list[str]:
@@ -39,8 +41,14 @@ def assumptions(sentences: Iterable[str]) -> list[str]:
     return [f"assumed: {sentence}" for sentence in sentences]
 
 
-def told(title: Text, found: Analysis, findings: Sequence[Finding], notes: Sequence[str]) -> Group:
-    """Pools, what an upgrade does with them, workloads, cost, quotas, checks, and notes, in this order."""
+def told(
+    title: Text,
+    found: Analysis,
+    findings: Sequence[Finding],
+    notes: Sequence[str],
+    baseline: Compared | None = None,
+) -> Group:
+    """Pools, an upgrade of them, workloads, cost, quotas, checks, changes since a baseline, and notes, in this order."""
     sections = [
         ("Pools", pools(found.pools)),
         *([(UPGRADE, bullets(upgrades(found.pools)))] if found.pools else []),
@@ -48,6 +56,7 @@ def told(title: Text, found: Analysis, findings: Sequence[Finding], notes: Seque
         ("Cost", cost(found.cost)),
         ("Quotas", quotas(found.quotas)),
         ("Checks", checks(findings)),
+        *([("Baseline", bullets(baseline.as_lines()))] if baseline else []),
         *([("Notes", bullets(notes))] if notes else []),
     ]
     return Group("", title, *(part for name, body in sections for part in ("", Text(name, "bold underline"), body)), "")

@@ -11,8 +11,9 @@ from eks_gpu.graph.graph import Graph
 from eks_gpu.io.problems import InputError
 from eks_gpu.offline.project import Project
 from eks_gpu.plan.analysis import analyse
-from eks_gpu.plan.plan import KnownWaiver, Plan, plan_settings
+from eks_gpu.plan.plan import Plan, plan_settings
 from eks_gpu.plan.render import render
+from eks_gpu.plan.waivers_file import KnownWaiver
 from tests.console import shown
 from tests.graphs import TODAY, gpu_group, healthy
 
