@@ -1,13 +1,13 @@
 """Choice: several pools take a pod, and the pod gets one that costs more than necessary."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import inf
 
 from eks_gpu.checks.node_pools import DEARER
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.checks.workloads import scheduled
 from eks_gpu.cost.admission import ACCELERATOR_RESOURCES
-from eks_gpu.cost.node_cost import expected_node, node_hourly
+from eks_gpu.cost.node_cost import Expected
 from eks_gpu.cost.packing import as_tried
 from eks_gpu.pods.demand import Workload
 from eks_gpu.pools.pool import Pool
@@ -21,32 +21,46 @@ from eks_gpu.pools.pool import Pool
 )
 def leave_alone(context: Context) -> Iterator[Said]:
     """A small pod takes a large node that a large pod waits for, and another large node is started."""
-    takers = {workload.urn: _sizes(context, workload) for workload in scheduled(context)}
+    takers = {workload.urn: sizes for workload, sizes in _sizes(context)}
+    waiting: dict[tuple[tuple[str, int], ...], tuple[str, str] | None] = {}
     for workload in scheduled(context):
         sizes = takers[workload.urn]
         if not workload.pod.requests_any(ACCELERATOR_RESOURCES) or not sizes:
             continue
-        least = min(sizes.values())
-        large = {name for name, size in sizes.items() if size > least}
-        waiting = [
-            (name, str(other))
-            for other in scheduled(context)
-            for name in sorted(large & takers[other.urn].keys())
-            if min(takers[other.urn].values()) > least
-        ]
+        key = tuple(sorted(sizes.items()))  # of thousands of workloads few have sizes of their own
+        if key not in waiting:
+            waiting[key] = _waiting(context, takers, sizes)
+        found = waiting[key]
         problem = None
-        if waiting:
-            pool, other = waiting[0]
+        if found:
+            pool, other = found
             problem = Problem(f"its pods may land on nodes of {pool}, which {other} needs, and more of them start")
-        if len(sizes) > 1 or waiting:
+        if len(sizes) > 1 or found:
             yield verdict(str(workload), problem, "no larger pod waits for a node that it may land on")
 
 
-def _sizes(context: Context, workload: Workload) -> dict[str, int]:
-    """Accelerators of a node, the fewest, of each pool that takes the workload and has any."""
-    admitting = {found.pool for found in context.verdicts[workload.urn] if found.admits}
+def _waiting(
+    context: Context, takers: Mapping[str, Mapping[str, int]], sizes: Mapping[str, int]
+) -> tuple[str, str] | None:
+    """A pool with nodes larger than the smallest of these, and a workload that needs one of them."""
+    least = min(sizes.values())
+    large = {name for name, size in sizes.items() if size > least}
+    return next(
+        (
+            (min(large & takers[other.urn].keys()), str(other))
+            for other in scheduled(context)
+            if large & takers[other.urn].keys() and min(takers[other.urn].values()) > least
+        ),
+        None,
+    )
+
+
+def _sizes(context: Context) -> Iterator[tuple[Workload, dict[str, int]]]:
+    """Accelerators of a node, the fewest, of each pool that takes a workload and has any."""
     sizes = {pool.name: min(row.accelerators for row in pool.types) for pool in context.gpu_pools if pool.types}
-    return {name: size for name, size in sizes.items() if name in admitting}
+    for workload in scheduled(context):
+        admitting = {found.pool for found in context.verdicts[workload.urn] if found.admits}
+        yield workload, {name: size for name, size in sizes.items() if name in admitting}
 
 
 @check(
@@ -57,8 +71,9 @@ def _sizes(context: Context, workload: Workload) -> dict[str, int]:
 )
 def later(context: Context) -> Iterator[Said]:
     """Among node pools of equal weight Karpenter uses the one whose name sorts last, whatever its price."""
+    expected = Expected(context.region)
     for workload in scheduled(context):
-        offers = as_tried(_node_pools(context, workload), lambda offer: offer[0], lambda offer: offer[1])
+        offers = as_tried(_node_pools(context, workload, expected), lambda offer: offer[0], lambda offer: offer[1])
         if len(offers) < 2:
             continue
         first, price = offers[0]
@@ -71,11 +86,11 @@ def later(context: Context) -> Iterator[Said]:
         yield verdict(str(workload), problem if less * DEARER < price else None, f"{first.name} comes first")
 
 
-def _node_pools(context: Context, workload: Workload) -> Iterator[tuple[Pool, float]]:
+def _node_pools(context: Context, workload: Workload, expected: Expected) -> Iterator[tuple[Pool, float]]:
     """Those that take a pod of the workload, each with the price of the node to expect for it."""
     for room, found in zip(context.rooms, context.verdicts[workload.urn], strict=True):
         if found.admits and not room.pool.chooses_node_itself:
-            node = expected_node(room, workload.pod, context.region)
-            hourly = node_hourly(room.pool, node, context.region) if node else inf
+            node = expected.node(room, workload.pod)
+            hourly = expected.hourly(room.pool, node) if node else inf
             if hourly < inf:
                 yield room.pool, hourly

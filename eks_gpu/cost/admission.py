@@ -4,7 +4,7 @@ Source: kube-scheduler 1.35, filter plugins NodeName, TaintToleration, NodeAffin
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -47,12 +47,25 @@ class Room:
 
     def verdict(self, pod: Pod) -> Verdict:
         """The verdict on a pod: rejected if the pool can start no node, or only nodes that do not fit the pod."""
-        reason = self._rejection(pod)
-        return Verdict(self.pool.name, not reason, reason)
+        if pod.shape not in self._verdicts:
+            reason = self._rejection(pod)
+            self._verdicts[pod.shape] = Verdict(self.pool.name, not reason, reason)
+        return self._verdicts[pod.shape]
+
+    @cached_property
+    def _verdicts(self) -> dict[Hashable, Verdict]:
+        return {}
+
+    @cached_property
+    def _suits(self) -> dict[Hashable, bool]:
+        return {}
 
     def suits(self, candidate: Candidate, pod: Pod) -> bool:
         """Whether an empty node of this kind fits the pod, apart from taints."""
-        return not self._rejection_by(candidate, pod)
+        key = (candidate.instance_type.name, candidate.zone, candidate.capacity_type, pod.shape)
+        if key not in self._suits:
+            self._suits[key] = not self._rejection_by(candidate, pod)
+        return self._suits[key]
 
     def _rejection(self, pod: Pod) -> Reason:
         pool = self.pool

@@ -1,7 +1,7 @@
 """The cost of a pool's nodes: the expected cost and the maximum."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from math import inf
 
 from eks_gpu.cost.admission import Room
@@ -13,16 +13,6 @@ from eks_gpu.pools.prices import volume_price as known_volume_price
 from eks_gpu_components.catalog import CapacityType, Price
 
 KINDS = {CapacityType.RESERVED: "reserved", CapacityType.SPOT: "Spot", CapacityType.ON_DEMAND: "on demand"}
-
-
-def expected_node(room: Room, pod: Pod | None, region: str) -> Candidate | None:
-    """The node that the pool is expected to start. If the pool looks at pods, it is the cheapest that fits the pod."""
-    pool = room.pool
-    if pool.chooses_node_itself:
-        name, _ = expected_type(pool, pool.on_demand_percentage < 100, region)
-        return next((node for node in pool.candidates if node.instance_type.name == name), None)
-    suiting = (node for node in pool.candidates if pod is None or room.suits(node, pod))
-    return min(suiting, key=lambda node: node_hourly(pool, node, region), default=None)
 
 
 def expected_type(pool: Pool, spot: bool, region: str) -> tuple[str, Price | None]:
@@ -41,8 +31,7 @@ def _is_spot(pool: Pool, node: Candidate) -> bool:
     return node.capacity_type == CapacityType.SPOT if node.capacity_type else pool.on_demand_percentage < 100
 
 
-def node_hourly(pool: Pool, node: Candidate, region: str) -> float:
-    """USD per hour for one node of this kind, with disks and Auto Mode's surcharge; infinite without a price."""
+def _node_hourly(pool: Pool, node: Candidate, region: str) -> float:
     name = node.instance_type.name
     price = _price(name, _is_spot(pool, node), region, [node.zone] if node.zone else pool.zones)
     return price.hourly + _beside(pool, name, region) if price else inf
@@ -51,6 +40,41 @@ def node_hourly(pool: Pool, node: Candidate, region: str) -> float:
 def _beside(pool: Pool, name: str, region: str) -> float:
     surcharge = auto_mode_surcharge(name, region) if pool.backend == AUTO_MODE else None
     return disks_price(pool.disks or (), region).hourly + (surcharge.hourly if surcharge else 0.0)
+
+
+class Expected:
+    """The nodes that pools are expected to start in a region, and their prices: each is looked up once."""
+
+    def __init__(self, region: str):
+        self._region = region
+        self._nodes: dict[tuple[str, Hashable], Candidate | None] = {}
+        self._hourly: dict[tuple[str, str, str, str], float] = {}
+
+    def node(self, room: Room, pod: Pod | None) -> Candidate | None:
+        """The node that the pool is expected to start.
+
+        If the pool looks at pods, it is the cheapest that fits the pod; a group's node is the same for every pod.
+        """
+        pool = room.pool
+        key = (pool.urn, None if pod is None or pool.chooses_node_itself else pod.shape)
+        if key not in self._nodes:
+            self._nodes[key] = self._node(room, pod)
+        return self._nodes[key]
+
+    def _node(self, room: Room, pod: Pod | None) -> Candidate | None:
+        pool = room.pool
+        if pool.chooses_node_itself:
+            name, _ = expected_type(pool, pool.on_demand_percentage < 100, self._region)
+            return next((node for node in pool.candidates if node.instance_type.name == name), None)
+        suiting = (node for node in pool.candidates if pod is None or room.suits(node, pod))
+        return min(suiting, key=lambda node: self.hourly(pool, node), default=None)
+
+    def hourly(self, pool: Pool, node: Candidate) -> float:
+        """USD per hour for one node of this kind, with disks and Auto Mode's surcharge; infinite without a price."""
+        key = (pool.urn, node.instance_type.name, node.zone, node.capacity_type)
+        if key not in self._hourly:
+            self._hourly[key] = _node_hourly(pool, node, self._region)
+        return self._hourly[key]
 
 
 # --- as they are to be expected --------------------------------------------------------------------------------------

@@ -31,13 +31,30 @@ class Fleet:
     there: dict[str, list[Node]] = field(default_factory=dict)
     """The same nodes one by one, if the expected kind of node is known."""
     left_over: dict[str, int] = field(default_factory=dict)
+    used: dict[str, Counter[str]] = field(default_factory=dict)
+    """What a pool's nodes take of its limits, by pool URN."""
+    _with: dict[tuple[str, str], list[Node]] = field(default_factory=dict)
+    """Nodes that still have some of an extended resource, by pool URN and resource, and full ones not yet dropped."""
 
     def add(self, room: Room, kind: Candidate) -> Node:
         """Adds an empty node."""
         node = Node(kind, dict(room.left(kind)))
         self.nodes[room.pool.urn] += 1
         self.there[room.pool.urn].append(node)
+        for (urn, resource), some in self._with.items():
+            if urn == room.pool.urn and node.free.get(resource, 0) > 0:
+                some.append(node)
+        self.used.setdefault(room.pool.urn, Counter()).update(capacity(kind.instance_type))
         return node
+
+    def running(self, pool: Pool, needs: Mapping[str, int]) -> Sequence[Node]:
+        """The pool's nodes that may have room, in the order in which they came."""
+        resource = next((name for name in needs if "/" in name), None)
+        if resource is None:
+            return self.there[pool.urn]
+        nodes = self._with.get((pool.urn, resource), self.there[pool.urn])
+        self._with[pool.urn, resource] = [node for node in nodes if node.free.get(resource, 0) > 0]
+        return self._with[pool.urn, resource]
 
     def has_room_for(self, pool: Pool, kind: Candidate) -> bool:
         """Whether the pool may have one more node, of this kind."""
@@ -45,10 +62,7 @@ class Fleet:
             return False
         if pool.limits is None:
             return True
-        used: Counter[str] = Counter()
-        for node in self.there[pool.urn]:
-            used.update(capacity(node.kind.instance_type))
-        return pool.limits.nodes_of(kind.instance_type, used) >= 1
+        return pool.limits.nodes_of(kind.instance_type, self.used.get(pool.urn, Counter())) >= 1
 
 
 def as_tried(tried: Iterable[T], pool: Callable[[T], Pool], hourly: Callable[[T], float]) -> list[T]:
@@ -102,7 +116,7 @@ def _place(workload: Workload, places: Iterable[tuple[Room, Candidate]], fleet: 
     """Puts the workload's pods on nodes, and returns how many are left."""
     pods, needs = workload.replicas, {**workload.requests, PODS: 1}
     for room, _ in places:
-        there = fleet.there[room.pool.urn]
+        there = fleet.running(room.pool, needs)
         pods = _fill((node for node in there if room.suits(node.kind, workload.pod)), needs, pods)
     for room, kind in places:
         while pods and fleet.has_room_for(room.pool, kind):

@@ -6,7 +6,7 @@ from math import inf
 from typing import Any
 
 from eks_gpu.cost.admission import Room, Verdict, rooms
-from eks_gpu.cost.node_cost import expected_node, node_hourly
+from eks_gpu.cost.node_cost import Expected
 from eks_gpu.cost.packing import Fleet, as_tried, pack
 from eks_gpu.explain.places import PoolPlace, pool_place
 from eks_gpu.explain.pod_file import PodSource
@@ -175,12 +175,13 @@ def _explained(stack: StackRooms, source: PodSource) -> Explanation:
 def _packed(takers: Sequence[Room], source: PodSource, region: str) -> Fleet:
     """Packs all pods of the workload on nodes that are otherwise empty, the pools' minimum nodes first."""
     workload = replace(source.workload, replicas=min(source.pods, MOST_PACKED))
+    expected = Expected(region)
     return pack(
         [] if workload.daemon else [workload],
         takers,
         {workload.urn: [room.pool.urn for room in takers]},
-        lambda room, pod: expected_node(room, pod, region),
-        lambda pool, node: node_hourly(pool, node, region),
+        expected.node,
+        expected.hourly,
     )
 
 
@@ -202,10 +203,11 @@ def _price(answer: Answer) -> float:
 
 def _launch(room: Room, source: PodSource, region: str, new_nodes: int) -> Launch | None:
     pool, workload = room.pool, source.workload
-    node = None if workload.daemon else expected_node(room, workload.pod, region)
+    expected = Expected(region)
+    node = None if workload.daemon else expected.node(room, workload.pod)
     if node is None:
         return None
-    hourly = node_hourly(pool, node, region)
+    hourly = expected.hourly(pool, node)
     base = on_demand_price(node.instance_type.name, region)
     capacity_type = node.capacity_type or _capacity_type(pool)
     return Launch(

@@ -7,7 +7,7 @@ from datetime import date
 from eks_gpu import checks
 from eks_gpu.cost.admission import Room, Verdict, rooms
 from eks_gpu.cost.cost import Cost, as_billed, at_most, cost
-from eks_gpu.cost.node_cost import expected_node, node_hourly
+from eks_gpu.cost.node_cost import Expected
 from eks_gpu.cost.packing import pack
 from eks_gpu.cost.quotas import QuotaNeed, quota_needs
 from eks_gpu.graph.graph import Graph
@@ -55,14 +55,9 @@ def analyse(
     billed = as_billed(pools, bool(made), releases, demand)
     paid_for = rooms(billed, daemons, addon_requests(graph))
     scheduled = [workload for workload in demand if not workload.daemon]
+    expected = Expected(region)
     idle, steady, most = (
-        pack(
-            some,
-            paid_for,
-            admitted_by,
-            lambda room, pod: expected_node(room, pod, region),
-            lambda pool, node: node_hourly(pool, node, region),
-        )
+        pack(some, paid_for, admitted_by, expected.node, expected.hourly)
         for some in ((), scheduled, at_most(scheduled))
     )
     unknown = [str(workload) for workload in scheduled if workload.max_replicas is None]

@@ -1,8 +1,9 @@
 """A pod as the scheduler sees it, read from any manifest that holds one."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 from eks_gpu.pods.quantities import CPU, MEMORY, in_units, kept
@@ -54,6 +55,12 @@ class Pod:
     topology_spread: tuple[Mapping[str, Any], ...] = ()
     node_name: str = ""
     images: tuple[str, ...] = ()
+
+    @cached_property
+    def shape(self) -> Hashable:
+        """What decides which nodes fit: pods of one shape fit the same. Labels, spread and images do not count."""
+        requests, selector = sorted(self.requests.items()), sorted(self.node_selector.items())
+        return tuple(requests), tuple(selector), self.node_affinity, self.tolerations, self.node_name
 
     def requests_any(self, resources: Iterable[str]) -> bool:
         """Whether the pod asks for one or more of any of these."""
