@@ -5,14 +5,15 @@ PYTHON ?= python3
 STACK  ?= dev
 BIN    := .venv/bin
 
-.PHONY: plan test e2e lab replays faults mutants benchmark pages lock clean help
+.PHONY: plan test e2e lab replays packing faults mutants benchmark pages lock clean help
 
 help:
 	@echo "make plan [STACK=dev]   what the stack builds, admits and costs; no cloud account"
 	@echo "make test               lint, types and every fast test"
 	@echo "make e2e                the slow ones: a real model; the real engine and controllers; malformed documents; 20 minutes"
 	@echo "make lab [PROJECT=...]  a project on the real engine and controllers, on this machine"
-	@echo "make replays            of these the whole systems against the real controllers"
+	@echo "make replays [REPEAT=n] of these the whole systems against the real controllers, n times in a row"
+	@echo "make packing [SEEDS=10] what Karpenter buys for so many mixes of pods; 7 minutes each"
 	@echo "make faults             of these the real engine killed, refused and locked"
 	@echo "make mutants            healthy plans broken in every way, and how many of them the checks see"
 	@echo "make benchmark          timings as ratios"
@@ -40,8 +41,13 @@ lab: .venv/test.stamp
 	@$(BIN)/eks-gpu lab status >/dev/null 2>&1 || $(BIN)/eks-gpu lab up
 	@$(BIN)/eks-gpu lab apply $(PROJECT)
 
+REPEAT ?= 1
 replays: .venv/test.stamp
-	$(E2E) tests/e2e/test_lab_replays.py
+	@for run in $$(seq $(REPEAT)); do echo "run $$run of $(REPEAT)"; $(E2E) tests/e2e/test_lab_replays.py || exit; done
+
+SEEDS ?= 10
+packing: .venv/test.stamp
+	$(BIN)/python -m benchmarks.packing $(SEEDS)
 
 faults: .venv/test.stamp
 	$(E2E) tests/e2e/test_lab_faults.py

@@ -63,6 +63,27 @@ def analysis(count: int) -> float:
     return median(times)
 
 
+def workloads(count: int) -> list[Resource]:
+    """Deployments that the pools take, of seven sizes."""
+    toleration = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
+    found = []
+    for n in range(count):
+        resources = {"requests": {"cpu": f"{100 + n % 7}m", "memory": "256Mi"}, "limits": {"nvidia.com/gpu": 1}}
+        spec = {"tolerations": [toleration], "containers": [{"name": "a", "image": "b", "resources": resources}]}
+        template = {"metadata": {"labels": {"app": f"work-{n}"}}, "spec": spec}
+        inputs = {"metadata": {"name": f"work-{n}"}, "spec": {"replicas": 1 + n % 3, "template": template}}
+        found.append(Resource(f"urn:work-{n}", "kubernetes:apps/v1:Deployment", f"work-{n}", inputs=inputs))
+    return found
+
+
+def admission(count: int) -> float:
+    """CPU seconds of a stack with ten pools and so many workloads."""
+    graph = Graph([*pools(10), *workloads(count)])
+    start = time.process_time()
+    analyse(graph, "us-west-2", on=date(2026, 11, 24))
+    return time.process_time() - start
+
+
 def main() -> int:
     sdk = seconds([sys.executable, "-c", IMPORTS])
     one = seconds([*EKS_GPU, "plan"])
@@ -76,6 +97,7 @@ def main() -> int:
         ("plan of every stack / plan of one", lambda: every / one, 2.2),
         ("import of a cluster / importing the readers it uses", lambda: imported / readers, 3.5),
         ("reading the facts / starting Python", lambda: facts / python, 4.0),
+        ("5,000 workloads / ten times the CPU of 500", lambda: admission(5000) / (10 * admission(500)), 1.3),
         ("400 pools / twice the time of 200", lambda: analysis(400) / (2 * analysis(200)), 1.3),
     ]
     over = False
