@@ -1,15 +1,15 @@
 """Workloads: each has a pool that takes it, and none runs on GPU nodes without need."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from math import ceil, floor
 from typing import Any
 
 from eks_gpu.checks.pod_specs import PodSpec, pod_specs
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
-from eks_gpu.cost.admission import ACCELERATOR_RESOURCES
-from eks_gpu.cost.node_cost import expected_node, node_hourly
-from eks_gpu.cost.packing import pack
+from eks_gpu.cost.admission import ACCELERATOR_RESOURCES, Room
+from eks_gpu.cost.node_cost import Expected
+from eks_gpu.cost.packing import Fleet, has_room_for_one_more, pack
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.karpenter.objects import part
 from eks_gpu.pods.demand import Workload
@@ -102,19 +102,19 @@ def rollouts(context: Context) -> Iterator[Said]:
     packs the other workloads too, with their stated replicas.
     """
     manifests = {resource.urn: manifest for resource, manifest in kubernetes_objects(context.graph)}
-    workloads = list(scheduled(context))
-    for workload in workloads:
+    fleet, expected = _packed(context)
+    for workload in scheduled(context):
         needs = {name: workload.requests[name] for name in ACCELERATOR_RESOURCES if workload.requests.get(name)}
         if workload.kind != "Deployment" or not needs or not workload.replicas:
             continue
-        if str(workload) in context.left_over or not any(each.admits for each in context.verdicts[workload.urn]):
+        takers = list(_takers(workload, context))
+        if str(workload) in context.left_over or not takers:
             continue  # other checks say so
         if not _waits_for_a_new_pod(part(manifests.get(workload.urn, {}), "spec"), workload.replicas):
             continue
+        room = has_room_for_one_more(workload, takers, fleet, expected.node)
         more = replace(workload, replicas=workload.replicas + 1)
-        left = _left_over([more if one is workload else one for one in workloads], context)
-        # Whichever pod is packed last, the new one comes last.
-        problem = Problem(_no_room(more, needs, context)) if left > _left_over(workloads, context) else None
+        problem = None if room else Problem(_no_room(more, needs, context))
         yield verdict(str(workload), problem, f"{more.replicas} pods find room during a rollout")
 
 
@@ -139,21 +139,18 @@ def _pods(share: Any, replicas: int, rounded: Callable[[float], int]) -> int:
     return rounded((int(percent) if percent.isdigit() else 25) * replicas / 100)
 
 
-def _left_over(workloads: Sequence[Workload], context: Context) -> int:
-    """Pods without a node."""
-    admitted_by = {
-        urn: [room.pool.urn for room, each in zip(context.rooms, found, strict=True) if each.admits]
-        for urn, found in context.verdicts.items()
-    }
-    region = context.region
-    fleet = pack(
-        workloads,
-        context.rooms,
-        admitted_by,
-        lambda room, pod: expected_node(room, pod, region),
-        lambda pool, node: node_hourly(pool, node, region),
-    )
-    return sum(fleet.left_over.values())
+def _packed(context: Context) -> tuple[Fleet, Expected]:
+    """The stated replicas of all workloads on their nodes."""
+    expected = Expected(context.region)
+    workloads = list(scheduled(context))
+    admitted_by = {one.urn: [room.pool.urn for room in _takers(one, context)] for one in workloads}
+    return pack(workloads, context.rooms, admitted_by, expected.node, expected.hourly), expected
+
+
+def _takers(workload: Workload, context: Context) -> Iterator[Room]:
+    """The pools that take its pods."""
+    verdicts = context.verdicts[workload.urn]
+    return (room for room, each in zip(context.rooms, verdicts, strict=True) if each.admits)
 
 
 def _no_room(more: Workload, needs: Mapping[str, int], context: Context) -> str:

@@ -112,6 +112,28 @@ def pack(
     return fleet
 
 
+def has_room_for_one_more(
+    workload: Workload, rooms: Sequence[Room], fleet: Fleet, expected: Callable[[Room, Pod | None], Candidate | None]
+) -> bool:
+    """Whether one more pod of the workload finds a running node, or a new one, in a fleet that is packed already.
+
+    `rooms` are those of the pools that take it.
+    """
+    needs = {**workload.requests, PODS: 1}
+    for room in rooms:
+        running = fleet.running(room.pool, needs)
+        if any(_fits(node.free, needs) and room.suits(node.kind, workload.pod) for node in running):
+            return True
+        kind = expected(room, workload.pod)
+        if kind is not None and fleet.has_room_for(room.pool, kind):
+            return True
+    return False
+
+
+def _fits(free: Mapping[str, int], needs: Mapping[str, int]) -> bool:
+    return all(free[name] >= need for name, need in needs.items() if name in free)
+
+
 def _place(workload: Workload, places: Iterable[tuple[Room, Candidate]], fleet: Fleet) -> int:
     """Puts the workload's pods on nodes, and returns how many are left."""
     pods, needs = workload.replicas, {**workload.requests, PODS: 1}
