@@ -48,7 +48,7 @@ def told(
     notes: Sequence[str],
     baseline: Compared | None = None,
 ) -> Group:
-    """Pools, an upgrade of them, workloads, cost, quotas, checks, changes since a baseline, and notes, in this order."""
+    """Pools, an upgrade of them, workloads, cost, quotas, checks, changes since a baseline, and notes."""
     sections = [
         ("Pools", pools(found.pools)),
         *([(UPGRADE, bullets(upgrades(found.pools)))] if found.pools else []),
