@@ -28,7 +28,7 @@ SERVICE_ACCOUNT = "karpenter"
 
 
 class KarpenterFeatureGatesArgs(TypedDict):
-    """Feature gates of Karpenter 1.14."""
+    """Feature gates of Karpenter 1.15."""
 
     reserved_capacity: NotRequired[bool]
     """Whether pools may use capacity reservations. Default yes."""
@@ -96,7 +96,7 @@ class KarpenterFeatureGates(Value):
     capacity_buffer: bool = False
 
     def for_chart(self) -> dict[str, bool]:
-        """`settings.featureGates`. Source: Karpenter 1.14, chart values."""
+        """`settings.featureGates`. Source: Karpenter 1.15, chart values."""
         return {
             "reservedCapacity": self.reserved_capacity,
             "spotToSpotConsolidation": self.spot_to_spot_consolidation,

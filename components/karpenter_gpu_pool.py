@@ -115,7 +115,7 @@ def ec2_node_class(
     security_group_id: Input[str],
     capacity_reservation_ids: Sequence[Input[str]] = (),
 ) -> dict[str, Any]:
-    """An EC2NodeClass's `spec`, without tags. Source: Karpenter 1.14, EC2NodeClass v1."""
+    """An EC2NodeClass's `spec`, without tags. Source: Karpenter 1.15, EC2NodeClass v1."""
     spec: dict[str, Any] = {
         # Of an alias Karpenter takes the variant with the driver that the instance type needs.
         "amiSelectorTerms": [{"alias": f"{pool.node_image}@{image_version}"}],

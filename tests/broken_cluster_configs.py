@@ -147,7 +147,7 @@ BROKEN_CLUSTER_CONFIGS: list[Broken] = [
         "karpenter-is-current",
         [cluster_config(karpenter={"version": "0.37.0"}), plugin(), node_pool()],
         "karpenter.version",
-        "the program installs 1.14.1",
+        "the program installs 1.15.0",
     ),
     (
         "kubernetes-version-is-supported",

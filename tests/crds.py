@@ -1,9 +1,7 @@
 """Objects against Karpenter's own definitions of them, read where they are and never copied here."""
 
 import functools
-import json
 import shutil
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,24 +10,27 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from components.catalog import KARPENTER_CHART
+from eks_gpu.lab.go import ToolProblem
+from eks_gpu.lab.toolchain import module_folder
 
-BESIDE = Path(__file__).parents[2] / "shared" / "data" / "crds"
-MODULE = f"github.com/aws/karpenter-provider-aws@v{KARPENTER_CHART.version}"
+MODULE = "github.com/aws/karpenter-provider-aws"
 
 
 @functools.cache
-def folder() -> Path | None:
-    """Beside the checkout, or in the Go module of the chart's version."""
-    if BESIDE.is_dir():
-        return BESIDE
+def module() -> Path | None:
+    """Karpenter's source, in the version of the chart: the Go module from which the lab builds it."""
     if not shutil.which("go"):
         return None
-    told = subprocess.run(
-        ["go", "mod", "download", "-json", MODULE], cwd="/", capture_output=True, text=True, timeout=300, check=False
-    )
-    crds = Path(json.loads(told.stdout or "{}").get("Dir", "/nowhere")) / "pkg" / "apis" / "crds"
-    return crds if crds.is_dir() else None
+    try:
+        return module_folder("karpenter", MODULE)
+    except ToolProblem:
+        return None
+
+
+def folder() -> Path | None:
+    """Karpenter's definitions."""
+    found = module()
+    return found / "pkg" / "apis" / "crds" if found else None
 
 
 @functools.cache
@@ -48,7 +49,7 @@ def problems(plural: str, manifest: Mapping[str, Any]) -> list[str]:
     """What the definition `plural` (as karpenter.sh_nodepools) refuses of a manifest. Skips where there is none."""
     validator = _validator(plural)
     if validator is None:
-        pytest.skip(f"no definition of {plural} beside the checkout, and no Go to get {MODULE} with")
+        pytest.skip(f"no definition of {plural}: no Go, or no way to get {MODULE} with it")
     return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(manifest)]
 
 

@@ -106,7 +106,7 @@ def after_karpenter(made: Resource) -> Resource:
     return replace(made, dependencies=frozenset(karpenter(chart).urn for chart in ("karpenter", "karpenter-crd")))
 
 
-def karpenter(chart: str = "karpenter", version: str = "1.14.1", **settings: Any) -> Resource:
+def karpenter(chart: str = "karpenter", version: str = "1.15.0", **settings: Any) -> Resource:
     values = {"settings": {"clusterName": "shop", "interruptionQueue": "shop", **settings}}
     inputs = {"name": chart, "chart": f"oci://public.ecr.aws/karpenter/{chart}", "version": version, "values": values}
     return resource("kubernetes:helm.sh/v3:Release", chart, inputs)

@@ -1,6 +1,6 @@
 """API groups of the objects that Karpenter and EKS Auto Mode read.
 
-Source: Karpenter 1.14, CRDs; EKS User Guide, "Create a Node Class for Amazon EKS".
+Source: Karpenter 1.15, CRDs; EKS User Guide, "Create a Node Class for Amazon EKS".
 """
 
 KARPENTER_CORE_GROUP = "karpenter.sh"

@@ -67,7 +67,7 @@ GPU_OPERATOR_TOLERATIONS = (GPU_TAINT.toleration(),)
 FEATURE_DISCOVERY_TOLERATIONS = (GPU_TAINT.toleration(),)
 """Tolerations of node feature discovery's workers in the GPU operator. Source: chart v26.7.0, values.yaml."""
 KARPENTER_TOLERATIONS = (_SYSTEM,)
-"""Tolerations of Karpenter's controller. Source: chart 1.14.1, values.yaml."""
+"""Tolerations of Karpenter's controller. Source: chart 1.15.0, values.yaml."""
 TERMINATION_HANDLER_TAG = "aws-node-termination-handler/managed"
 """Tag of the nodes that AWS Node Termination Handler drains. Source: chart 0.27.6, values.yaml, `managedTag`."""
 TERMINATION_HANDLER_TOLERATIONS = ({"operator": "Exists"},)

@@ -1,6 +1,6 @@
 """Events by which AWS says that a node will go, and what each controller that drains nodes hears of them.
 
-Sources: Karpenter 1.14, getting started, cloudformation.yaml; AWS Node Termination Handler 1.25, cfn-template.yaml.
+Sources: Karpenter 1.15, getting started, cloudformation.yaml; AWS Node Termination Handler 1.25, cfn-template.yaml.
 """
 
 from collections.abc import Mapping

@@ -12,7 +12,7 @@ MEMORY_RESERVE_MIB_PER_POD = 11
 EVICTION_MIB = 100
 
 VM_MEMORY_OVERHEAD = 0.075
-"""Share of the listed memory that the hypervisor keeps. Source: Karpenter 1.14, VM_MEMORY_OVERHEAD_PERCENT."""
+"""Share of the listed memory that the hypervisor keeps. Source: Karpenter 1.15, VM_MEMORY_OVERHEAD_PERCENT."""
 
 
 def reserved_millicores(vcpus: int) -> int:

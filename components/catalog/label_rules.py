@@ -1,6 +1,6 @@
 """Rules of Kubernetes, kubelet and EKS for the labels and taints that a person gives nodes.
 
-Source: Kubernetes, "Labels and Selectors"; kubelet, `--node-labels`; EKS API, CreateNodegroup; Karpenter 1.14,
+Source: Kubernetes, "Labels and Selectors"; kubelet, `--node-labels`; EKS API, CreateNodegroup; Karpenter 1.15,
 restricted labels.
 """
 

@@ -1,6 +1,6 @@
 """Labels of nodes: their keys, and what Karpenter and EKS Auto Mode write there for each instance type.
 
-Source: Kubernetes, "Well-Known Labels, Annotations and Taints"; Karpenter 1.14, pkg/apis/v1/labels.go; EKS User Guide,
+Source: Kubernetes, "Well-Known Labels, Annotations and Taints"; Karpenter 1.15, pkg/apis/v1/labels.go; EKS User Guide,
 "Create a Node Pool for EKS Auto Mode". Auto Mode's labels are Karpenter's under another prefix.
 """
 

@@ -17,14 +17,14 @@ MIN_TERMINATION_GRACE_S = 60
 MIN_SYSTEM_NODES = 2
 """System nodes, so that controllers outlive one of them."""
 MAX_POOL_WEIGHT = 100
-"""Weight of a node pool, from 1. Source: Karpenter 1.14, NodePool v1."""
+"""Weight of a node pool, from 1. Source: Karpenter 1.15, NodePool v1."""
 MIN_IOPS, MAX_IOPS = 3000, 16_000
 """Operations a second of a gp3 volume. Source: Amazon EBS User Guide, "General Purpose SSD volumes"."""
 MIN_THROUGHPUT_MIB_S, MAX_THROUGHPUT_MIB_S = 125, 1000
 """MiB a second of a gp3 volume. Source: Amazon EBS User Guide, "General Purpose SSD volumes"."""
 
 KARPENTER_AGE_H = 720
-"""Hours until Karpenter replaces a node where a pool does not say. Source: Karpenter 1.14, NodePool v1, expireAfter."""
+"""Hours until Karpenter replaces a node where a pool does not say. Source: Karpenter 1.15, NodePool v1, expireAfter."""
 AUTO_MODE_MAX_AGE_H = 336
 """Hours until Auto Mode replaces a node, at most; 21 days after its start AWS ends it whatever runs there.
 

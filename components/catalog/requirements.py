@@ -1,4 +1,4 @@
-"""A requirement for a label, as Kubernetes reads it. Source: NodeSelectorRequirement; Karpenter 1.14, NodePool."""
+"""A requirement for a label, as Kubernetes reads it. Source: NodeSelectorRequirement; Karpenter 1.15, NodePool."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ WORD_OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")
 NUMBER_OPERATORS = tuple(_COMPARISONS)
 """Operators of a requirement that compare with one whole number."""
 REQUIREMENT_OPERATORS = (*WORD_OPERATORS, *NUMBER_OPERATORS)
-"""Operators of a node pool's requirement. Source: Karpenter 1.14, NodePool v1."""
+"""Operators of a node pool's requirement. Source: Karpenter 1.15, NodePool v1."""
 NodeAffinityOperator = Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"]
 """Operators of a pod's node affinity. Source: Kubernetes 1.35, NodeSelectorRequirement."""
 NODE_AFFINITY_OPERATORS: tuple[str, ...] = get_args(NodeAffinityOperator)

@@ -1,6 +1,6 @@
 """Tags of AWS resources, by which controllers find the resources of their cluster.
 
-Source: EKS User Guide, "View Amazon EKS networking requirements for VPC and subnets"; Karpenter 1.14, getting started.
+Source: EKS User Guide, "View Amazon EKS networking requirements for VPC and subnets"; Karpenter 1.15, getting started.
 """
 
 CLUSTER_TAG = "kubernetes.io/cluster/"

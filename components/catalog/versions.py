@@ -16,7 +16,7 @@ class KubernetesVersion:
     autoscaler_image_tag: str
     """Tag of the cluster autoscaler's image for this minor version; the chart's default image is for another one."""
     karpenter_since: str
-    """Oldest Karpenter that supports it. Source: Karpenter 1.14, compatibility matrix."""
+    """Oldest Karpenter that supports it. Source: Karpenter 1.15, compatibility matrix."""
 
     def support(self, on: date) -> str:
         """`standard`, `extended` (EXTENDED_SUPPORT_HOURLY more) or `ended`."""
@@ -80,8 +80,8 @@ NEURON_CHART = Chart("oci://public.ecr.aws/neuron/neuron-helm-chart", "1.9.0", N
 GPU_OPERATOR_CHART = Chart("gpu-operator", "v26.7.0", "https://helm.ngc.nvidia.com/nvidia", "v26.7.0")
 NFD_CHART = Chart("oci://registry.k8s.io/nfd/charts/node-feature-discovery", "0.19.0", None, "v0.19.0")
 DCGM_EXPORTER_CHART = Chart("dcgm-exporter", "4.8.2", "https://nvidia.github.io/dcgm-exporter/helm-charts", "4.8.2")
-KARPENTER_CHART = Chart("oci://public.ecr.aws/karpenter/karpenter", "1.14.1", None, "1.14.1")
-KARPENTER_CRD_CHART = Chart("oci://public.ecr.aws/karpenter/karpenter-crd", KARPENTER_CHART.version, None, "1.14.1")
+KARPENTER_CHART = Chart("oci://public.ecr.aws/karpenter/karpenter", "1.15.0", None, "1.15.0")
+KARPENTER_CRD_CHART = Chart("oci://public.ecr.aws/karpenter/karpenter-crd", KARPENTER_CHART.version, None, "1.15.0")
 LOAD_BALANCER_CONTROLLER_CHART = Chart("aws-load-balancer-controller", "3.5.0", _EKS_CHARTS, "v3.5.0")
 TERMINATION_HANDLER_CHART = Chart(
     "oci://public.ecr.aws/aws-ec2/helm/aws-node-termination-handler", "0.27.6", None, "1.25.6"

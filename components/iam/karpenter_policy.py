@@ -1,6 +1,6 @@
 """What Karpenter's controller may do in AWS: 19 statements, each limited to one cluster where IAM can.
 
-Source: Karpenter 1.14, getting started, cloudformation.yaml; the Spot role's statement is AmazonEKSComputePolicy's.
+Source: Karpenter 1.15, getting started, cloudformation.yaml; the Spot role's statement is AmazonEKSComputePolicy's.
 Six documents, because together they are longer than the 6,144 characters of one managed policy; as inline policies of
 one role they may have 10,240.
 """
@@ -144,7 +144,7 @@ def _node_lifecycle(scope: ControllerScope) -> list[dict[str, Any]]:
         _allow(
             "AllowScopedDeletion",
             "ec2",
-            ["TerminateInstances", "DeleteLaunchTemplate"],
+            ["TerminateInstances", "RebootInstances", "DeleteLaunchTemplate"],
             scope.ec2("instance", "launch-template"),
             owned,
             own_pool,

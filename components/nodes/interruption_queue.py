@@ -1,7 +1,7 @@
 """The queue through which a controller hears that nodes will go: a Spot notice leaves it two minutes.
 
 Each controller has a queue of its own: whoever reads a message of SQS takes it from all others.
-Source: Karpenter 1.14, getting started, cloudformation.yaml.
+Source: Karpenter 1.15, getting started, cloudformation.yaml.
 """
 
 import json

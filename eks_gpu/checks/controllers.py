@@ -44,7 +44,7 @@ _REGION_OF_ARN = 4
 HOOK = "aws:autoscaling/lifecycleHook:LifecycleHook"
 CHARTS = (KARPENTER, CLUSTER_AUTOSCALER, LOAD_BALANCER_CONTROLLER)
 
-# What a controller cannot do without. Sources: Karpenter 1.14, cloudformation.yaml; cluster autoscaler 1.35, AWS
+# What a controller cannot do without. Sources: Karpenter 1.15, cloudformation.yaml; cluster autoscaler 1.35, AWS
 # README; AWS Load Balancer Controller 3.5, iam_policy.json; AWS Node Termination Handler 1.25, what it calls.
 _NEEDS: Mapping[str, tuple[str, ...]] = {
     KARPENTER: (
@@ -236,7 +236,7 @@ def have_nodes(context: Context) -> Iterator[Said]:
 
 
 def _crowded(name: str, takers: Sequence[str], context: Context) -> Problem | None:
-    """No two pods of Karpenter run on one node. Source: Karpenter 1.14, Helm chart, values.yaml."""
+    """No two pods of Karpenter run on one node. Source: Karpenter 1.15, Helm chart, values.yaml."""
     release = next((one for one in context.charts(KARPENTER) if f"release {one.name}" == name), None)
     nodes = sum(pool.min_nodes for pool in context.pools if pool.name in takers)
     replicas = int(release.value("replicas", default=2)) if release else 0

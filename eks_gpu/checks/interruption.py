@@ -1,6 +1,6 @@
 """The way of a Spot notice: from EventBridge through a queue to a controller, which then drains the node in time.
 
-Source: Karpenter 1.14, getting started, cloudformation.yaml.
+Source: Karpenter 1.15, getting started, cloudformation.yaml.
 """
 
 import json

@@ -27,7 +27,8 @@ from eks_gpu_components.catalog import (
 _SERVED = {"v1alpha1": ("0", "0.33"), "v1alpha5": ("0", "0.33"), "v1beta1": ("0.32", "1.1"), "v1": ("1.0", "")}
 _GROUPS = (KARPENTER_CORE_GROUP, KARPENTER_GROUP, AUTO_MODE_GROUP)
 _KINDS = ("NodePool", "EC2NodeClass", "NodeClass", "Provisioner", "AWSNodeTemplate")
-_BALANCED_SINCE = "1.14"
+# Since which chart. Before it the API server refuses the value, drops the field, or refuses what leaves the field out.
+_BALANCED_SINCE, _ENCLAVES_SINCE, _CONSOLIDATE_AFTER_OPTIONAL_SINCE = "1.14", "1.15", "1.15"
 
 
 @check(
@@ -87,11 +88,21 @@ def _served(version: str, chart: str) -> str:
 def _problems(manifest: Mapping[str, Any], chart: str) -> Iterator[str]:
     if manifest["kind"] != "NodePool":
         yield from node_class_problems(manifest)
+        if "enclaveOptions" in part(manifest, "spec") and manifest["kind"] == "EC2NodeClass":
+            yield from _came_later("spec.enclaveOptions", _ENCLAVES_SINCE, chart)
         return
     yield from node_pool_problems(manifest)
-    policy = part(manifest, "spec", "disruption").get("consolidationPolicy")
-    if policy == "Balanced" and _number(chart) < _number(_BALANCED_SINCE):
-        yield f"spec.disruption.consolidationPolicy Balanced came with chart {_BALANCED_SINCE}, got chart {chart}"
+    disruption = part(manifest, "spec", "disruption")
+    if disruption.get("consolidationPolicy") == "Balanced":
+        yield from _came_later("spec.disruption.consolidationPolicy Balanced", _BALANCED_SINCE, chart)
+    optional = not _is_for_auto_mode(manifest) and _number(chart) >= _number(_CONSOLIDATE_AFTER_OPTIONAL_SINCE)
+    if disruption and "consolidateAfter" not in disruption and not optional:
+        yield "spec.disruption.consolidateAfter is required beside other fields of spec.disruption"
+
+
+def _came_later(what: str, since: str, chart: str) -> Iterator[str]:
+    if _number(chart) < _number(since):
+        yield f"{what} came with chart {since}, got chart {chart}"
 
 
 @check(

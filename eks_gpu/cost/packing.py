@@ -69,7 +69,7 @@ def as_tried(tried: Iterable[T], pool: Callable[[T], Pool], hourly: Callable[[T]
     """Pools, or items of pools, in the order in which they start nodes.
 
     Node pools come first, because Karpenter is faster: the one with the greatest weight, and among equal weights the
-    one whose name sorts last, whatever its price. Then come groups, the cheapest first. Source: Karpenter 1.14,
+    one whose name sorts last, whatever its price. Then come groups, the cheapest first. Source: Karpenter 1.15,
     OrderByWeight.
     """
     by_name = sorted(tried, key=lambda each: pool(each).name, reverse=True)

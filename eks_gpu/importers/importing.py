@@ -39,7 +39,7 @@ KINDS: dict[str, dict[str, bool]] = {
     "Service": {"v1": True},
     "StatefulSet": {"apps/v1": True, "apps/v1beta1": False, "apps/v1beta2": False},
 }
-"""Kind -> API version -> whether Kubernetes 1.35, or Karpenter 1.14, serves it."""
+"""Kind -> API version -> whether Kubernetes 1.35, or Karpenter 1.15, serves it."""
 MAX_OBJECTS = 2000
 _FIRST = ("ClusterConfig", "EC2NodeClass", "AWSNodeTemplate", "NodeClass", "Provisioner", "NodePool")
 """Read before what refers to them."""

@@ -1,6 +1,6 @@
 """Karpenter's pools: Provisioner v1alpha5, NodePool v1beta1 and v1, and those of Auto Mode.
 
-Source: Karpenter 1.14, CRDs, and its upgrade guides to v1beta1 and v1.
+Source: Karpenter 1.15, CRDs, and its upgrade guides to v1beta1 and v1.
 """
 
 import re

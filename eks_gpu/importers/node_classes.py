@@ -1,6 +1,6 @@
 """Node classes: what Karpenter's EC2NodeClass and AWSNodeTemplate, and Auto Mode's NodeClass, say of nodes.
 
-Source: Karpenter 1.14, CRDs; Karpenter's upgrade guides; EKS User Guide, "Create a Node Class for Amazon EKS".
+Source: Karpenter 1.15, CRDs; Karpenter's upgrade guides; EKS User Guide, "Create a Node Class for Amazon EKS".
 """
 
 import re

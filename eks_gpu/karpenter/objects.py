@@ -21,7 +21,7 @@ NODE_CLASSES = {
     (KARPENTER_GROUP, "EC2NodeClass"): EC2_NODE_CLASS_TYPE,
     (AUTO_MODE_GROUP, "NodeClass"): AUTO_MODE_NODE_CLASS_TYPE,
 }
-# Source: Karpenter 1.14, NodePool v1, spec.disruption.
+# Source: Karpenter 1.15, NodePool v1, spec.disruption.
 DEFAULT_POLICY, DEFAULT_BUDGET = "WhenEmptyOrUnderutilized", {"nodes": "10%"}
 
 

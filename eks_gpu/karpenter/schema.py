@@ -1,6 +1,6 @@
 """The fields of a NodePool and its node classes that the API server accepts, and where fields of older versions moved.
 
-Source: Karpenter 1.14, CRDs; Karpenter's upgrade guide; EKS User Guide, "Create a Node Class for Amazon EKS".
+Source: Karpenter 1.15, CRDs; Karpenter's upgrade guide; EKS User Guide, "Create a Node Class for Amazon EKS".
 """
 
 import re
@@ -50,9 +50,9 @@ _MOVED: Mapping[str, str] = {
 }
 _EC2_NODE_CLASS = frozenset(
     {"amiFamily", "amiSelectorTerms", "associatePublicIPAddress", "blockDeviceMappings", "connectionTracking"}
-    | {"capacityReservationSelectorTerms", "context", "cpuOptions", "detailedMonitoring", "instanceProfile"}
-    | {"instanceStorePolicy", "ipPrefixCount", "kubelet", "metadataOptions", "networkInterfaces", "role", "tags"}
-    | {"placementGroupSelector", "securityGroupSelectorTerms", "subnetSelectorTerms", "userData"}
+    | {"capacityReservationSelectorTerms", "context", "cpuOptions", "detailedMonitoring", "enclaveOptions"}
+    | {"instanceProfile", "instanceStorePolicy", "ipPrefixCount", "kubelet", "metadataOptions", "networkInterfaces"}
+    | {"placementGroupSelector", "role", "securityGroupSelectorTerms", "subnetSelectorTerms", "tags", "userData"}
 )
 _AUTO_MODE_NODE_CLASS = frozenset(
     {"advancedNetworking", "advancedSecurity", "capacityReservationSelectorTerms", "certificateBundles"}
@@ -120,8 +120,6 @@ def _disruption_problems(disruption: Mapping[str, Any]) -> Iterator[str]:
     policy = disruption.get("consolidationPolicy", _POLICIES[0])
     if policy not in _POLICIES:
         yield f"spec.disruption.consolidationPolicy must be one of {', '.join(_POLICIES)}, got {policy}"
-    if "consolidateAfter" not in disruption:
-        yield "spec.disruption.consolidateAfter is required beside other fields of spec.disruption"
     yield from _duration_problems("spec.disruption.consolidateAfter", disruption.get("consolidateAfter"), True)
     for index, budget in enumerate(disruption.get("budgets") or ()):
         path, nodes = f"spec.disruption.budgets[{index}]", budget.get("nodes")

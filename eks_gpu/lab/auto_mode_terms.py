@@ -1,7 +1,7 @@
 """EKS Auto Mode's words in Karpenter's: labels, the reference to a node class, and the node class itself.
 
 Auto Mode's own controller is AWS's alone, so that the lab runs its NodePools with Karpenter. Source of the words: EKS
-User Guide, "Create a Node Pool for EKS Auto Mode", "Create a Node Class for Amazon EKS"; Karpenter 1.14, labels.go and
+User Guide, "Create a Node Pool for EKS Auto Mode", "Create a Node Class for Amazon EKS"; Karpenter 1.15, labels.go and
 EC2NodeClass v1.
 """
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import pulumi
 
+from eks_gpu.karpenter.settings import DRIVER_OF_GATE, aws_gates, dra, is_on, refused
 from eks_gpu.lab import auto_mode, processes
 from eks_gpu.lab.autoscaler import start_autoscaler
 from eks_gpu.lab.cluster_api import ClusterApi
@@ -96,6 +97,8 @@ def _release(secret: Mapping[str, Any]) -> Release:
 
 def _karpenter(lab: Lab, release: Release, _: Mapping[str, str]) -> Lab:
     settings = release.values.get("settings", {})
+    if said := refused(settings):
+        raise LabProblem(f"release {release.name}: Helm cannot render the chart, because {said}")
     cluster = settings.get("clusterName", "")
     return start_karpenter(
         lab,
@@ -108,13 +111,23 @@ def _karpenter(lab: Lab, release: Release, _: Mapping[str, str]) -> Lab:
 
 def _karpenter_variables(settings: Mapping[str, Any]) -> dict[str, str]:
     """What the chart makes of its settings for the controller's environment, which has defaults for the rest."""
-    gates = settings.get("featureGates", {})
     told = {
-        "FEATURE_GATES": ",".join(f"{name[0].upper()}{name[1:]}={str(on).lower()}" for name, on in gates.items()),
+        "FEATURE_GATES": _gates(settings.get("featureGates", {})),
+        "AWS_FEATURE_GATES": _gates(aws_gates(settings)),
+        "IGNORE_DRA_REQUESTS": "" if dra(settings).ignores_claims else "false",
+        "LEGACY_NODE_REPAIR": "true" if is_on(settings.get("legacyNodeRepair")) else "",
         "BATCH_IDLE_DURATION": settings.get("batchIdleDuration", ""),
         "BATCH_MAX_DURATION": settings.get("batchMaxDuration", ""),
     }
     return {name: value for name, value in told.items() if value}
+
+
+def _gates(given: Mapping[str, Any]) -> str:
+    """Gates as the controller has them: `nodeRepair: true` is NodeRepair=true, `draEFA: true` DRAEFA=true."""
+    return ",".join(
+        f"{name.replace('dra', 'DRA', 1) if name in DRIVER_OF_GATE else name[0].upper() + name[1:]}={str(on).lower()}"
+        for name, on in given.items()
+    )
 
 
 def _autoscaler(lab: Lab, release: Release, instead: Mapping[str, str]) -> Lab:

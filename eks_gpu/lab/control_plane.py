@@ -200,7 +200,7 @@ def _start_all(lab: Lab, tools: Mapping[str, Path], note: Note) -> Lab:
 def _install_crds(api: ClusterApi) -> None:
     """Karpenter's, so that a program's NodePool is known before Karpenter runs; and ours for what nobody publishes."""
     karpenter = module_folder("karpenter", "github.com/aws/karpenter-provider-aws") / "pkg" / "apis" / "crds"
-    for file in (*sorted(karpenter.glob("karpenter.*.yaml")), *sorted(STAND_INS.glob("*.yaml"))):
+    for file in (*sorted(karpenter.glob("*.yaml")), *sorted(STAND_INS.glob("*.yaml"))):
         api.ensure(_CRDS, file.read_text(encoding="utf-8"))
 
 

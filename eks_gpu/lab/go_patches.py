@@ -149,4 +149,26 @@ func grantedConfig(
 """,
 )
 """Fleets ask the lab's EC2, so that quotas, outages, roles and policies count for them too; their machines register."""
-KARPENTER = Copied("github.com/aws/karpenter-provider-aws", "kwok", (_MACHINES,))
+
+_REPAIR = Patch(
+    "main.go",
+    changes=(
+        # As Karpenter's own controller has it; the played one ends at once without it if it is to repair nodes.
+        (
+            """	clusterState := state.NewCluster(op.Clock, op.GetClient(), cloudProvider)
+""",
+            """	repairs := state.WithRepairPolicyMatcher(lo.Must(health.NewRepairPolicyMatcher(ctx, cloudProvider)))
+	clusterState := state.NewCluster(op.Clock, op.GetClient(), cloudProvider, repairs)
+""",
+        ),
+        (
+            """	"sigs.k8s.io/karpenter/pkg/controllers/state"
+""",
+            """	"sigs.k8s.io/karpenter/pkg/controllers/node/health"
+	"sigs.k8s.io/karpenter/pkg/controllers/state"
+""",
+        ),
+    ),
+)
+"""The feature gate NodeRepair works."""
+KARPENTER = Copied("github.com/aws/karpenter-provider-aws", "kwok", (_MACHINES, _REPAIR))

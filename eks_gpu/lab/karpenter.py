@@ -51,7 +51,7 @@ def start_karpenter(
 
 
 def environment(lab: Lab, cluster: str, queue: str) -> dict[str, str]:
-    """What its pod would have from the chart, pointed at the lab. Source: Karpenter 1.14, settings."""
+    """What its pod would have from the chart, pointed at the lab. Source: Karpenter 1.15, settings."""
     return {
         "KUBECONFIG": str(lab.kubeconfig),
         "AWS_ENDPOINT_URL": lab.aws_endpoint,

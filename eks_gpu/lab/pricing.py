@@ -1,6 +1,6 @@
 """What Karpenter asks AWS's price list, answered from the catalog: `python -m eks_gpu.lab.pricing PORT`.
 
-Source of the shape: AWS Price List API, GetProducts; and what Karpenter 1.14 reads of it.
+Source of the shape: AWS Price List API, GetProducts; and what Karpenter 1.15 reads of it.
 """
 
 import json

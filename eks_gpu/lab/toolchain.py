@@ -101,7 +101,8 @@ def _build(missing: list[Tool], console: Console) -> None:
         assert tool.program
         groups[GROUPS[tool.program.group]].append(tool)
     groups = {group: tools for group, tools in groups.items() if tools}
-    go.require_go(max(map(go_version, groups)))
+    for group in sorted(groups, key=go_version, reverse=True):
+        go.require_go(go_version(group), group.folder)
     _require_disk(list(groups))
 
     budget_gib, slots = available_memory_gib(), max(2, (os.cpu_count() or 2) // 2)

@@ -127,7 +127,7 @@ GROUPS = {
         Group("cli", memory_gib=2, disk_gib=3.5),
         Group("provider", memory_gib=5.5, disk_gib=4),
         Group("kubernetes", memory_gib=2.5, disk_gib=4.5),
-        Group("karpenter", memory_gib=3.5, disk_gib=2.5),
+        Group("karpenter", memory_gib=3.5, disk_gib=3),
         Group("etcd", memory_gib=1, disk_gib=1),
         Group("autoscaler", memory_gib=2, disk_gib=3),
     )

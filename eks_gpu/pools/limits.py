@@ -15,7 +15,7 @@ NOTHING: Mapping[str, int] = {}
 def capacity(row: InstanceType) -> dict[str, int]:
     """The resources of a node that count against limits: CPU in millicores, memory in MiB, the rest in ones.
 
-    Source: Karpenter 1.14, instance type capacity; memory is less what the hypervisor keeps.
+    Source: Karpenter 1.15, instance type capacity; memory is less what the hypervisor keeps.
     """
     counted = {
         CPU: row.vcpus * 1000,

@@ -1,6 +1,6 @@
 """Node classes: image, disks, subnets and role of a node pool's nodes.
 
-Source: Karpenter 1.14, EC2NodeClass v1; EKS User Guide, "Create a Node Class for Amazon EKS".
+Source: Karpenter 1.15, EC2NodeClass v1; EKS User Guide, "Create a Node Class for Amazon EKS".
 """
 
 from collections.abc import Iterable, Iterator, Mapping

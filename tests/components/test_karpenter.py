@@ -53,13 +53,13 @@ def test_both_charts_have_one_version_and_the_definitions_come_first():
 
     assert {key: definitions.inputs[key] for key in ("chart", "version", "name", "namespace")} == {
         "chart": "oci://public.ecr.aws/karpenter/karpenter-crd",
-        "version": "1.14.1",
+        "version": "1.15.0",
         "name": "karpenter-crd",
         "namespace": "kube-system",
     }
     assert {key: controller.inputs[key] for key in ("chart", "version", "name", "namespace", "skipCrds")} == {
         "chart": "oci://public.ecr.aws/karpenter/karpenter",
-        "version": "1.14.1",
+        "version": "1.15.0",
         "name": "karpenter",
         "namespace": "kube-system",
         "skipCrds": True,

@@ -73,7 +73,7 @@ STATEMENTS: dict[str, tuple[str, str | list[str], dict[str, Any] | None]] = {
         },
     ),
     "AllowScopedDeletion": (
-        "ec2:TerminateInstances ec2:DeleteLaunchTemplate",
+        "ec2:TerminateInstances ec2:RebootInstances ec2:DeleteLaunchTemplate",
         ["arn:aws:ec2:us-west-2:*:instance/*", "arn:aws:ec2:us-west-2:*:launch-template/*"],
         ITS_OWN,
     ),

@@ -39,7 +39,7 @@ from eks_gpu_components.catalog.auto_mode import BUILT_IN_POOLS
 
 AUTO_SCALING_GROUP, MANAGED_NODE_GROUP = "aws:autoscaling/group:Group", "aws:eks/nodeGroup:NodeGroup"
 
-# Disks in GiB of a node whose class names none. Source: Karpenter 1.14, EC2NodeClass; EKS User Guide, NodeClass.
+# Disks in GiB of a node whose class names none. Source: Karpenter 1.15, EC2NodeClass; EKS User Guide, NodeClass.
 _KARPENTER_DISK_GIB, _AUTO_MODE_DISK_GIB = 20, 80
 
 
@@ -171,7 +171,7 @@ def _model(service: str) -> ServiceModel:
 
 
 def node_pool_kind(pool: NodePool, row: InstanceType, capacity_type: str) -> NodeKind:
-    """What Karpenter, or Auto Mode, gives a node of the type. Source: Karpenter 1.14, well-known labels."""
+    """What Karpenter, or Auto Mode, gives a node of the type. Source: Karpenter 1.15, well-known labels."""
     node_class = str(part(pool.template, "nodeClassRef").get("name"))
     own = {COMPUTE_TYPE_LABEL: "auto"} if pool.auto_mode else {NODE_CLASS_LABEL: node_class}
     spec = part(pool.node_class.inputs, "spec") if pool.node_class else {}

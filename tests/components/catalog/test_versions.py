@@ -104,7 +104,7 @@ def test_charts_are_pinned():
     )
     assert (DEVICE_PLUGIN_CHART.version, GPU_OPERATOR_CHART.version) == ("0.20.0", "v26.7.0")
     assert KARPENTER_CHART.name == "oci://public.ecr.aws/karpenter/karpenter"
-    assert KARPENTER_CHART.version == KARPENTER_CRD_CHART.version == "1.14.1"
+    assert KARPENTER_CHART.version == KARPENTER_CRD_CHART.version == "1.15.0"
 
 
 def test_a_chart_has_a_repository_or_is_an_oci_reference():

@@ -25,14 +25,14 @@ def test_a_controller_without_a_chart_for_its_crds():
     assert failure("crd-chart-matches-controller", crds=None) == (
         "karpenter",
         "Helm never upgrades the CRDs of its chart, so new fields are lost at the next version: add a release of "
-        "karpenter-crd 1.14.1, and skip the CRDs here",
+        "karpenter-crd 1.15.0, and skip the CRDs here",
     )
 
 
 def test_crds_of_another_version():
     assert failure("crd-chart-matches-controller", crds=karpenter("karpenter-crd", "1.13.0")) == (
         "karpenter",
-        "its CRDs are of 1.13.0: give karpenter-crd the version 1.14.1 too",
+        "its CRDs are of 1.13.0: give karpenter-crd the version 1.15.0 too",
     )
 
 
@@ -70,10 +70,6 @@ def fields(**instead):
         ),
         ({"wieght": 5}, "spec.wieght is no field of karpenter.sh/v1; nearest: weight"),
         ({"weight": 101}, "spec.weight must be 1 to 100, got 101"),
-        (
-            {"disruption": {"consolidationPolicy": "WhenEmpty"}},
-            "spec.disruption.consolidateAfter is required beside other fields of spec.disruption",
-        ),
         (
             {"disruption": {"consolidationPolicy": "WhenUnderutilized", "consolidateAfter": "30s"}},
             "spec.disruption.consolidationPolicy must be one of WhenEmpty, WhenEmptyOrUnderutilized, Balanced, "
@@ -215,14 +211,14 @@ def test_a_node_class_that_the_api_server_refuses(spec, expected):
         (
             "NodePool",
             "karpenter.sh/v1beta1",
-            "1.14.1",
-            "apiVersion v1beta1 is not served by chart 1.14.1: charts before 1.1 serve it",
+            "1.15.0",
+            "apiVersion v1beta1 is not served by chart 1.15.0: charts before 1.1 serve it",
         ),
         (
             "Provisioner",
             "karpenter.sh/v1alpha5",
-            "1.14.1",
-            "apiVersion v1alpha5 is not served by chart 1.14.1: charts before 0.33 serve it",
+            "1.15.0",
+            "apiVersion v1alpha5 is not served by chart 1.15.0: charts before 0.33 serve it",
         ),
         (
             "NodePool",
@@ -245,6 +241,22 @@ def test_a_policy_that_came_with_a_later_chart():
         "NodePool gpu",
         "spec.disruption.consolidationPolicy Balanced came with chart 1.14, got chart 1.13.0",
     )
+
+
+def test_a_field_of_a_node_class_that_came_with_a_later_chart():
+    stack = {"node_class": node_class(enclaveOptions={"enabled": True})}
+    assert fields(**stack, crds=karpenter("karpenter-crd", "1.14.1")) == (
+        "EC2NodeClass gpu",
+        "spec.enclaveOptions came with chart 1.15, got chart 1.14.1",
+    )
+    assert all(passed for passed, _ in findings("node-pool-fields-fit-the-chart", *healthy(**stack)).values())
+
+
+def test_consolidate_after_has_a_default_from_chart_1_15_on():
+    stack = {"gpu": node_pool(disruption={"consolidationPolicy": "WhenEmpty"})}
+    required = "spec.disruption.consolidateAfter is required beside other fields of spec.disruption"
+    assert fields(**stack, crds=karpenter("karpenter-crd", "1.14.1")) == ("NodePool gpu", required)
+    assert all(passed for passed, _ in findings("node-pool-fields-fit-the-chart", *healthy(**stack)).values())
 
 
 # --- roles -----------------------------------------------------------------------------------------------------------

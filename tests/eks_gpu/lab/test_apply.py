@@ -18,7 +18,7 @@ PROGRAM = "import pulumi\npulumi.export('a', 1)\n"
 
 
 RELEASES = (
-    charts.Release("karpenter", "kube-system", 1, "karpenter", "1.14.1"),
+    charts.Release("karpenter", "kube-system", 1, "karpenter", "1.15.0"),
     charts.Release("nvidia-device-plugin", "nvidia", 1, "nvidia-device-plugin", "0.20.0"),
 )
 
@@ -35,7 +35,7 @@ def test_apply_tells_which_charts_run_in_the_lab_and_which_are_skipped():
     done = Applied({"same": 3, "create": 98}, 58.6, RELEASES, {"url": "http://a:8501", "kubeconfig": "[secret]"})
     assert shown(report.applied(done, Path("/l"))).splitlines() == [
         "up after 59 s; resources: 98 create, 3 same",
-        "charts whose controllers the lab runs itself: karpenter 1.14.1",
+        "charts whose controllers the lab runs itself: karpenter 1.15.0",
         "charts skipped, nothing of them runs here: nvidia-device-plugin 0.20.0",
         "outputs:",
         "  url: http://a:8501",

@@ -226,7 +226,7 @@ def test_built_in_pools_that_stay_are_named(follow, monkeypatch):
 
 
 def test_a_karpenter_of_the_programs_own_beside_it_is_refused(follow):
-    release = charts.Release("karpenter", "kube-system", 1, "karpenter", "1.14.1")
+    release = charts.Release("karpenter", "kube-system", 1, "karpenter", "1.15.0")
     with pytest.raises(LabProblem, match="the lab has one Karpenter, which plays EKS Auto Mode"):
         follow(CLUSTER, releases=[release])
 

@@ -21,18 +21,18 @@ from tests.labs import a_lab
 def test_a_release_installs_an_empty_chart_of_the_same_name_and_version(tmp_path):
     props = {
         "chart": "oci://public.ecr.aws/karpenter/karpenter",
-        "version": "1.14.1",
+        "version": "1.15.0",
         "repositoryOpts": {"repo": "https://example.com"},
         "values": {"replicas": 2},
         "skipCrds": True,
     }
     args: Any = SimpleNamespace(type_="kubernetes:helm.sh/v3:Release", props=props, opts="options")
     made: Any = charts.without_templates(tmp_path)(args)
-    assert made.props == {"chart": str(tmp_path / "karpenter-1.14.1"), "values": {"replicas": 2}, "skipCrds": True}
+    assert made.props == {"chart": str(tmp_path / "karpenter-1.15.0"), "values": {"replicas": 2}, "skipCrds": True}
     assert made.opts == "options"
-    assert [file.name for file in (tmp_path / "karpenter-1.14.1").rglob("*")] == ["Chart.yaml"]
-    chart = yaml.safe_load((tmp_path / "karpenter-1.14.1" / "Chart.yaml").read_text())
-    assert (chart["apiVersion"], chart["name"], chart["version"]) == ("v2", "karpenter", "1.14.1")
+    assert [file.name for file in (tmp_path / "karpenter-1.15.0").rglob("*")] == ["Chart.yaml"]
+    chart = yaml.safe_load((tmp_path / "karpenter-1.15.0" / "Chart.yaml").read_text())
+    assert (chart["apiVersion"], chart["name"], chart["version"]) == ("v2", "karpenter", "1.15.0")
 
 
 def test_what_is_no_release_stays_as_it_is(tmp_path):
@@ -45,7 +45,7 @@ def secret(name: str, revision: int, chart: str, values: dict[str, Any] | None) 
         "name": name,
         "namespace": "kube-system",
         "version": revision,
-        "chart": {"metadata": {"name": chart, "version": "1.14.1"}},
+        "chart": {"metadata": {"name": chart, "version": "1.15.0"}},
         "config": values,
     }
     packed = base64.b64encode(gzip.compress(json.dumps(release).encode()))
@@ -68,8 +68,8 @@ class Cluster:
 def test_releases_are_read_from_what_helm_keeps():
     api: Any = Cluster(secret("b", 2, "karpenter", {"settings": {}}), secret("a", 1, "keda", None))
     assert charts.releases(api) == [
-        charts.Release("a", "kube-system", 1, "keda", "1.14.1", {}),
-        charts.Release("b", "kube-system", 2, "karpenter", "1.14.1", {"settings": {}}),
+        charts.Release("a", "kube-system", 1, "keda", "1.15.0", {}),
+        charts.Release("b", "kube-system", 2, "karpenter", "1.15.0", {"settings": {}}),
     ]
 
 
@@ -122,6 +122,32 @@ def test_karpenter_waits_for_further_pods_as_long_as_its_release_says(controller
     values = {"settings": {"clusterName": "gaia", "batchIdleDuration": "10s", "batchMaxDuration": "2m"}}
     told = {"BATCH_IDLE_DURATION": "10s", "BATCH_MAX_DURATION": "2m"}
     assert controllers(secret("karpenter", 1, "karpenter", values))[0][-1] == told
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"enableDRA": True}, {"AWS_FEATURE_GATES": "DRANVIDIAGPU=true,DRAEFA=true", "IGNORE_DRA_REQUESTS": "false"}),
+        (
+            {"awsFeatureGates": {"draNVIDIAGPU": True, "nodeClassCEL": False}, "ignoreDRARequests": True},
+            {"AWS_FEATURE_GATES": "DRANVIDIAGPU=true,NodeClassCEL=false", "IGNORE_DRA_REQUESTS": "false"},
+        ),
+        ({"awsFeatureGates": {"draEFA": False, "draNVIDIAGPU": None}}, {"AWS_FEATURE_GATES": "DRAEFA=false"}),
+        ({"ignoreDRARequests": False}, {"IGNORE_DRA_REQUESTS": "false"}),
+        ({"enableDRA": False, "ignoreDRARequests": True}, {}),
+        ({"featureGates": {"terminateFirstDrift": True}}, {"FEATURE_GATES": "TerminateFirstDrift=true"}),
+        ({"legacyNodeRepair": True}, {"LEGACY_NODE_REPAIR": "true"}),
+    ],
+)
+def test_karpenter_gets_the_gates_that_its_chart_makes_of_the_settings(controllers, settings, told):
+    values = {"settings": {"clusterName": "gaia", **settings}}
+    assert controllers(secret("karpenter", 1, "karpenter", values))[0][-1] == told
+
+
+def test_settings_with_which_helm_cannot_render_the_chart_start_no_karpenter(controllers):
+    values = {"settings": {"clusterName": "gaia", "enableDRA": True, "ignoreDRARequests": False}}
+    with pytest.raises(LabProblem, match=r"release karpenter: .*settings\.enableDRA excludes settings\.ignoreDRA"):
+        controllers(secret("karpenter", 1, "karpenter", values))
 
 
 def test_without_a_queue_in_its_values_karpenter_hears_of_no_interruption(controllers):

@@ -2,7 +2,9 @@
 
 import pytest
 
-from eks_gpu.lab.go_patches import Copied, Patch
+from eks_gpu.lab.go_patches import KARPENTER, Copied, Patch
+from eks_gpu.lab.toolset import GROUPS
+from tests import crds
 
 PATCH = Patch("ec2/ec2.go", (("return first", "return cheapest"),), "// the end\n")
 COPIED = Copied("example.com/karpenter", "kwok", (PATCH,))
@@ -51,3 +53,14 @@ def test_a_change_of_a_file_that_there_is_not_is_refused(module):
     (module / "kwok" / "ec2" / "ec2.go").unlink()
     with pytest.raises(LookupError, match=r"example.com/karpenter/kwok has no ec2/ec2.go"):
         write(module)
+
+
+def test_the_changes_of_karpenter_fit_the_source_that_go_mod_names(tmp_path):
+    source = crds.module()
+    if source is None:
+        pytest.skip(f"no Go, or no way to get {crds.MODULE} with it")
+
+    made = KARPENTER.write(tmp_path / "source", GROUPS["karpenter"].folder / "go.mod", lambda _: source)
+
+    assert "c.Client.CreateFleet(ctx, input)" in (made / "kwok" / "ec2" / "ec2.go").read_text()
+    assert "health.NewRepairPolicyMatcher(" in (made / "kwok" / "main.go").read_text()

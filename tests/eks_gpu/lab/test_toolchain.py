@@ -21,7 +21,11 @@ from eks_gpu_components.catalog import KARPENTER_CHART
 GO = """#!/bin/sh
 here={here}
 case "$1" in
-  env) if [ "$2" = GOVERSION ]; then cat $here/version; else echo $here/packages; echo $here/modules; fi ;;
+  env)
+    if [ "$2" != GOVERSION ]; then echo $here/packages; echo $here/modules
+    elif [ "$GOTOOLCHAIN" = local ]; then cat $here/version
+    elif [ -f $here/fetched ]; then cat $here/fetched
+    else echo "go: downloading go1.26.11 (linux/amd64)" >&2; echo "go: download go1.26.11: no route" >&2; exit 1; fi ;;
   mod) if [ "$3" = example.com/gone ]; then echo "no such module" >&2; exit 1; fi ;;
   list) echo $here/module ;;
   build)
@@ -43,11 +47,12 @@ class Machine:
         (folder / "module" / "cmd" / "pulumi-resource-kubernetes" / "schema.json").write_text("{}")
         for patch in KARPENTER.patches:
             file = folder / "module" / KARPENTER.folder / patch.file
-            file.parent.mkdir(parents=True)
+            file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text("".join(old for old, _ in patch.changes))
         self.bin.mkdir()
         self.program("go", GO.format(here=folder))
         self.go_is("go1.26.8")
+        (folder / "fetched").write_text("go1.26.11\n")
 
     def program(self, name: str, text: str) -> Path:
         file = self.bin / name
@@ -134,6 +139,25 @@ def test_a_build_takes_modules_only_as_go_sum_has_them(machine, monkeypatch):
 
     settings = machine.go_environment()
     assert (settings["GOFLAGS"], settings["GOTOOLCHAIN"], settings["GOWORK"]) == ("-mod=readonly", "local", "off")
+
+
+def test_a_newer_go_is_fetched_only_where_go_mod_names_one(machine):
+    lab.toolchain(["karpenter"], QUIET)
+    assert machine.go_environment()["GOTOOLCHAIN"] == "auto"
+
+    lab.toolchain(["cluster-autoscaler"], QUIET)
+    assert machine.go_environment()["GOTOOLCHAIN"] == "local"
+
+
+def test_a_newer_go_that_cannot_be_fetched_is_named(machine):
+    (machine.folder / "fetched").unlink()
+
+    assert refused(["karpenter", "etcd"]) == (
+        f"karpenter is built with Go 1.26.9 or newer, {machine.bin}/go is older, and go1.26.11 could not be fetched in "
+        "its place: install Go 1.26.9 or newer, or let `go` reach the module proxy and the checksum database; it said: "
+        "go: download go1.26.11: no route"
+    )
+    assert machine.builds() == []
 
 
 def test_the_provider_finds_its_schema_in_its_own_folder(machine):
@@ -239,7 +263,7 @@ def test_an_unknown_tool_is_refused_with_the_nearest(machine):
 def test_a_machine_without_go_is_told_which_one(machine, monkeypatch):
     monkeypatch.setenv("PATH", str(machine.folder / "nothing"))
 
-    assert refused(["karpenter"]) == ("the lab's tools are built with Go 1.26.6 or newer, and there is no `go` on PATH")
+    assert refused(["karpenter"]) == ("the lab's tools are built with Go 1.26.9 or newer, and there is no `go` on PATH")
 
 
 def test_an_old_go_is_refused(machine):
@@ -343,7 +367,7 @@ def test_the_versions_are_these():
         "kube-scheduler": "1.36.3",
         "kwok": "0.8.0",
         "karpenter-core": "1.14.1",
-        "karpenter": "1.14.1",
+        "karpenter": "1.15.0",
         "etcd": "3.6.15",
         "cluster-autoscaler": "1.33.0",
         "kubectl": "1.36.3",
