@@ -3,7 +3,7 @@
 from eks_gpu.graph.graph import Resource
 from eks_gpu.pools.pool import AUTO_MODE
 
-from .edits import Edit, Option, Unordered, Without, gone, to
+from .edits import Edit, Option, Unordered, Without, gone, to, with_key
 from .places import RELEASE, chart
 from .programs import Program
 
@@ -71,6 +71,14 @@ OPERATORS = (
         _RELEASES,
         (*_VALUES, "settings", "clusterName"),
         gone,
+        _KARPENTER,
+    ),
+    Edit(
+        "claims of devices are seen and ignored",
+        "Helm refuses the chart",
+        _RELEASES,
+        (*_VALUES, "settings"),
+        with_key(enableDRA=True, ignoreDRARequests=True),
         _KARPENTER,
     ),
     Edit("an old Karpenter", "it does not know the cluster's API", _RELEASES, ("version",), to("1.2.0"), _KARPENTER),

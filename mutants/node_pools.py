@@ -258,6 +258,21 @@ OPERATORS = (
     Edit("a field of v1beta1", "the API server drops it", _POOLS, ("spec",), with_key(ttlSecondsAfterEmpty=30)),
     Edit("a field in the old place", "the API server drops it", _POOLS, _DISRUPTION, with_key(expireAfter="720h")),
     Edit("a misspelt field", "the API server drops it", _POOLS, ("spec",), with_key(wieght=10)),
+    Edit(
+        "a number of nodes, and no gate for it",
+        "Karpenter starts none of them",
+        _POOLS,
+        ("spec",),
+        lambda spec: {**{key: value for key, value in spec.items() if key != "weight"}, "replicas": 1, "limits": {}},
+        of_karpenter,
+    ),
+    Edit(
+        "GPUs are shared by claims, and no gate for it",
+        "the class is never ready",
+        [EC2_NODE_CLASS],
+        ("metadata",),
+        with_key(annotations={"karpenter.k8s.aws/nvidia-consumable-capacity": "4"}),
+    ),
     Edit("a weight that is too high", "the API server refuses it", _POOLS, ("spec",), with_key(weight=1000)),
     Edit(
         "another node class",

@@ -9,6 +9,8 @@ KARPENTER_GROUP = "karpenter.k8s.aws"
 """EC2NodeClass, and the labels that Karpenter gives nodes by their type."""
 AUTO_MODE_GROUP = "eks.amazonaws.com"
 """NodeClass of Auto Mode, and the labels that Auto Mode gives nodes by their type."""
+CAPACITY_BUFFER_GROUP = "autoscaling.x-k8s.io"
+"""CapacityBuffer, whose definition Karpenter's chart brings, and which the cluster autoscaler can serve as well."""
 
 KARPENTER_API_VERSION = f"{KARPENTER_CORE_GROUP}/v1"
 """Version of NodePool that this library writes."""

@@ -10,6 +10,7 @@ from eks_gpu.checks.roles import last
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.karpenter.objects import node_classes, object_name, part
 from eks_gpu.karpenter.schema import node_class_problems, node_pool_problems
+from eks_gpu.karpenter.settings import major_minor
 from eks_gpu.pools.node_class import role
 from eks_gpu.pools.pool import KARPENTER as BACKEND
 from eks_gpu.pools.software import KARPENTER, KARPENTER_CRDS
@@ -79,7 +80,7 @@ def _is_for_auto_mode(manifest: Mapping[str, Any]) -> bool:
 
 def _served(version: str, chart: str) -> str:
     since, before = _SERVED.get(version, ("", ""))
-    if since and _number(chart) >= _number(since) and (not before or _number(chart) < _number(before)):
+    if since and major_minor(chart) >= major_minor(since) and (not before or major_minor(chart) < major_minor(before)):
         return ""
     span = f"charts {since} and later serve it" if not before else f"charts before {before} serve it"
     return f"apiVersion {version} is not served by chart {chart}: {span if since else 'no chart serves it'}"
@@ -95,13 +96,13 @@ def _problems(manifest: Mapping[str, Any], chart: str) -> Iterator[str]:
     disruption = part(manifest, "spec", "disruption")
     if disruption.get("consolidationPolicy") == "Balanced":
         yield from _came_later("spec.disruption.consolidationPolicy Balanced", _BALANCED_SINCE, chart)
-    optional = not _is_for_auto_mode(manifest) and _number(chart) >= _number(_CONSOLIDATE_AFTER_OPTIONAL_SINCE)
+    optional = not _is_for_auto_mode(manifest) and major_minor(chart) >= major_minor(_CONSOLIDATE_AFTER_OPTIONAL_SINCE)
     if disruption and "consolidateAfter" not in disruption and not optional:
         yield "spec.disruption.consolidateAfter is required beside other fields of spec.disruption"
 
 
 def _came_later(what: str, since: str, chart: str) -> Iterator[str]:
-    if _number(chart) < _number(since):
+    if major_minor(chart) < major_minor(since):
         yield f"{what} came with chart {since}, got chart {chart}"
 
 
@@ -138,7 +139,7 @@ def supports_minor(context: Context) -> Iterator[Said]:
     for release in context.charts(KARPENTER):
         for minor in sorted(minors):
             since = KUBERNETES[minor].karpenter_since
-            too_old = _number(release.version) < _number(since)
+            too_old = major_minor(release.version) < major_minor(since)
             problem = (
                 Problem(f"{release.version} does not support Kubernetes {minor}", f"take {since} or later")
                 if too_old
@@ -163,8 +164,3 @@ def role_is_a_name(context: Context) -> Iterator[Said]:
         elif name != given and resource.type == AUTO_MODE_NODE_CLASS_TYPE:
             problem = Problem(f"spec.role must be a name, got {given}", f"write {name}")
         yield verdict(object_name(resource), problem, f"its nodes run as {name}")
-
-
-def _number(version: str) -> tuple[int, ...]:
-    """The first two parts."""
-    return tuple(int(piece) for piece in version.removeprefix("v").split(".")[:2] if piece.isdigit())

@@ -12,11 +12,13 @@ from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.karpenter.objects import part
 from eks_gpu.pools.software import GPU_OPERATOR, KARPENTER, KARPENTER_CRDS, LOAD_BALANCER_CONTROLLER, Software
 from eks_gpu_components.catalog import KARPENTER_CORE_GROUP, KARPENTER_GROUP, KEDA_CHART
+from eks_gpu_components.catalog.api_groups import CAPACITY_BUFFER_GROUP
 
 # Charts that bring an API group, the first that a stack has.
 _BROUGHT_BY: Mapping[str, tuple[str, ...]] = {
     KARPENTER_CORE_GROUP: (KARPENTER_CRDS, KARPENTER),
     KARPENTER_GROUP: (KARPENTER_CRDS, KARPENTER),
+    CAPACITY_BUFFER_GROUP: (KARPENTER_CRDS, KARPENTER),
     "nvidia.com": (GPU_OPERATOR,),
     "keda.sh": (KEDA_CHART.short_name,),
     "elbv2.k8s.aws": (LOAD_BALANCER_CONTROLLER,),

@@ -27,6 +27,11 @@ class Dra:
     """Drivers whose devices it expects on a new node."""
 
 
+def major_minor(version: str) -> tuple[int, ...]:
+    """The first two numbers of a chart's version, or of Kubernetes'."""
+    return tuple(int(piece) for piece in version.removeprefix("v").split(".")[:2] if piece.isdigit())
+
+
 def is_on(value: Any) -> bool:
     """Whether a value of the chart turns a feature on: true, or the text true."""
     return str(value).lower() == "true"

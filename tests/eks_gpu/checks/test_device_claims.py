@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests import device_claims
 from tests.graphs import GPU_TOLERATION, findings, gpu_group
 from tests.whole_graphs import claim_template, claiming, healthy, karpenter_release
@@ -35,12 +37,50 @@ def test_a_device_that_nobody_knows_is_not_judged_where_nodes_stand():
     assert said(claiming(**ON_SYSTEM)) == {}
 
 
-def test_karpenter_1_15_starts_nodes_for_claims_where_it_is_told_to():
-    assert not said(claiming(), claim_template(), karpenter=karpenter_release(enableDRA=True))[SUBJECT][0]
-    later = karpenter_release(version="1.15.0", enableDRA=True)
-    assert said(claiming(), claim_template(), karpenter=later)[SUBJECT] == (True, "reserved has nodes with the device")
-    off = karpenter_release(version="1.15.0")
-    assert not said(claiming(), claim_template(), karpenter=off)[SUBJECT][0]
+BROUGHT = (True, "reserved has nodes with the device")
+NOT_BROUGHT = (False, "its pods claim devices, and no pool that takes them has a node anyway")
+
+
+@pytest.mark.parametrize(
+    ("settings", "brought"),
+    [
+        ({"enableDRA": True}, True),
+        ({"awsFeatureGates": {"draNVIDIAGPU": True}}, True),
+        ({"awsFeatureGates": {"draNVIDIAGPU": True}, "ignoreDRARequests": True}, True),
+        ({"awsFeatureGates": {"draEFA": True}}, False),
+        ({"ignoreDRARequests": False}, False),
+        ({}, False),
+    ],
+)
+def test_karpenter_1_15_starts_nodes_for_claims_of_gpus_where_a_setting_says_so(settings, brought):
+    found = said(claiming(), claim_template(), karpenter=karpenter_release(**settings))[SUBJECT]
+    assert found == (BROUGHT if brought else NOT_BROUGHT)
+
+
+def test_karpenter_1_14_starts_no_node_for_a_claim():
+    before = karpenter_release(version="1.14.1", enableDRA=True)
+    assert said(claiming(), claim_template(), karpenter=before)[SUBJECT] == NOT_BROUGHT
+
+
+@pytest.mark.parametrize("device_class", ["mig.nvidia.com", "neuron.aws.com"])
+def test_karpenter_starts_no_node_for_a_part_of_a_gpu_or_for_neuron_devices(device_class):
+    karpenter = karpenter_release(enableDRA=True)
+    assert said(claiming(), claim_template(device_class), karpenter=karpenter)[SUBJECT] == NOT_BROUGHT
+
+
+def test_one_of_the_classes_of_a_request_is_enough():
+    template = claim_template()
+    (request,) = template.inputs["spec"]["spec"]["devices"]["requests"]
+    del request["exactly"]
+    classes = ("mig.nvidia.com", "gpu.nvidia.com")
+    request["firstAvailable"] = [{"name": class_[:3], "deviceClassName": class_} for class_ in classes]
+    assert said(claiming(), template, karpenter=karpenter_release(enableDRA=True))[SUBJECT] == BROUGHT
+
+
+def test_whether_karpenter_knows_another_drivers_device_is_not_judged():
+    unknown = claim_template("nic.example.com")
+    assert said(claiming(), unknown, karpenter=karpenter_release(enableDRA=True)) == {}
+    assert said(claiming(), unknown, karpenter=karpenter_release())[SUBJECT] == NOT_BROUGHT
 
 
 def test_auto_mode_starts_nodes_for_claims_from_kubernetes_1_36_on():

@@ -1,0 +1,125 @@
+"""Karpenter's optional features: what an object asks for is on, and settings do not exclude each other."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from eks_gpu.checks.names import subject
+from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
+from eks_gpu.graph.kubernetes_objects import kubernetes_objects
+from eks_gpu.karpenter.objects import part
+from eks_gpu.karpenter.settings import DRA_SINCE, NVIDIA_DRA, aws_gates, gate, major_minor, refused
+from eks_gpu.pools.software import CLUSTER_AUTOSCALER, KARPENTER, Software
+from eks_gpu_components.catalog import KARPENTER_CORE_GROUP, KARPENTER_GROUP
+from eks_gpu_components.catalog.api_groups import CAPACITY_BUFFER_GROUP
+
+SHARES = f"{KARPENTER_GROUP}/nvidia-consumable-capacity"
+"""Annotation of an EC2NodeClass: how many pods share a GPU by DRA. Source: Karpenter 1.15, labels.go."""
+_NOT_SHARED = ("", "disabled")
+
+
+class _Feature(NamedTuple):
+    gate: str
+    """Below `settings`."""
+    without: str
+    """What goes wrong while it is off."""
+
+
+_STATIC = _Feature("featureGates.staticCapacity", "Karpenter starts none of its replicas")
+_OVERLAYS = _Feature("featureGates.nodeOverlay", "it changes no price and no resource")
+_BUFFERS = _Feature("featureGates.capacityBuffer", "Karpenter keeps no spare capacity for it")
+_SHARED = _Feature(f"awsFeatureGates.{NVIDIA_DRA}", "its annotation keeps the class from ever being ready")
+
+
+@check(
+    "feature-gates-are-on",
+    subject="NodePool with replicas, NodeOverlay, CapacityBuffer, EC2NodeClass that shares GPUs",
+    fix="turn the feature on in the settings of Karpenter's chart",
+)
+def gates_are_on(context: Context) -> Iterator[Said]:
+    """Karpenter ignores the object or refuses it: its feature is off, as it is by default.
+
+    CapacityBuffers beside a release of the cluster autoscaler are not judged, because the autoscaler may be meant.
+    """
+    releases = context.charts(KARPENTER)
+    for _, manifest in kubernetes_objects(context.graph) if releases else ():
+        found = _feature(manifest, context)
+        if found:
+            off = not any(_is_on(found, release) for release in releases)
+            problem = Problem(f"{found.without}: settings.{found.gate} is off", "set it to true") if off else None
+            yield verdict(subject(manifest), problem, f"settings.{found.gate} is on")
+
+
+def _feature(manifest: Mapping[str, Any], context: Context) -> _Feature | None:
+    """What the object needs, None for one that works by default."""
+    kind, group = manifest["kind"], _group(manifest)
+    spec = part(manifest, "spec")
+    of_karpenter = part(spec, "template", "spec", "nodeClassRef").get("group") == KARPENTER_GROUP
+    if (group, kind) == (KARPENTER_CORE_GROUP, "NodePool") and of_karpenter and spec.get("replicas") is not None:
+        return _STATIC
+    if (group, kind) == (KARPENTER_CORE_GROUP, "NodeOverlay"):
+        return _OVERLAYS
+    if (group, kind) == (CAPACITY_BUFFER_GROUP, "CapacityBuffer") and not context.charts(CLUSTER_AUTOSCALER):
+        return _BUFFERS
+    shares = part(manifest, "metadata", "annotations").get(SHARES)
+    if (group, kind) == (KARPENTER_GROUP, "EC2NodeClass") and str(shares or "") not in _NOT_SHARED:
+        return _SHARED
+    return None
+
+
+def _is_on(feature: _Feature, release: Software) -> bool:
+    settings, name = release.value("settings", default={}), feature.gate.rpartition(".")[2]
+    if feature is not _SHARED:
+        return gate(settings, name)
+    return major_minor(release.version) < DRA_SINCE or aws_gates(settings).get(name, False)
+
+
+@check(
+    "capacity-buffers-request-their-devices",
+    subject="CapacityBuffer with a PodTemplate",
+    fix="write what a container's limits have into its requests too",
+)
+def buffers_request(context: Context) -> Iterator[Said]:
+    """Nodes of the buffer come without the resource: requests follow from limits in a pod, and not in a PodTemplate.
+
+    A PodTemplate of another stack is not judged.
+    """
+    manifests = [manifest for _, manifest in kubernetes_objects(context.graph)]
+    templates = {_place(manifest): manifest for manifest in manifests if manifest["kind"] == "PodTemplate"}
+    for manifest in manifests:
+        if (_group(manifest), manifest["kind"]) != (CAPACITY_BUFFER_GROUP, "CapacityBuffer"):
+            continue
+        named = str(part(manifest, "spec", "podTemplateRef").get("name"))
+        template = templates.get((_place(manifest)[0], named))
+        if template is None:
+            continue
+        said = " and ".join(sorted(_limited_alone(part(template, "template", "spec"))))
+        problem = Problem(f"its PodTemplate {named} limits {said} and requests none") if said else None
+        yield verdict(subject(manifest), problem, f"its PodTemplate {named} requests what it limits")
+
+
+def _group(manifest: Mapping[str, Any]) -> str:
+    return str(manifest["apiVersion"]).partition("/")[0]
+
+
+def _place(manifest: Mapping[str, Any]) -> tuple[str, str]:
+    """Namespace and name."""
+    metadata = part(manifest, "metadata")
+    return str(metadata.get("namespace") or "default"), str(metadata.get("name"))
+
+
+def _limited_alone(spec: Mapping[str, Any]) -> set[str]:
+    """Resources that a container limits and does not request."""
+    resources = [part(container, "resources") for container in spec.get("containers") or ()]
+    return {name for found in resources for name in part(found, "limits") if name not in part(found, "requests")}
+
+
+@check(
+    "karpenter-settings-agree",
+    subject="Karpenter release",
+    fix="leave out one of the settings",
+)
+def settings_agree(context: Context) -> Iterator[Said]:
+    """Helm cannot render the chart, because two of its settings exclude each other: Karpenter is not installed."""
+    for release in context.charts(KARPENTER):
+        said = refused(release.value("settings", default={})) if major_minor(release.version) >= DRA_SINCE else ""
+        yield verdict(release.name, Problem(said) if said else None, "its settings exclude nothing")

@@ -1,0 +1,119 @@
+"""Karpenter's optional features: objects whose gate is off, and settings that exclude each other."""
+
+from typing import Any
+
+import pytest
+
+from tests import karpenter_graphs
+from tests.graphs import findings, resource
+from tests.karpenter_features import ON, buffer, buffer_template, healthy, sharing_class, static_pool
+
+GATES, BUFFERS, SETTINGS = "feature-gates-are-on", "capacity-buffers-request-their-devices", "karpenter-settings-agree"
+
+
+def test_objects_of_features_that_are_on():
+    assert findings(GATES, *healthy()) == {
+        "NodePool fixed": (True, "settings.featureGates.staticCapacity is on"),
+        "NodeOverlay slots": (True, "settings.featureGates.nodeOverlay is on"),
+        "CapacityBuffer default/spare": (True, "settings.featureGates.capacityBuffer is on"),
+        "EC2NodeClass gpu": (True, "settings.awsFeatureGates.draNVIDIAGPU is on"),
+    }
+
+
+def test_features_are_off_by_default():
+    assert findings(GATES, *healthy(clusterName="shop")) == {
+        "NodePool fixed": (
+            False,
+            "Karpenter starts none of its replicas: settings.featureGates.staticCapacity is off: set it to true",
+        ),
+        "NodeOverlay slots": (
+            False,
+            "it changes no price and no resource: settings.featureGates.nodeOverlay is off: set it to true",
+        ),
+        "CapacityBuffer default/spare": (
+            False,
+            "Karpenter keeps no spare capacity for it: settings.featureGates.capacityBuffer is off: set it to true",
+        ),
+        "EC2NodeClass gpu": (
+            False,
+            "its annotation keeps the class from ever being ready: settings.awsFeatureGates.draNVIDIAGPU is off: "
+            "set it to true",
+        ),
+    }
+
+
+def test_what_needs_no_feature_is_not_judged():
+    assert findings(GATES, *karpenter_graphs.healthy()) == {}
+    for off in ("", "disabled"):
+        assert findings(GATES, *karpenter_graphs.healthy(node_class=sharing_class(off))) == {}
+
+
+def test_without_a_release_of_karpenter_nobody_knows_its_features():
+    stack = [made for made in healthy(clusterName="shop") if made.name not in ("karpenter", "karpenter-crd")]
+    assert findings(GATES, *stack) == {}
+
+
+def test_karpenter_1_14_does_not_read_how_gpus_are_shared():
+    before = karpenter_graphs.karpenter(version="1.14.1")
+    stack = karpenter_graphs.healthy(karpenter=before, node_class=sharing_class())
+    assert findings(GATES, *stack) == {"EC2NodeClass gpu": (True, "settings.awsFeatureGates.draNVIDIAGPU is on")}
+
+
+def test_static_pools_of_auto_mode_are_not_karpenters():
+    pool = static_pool()
+    pool.inputs["spec"]["template"]["spec"]["nodeClassRef"] = {
+        "group": "eks.amazonaws.com",
+        "kind": "NodeClass",
+        "name": "default",
+    }
+    assert "NodePool fixed" not in findings(GATES, *healthy(pool, clusterName="shop"))
+
+
+def test_a_buffer_may_be_the_autoscalers():
+    autoscaler = resource("kubernetes:helm.sh/v3:Release", "ca", {"name": "ca", "chart": "cluster-autoscaler"})
+    assert "CapacityBuffer default/spare" not in findings(GATES, *healthy(buffer(), autoscaler, clusterName="shop"))
+
+
+def test_a_buffer_counts_what_its_pods_request():
+    assert findings(BUFFERS, *healthy()) == {
+        "CapacityBuffer default/spare": (True, "its PodTemplate spare requests what it limits")
+    }
+    unrequested = buffer_template("memory", "vpc.amazonaws.com/efa")
+    assert findings(BUFFERS, *healthy(buffer(), unrequested)) == {
+        "CapacityBuffer default/spare": (
+            False,
+            "its PodTemplate spare limits memory and vpc.amazonaws.com/efa and requests none",
+        )
+    }
+    assert findings(BUFFERS, *healthy(buffer())) == {}
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"enableDRA": True, "ignoreDRARequests": False}, "settings.enableDRA excludes settings.ignoreDRARequests"),
+        (
+            {"enableDRA": True, "awsFeatureGates": {"draNVIDIAGPU": True, "draEFA": False}},
+            "settings.enableDRA excludes settings.awsFeatureGates.draNVIDIAGPU and settings.awsFeatureGates.draEFA",
+        ),
+        (
+            {"legacyNodeRepair": True, "featureGates": {"terminateFirstRepair": True}},
+            "settings.legacyNodeRepair excludes settings.featureGates.terminateFirstRepair",
+        ),
+    ],
+)
+def test_settings_with_which_helm_refuses_the_chart(settings: dict[str, Any], said):
+    assert findings(SETTINGS, *healthy(**settings)) == {"karpenter": (False, said)}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ON,
+        {"enableDRA": False, "ignoreDRARequests": False},
+        {"awsFeatureGates": {"draNVIDIAGPU": True}, "ignoreDRARequests": True},
+        {"legacyNodeRepair": True, "featureGates": {"nodeRepair": True}},
+    ],
+)
+def test_settings_that_helm_takes(settings: dict[str, Any]):
+    assert findings(SETTINGS, *healthy(**settings)) == {"karpenter": (True, "its settings exclude nothing")}
