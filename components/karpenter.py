@@ -42,6 +42,16 @@ class KarpenterFeatureGatesArgs(TypedDict):
     """Whether a NodePool may have a fixed number of nodes. Default no."""
     capacity_buffer: NotRequired[bool]
     """Whether CapacityBuffer objects keep spare capacity. Default no."""
+    terminate_first_drift: NotRequired[bool]
+    """Whether a drifted node may be removed before its replacement starts if there is no room for both, as in a full
+    capacity reservation. Default no.
+    """
+    terminate_first_repair: NotRequired[bool]
+    """Whether a broken node may be removed before its replacement starts if there is no room for both. It has no effect
+    without `node_repair`. Default no.
+    """
+    pod_deletion_cost_management: NotRequired[bool]
+    """Whether a Deployment that shrinks first gives up pods on nodes that Karpenter wants to remove. Default no."""
 
 
 class KarpenterSettingsArgs(TypedDict):
@@ -94,6 +104,9 @@ class KarpenterFeatureGates(Value):
     node_overlay: bool = False
     static_capacity: bool = False
     capacity_buffer: bool = False
+    terminate_first_drift: bool = False
+    terminate_first_repair: bool = False
+    pod_deletion_cost_management: bool = False
 
     def for_chart(self) -> dict[str, bool]:
         """`settings.featureGates`. Source: Karpenter 1.15, chart values."""
@@ -104,6 +117,9 @@ class KarpenterFeatureGates(Value):
             "nodeOverlay": self.node_overlay,
             "staticCapacity": self.static_capacity,
             "capacityBuffer": self.capacity_buffer,
+            "terminateFirstDrift": self.terminate_first_drift,
+            "terminateFirstRepair": self.terminate_first_repair,
+            "podDeletionCostManagement": self.pod_deletion_cost_management,
         }
 
 

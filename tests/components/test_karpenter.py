@@ -87,6 +87,9 @@ def test_the_controller_runs_on_system_nodes_and_knows_cluster_and_queue():
                 "nodeOverlay": False,
                 "staticCapacity": False,
                 "capacityBuffer": False,
+                "terminateFirstDrift": False,
+                "terminateFirstRepair": False,
+                "podDeletionCostManagement": False,
             },
         },
     }
