@@ -34,23 +34,34 @@ def folder() -> Path | None:
 
 
 @functools.cache
-def _validator(plural: str) -> Draft202012Validator | None:
+def _schema(plural: str) -> dict[str, Any]:
+    """The definition `plural` (as karpenter.sh_nodepools). Skips the test where there is none."""
     found = folder()
     if found is None:
-        return None
+        pytest.skip(f"no definition of {plural}: no Go, or no way to get {MODULE} with it")
     definition = yaml.safe_load((found / f"{plural}.yaml").read_text(encoding="utf-8"))
     (schema,) = (
         version["schema"]["openAPIV3Schema"] for version in definition["spec"]["versions"] if version["served"]
     )
-    return Draft202012Validator(_closed(schema))
+    return schema
+
+
+@functools.cache
+def _validator(plural: str) -> Draft202012Validator:
+    return Draft202012Validator(_closed(_schema(plural)))
+
+
+def fields(plural: str, path: str) -> set[str]:
+    """Fields that a definition has at a path, as spec.disruption."""
+    schema = _schema(plural)
+    for key in path.split("."):
+        schema = schema["properties"][key]
+    return set(schema["properties"])
 
 
 def problems(plural: str, manifest: Mapping[str, Any]) -> list[str]:
-    """What the definition `plural` (as karpenter.sh_nodepools) refuses of a manifest. Skips where there is none."""
-    validator = _validator(plural)
-    if validator is None:
-        pytest.skip(f"no definition of {plural}: no Go, or no way to get {MODULE} with it")
-    return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(manifest)]
+    """What a definition refuses of a manifest."""
+    return [f"{error.json_path}: {error.message}" for error in _validator(plural).iter_errors(manifest)]
 
 
 def _closed(schema: Any) -> Any:

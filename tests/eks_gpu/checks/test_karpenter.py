@@ -1,7 +1,11 @@
 """Karpenter's charts, and the fields and roles of its objects: what fails, and what is said."""
 
+from itertools import chain
+
 import pytest
 
+from eks_gpu.karpenter.schema import node_class_problems, node_pool_problems
+from tests import crds
 from tests.graphs import cluster, findings, kubernetes
 from tests.karpenter_graphs import (
     ARCH,
@@ -233,6 +237,24 @@ def test_an_api_version_that_the_chart_does_not_serve(type_, api, chart, expecte
         gpu=kubernetes(type_, "old", {}, group=api), node_class=None, crds=karpenter("karpenter-crd", chart), train=None
     )
     assert findings("node-pool-fields-fit-the-chart", *stack) == {f"{type_} old": (False, expected)}
+
+
+def test_no_field_of_karpenters_definitions_is_refused():
+    fields = crds.fields("karpenter.k8s.aws_ec2nodeclasses", "spec")
+    classes = [{"kind": "EC2NodeClass", "spec": {field: "x"}} for field in fields]
+    pools = [
+        {"kind": "NodePool", "spec": {"template": {"spec": {field: None}}}}
+        for field in crds.fields("karpenter.sh_nodepools", "spec.template.spec")
+    ]
+    disruption = crds.fields("karpenter.sh_nodepools", "spec.disruption")
+    pools += [{"kind": "NodePool", "spec": {"disruption": {field: None}}} for field in disruption]
+
+    assert len(fields) > 20
+    said = [
+        *chain.from_iterable(map(node_class_problems, classes)),
+        *chain.from_iterable(map(node_pool_problems, pools)),
+    ]
+    assert [problem for problem in said if "is no field" in problem] == []
 
 
 def test_a_policy_that_came_with_a_later_chart():
