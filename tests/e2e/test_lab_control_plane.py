@@ -54,6 +54,12 @@ DEPLOYMENT = {
     },
 }
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
+EVERY_FEATURE = {
+    "FEATURE_GATES": "NodeRepair=true,NodeOverlay=true,StaticCapacity=true,CapacityBuffer=true",
+    "AWS_FEATURE_GATES": "DRANVIDIAGPU=true,DRAEFA=true",
+    "IGNORE_DRA_REQUESTS": "false",
+}
+"""What Karpenter gets of a release that turns its features on."""
 
 
 @pytest.fixture
@@ -72,7 +78,8 @@ def test_a_person_can_look_with_kubectl_and_down_leaves_nothing(lab: Lab):
         check=True,
     )
     assert "namespace/kube-system" in answer.stdout
-    assert "customresourcedefinition.apiextensions.k8s.io/nodepools.karpenter.sh" in answer.stdout
+    for kind in ("nodepools.karpenter.sh", "capacitybuffers.autoscaling.x-k8s.io"):
+        assert f"customresourcedefinition.apiextensions.k8s.io/{kind}" in answer.stdout
     for pid in (process.pid for process in lab.processes):
         listening = [each.laddr.ip for each in psutil.Process(pid).net_connections("inet") if each.status == "LISTEN"]
         assert set(listening) <= {"127.0.0.1"}
@@ -143,7 +150,7 @@ def test_karpenter_buys_a_node_of_the_type_that_its_node_pool_names(lab: Lab):
         name="gaia", version="1.35", roleArn="arn:aws:iam::123456789012:role/eks", resourcesVpcConfig={"subnetIds": ids}
     )
     aws_client(lab, "sqs").create_queue(QueueName="gaia")
-    start_karpenter(lab, "gaia", "gaia")
+    start_karpenter(lab, "gaia", "gaia", settings=EVERY_FEATURE)
 
     api, terms = ClusterApi(lab), [{"tags": discovery}]
     api.create(
