@@ -28,7 +28,7 @@ from eks_gpu.lab.load_balancers import CONTROLLER_CLASSES, player
 from eks_gpu.lab.nodes import aws_client
 from eks_gpu.lab.pod_identity import role_credentials
 from eks_gpu.lab.problem import LabProblem
-from eks_gpu.lab.state import Lab, alone, recorded_lab
+from eks_gpu.lab.state import Lab, alone, lost_processes, recorded_lab
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 AUTO_MODE = "EKS Auto Mode"
@@ -191,7 +191,10 @@ class Controllers:
         self._autoscaler_arguments = autoscaler_arguments or {}
 
     def follow(self) -> None:
-        """Starts the controller of each release that is new, ends that of each that is gone; both for a changed one."""
+        """Starts the controller of each release that is new, ends that of each that is gone; both for a changed one.
+
+        Raises LabProblem for one that has ended by itself: what waits for it would wait in vain.
+        """
         found = (*releases(self._api), *_auto_modes(self._eks))
         wanted = {release.chart: release for release in found if release.chart in PLAYED}
         if {AUTO_MODE, "karpenter"} <= wanted.keys():
@@ -203,11 +206,19 @@ class Controllers:
                 self._end(PLAYED[chart].processes)
                 del running[chart]
                 self._file.write_text(json.dumps(running))
+        self._demand_at_work([name for chart in running for name in PLAYED[chart].processes])
         for chart, release in wanted.items():
             if chart not in running:
                 PLAYED[chart].start(self._lab, release, self._autoscaler_arguments)
                 running[chart] = release.revision
                 self._file.write_text(json.dumps(running))
+
+    def _demand_at_work(self, names: list[str]) -> None:
+        with alone(self._lab.folder):  # another command may end one to start it again
+            lab = self._lab.now() or self._lab
+            lost = lost_processes(replace(lab, processes=tuple(each for each in lab.processes if each.name in names)))
+        if lost:
+            raise LabProblem(lost)
 
     def _end(self, names: tuple[str, ...]) -> None:
         with alone(self._lab.folder):

@@ -1,9 +1,12 @@
 """Karpenter in the lab: the controller with its own AWS provider; only CreateFleet and the machines are simulated."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from eks_gpu.lab.aws import LAB_KEYS
+from eks_gpu.lab.cluster_api import ClusterApi
 from eks_gpu.lab.control_plane import run, wait_for
+from eks_gpu.lab.nodes import aws_client
 from eks_gpu.lab.ports import LOOPBACK, free_ports
 from eks_gpu.lab.programs import Program, own
 from eks_gpu.lab.state import Lab
@@ -11,6 +14,9 @@ from eks_gpu.lab.toolchain import toolchain
 
 ANY_CREDENTIALS = {name.upper(): value for name, value in LAB_KEYS.items()}
 """The lab's own, which may do everything in its AWS."""
+CONFIG_MAPS = "/api/v1/namespaces/kube-system/configmaps"
+MACHINES = "kwok-aws-instances-"
+"""How the ConfigMaps begin in which Karpenter's simulated EC2 lists its machines, so that a new process knows them."""
 
 
 def start_karpenter(
@@ -26,6 +32,7 @@ def start_karpenter(
     `queue` is the interruption queue's name, `credentials` the AWS_* variables it calls AWS with, `settings` further
     variables of its environment, as FEATURE_GATES. Raises LabProblem.
     """
+    _forget_machines_before(lab, cluster)
     ports = free_ports(("pricing", "metrics", "health"))
     pricing = Program(
         "karpenter-pricing", own("pricing", str(ports["pricing"])), f"http://{LOOPBACK}:{ports['pricing']}/"
@@ -48,6 +55,18 @@ def start_karpenter(
     lab = run(lab, controller)
     wait_for(lab, controller)
     return lab
+
+
+def _forget_machines_before(lab: Lab, cluster: str) -> None:
+    """Deletes the lists that are older than the cluster: they are of one that is gone, whose ConfigMaps went with it on
+    AWS. Karpenter would give each machine a node again, and ends where the machine's subnet is gone.
+    """
+    made: datetime = aws_client(lab, "eks").describe_cluster(name=cluster)["cluster"]["createdAt"]
+    api = ClusterApi(lab)
+    for each in (each["metadata"] for each in api.list(CONFIG_MAPS)):
+        written = datetime.fromisoformat(each["creationTimestamp"])
+        if each["name"].startswith(MACHINES) and written < made.replace(microsecond=0):
+            api.delete(f"{CONFIG_MAPS}/{each['name']}")
 
 
 def environment(lab: Lab, cluster: str, queue: str) -> dict[str, str]:

@@ -65,6 +65,10 @@ class Lab:
     def log(self, name: str) -> Path:
         return self.folder / "logs" / f"{name}.log"
 
+    def now(self) -> "Lab | None":
+        """This lab as its file says by now; None once it is down."""
+        return _read(self.folder)
+
     def ended(self) -> list[Process]:
         """Those that should be at work and are not."""
         return [process for process in self.processes if not processes.running(process)]
@@ -76,7 +80,7 @@ class Lab:
         """
         self.log(name).parent.mkdir(exist_ok=True)
         with alone(self.folder):  # another command may have added one since this lab was read
-            known = _read(self.folder)
+            known = self.now()
             found = known.processes if known else self.processes
             processes.end([process for process in found if process.name == name])
             others = [process for process in found if process.name != name]

@@ -8,6 +8,8 @@ import pytest
 from eks_gpu.lab import control_plane
 from eks_gpu.lab.apply import lab_stack
 from eks_gpu.lab.aws.accounts import ACCOUNTS
+from eks_gpu.lab.cluster_api import ClusterApi
+from eks_gpu.lab.karpenter import CONFIG_MAPS, MACHINES
 from eks_gpu.lab.state import Lab
 from eks_gpu.lab.status import status
 from tests.committed import committed
@@ -43,6 +45,22 @@ def test_a_stack_comes_up_goes_and_comes_up_again(lab):
     again = stack.up()
     assert again.changes == first.changes == {"create": sum(first.changes.values())}
     assert stack.destroy().left == ()
+
+
+@pytest.mark.parametrize("account", ["used"])  # a new one has no quota for the machine
+def test_a_stack_comes_up_after_another_whose_karpenter_ended_while_a_machine_was_on_its_list(lab, tmp_path):
+    api, before = ClusterApi(lab), lab_stack(lab, committed(), "dev", update_from="outside")
+    before.up()
+    listed = until(lambda: [each for each in api.list(CONFIG_MAPS) if each["metadata"]["name"].startswith(MACHINES)])
+    assert before.destroy().left == ()
+    for each in listed:  # Karpenter writes once a second, and may not come to it again
+        name, data = each["metadata"]["name"], each["data"]
+        api.ensure(CONFIG_MAPS, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
+
+    assert lab_stack(lab, committed(), "staging", update_from="outside").up().changes.keys() == {"create"}
+    off = lab_stack(lab, unprotected(committed(), "staging", tmp_path), "staging", update_from="outside")
+    off.up()
+    assert off.destroy().left == ()
 
 
 @each_account

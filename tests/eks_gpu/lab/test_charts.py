@@ -16,6 +16,7 @@ from eks_gpu.lab.pod_identity import role_credentials
 from eks_gpu.lab.problem import LabProblem
 from eks_gpu.lab.state import Lab
 from tests.labs import a_lab
+from tests.waiting import until
 
 
 def test_a_release_installs_an_empty_chart_of_the_same_name_and_version(tmp_path):
@@ -206,6 +207,24 @@ def test_a_controller_calls_aws_as_the_role_that_the_program_made_for_it():
 def test_without_its_pod_identity_association_a_controller_has_no_credentials(account):
     with pytest.raises(LabProblem, match=f"gives a role to service account {'/'.join(account)}: its pods would have"):
         role_credentials(Aws(), Aws(), "gaia", *account)
+
+
+def test_a_controller_that_ended_by_itself_stops_the_engine_and_is_the_error(controllers, tmp_path):
+    installed = secret("karpenter", 1, "karpenter", KARPENTER)
+    lab = a_lab(tmp_path).start("kwok", ["/bin/false"])
+    until(lambda: lab.ended())
+    controllers(installed)
+    assert controllers(installed) == []  # another program's end is for the next command to tell
+
+    lab = lab.start("karpenter", ["/bin/sh", "-c", "echo panic: not ok"])
+    until(lambda: len(lab.ended()) == 2)
+    with pytest.raises(LabProblem) as problem:
+        controllers(installed)
+    assert str(problem.value).splitlines() == [
+        f"karpenter (pid {lab.processes[-1].pid}) has ended; its log {lab.log('karpenter')} ends with:",
+        "  panic: not ok",
+    ]
+    assert controllers() == [("end", "karpenter", "karpenter-pricing")]
 
 
 def test_a_controller_that_cannot_start_stops_the_engine_and_is_the_error():

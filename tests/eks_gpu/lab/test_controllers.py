@@ -2,8 +2,11 @@
 
 import json
 import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from http.server import ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -29,7 +32,38 @@ def started(tmp_path, monkeypatch) -> list[Program]:
         monkeypatch.setattr(module, "toolchain", lambda names: {name: Path("/tools") / name for name in names})
         monkeypatch.setattr(module, "run", run)
         monkeypatch.setattr(module, "wait_for", lambda *_: None)
+    clusters(monkeypatch)
     return found
+
+
+class Cluster:
+    """An API server with these ConfigMaps, by name when each was made."""
+
+    def __init__(self, config_maps: Mapping[str, datetime]):
+        self.items, self.deleted = config_maps, list[str]()
+
+    def list(self, path: str) -> list[dict[str, Any]]:
+        assert path == "/api/v1/namespaces/kube-system/configmaps"
+        return [
+            {"metadata": {"name": name, "creationTimestamp": f"{made:%Y-%m-%dT%H:%M:%SZ}"}}
+            for name, made in self.items.items()
+        ]
+
+    def delete(self, path: str) -> None:
+        self.deleted.append(path)
+
+
+MADE = datetime(2026, 11, 29, 18, 37, 31, 500_000, UTC)
+"""When AWS made the cluster."""
+
+
+def clusters(monkeypatch: pytest.MonkeyPatch, **config_maps: datetime) -> Cluster:
+    """Puts a cluster with these in the lab's place."""
+    eks = SimpleNamespace(describe_cluster=lambda name: {"cluster": {"createdAt": MADE}})
+    made = Cluster({name.replace("_", "-"): each for name, each in config_maps.items()})
+    monkeypatch.setattr(karpenter, "aws_client", lambda lab, service: eks)
+    monkeypatch.setattr(karpenter, "ClusterApi", lambda lab: made)
+    return made
 
 
 def a_lab(folder: Path) -> Lab:
@@ -67,6 +101,17 @@ def test_karpenter_takes_the_credentials_of_its_role_and_the_programs_settings(s
     karpenter.start_karpenter(a_lab(tmp_path), "gaia", credentials=credentials, settings=settings)
     assert started[1].environment.items() >= {**credentials, **settings}.items()
     assert started[1].environment["INTERRUPTION_QUEUE"] == ""
+
+
+def test_karpenter_forgets_machines_of_a_cluster_before_this_one_and_knows_those_of_its_own(
+    started, tmp_path, monkeypatch
+):
+    before, since = MADE - timedelta(seconds=20), MADE + timedelta(seconds=0.1)
+    api = clusters(
+        monkeypatch, kwok_aws_instances_0=before, kwok_aws_instances_1=since, kube_root_ca=before - timedelta(hours=1)
+    )
+    karpenter.start_karpenter(a_lab(tmp_path), "gaia")
+    assert api.deleted == ["/api/v1/namespaces/kube-system/configmaps/kwok-aws-instances-0"]
 
 
 def test_the_autoscaler_finds_the_clusters_groups_by_tag_and_takes_the_charts_arguments(started, tmp_path):
