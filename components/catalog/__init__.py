@@ -121,6 +121,7 @@ from .load_balancers import (
     INGRESS_ANNOTATION,
     SERVICE_ANNOTATION,
 )
+from .log_groups import control_plane_log_group
 from .managed_policies import (
     ACCESS_POLICIES,
     ADMIN_ACCESS_POLICY,
@@ -446,6 +447,7 @@ __all__ = [
     "auto_mode_surcharge",
     "autoscaler_cluster_tag",
     "brings_plugin",
+    "control_plane_log_group",
     "data_device",
     "drained_tag",
     "ebs_gib_month",

@@ -7,12 +7,7 @@ from collections.abc import Sequence
 import pulumi_aws as aws
 from pulumi import InvokeOptions, Output, Resource, ResourceOptions
 
-
-def log_group_name(cluster_name: str) -> str:
-    """Name of the log group that EKS writes into. Source: Amazon EKS User Guide, "Send control plane logs to CloudWatch
-    Logs".
-    """
-    return f"/aws/eks/{cluster_name}/cluster"
+from ..catalog import control_plane_log_group
 
 
 def create_log_group(name: str, cluster_name: str, retention_days: int, parent: Resource) -> aws.cloudwatch.LogGroup:
@@ -21,7 +16,7 @@ def create_log_group(name: str, cluster_name: str, retention_days: int, parent: 
     A group that EKS made already, without one, is adopted: the engine imports it, then sets the retention. The id of a
     group that is in the stack's state says nothing new, so asking for it again at every update changes nothing.
     """
-    group = log_group_name(cluster_name)
+    group = control_plane_log_group(cluster_name)
     there = aws.cloudwatch.get_log_groups(log_group_name_prefix=group, opts=InvokeOptions(parent=parent))
     return aws.cloudwatch.LogGroup(
         name,

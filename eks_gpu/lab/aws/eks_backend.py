@@ -1,6 +1,7 @@
 """The objects of EKS as moto keeps them, completed by what real EKS makes beside them.
 
-A cluster gets its security group, a node group its launch template and auto scaling group, with the tags that EKS sets.
+A cluster gets its security group and its log's group, a node group its launch template and auto scaling group, with the
+tags that EKS sets.
 """
 
 # Overrides pass moto's parameters on without naming them.
@@ -16,9 +17,15 @@ from moto.core.utils import utcnow
 from moto.ec2.models import ec2_backends
 from moto.eks.exceptions import InvalidRequestException, ResourceInUseException, ResourceNotFoundException
 from moto.eks.models import EKSBackend, Nodegroup
+from moto.logs.models import logs_backends
 
 from eks_gpu.lab.aws import SERVICE_CIDR
-from eks_gpu_components.catalog import AUTOSCALER_ENABLED_TAG, CLUSTER_TAG, autoscaler_cluster_tag
+from eks_gpu_components.catalog import (
+    AUTOSCALER_ENABLED_TAG,
+    CLUSTER_TAG,
+    autoscaler_cluster_tag,
+    control_plane_log_group,
+)
 
 
 class LabEksBackend(EKSBackend):
@@ -67,7 +74,14 @@ class LabEksBackend(EKSBackend):
         if self.certificate:
             cluster.certificate_authority = {"data": base64.b64encode(self.certificate.read_bytes()).decode()}
         self._tell_closed()
+        self._write_log(cluster)
         return cluster
+
+    def _write_log(self, cluster: Any) -> None:
+        """As EKS does it all the time: where the log has no group, its next line makes one, without a retention."""
+        if any(setup.get("enabled") for setup in cluster.logging.get("clusterLogging") or ()):
+            logs = logs_backends[self.account_id][self.region_name]
+            logs.ensure_log_group(control_plane_log_group(cluster.name))
 
     def _tell_closed(self) -> None:
         """Before the caller hears of the cluster, so that nobody is let in for a moment."""
@@ -79,12 +93,14 @@ class LabEksBackend(EKSBackend):
         had = self.describe_cluster(name).resources_vpc_config
         updated = super().update_cluster_config(name, {**had, **(resources_vpc_config or {})}, **given)
         self._tell_closed()
+        self._write_log(updated)
         return updated
 
     def delete_cluster(self, name: str) -> Any:
         if getattr(self.describe_cluster(name), "deletion_protection", False):
             raise InvalidRequestException(clusterName=name, message="Deletion protection is enabled for this cluster")
         cluster = super().delete_cluster(name)
+        self._write_log(cluster)
         self.ec2.delete_security_group(group_id=cluster.resources_vpc_config["clusterSecurityGroupId"])
         self.parts = {path: part for path, part in self.parts.items() if path[0] != name}
         self._tell_closed()

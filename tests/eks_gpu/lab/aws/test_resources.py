@@ -157,6 +157,53 @@ def test_clusters_with_a_private_endpoint_alone_are_named_until_they_are_opened_
     assert closed.read_text() == "b\n"
 
 
+def log_groups(cloud: Cloud) -> dict[str, int | None]:
+    """Days that each is kept, by name."""
+    found = cloud.client("logs").describe_log_groups()["logGroups"]
+    return {group["logGroupName"]: group.get("retentionInDays") for group in found}
+
+
+def logged(cloud: Cloud, name: str, on: bool) -> None:
+    """A cluster that writes its log, or not."""
+    subnets = [subnet["SubnetId"] for subnet in cloud.client("ec2").describe_subnets()["Subnets"][:2]]
+    cloud.client("eks").create_cluster(
+        name=name,
+        roleArn="arn:aws:iam::123456789012:role/r",
+        resourcesVpcConfig={"subnetIds": subnets},
+        logging={"clusterLogging": [{"types": ["api"], "enabled": on}, {"types": ["audit"], "enabled": False}]},
+    )
+
+
+def test_eks_makes_the_group_of_a_control_planes_log_as_soon_as_it_writes_one_and_leaves_it(cloud):
+    logged(cloud, "silent", on=False)
+    assert log_groups(cloud) == {}
+    logged(cloud, "told", on=True)
+    assert log_groups(cloud) == {"/aws/eks/told/cluster": None}
+    on = {"clusterLogging": [{"types": ["scheduler"], "enabled": True}]}
+    cloud.client("eks").update_cluster_config(name="silent", logging=on)
+    for name in ("silent", "told"):
+        cloud.client("eks").delete_cluster(name=name)
+    assert log_groups(cloud) == {"/aws/eks/silent/cluster": None, "/aws/eks/told/cluster": None}
+
+
+def test_a_log_group_that_was_there_before_its_cluster_stays_as_it_is_and_may_go_after_it(cloud):
+    name = "/aws/eks/told/cluster"
+    cloud.client("logs").create_log_group(logGroupName=name)
+    cloud.client("logs").put_retention_policy(logGroupName=name, retentionInDays=90)
+    logged(cloud, "told", on=True)
+    assert log_groups(cloud) == {name: 90}
+    cloud.client("eks").delete_cluster(name="told")
+    cloud.client("logs").delete_log_group(logGroupName=name)
+    assert log_groups(cloud) == {}
+
+
+def test_a_log_group_that_goes_before_its_cluster_is_made_again_without_a_retention(cloud):
+    logged(cloud, "told", on=True)
+    cloud.client("logs").delete_log_group(logGroupName="/aws/eks/told/cluster")
+    cloud.client("eks").delete_cluster(name="told")
+    assert log_groups(cloud) == {"/aws/eks/told/cluster": None}
+
+
 def test_a_changed_key_replaces_only_what_aws_cannot_change(cloud):
     made = make_all(cloud)
 
