@@ -17,7 +17,7 @@ from eks_gpu.lab.aws.completed import complete_moto
 from eks_gpu.lab.aws.launches import launching
 from eks_gpu.lab.aws.moto_server import moto
 from eks_gpu.lab.aws.refusals import refusing
-from tests.eks_gpu.lab.aws.test_refusals import answer
+from tests.eks_gpu.lab.aws.refusals.account import answer
 
 REGION = "us-west-2"
 SMALL = Account(standard_vcpus=8, accelerator_vcpus=8, addresses=2, vpcs=2, spot_role=True)

@@ -17,7 +17,7 @@ from eks_gpu.lab.aws.completed import complete_moto
 from eks_gpu.lab.aws.core import Cloud
 from eks_gpu.lab.aws.pace import Pace, pacing
 from eks_gpu.lab.aws.refusals import refusing
-from tests.eks_gpu.lab.aws.test_refusals import TRUST, answer
+from tests.eks_gpu.lab.aws.refusals.account import TRUST, answer
 from tests.lab_resources import CLUSTER
 
 REGION = "us-west-2"
