@@ -227,7 +227,8 @@ class LabStack:
             if said and said.severity == "error":
                 errors.append(f"{_short(said.urn)}{_brief(said.message)}")
             if done:
-                steps.append(Step(done.metadata.op.value, done.metadata.urn))
+                of = done.metadata
+                steps.append(Step(of.op.value, of.urn, tuple(sorted(of.detailed_diff or of.diffs or ()))))
 
         self.log.parent.mkdir(exist_ok=True)
         with self.log.open("a", encoding="utf-8") as log:

@@ -1,7 +1,7 @@
 """What the engine did in the lab, from its own events."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from eks_gpu.lab.charts import Release
@@ -14,6 +14,8 @@ class Step:
     operation: str
     """create, update, delete, same and so on."""
     urn: str
+    changed: tuple[str, ...] = field(default=(), compare=False)
+    """Paths of the inputs that differed, as `spec.limits` or `metadata.annotations`."""
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,9 @@ PLACEHOLDER = "203.0.113.7/32"
 """Address in its settings: one for documentation, which EKS refuses."""
 SPOT_ROLE = "AWSServiceRoleForEC2Spot"
 IN_PLACE = {"create", "update"}
+UNNOTED = {"metadata.annotations", 'metadata.annotations["pulumi.com/waitFor"]'}
+"""What Pulumi's provider may not note of an update that adds this annotation, by which it waits, and nothing more: it
+lists objects from the API server's cache, and tells those of before the update by their `generation` alone."""
 SESSIONS = "AmazonSSMManagedInstanceCore"
 ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 
@@ -175,8 +178,9 @@ def test_an_update_takes_away_what_the_changelog_names_and_nothing_else(upgraded
 
 
 @each_stack
-def test_the_next_update_changes_nothing_in_aws(upgraded):
-    assert {name: done for name, done in touched(upgraded.again.steps).items() if name.startswith("aws:")} == {}
+def test_the_next_update_changes_nothing_but_what_the_provider_did_not_note(upgraded):
+    changed = [step for step in upgraded.again.steps if touched((step,))]
+    assert [step for step in changed if not step.changed or not UNNOTED.issuperset(step.changed)] == []
 
 
 @each_stack

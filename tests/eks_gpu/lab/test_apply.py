@@ -1,7 +1,10 @@
 """A project in the lab: what the engine is given, what leads out of the lab, and what is told."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import yaml
@@ -124,6 +127,27 @@ def test_the_engine_gets_the_stacks_values_in_the_lab_and_no_secret(tmp_path, pr
             "small:n": [1],
         }
     }
+
+
+@pytest.mark.parametrize(
+    ("detailed", "keys", "changed"),
+    [
+        ({"spec.limits": None, "metadata.annotations": None}, ["spec"], ("metadata.annotations", "spec.limits")),
+        (None, ["tags"], ("tags",)),
+        (None, None, ()),
+    ],
+)
+def test_a_step_says_which_inputs_differed(tmp_path, project, detailed, keys, changed):
+    of = SimpleNamespace(op=SimpleNamespace(value="update"), urn="urn", detailed_diff=detailed, diffs=keys)
+    done = SimpleNamespace(metadata=of)
+
+    def update(on_event: Callable[[Any], None], **_: Any) -> None:
+        on_event(SimpleNamespace(diagnostic_event=None, res_outputs_event=done))
+
+    stack: LabStack = lab_stack(a_lab(tmp_path / "lab"), project, "dev")
+    stack.log.parent.mkdir(parents=True)
+    _, (step,) = stack._run(update, lambda _: None)
+    assert (step.operation, step.urn, step.changed) == ("update", "urn", changed)
 
 
 def test_a_stack_of_another_region_is_wrong_input(tmp_path, project):
