@@ -64,3 +64,5 @@ MIN_DRAIN_S, MAX_DRAIN_S = 30, 7200 - HOOK_MARGIN_S
 """A lifecycle hook holds a node for 30 to 7200 seconds. Source: EC2 Auto Scaling API, PutLifecycleHook."""
 TERMINATING = "autoscaling:EC2_INSTANCE_TERMINATING"
 """Transition at which a lifecycle hook holds a node that is to go. Source: EC2 Auto Scaling API, PutLifecycleHook."""
+HELD = "Terminating:Wait"
+"""Lifecycle state of a node that such a hook holds. Source: EC2 Auto Scaling User Guide, "Instance lifecycle"."""

@@ -18,14 +18,17 @@ from eks_gpu.lab.aws import LAB_KEYS
 from eks_gpu.lab.cluster_api import ClusterApi
 from eks_gpu.lab.node_kind import PROVIDER, NodeKind, managed_kind, node, node_name, self_managed_kind
 from eks_gpu.lab.state import Lab, recorded_lab
+from eks_gpu_components.catalog.interruptions import HELD
 
 EVERY_S = 1.0
+RUNNING = ("InService", HELD)
+"""States of a group's instances that have a node."""
 NODES = "/api/v1/nodes"
 
 
 @dataclass(frozen=True)
 class Instance:
-    """An instance in service, and its group as DescribeAutoScalingGroups tells it."""
+    """An instance that runs, and its group as DescribeAutoScalingGroups tells it."""
 
     id: str
     zone: str
@@ -44,14 +47,14 @@ class Groups:
         self._autoscaling, self._ec2, self._eks = client("autoscaling"), client("ec2"), client("eks")
 
     def instances(self) -> dict[str, Instance]:
-        """Those in service, by the name of their node."""
+        """Those that run, by the name of their node."""
         pages = self._autoscaling.get_paginator("describe_auto_scaling_groups").paginate()
         found = (
             Instance(each["InstanceId"], each["AvailabilityZone"], group, position, each["InstanceType"])
             for page in pages
             for group in page["AutoScalingGroups"]
             for position, each in enumerate(group["Instances"])
-            if each["LifecycleState"] == "InService"
+            if each["LifecycleState"] in RUNNING
         )
         return {node_name(instance.id, instance.zone): instance for instance in found}
 

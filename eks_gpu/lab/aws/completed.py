@@ -9,6 +9,7 @@ from moto.autoscaling.models import FakeAutoScalingGroup
 from moto.core.responses import ActionResult
 from moto.core.utils import utcnow
 from moto.ec2.models import ec2_backends
+from moto.ec2.models.instances import Instance
 from moto.ec2.responses.spot_instances import SpotInstances
 from moto.eks import urls as eks_urls
 from moto.eks.models import eks_backends
@@ -19,6 +20,7 @@ from moto.ssm.models import Parameter, SimpleSystemManagerBackend
 from eks_gpu.lab.aws import delivery
 from eks_gpu.lab.aws.eks_api import LabEksResponse
 from eks_gpu.lab.aws.eks_backend import LabEksBackend
+from eks_gpu.lab.node_kind import node_name
 from eks_gpu_components.catalog import AMI_RELEASE, instance_types, spot_price
 
 MOTO = {
@@ -47,7 +49,7 @@ _registering = threading.Lock()
 
 
 def complete_moto(endpoint: str = "", certificate: Path | None = None, closed: Path | None = None) -> None:
-    """Completes moto's EKS, Spot prices, images, instance profiles, auto scaling groups and EventBridge.
+    """Completes moto's EKS, Spot prices, images, instances, instance profiles, auto scaling groups and EventBridge.
 
     Every cluster is said to be at `endpoint`, with the certificate authority in the file `certificate`; those that only
     a private endpoint has are named in the file `closed`.
@@ -60,6 +62,7 @@ def complete_moto(endpoint: str = "", certificate: Path | None = None, closed: P
     )
     for owner, name, ours in (
         (FakeAutoScalingGroup, "instance_type", property(_instance_type)),
+        (Instance, "private_dns_name", property(_private_dns_name)),
         (SpotInstances, "describe_spot_price_history", _spot_prices),
         (IamResponse, "list_instance_profiles", _profiles_below_a_path),
         (SimpleSystemManagerBackend, "get_parameter", _parameter),
@@ -74,6 +77,15 @@ def _instance_type(group: Any) -> str:
     overrides = ((group.mixed_instances_policy or {}).get("LaunchTemplate") or {}).get("Overrides") or []
     types = [override["InstanceType"] for override in overrides if override.get("InstanceType")]
     return types[0] if types else MOTO["type"].fget(group)
+
+
+def _private_dns_name(instance: Any) -> str:
+    """The name of its node, by which controllers find one by the other; none once it has ended.
+
+    Source: EC2 API, Instance, `privateDnsName`.
+    """
+    ended = instance.state in ("shutting-down", "terminated")
+    return "" if ended else node_name(instance.id, instance.placement.zone)
 
 
 def _spot_prices(response: Any) -> ActionResult:

@@ -24,6 +24,7 @@ from eks_gpu.lab.aws.completed import complete_moto
 from eks_gpu.lab.aws.enforcement import enforced
 from eks_gpu.lab.aws.iam_refusals import SPOT_SERVICE
 from eks_gpu.lab.aws.launches import launching
+from eks_gpu.lab.aws.lifecycle import holding
 from eks_gpu.lab.aws.locks import in_turns
 from eks_gpu.lab.aws.offered import offered
 from eks_gpu.lab.aws.pace import Pace, pacing
@@ -60,6 +61,7 @@ def moto(
         enforced(),
         refusing(),
         launching(),
+        holding(),
         in_turns(),
         offered(),
         kept(),

@@ -7,6 +7,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from eks_gpu.lab.aws.lifecycle import holding
 from eks_gpu.lab.node_kind import NodeKind, managed_kind, node, registration, self_managed_kind
 from eks_gpu.lab.nodes import Groups, reconcile
 from eks_gpu_components.catalog import Taint
@@ -189,6 +190,21 @@ def groups(monkeypatch):
 def resize(nodes: int) -> None:
     client: Any = boto3.client("autoscaling", region_name="us-west-2")
     client.set_desired_capacity(AutoScalingGroupName="gpu", DesiredCapacity=nodes)
+
+
+def test_a_node_stays_while_a_lifecycle_hook_holds_its_instance(groups):
+    cluster: Any = Cluster()
+    client: Any = boto3.client("autoscaling", region_name="us-west-2")
+    hook = {"AutoScalingGroupName": "gpu", "LifecycleHookName": "drain"}
+    client.put_lifecycle_hook(**hook, LifecycleTransition="autoscaling:EC2_INSTANCE_TERMINATING")
+    with holding():
+        reconcile(groups, cluster)
+        resize(1)
+        assert reconcile(groups, cluster) == []
+        (held,) = [name for name, each in groups.instances().items() if each.position == 0]
+        id_ = held.partition(".")[0]
+        client.complete_lifecycle_action(**hook, InstanceId=id_, LifecycleActionResult="CONTINUE")
+        assert reconcile(groups, cluster) == [f"deleted {held}"]
 
 
 def test_instances_become_nodes_and_nodes_go_with_their_instances(groups):
