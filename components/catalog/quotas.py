@@ -40,6 +40,8 @@ _SPOT = {
     "X": Quota("All X Spot Instance Requests", "L-E3A00192"),
 }
 
+VCPU_QUOTAS = (*_ON_DEMAND.values(), *_SPOT.values())
+"""Quotas of EC2 that count vCPUs, on demand and Spot."""
 ELASTIC_IPS = Quota("EC2-VPC Elastic IPs", "L-0263D0A3", default=5)
 VPCS = Quota("VPCs per Region", "L-F678F1CE", default=5)
 """Quota of VPCs, which belongs to the service `vpc`, not `ec2`."""

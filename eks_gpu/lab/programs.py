@@ -53,6 +53,8 @@ def aws(lab: Lab) -> Program:
         f"--region={lab.region}",
         f"--account={lab.account}",
         f"--outages={lab.outages}",
+        f"--quotas={lab.quotas}",
+        f"--refused={lab.refused}",
         f"--closed={lab.closed}",
         f"--throttled-every={THROTTLED_EVERY}",
         f"--settles-s={SETTLES_S}",

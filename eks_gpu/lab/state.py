@@ -49,6 +49,16 @@ class Lab:
         return self.folder / "outages.json"
 
     @property
+    def quotas(self) -> Path:
+        """vCPUs by quota's code, which count in place of the account's."""
+        return self.folder / "quotas.json"
+
+    @property
+    def refused(self) -> Path:
+        """Codes of quotas that refused a launch, a line for each launch."""
+        return self.folder / "refused-launches"
+
+    @property
     def closed(self) -> Path:
         """Names of the clusters whose API is reached from inside their VPC alone, a line each."""
         return self.folder / "closed-endpoints"

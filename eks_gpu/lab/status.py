@@ -42,6 +42,8 @@ class NodeRow:
     """USD from the catalog, an estimate for Spot; None for a type that it does not price."""
     instance_id: str = ""
     """In EC2."""
+    cordoned: bool = False
+    """Whether it takes no more pods."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,7 @@ def _row(node: Mapping[str, Any], region: str, now: datetime) -> NodeRow:
         gpus=_accelerators(name),
         hourly=_hourly(name, capacity_type, region),
         instance_id=node.get("spec", {}).get("providerID", "").rpartition("/")[2],
+        cordoned=bool(node.get("spec", {}).get("unschedulable")),
     )
 
 

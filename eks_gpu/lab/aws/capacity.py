@@ -5,7 +5,7 @@ machines its own build plays.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ from eks_gpu.lab.aws.iam_refusals import SPOT_ROLE, SPOT_SERVICE
 from eks_gpu.lab.aws.needs import Place
 from eks_gpu.lab.aws.refusal import Blanks
 from eks_gpu_components.catalog import InstanceType, UnknownInstanceType, instance_type
+from eks_gpu_components.catalog.quotas import Quota
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,10 @@ class Capacity:
     account: Account = USED
     outages: Path | None = None
     """File with a list of [type, zone]: what EC2 is out of."""
+    quotas: Path | None = None
+    """File with vCPUs by the code of their quota, which count in place of the account's."""
+    refused: Path | None = None
+    """File that gets the code of the quota of each launch that one refused, a line each."""
     fleets: dict[str, tuple[str, bool]] = field(default_factory=dict)
     """Type, and whether it is Spot, of each instance that is played elsewhere, by id."""
     ended: set[str] = field(default_factory=set)
@@ -47,6 +52,20 @@ class Capacity:
         if self.outages is None or not self.outages.exists():
             return set()
         return {(type_, zone) for type_, zone in json.loads(self.outages.read_text(encoding="utf-8"))}
+
+    def limit(self, row: InstanceType, spot: bool) -> tuple[Quota, int] | None:
+        """The quota that a launch counts against, and its vCPUs; None for a type that no quota is known for."""
+        known = self.account.vcpus(row, spot)
+        if known is None or self.quotas is None or not self.quotas.exists():
+            return known
+        changed: Mapping[str, int] = json.loads(self.quotas.read_text(encoding="utf-8"))
+        return known[0], changed.get(known[0].code, known[1])
+
+    def refuse(self, quota: Quota) -> None:
+        """Tells who watches that a launch was refused by it."""
+        if self.refused:
+            with self.refused.open("a", encoding="utf-8") as file:
+                file.write(f"{quota.code}\n")
 
     def used_vcpus(self, place: Place, quota: object, spot: bool) -> int:
         """vCPUs of what runs and counts against a quota."""
@@ -94,11 +113,14 @@ def having(capacity: Capacity) -> Iterator[None]:
 
 def over_quota(launch: Launch, spot: bool = False) -> Blanks:
     row = known(launch.type)
-    limit = current().account.vcpus(row, spot) if row and launch.spot == spot else None
+    limit = current().limit(row, spot) if row and launch.spot == spot else None
     if row is None or limit is None:
         return None
     wanted = current().used_vcpus(launch.place, limit[0], spot) + row.vcpus * launch.count
-    return {"limit": limit[1]} if wanted > limit[1] else None
+    if wanted <= limit[1]:
+        return None
+    current().refuse(limit[0])
+    return {"limit": limit[1]}
 
 
 def spot_over_quota(launch: Launch) -> Blanks:

@@ -45,17 +45,20 @@ def moto(
     outages: Path | None = None,
     closed: Path | None = None,
     pace: Pace | None = None,
+    quotas: Path | None = None,
+    refused: Path | None = None,
 ) -> Iterator[str]:
     """AWS in a thread of this process, empty at first; gives its URL, for AWS_ENDPOINT_URL. Port 0 is a free one.
 
-    EC2 launches what the account's quotas allow, and nothing that is in the file `outages`, a list of [type, zone].
+    EC2 launches what the account's quotas allow, or the vCPUs by quota's code in the file `quotas`, and nothing that is
+    in the file `outages`, a list of [type, zone]. The file `refused` gets the code of each quota that refused a launch.
     The file `closed` gets the names of clusters with a private endpoint alone.
 
     Who calls with the credentials of a role may do what the role's policies allow, as `enforcement` says.
     """
     complete_moto(endpoint, certificate, closed)
     with (
-        having(Capacity(account, outages)),
+        having(Capacity(account, outages, quotas, refused)),
         pacing(pace or Pace()),
         _managed_policies(),
         enforced(),
@@ -106,6 +109,8 @@ def main() -> None:
         arguments.outages,
         arguments.closed,
         Pace(arguments.throttled_every, arguments.settles_s),
+        arguments.quotas,
+        arguments.refused,
     ) as url:
         print(url, flush=True)
         ended.wait()
@@ -117,6 +122,8 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--region", default=REGION, help="region of calls that name none")
     parser.add_argument("--account", default="used", choices=ACCOUNTS, help="whose quotas count")
     parser.add_argument("--outages", type=Path, help="file with a list of [type, zone]: what EC2 is out of")
+    parser.add_argument("--quotas", type=Path, help="file with vCPUs by quota's code, in place of the account's")
+    parser.add_argument("--refused", type=Path, help="file for the codes of quotas that refused a launch")
     parser.add_argument("--closed", type=Path, help="file for the names of clusters with a private endpoint alone")
     parser.add_argument("--throttled-every", type=int, default=0, help="of so many calls the last is throttled")
     parser.add_argument("--settles-s", type=float, default=0, help="seconds until a new role can be used")

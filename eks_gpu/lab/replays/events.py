@@ -1,13 +1,13 @@
-"""Events of AWS, put on moto's default event bus; the program's own rules decide where they go."""
+"""What AWS does to nodes, and says of them on the default event bus: the program's own rules decide who hears it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from eks_gpu.lab.nodes import aws_client
 from eks_gpu.lab.problem import LabProblem
 from eks_gpu.lab.state import Lab
-from eks_gpu.lab.status import Status
+from eks_gpu.lab.status import NodeRow, Status
 from eks_gpu_components.catalog import CapacityType
 
 
@@ -16,19 +16,54 @@ def spot_interruption(lab: Lab, status: Status) -> None:
 
     Source: EC2, Spot Instance interruption notices.
     """
+    _tell(lab, _first_spot(status), "EC2 Spot Instance Interruption Warning", {"instance-action": "terminate"})
+
+
+def rebalance_recommendation(lab: Lab, status: Status) -> None:
+    """The word of a higher risk for that node. Source: EC2, instance rebalance recommendations."""
+    _tell(lab, _first_spot(status), "EC2 Instance Rebalance Recommendation", {})
+
+
+def spot_end(lab: Lab, status: Status) -> None:
+    """EC2 takes that node, as it does when the two minutes are over. It waits for no lifecycle hook."""
+    aws_client(lab, "ec2").terminate_instances(InstanceIds=[_first_spot(status).instance_id])
+
+
+def scale_in(lab: Lab, status: Status) -> None:
+    """The group of the first node with accelerators that takes pods is made smaller by this node.
+
+    Raises LabProblem when there is none.
+    """
+    there = [node for node in status.nodes if node.gpus and not node.cordoned]
+    if not there:
+        raise LabProblem("no node with accelerators is there to be given back")
+    aws_client(lab, "autoscaling").terminate_instance_in_auto_scaling_group(
+        InstanceId=there[0].instance_id, ShouldDecrementDesiredCapacity=True
+    )
+
+
+def _first_spot(status: Status) -> NodeRow:
     spot = [node for node in status.nodes if node.gpus and node.capacity_type is CapacityType.SPOT]
     if not spot:
         raise LabProblem("no Spot node with accelerators is there to be taken back")
-    instance = spot[0].instance_id
+    return spot[0]
+
+
+def _tell(lab: Lab, node: NodeRow, kind: str, detail: Mapping[str, str]) -> None:
     entry = {
         "Source": "aws.ec2",
-        "DetailType": "EC2 Spot Instance Interruption Warning",
-        "Detail": json.dumps({"instance-id": instance, "instance-action": "terminate"}),
-        "Resources": [f"arn:aws:ec2:{spot[0].zone}:instance/{instance}"],
+        "DetailType": kind,
+        "Detail": json.dumps({"instance-id": node.instance_id, **detail}),
+        "Resources": [f"arn:aws:ec2:{node.zone}:instance/{node.instance_id}"],
         "Time": datetime.now(UTC),
     }
     aws_client(lab, "events").put_events(Entries=[entry])
 
 
-EVENTS: dict[str, Callable[[Lab, Status], None]] = {"spot-interruption": spot_interruption}
+EVENTS: dict[str, Callable[[Lab, Status], None]] = {
+    "rebalance-recommendation": rebalance_recommendation,
+    "scale-in": scale_in,
+    "spot-end": spot_end,
+    "spot-interruption": spot_interruption,
+}
 """By the name that a step uses; each hears of the cluster as it is."""

@@ -4,16 +4,18 @@ expected.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from eks_gpu.cost.quotas import QuotaNeed
 from eks_gpu.lab.apply import LabStack, lab_stack
 from eks_gpu.lab.cluster_api import ClusterApi
 from eks_gpu.lab.control_plane import Note
 from eks_gpu.lab.nodes import aws_client
 from eks_gpu.lab.outages import Outage, set_outages
+from eks_gpu.lab.quotas import refusals, set_quotas
 from eks_gpu.lab.replays.alteration import Alteration, transforms
 from eks_gpu.lab.replays.events import EVENTS
 from eks_gpu.lab.replays.result import Result
@@ -22,6 +24,8 @@ from eks_gpu.lab.replays.timeline import Timeline
 from eks_gpu.lab.replays.workload import Workload
 from eks_gpu.lab.state import Lab
 from eks_gpu.lab.status import NodeRow
+from eks_gpu.offline.project import Project
+from eks_gpu.plan.plan import make_plan
 from eks_gpu_components.catalog import AUTOSCALER_OPTION_TAG
 from eks_gpu_components.values.value import Value
 
@@ -48,6 +52,15 @@ class Outcome(Value):
     """In how many zones the nodes with accelerators are."""
     peak_gpus: int | None = None
     """Most accelerators at any moment of the step."""
+    cordoned_gpu_nodes: int | None = None
+    """Nodes with accelerators that take no more pods."""
+    lost_pods: int | None = None
+    """Pods of the workloads that were on a node when it went: nobody had drained it. Where it is asked for, such a pod
+    does not count as running, though the API server takes a minute to see it."""
+    refused_by: tuple[str, ...] | None = None
+    """Codes of the quotas that refused a launch in the step."""
+    plan_names: tuple[str, ...] | None = None
+    """Codes of the step's quotas that the stack's plan needs more of."""
 
 
 class Step(Value):
@@ -61,10 +74,14 @@ class Step(Value):
     pause_s: float = Field(default=0, ge=0)
     """Seconds before anything is done: a call that is under way is let to its end."""
     event: str = ""
-    """What AWS says: spot-interruption, to the first of the Spot nodes."""
+    """What AWS does to the first of the Spot nodes with accelerators: spot-interruption says that it will go,
+    rebalance-recommendation that it may, with spot-end it goes. With scale-in a group gives a node back."""
     outages: tuple[Outage, ...] | None = None
     """From here on EC2 has no capacity for these and for no others, each an instance type and a zone; None leaves it
     as it is."""
+    quotas: Mapping[str, int] | None = None
+    """From here on the account has these vCPUs by quota's code, and of other quotas what it had at the start; None
+    leaves it as it is."""
     within_s: float | None = Field(default=None, gt=0)
     """Seconds until it must be so."""
     for_s: float | None = Field(default=None, gt=0)
@@ -125,8 +142,9 @@ class Steps(Scenario):
     def replay(self, lab: Lab, name: str, note: Note = lambda _: None) -> Result:
         refuse_a_lab_in_use(lab)
         stack = lab_stack(lab, project_folder(self.project), self.stack, self.autoscaler_arguments)
+        needs = self._quota_needs() if any(step.expect.plan_names is not None for step in self.steps) else []
         with Timeline(lab) as timeline:
-            run = _Run(lab, self, stack, timeline, note)
+            run = _Run(lab, self, stack, timeline, note, needs)
             try:
                 measured = {step.name: run.step(step) for step in self.steps}
             finally:  # the project is taken away whatever happened
@@ -134,27 +152,47 @@ class Steps(Scenario):
                 left = list(stack.destroy(note).left)
         return Result(name, self.expected(), {**measured, "left": left}, tuple(timeline.moments))
 
+    def _quota_needs(self) -> list[QuotaNeed]:
+        project = Project.load(project_folder(self.project))
+        return make_plan(project, project.stack(self.stack)).analysis.quotas
+
 
 class _Run:
     """The steps of one replay, one after the other."""
 
-    def __init__(self, lab: Lab, scenario: Steps, stack: LabStack, timeline: Timeline, note: Note):
+    def __init__(
+        self,
+        lab: Lab,
+        scenario: Steps,
+        stack: LabStack,
+        timeline: Timeline,
+        note: Note,
+        needs: Sequence[QuotaNeed] = (),
+    ):
+        """`needs` are the plan's rows of quotas."""
         self._lab, self._scenario, self._stack, self._timeline, self._note = lab, scenario, stack, timeline, note
+        self._needs, self._quotas, self._refused = needs, dict[str, int](), 0
         self._api = ClusterApi(lab)
         self._before = set[str]()
         """Nodes that there were before the step."""
+        self._lost = set[str]()
+        """Pods that went with their nodes in the step."""
         self._program: tuple[str, ...] | None = None
         """Alterations that are up; None before the first step."""
 
     def step(self, step: Step) -> dict[str, Any]:
         """What is there when the outcome has lasted, or when time is up."""
-        self._before, self._timeline.peak_gpus = set(self._timeline.seen), 0
+        self._before, self._timeline.peak_gpus, self._lost = set(self._timeline.seen), 0, set()
+        self._refused = len(refusals(self._lab))
         if step.program != self._program:
             self._bring_up(step)
         time.sleep(step.pause_s)
         started = time.monotonic()
         if step.outages is not None:
             set_outages(self._lab, step.outages)
+        if step.quotas is not None:
+            self._quotas = dict(step.quotas)
+            set_quotas(self._lab, self._quotas)
         for name, replicas in step.replicas.items():
             self._scenario.workloads[name].scale(self._api, replicas)
         if step.event:
@@ -167,6 +205,8 @@ class _Run:
     def end(self) -> None:
         """Takes away what the scenario brought."""
         set_outages(self._lab, ())
+        if self._quotas:
+            set_quotas(self._lab, {})
         for workload in self._scenario.workloads.values():
             workload.take_away(self._api)
 
@@ -207,7 +247,17 @@ class _Run:
         status = self._timeline.look()
         there = [node for node in status.nodes if node.gpus]
         new = [node for name, node in self._timeline.seen.items() if name not in self._before]
-        running = {name: self._scenario.workloads[name].running(self._api) for name in step.expect.running}
+        workloads = self._scenario.workloads
+        homeless = (
+            {name: each.homeless(self._api) for name, each in workloads.items()}
+            if step.expect.lost_pods is not None
+            else {}
+        )
+        self._lost.update(*homeless.values())
+        running = {
+            name: max(workloads[name].running(self._api) - len(homeless.get(name, ())), 0)
+            for name in step.expect.running
+        }
         return {
             **{f"running {name}": count for name, count in running.items()},
             "pending_pods": status.pending_pods,
@@ -216,6 +266,17 @@ class _Run:
             "capacity_types": _counted(there, lambda node: node.capacity_type),
             "zones": len({node.zone for node in there}),
             "peak_gpus": self._timeline.peak_gpus,
+            "cordoned_gpu_nodes": sum(node.cordoned for node in there),
+            "lost_pods": len(self._lost),
+            "refused_by": tuple(sorted(set(refusals(self._lab)[self._refused :]))),
+            "plan_names": tuple(
+                sorted(
+                    need.quota.code
+                    for need in self._needs
+                    if need.quota.code in self._quotas
+                    and (need.needed is None or need.needed > self._quotas[need.quota.code])
+                )
+            ),
         }
 
 

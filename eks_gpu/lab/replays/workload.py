@@ -44,6 +44,17 @@ class Workload(Value):
             status.get("readyReplicas", 0) if self.deployment else status.get("ready", 0) + status.get("succeeded", 0)
         )
 
+    def homeless(self, api: ClusterApi) -> set[str]:
+        """Names of its pods whose node is gone."""
+        pods = api.list(f"/api/v1/namespaces/{self.namespace}/pods")  # before the nodes: a new one is no lost one
+        nodes = {node["metadata"]["name"] for node in api.list("/api/v1/nodes")}
+        return {
+            pod["metadata"]["name"]
+            for pod in pods
+            if pod["metadata"]["name"].startswith(f"{self.deployment or self.job}-")
+            and pod["spec"].get("nodeName", "") not in {"", *nodes}
+        }
+
     def scale(self, api: ClusterApi, replicas: int) -> None:
         """As `kubectl scale` does: again when somebody else changed the object meanwhile."""
         while True:

@@ -295,6 +295,8 @@ def test_moto_is_told_what_every_eks_cluster_in_it_points_to():
         "--region=us-west-2",
         "--account=used",
         "--outages=/lab/outages.json",
+        "--quotas=/lab/quotas.json",
+        "--refused=/lab/refused-launches",
         "--closed=/lab/closed-endpoints",
         "--throttled-every=100",
         "--settles-s=2.0",

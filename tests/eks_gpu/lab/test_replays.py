@@ -234,7 +234,7 @@ def test_a_scenario_with_mistakes_is_told_all_of_them(tmp_path, monkeypatch):
         ({"steps": [{"name": "a", "expect": {}}]}, "a step has either within_s or for_s"),
         (
             {"steps": [{"name": "a", "for_s": 1, "event": "spot-interuption", "expect": {}}]},
-            "event must be one of spot-interruption, got spot-interuption",
+            "event must be one of rebalance-recommendation, scale-in, spot-end, spot-interruption, got spot-interuption",
         ),
         (
             {"steps": [{"name": "a", "for_s": 1, "program": ["no queue"], "expect": {}}]},

@@ -59,6 +59,12 @@ def test_the_spend_rate_is_the_sum_over_the_nodes():
     assert (found().pending_pods, found().running_pods, found().gpu_nodes) == (1, 2, 4)
 
 
+def test_a_node_that_takes_no_more_pods_is_cordoned():
+    held = {**a_node("held", "g4dn.xlarge"), "spec": {"unschedulable": True}}
+    rows = read([held, a_node("free", "g4dn.xlarge")], (), "us-west-2", NOW).nodes
+    assert {row.name: row.cordoned for row in rows} == {"held": True, "free": False}
+
+
 def test_the_json_has_a_row_a_node():
     assert found().as_json()["nodes"][0] == {
         "name": "karpenters",

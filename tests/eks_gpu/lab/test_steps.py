@@ -1,12 +1,14 @@
 """Steps of a replay: what is done in a lab, and for how long it is watched."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from eks_gpu.cost.quotas import QuotaNeed
 from eks_gpu.lab.cluster_api import ApiRefusal
 from eks_gpu.lab.problem import LabProblem
 from eks_gpu.lab.replays import events, steps, timeline
@@ -15,6 +17,7 @@ from eks_gpu.lab.replays.result import Result
 from eks_gpu.lab.replays.steps import Step, Steps, shorten_idle
 from eks_gpu.lab.replays.workload import Workload
 from eks_gpu.lab.status import NodeRow, Status
+from eks_gpu_components.catalog.quotas import Quota
 from tests.labs import a_lab, node
 
 
@@ -122,6 +125,50 @@ def test_the_notice_of_an_interruption_names_the_instance_of_a_spot_node(monkeyp
         events.spot_interruption(a_lab(Path()), Status((node("a", 1),), 0, 0))
 
 
+class Ec2AndGroups:
+    """EC2 and Auto Scaling that remember which instance they were to end."""
+
+    def __init__(self):
+        self.ended: list[Any] = []
+
+    def terminate_instances(self, InstanceIds: list[str]) -> None:  # noqa: N803 - as boto3 has it
+        self.ended.append(InstanceIds)
+
+    def terminate_instance_in_auto_scaling_group(self, **given: Any) -> None:
+        self.ended.append(given)
+
+
+def test_ec2_takes_the_first_spot_node_and_a_group_gives_back_the_first_that_takes_pods(monkeypatch):
+    aws = Ec2AndGroups()
+    monkeypatch.setattr(events, "aws_client", lambda lab, service: aws)
+    told = replace(node("a", 1, "spot", "i-1"), cordoned=True)
+    there = Status((told, node("b", 1, "spot", "i-2")), 0, 0)
+    events.spot_end(a_lab(Path()), there)
+    events.scale_in(a_lab(Path()), there)
+    assert aws.ended == [["i-1"], {"InstanceId": "i-2", "ShouldDecrementDesiredCapacity": True}]
+    with pytest.raises(LabProblem, match="no node with accelerators is there to be given back"):
+        events.scale_in(a_lab(Path()), Status((told,), 0, 0))
+
+
+def test_a_pod_is_homeless_when_its_node_is_gone():
+    def pod(name: str, at: str) -> dict[str, Any]:
+        return {"metadata": {"name": name}, "spec": {"nodeName": at} if at else {}}
+
+    pods = [pod("b-1", "gone"), pod("b-2", "there"), pod("b-3", ""), pod("other-1", "gone")]
+    api: Any = Lists({"/api/v1/namespaces/a/pods": pods, "/api/v1/nodes": [{"metadata": {"name": "there"}}]})
+    assert Workload(namespace="a", deployment="b").homeless(api) == {"b-1"}
+
+
+class Lists:
+    """An API server with lists."""
+
+    def __init__(self, answers: dict[str, Any]):
+        self.answers = answers
+
+    def list(self, path: str) -> Any:
+        return self.answers[path]
+
+
 class Clock:
     """Time that passes when somebody sleeps."""
 
@@ -158,8 +205,10 @@ def stack() -> RememberingStack:
 def replay(monkeypatch, stack):
     """Replays steps in a lab where `nodes(seconds)` says what is there."""
 
-    def run(nodes: Any, *given: dict[str, Any]) -> Result:
-        clock = Clock()
+    clock = Clock()
+
+    def run(nodes: Any, *given: dict[str, Any], workloads: dict[str, Workload] | None = None) -> Result:
+        clock.now = 0.0
         monkeypatch.setattr(steps, "time", clock)
         monkeypatch.setattr(steps, "refuse_a_lab_in_use", lambda lab: None)
         monkeypatch.setattr(steps, "lab_stack", lambda *of: stack)
@@ -170,12 +219,13 @@ def replay(monkeypatch, stack):
             about="A.",
             minutes=1,
             project=".",
-            workloads={},
+            workloads=workloads or {},
             alterations=alterations,
             steps=tuple(Step.model_validate(step) for step in given),
         )
         return scenario.replay(a_lab(Path()), "s")
 
+    run.clock = clock  # pyright: ignore[reportFunctionMemberAccess]
     return run
 
 
@@ -229,6 +279,53 @@ def test_a_step_counts_the_nodes_that_it_brought_and_its_own_peak(replay):
     found = replay(nodes, {"name": "first", "for_s": 4, "expect": {}}, {"name": "second", "for_s": 4, "expect": {}})
     assert found.measured["first"]["peak_gpus"] == 4
     assert found.measured["second"]["new_gpu_nodes"] == {"g4dn.xlarge": 1}
+
+
+def test_a_step_counts_the_nodes_that_take_no_pods(replay):
+    found = replay(
+        lambda now: [replace(node("a", 1), cordoned=True), node("b", 1), replace(node("c", 0), cordoned=True)],
+        {"name": "one", "for_s": 1, "expect": {"cordoned_gpu_nodes": 1}},
+    )
+    assert found.passed
+
+
+def test_a_pod_that_went_with_its_node_is_lost_for_the_step_and_runs_no_more(replay, monkeypatch):
+    """Its node is gone from 5 s on, and from 20 s on the API server has taken the pod away and runs another."""
+    pods = {"/apis/apps/v1/namespaces/default/deployments/work": {"status": {"readyReplicas": 1}}}
+    monkeypatch.setattr(steps, "ClusterApi", lambda lab: Cluster(pods))
+    clock = replay.clock
+    gone = lambda self, api: {"work-1"} if 5 <= clock.now < 20 else set()  # noqa: E731
+    monkeypatch.setattr(Workload, "homeless", gone)
+    work = {"work": Workload(namespace="default", deployment="work")}
+    found = replay(
+        lambda now: [],
+        {"name": "goes", "for_s": 10, "expect": {"running": {"work": 1}, "lost_pods": 0}},
+        {"name": "is back", "within_s": 60, "expect": {"running": {"work": 1}, "lost_pods": 1}},
+        {"name": "was lost before", "for_s": 5, "expect": {"running": {"work": 1}, "lost_pods": 0}},
+        workloads=work,
+    )
+    assert (found.measured["goes"]["running work"], found.measured["goes"]["lost_pods"]) == (0, 1)
+    assert found.measured["is back"]["after_s"] == 15
+    assert found.measured["was lost before"]["lost_pods"] == 0
+
+
+def test_a_step_tells_the_quotas_that_refused_a_launch_and_those_that_the_plan_names(replay, monkeypatch):
+    told, refused = list[Any](), ["L-3819A6DF"]
+    spot, on_demand = (Quota("", code) for code in ("L-3819A6DF", "L-DB2E81BA"))
+    needs = [QuotaNeed(spot, "spot", 8), QuotaNeed(on_demand, "on-demand", None), QuotaNeed(Quota("", "L-1"), None, 9)]
+    monkeypatch.setattr(Steps, "_quota_needs", lambda self: needs)
+    monkeypatch.setattr(steps, "set_quotas", lambda lab, wanted: told.append(wanted))
+    monkeypatch.setattr(steps, "refusals", lambda lab: refused + ["L-DB2E81BA"] * (told[-1:] == [{"L-3819A6DF": 8}]))
+    found = replay(
+        lambda now: [],
+        {"name": "before", "for_s": 1, "expect": {"refused_by": [], "plan_names": []}},
+        {"name": "more", "quotas": {"L-3819A6DF": 8}, "for_s": 1, "expect": {"refused_by": ["L-DB2E81BA"]}},
+        {"name": "less", "quotas": {"L-3819A6DF": 7, "L-DB2E81BA": 100}, "for_s": 1, "expect": {}},
+    )
+    assert found.measured["before"]["plan_names"] == found.measured["more"]["plan_names"] == ()
+    assert found.measured["less"]["plan_names"] == ("L-3819A6DF", "L-DB2E81BA")
+    assert found.passed
+    assert told[-1] == {}  # the account is as it was
 
 
 def test_the_project_is_taken_away_when_a_step_breaks(replay, stack):
