@@ -41,6 +41,16 @@ class Refused(Exception):
     """AWS, or this stand-in for it, does not do what was asked. The message names the operation and the reason."""
 
 
+class Failed(Exception):
+    """AWS has made a resource that does not work: the engine keeps it, to change it or take it away. Its message is the
+    real provider's.
+    """
+
+    def __init__(self, why: str, id_: str, outputs: State):
+        super().__init__(why)
+        self.id, self.outputs = id_, outputs
+
+
 def row(token: str) -> Row:
     """Raises Refused for a type that has no row."""
     if token not in TABLE:
@@ -59,7 +69,10 @@ class Cloud:
     # The life of a resource
 
     def create(self, token: str, inputs: State) -> tuple[str, dict[str, Any]]:
-        """Makes it and returns its id and outputs. What a failure leaves half made is taken away again."""
+        """Makes it and returns its id and outputs. What a failure leaves half made is taken away again.
+
+        Raises Failed for one that is there, and does not work.
+        """
         of = row(token)
         answer = self._call(of, of.create, self.parameters(of, of.create, inputs, {}))
         id_ = _filled(of.id, inputs) if "{" in of.id else str(jmespath.search(of.id, answer))
@@ -75,20 +88,31 @@ class Cloud:
         except Exception:  # whatever it was: what is half made goes, and the caller hears of it
             self.delete(token, state)
             raise
+        self._require_working(token, id_, outputs)
         return id_, outputs
 
     def read(self, token: str, state: State) -> dict[str, Any] | None:
         """Its outputs as AWS has them now; None when it is gone. `state` holds at least what identifies it."""
-        of = row(token)
+        found = self._found(row(token), state)
+        return self._outputs(token, state, found) if found else None
+
+    def _found(self, of: Row, state: State) -> Any:
         try:
             answer = self._call(of, of.read, self.parameters(of, of.read, state, {}))
         except Missing:
             return None
-        found = jmespath.search(_filled(of.found, state), answer)
-        return self._outputs(token, state, found) if found else None
+        return jmespath.search(_filled(of.found, state), answer)
+
+    def _require_working(self, token: str, id_: str, outputs: State) -> None:
+        of = row(token)
+        if of.failure and (why := of.failure(self._found(of, outputs) or {})):
+            raise Failed(why, id_, outputs)
 
     def update(self, token: str, new: State, old: State) -> dict[str, Any]:
-        """Makes the calls whose parameters changed. Both states hold the outputs that identify the resource."""
+        """Makes the calls whose parameters changed. Both states hold the outputs that identify the resource.
+
+        Raises Failed for one that does not work.
+        """
         of = row(token)
         for step in of.updates:
             self._apply(of, step, new, old)
@@ -96,6 +120,7 @@ class Cloud:
         outputs = self.read(token, new)
         if outputs is None:
             raise Refused(f"{new['id']} is gone: refresh tells Pulumi so")
+        self._require_working(token, new["id"], outputs)
         return outputs
 
     def delete(self, token: str, state: State) -> None:

@@ -27,6 +27,9 @@ from eks_gpu_components.catalog import (
     control_plane_log_group,
 )
 
+FAILED = "CREATE_FAILED"
+"""State of a node group that never worked."""
+
 
 class LabEksBackend(EKSBackend):
     """One account's EKS in one region."""
@@ -115,7 +118,29 @@ class LabEksBackend(EKSBackend):
         except Exception:  # whatever moto raises: no group without its nodes, and the caller hears of it
             super().delete_nodegroup(cluster_name, nodegroup_name)
             raise
+        self._judge(group)
         return group
+
+    def _judge(self, group: Nodegroup) -> None:
+        """A group whose first nodes cannot all be launched has failed, and stays so.
+
+        Source: terraform-aws-modules/terraform-aws-eks#2149; aws/containers-roadmap#2204.
+        """
+        name = group.resources["autoScalingGroups"][0]["name"]
+        nodes = self.autoscaling.autoscaling_groups[name]
+        if len(nodes.instance_states) < nodes.desired_capacity:
+            told = nodes.activities[0]["StatusMessage"]
+            issue = {"code": "AsgInstanceLaunchFailures", "message": told, "resourceIds": [name]}
+            group.status, group.health = FAILED, {"issues": [issue]}
+
+    def _require_active(self, cluster_name: str, nodegroup_name: str) -> None:
+        """Source: aws/containers-roadmap#2204."""
+        if super().describe_nodegroup(cluster_name, nodegroup_name).status == FAILED:
+            raise ResourceInUseException(
+                clusterName=cluster_name,
+                nodegroupName=nodegroup_name,
+                message="Nodegroup cannot be updated as it is currently not in Active State",
+            )
 
     def _create_nodes(self, group: Nodegroup) -> None:
         """As EKS does: a launch template with the image added to the user's, an auto scaling group with its tags."""
@@ -177,6 +202,7 @@ class LabEksBackend(EKSBackend):
         return group
 
     def update_nodegroup_config(self, cluster_name: str, nodegroup_name: str, **given: Any) -> dict[str, Any]:
+        self._require_active(cluster_name, nodegroup_name)
         answer = super().update_nodegroup_config(cluster_name, nodegroup_name, **given)
         if sizes := given.get("scaling_config"):
             group = super().describe_nodegroup(cluster_name, nodegroup_name)
@@ -194,6 +220,7 @@ class LabEksBackend(EKSBackend):
         launch_template: dict[str, str] | None,
         release_version: str | None = None,
     ) -> dict[str, Any]:
+        self._require_active(cluster_name, nodegroup_name)
         group = super().describe_nodegroup(cluster_name, nodegroup_name)
         group.version = version or group.version
         group.release_version = release_version or group.release_version

@@ -1,9 +1,26 @@
 """EKS and Auto Scaling: clusters, what belongs to them, and their nodes."""
 
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 from eks_gpu.lab.aws import sources as say
 from eks_gpu.lab.aws.row import Row, call
+
+
+def node_group_failure(found: Mapping[str, Any]) -> str:
+    """In the words of the provider. Source: hashicorp/terraform-provider-aws#39904."""
+    if found.get("status") != "CREATE_FAILED":
+        return ""
+    issues = [
+        f"{', '.join(each['resourceIds'])}: {each['code']}: {each['message']}" for each in found["health"]["issues"]
+    ]
+    name = f"{found['clusterName']}:{found['nodegroupName']}"
+    return (
+        f"waiting for EKS Node Group ({name}) create: unexpected state 'CREATE_FAILED', wanted target 'ACTIVE'. "
+        f"last error: {'; '.join(issues)}"
+    )
+
 
 EKS = partial(
     Row,
@@ -37,6 +54,7 @@ EKS_ROWS = {
         sources={"nodeRole": "nodeRoleArn", "subnets": "subnetIds"},
         outputs={"arn": "{nodegroupArn}"},
         named="nodeGroupName",
+        failure=node_group_failure,
     ),
     "aws:eks/addon:Addon": EKS(
         call("create_addon", resolveConflicts="resolveConflictsOnCreate"),

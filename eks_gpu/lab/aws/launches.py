@@ -141,9 +141,13 @@ def _run(group: Any, ec2: Any, type_: str, subnet: str | None, zone: str, spot: 
 
 
 def _remember(group: Any, refused: tuple[str, str], spot: bool) -> None:
-    """A failed activity, in the words of Auto Scaling. Source: kubernetes/autoscaler#1263 and #3241."""
+    """A failed activity, in the words of Auto Scaling.
+
+    Source: kubernetes/autoscaler#1263 and #3241; aws/containers-roadmap#2204, of a mixed instances policy.
+    """
     code, words = refused
-    told = f"Could not launch Spot Instances. {code} - {words}" if spot else words
+    market = "Spot" if spot else "On-Demand"
+    told = f"Could not launch {market} Instances. {code} - {words}" if group.mixed_instances_policy else words
     now = utcnow()
     activity = {
         "ActivityId": str(uuid.uuid4()),

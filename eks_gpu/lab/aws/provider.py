@@ -14,11 +14,11 @@ from typing import Any
 import grpc
 from botocore.exceptions import BotoCoreError, ClientError
 from google.protobuf import empty_pb2
-from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
 from eks_gpu.lab.aws import sdk
 from eks_gpu.lab.aws.commands import end_at_once
-from eks_gpu.lab.aws.core import DEFAULTS, Cloud, Refused, row, seen_inputs
+from eks_gpu.lab.aws.core import DEFAULTS, Cloud, Failed, Refused, row, seen_inputs
 from eks_gpu.lab.aws.invokes import invoke
 from eks_gpu.lab.aws.preview import computed, foreseen
 from eks_gpu.lab.aws.wire import plain, struct
@@ -108,7 +108,7 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
     def Create(self, request: Any, context: Any) -> Any:
         token, _ = _type_and_name(request.urn)
         inputs = _without_defaults(plain(request.properties))
-        with _told(context):
+        with _told(context, request.properties):
             if request.preview:
                 to_come = foreseen(token, {"region": self._cloud.region, **inputs})
                 return provider_pb2.CreateResponse(properties=struct(to_come))
@@ -130,7 +130,7 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
         outputs = plain(request.olds)
         old, new = (_without_defaults(plain(inputs)) for inputs in (request.old_inputs, request.news))
         before, after = {**outputs, **old, "id": request.id}, {**computed(outputs, old), **new, "id": request.id}
-        with _told(context):
+        with _told(context, request.news):
             if request.preview:
                 return provider_pb2.UpdateResponse(properties=struct(foreseen(token, new, outputs, old)))
             return provider_pb2.UpdateResponse(properties=struct(self._cloud.update(token, after, before)))
@@ -162,9 +162,18 @@ def serve(make: Callable[[str | None], AwsProvider] = AwsProvider) -> None:
 
 
 @contextmanager
-def _told(context: Any) -> Iterator[None]:
+def _told(context: Any, inputs: Any = None) -> Iterator[None]:
+    """Errors end the call. A resource of these inputs that is there and does not work is in the engine's state then."""
     try:
         yield
+    except Failed as problem:
+        kept = provider_pb2.ErrorResourceInitFailed(
+            id=problem.id, properties=struct(problem.outputs), inputs=inputs, reasons=[str(problem)]
+        )
+        status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=str(problem))
+        status.details.add().Pack(kept)
+        context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+        context.abort(grpc.StatusCode.UNKNOWN, str(problem))
     except (Refused, ClientError, BotoCoreError) as problem:
         context.abort(grpc.StatusCode.UNKNOWN, str(problem))
 

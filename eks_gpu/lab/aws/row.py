@@ -60,6 +60,8 @@ class Row:
     """Keys of the Pulumi provider's own, and those that only say how: their change asks for no call."""
     renewed: frozenset[str] = frozenset()
     """Outputs that an update may change."""
+    failure: Callable[[Mapping[str, Any]], str] | None = None
+    """Of what read finds: why the resource is there and does not work; empty if it does. None: it always does."""
 
     @property
     def updates(self) -> tuple[Call, ...]:

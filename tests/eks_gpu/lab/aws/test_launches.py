@@ -42,11 +42,18 @@ class Ec2:
 
     def __init__(self, outages: Path):
         self._outages = outages
+        self._quotas, self._refused = outages.with_name("quotas"), outages.with_name("refused")
         found = client("ec2").describe_subnets()["Subnets"]
         self.subnets = {subnet["AvailabilityZone"]: subnet["SubnetId"] for subnet in found}
 
     def out_of(self, *outages: tuple[str, str]) -> None:
         self._outages.write_text(json.dumps(outages))
+
+    def quotas(self, **vcpus: int) -> None:
+        self._quotas.write_text(json.dumps({code.replace("_", "-"): count for code, count in vcpus.items()}))
+
+    def refused_by(self) -> list[str]:
+        return self._refused.read_text().splitlines() if self._refused.exists() else []
 
     def run(self, type_: str = "g5.xlarge", zone: str = "us-west-2a", count: int = 1, spot: bool = False) -> Any:
         market = {"InstanceMarketOptions": {"MarketType": "spot"}} if spot else {}
@@ -125,7 +132,8 @@ def account() -> Account:
 @pytest.fixture
 def ec2(account, tmp_path) -> Iterator[Ec2]:
     complete_moto("https://127.0.0.1:6443")
-    with having(Capacity(account, tmp_path / "outages")), mock_aws(), refusing(), launching():
+    capacity = Capacity(account, tmp_path / "outages", tmp_path / "quotas", tmp_path / "refused")
+    with having(capacity), mock_aws(), refusing(), launching():
         client("iam").create_service_linked_role(AWSServiceName="spot.amazonaws.com")
         yield Ec2(tmp_path / "outages")
 
@@ -136,6 +144,28 @@ def test_launches_are_refused_over_the_quota_of_their_family_and_market(ec2):
     assert ec2.run("m7i.2xlarge") is None  # another family
     assert ec2.run("g5.xlarge", spot=True, count=2) is None
     assert ec2.run("g5.xlarge", spot=True) == ("MaxSpotInstanceCountExceeded", "Max spot instance count exceeded", 400)
+
+
+def test_a_changed_quota_counts_in_place_of_the_accounts_and_tells_what_it_refuses(ec2):
+    ec2.quotas(L_DB2E81BA=0)
+    assert ec2.run("g5.xlarge") == ("VcpuLimitExceeded", VCPUS.format(0), 400)
+    assert ec2.run("g5.xlarge", spot=True) is None  # the account's own
+    assert ec2.refused_by() == ["L-DB2E81BA"]
+    ec2.quotas(L_3819A6DF=4)
+    assert ec2.run("g5.xlarge") is None
+    assert ec2.run("g5.xlarge", spot=True) == (
+        "MaxSpotInstanceCountExceeded",
+        "Max spot instance count exceeded",
+        400,
+    )
+    assert ec2.refused_by() == ["L-DB2E81BA", "L-3819A6DF"]
+
+
+def test_a_group_and_a_fleet_tell_the_quota_that_stops_them(ec2):
+    ec2.quotas(L_DB2E81BA=4, L_3819A6DF=0)
+    ec2.group("g5.xlarge", size=2)
+    ec2.fleet(("g5.xlarge", "us-west-2a"), spot=True)
+    assert ec2.refused_by() == ["L-DB2E81BA", "L-3819A6DF"]
 
 
 def test_what_is_terminated_counts_no_more(ec2):
@@ -186,8 +216,8 @@ def test_a_group_that_cannot_launch_says_why_and_tries_again(ec2, spot, monkeypa
     monkeypatch.setattr(launches, "AGAIN_S", 0)
     ec2.out_of(("g5.xlarge", "us-west-2a"))
     ec2.group("g5.xlarge", size=1, spot=spot)
-    why = "Could not launch Spot Instances. InsufficientInstanceCapacity - There is no Spot capacity available that "
-    why = f"{why}matches your request." if spot else OUT
+    why = "There is no Spot capacity available that matches your request." if spot else OUT
+    why = f"Could not launch {'Spot' if spot else 'On-Demand'} Instances. InsufficientInstanceCapacity - {why}"
     assert ec2.failures() == [f"{why} Launching EC2 instance failed."]
     assert ec2.bought() == []
     ec2.out_of()
@@ -197,7 +227,50 @@ def test_a_group_that_cannot_launch_says_why_and_tries_again(ec2, spot, monkeypa
 def test_a_group_grows_as_far_as_the_quota_goes(ec2):
     ec2.group("g5.xlarge", size=3)
     assert len(ec2.bought()) == 2
-    assert ec2.failures() == [f"{VCPUS.format(8)} Launching EC2 instance failed."]
+    told = f"Could not launch On-Demand Instances. VcpuLimitExceeded - {VCPUS.format(8)}"
+    assert ec2.failures() == [f"{told} Launching EC2 instance failed."]
+
+
+def managed_group(ec2: Ec2, size: int) -> Any:
+    """What EKS says of a group of so many g5.xlarge on demand."""
+    eks, subnets = client("eks"), list(ec2.subnets.values())
+    role = "arn:aws:iam::123456789012:role/node"
+    eks.create_cluster(name="gaia", roleArn=role, resourcesVpcConfig={"subnetIds": subnets})
+    scaling = {"minSize": 0, "desiredSize": size, "maxSize": 9}
+    return eks.create_nodegroup(
+        clusterName="gaia",
+        nodegroupName="gpu",
+        nodeRole=role,
+        subnets=subnets,
+        instanceTypes=["g5.xlarge"],
+        scalingConfig=scaling,
+    )["nodegroup"]
+
+
+def test_a_managed_group_whose_nodes_fit_the_quota_is_active(ec2):
+    assert managed_group(ec2, 2)["status"] == "ACTIVE"
+    changed = {"minSize": 0, "desiredSize": 1, "maxSize": 4}
+    told = client("eks").update_nodegroup_config(clusterName="gaia", nodegroupName="gpu", scalingConfig=changed)
+    assert told["update"]["status"] in ("Successful", "InProgress")
+
+
+def test_a_managed_group_over_the_quota_has_failed_and_takes_no_update(ec2):
+    made = managed_group(ec2, 3)
+    (issue,) = made["health"]["issues"]
+    assert made["status"] == "CREATE_FAILED"
+    assert issue == {
+        "code": "AsgInstanceLaunchFailures",
+        "message": f"Could not launch On-Demand Instances. VcpuLimitExceeded - {VCPUS.format(8)} "
+        "Launching EC2 instance failed.",
+        "resourceIds": [made["resources"]["autoScalingGroups"][0]["name"]],
+    }
+    of = {"clusterName": "gaia", "nodegroupName": "gpu"}
+    in_use = ("ResourceInUseException", "Nodegroup cannot be updated as it is currently not in Active State", 409)
+    changed = {"minSize": 0, "desiredSize": 1, "maxSize": 4}
+    assert answer(lambda: client("eks").update_nodegroup_config(**of, scalingConfig=changed)) == in_use
+    assert answer(lambda: client("eks").update_nodegroup_version(**of)) == in_use
+    client("eks").delete_nodegroup(**of)
+    assert client("eks").list_nodegroups(clusterName="gaia")["nodegroups"] == []
 
 
 def test_a_fleet_takes_the_cheapest_that_ec2_has_and_tells_what_it_has_not(ec2):

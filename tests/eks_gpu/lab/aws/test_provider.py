@@ -6,16 +6,20 @@ import subprocess
 from collections.abc import Iterator
 from typing import Any
 
+import boto3
 import grpc
 import pytest
 from moto import mock_aws
-from pulumi.runtime.proto import provider_pb2
+from pulumi.runtime.proto import provider_pb2, status_pb2
 
-from eks_gpu.lab.aws import eks_provider
+from eks_gpu.lab.aws import LAB_KEYS, eks_provider
+from eks_gpu.lab.aws.accounts import Account
+from eks_gpu.lab.aws.capacity import Capacity, having
 from eks_gpu.lab.aws.commands import write_commands
 from eks_gpu.lab.aws.completed import complete_moto
 from eks_gpu.lab.aws.core import Cloud, Refused
 from eks_gpu.lab.aws.invokes import invoke
+from eks_gpu.lab.aws.launches import launching
 from eks_gpu.lab.aws.provider import AwsProvider
 from eks_gpu.lab.aws.shapes import observed
 from eks_gpu.lab.aws.wire import plain, struct
@@ -206,6 +210,69 @@ def test_a_resource_is_made_imported_and_seen_to_be_gone(provider):
 def test_what_aws_refuses_ends_the_call_with_its_reason(provider):
     with pytest.raises(Told, match=r"ec2 create_subnet: InvalidVpcID\.NotFound"):
         create(provider, SUBNET, {"vpcId": "vpc-none", "cidrBlock": "10.0.0.0/24"})
+
+
+NODE_GROUP = "urn:pulumi:dev::p::aws:eks/nodeGroup:NodeGroup::gpu"
+
+
+class KeepingContext(Context):
+    """What the engine is told of a call, with its details."""
+
+    kept: Any = None
+
+    def set_trailing_metadata(self, metadata: Any) -> None:
+        ((name, packed),) = metadata
+        assert name == "grpc-status-details-bin"
+        self.kept = provider_pb2.ErrorResourceInitFailed()
+        assert status_pb2.Status.FromString(packed).details[0].Unpack(self.kept)
+
+
+@pytest.fixture
+def node_group() -> dict[str, Any]:
+    """Inputs of two nodes, in a cluster that there is."""
+    clients = {name: boto3.client(name, region_name="us-west-2", **LAB_KEYS) for name in ("ec2", "eks")}
+    subnets = [subnet["SubnetId"] for subnet in clients["ec2"].describe_subnets()["Subnets"]]
+    role = "arn:aws:iam::123456789012:role/node"
+    clients["eks"].create_cluster(name="gaia", roleArn=role, resourcesVpcConfig={"subnetIds": subnets})
+    return {
+        "clusterName": "gaia",
+        "nodeGroupName": "gpu",
+        "nodeRoleArn": role,
+        "subnetIds": subnets,
+        "instanceTypes": ["g5.xlarge"],
+        "scalingConfig": {"minSize": 0, "desiredSize": 2, "maxSize": 2},
+    }
+
+
+def test_a_node_group_over_its_quota_fails_and_stays_in_the_state_until_it_is_taken_away(provider, node_group):
+    context, eks = KeepingContext(), boto3.client("eks", region_name="us-west-2", **LAB_KEYS)
+    small = Account(standard_vcpus=8, accelerator_vcpus=4, addresses=5, vpcs=5, spot_role=True)
+    asked = provider_pb2.CreateRequest(urn=NODE_GROUP, properties=struct(node_group))
+    failed = (
+        r"waiting for EKS Node Group \(gaia:gpu\) create: unexpected state 'CREATE_FAILED', wanted target 'ACTIVE'. "
+        r"last error: eks-\S+: AsgInstanceLaunchFailures: Could not launch On-Demand Instances. VcpuLimitExceeded - "
+        r"You have requested more vCPU capacity than your current vCPU limit of 4 allows .* "
+        r"Launching EC2 instance failed\."
+    )
+    with having(Capacity(small)), launching():
+        with pytest.raises(Told, match=failed):
+            provider.Create(asked, context)
+        (reason,) = context.kept.reasons
+        assert (context.kept.id, plain(context.kept.inputs)) == ("gaia:gpu", node_group)
+        assert plain(context.kept.properties)["status"] == "CREATE_FAILED"
+        again = provider_pb2.UpdateRequest(
+            urn=NODE_GROUP,
+            id=context.kept.id,
+            olds=context.kept.properties,
+            old_inputs=context.kept.inputs,
+            news=context.kept.inputs,
+        )
+        with pytest.raises(Told) as told:
+            provider.Update(again, context)
+        assert str(told.value) == reason
+        gone = provider_pb2.DeleteRequest(urn=NODE_GROUP, id=context.kept.id, properties=context.kept.properties)
+        provider.Delete(gone, context)
+    assert eks.list_nodegroups(clusterName="gaia")["nodegroups"] == []
 
 
 def test_look_ups_are_answered_from_moto_and_the_catalog(provider):
