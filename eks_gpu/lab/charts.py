@@ -1,4 +1,4 @@
-"""The Helm charts of a program in the lab: no chart is downloaded, and the lab itself runs the controllers of three of
+"""The Helm charts of a program in the lab: no chart is downloaded, and the lab itself runs the controllers of four of
 them.
 
 A chart lies in a registry, and its pods' images in another: neither is on this machine. The program's releases are
@@ -26,9 +26,10 @@ from eks_gpu.lab.control_plane import run
 from eks_gpu.lab.karpenter import start_karpenter
 from eks_gpu.lab.load_balancers import CONTROLLER_CLASSES, player
 from eks_gpu.lab.nodes import aws_client
-from eks_gpu.lab.pod_identity import role_credentials
+from eks_gpu.lab.pod_identity import has_role, role_credentials
 from eks_gpu.lab.problem import LabProblem
 from eks_gpu.lab.state import Lab, alone, lost_processes, recorded_lab
+from eks_gpu.lab.termination_handler import HANDLER, start_termination_handler
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 AUTO_MODE = "EKS Auto Mode"
@@ -140,6 +141,17 @@ def _autoscaler(lab: Lab, release: Release, instead: Mapping[str, str]) -> Lab:
     return start_autoscaler(lab, cluster, arguments, _credentials(lab, cluster, release, account))
 
 
+def _termination_handler(lab: Lab, release: Release, _: Mapping[str, str]) -> Lab:
+    """Its values name no cluster: it is the one whose Pod Identity knows the release's service account."""
+    if not release.values.get("enableSqsTerminationDraining"):  # the chart renders a DaemonSet that asks its own node
+        return lab
+    account = release.values.get("serviceAccount", {})
+    eks, name = aws_client(lab, "eks"), account.get("name", release.name)
+    clusters = eks.list_clusters()["clusters"]
+    cluster = next((each for each in clusters if has_role(eks, each, release.namespace, name)), ", ".join(clusters))
+    return start_termination_handler(lab, release.values, _credentials(lab, cluster, release, account))
+
+
 def _credentials(lab: Lab, cluster: str, release: Release, account: Mapping[str, Any]) -> dict[str, str]:
     name = account.get("name", release.name)
     return role_credentials(aws_client(lab, "eks"), aws_client(lab, "sts"), cluster, release.namespace, name)
@@ -176,6 +188,7 @@ PLAYED = {
     AUTO_MODE: Played(
         _auto_mode, ("auto-mode", "auto-mode-load-balancers", "karpenter", "karpenter-pricing"), auto_mode.settle
     ),
+    HANDLER: Played(_termination_handler, (HANDLER,)),
     "aws-load-balancer-controller": Played(_load_balancers, ("load-balancers",)),
     "cluster-autoscaler": Played(_autoscaler, ("cluster-autoscaler",)),
     "karpenter": Played(_karpenter, ("karpenter", "karpenter-pricing")),

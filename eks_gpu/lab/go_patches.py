@@ -172,3 +172,16 @@ _REPAIR = Patch(
 )
 """The feature gate NodeRepair works."""
 KARPENTER = Copied("github.com/aws/karpenter-provider-aws", "kwok", (_MACHINES, _REPAIR))
+
+_CLUSTER = Patch(
+    "node-termination-handler.go",
+    changes=(
+        # A pod finds its cluster by files at a fixed place; here the lab's kubeconfig says where it is.
+        (
+            "clusterConfig, err := rest.InClusterConfig()",
+            """clusterConfig, err := clientcmd.BuildConfigFromFlags("", os.Getenv("KUBECONFIG"))""",
+        ),
+        ('"k8s.io/client-go/rest"', '"k8s.io/client-go/tools/clientcmd"'),
+    ),
+)
+TERMINATION_HANDLER = Copied("github.com/aws/aws-node-termination-handler", "cmd", (_CLUSTER,))

@@ -10,10 +10,7 @@ from eks_gpu.lab.problem import LabProblem
 
 def role_credentials(eks: Any, sts: Any, cluster: str, namespace: str, service_account: str) -> dict[str, str]:
     """AWS_* variables of a session of the role. Raises LabProblem where no association gives one, as on AWS."""
-    found = eks.list_pod_identity_associations(
-        clusterName=cluster, namespace=namespace, serviceAccount=service_account
-    )["associations"]
-    mine = [each for each in found if (each["namespace"], each["serviceAccount"]) == (namespace, service_account)]
+    mine = _associations(eks, cluster, namespace, service_account)
     if not mine:
         raise LabProblem(
             f"no Pod Identity association of cluster {cluster} gives a role to service account "
@@ -30,3 +27,15 @@ def role_credentials(eks: Any, sts: Any, cluster: str, namespace: str, service_a
         "AWS_SECRET_ACCESS_KEY": session["SecretAccessKey"],
         "AWS_SESSION_TOKEN": session["SessionToken"],
     }
+
+
+def has_role(eks: Any, cluster: str, namespace: str, service_account: str) -> bool:
+    """Whether an association of the cluster gives a role to the service account."""
+    return bool(_associations(eks, cluster, namespace, service_account))
+
+
+def _associations(eks: Any, cluster: str, namespace: str, service_account: str) -> list[dict[str, str]]:
+    found = eks.list_pod_identity_associations(
+        clusterName=cluster, namespace=namespace, serviceAccount=service_account
+    )["associations"]
+    return [each for each in found if (each["namespace"], each["serviceAccount"]) == (namespace, service_account)]

@@ -130,6 +130,7 @@ GROUPS = {
         Group("karpenter", memory_gib=3.5, disk_gib=3),
         Group("etcd", memory_gib=1, disk_gib=1),
         Group("autoscaler", memory_gib=2, disk_gib=3),
+        Group("handler", memory_gib=1.5, disk_gib=1),
     )
 }
 
@@ -138,6 +139,7 @@ PROVIDER = "4.25.0"  # the first release after the commit in go.mod; the module 
 KUBERNETES = required_version("kubernetes", "k8s.io/kubernetes")
 KARPENTER = required_version("karpenter", "github.com/aws/karpenter-provider-aws")
 KARPENTER_CORE = required_version("kubernetes", "sigs.k8s.io/karpenter")
+TERMINATION_HANDLER = required_version("handler", "github.com/aws/aws-node-termination-handler")
 AUTOSCALER = "1.33.0"  # version/version.go at the commit in go.mod
 
 KUBERNETES_STAMPS = (
@@ -215,6 +217,15 @@ TOOLS = {
             same_minor,
         ),
         Tool("cluster-autoscaler", AUTOSCALER, GoProgram("autoscaler", ".", tags="aws")),
+        Tool(
+            "aws-node-termination-handler",
+            TERMINATION_HANDLER,
+            GoProgram(
+                "handler",
+                "github.com/aws/aws-node-termination-handler/cmd",
+                copied=go_patches.TERMINATION_HANDLER,
+            ),
+        ),
         Tool("kubectl", KUBERNETES, None, ("version", "--client"), one_minor_apart),
     )
 }

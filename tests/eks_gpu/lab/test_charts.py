@@ -74,6 +74,9 @@ def test_releases_are_read_from_what_helm_keeps():
     ]
 
 
+HANDLERS_ACCOUNT = ("kube-system", "aws-node-termination-handler")
+
+
 @pytest.fixture
 def controllers(tmp_path, monkeypatch):
     """Controllers whose starts and ends are only told."""
@@ -81,9 +84,13 @@ def controllers(tmp_path, monkeypatch):
     monkeypatch.setattr(charts, "role_credentials", lambda eks, sts, *of: "/".join(of))
     monkeypatch.setattr(charts, "start_karpenter", lambda lab, *given: told.append(("karpenter", *given)))
     monkeypatch.setattr(charts, "start_autoscaler", lambda lab, *given: told.append(("autoscaler", *given)))
+    monkeypatch.setattr(charts, "start_termination_handler", lambda lab, *given: told.append(("handler", *given)))
+    monkeypatch.setattr(charts, "has_role", lambda eks, cluster, *of: (cluster, *of) == ("gaia", *HANDLERS_ACCOUNT))
     monkeypatch.setattr(charts.auto_mode, "auto_mode_clusters", lambda eks: [])
     lab = Lab(tmp_path, "us-west-2", "secret", "https://127.0.0.1:3", "http://127.0.0.1:7", {})
     lab.certificate.parent.mkdir()
+    eks = SimpleNamespace(list_clusters=lambda: {"clusters": ["another", "gaia"]})
+    monkeypatch.setattr(charts, "aws_client", lambda lab, service: eks)
     made = charts.Controllers(lab, {"scale-down-unneeded-time": "10s"})
     monkeypatch.setattr(made, "_end", lambda names: told.append(("end", *names)))
 
@@ -174,6 +181,21 @@ def test_the_autoscaler_takes_the_charts_arguments_and_a_scenarios_in_place_of_t
 
 def test_without_a_cluster_name_the_autoscalers_chart_runs_nothing(controllers):
     assert controllers(secret("autoscaler", 1, "cluster-autoscaler", {"extraArgs": {}})) == []
+
+
+def handler(revision: int, **values: Any) -> dict[str, Any]:
+    name = "aws-node-termination-handler"
+    return secret(name, revision, name, {"serviceAccount": {"create": True, "name": name}, **values})
+
+
+def test_the_termination_handler_runs_in_queue_mode_as_the_role_of_its_cluster(controllers):
+    values = {"enableSqsTerminationDraining": True, "queueURL": "https://queue"}
+    account = {"serviceAccount": {"create": True, "name": "aws-node-termination-handler"}}
+    assert controllers(handler(1, **values)) == [
+        ("handler", {**account, **values}, "gaia/kube-system/aws-node-termination-handler")
+    ]
+    assert controllers(handler(2)) == [("end", "aws-node-termination-handler")]  # its pods ask their own nodes then
+    assert controllers() == [("end", "aws-node-termination-handler")]
 
 
 class Aws:

@@ -1,4 +1,4 @@
-"""Karpenter and the cluster autoscaler in the lab: what they are told, and the price list that Karpenter asks."""
+"""The controllers in the lab: what they are told, and the price list that Karpenter asks."""
 
 import json
 import threading
@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 import pytest
 
-from eks_gpu.lab import autoscaler, karpenter, state
+from eks_gpu.lab import autoscaler, karpenter, state, termination_handler
 from eks_gpu.lab.pricing import PriceList, products
 from eks_gpu.lab.programs import Program
 from eks_gpu.lab.state import Lab
@@ -28,7 +28,7 @@ def started(tmp_path, monkeypatch) -> list[Program]:
         found.append(program)
         return lab
 
-    for module in (karpenter, autoscaler):
+    for module in (karpenter, autoscaler, termination_handler):
         monkeypatch.setattr(module, "toolchain", lambda names: {name: Path("/tools") / name for name in names})
         monkeypatch.setattr(module, "run", run)
         monkeypatch.setattr(module, "wait_for", lambda *_: None)
@@ -147,6 +147,46 @@ def test_every_aws_service_that_the_autoscaler_calls_is_in_the_lab(started, tmp_
         'SigningRegion = "eu-west-1"',
     ]
     assert [section.splitlines()[1] for section in sections[1:]] == ['Service = "ec2"', 'Service = "eks"']
+
+
+def test_the_termination_handler_reads_the_queue_of_its_release_in_the_lab(started, tmp_path):
+    values = {
+        "fullnameOverride": "aws-node-termination-handler",
+        "enableSqsTerminationDraining": True,
+        "queueURL": "http://127.0.0.1:7/1/gaia",
+        "awsRegion": "eu-west-1",
+        "checkTagBeforeDraining": True,
+        "managedTag": "node-termination-handler/gaia",
+        "nodeTerminationGracePeriod": 90,
+    }
+    termination_handler.start_termination_handler(a_lab(tmp_path), values)
+    (program,) = started
+    assert program.command[1:] == ("-m", "eks_gpu.lab.restarted", "/tools/aws-node-termination-handler")
+    environment = dict(program.environment)
+    assert program.ready == f"http://127.0.0.1:{environment.pop('PROBES_SERVER_PORT')}/healthz"
+    assert environment == {
+        "KUBECONFIG": f"{tmp_path}/kubeconfig",
+        "AWS_ENDPOINT": "http://127.0.0.1:7",
+        "AWS_REGION": "eu-west-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ACCESS_KEY_ID": "lab",
+        "AWS_SECRET_ACCESS_KEY": "lab",
+        "CHECK_TAG_BEFORE_DRAINING": "true",
+        "ENABLE_PROBES_SERVER": "true",
+        "ENABLE_SQS_TERMINATION_DRAINING": "true",
+        "MANAGED_TAG": "node-termination-handler/gaia",
+        "NAMESPACE": "kube-system",
+        "NODE_NAME": "lab",
+        "NODE_TERMINATION_GRACE_PERIOD": "90",
+        "POD_NAME": "aws-node-termination-handler",
+        "QUEUE_URL": "http://127.0.0.1:7/1/gaia",
+    }
+
+
+def test_the_termination_handler_takes_the_credentials_of_its_role(started, tmp_path):
+    credentials = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_SESSION_TOKEN": "c"}
+    termination_handler.start_termination_handler(a_lab(tmp_path), {}, credentials)
+    assert started[0].environment.items() >= credentials.items()
 
 
 def test_the_pages_example_starts_both_controllers(started, tmp_path, monkeypatch):

@@ -13,10 +13,10 @@ from rich.console import Console
 from eks_gpu.io.problems import InputError
 from eks_gpu.lab import toolchain as lab
 from eks_gpu.lab import toolset
-from eks_gpu.lab.go_patches import KARPENTER
+from eks_gpu.lab.go_patches import KARPENTER, TERMINATION_HANDLER
 from eks_gpu.lab.progress import spoken
 from eks_gpu.lab.toolset import GROUPS, TOOLS, Group
-from eks_gpu_components.catalog import KARPENTER_CHART
+from eks_gpu_components.catalog import KARPENTER_CHART, TERMINATION_HANDLER_CHART
 
 GO = """#!/bin/sh
 here={here}
@@ -45,10 +45,11 @@ class Machine:
         self.folder, self.bin, self.cache = folder, folder / "bin", folder / "cache"
         (folder / "module" / "cmd" / "pulumi-resource-kubernetes").mkdir(parents=True)
         (folder / "module" / "cmd" / "pulumi-resource-kubernetes" / "schema.json").write_text("{}")
-        for patch in KARPENTER.patches:
-            file = folder / "module" / KARPENTER.folder / patch.file
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text("".join(old for old, _ in patch.changes))
+        for copied in (KARPENTER, TERMINATION_HANDLER):
+            for patch in copied.patches:
+                file = folder / "module" / copied.folder / patch.file
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text("".join(old for old, _ in patch.changes))
         self.bin.mkdir()
         self.program("go", GO.format(here=folder))
         self.go_is("go1.26.8")
@@ -370,12 +371,17 @@ def test_the_versions_are_these():
         "karpenter": "1.15.0",
         "etcd": "3.6.15",
         "cluster-autoscaler": "1.33.0",
+        "aws-node-termination-handler": "1.25.6",
         "kubectl": "1.36.3",
     }
 
 
 def test_the_lab_runs_the_karpenter_that_its_chart_installs():
     assert TOOLS["karpenter"].version == KARPENTER_CHART.version
+
+
+def test_the_lab_runs_the_termination_handler_that_its_chart_installs():
+    assert TOOLS["aws-node-termination-handler"].version == TERMINATION_HANDLER_CHART.app_version
 
 
 @pytest.mark.parametrize("name", GROUPS)
