@@ -1,7 +1,7 @@
 """What AWS does to nodes, and says of them on the default event bus: the program's own rules decide who hears it."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from eks_gpu.lab.nodes import aws_client
@@ -16,12 +16,15 @@ def spot_interruption(lab: Lab, status: Status) -> None:
 
     Source: EC2, Spot Instance interruption notices.
     """
-    _tell(lab, _first_spot(status), "EC2 Spot Instance Interruption Warning", {"instance-action": "terminate"})
-
-
-def rebalance_recommendation(lab: Lab, status: Status) -> None:
-    """The word of a higher risk for that node. Source: EC2, instance rebalance recommendations."""
-    _tell(lab, _first_spot(status), "EC2 Instance Rebalance Recommendation", {})
+    node = _first_spot(status)
+    entry = {
+        "Source": "aws.ec2",
+        "DetailType": "EC2 Spot Instance Interruption Warning",
+        "Detail": json.dumps({"instance-id": node.instance_id, "instance-action": "terminate"}),
+        "Resources": [f"arn:aws:ec2:{node.zone}:instance/{node.instance_id}"],
+        "Time": datetime.now(UTC),
+    }
+    aws_client(lab, "events").put_events(Entries=[entry])
 
 
 def spot_end(lab: Lab, status: Status) -> None:
@@ -49,19 +52,7 @@ def _first_spot(status: Status) -> NodeRow:
     return spot[0]
 
 
-def _tell(lab: Lab, node: NodeRow, kind: str, detail: Mapping[str, str]) -> None:
-    entry = {
-        "Source": "aws.ec2",
-        "DetailType": kind,
-        "Detail": json.dumps({"instance-id": node.instance_id, **detail}),
-        "Resources": [f"arn:aws:ec2:{node.zone}:instance/{node.instance_id}"],
-        "Time": datetime.now(UTC),
-    }
-    aws_client(lab, "events").put_events(Entries=[entry])
-
-
 EVENTS: dict[str, Callable[[Lab, Status], None]] = {
-    "rebalance-recommendation": rebalance_recommendation,
     "scale-in": scale_in,
     "spot-end": spot_end,
     "spot-interruption": spot_interruption,

@@ -55,8 +55,8 @@ class Outcome(Value):
     cordoned_gpu_nodes: int | None = None
     """Nodes with accelerators that take no more pods."""
     lost_pods: int | None = None
-    """Pods of the workloads that were on a node when it went: nobody had drained it. Where it is asked for, such a pod
-    does not count as running, though the API server takes a minute to see it."""
+    """Pods of the workloads that were on a node when it went: nobody had drained it. In a scenario that asks for them
+    such a pod does not count as running, though the API server takes a minute to see it."""
     refused_by: tuple[str, ...] | None = None
     """Codes of the quotas that refused a launch in the step."""
     plan_names: tuple[str, ...] | None = None
@@ -74,8 +74,8 @@ class Step(Value):
     pause_s: float = Field(default=0, ge=0)
     """Seconds before anything is done: a call that is under way is let to its end."""
     event: str = ""
-    """What AWS does to the first of the Spot nodes with accelerators: spot-interruption says that it will go,
-    rebalance-recommendation that it may, with spot-end it goes. With scale-in a group gives a node back."""
+    """What AWS does to the first of the Spot nodes with accelerators: with spot-interruption it says that the node will
+    go, with spot-end the node goes. With scale-in a group gives back a node."""
     outages: tuple[Outage, ...] | None = None
     """From here on EC2 has no capacity for these and for no others, each an instance type and a zone; None leaves it
     as it is."""
@@ -175,6 +175,7 @@ class _Run:
         self._api = ClusterApi(lab)
         self._before = set[str]()
         """Nodes that there were before the step."""
+        self._asks_for_lost = any(step.expect.lost_pods is not None for step in scenario.steps)
         self._lost = set[str]()
         """Pods that went with their nodes in the step."""
         self._program: tuple[str, ...] | None = None
@@ -248,11 +249,7 @@ class _Run:
         there = [node for node in status.nodes if node.gpus]
         new = [node for name, node in self._timeline.seen.items() if name not in self._before]
         workloads = self._scenario.workloads
-        homeless = (
-            {name: each.homeless(self._api) for name, each in workloads.items()}
-            if step.expect.lost_pods is not None
-            else {}
-        )
+        homeless = {name: each.homeless(self._api) for name, each in workloads.items()} if self._asks_for_lost else {}
         self._lost.update(*homeless.values())
         running = {
             name: max(workloads[name].running(self._api) - len(homeless.get(name, ())), 0)

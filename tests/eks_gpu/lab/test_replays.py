@@ -233,8 +233,8 @@ def test_a_scenario_with_mistakes_is_told_all_of_them(tmp_path, monkeypatch):
         ({"kind": "step"}, "broken.yaml: kind must be one of "),
         ({"steps": [{"name": "a", "expect": {}}]}, "a step has either within_s or for_s"),
         (
-            {"steps": [{"name": "a", "for_s": 1, "event": "spot-interuption", "expect": {}}]},
-            "event must be one of rebalance-recommendation, scale-in, spot-end, spot-interruption, got spot-interuption",
+            {"steps": [{"name": "a", "for_s": 1, "event": "spot-notice", "expect": {}}]},
+            "event must be one of scale-in, spot-end, spot-interruption, got spot-notice",
         ),
         (
             {"steps": [{"name": "a", "for_s": 1, "program": ["no queue"], "expect": {}}]},
