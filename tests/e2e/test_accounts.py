@@ -10,6 +10,8 @@ from eks_gpu.lab.apply import lab_stack
 from eks_gpu.lab.aws.accounts import ACCOUNTS
 from eks_gpu.lab.cluster_api import ClusterApi
 from eks_gpu.lab.karpenter import CONFIG_MAPS, MACHINES
+from eks_gpu.lab.problem import LabProblem
+from eks_gpu.lab.quotas import set_quotas
 from eks_gpu.lab.state import Lab
 from eks_gpu.lab.status import status
 from tests.committed import committed
@@ -21,6 +23,9 @@ REFUSED = ("VcpuLimitExceeded", "MaxSpotInstanceCountExceeded")
 """EC2's codes for a launch beyond the quota of vCPUs, on demand and Spot."""
 G_QUOTAS = {"L-DB2E81BA", "L-3819A6DF"}
 """Of EC2: vCPUs of G and VT types, on demand and Spot."""
+
+STANDARD_QUOTA = "L-1216C47A"
+"""Of EC2: vCPUs of general types on demand."""
 
 pytestmark = pytest.mark.minutes(2)
 each_account = pytest.mark.parametrize("account", ACCOUNTS)
@@ -91,3 +96,13 @@ def test_a_quota_that_the_plan_names_is_what_keeps_gpu_nodes_away(lab: Lab):
         assert [node.name for node in status(lab).nodes if node.gpus] == []
     finally:
         stack.destroy()
+
+
+@pytest.mark.parametrize("account", ["used"])
+def test_system_nodes_over_their_quota_fail_the_update_and_go_with_the_stack(lab: Lab):
+    set_quotas(lab, {STANDARD_QUOTA: 2})  # dev has two nodes of two vCPUs
+    stack = lab_stack(lab, committed(), "dev", update_from="outside")
+    for _ in range(2):  # what has failed stays so, and in the stack
+        with pytest.raises(LabProblem, match=r"'CREATE_FAILED'.* AsgInstanceLaunchFailures: .* 2 allows"):
+            stack.up()
+    assert stack.destroy().left == ()
