@@ -22,7 +22,7 @@ def main(arguments: Sequence[str]) -> int:
     start = time.perf_counter()
     broken = programs()
     for program in broken:
-        if sick := [found.id for found in program.analysis.findings if not found.passed and found.id not in OPEN]:
+        if sick := [found.id for found in program.analysis.findings if found.failed and found.id not in OPEN]:
             print(f"{program} is not healthy to begin with: {', '.join(sick)}")
             return 1
     outcomes = [judged(mutant) for mutant in mutants(broken, OPERATORS)]

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from .edits import EACH, Edit, Option, gone, only, swapped, to, with_item, without_items
+from eks_gpu.graph.graph import Resource
+
+from .edits import EACH, Edit, Option, With, gone, only, swapped, to, with_item, without_items
 from .places import (
     GROUP,
     NODE_GROUP,
@@ -16,6 +18,7 @@ from .places import (
     system_group,
 )
 
+_FLEET, _FILE = "aws:ec2/fleet:Fleet", "kubernetes:yaml/v2:ConfigFile"
 _TAGS, _TAINTS = ("tags",), ("taints", EACH)
 _OVERRIDES = ("mixedInstancesPolicy", "launchTemplate", "overrides")
 _ASG_TAG = ("aws:autoscaling/tag:Tag",)
@@ -351,5 +354,18 @@ OPERATORS = (
         ("labels",),
         to({}),
         of_gpus,
+    ),
+    # Beside the groups.
+    With(
+        "a fleet of EC2",
+        "its nodes are in no pool and in no bill",
+        Resource(f"urn:pulumi:mutant::mutants::{_FLEET}::spare", _FLEET, "spare"),
+        lambda program: True,
+    ),
+    With(
+        "a file that was not rendered",
+        "what it brings is not judged",
+        Resource(f"urn:pulumi:mutant::mutants::{_FILE}::more", _FILE, "more", custom=False, remote=True),
+        lambda program: True,
     ),
 )

@@ -21,12 +21,12 @@ class Outcome:
 
 def judged(mutant: Mutant) -> Outcome:
     """Analyse a broken graph. A plan that is refused is caught too."""
-    before = {(found.id, found.subject) for found in mutant.program.analysis.findings if not found.passed}
+    before = {(found.id, found.subject) for found in mutant.program.analysis.findings if found.failed}
     try:
         found = mutant.program.analysed(mutant.graph).findings
     except InputError:
         return Outcome(mutant, (REFUSED,))
-    failing = [one.id for one in found if not one.passed and (one.id, one.subject) not in before]
+    failing = [one.id for one in found if one.failed and (one.id, one.subject) not in before]
     return Outcome(mutant, tuple(dict.fromkeys(failing)))
 
 

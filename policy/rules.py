@@ -51,9 +51,13 @@ def rules() -> list[Policy]:
 def _of_stack(id_: str) -> StackValidationPolicy:
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
         judged = _judged(_told(args.resources))
-        for finding in judged.findings if judged else ():
-            if finding.id == id_ and not finding.passed and not finding.waived:
+        found = [finding for finding in judged.findings if finding.id == id_] if judged else []
+        for finding in found:
+            if judged and finding.failed and not finding.waived:
                 report(f"{finding.subject}: {finding.message}. Fix: {finding.fix}.", judged.urn_of(finding) or None)
+        unjudged = [f"{finding.subject}: {finding.message}" for finding in found if finding.passed is None]
+        if unjudged and len(unjudged) == len(found):
+            args.not_applicable(f"not judged: {'; '.join(unjudged)}")
 
     check = CHECKS[id_]
     return StackValidationPolicy(id_, check.reason, validate, LEVELS[check.severity])

@@ -24,7 +24,7 @@ def analysed(*resources: Resource, budget: float | None = None, region: str = "u
     return analyse(Graph(resources), region, TODAY, budget)
 
 
-def findings(check: str, *resources: Resource, **more: Any) -> dict[str, tuple[bool, str]]:
+def findings(check: str, *resources: Resource, **more: Any) -> dict[str, tuple[Any, str]]:
     """What one check says: subject -> (passed, message), with the fix where the subject has one of its own."""
     said = [found for found in analysed(*resources, **more).findings if found.id == check]
     own = {found.subject: "" if found.fix == CHECKS[check].fix else found.fix for found in said}

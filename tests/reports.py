@@ -9,11 +9,14 @@ from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.plan.changes import Changes, compare
 from eks_gpu.plan.plan import Plan
 from eks_gpu.plan.saved_plans import Snapshot
-from tests.graphs import analysed, healthy
+from tests.graphs import analysed, healthy, resource
 
 FAILING = Finding("gpu-pools-are-capped", "gpu", False, "nothing limits it", "error", "give it a maximum")
 WARNING = Finding("maximum-within-budget", "stack", False, "the maximum is dear", "warning", "lower max_gpus")
 WAIVED = Finding("nodes-require-imdsv2", "gpu", False, "a pod may read", "error", "require it", "an old agent needs it")
+UNJUDGED = Finding("one-zone-a-gpu-group", "gpu", None, "it needs subnetIds of gpu, which only pulumi up will tell")
+LEFT = [resource("aws:ec2/fleet:Fleet", "spare", {}), resource("aws:ec2/fleet:Fleet", "more", {})]
+"""What is not read of a stack."""
 
 
 def plan(*resources: Resource, stack: str = "dev") -> Plan:
@@ -30,8 +33,13 @@ def with_findings(of: Plan, *findings: Finding) -> Plan:
 
 
 def every_kind() -> Plan:
-    """One failure, one warning, one that is waived, and all that hold."""
-    return with_findings(plan(), FAILING, WARNING, WAIVED)
+    """One failure, one warning, one that is waived, one without a verdict, and all that hold."""
+    return with_findings(plan(), FAILING, WARNING, WAIVED, UNJUDGED)
+
+
+def partly_read() -> Plan:
+    """A stack of which two fleets are not read."""
+    return plan(*healthy(), *LEFT)
 
 
 def saved(of: Plan) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import typer.main
 import components
 from components.values.shapes import arms, fields
 from settings import Settings
+from tests import reports
 from tests.committed import CHECKOUT
 from tests.programs import PROGRAMS, plan_of
 
@@ -69,7 +70,9 @@ def keys(value: Any, at: str = "") -> Iterator[str]:
 
 
 def plan_keys() -> list[str]:
-    return sorted({key for folder, stack in PROGRAMS for key in keys(plan_of(folder, stack).as_json())})
+    """Of every program's plan, and of a stack that is not all read, as none of the programs is."""
+    plans = [*(plan_of(*program) for program in PROGRAMS), reports.partly_read()]
+    return sorted({key for plan in plans for key in keys(plan.as_json())})
 
 
 PROMISES = {
@@ -84,6 +87,14 @@ PROMISES = {
 @pytest.mark.parametrize("promise", ["names", "settings", "plan"])
 def test_nothing_that_was_promised_is_gone_and_what_is_new_is_recorded(promise):
     assert PROMISES[promise]() == json.loads(RECORD.read_text())[promise]
+
+
+def test_a_check_says_yes_no_or_nothing_and_a_plan_with_nodes_that_are_not_read_fails():
+    plan = reports.with_findings(reports.partly_read(), reports.FAILING, reports.UNJUDGED)
+    assert {check["passed"] for check in plan.as_json()["checks"]} == {True, False, None}
+    assert plan.failed
+    assert {row["what"] for row in plan.as_json()["unread"]} == {"nodes"}
+    assert all(bill["at_least"] for name, bill in plan.as_json()["cost"].items() if isinstance(bill, dict))
 
 
 def test_no_command_or_option_is_gone_and_what_is_new_is_recorded():

@@ -133,6 +133,19 @@ def test_what_a_preview_does_not_know_yet_is_no_fault(pack):
     assert violations_alone(pack, graph.one(NODE_POOL)) == []
 
 
+def test_a_check_without_a_verdict_is_not_applicable_and_says_why(pack):
+    def later(inputs: dict[str, Any]) -> None:
+        inputs["spec"]["limits"] = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+
+    graph = changed(plan_of("examples/karpenter-inference", "dev").graph, NODE_POOL, later)
+    assert "gpu-pools-are-capped" not in {policy for policy, *_ in violations(pack, graph)}
+    found = pack.AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(resources=map(resource, graph))).not_applicable
+    reasons = {each.policy_name: each.reason for each in found}
+    name = graph.one(NODE_POOL).name
+    said = f"not judged: gpu: it needs spec.limits of {name}, which only pulumi up will tell"
+    assert reasons["gpu-pools-are-capped"] == said
+
+
 def test_a_check_can_be_made_advisory_or_turned_off(pack):
     graph = changed(plan_of("examples/karpenter-inference", "dev").graph, NODE_POOL, uncapped)
 

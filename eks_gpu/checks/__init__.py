@@ -28,6 +28,7 @@ from eks_gpu.checks import (
     order,
     services,
     spot,
+    unread,
     waivers,
     workloads,
 )
@@ -66,6 +67,7 @@ __all__ = [
     "order",
     "services",
     "spot",
+    "unread",
     "waivers",
     "workloads",
 ]

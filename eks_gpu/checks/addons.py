@@ -45,6 +45,7 @@ def _of_own_nodes(context: Context) -> Iterator[tuple[Cluster, Resource]]:
     "cluster-has-its-add-ons",
     subject="cluster with nodes of its own",
     fix="add the missing EKS add-ons",
+    relies_on=("software", "pods"),
 )
 def has_addons(context: Context) -> Iterator[Said]:
     """Nodes never become ready, names do not resolve, or controllers get no credentials.
@@ -72,7 +73,12 @@ def _left_out(addon: str, cluster: Resource) -> bool:
     return part(cluster.inputs, _OPTIONS[addon]).get("enabled") is False
 
 
-@check("storage-classes-have-their-driver", subject="StorageClass of EBS", fix=f"add the EKS add-on {EBS_CSI_DRIVER}")
+@check(
+    "storage-classes-have-their-driver",
+    subject="StorageClass of EBS",
+    fix=f"add the EKS add-on {EBS_CSI_DRIVER}",
+    relies_on=("software", "pods"),
+)
 def have_drivers(context: Context) -> Iterator[Said]:
     """A pod with a volume waits for its disk forever."""
     for _, manifest in kubernetes_objects(context.graph):
@@ -89,6 +95,7 @@ def have_drivers(context: Context) -> Iterator[Said]:
     subject="namespace",
     severity="warning",
     fix="register the Namespace, or let the release create it",
+    relies_on=("software", "pods"),
 )
 def namespaces_exist(context: Context) -> Iterator[Said]:
     """The API server refuses objects in the namespace, and the update stops.
@@ -113,6 +120,7 @@ def namespaces_exist(context: Context) -> Iterator[Said]:
     subject="group or node pool, Service with a load balancer, Ingress",
     severity="warning",
     fix="add the release of the controller, or waive this check if another stack has it",
+    relies_on=("software", "pods"),
 )
 def has_controller(context: Context) -> Iterator[Said]:
     """No node and no load balancer is ever created: no controller acts on what the stack asks for.

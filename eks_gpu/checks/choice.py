@@ -7,7 +7,8 @@ from eks_gpu.checks.node_pools import DEARER
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.checks.workloads import scheduled
 from eks_gpu.cost.admission import ACCELERATOR_RESOURCES
-from eks_gpu.cost.node_cost import Expected
+from eks_gpu.cost.money import Marks, usd
+from eks_gpu.cost.node_cost import Expected, node_marks
 from eks_gpu.cost.packing import as_tried
 from eks_gpu.pods.demand import Workload
 from eks_gpu.pools.pool import Pool
@@ -76,21 +77,23 @@ def later(context: Context) -> Iterator[Said]:
         offers = as_tried(_node_pools(context, workload, expected), lambda offer: offer[0], lambda offer: offer[1])
         if len(offers) < 2:
             continue
-        first, price = offers[0]
-        cheapest, less = min((offer for offer in offers if offer[0].weight == first.weight), key=lambda offer: offer[1])
+        first, price, marks = offers[0]
+        cheapest, less, less_marks = min(
+            (offer for offer in offers if offer[0].weight == first.weight), key=lambda offer: offer[1]
+        )
         problem = Problem(
             f"{first.name} and {cheapest.name} weigh the same, so its first node comes from {first.name}, whose name "
-            f"sorts last, at {price:.2f} USD an hour in place of {less:.2f}",
+            f"sorts last, at {usd(price, 2, marks)} USD an hour in place of {usd(less, 2, less_marks)}",
             f"give {cheapest.name} a greater weight",
         )
         yield verdict(str(workload), problem if less * DEARER < price else None, f"{first.name} comes first")
 
 
-def _node_pools(context: Context, workload: Workload, expected: Expected) -> Iterator[tuple[Pool, float]]:
-    """Those that take a pod of the workload, each with the price of the node to expect for it."""
+def _node_pools(context: Context, workload: Workload, expected: Expected) -> Iterator[tuple[Pool, float, Marks]]:
+    """Those that take a pod of the workload, each with the price of the node to expect for it, and its marks."""
     for room, found in zip(context.rooms, context.verdicts[workload.urn], strict=True):
         if found.admits and not room.pool.chooses_node_itself:
             node = expected.node(room, workload.pod)
             hourly = expected.hourly(room.pool, node) if node else inf
-            if hourly < inf:
-                yield room.pool, hourly
+            if node and hourly < inf:
+                yield room.pool, hourly, node_marks(room.pool, node, context.region)

@@ -22,7 +22,6 @@ from eks_gpu.graph.graph import Resource
 from eks_gpu.karpenter.objects import node_classes, part
 from eks_gpu.pods.pod import Pod
 from eks_gpu.pods.selection import unselected
-from eks_gpu.pools.clusters import COMPONENT
 from eks_gpu.pools.node_class import role
 from eks_gpu.pools.pool import AUTO_MODE, MANAGED_NODE_GROUP, Pool
 from eks_gpu.pools.software import (
@@ -218,10 +217,11 @@ def _needs(release: Software, context: Context) -> Iterator[str]:
     "controllers-have-standing-nodes",
     subject="Karpenter, autoscaler, load balancer controller, termination handler with a queue, add-on with a selector",
     fix="give the controllers a fixed node group, and tolerate its taints",
+    relies_on=("nodes",),
 )
 def have_nodes(context: Context) -> Iterator[Said]:
     """The controller or add-on waits forever for a node, which only it, or another one like it, could start."""
-    if not context.clusters or not context.pools or _has_unseen_nodes(context):
+    if not context.clusters or not context.pools:
         return
     standing = [pool for pool in context.pools if pool.min_nodes or pool.backend == AUTO_MODE]
     for name, pod, pools in (
@@ -243,16 +243,6 @@ def _crowded(name: str, takers: Sequence[str], context: Context) -> Problem | No
     if replicas <= nodes or any(pool.backend == AUTO_MODE for pool in context.pools if pool.name in takers):
         return None
     return Problem(f"its {replicas} pods want a node each, and {nodes} stand ready", f"set replicas to {nodes}")
-
-
-def _has_unseen_nodes(context: Context) -> bool:
-    """Fargate, and node groups inside components of pulumi-eks."""
-    made_inside = any(found.type.startswith("eks:index:") and "Node" in found.type for found in context.graph)
-    default_group = any(
-        not found.inputs.get("skipDefaultNodeGroup") and not found.inputs.get("autoMode")
-        for found in context.graph.of(COMPONENT)
-    )
-    return made_inside or default_group or bool(context.graph.of("aws:eks/fargateProfile:FargateProfile"))
 
 
 def _pod(release: Software) -> Pod:

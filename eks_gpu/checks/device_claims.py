@@ -23,6 +23,7 @@ _AUTO_MODE_SINCE = (1, 36)
     subject="workload with resource claims",
     fix="request the device plugin's resource, keep nodes with the device for the pods, or let Karpenter 1.15 with "
     "settings.enableDRA (for whole NVIDIA GPUs) or Auto Mode on Kubernetes 1.36 bring them up",
+    relies_on=("nodes",),
 )
 def claims(context: Context) -> Iterator[Said]:
     """Pods stay Pending: no node has the device that they claim, and no controller starts one for a claim.

@@ -63,6 +63,7 @@ def _rejection(pod: Pod, pool: Pool) -> str:
     "device-plugin-reaches-gpu-pools",
     subject="NVIDIA or Neuron pool",
     fix=f"let the device plugin tolerate the taints of the pool, and label the nodes {GPU_PRESENT_LABEL}=true",
+    relies_on=("software", "pods"),
 )
 def reaches(context: Context) -> Iterator[Said]:
     """A GPU node without a device plugin offers no GPU: pods stay Pending while the node costs money.
@@ -173,6 +174,7 @@ def _second_driver(release: Software, pool: Pool) -> Problem | None:
     "gpu-nodes-have-a-driver",
     subject="NVIDIA or Neuron pool whose image is known",
     fix="take an image with the driver; for NVIDIA GPUs the operator may install it",
+    relies_on=("software", "pods"),
 )
 def driver(context: Context) -> Iterator[Said]:
     """Nodes offer no GPU: pods stay Pending while the nodes cost money."""

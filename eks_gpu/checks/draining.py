@@ -33,6 +33,7 @@ _HOOK_S = 3600
     severity="warning",
     fix=f"install {TERMINATION_HANDLER} in queue mode and tag the group's nodes for it, as NodeTerminationHandler "
     "and drain_s do",
+    relies_on=("software", "pods"),
 )
 def drained(context: Context) -> Iterator[Said]:
     """AWS takes the node away with its pods at work: requests fail, and what a job has not saved is lost.

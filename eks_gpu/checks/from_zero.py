@@ -3,10 +3,17 @@
 from collections.abc import Iterator
 
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
+from eks_gpu.graph.unknown import starting_with
 from eks_gpu.pods.quantities import amount
 from eks_gpu.pools.pool import Pool
 from eks_gpu.pools.software import DEVICE_PLUGIN, sharing_replicas
-from eks_gpu_components.catalog import AUTOSCALER_LABEL_TAG, AUTOSCALER_RESOURCE_TAG, GPU_RESOURCE, TAINT_EFFECTS
+from eks_gpu_components.catalog import (
+    AUTOSCALER_LABEL_TAG,
+    AUTOSCALER_RESOURCE_TAG,
+    AUTOSCALER_TAINT_TAG,
+    GPU_RESOURCE,
+    TAINT_EFFECTS,
+)
 
 
 def _from_zero(context: Context) -> Iterator[tuple[Pool, frozenset[str]]]:
@@ -86,17 +93,13 @@ def taints_match(context: Context) -> Iterator[Said]:
         ]
         problems += [
             Problem(
-                f"tag {key} has the value {value}, which the autoscaler ignores",
+                f"tag {AUTOSCALER_TAINT_TAG}{key} has the value {value}, which the autoscaler ignores",
                 "write value:Effect, as true:NoSchedule",
             )
-            for key, value in pool.tags.items()
-            if _is_broken_taint(key, value)
+            for key, value in starting_with(pool.tags, AUTOSCALER_TAINT_TAG).items()
+            if value.rpartition(":")[2] not in TAINT_EFFECTS
         ]
         yield verdict(pool.name, problems, "the autoscaler is told every taint that nodes carry")
-
-
-def _is_broken_taint(key: str, value: str) -> bool:
-    return "/node-template/taint/" in key and value.rpartition(":")[2] not in TAINT_EFFECTS
 
 
 @check(

@@ -110,6 +110,7 @@ def _came_later(what: str, since: str, chart: str) -> Iterator[str]:
     "crd-chart-matches-controller",
     subject="Karpenter release",
     fix=f"add a release of {KARPENTER_CRDS} with the version of {KARPENTER}",
+    relies_on=("software", "pods"),
 )
 def crds_match(context: Context) -> Iterator[Said]:
     """Helm never upgrades CRDs inside a chart, so the next version's fields are lost."""

@@ -48,6 +48,7 @@ def _node_class(resource: Resource, graph: Graph) -> Mapping[str, Any]:
     "node-subnets-have-a-way-out",
     subject="pool in subnets of the stack",
     fix="route 0.0.0.0/0 to a NAT gateway, or add endpoints for every service that a node calls",
+    relies_on=("network",),
 )
 def way_out(context: Context) -> Iterator[Said]:
     """Nodes start and cost money but never join, or cannot pull images.
@@ -136,6 +137,7 @@ def _missing_endpoints(subnet: Resource, graph: Graph) -> list[str]:
     subject="Service with a load balancer, Ingress",
     severity="warning",
     fix=f"tag private subnets {INTERNAL_LOAD_BALANCER_TAG} = 1, and public ones {PUBLIC_LOAD_BALANCER_TAG} = 1",
+    relies_on=("network",),
 )
 def subnets_are_tagged(context: Context) -> Iterator[Said]:
     """The controller must guess subnets from their routes, and an older version creates no load balancer."""
@@ -168,6 +170,7 @@ def resolves(context: Context) -> Iterator[Said]:
     "node-classes-select-subnets",
     subject="node class",
     fix="select the subnets by a tag that they have, or by their ids",
+    relies_on=("network",),
 )
 def select_subnets(context: Context) -> Iterator[Said]:
     """No node ever starts: its node class finds no subnet."""

@@ -24,6 +24,7 @@ _ON_AUTO_MODE = f'make the ConfigMap {_MAP} with {NETWORK_POLICY_KEY}: "true"'
     subject="NetworkPolicy",
     severity="warning",
     fix=f"{_ON_OWN_NODES}; on Auto Mode {_ON_AUTO_MODE}",
+    relies_on=("software", "pods"),
 )
 def have_an_enforcer(context: Context) -> Iterator[Said]:
     """The policy has no effect: the API server stores it, and nothing enforces it.

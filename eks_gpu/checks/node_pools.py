@@ -1,8 +1,9 @@
 """Node pools of Karpenter and Auto Mode: their limits work, nodes are removed, and the price is as planned."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
+from eks_gpu.cost.money import marks_of, usd
 from eks_gpu.karpenter.objects import NodePool, node_classes, node_pools, object_name, part
 from eks_gpu.karpenter.schema import seconds
 from eks_gpu.pods.durations import NEVER
@@ -20,6 +21,7 @@ from eks_gpu_components.catalog import (
     ZONE_LABEL,
     CapacityType,
     InstanceType,
+    Price,
 )
 from eks_gpu_components.catalog.instance_types import RESOURCES
 from eks_gpu_components.catalog.nearest import nearest
@@ -210,24 +212,30 @@ def _falls_back(pool: Pool, context: Context) -> bool:
 def packing(context: Context) -> Iterator[Said]:
     """Karpenter puts several pods on one large node, even if several small nodes cost less."""
     for _, pool in _pools(context, accelerated=True):
-        hourly = {row: price.hourly for row in pool.types if (price := on_demand_price(row.name, pool.region))}
+        prices = {row: price for row in pool.types if (price := on_demand_price(row.name, pool.region))}
+        hourly = {row: price.hourly for row, price in prices.items()}
         rows = [row for row in hourly if row.accelerators]
         least = min((row.accelerators for row in rows), default=0)
         small = min((row for row in rows if row.accelerators == least), key=lambda row: hourly[row], default=None)
-        problem = _dearer(small, [row for row in rows if row.accelerators > least], hourly) if small else None
+        larger = [row for row in rows if row.accelerators > least]
+        problem = _dearer(small, larger, prices, pool.region) if small else None
         yield verdict(pool.name, problem, "no larger type costs more for a GPU than the smallest")
 
 
-def _dearer(small: InstanceType, larger: list[InstanceType], hourly: dict[InstanceType, float]) -> Problem | None:
+def _dearer(
+    small: InstanceType, larger: list[InstanceType], prices: Mapping[InstanceType, Price], region: str
+) -> Problem | None:
     """Of the cheapest type of each larger count, the one that adds most; Karpenter takes no dearer one."""
+    hourly = {row: price.hourly for row, price in prices.items()}
     counts = sorted({row.accelerators for row in larger})
     cheapest = [min((row for row in larger if row.accelerators == n), key=lambda row: hourly[row]) for n in counts]
     ratios = {row: hourly[row] / (hourly[small] * row.accelerators / small.accelerators) for row in cheapest}
     worst = max(ratios, key=lambda row: ratios[row], default=None)
     if worst is None or ratios[worst] < DEARER:
         return None
+    amount = usd(hourly[worst], 2, marks_of(prices[worst], region))
     return Problem(
-        f"pods of {small.accelerators} GPU may be packed on a {worst.name}, at {hourly[worst]:.2f} USD an hour "
+        f"pods of {small.accelerators} GPU may be packed on a {worst.name}, at {amount} USD an hour "
         f"{ratios[worst] - 1:.0%} more than {worst.accelerators // small.accelerators} {small.name}"
     )
 

@@ -9,6 +9,8 @@ from eks_gpu.checks.waiver import Waiver
 from eks_gpu.cost.admission import Room, Verdict
 from eks_gpu.cost.cost import Cost
 from eks_gpu.graph.graph import Graph
+from eks_gpu.graph.unknown import Asked, listening
+from eks_gpu.graph.unread import Unread, What
 from eks_gpu.io.documentation import link
 from eks_gpu.pods.demand import Workload
 from eks_gpu.pools.clusters import Cluster
@@ -22,20 +24,26 @@ class Finding:
 
     id: str
     subject: str
-    passed: bool
+    passed: bool | None
+    """None without a verdict: the check needs something that the plan does not know."""
     message: str
-    """What holds or, if the check fails, what goes wrong."""
+    """What holds, what goes wrong, or why there is no verdict."""
     severity: str = "error"
     """error or warning: a warning fails no plan."""
     fix: str = ""
-    """What to change, empty where it holds."""
+    """What to change, empty where it does not fail."""
     waived: str = ""
     """Why the stack accepts the failure; empty if it does not."""
 
     @property
     def fails_plan(self) -> bool:
         """Whether it is an error without a waiver."""
-        return not self.passed and not self.waived and self.severity == "error"
+        return self.failed and not self.waived and self.severity == "error"
+
+    @property
+    def failed(self) -> bool:
+        """Whether the check fails, as an error or a warning, with or without a waiver."""
+        return self.passed is False
 
     def as_json(self) -> dict[str, Any]:
         """The plan's row."""
@@ -70,6 +78,8 @@ class Context:
     waivers: Sequence[Waiver] = ()
     rooms: Sequence[Room] = ()
     """Of the same pools: what each takes."""
+    unread: Sequence[Unread] = ()
+    """What the stack has and the planner does not read."""
 
     @property
     def gpu_pools(self) -> list[Pool]:
@@ -99,12 +109,30 @@ class Said:
     holds: str
     severity: str = ""
     """error or warning, where it is not the check's own."""
+    certain: bool = False
+    """Whether it holds or fails whatever the unknown properties are that the check has read."""
+    unjudged: str = ""
+    """Why there is no verdict, a clause; empty where there is one."""
 
 
-def verdict(subject: str, problems: Problem | Iterable[Problem] | None, holds: str, severity: str = "") -> Said:
-    """One problem, several, or none; `severity` in place of the check's own."""
+def verdict(
+    subject: str,
+    problems: Problem | Iterable[Problem] | None,
+    holds: str,
+    severity: str = "",
+    *,
+    certain: bool = False,
+) -> Said:
+    """One problem, several, or none; `severity` in place of the check's own; `certain` if no unknown property that
+    the check has read can change the verdict.
+    """
     given = (problems,) if isinstance(problems, Problem) else tuple(problems or ())
-    return Said(subject, given, holds, severity)
+    return Said(subject, given, holds, severity, certain)
+
+
+def no_verdict(subject: str, why: str) -> Said:
+    """What a check says that needs what the plan does not know; `why` is a clause."""
+    return Said(subject, (), "", unjudged=why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +147,8 @@ class Check:
     fix: str
     """What to change, whatever the subject; a clause."""
     function: Callable[[Context], Iterator[Said]]
+    relies_on: frozenset[What] = frozenset()
+    """What must be read for a failure to be certain: the check fails because the stack lacks something."""
 
     @property
     def reason(self) -> str:
@@ -142,17 +172,85 @@ class Check:
 
     def findings(self, context: Context) -> Iterator[Finding]:
         """The findings for a stack, passed subjects too."""
-        for said in self.function(context):
-            if not said.problems:
+        for said, asked in _with_asked(self.function(context), context):
+            if said.unjudged:
+                yield Finding(self.id, said.subject, None, said.unjudged, said.severity or self.severity)
+            elif asked and not said.certain:
+                yield Finding(self.id, said.subject, None, _unknown(asked), self.severity)
+            elif not said.problems:
                 yield Finding(self.id, said.subject, True, said.holds, self.severity)
-                continue
-            message = "; ".join(problem.says for problem in said.problems)
-            fix = "; ".join(dict.fromkeys(problem.fix or self.fix for problem in said.problems))
-            covering = [one for one in context.waivers if one.covers(self.id, said.subject)]
-            waived = next((one.reason for one in covering if one.counts(context.on)), "")
-            if covering and not waived:
-                message += f"; the waiver of it ended on {covering[-1].until}"
-            yield Finding(self.id, said.subject, False, message, said.severity or self.severity, fix, waived)
+            else:
+                yield self._failure(said, context)
+
+    def _failure(self, said: Said, context: Context) -> Finding:
+        message = "; ".join(problem.says for problem in said.problems)
+        severity = said.severity or self.severity
+        if unread := [row for row in context.unread if row.what in self.relies_on]:
+            why = f"{message}; what is missing may be in {_listed(row.subject for row in unread)}, which is not read"
+            return Finding(self.id, said.subject, None, why, severity)
+        fix = "; ".join(dict.fromkeys(problem.fix or self.fix for problem in said.problems))
+        covering = [one for one in context.waivers if one.covers(self.id, said.subject)]
+        waived = next((one.reason for one in covering if one.counts(context.on)), "")
+        if covering and not waived:
+            message += f"; the waiver of it ended on {covering[-1].until}"
+        return Finding(self.id, said.subject, False, message, severity, fix, waived)
+
+
+def _with_asked(said: Iterator[Said], context: Context) -> Iterator[tuple[Said, frozenset[Asked]]]:
+    """What a check says of each subject, with the unknown properties that it wanted to read for it.
+
+    What it read before the first subject it may have read for all of them, but for what is of the first subject alone.
+    """
+    shared: frozenset[Asked] = frozenset()
+    first = True
+    while True:
+        with listening() as heard:
+            found = next(said, None)
+        if found is None:
+            return
+        of_it = frozenset(_of_subject(heard, found.subject, context)) if heard else frozenset()
+        yield found, of_it | shared
+        if first:
+            shared = frozenset(each for each in of_it if not _is_of(each, found.subject))
+            first = False
+
+
+def _of_subject(heard: Iterable[Asked], subject: str, context: Context) -> Iterator[Asked]:
+    """Without what was read of another pool, or of another resource of the subject's kind: the check passed it over."""
+    pools = {pool.urn: pool.name for pool in context.pools}
+    own = _own_name(subject)
+    kinds = {resource.type for resource in context.graph if own in (resource.name, resource["name"])}
+    for each in heard:
+        pool = each.by or pools.get(each.urn, "")
+        resource = context.graph.get(each.urn)
+        passed_over = (
+            pool != subject
+            if pool and subject in pools.values()
+            else resource is not None and resource.type in kinds and own not in (resource.name, resource["name"])
+        )
+        if not passed_over:
+            yield each
+
+
+def _own_name(subject: str) -> str:
+    """`web` of `Deployment default/web`."""
+    return subject.rpartition(" ")[2].rpartition("/")[2]
+
+
+def _is_of(asked: Asked, subject: str) -> bool:
+    """Whether the property is of the subject's own resource, or of one that is named after it, as its template."""
+    own, name = _own_name(subject), asked.urn.rpartition("::")[2]
+    return asked.by == subject or name.startswith(own) or own.startswith(name)
+
+
+def _unknown(asked: Iterable[Asked]) -> str:
+    names = _listed(map(str, sorted(asked)), "and")
+    return f"it needs {names}, which only pulumi up will tell"
+
+
+def _listed(names: Iterable[str], word: str = "or") -> str:
+    *shown, last = dict.fromkeys(names)
+    return f"{', '.join(shown)} {word} {last}" if shown else last
 
 
 CHECKS: dict[str, Check] = {}
@@ -160,18 +258,18 @@ CHECKS: dict[str, Check] = {}
 
 
 def check(
-    id_: str, *, subject: str, fix: str, severity: str = "error"
+    id_: str, *, subject: str, fix: str, severity: str = "error", relies_on: Iterable[What] = ()
 ) -> Callable[[Callable[[Context], Iterator[Said]]], Any]:
     """Registers a function that says something of each subject the check applies to.
 
     Its docstring's first line says what goes wrong for the user where the check does not hold; the rest is for readers
-    of `docs/checks.md`, which `make pages` writes.
+    of `docs/checks.md`, which `make pages` writes. `relies_on` is what must all be read for a failure to be certain.
     """
 
     def register(function: Callable[[Context], Iterator[Said]]) -> Callable[[Context], Iterator[Said]]:
         if id_ in CHECKS:
             raise ValueError(f"two checks are named {id_}")
-        CHECKS[id_] = Check(id_, severity, subject, fix, function)
+        CHECKS[id_] = Check(id_, severity, subject, fix, function, frozenset(relies_on))
         return function
 
     return register

@@ -13,7 +13,7 @@ def needed(context: Context) -> Iterator[Said]:
         failing = [
             found.subject
             for found in CHECKS[waiver.check].findings(context)
-            if not found.passed and waiver.covers(found.id, found.subject)
+            if found.failed and waiver.covers(found.id, found.subject)
         ]
         named = waiver.check if waiver.subject == "*" else f"{waiver.check} {waiver.subject}"
         problem = None if failing else Problem("nothing that it covers fails")

@@ -23,7 +23,7 @@ _WHOLE_DEVICES = frozenset(plugin.resources[0] for plugin in DEVICE_PLUGINS.valu
 
 def scheduled(context: Context) -> Iterator[Workload]:
     """Those whose pods wait for a node."""
-    if context.pools:
+    if context.pools or any(row.what == "nodes" for row in context.unread):
         yield from (found for found in context.workloads if not found.daemon and found.max_replicas != 0)
 
 
@@ -31,6 +31,7 @@ def scheduled(context: Context) -> Iterator[Workload]:
     "workloads-are-admitted",
     subject="workload",
     fix="change the pods' tolerations, selectors or size so that a pool takes them, or add such a pool",
+    relies_on=("nodes",),
 )
 def admitted(context: Context) -> Iterator[Said]:
     """No pool takes the pods: they stay Pending, and the autoscaler does not say why."""
@@ -39,8 +40,9 @@ def admitted(context: Context) -> Iterator[Said]:
         takers = [found.pool for found in verdicts if found.admits]
         reasons = [f"{found.pool}: {found.reason}" for found in verdicts[:SHOWN]]
         more = f"; and {len(verdicts) - SHOWN} more" if len(verdicts) > SHOWN else ""
-        problem = None if takers else Problem(f"no pool takes its pods, which stay Pending. {'; '.join(reasons)}{more}")
-        yield verdict(str(workload), problem, f"taken by {', '.join(takers)}")
+        said = f"no pool takes its pods, which stay Pending. {'; '.join(reasons)}{more}".rstrip(". ")
+        problem = None if takers else Problem(said)
+        yield verdict(str(workload), problem, f"taken by {', '.join(takers)}", certain=bool(takers))
 
 
 @check(
@@ -72,6 +74,7 @@ def off_gpu_nodes(context: Context) -> Iterator[Said]:
     subject="workload",
     severity="warning",
     fix="raise max_gpus of a pool that takes them, or lower the replicas",
+    relies_on=("nodes",),
 )
 def find_room(context: Context) -> Iterator[Said]:
     """Replicas beyond the limits of the pools stay Pending."""
@@ -226,6 +229,7 @@ def may_move(context: Context) -> Iterator[Said]:
     subject="HorizontalPodAutoscaler",
     severity="warning",
     fix="name an existing workload in the autoscaler, and add the EKS add-on metrics-server",
+    relies_on=("software", "pods"),
 )
 def have_metrics(context: Context) -> Iterator[Said]:
     """The workload keeps its number of replicas, whatever the load."""

@@ -33,6 +33,7 @@ def explain(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the answer as JSON; - is stdout.")] = None,
 ) -> None:
     """Show for each pool of a stack whether it takes the pod, on which node and when, or the rule that rejects it."""
+    from eks_gpu.cost.money import not_read
     from eks_gpu.explain.explain import explain as answer
     from eks_gpu.explain.pod_file import read_pods
     from eks_gpu.explain.render import render
@@ -42,6 +43,8 @@ def explain(
     sources, others = read_pods(pod)
     held_against = _saved(plan, stack) if plan else _run(project or Path(), stack or "dev")
     found = answer(held_against, sources)
+    if left := not_read(held_against.unread):
+        others = [*others, f"{left}: whether they take a pod is not known"]
     rows = [explanation.as_json() for explanation in found]
     write_json(json_file, rows[0] if len(rows) == 1 else rows)
     Terminal(stderr=json_file == STDOUT).print(render(found, others, held_against.region))

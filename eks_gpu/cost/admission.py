@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from eks_gpu.graph.unknown import Asked, listening, tell
 from eks_gpu.pods.pod import Pod, Toleration
 from eks_gpu.pods.quantities import CPU, EPHEMERAL_STORAGE, MEMORY, PODS, amount, written
 from eks_gpu.pods.reasons import NOTHING, Reason, Rule
@@ -48,12 +49,15 @@ class Room:
     def verdict(self, pod: Pod) -> Verdict:
         """The verdict on a pod: rejected if the pool can start no node, or only nodes that do not fit the pod."""
         if pod.shape not in self._verdicts:
-            reason = self._rejection(pod)
-            self._verdicts[pod.shape] = Verdict(self.pool.name, not reason, reason)
-        return self._verdicts[pod.shape]
+            with listening(alone=True) as heard:
+                reason = self._rejection(pod)
+            self._verdicts[pod.shape] = Verdict(self.pool.name, not reason, reason), frozenset(heard)
+        verdict, asked = self._verdicts[pod.shape]
+        tell(asked)
+        return verdict
 
     @cached_property
-    def _verdicts(self) -> dict[Hashable, Verdict]:
+    def _verdicts(self) -> dict[Hashable, tuple[Verdict, frozenset[Asked]]]:
         return {}
 
     @cached_property

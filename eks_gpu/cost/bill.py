@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from eks_gpu.cost.money import Marks, marks_of, not_read
+from eks_gpu.graph.unread import Unread
 from eks_gpu_components.catalog import HOURS_PER_MONTH, Price, regional_factors
 
 
@@ -35,6 +37,10 @@ class Item:
         """Whether the price is of another region and is used because the region's own price is not known."""
         return bool(self.unit and self.unit.region and self.unit.region != region)
 
+    def marks(self, region: str) -> Marks:
+        """What its amount must be read with."""
+        return marks_of(self.unit, region) if self.unit else Marks(missing=True)
+
     def as_json(self) -> dict[str, Any]:
         """The plan's row; `price_region` is where the price is of."""
         row: dict[str, Any] = {"name": self.name, "quantity": self.quantity, "hourly": round(self.hourly, 6)}
@@ -55,7 +61,9 @@ class Bill:
     notes: tuple[str, ...] = ()
     """A sentence for each thing that the numbers leave out."""
     unknown: tuple[str, ...] = ()
-    """Workloads whose number of pods is unknown, so that the bill has no total."""
+    """Workloads and pools whose number of pods or nodes is unknown, so that the bill has no total."""
+    unread: tuple[Unread, ...] = ()
+    """What the bill leaves out because it was not read."""
 
     @property
     def hourly(self) -> float:
@@ -95,15 +103,21 @@ class Bill:
         return own + self.borrowed * least, own + self.borrowed * most
 
     @property
-    def marks(self) -> str:
-        """`*` beside a total with a borrowed price, `+ ?` where it lacks a price or a workload; empty for none."""
-        return " + ?" * bool(self.unpriced or self.unknown) + "*" * bool(self.borrowed_from)
+    def marks(self) -> Marks:
+        """What the total must be read with: the marks of its lines, and what it leaves out."""
+        return marks_of_items(self.items, self.region) | Marks(missing=bool(self.unknown), at_least=bool(self.unread))
+
+    @property
+    def leaves_out(self) -> str:
+        """What the total leaves out because it was not read, as a clause; empty if it leaves out nothing."""
+        return not_read(self.unread)
 
     def as_json(self) -> dict[str, Any]:
         """The plan's section."""
         return {
             "hourly": None if self.unknown else round(self.hourly, 4),
             "monthly": None if self.unknown else round(self.monthly, 2),
+            "at_least": bool(self.unread),
             "lowest_hourly": round(self.range[0], 4),
             "highest_hourly": round(self.range[1], 4),
             "borrowed_hourly": round(self.borrowed, 4),
@@ -114,12 +128,28 @@ class Bill:
         }
 
 
-def bill(region: str, items: Iterable[Item], notes: Iterable[str] = (), unknown: Iterable[str] = ()) -> Bill:
-    """A bill without lines of quantity 0, with a note on every price that is unknown or of another region."""
+def marks_of_items(items: Iterable[Item], region: str) -> Marks:
+    """The marks of all of them together."""
+    found = Marks()
+    for item in items:
+        found |= item.marks(region)
+    return found
+
+
+def bill(
+    region: str,
+    items: Iterable[Item],
+    notes: Iterable[str] = (),
+    unknown: Iterable[str] = (),
+    unread: Iterable[Unread] = (),
+) -> Bill:
+    """A bill without lines of quantity 0, with a note on every price that is unknown or of another region. `unknown`
+    are the clauses of what has no known number.
+    """
     uncounted = tuple(unknown)
     kept = tuple(item for item in items if item.quantity)
     made = Bill(region, kept, ())
     without = [f"no price is known for {name}" for name in made.unpriced]
-    without += [f"how many pods {name} may have is not known" for name in uncounted]
+    without += uncounted
     borrowed = [f"prices of {other} are used where those of {region} are not known" for other in made.borrowed_from]
-    return Bill(region, kept, (*notes, *without, *borrowed), uncounted)
+    return Bill(region, kept, (*notes, *without, *borrowed), uncounted, tuple(unread))

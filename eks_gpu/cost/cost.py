@@ -11,6 +11,7 @@ from eks_gpu.cost.node_cost import dearest_nodes, nodes, volume_price
 from eks_gpu.cost.packing import Fleet
 from eks_gpu.graph.graph import Graph
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
+from eks_gpu.graph.unread import Unread
 from eks_gpu.io.problems import InputError
 from eks_gpu.pods.demand import Workload
 from eks_gpu.pods.quantities import gib
@@ -18,6 +19,7 @@ from eks_gpu.pools.clusters import COMPONENT, RESOURCE, clusters
 from eks_gpu.pools.pool import Pool
 from eks_gpu.pools.prices import refreshed, service_price
 from eks_gpu.pools.software import Software
+from eks_gpu.pools.uncertain import unknown_sizes
 from eks_gpu_components.catalog import (
     ALB_HOURLY,
     CONTROL_PLANE_HOURLY,
@@ -69,21 +71,33 @@ def cost(
     steady: Fleet,
     demand_max: Fleet,
     unknown: Sequence[str] = (),
+    unread: Sequence[Unread] = (),
 ) -> Cost:
     """The bills: `idle` has the pools at their minimum, `steady` what stated replicas need, `demand_max` what the
     maximum needs.
 
-    `unknown` names the workloads whose maximum is unknown: `demand_max` then has no total.
+    `unknown` names the workloads whose maximum is unknown: `demand_max` then has no total. `unread` is what the
+    stack has and the bills leave out.
     """
     fixed = tuple(fixed_items(graph, on, region))
     unlimited = [f"pool {pool.name} has no ceiling and is left out" for pool in pools if pool.max_nodes is None]
     most = [item for pool in pools for item in dearest_nodes(pool, region)]
+    sizes = [
+        f"how many nodes pool {pool.name} has, or their price, needs {asked}, which only pulumi up will tell"
+        for pool in pools
+        for asked in unknown_sizes(pool)[:1]
+    ]
+    pods = [f"how many pods {name} may have is not known" for name in unknown]
+    standing = [row for row in unread if row.what in ("nodes", "network")]
+    with_pods = [row for row in unread if row.what in ("nodes", "network", "pods")]
     return Cost(
         region=region,
-        idle=bill(region, [*fixed, *_of_fleet(pools, idle, region)]),
-        steady=bill(region, [*fixed, *_of_fleet(pools, steady, region)], _left_over(steady)),
-        demand_max=bill(region, [*fixed, *_of_fleet(pools, demand_max, region)], _left_over(demand_max), unknown),
-        max=bill(region, [*fixed, *most], unlimited),
+        idle=bill(region, [*fixed, *_of_fleet(pools, idle, region)], (), sizes, standing),
+        steady=bill(region, [*fixed, *_of_fleet(pools, steady, region)], _left_over(steady), sizes, with_pods),
+        demand_max=bill(
+            region, [*fixed, *_of_fleet(pools, demand_max, region)], _left_over(demand_max), [*pods, *sizes], with_pods
+        ),
+        max=bill(region, [*fixed, *most], unlimited, sizes, standing),
         not_priced=tuple(not_priced(graph)),
         refreshed=found.as_of if (found := refreshed(region)) else None,
     )
@@ -206,7 +220,16 @@ _BY_USE: Mapping[str, str] = {
     "aws:ecr/repository:Repository": "storage of images",
 }
 # Services of AWS that cost nothing by themselves, by the first part of a resource's type; EC2's are told one by one.
-_FREE = ("aws:autoscaling/", "aws:cloudwatch/event", "aws:eks/", "aws:iam/", "aws:ssm/", "aws:ec2/", "aws:vpc/")
+_FREE = (
+    "aws:autoscaling/",
+    "aws:cloudformation/",
+    "aws:cloudwatch/event",
+    "aws:eks/",
+    "aws:iam/",
+    "aws:ssm/",
+    "aws:ec2/",
+    "aws:vpc/",
+)
 _PRICED = ("aws:ebs/volume:Volume", "aws:lb/")
 # Resources of the services above: what is paid by use, and its settings, as aws:sqs/queuePolicy:QueuePolicy.
 _SETTINGS_OF_USED = ("aws:cloudwatch/log", "aws:ecr/", "aws:kms/", "aws:s3/", "aws:sqs/")

@@ -6,6 +6,7 @@ from math import inf
 
 from eks_gpu.cost.admission import Room
 from eks_gpu.cost.bill import Item
+from eks_gpu.cost.money import Marks, marks_of
 from eks_gpu.pods.pod import Pod
 from eks_gpu.pools.pool import AUTO_MODE, Candidate, Disk, Pool
 from eks_gpu.pools.prices import auto_mode_surcharge, on_demand_price, spot_price
@@ -35,6 +36,13 @@ def _node_hourly(pool: Pool, node: Candidate, region: str) -> float:
     name = node.instance_type.name
     price = _price(name, _is_spot(pool, node), region, [node.zone] if node.zone else pool.zones)
     return price.hourly + _beside(pool, name, region) if price else inf
+
+
+def node_marks(pool: Pool, node: Candidate, region: str) -> Marks:
+    """What the price of one node of this kind must be read with."""
+    name = node.instance_type.name
+    price = _price(name, _is_spot(pool, node), region, [node.zone] if node.zone else pool.zones)
+    return marks_of(price, region) if price else Marks(missing=True)
 
 
 def _beside(pool: Pool, name: str, region: str) -> float:

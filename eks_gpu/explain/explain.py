@@ -13,12 +13,15 @@ from eks_gpu.explain.pod_file import PodSource
 from eks_gpu.explain.remedy import Remedy, nearest_remedy
 from eks_gpu.explain.time_to_running import NEW_NODE, Step, steps
 from eks_gpu.graph.graph import Graph
+from eks_gpu.graph.unread import Unread
 from eks_gpu.pods.demand import workloads
 from eks_gpu.pods.reasons import Reason, Rule
+from eks_gpu.pools.cloudformation import in_provider_terms
 from eks_gpu.pools.pool import Candidate, Pool
 from eks_gpu.pools.prices import on_demand_price
 from eks_gpu.pools.readers import pools as read_pools
 from eks_gpu.pools.software import addon_requests
+from eks_gpu.pools.unread import unread
 from eks_gpu_components.catalog import CapacityType
 
 # What the scheduler looks at too and nobody here judges: the field of a pod's spec, and in words.
@@ -148,12 +151,17 @@ class StackRooms:
     region: str
     rooms: list[Room]
     settings: Mapping[str, str] = field(default_factory=dict)
+    unread: Sequence[Unread] = ()
+    """What may hold nodes and is not read."""
 
 
 def stack_rooms(graph: Graph, region: str) -> StackRooms:
     """The stack's pools, each with the resources of its nodes that DaemonSets and add-ons leave free."""
+    left = [row for row in unread(graph) if row.what == "nodes"]
+    graph = in_provider_terms(graph)
     daemons = [workload.pod for workload in workloads(graph) if workload.daemon]
-    return StackRooms(graph, region, rooms(read_pools(graph, region), daemons, addon_requests(graph)))
+    made = rooms(read_pools(graph, region), daemons, addon_requests(graph))
+    return StackRooms(graph, region, made, unread=left)
 
 
 def explain(stack: StackRooms, sources: Sequence[PodSource]) -> list[Explanation]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from eks_gpu.cost.money import Marks, usd
 from eks_gpu.cost.node_cost import KINDS
 from eks_gpu.explain.explain import MOST_PACKED, Answer, Explanation, Launch
 from eks_gpu.io.tables import bullets, headless
@@ -75,8 +76,8 @@ def _count(taker: Answer, launch: Launch) -> str:
 def _price(launch: Launch, region: str) -> str:
     if launch.hourly is None:
         return "no price known"
-    elsewhere = "*" if launch.price_region != region else ""
-    return f"{'~' * launch.estimate}{launch.hourly:,.3f}{elsewhere} USD/h each"
+    marks = Marks(estimate=launch.estimate, borrowed=launch.price_region != region)
+    return f"{usd(launch.hourly, 3, marks)} USD/h each"
 
 
 def _wait(taker: Answer, launch: Launch) -> RenderableType:

@@ -11,9 +11,6 @@ from eks_gpu.foreign.stack import Foreign
 from eks_gpu.plan.analysis import Analysis, analyse
 from eks_gpu.plan.baseline import Compared
 
-_REPLACED = frozenset({"userData"})
-"""Properties whose place another takes while they are unknown: the autoscaler's tags say the same as user data."""
-
 
 @dataclass(frozen=True)
 class Judged:
@@ -21,9 +18,8 @@ class Judged:
 
     told: Foreign
     analysis: Analysis
-    findings: list[Finding]
     baseline: Compared | None = None
-    """What changed since the baseline, where one is given; `findings` are those that it left."""
+    """What changed since the baseline, where one is given; the analysis has the findings that it left."""
 
     @property
     def name(self) -> str:
@@ -32,12 +28,17 @@ class Judged:
 
     def held_against(self, baseline: Compared) -> "Judged":
         """The same stack, of which only what is new or worse fails."""
-        return replace(self, findings=baseline.findings, baseline=baseline)
+        return replace(self, analysis=replace(self.analysis, findings=baseline.findings), baseline=baseline)
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What the checks say."""
+        return self.analysis.findings
 
     @property
     def failed(self) -> bool:
-        """Whether a check of severity error fails."""
-        return any(finding.fails_plan for finding in self.findings)
+        """Whether a check of severity error fails, or nodes are not read."""
+        return self.analysis.failed
 
     def as_json(self) -> dict[str, Any]:
         """The keys of a plan that need no program."""
@@ -50,13 +51,14 @@ class Judged:
             "workloads": [workload.as_json(found.admitted_by(workload)) for workload in found.workloads],
             "cost": found.cost.as_json(),
             "checks": [finding.as_json() for finding in self.findings],
+            "unread": [row.as_json() for row in found.unread],
             "assumed": told.assumed,
             **({"baseline": self.baseline.as_json()} if self.baseline else {}),
         }
 
     def urn_of(self, finding: Finding) -> str:
         """The resource that a finding is about; empty where it is about none, or about more than one."""
-        urns = list(self._urns(finding))
+        urns = [urn.partition("#")[0] for urn in self._urns(finding)]  # a resource in a template is its stack's
         return urns[0] if len(urns) == 1 else ""
 
     def _urns(self, finding: Finding) -> Iterator[str]:
@@ -70,26 +72,9 @@ class Judged:
 
 
 def judge(told: Foreign, on: date | None = None, waivers: Sequence[Waiver] = ()) -> Judged:
-    """As of a day, today unless given. What fails for want of a value that only `up` will tell becomes a warning.
+    """As of a day, today unless given. A check that needs a value that only `up` will tell gives no verdict.
 
     Raises InputError for resources whose inputs are not as their type has them.
     """
     with read(told.graph):
-        analysis = analyse(told.graph, told.region, on or date.today(), None, waivers)
-    judged = Judged(told, analysis, [])
-    for finding in analysis.findings:
-        judged.findings.append(_uncertain(judged, finding) if finding.fails_plan else finding)
-    return judged
-
-
-def _uncertain(judged: Judged, finding: Finding) -> Finding:
-    told = judged.told
-    resource = told.graph.get(judged.urn_of(finding))
-    if resource is None:
-        return finding
-    read = {urn: told.asked.get(urn, set()) - _REPLACED for urn in (resource.urn, *sorted(resource.dependencies))}
-    wanted = [f"{name} of {urn.rpartition('::')[2]}" for urn, names in read.items() for name in sorted(names)]
-    if not wanted:
-        return finding
-    message = f"{finding.message}, unless {', '.join(wanted)} says otherwise, which only `pulumi up` will tell"
-    return replace(finding, severity="warning", message=message)
+        return Judged(told, analyse(told.graph, told.region, on or date.today(), None, waivers))

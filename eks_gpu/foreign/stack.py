@@ -8,7 +8,7 @@ from typing import Any
 from eks_gpu.foreign.component import with_inputs
 from eks_gpu.foreign.documents import Document, Registered
 from eks_gpu.foreign.shapes import read
-from eks_gpu.foreign.values import UNKNOWN, Path, decoded, replaced, unknowns
+from eks_gpu.foreign.values import UNKNOWN, Path, decoded, known, replaced, unknowns, written
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.io.problems import InputError
 from eks_gpu.offline.account import Account
@@ -44,8 +44,6 @@ class Foreign:
     """What it does not tell, a sentence each."""
     unknown: Mapping[str, tuple[str, ...]]
     """Properties that only `pulumi up` will tell, by URN."""
-    asked: Mapping[str, set[str]]
-    """Those of them that somebody wanted to read, by URN; it grows while the graph is read."""
     places: Mapping[str, str]
     """`file:line` of the program, by URN, where the engine tells it."""
 
@@ -57,7 +55,7 @@ def foreign(document: Document, region: str = "") -> Foreign:
         rule = f"must be a region of AWS, got {found!r}{hint_or_all(found, regions())}" if found else "is required"
         raise InputError(f"--region: {rule}: {document.file} tells of no provider for AWS with a region")
     resources = {each.urn: _resource(each) for each in document.registered}
-    resources, unknown, asked = _filled(resources, Account(found))
+    resources, unknown = _filled(resources, Account(found))
     return Foreign(
         document.project,
         document.stack,
@@ -65,7 +63,6 @@ def foreign(document: Document, region: str = "") -> Foreign:
         Graph(resources.values(), options_known=document.options_known, created=document.created),
         sorted(_assumed(document, unknown)),
         unknown,
-        asked,
         {each.urn: place for each in document.registered if (place := _place(each.source_position))},
     )
 
@@ -107,27 +104,24 @@ class _NoReferences:
 
 def _filled(
     resources: Mapping[str, Resource], account: Account
-) -> tuple[dict[str, Resource], dict[str, tuple[str, ...]], dict[str, set[str]]]:
+) -> tuple[dict[str, Resource], dict[str, tuple[str, ...]]]:
     """Each resource with an id and outputs as AWS would give them, and with those of others where it waits for them."""
-    known: dict[str, Resource] = {}
+    found: dict[str, Resource] = {}
     unknown: dict[str, tuple[str, ...]] = {}
-    asked: dict[str, set[str]] = {}
     for urn, resource in resources.items():  # in the order of registration: what one waits for is before it
-        stand_ins = dict(_stand_ins(resource, known))
+        stand_ins = dict(_stand_ins(resource, found))
         left = [path for path in unknowns(resource.inputs) if path not in stand_ins]
-        asked[urn] = set()
-        inputs = replaced(resource.inputs, stand_ins, asked[urn])
-        told = replaced(resource.outputs, {}, set())
+        inputs = replaced(resource.inputs, stand_ins, urn)
+        told = known(resource.outputs)
         made = replace(resource, inputs=inputs, outputs=told)
         if resource.custom and not told.get("id"):
             with read([made]):
                 answered = {**inputs, **outputs_of(account, made, _NoReferences())}
             made = replace(made, id=resource.id or str(answered.get("id", "")), outputs={**answered, **told})
-            asked[urn].clear()  # what the stand-in's making asked for judges nothing
-        known[urn] = made
+        found[urn] = made
         if left:
-            unknown[urn] = tuple(dict.fromkeys(_written(path) for path in left))
-    return with_inputs(known), unknown, asked
+            unknown[urn] = tuple(dict.fromkeys(map(written, left)))
+    return with_inputs(found), unknown
 
 
 def _stand_ins(resource: Resource, known: Mapping[str, Resource]) -> Iterator[tuple[Path, Any]]:
@@ -177,17 +171,12 @@ def _squeezed(text: str) -> str:
     return re.sub(r"[^a-z0-9]", "", text.lower())
 
 
-def _written(path: Path) -> str:
-    """`subnetIds[0]`."""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
-
-
 def _assumed(document: Document, unknown: Mapping[str, Any]) -> Iterator[str]:
     if not document.options_known:
         yield "which changes a resource ignores is not told: whether a size belongs to the autoscaler is not judged"
     if unknown:
         count = sum(map(len, unknown.values()))
-        yield f"{count} properties are known after `pulumi up` only; a check that failed for want of one is not judged"
+        yield f"{count} properties are known after `pulumi up` only; a check that needs one is not judged"
 
 
 def _place(source: str) -> str:

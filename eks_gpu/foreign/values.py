@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from eks_gpu.graph.unknown import Asked, Told, ToldList
+
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 """Key of an object that is no plain one."""
 SECRET, OUTPUT, REFERENCE = (
@@ -77,38 +79,32 @@ def unknowns(value: Any, path: Path = ()) -> Iterator[Path]:
             yield from unknowns(item, (*path, position))
 
 
-class Told(dict[str, Any]):
-    """A map of which some values are unknown: it is as if they were not there, and it remembers who asked for them."""
-
-    def __init__(self, items: Mapping[str, Any], unknown: frozenset[str], asked: set[str]):
-        super().__init__(items)
-        self._unknown, self._asked = unknown, asked
-
-    def get(self, key: str, default: Any = None) -> Any:
-        self._note(key)
-        return super().get(key, default)
-
-    def __contains__(self, key: object) -> bool:
-        self._note(key)
-        return super().__contains__(key)
-
-    def __missing__(self, key: str) -> Any:
-        self._note(key)
-        raise KeyError(key)
-
-    def _note(self, key: object) -> None:
-        if key in self._unknown:
-            self._asked.add(str(key))
-
-
-def replaced(value: Any, by: Mapping[Path, Any], asked: set[str], path: Path = ()) -> Any:
-    """The value with what stands at these paths put in. `asked` gets the names of unknown ones that were wanted."""
+def replaced(value: Any, by: Mapping[Path, Any], urn: str, path: Path = ()) -> Any:
+    """The value with what stands at these paths put in. What stays unknown is as if it were not there, and tells who
+    asks for it. `urn` is the resource's.
+    """
     if isinstance(value, dict):
-        items = {key: replaced(item, by, asked, (*path, key)) for key, item in value.items()}
-        unknown = frozenset(key for key, item in items.items() if item is UNKNOWN)
+        items = {key: replaced(item, by, urn, (*path, key)) for key, item in value.items()}
         known = {key: item for key, item in items.items() if item is not UNKNOWN}
-        return Told(known, unknown, asked) if unknown else known
+        unknown = {key: Asked(urn, written((*path, key))) for key, item in items.items() if item is UNKNOWN}
+        return Told(known, unknown) if unknown else known
     if isinstance(value, list):
-        found = [replaced(item, by, asked, (*path, position)) for position, item in enumerate(value)]
-        return [item for item in found if item is not UNKNOWN]
+        found = [replaced(item, by, urn, (*path, position)) for position, item in enumerate(value)]
+        known = [item for item in found if item is not UNKNOWN]
+        unknown = [Asked(urn, written((*path, at))) for at, item in enumerate(found) if item is UNKNOWN]
+        return ToldList(known, unknown) if unknown else known
     return by.get(path, UNKNOWN) if value is UNKNOWN else value
+
+
+def known(value: Any) -> Any:
+    """The value without what is unknown; nobody hears who asks."""
+    if isinstance(value, dict):
+        return {key: known(item) for key, item in value.items() if item is not UNKNOWN}
+    if isinstance(value, list):
+        return [known(item) for item in value if item is not UNKNOWN]
+    return value
+
+
+def written(path: Path) -> str:
+    """`subnetIds[0]`."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")

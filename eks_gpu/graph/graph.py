@@ -28,6 +28,8 @@ class Resource:
     """URNs it waits for, those its inputs come from among them."""
     property_dependencies: Mapping[str, frozenset[str]] = field(default_factory=dict)
     provider: str = ""
+    remote: bool = False
+    """Whether another program, a component's provider, makes what is in it; a state and a preview do not tell."""
 
     def __getitem__(self, key: str) -> Any:
         """An output, else the input of that name, else None: an update's view of a property."""
@@ -64,6 +66,10 @@ class Graph:
 
     def __len__(self) -> int:
         return len(self._by_urn)
+
+    def of_resources(self, resources: Iterable[Resource]) -> "Graph":
+        """A graph with other resources that is told the same of them."""
+        return Graph(resources, options_known=self.options_known, created=self._created, unread=self.unread)
 
     def is_new(self, resource: Resource) -> bool:
         """Whether the next update makes it."""

@@ -1,9 +1,10 @@
 """Every Kubernetes object of a program, in the form that is sent to the API server."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from eks_gpu.graph.graph import Graph, Resource
+from eks_gpu.graph.unknown import merged, without
 
 
 def kubernetes_objects(graph: Graph) -> Iterator[tuple[Resource, dict[str, Any]]]:
@@ -17,11 +18,18 @@ def kubernetes_objects(graph: Graph) -> Iterator[tuple[Resource, dict[str, Any]]
             continue
         group_version, _, kind = rest.rpartition(":")
         version = group_version.removeprefix("core/")
-        metadata = dict(resource.inputs.get("metadata") or {})
-        metadata["name"] = str(metadata.get("name") or resource.name)
-        if metadata.get("namespace") is not None:
-            metadata["namespace"] = str(metadata["namespace"])
-        body = {key: value for key, value in resource.inputs.items() if key not in ("apiVersion", "kind", "metadata")}
+        given = resource.inputs.get("metadata") or {}
+        # An unknown name is the resource's here, and nobody is heard to ask for it.
+        metadata = merged(given, _texts(given, resource.name))
+        body = without(resource.inputs, "apiVersion", "kind", "metadata")
         told = (("apiVersion", version), ("kind", kind))
         head = {key: str(resource.inputs.get(key) or default) for key, default in told}
-        yield resource, {**head, "metadata": metadata, **body}
+        yield resource, merged(head, {"metadata": metadata}, body)
+
+
+def _texts(metadata: Mapping[str, Any], name: str) -> dict[str, str]:
+    """Name and namespace, whatever the metadata has for them."""
+    known = without(metadata)
+    namespace = dict.get(known, "namespace")
+    found = {"name": str(dict.get(known, "name") or name)}
+    return found if namespace is None else {**found, "namespace": str(namespace)}

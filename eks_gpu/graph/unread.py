@@ -1,5 +1,6 @@
 """What a plan could not read, and how its user can find out."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -22,3 +23,17 @@ class Unread:
     def as_json(self) -> dict[str, str]:
         """The row of the plan's key `unread`."""
         return asdict(self)
+
+
+_NAMED = 3
+"""Subjects that are named, before the others are counted."""
+
+
+def grouped(rows: Iterable[Unread]) -> Iterator[tuple[What, str, str, str]]:
+    """What, the subjects in one phrase, why and how, once for each why of each what."""
+    alike: dict[tuple[What, str, str], list[str]] = {}
+    for row in rows:
+        alike.setdefault((row.what, row.why, row.how), []).append(row.subject)
+    for (what, why, how), subjects in alike.items():
+        more = len(subjects) - _NAMED
+        yield what, ", ".join(subjects[:_NAMED]) + (f" and {more} more" if more > 0 else ""), why, how

@@ -164,6 +164,7 @@ class Recorder(MockMonitor):
                 key: frozenset(value.urns) for key, value in request.propertyDependencies.items() if value.urns
             },
             provider=request.provider,
+            remote=request.remote,
         )
 
     def RegisterResourceOutputs(self, request):

@@ -1,7 +1,7 @@
 """Analysis: pools, workloads, which pool takes which pod, cost and checks, from a resource graph."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from eks_gpu import checks
@@ -11,11 +11,15 @@ from eks_gpu.cost.node_cost import Expected
 from eks_gpu.cost.packing import pack
 from eks_gpu.cost.quotas import QuotaNeed, quota_needs
 from eks_gpu.graph.graph import Graph
+from eks_gpu.graph.unknown import Asked, Remembered, listening
+from eks_gpu.graph.unread import Unread
 from eks_gpu.pods.demand import Workload, workloads
+from eks_gpu.pools.cloudformation import in_provider_terms
 from eks_gpu.pools.clusters import clusters
 from eks_gpu.pools.pool import Pool
 from eks_gpu.pools.readers import pools as read_pools
 from eks_gpu.pools.software import Software, addon_requests, software
+from eks_gpu.pools.unread import unknown_values, unread
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,20 @@ class Analysis:
     cost: Cost
     quotas: list[QuotaNeed]
     findings: list[checks.Finding]
+    graph: Graph
+    """The stack in the AWS provider's terms, which the analysis was made from."""
+    unread: list[Unread]
+    """What the stack has and the planner does not read, and unknown properties that it wanted to read."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether a check of severity error fails without a waiver, or nodes are not read, waived or not."""
+        return any(finding.fails_plan for finding in self.findings) or self.nodes_are_unread
+
+    @property
+    def nodes_are_unread(self) -> bool:
+        """Whether there may be nodes that are in no pool."""
+        return any(row.what == "nodes" for row in self.unread)
 
     def admitted_by(self, workload: Workload) -> list[str]:
         """Names of the pools that take a pod of the workload."""
@@ -43,10 +61,17 @@ def analyse(
     """Analyses a stack. `budget` is the maximum cost of a month, in USD. Raises InputError for workloads with broken
     quantities.
     """
+    with listening() as asked:
+        found = _analysed(in_provider_terms(graph), region, on, budget, waivers)
+    return replace(found, unread=[*found.unread, *unknown_values(asked)])
+
+
+def _analysed(graph: Graph, region: str, on: date, budget: float | None, waivers: Sequence[checks.Waiver]) -> Analysis:
+    left = unread(graph)
     pools, demand, releases = read_pools(graph, region), workloads(graph), software(graph)
     daemons = [workload.pod for workload in demand if workload.daemon]
     space = rooms(pools, daemons, addon_requests(graph))
-    verdicts = {workload.urn: [room.verdict(workload.pod) for room in space] for workload in demand}
+    verdicts = _verdicts(demand, space)
     admitted_by = {
         urn: [room.pool.urn for room, verdict in zip(space, found, strict=True) if verdict.admits]
         for urn, found in verdicts.items()
@@ -60,8 +85,8 @@ def analyse(
         pack(some, paid_for, admitted_by, expected.node, expected.hourly)
         for some in ((), scheduled, at_most(scheduled))
     )
-    unknown = [str(workload) for workload in scheduled if workload.max_replicas is None]
-    found = cost(graph, region, on, billed, idle, steady, most, unknown)
+    unknown = [str(each) for each in scheduled if each.max_replicas is None or each.unknown_numbers]
+    found = cost(graph, region, on, billed, idle, steady, most, unknown, left)
     context = checks.Context(
         graph=graph,
         region=region,
@@ -76,6 +101,19 @@ def analyse(
         left_over=steady.left_over,
         waivers=waivers,
         rooms=space,
+        unread=left,
     )
     quotas = quota_needs(graph, billed)
-    return Analysis(pools, space, demand, releases, verdicts, found, quotas, checks.findings(context))
+    said = checks.findings(context)
+    return Analysis(pools, space, demand, releases, verdicts, found, quotas, said, graph, left)
+
+
+def _verdicts(demand: Sequence[Workload], space: Sequence[Room]) -> Mapping[str, list[Verdict]]:
+    """By the workload's URN; who takes one is heard to ask for the unknown properties that it was computed from."""
+    found: dict[str, list[Verdict]] = {}
+    asked: dict[str, frozenset[Asked]] = {}
+    for workload in demand:
+        with listening(alone=True) as heard:
+            found[workload.urn] = [room.verdict(workload.pod) for room in space]
+        asked[workload.urn] = workload.unknown_pod | heard
+    return Remembered(found, asked)

@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from eks_gpu.plan.saved_plans import Older, SavedBill, SavedCheck, SavedCost, SavedRow, Snapshot
+from eks_gpu.cost.money import Marks, usd
+from eks_gpu.graph.unread import Unread
+from eks_gpu.plan.saved_plans import Older, SavedBill, SavedCheck, SavedRow, Snapshot
 from eks_gpu.pools.upgrade import sentences
 
 ADDED, REMOVED, CHANGED = "added", "removed", "changed"
-NEWLY_FAILING, FIXED, WAIVED, GONE = "newly-failing", "fixed", "waived", "gone"
+NEWLY_FAILING, FIXED, WAIVED, NOT_JUDGED, GONE = "newly-failing", "fixed", "waived", "not-judged", "gone"
 LEVELS = ("idle", "steady", "demand_max", "max")
 
 
@@ -60,6 +62,21 @@ class CostChange:
     monthly: tuple[float, float]
     items: Mapping[str, tuple[float, float]]
     """Old and new USD per hour of each subject whose cost differs, such as `pool gpu` or `NAT gateway`."""
+    marks: tuple[Marks, Marks] = (Marks(), Marks())
+    """What the old and the new sums must be read with."""
+    item_marks: Mapping[str, tuple[Marks, Marks]] = field(default_factory=dict)
+    """The same of each subject."""
+
+    @property
+    def month(self) -> tuple[str, str]:
+        """The old and the new sums of a month, in words."""
+        (was, is_), (old, new) = self.monthly, self.marks
+        return usd(was, 0, old), usd(is_, 0, new)
+
+    def hour_of(self, name: str) -> tuple[str, str]:
+        """The old and the new amounts of a subject an hour, in words."""
+        (was, is_), (old, new) = self.items[name], self.item_marks.get(name, (Marks(), Marks()))
+        return usd(was, 3, old), usd(is_, 3, new)
 
     @property
     def differs(self) -> bool:
@@ -80,7 +97,7 @@ class CheckChange:
     id: str
     subject: str
     change: str
-    """newly-failing, fixed, waived, or gone: it failed before, and its subject no longer exists."""
+    """newly-failing, fixed, waived, not-judged, or gone: it failed before, and its subject no longer exists."""
     severity: str
     message: str
     fix: str
@@ -90,7 +107,7 @@ class CheckChange:
     def says(self) -> str:
         """The change in a word or two."""
         fails = "fails now" if self.severity == "error" else "warns now"
-        return {NEWLY_FAILING: fails, WAIVED: "waived now"}.get(self.change, self.change)
+        return {NEWLY_FAILING: fails, WAIVED: "waived now", NOT_JUDGED: "not judged now"}.get(self.change, self.change)
 
     @property
     def note(self) -> str:
@@ -124,6 +141,8 @@ class Changes:
     cost: Mapping[str, CostChange]
     """Change by level: idle, steady, demand_max, max. A level without a total in one of the plans is left out."""
     checks: list[CheckChange]
+    unread: list[Unread] = field(default_factory=list)
+    """What the newer plan does not read, whether or not the older one did."""
 
     @property
     def none(self) -> bool:
@@ -156,8 +175,9 @@ def compare(old: Snapshot, new: Snapshot) -> Changes:
         pools=pools,
         upgrades=list(_upgrades(new)) if pools else [],
         workloads=list(_rows(old.workloads, new.workloads, "kind", "namespace", "name")),
-        cost=dict(_costs(old.cost, new.cost)),
+        cost=dict(_costs(old, new)),
         checks=list(_checks(old.checks, new.checks)),
+        unread=[row.as_unread() for row in new.unread],
     )
 
 
@@ -189,19 +209,28 @@ def _fields(
             yield name, (was, is_)
 
 
-def _costs(old: SavedCost, new: SavedCost) -> Iterator[tuple[str, CostChange]]:
+def _costs(old: Snapshot, new: Snapshot) -> Iterator[tuple[str, CostChange]]:
     for level in LEVELS:
-        was, is_ = getattr(old, level), getattr(new, level)
+        was, is_ = getattr(old.cost, level), getattr(new.cost, level)
         if was and is_ and None not in (was.hourly, was.monthly, is_.hourly, is_.monthly):
-            yield level, _cost(was, is_)
+            yield level, _cost(was, old.region, is_, new.region)
 
 
-def _cost(old: SavedBill, new: SavedBill) -> CostChange:
+def _cost(old: SavedBill, old_region: str, new: SavedBill, new_region: str) -> CostChange:
     before, after = _by_subject(old), _by_subject(new)
+    marked = {name: (_marks_of(name, old, old_region), _marks_of(name, new, new_region)) for name in (*after, *before)}
     pairs = {name: (before.get(name, 0.0), after.get(name, 0.0)) for name in (*after, *before)}
     items = {name: pair for name, pair in pairs.items() if abs(pair[1] - pair[0]) > 1e-6}
     hourly, monthly = (old.hourly or 0.0, new.hourly or 0.0), (old.monthly or 0.0, new.monthly or 0.0)
-    return CostChange(hourly, monthly, items)
+    return CostChange(hourly, monthly, items, (old.marks(old_region), new.marks(new_region)), marked)
+
+
+def _marks_of(name: str, bill: SavedBill, region: str) -> Marks:
+    found = Marks()
+    for item in bill.items:
+        if item.name.partition(": ")[0] == name:
+            found |= item.marks(region)
+    return found
 
 
 def _by_subject(bill: SavedBill) -> dict[str, float]:
@@ -219,10 +248,12 @@ def _checks(old: Sequence[SavedCheck], new: Sequence[SavedCheck]) -> Iterator[Ch
         was = before.get(key)
         if row.fails and not (was and was.fails and was.severity == row.severity):
             yield _check(row, NEWLY_FAILING)
-        elif row.waived and not row.passed and not (was and was.waived):
+        elif row.waived and row.passed is False and not (was and was.waived):
             yield _check(row, WAIVED)
-        elif row.passed and was and not was.passed:
+        elif row.passed and was and was.passed is False:
             yield _check(row, FIXED)
+        elif row.passed is None and was and was.passed is not None:
+            yield _check(row, NOT_JUDGED)
     for key, row in before.items():
         if key not in after and row.fails:
             yield _check(row, GONE)

@@ -10,8 +10,8 @@ from eks_gpu.io.visible import visible
 
 
 def junit(name: str, findings: Iterable[Finding]) -> str:
-    """The JUnit XML of a stack; `name` is the stack's name. A warning is output of a passed case; a waived failure is
-    skipped.
+    """The JUnit XML of a stack; `name` is the stack's name. A warning is output of a passed case; a waived failure, and
+    a check without a verdict, are skipped.
 
     Each case that does not pass has the reason of its check and the link to it.
     """
@@ -21,6 +21,8 @@ def junit(name: str, findings: Iterable[Finding]) -> str:
         case = TestCase(finding.subject, classname=finding.id)
         if finding.fails_plan:
             case.result = [_told(Failure(f"{finding.message}. Fix: {finding.fix}", "check"), finding)]
+        elif finding.passed is None:
+            case.result = [_told(Skipped(f"not judged: {finding.message}"), finding)]
         elif finding.waived:
             case.result = [_told(Skipped(f"waived: {visible(finding.waived)}"), finding)]
         elif not finding.passed:

@@ -54,8 +54,8 @@ class Plan:
 
     @property
     def failed(self) -> bool:
-        """Whether a check of severity error fails without a waiver."""
-        return any(finding.fails_plan for finding in self.analysis.findings)
+        """Whether a check of severity error fails without a waiver, or nodes are not read, waived or not."""
+        return self.analysis.failed
 
     def as_json(self) -> dict[str, Any]:
         """The contract of `eks-gpu plan --json`: keys may be added, and none is removed."""
@@ -78,6 +78,7 @@ class Plan:
             "workloads": [workload.as_json(found.admitted_by(workload)) for workload in found.workloads],
             "cost": found.cost.as_json(),
             "checks": [finding.as_json() for finding in found.findings],
+            "unread": [row.as_json() for row in found.unread],
             "quotas": [need.as_json() for need in found.quotas],
             "assumed": self.assumed,
             **({"baseline": self.baseline.as_json()} if self.baseline else {}),

@@ -7,8 +7,11 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from eks_gpu.checks import Finding
+from eks_gpu.cost.bill import marks_of_items
 from eks_gpu.cost.cost import Bill, Cost, Item
+from eks_gpu.cost.money import not_read, usd
 from eks_gpu.cost.quotas import QuotaNeed
+from eks_gpu.graph.unread import Unread, What, grouped
 from eks_gpu.io.tables import bullets, headless, table
 from eks_gpu.plan.analysis import Analysis
 from eks_gpu.plan.baseline import Compared
@@ -48,13 +51,14 @@ def told(
     notes: Sequence[str],
     baseline: Compared | None = None,
 ) -> Group:
-    """Pools, an upgrade of them, workloads, cost, quotas, checks, changes since a baseline, and notes."""
+    """Pools, an upgrade of them, workloads, cost, quotas, what is not read, checks, a baseline, and notes."""
     sections = [
-        ("Pools", pools(found.pools)),
+        ("Pools", pools(found)),
         *([(UPGRADE, bullets(upgrades(found.pools)))] if found.pools else []),
         ("Workloads", workloads(found)),
         ("Cost", cost(found.cost)),
         ("Quotas", quotas(found.quotas)),
+        *([("Not read", unread(found.unread))] if found.unread else []),
         ("Checks", checks(findings)),
         *([("Baseline", bullets(baseline.as_lines()))] if baseline else []),
         *([("Notes", bullets(notes))] if notes else []),
@@ -62,12 +66,12 @@ def told(
     return Group("", title, *(part for name, body in sections for part in ("", Text(name, "bold underline"), body)), "")
 
 
-def pools(found: Sequence[Pool]) -> RenderableType:
+def pools(found: Analysis) -> RenderableType:
     """Two lines a pool: its size, then what its nodes are. A fixed one has one number of nodes."""
-    if not found:
-        return Text("none", "dim")
+    if not found.pools:
+        return _none("nodes", found.unread)
     shown = table("pool", "nodes", "GPUs", right=("nodes", "GPUs"))
-    for pool in found:
+    for pool in found.pools:
         most = "no limit" if pool.max_nodes is None else str(pool.max_nodes)
         nodes = most if not pool.autoscaled else f"{pool.min_nodes}..{most}"
         gpus = "" if not pool.accelerator else "no limit" if pool.max_gpus is None else f"0..{pool.max_gpus}"
@@ -100,7 +104,7 @@ def upgrades(found: Iterable[Pool]) -> Iterator[str]:
 def workloads(found: Analysis) -> RenderableType:
     """One row a workload, with the pools that take its pods."""
     if not found.workloads:
-        return Text("none", "dim")
+        return _none("pods", found.unread)
     shown = table("workload", "replicas", "requests", "taken by", right=("replicas",))
     for workload in found.workloads:
         least, most = workload.min_replicas, workload.max_replicas
@@ -109,7 +113,21 @@ def workloads(found: Analysis) -> RenderableType:
         requests = "\n".join(f"{name} {value}" for name, value in row["requests"].items())
         takers = found.admitted_by(workload)
         name = Text.assemble(workload.name, (f"\n{workload.kind} in {workload.namespace}", "dim"))
-        shown.add_row(name, span, requests, Text("\n".join(takers)) if takers else Text("no pool", "red"))
+        nobody = Text("not known", "yellow") if found.nodes_are_unread else Text("no pool", "red")
+        shown.add_row(name, span, requests, Text("\n".join(takers)) if takers else nobody)
+    return shown
+
+
+def _none(what: What, rows: Sequence[Unread]) -> Text:
+    left = not_read(row for row in rows if row.what == what)
+    return Text(f"none is read: {left}", "yellow") if left else Text("none", "dim")
+
+
+def unread(rows: Sequence[Unread]) -> RenderableType:
+    """What is not read, a row for each reason and way out, with the subjects that share them."""
+    shown = headless()
+    for what, subjects, why, how in grouped(rows):
+        shown.add_row(Text(what, "yellow"), Text.assemble(f"{subjects}: {why}\n", (f"fix: {how}", "dim")))
     return shown
 
 
@@ -121,11 +139,12 @@ def cost(found: Cost) -> RenderableType:
         of_subject = [[item for item in bill.items if _subject(item) == subject] for bill in bills.values()]
         shown.add_row(subject, *(_cell(items, found.region) for items in of_subject))
     shown.add_section()
-    shown.add_row("an hour", *(_total(bill, f"{bill.hourly:,.2f}") for bill in bills.values()), style="bold")
-    month = (_total(bill, f"{bill.monthly:,.0f}") for bill in bills.values())
+    shown.add_row("an hour", *(_aligned(usd(bill.hourly, 2, bill.marks)) for bill in bills.values()), style="bold")
+    month = (_aligned(usd(bill.monthly, 0, bill.marks)) for bill in bills.values())
     shown.add_row("a month of 730 hours", *month, style="bold")
     notes = dict.fromkeys(note for bill in bills.values() for note in bill.notes)
-    lines = [*(f"{level}: {meaning}" for level, meaning in LEVELS), *legend(bills), *_dates(found), *notes]
+    meanings = (f"{level}: {meaning}" for level, meaning in LEVELS)
+    lines = [*left_out(bills), *meanings, *legend(bills), *_dates(found), *notes]
     return Group(shown, "", bullets(lines))
 
 
@@ -135,10 +154,19 @@ def _dates(found: Cost) -> Iterator[str]:
     yield f"not in the bills: {', '.join(found.not_priced)}"
 
 
-def _total(bill: Bill, amount: str) -> str:
-    """A sum with the marks of its lines: an estimate, a line without a price, a price of another region."""
-    estimate = "~" * any(item.unit and item.unit.estimate for item in bill.items)
-    return f"{estimate}{amount}{bill.marks}" + " " * (not bill.borrowed_from)
+def _aligned(amount: str) -> str:
+    """Digits stand below digits, with a `*` behind them or without."""
+    return amount if amount.endswith("*") else f"{amount} "
+
+
+def left_out(bills: Mapping[str, Bill]) -> Iterator[str]:
+    """What the sums leave out because it was not read: `idle is at least 73 USD a month: ...`."""
+    by_clause: dict[str, list[str]] = {}
+    for level, bill in bills.items():
+        if bill.leaves_out:
+            by_clause.setdefault(bill.leaves_out, []).append(f"{level} {usd(bill.monthly, 0, bill.marks)}")
+    for clause, sums in by_clause.items():
+        yield f"{', '.join(sums)} USD a month: {clause}"
 
 
 def _subject(item: Item) -> str:
@@ -149,12 +177,9 @@ def _subject(item: Item) -> str:
 def _cell(items: Sequence[Item], region: str) -> Text:
     if not items:
         return Text("- ")
-    amount = sum(item.hourly for item in items)
-    known = "" if all(item.unit for item in items) else " + ?"
-    estimate = "~" if any(item.unit and item.unit.estimate for item in items) else ""
-    elsewhere = "*" if any(item.borrowed(region) for item in items) else " "
+    amount = usd(sum(item.hourly for item in items), 3, marks_of_items(items, region))
     made_of = "\n".join(f"{item.quantity} {_kind(item)} " for item in items if item.quantity > 1 or ": " in item.name)
-    return Text.assemble(f"{estimate}{amount:,.3f}{known}{elsewhere}", ("\n" * bool(made_of) + made_of, "dim"))
+    return Text.assemble(_aligned(amount), ("\n" * bool(made_of) + made_of, "dim"))
 
 
 def _kind(item: Item) -> str:
@@ -176,8 +201,8 @@ def legend(bills: Mapping[str, Bill]) -> Iterator[str]:
     if others:
         parts = (f"{level} {bill.borrowed:,.2f} of {bill.hourly:,.2f}" for level, bill in bills.items())
         yield f"* USD an hour at prices of {', '.join(others)}: {', '.join(parts)}"
-    if any(bill.unpriced or bill.unknown for bill in bills.values()):
-        yield "? what has no known price or number of pods, which the sum leaves out"
+    if any(bill.marks.missing for bill in bills.values()):
+        yield "? what has no known price or number of pods or nodes, which the sum leaves out"
 
 
 _ROUNDING = 0.005
@@ -200,28 +225,45 @@ def checks(findings: Sequence[Finding]) -> RenderableType:
     words = [_word(finding) for finding in findings]
     for finding in sorted(findings, key=lambda finding: (list(_STYLES).index(_word(finding)), finding.id)):
         word = _word(finding)
-        if word != "ok":
+        if word not in ("ok", UNJUDGED):
             note = f"waived: {finding.waived}" if finding.waived else f"fix: {finding.fix}"
             subject = (f"{finding.id}: {finding.subject}\n", _STYLES[word])
             shown.add_row(Text(word, _STYLES[word]), Text.assemble(subject, f"{finding.message}\n", (note, "dim")))
+    for id_, message, subjects in _unjudged(findings):
+        said = (f"{id_}: {subjects}\n", _STYLES[UNJUDGED])
+        shown.add_row(Text(UNJUDGED, _STYLES[UNJUDGED]), Text.assemble(said, message))
     for id_, subjects in _holding(findings):
         shown.add_row(Text("ok", _STYLES["ok"]), Text.assemble(id_, (f" ({subjects})", "dim")))
     waived = f", {words.count('waived')} waived" if "waived" in words else ""
-    summary = f"{words.count('ok')} hold, {words.count('FAIL')} fail, {words.count('warn')} warn{waived}"
+    unjudged = f", {words.count(UNJUDGED)} not judged" if UNJUDGED in words else ""
+    summary = f"{words.count('ok')} hold, {words.count('FAIL')} fail, {words.count('warn')} warn{waived}{unjudged}"
     return Group(shown, Text(summary, "bold red" if "FAIL" in words else "bold green"))
 
 
-_STYLES = {"FAIL": "red", "warn": "yellow", "waived": "cyan", "ok": "green"}
+UNJUDGED = "?"
+_STYLES = {"FAIL": "red", "warn": "yellow", "waived": "cyan", UNJUDGED: "magenta", "ok": "green"}
+
+
+def _unjudged(findings: Sequence[Finding]) -> Iterator[tuple[str, str, str]]:
+    """Check, why it gives no verdict, and for which subjects."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for finding in findings:
+        if finding.passed is None:
+            alike.setdefault((finding.id, finding.message), []).append(finding.subject)
+    for (id_, message), subjects in sorted(alike.items()):
+        yield id_, message, _first(subjects)
 
 
 def _word(finding: Finding) -> str:
+    if finding.passed is None:
+        return UNJUDGED
     if finding.passed or finding.waived:
         return "ok" if finding.passed else "waived"
     return "FAIL" if finding.fails_plan else "warn"
 
 
 def _holding(findings: Sequence[Finding]) -> Iterator[tuple[str, int]]:
-    failing = {finding.id for finding in findings if not finding.passed}
+    others = {finding.id for finding in findings if not finding.passed}
     for id_ in dict.fromkeys(finding.id for finding in findings):
-        if id_ not in failing:
+        if id_ not in others:
             yield id_, sum(finding.id == id_ for finding in findings)

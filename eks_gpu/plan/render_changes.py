@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from eks_gpu.graph.unread import grouped
 from eks_gpu.io.tables import bullets, headless, table
 from eks_gpu.io.visible import visible
 from eks_gpu.plan.changes import (
@@ -15,6 +16,7 @@ from eks_gpu.plan.changes import (
     FIXED,
     GONE,
     NEWLY_FAILING,
+    NOT_JUDGED,
     REMOVED,
     WAIVED,
     Changes,
@@ -24,7 +26,7 @@ from eks_gpu.plan.changes import (
 from eks_gpu.pools.upgrade import UPGRADE
 
 _MARKS = {ADDED: ("+", "green"), REMOVED: ("−", "red"), CHANGED: ("~", "yellow")}
-_STYLES = {NEWLY_FAILING: "red", FIXED: "green", WAIVED: "cyan", GONE: "dim"}
+_STYLES = {NEWLY_FAILING: "red", FIXED: "green", WAIVED: "cyan", NOT_JUDGED: "magenta", GONE: "dim"}
 SAME = "nothing changes: both plans say the same"
 
 
@@ -63,9 +65,10 @@ def _cost(changes: Changes) -> Table:
     grid = table("", *numbers, right=numbers, gap=2)
     for level, cost in changes.cost.items():
         was, is_ = cost.monthly
-        grid.add_row(Text(f"{level}, USD a month", "bold"), f"{was:,.0f}", f"{is_:,.0f}", signed(is_ - was, 0))
+        grid.add_row(Text(f"{level}, USD a month", "bold"), *cost.month, signed(is_ - was, 0))
         for name, (old, new) in cost.items.items():
-            cells = (Text(f"{old:,.3f}", "dim"), Text(f"{new:,.3f}", "dim"), Text(signed(new - old, 3), "dim"))
+            before, after = cost.hour_of(name)
+            cells = (Text(before, "dim"), Text(after, "dim"), Text(signed(new - old, 3), "dim"))
             grid.add_row(Text(f"  {name}, USD an hour", "dim"), *cells)
     return grid
 
@@ -103,12 +106,14 @@ def _of_stack(changes: Changes) -> Iterator[str]:
     yield ""
     if changes.none:
         yield f"{SAME.capitalize()}."
+        yield from _unread(changes)
         return
     yield "| USD a month | before | after | change |"
     yield "|---|---:|---:|---:|"
     for level, cost in changes.cost.items():
         was, is_ = cost.monthly
-        yield f"| {level} | {was:,.0f} | {is_:,.0f} | {signed(is_ - was, 0)} |"
+        before, after = map(_plain, cost.month)
+        yield f"| {level} | {before} | {after} | {signed(is_ - was, 0)} |"
     for heading, rows in (("Pools", changes.pools), ("Workloads", changes.workloads)):
         if rows:
             yield from ("", f"**{heading}**", "")
@@ -121,6 +126,15 @@ def _of_stack(changes: Changes) -> Iterator[str]:
         for row in changes.checks:
             note = f" ({_plain(row.note)})" if row.note else ""
             yield f"- {row.says}: {_code(row.id)} {_code(row.subject)}: {_plain(row.message)}{note}"
+    yield from _unread(changes)
+
+
+def _unread(changes: Changes) -> Iterator[str]:
+    """What the numbers above leave out."""
+    if changes.unread:
+        yield from ("", "**Not read**", "")
+        for what, subjects, why, how in grouped(changes.unread):
+            yield f"- {what}: {_code(subjects)}: {_plain(why)} (fix: {_plain(how)})"
 
 
 def _line(row: RowChange) -> str:

@@ -12,7 +12,10 @@ SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sar
 
 
 def sarif(findings: Sequence[Finding], place: Callable[[Finding], str]) -> dict[str, Any]:
-    """One run: a rule for each check, a result for each failure, at the `file:line` that `place` tells, if any."""
+    """One run: a rule for each check, a result for each failure, at the `file:line` that `place` tells, if any.
+
+    A check without a verdict is an open result, of level none.
+    """
     failed = [finding for finding in findings if not finding.passed]
     ids = sorted({finding.id for finding in failed})
     return {
@@ -60,7 +63,8 @@ def _result(finding: Finding, ids: Iterable[str], place: str) -> dict[str, Any]:
     result: dict[str, Any] = {
         "ruleId": finding.id,
         "ruleIndex": list(ids).index(finding.id),
-        "level": finding.severity,
+        "level": finding.severity if finding.failed else "none",
+        "kind": "fail" if finding.failed else "open",
         "message": {"text": _literal(f"{finding.subject}: {finding.message}.{fix}")},
         "locations": [{"logicalLocations": [{"name": finding.subject, "kind": "resource"}]}],
         # Stays the same when lines move, so that a review does not show an old finding as a new one.

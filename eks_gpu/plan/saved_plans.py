@@ -7,7 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from eks_gpu.cost.money import Marks
 from eks_gpu.graph.graph import Graph, Resource
+from eks_gpu.graph.unread import Unread, What
 from eks_gpu.io.json_files import read_json
 from eks_gpu.io.problems import InputError
 from eks_gpu.offline.account import Account
@@ -43,6 +45,15 @@ class SavedItem(SavedRow):
 
     name: str
     hourly: float
+    estimate: bool = False
+    price_region: str | None = None
+    unit_hourly: float | None = None
+    """None where no price is known."""
+
+    def marks(self, region: str) -> Marks:
+        """What its amount must be read with, in a plan of the region."""
+        elsewhere = bool(self.price_region) and self.price_region != region
+        return Marks(self.estimate, self.unit_hourly is None, elsewhere)
 
 
 class SavedBill(SavedRow):
@@ -51,6 +62,15 @@ class SavedBill(SavedRow):
     hourly: float | None
     monthly: float | None
     items: list[SavedItem]
+    at_least: bool = False
+    """Whether it leaves out what was not read."""
+
+    def marks(self, region: str) -> Marks:
+        """What the total must be read with."""
+        found = Marks(missing=self.hourly is None, at_least=self.at_least)
+        for item in self.items:
+            found |= item.marks(region)
+        return found
 
 
 class SavedCost(SavedRow):
@@ -67,7 +87,7 @@ class SavedCheck(SavedRow):
 
     id: str
     subject: str
-    passed: bool
+    passed: bool | None
     message: str
     severity: str = "error"
     fix: str | None = None
@@ -76,7 +96,20 @@ class SavedCheck(SavedRow):
     @property
     def fails(self) -> bool:
         """Whether the check fails, as an error or a warning, without a waiver."""
-        return not self.passed and not self.waived
+        return self.passed is False and not self.waived
+
+
+class SavedUnread(SavedRow):
+    """Something that the plan did not read; the first planners did not say."""
+
+    subject: str
+    what: What
+    why: str
+    how: str
+
+    def as_unread(self) -> Unread:
+        """The row as a plan has it."""
+        return Unread(self.subject, self.what, self.why, self.how)
 
 
 class Snapshot(SavedRow):
@@ -89,6 +122,7 @@ class Snapshot(SavedRow):
     workloads: list[SavedWorkload]
     cost: SavedCost
     checks: list[SavedCheck] = Field(default_factory=list)
+    unread: list[SavedUnread] = Field(default_factory=list)
 
     @property
     def title(self) -> str:
@@ -194,6 +228,7 @@ class _Resources(BaseModel):
     stack: str
     region: Annotated[str, AfterValidator(_known)]
     resources: list[_Resource]
+    unread: list[SavedUnread] = Field(default_factory=list)
 
 
 class _Unsaved:
@@ -217,7 +252,8 @@ def saved_stack(file: Path, stack: str | None) -> SavedStack:
         plan = _Resources.model_validate(rows[0] if wanted is None else by_name[wanted])
     except ValidationError as error:
         raise InputError(_problems(file, error)) from None
-    return SavedStack(plan.project, plan.stack, plan.region, Graph(_resources(file, plan)))
+    left = [row.as_unread() for row in plan.unread if row.what != "values"]
+    return SavedStack(plan.project, plan.stack, plan.region, Graph(_resources(file, plan), unread=left))
 
 
 def _resources(file: Path, plan: _Resources) -> Iterator[Resource]:

@@ -1,11 +1,12 @@
 """Demand: the workloads of a stack, how many pods each has and may have, and what a pod of each needs."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from eks_gpu.graph.graph import Graph
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
+from eks_gpu.graph.unknown import Asked, listening
 from eks_gpu.io.problems import InputError
 from eks_gpu.pods import quantities
 from eks_gpu.pods.pod import Pod, pod_from_template
@@ -13,6 +14,7 @@ from eks_gpu.pods.pod import Pod, pod_from_template
 SCALABLE = ("Deployment", "ReplicaSet", "ReplicationController", "StatefulSet")
 KINDS = (*SCALABLE, "DaemonSet", "Job", "CronJob", "Pod")
 
+_NUMBERS = ("replicas", "parallelism", "completions", "suspend")
 # What a ScaledObject has where it does not say. Source: KEDA 2.20, ScaledObject specification.
 _KEDA_MIN, _KEDA_MAX = 0, 100
 
@@ -32,6 +34,18 @@ class Workload:
     min_replicas: int
     max_replicas: int | None
     urn: str = ""
+    asked: frozenset[Asked] = field(default=frozenset(), compare=False)
+    """Unknown properties that it was read from."""
+
+    @property
+    def unknown_numbers(self) -> list[Asked]:
+        """Those that say how many pods it has."""
+        return sorted(each for each in self.asked if each.path.rpartition(".")[2] in (*_NUMBERS, "spec"))
+
+    @property
+    def unknown_pod(self) -> frozenset[Asked]:
+        """Those that say what its pods are."""
+        return frozenset(each for each in self.asked if each.path.rpartition(".")[2] not in _NUMBERS)
 
     @property
     def requests(self) -> Mapping[str, int]:
@@ -71,7 +85,9 @@ def workloads(graph: Graph) -> list[Workload]:
                 target, low, high = scaled
                 ranges[target] = (low, high)
             elif manifest["kind"] in KINDS:
-                found.append(replace(workload_from_manifest(manifest), urn=resource.urn))
+                with listening(alone=True) as asked:
+                    workload = workload_from_manifest(manifest)
+                found.append(replace(workload, urn=resource.urn, asked=frozenset(asked)))
         except ValueError as error:
             problems.append(str(error))
     if problems:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from eks_gpu.graph.graph import Resource
+from eks_gpu.graph.unknown import merged, pairs
 from eks_gpu.pools.autoscaler_template import from_tags
 from eks_gpu.pools.launch_template import Start, start
 from eks_gpu.pools.lookups import Lookups
@@ -19,7 +20,7 @@ def auto_scaling_group(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
     mixed = policy.get("launchTemplate") or {}
     started = start(lookups.graph, mixed.get("launchTemplateSpecification") or inputs.get("launchTemplate"))
     name = str(resource["name"] or resource.name)
-    tags = _tags(inputs) | lookups.group_tags.get(name, {})
+    tags = merged(pairs(inputs.get("tags")), lookups.group_tags.get(name, {}))
     template = from_tags(tags)
     distribution = policy.get("instancesDistribution") or {}
     percentage = _on_demand_percentage(policy, distribution, started)
@@ -58,10 +59,6 @@ def auto_scaling_group(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
         suspended_processes=tuple(inputs.get("suspendedProcesses") or ()),
         desired_is_ignored=desired is None or "desiredCapacity" in resource.options.get("ignoreChanges", ()),
     )
-
-
-def _tags(inputs: Mapping[str, Any]) -> dict[str, str]:
-    return {str(tag.get("key")): str(tag.get("value")) for tag in inputs.get("tags") or ()}
 
 
 def _instance_types(mixed: Mapping[str, Any], started: Start) -> tuple[str, ...]:

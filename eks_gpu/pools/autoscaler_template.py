@@ -5,19 +5,21 @@ Source: cluster autoscaler 1.35, AWS README and aws_manager.go.
 
 from collections.abc import Mapping
 
+from eks_gpu.graph.unknown import merged, starting_with
 from eks_gpu.pools.pool import Template
-from eks_gpu_components.catalog import AUTOSCALER_LABEL_TAG, AUTOSCALER_RESOURCE_TAG, Taint
+from eks_gpu_components.catalog import AUTOSCALER_LABEL_TAG, AUTOSCALER_RESOURCE_TAG, AUTOSCALER_TAINT_TAG, Taint
 
 
 def from_tags(tags: Mapping[str, str]) -> Template:
     """The template as the autoscaler reads it from a group's tags: a taint whose value is not `value:Effect` is
     ignored.
     """
-    taints = (Taint.from_autoscaler_tag(key, value) for key, value in tags.items())
+    told = starting_with(tags, AUTOSCALER_TAINT_TAG)
+    taints = (Taint.from_autoscaler_tag(f"{AUTOSCALER_TAINT_TAG}{key}", value) for key, value in told.items())
     return Template(
-        labels=_after(AUTOSCALER_LABEL_TAG, tags),
+        labels=starting_with(tags, AUTOSCALER_LABEL_TAG),
         taints=tuple(taint for taint in taints if taint),
-        resources=_after(AUTOSCALER_RESOURCE_TAG, tags),
+        resources=starting_with(tags, AUTOSCALER_RESOURCE_TAG),
     )
 
 
@@ -30,11 +32,7 @@ def from_managed_group(
     """
     told = from_tags(tags)
     return Template(
-        labels={**told.labels, **labels},
+        labels=merged(told.labels, labels),
         taints=tuple(dict.fromkeys((*told.taints, *(taint for taint in taints if taint.value)))),
-        resources={**told.resources, **_after(AUTOSCALER_RESOURCE_TAG, group_tags)},
+        resources={**told.resources, **starting_with(group_tags, AUTOSCALER_RESOURCE_TAG)},
     )
-
-
-def _after(prefix: str, tags: Mapping[str, str]) -> dict[str, str]:
-    return {key.removeprefix(prefix): value for key, value in tags.items() if key.startswith(prefix)}

@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any
 
 from eks_gpu.graph.graph import Graph
+from eks_gpu.graph.unknown import merged, pairs
 from eks_gpu.pools.clusters import clusters
 from eks_gpu_components.catalog import GPU_PRESENT_LABEL, SUPPORTED
 
@@ -24,7 +25,7 @@ class Lookups:
         for resource in self.graph.of("aws:autoscaling/tag:Tag"):
             tag = resource.inputs.get("tag") or {}
             group = str(resource.inputs.get("autoscalingGroupName"))
-            tags.setdefault(group, {})[str(tag.get("key"))] = str(tag.get("value"))
+            tags[group] = merged(tags.get(group, {}), pairs([tag]))
         return tags
 
     @cached_property

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from eks_gpu.graph.graph import Resource
+from eks_gpu.graph.unknown import merged, texts
 from eks_gpu.pools.autoscaler_template import from_managed_group
 from eks_gpu.pools.launch_template import IMAGE_DISK_GIB, Start, start
 from eks_gpu.pools.lookups import Lookups
@@ -31,7 +32,7 @@ def managed_node_group(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
     capacity_type = str(inputs.get("capacityType") or "ON_DEMAND")
     subnet_ids = list(inputs.get("subnetIds") or ())
     tags = _group_tags(resource, lookups)
-    labels = {str(key): str(value) for key, value in (inputs.get("labels") or {}).items()}
+    labels = texts(inputs.get("labels"))
     taints = tuple(taint for item in inputs.get("taints") or () if (taint := _taint(item)))
     joined = started.node
     ami = AMI_TYPES.get(str(inputs.get("amiType") or ""))
@@ -53,7 +54,7 @@ def managed_node_group(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
         min_nodes=int(scaling.get("minSize") or 0),
         desired_nodes=int(scaling.get("desiredSize") or 0),
         max_nodes=int(scaling.get("maxSize") or 0),
-        labels={**(joined.labels if joined else {}), **labels},
+        labels=merged(joined.labels if joined else {}, labels),
         taints=tuple(dict.fromkeys((*taints, *(joined.taints if joined else ())))),
         template=from_managed_group(tags, labels, taints, inputs.get("tags") or {}),
         well_known={
@@ -77,7 +78,7 @@ def _group_tags(resource: Resource, lookups: Lookups) -> dict[str, str]:
     tags: dict[str, str] = {}
     for made in resource["resources"] or ():
         for group in made.get("autoscalingGroups") or ():
-            tags |= lookups.group_tags.get(str(group.get("name")), {})
+            tags = merged(tags, lookups.group_tags.get(str(group.get("name")), {}))
     return tags
 
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from math import ceil
 from typing import Any
 
+from eks_gpu.graph.unknown import merged
 from eks_gpu.pods.pod import Expression
 from eks_gpu.pools.limits import Limits
 from eks_gpu.pools.software import CLUSTER_AUTOSCALER
@@ -233,15 +234,16 @@ class Pool:
         )
 
     def _labels(self, row: InstanceType, zone: str) -> dict[str, str]:
-        labels = {**self.labels, **self.well_known, REGION_LABEL: self.region}
+        labels = merged(self.labels, self.well_known, {REGION_LABEL: self.region})
         if zone:
             labels[ZONE_LABEL] = zone
         if self.chooses_node_itself:
-            return {**labels, ARCH_LABEL: row.architecture, INSTANCE_TYPE_LABEL: row.name, OS_LABEL: "linux"}
+            own = {ARCH_LABEL: row.architecture, INSTANCE_TYPE_LABEL: row.name, OS_LABEL: "linux"}
+            return merged(labels, own)
         prefix = AUTO_MODE_GROUP if self.backend == AUTO_MODE else KARPENTER_GROUP
         if zone_id := zone_ids(self.region).get(zone):
             labels[ZONE_ID_LABEL] = zone_id
-        return {**labels, **labels_of_type(row, prefix)}
+        return merged(labels, labels_of_type(row, prefix))
 
     def on_demand_nodes(self, nodes: int) -> int:
         """How many of this number of nodes are on demand."""

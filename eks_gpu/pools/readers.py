@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from eks_gpu.graph.graph import Graph, Resource
+from eks_gpu.graph.unknown import listening
 from eks_gpu.karpenter import objects
 from eks_gpu.pools import clusters
 from eks_gpu.pools.auto_scaling_group import auto_scaling_group
@@ -10,6 +11,7 @@ from eks_gpu.pools.lookups import Lookups
 from eks_gpu.pools.managed_node_group import managed_node_group
 from eks_gpu.pools.node_pool import read_built_in_pools, read_node_pool
 from eks_gpu.pools.pool import Pool
+from eks_gpu.pools.uncertain import uncertain
 
 READERS: dict[str, Callable[[Resource, Lookups], Iterator[Pool]]] = {
     "aws:autoscaling/group:Group": auto_scaling_group,
@@ -24,4 +26,10 @@ READERS: dict[str, Callable[[Resource, Lookups], Iterator[Pool]]] = {
 def pools(graph: Graph, region: str) -> list[Pool]:
     """Every pool, fixed groups too, in the order of registration."""
     lookups = Lookups(graph, region)
-    return [pool for resource in graph if (reader := READERS.get(resource.type)) for pool in reader(resource, lookups)]
+    return [pool for resource in graph if resource.type in READERS for pool in _read(resource, lookups)]
+
+
+def _read(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
+    with listening(alone=True) as asked:
+        found = list(READERS[resource.type](resource, lookups))
+    yield from (uncertain(pool, asked) if asked else pool for pool in found)

@@ -7,8 +7,9 @@ from xml.etree import ElementTree
 import altair
 import vl_convert
 
-from eks_gpu.cost.bill import Bill, Item
+from eks_gpu.cost.bill import Bill, Item, marks_of_items
 from eks_gpu.cost.cost import Cost
+from eks_gpu.cost.money import usd
 from eks_gpu.report.palette import LIGHT
 
 FONT = "system-ui, sans-serif"
@@ -88,5 +89,4 @@ def amount(items: Sequence[Item], region: str) -> str:
     """
     if not items:
         return "0"
-    estimate = "~" if any(item.unit and item.unit.estimate for item in items) else ""
-    return f"{estimate}{sum(item.hourly for item in items):,.3f}" + Bill(region, tuple(items)).marks
+    return usd(sum(item.hourly for item in items), 3, marks_of_items(items, region))

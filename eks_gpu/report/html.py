@@ -9,6 +9,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from eks_gpu.cost.money import usd
 from eks_gpu.io.visible import visible
 from eks_gpu.plan.changes import Changes
 from eks_gpu.plan.plan import Plan
@@ -34,7 +35,7 @@ def page(plans: Sequence[Plan], changes: Mapping[str, Changes] | None = None) ->
         finalize=_shown,
     )
     words = {"accelerators": accelerators, "count": count, "nodes": nodes, "replicas": replicas}
-    environment.globals |= {**words, "signed": signed, "drawn": Markup, "upgrade": UPGRADE}
+    environment.globals |= {**words, "signed": signed, "usd": usd, "drawn": Markup, "upgrade": UPGRADE}
     return environment.get_template("page.html.j2").render(
         project=plans[0].project,
         stacks=[view(plan, (changes or {}).get(plan.stack)) for plan in plans],

@@ -8,10 +8,11 @@ from eks_gpu.checks import CHECKS, Finding
 from eks_gpu.cost.admission import Verdict
 from eks_gpu.cost.bill import Bill, Item
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
+from eks_gpu.graph.unread import grouped
 from eks_gpu.io.yaml_text import dump
 from eks_gpu.plan.changes import Changes
 from eks_gpu.plan.plan import Plan
-from eks_gpu.plan.render import LEVELS, legend, upgrades
+from eks_gpu.plan.render import LEVELS, left_out, legend, upgrades
 from eks_gpu.pools.pool import Pool
 from eks_gpu.report.charts import NARROW, WIDE, amount, cost_chart, subject
 from eks_gpu.report.diagram import diagram
@@ -66,6 +67,10 @@ class View:
     failing: tuple[Finding, ...]
     warnings: tuple[Finding, ...]
     waived: tuple[Finding, ...]
+    unjudged: tuple[list[Finding], ...]
+    """Those without a verdict, together where check and reason are the same."""
+    unread: tuple[tuple[str, str, str, str], ...]
+    """What is not known, of which resources, why, and what to do, once for each reason."""
     holding: Mapping[str, list[Finding]]
     """By check, those that hold for all subjects and those that hold for some."""
     reasons: Mapping[str, str]
@@ -83,12 +88,12 @@ def view(plan: Plan, changes: Changes | None = None) -> View:
     """Everything that can be computed, so that the template only writes it."""
     found = plan.analysis
     bills = {name: getattr(found.cost, name) for name, _ in LEVELS}
-    not_held = [finding for finding in found.findings if not finding.passed]
+    not_held = [finding for finding in found.findings if finding.failed]
     return View(
         plan=plan,
         changes=changes,
         anchor=f"stack-{plan.stack}",
-        diagram=diagram(plan.graph, found),
+        diagram=diagram(found.graph, found),
         charts=tuple((name, cost_chart(found.cost, width)) for name, width in (("narrow", NARROW), ("wide", WIDE))),
         levels=tuple(Level(name, meaning, bills[name]) for name, meaning in LEVELS),
         lines=tuple(_lines(bills)),
@@ -98,10 +103,12 @@ def view(plan: Plan, changes: Changes | None = None) -> View:
             for index, pool in enumerate(found.pools)
         ),
         upgrades=tuple(upgrades(found.pools)),
-        proofs=tuple(proofs(plan.graph, found)),
+        proofs=tuple(proofs(found.graph, found)),
         failing=tuple(finding for finding in not_held if finding.fails_plan),
         warnings=tuple(finding for finding in not_held if not finding.waived and not finding.fails_plan),
         waived=tuple(finding for finding in not_held if finding.waived),
+        unjudged=tuple(_unjudged(found.findings)),
+        unread=tuple(grouped(found.unread)),
         holding=_holding(found.findings),
         reasons={id_: check.reason for id_, check in CHECKS.items()},
         objects=tuple(_objects(plan)),
@@ -123,6 +130,7 @@ def _name(item: Item) -> str:
 
 def _legend(plan: Plan, bills: Mapping[str, Bill]) -> Iterator[str]:
     units = [item.unit for bill in bills.values() for item in bill.items if item.unit]
+    yield from left_out(bills)
     yield from legend(bills)
     if days := sorted({unit.as_of for unit in units}):
         yield f"prices as of {days[0]}" + (f" to {days[-1]}" if days[0] != days[-1] else "")
@@ -130,6 +138,14 @@ def _legend(plan: Plan, bills: Mapping[str, Bill]) -> Iterator[str]:
         yield f"prices of {plan.region} as of {day}, by eks-gpu prices refresh"
     yield f"not in the bills: {', '.join(plan.analysis.cost.not_priced)}"
     yield from dict.fromkeys(note for bill in bills.values() for note in bill.notes)
+
+
+def _unjudged(findings: Sequence[Finding]) -> list[list[Finding]]:
+    alike: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        if finding.passed is None:
+            alike.setdefault((finding.id, finding.message), []).append(finding)
+    return list(alike.values())
 
 
 def _holding(findings: Sequence[Finding]) -> dict[str, list[Finding]]:

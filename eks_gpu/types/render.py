@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from eks_gpu.cost.money import marks_of, usd
 from eks_gpu.io.tables import bullets, table
 from eks_gpu.types.type_search import Offer, described, near_misses
 from eks_gpu_components.catalog import Accelerator, Need, quota_family
@@ -44,8 +45,8 @@ def _devices(device: Accelerator) -> str:
 def _price(offer: Offer, region: str) -> Text:
     if offer.price is None:
         return Text("unknown ", "yellow")
-    elsewhere = "*" if offer.price.region != region else " "
-    return Text(f"{'~' * offer.price.estimate}{offer.price.hourly:,.3f}{elsewhere}")
+    amount = usd(offer.price.hourly, 3, marks_of(offer.price, region))
+    return Text(amount if amount.endswith("*") else f"{amount} ")
 
 
 def _legend(found: Sequence[Offer], region: str) -> Iterator[str]:
@@ -61,5 +62,5 @@ def _legend(found: Sequence[Offer], region: str) -> Iterator[str]:
 
 def _instead(need: Need, region: str) -> Iterator[str]:
     for option, offer in near_misses(need, region):
-        price = f", {offer.price.hourly:,.3f} USD an hour" if offer.price else ""
+        price = f", {usd(offer.price.hourly, 3, marks_of(offer.price, region))} USD an hour" if offer.price else ""
         yield f"without {option}: {offer.row.name}{price}"

@@ -67,7 +67,7 @@ def told(texts) -> list[dict[str, Any]]:
     done = subprocess.run(
         ["go", "run", str(PROGRAM)],
         cwd=MODULE,
-        env=environment(),
+        env=environment(MODULE),
         input=json.dumps(texts),
         capture_output=True,
         text=True,

@@ -152,7 +152,7 @@ def test_a_maximum_over_the_budget():
     assert findings("maximum-within-budget", *healthy(), budget=1000) == {
         "stack": (
             False,
-            "the maximum is 3,205.69 USD a month, 2,205.69 over the budget of 1,000.00",
+            "the maximum is 3,205.69* USD a month, 2,205.69* over the budget of 1,000.00",
         )
     }
 
@@ -165,12 +165,12 @@ def test_prices_of_another_region_that_decide_are_a_warning():
     ]
     assert (found.passed, found.severity) == (False, "warning")
     assert found.message == (  # known prices of other regions are up to 1.54 times those of us-east-1
-        "prices of us-east-1 decide: they make 3,132.69 of 3,205.69 USD a month, and in sa-east-1 it may be up to "
+        "prices of us-east-1 decide: they make 3,132.69 of 3,205.69* USD a month, and in sa-east-1 it may be up to "
         "4,909.43, 909.43 over the budget of 4,000.00"
     )
     assert found.fix.startswith("take prices of the region itself, with eks-gpu prices refresh")
     assert findings("maximum-within-budget", *healthy(), region="sa-east-1", budget=5000) == {
-        "stack": (True, "at most 3,205.69 of 5,000.00 USD a month")
+        "stack": (True, "at most 3,205.69* of 5,000.00 USD a month")
     }
 
 

@@ -72,7 +72,7 @@ def told(bootstrap: object) -> Resource:
     return resource("eks-gpu-components:index:Cluster", "cluster", {"settings": {"bootstrap": bootstrap}}, custom=False)
 
 
-def arrivals(*resources: Resource, created: set[str] | None = None) -> list[bool]:
+def arrivals(*resources: Resource, created: set[str] | None = None) -> list[bool | None]:
     graph = Graph(resources, created=created)
     return [found.passed for found in analyse(graph, "us-west-2", TODAY).findings if found.id == ARRIVES]
 

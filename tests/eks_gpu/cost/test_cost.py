@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from eks_gpu.cost.cost import Bill
+from eks_gpu.cost.money import Marks
 from eks_gpu.graph.graph import Graph
 from eks_gpu.io.problems import InputError
 from eks_gpu.plan import analysis
@@ -112,7 +113,7 @@ def test_a_total_says_what_of_it_is_borrowed_unknown_or_an_estimate():
     assert (total["lowest_hourly"], total["highest_hourly"]) == (0.4506, 0.903)
     unknown = gpu_group(mixedInstancesPolicy=overrides("p5e.48xlarge"))
     bill = analysed(unknown, region="us-east-1").cost.max
-    assert (bill.as_json()["unpriced"], bill.marks) == (["pool gpu: p5e.48xlarge, on demand"], " + ?")
+    assert (bill.as_json()["unpriced"], bill.marks) == (["pool gpu: p5e.48xlarge, on demand"], Marks(missing=True))
 
 
 def test_a_price_of_another_region_is_never_silent():
@@ -284,7 +285,7 @@ def test_demand_without_a_known_number_has_no_total(monkeypatch):
     plan = found.as_json()["demand_max"]
     assert (plan["hourly"], plan["monthly"]) == (None, None)
     assert plan["notes"] == ["how many pods Deployment default/train may have is not known"]
-    assert (found.demand_max.marks, found.steady.marks) == (" + ?", "")
+    assert (found.demand_max.marks, found.steady.marks) == (Marks(estimate=True, missing=True), Marks(estimate=True))
 
 
 def test_a_group_that_nothing_scales_has_its_desired_size_at_every_level():

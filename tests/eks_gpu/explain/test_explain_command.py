@@ -12,8 +12,11 @@ from typer.testing import CliRunner, Result
 
 from eks_gpu.commands.explain import EXAMPLES, explain
 from eks_gpu.io.problems import InputError
+from eks_gpu.pools.pool import Pool
+from tests import reports
 from tests.console import blocks, console_blocks, printed
 from tests.found import every
+from tests.graphs import healthy, resource
 from tests.programs import ROOT, plan_of
 
 APP = typer.Typer()
@@ -159,9 +162,14 @@ def test_a_saved_plan_says_of_every_workload_what_the_plan_said(folder, tmp_path
     (tmp_path / "plan.json").write_text(json.dumps(plan.as_json()))
     found = saved_stack(tmp_path / "plan.json", None)
     rooms = stack_rooms(found.graph, found.region).rooms
-    assert [room.pool.as_json() for room in rooms] == [pool.as_json() for pool in plan.analysis.pools]
+    assert [_of(room.pool) for room in rooms] == [_of(pool) for pool in plan.analysis.pools]
     for workload in every(plan.analysis.workloads):
         assert [room.verdict(workload.pod) for room in rooms] == plan.analysis.verdicts[workload.urn]
+
+
+def _of(pool: Pool) -> dict[str, object]:
+    """Without its upgrade: a saved plan does not tell which images were looked up."""
+    return {key: value for key, value in pool.as_json().items() if key != "upgrade"}
 
 
 def test_of_several_plans_the_stacks_own_is_taken(tmp_path):
@@ -339,3 +347,15 @@ def test_the_page_shows_what_is_printed(saved, tmp_path, monkeypatch):
         Path("pod.yaml").write_text(pod)
         result = CliRunner().invoke(APP, ["pod.yaml", "--plan", str(saved)], env={"COLUMNS": "80"})
         assert printed(result.output) == shown
+
+
+def test_nodes_that_are_not_read_may_take_the_pod_too(tmp_path):
+    component = resource("eks:index:ManagedNodeGroup", "render", {}, custom=False, remote=True)
+    file = tmp_path / "plan.json"
+    file.write_text(json.dumps(reports.plan(*healthy(), component).as_json()))
+    result = run(LOST_POD, "--plan", str(file), tmp_path=tmp_path)
+    assert result.exit_code == 1
+    said = " ".join(result.output.split())
+    assert "nodes of ManagedNodeGroup render are not read: whether they take a pod is not known" in said
+    file.write_text(json.dumps(reports.plan().as_json()))
+    assert "not read" not in run(LOST_POD, "--plan", str(file), tmp_path=tmp_path).output

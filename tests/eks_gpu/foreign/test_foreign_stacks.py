@@ -22,7 +22,7 @@ from eks_gpu.foreign.values import MASK, UNKNOWN, decoded, replaced, unknowns
 from eks_gpu.io.problems import InputError
 from eks_gpu.plan.junit import junit
 from eks_gpu.plan.sarif import sarif
-from tests import whole_graphs
+from tests import graphs, whole_graphs
 from tests.found import every
 from tests.programs import ROOT, plan_of
 
@@ -101,25 +101,147 @@ def test_a_fault_in_a_preview_is_found(tmp_path):
     assert found.failed
 
 
-def test_what_fails_for_want_of_an_unknown_value_is_a_warning_that_names_it(tmp_path):
+def test_a_check_that_needs_an_unknown_value_gives_no_verdict_and_names_it(tmp_path):
     data = preview()
     step(data, "gpu-spot-us-west-2a-spot", GROUP)["inputs"]["tags"] = ANY
     found = judged(data, tmp_path)
-    failing = [finding for finding in found.findings if not finding.passed]
-    assert {finding.severity for finding in failing} == {"warning"}
-    (told,) = (each.message for each in failing if each.id == "groups-are-discovered-by-this-cluster")
-    assert told.endswith(", unless tags of gpu-spot-us-west-2a-spot says otherwise, which only `pulumi up` will tell")
+    assert {finding.id for finding in found.findings if finding.failed} == SINCE
+    unjudged = {each.id: each for each in found.findings if each.passed is None}
+    told = unjudged["groups-are-discovered-by-this-cluster"]
+    assert told.message == "it needs tags of gpu-spot-us-west-2a-spot, which only pulumi up will tell"
+    assert (told.severity, told.fix, told.fails_plan) == ("error", "", False)
     assert not found.failed
+    (row,) = [row for row in found.as_json()["unread"] if row["subject"] == "Group gpu-spot-us-west-2a-spot"]
+    assert (row["what"], row["why"]) == ("values", "tags is known after pulumi up only")
 
 
-def test_an_agent_that_is_told_later_what_it_tolerates_is_a_warning_too():
-    stack = whole_graphs.healthy(monitoring=whole_graphs.addon("eks-node-monitoring-agent", configurationValues=ANY))
-    told = ({"urn": each.urn, "type": each.type, "custom": True, "inputs": each.inputs} for each in stack)
+def test_an_unknown_value_that_a_check_does_not_need_leaves_its_verdict(tmp_path):
+    data = preview()
+    mix_gpu_counts(data)
+    group = step(data, "gpu-spot-us-west-2a-spot", GROUP)["inputs"]
+    group["suspendedProcesses"] = []
+    enabled = "k8s.io/cluster-autoscaler/enabled"
+    assert enabled in {tag["key"] for tag in group["tags"]}
+    group["tags"] = [tag for tag in group["tags"] if tag["key"] != enabled]
+    group["tags"].append({"key": "Name", "value": ANY, "propagateAtLaunch": True})
+    found = judged(data, tmp_path)
+    failing = {finding.id for finding in found.findings if finding.fails_plan}
+    assert failing == {"one-gpu-count-a-group", "groups-are-discovered-by-this-cluster"}
+    assert [finding for finding in found.findings if finding.passed is None] == []
+    assert not [row for row in found.analysis.unread if "Group gpu-spot" in row.subject]
+
+
+def stated(*resources: Any) -> Judged:
+    """Of resources as a state tells them, with unknown values as a preview does."""
+    told = (
+        {"urn": each.urn, "type": each.type, "custom": each.custom, "id": each.id, "inputs": each.inputs}
+        | {"ignoreChanges": list(each.options.get("ignoreChanges", ()))}
+        for each in resources
+    )
     document = documents.Document(Path("stack"), tuple(map(documents.Registered.model_validate, told)))
-    found = judge(foreign(document, "us-west-2"), DAY).findings
+    return judge(foreign(document, "us-west-2"), DAY)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "unjudged", "judged_all_the_same"),
+    [
+        ({"maxSize": ANY}, "gpu-pools-are-capped", "gpu-nodes-are-tainted"),
+        ({"desiredCapacity": ANY}, "gpu-pools-start-at-zero", "gpu-pools-are-capped"),
+        ({"suspendedProcesses": ANY}, "azrebalance-suspended-on-gpu-groups", "gpu-nodes-are-tainted"),
+        ({"suspendedProcesses": [ANY]}, "azrebalance-suspended-on-gpu-groups", "gpu-nodes-are-tainted"),
+        ({"vpcZoneIdentifiers": ANY}, "instance-types-offered-in-zones", "gpu-pools-are-capped"),
+        (
+            {
+                "mixedInstancesPolicy": {
+                    **graphs.overrides(),
+                    "launchTemplate": {
+                        "launchTemplateSpecification": {"launchTemplateId": "lt-gpu"},
+                        "overrides": [{"instanceType": ANY}],
+                    },
+                }
+            },
+            "instance-types-offered-in-zones",
+            "groups-are-discovered-by-this-cluster",
+        ),
+        (
+            {"tags": [*graphs.tags(graphs.GPU_TAGS), {"key": f"{graphs.TEMPLATE}/label/team", "value": ANY}]},
+            "scale-from-zero-labels-match-node",
+            "groups-are-discovered-by-this-cluster",
+        ),
+        (
+            {"tags": [*graphs.without(f"{graphs.CA}/enabled"), {"key": f"{graphs.CA}/enabled", "value": ANY}]},
+            "groups-are-discovered-by-this-cluster",
+            "scale-from-zero-labels-match-node",
+        ),
+    ],
+    ids=lambda given: str(given)[:40],
+)
+def test_only_the_checks_that_need_the_unknown_property_of_a_group_give_no_verdict(
+    inputs, unjudged, judged_all_the_same
+):
+    found = stated(*graphs.healthy(gpu=graphs.gpu_group(**inputs)))
+    of_gpu = {each.id: each.passed for each in found.findings if each.subject == "gpu"}
+    assert of_gpu[unjudged] is None
+    assert of_gpu[judged_all_the_same] is not None
+    others = [each.id for each in found.findings if each.subject == "system" and each.passed is None]
+    assert others == []
+
+
+@pytest.mark.parametrize(
+    ("inputs", "unjudged", "judged_all_the_same"),
+    [
+        (
+            {"scalingConfig": {"minSize": 0, "desiredSize": ANY, "maxSize": 2}},
+            "gpu-pools-start-at-zero",
+            "gpu-pools-are-capped",
+        ),
+        ({"labels": ANY}, "autoscaled-gpu-nodes-have-the-accelerator-label", "gpu-nodes-are-tainted"),
+        ({"labels": {"team": ANY}}, None, "autoscaled-gpu-nodes-have-the-accelerator-label"),
+        ({"taints": ANY}, "gpu-nodes-are-tainted", "gpu-pools-are-capped"),
+        ({"amiType": ANY}, "device-plugin-reaches-gpu-pools", "gpu-pools-are-capped"),
+    ],
+    ids=lambda given: str(given)[:40],
+)
+def test_only_the_checks_that_need_the_unknown_property_of_a_managed_group_give_no_verdict(
+    inputs, unjudged, judged_all_the_same
+):
+    given = {"instanceTypes": ["g5.xlarge"], "amiType": "AL2023_x86_64_NVIDIA", "launchTemplate": {"id": "lt-system"}}
+    given |= {"scalingConfig": {"minSize": 0, "desiredSize": 0, "maxSize": 2}}
+    found = stated(*graphs.healthy(gpu=graphs.managed_group("gpu", **given | inputs)))
+    of_gpu = {each.id: each.passed for each in found.findings if each.subject == "gpu"}
+    assert [id_ for id_, passed in of_gpu.items() if passed is None and id_ == unjudged] == (
+        [unjudged] if unjudged else []
+    )
+    assert of_gpu[judged_all_the_same] is not None
+
+
+def test_a_pod_whose_selector_is_unknown_is_not_judged_and_another_is():
+    pods = {"cpu": "500m", "memory": "1Gi"}
+    selects = graphs.deployment("web", graphs.pod(pods, nodeSelector=ANY), replicas=1)
+    found = stated(*graphs.healthy(web=selects))
+    said = {each.subject: each.passed for each in found.findings if each.id == "workloads-are-admitted"}
+    assert said == {"Deployment default/train": True, "Deployment default/web": True}
+    rejected = graphs.deployment("web", graphs.pod(pods | {"memory": "9Ti"}, nodeSelector=ANY), replicas=1)
+    found = stated(*graphs.healthy(web=rejected))
+    said = {each.subject: each.passed for each in found.findings if each.id == "workloads-are-admitted"}
+    assert said == {"Deployment default/train": True, "Deployment default/web": None}
+
+
+def test_a_pool_whose_size_is_unknown_has_no_total():
+    bills = stated(*graphs.healthy(gpu=graphs.gpu_group(maxSize=ANY))).as_json()["cost"]
+    assert [bills[level]["hourly"] for level in ("idle", "steady", "demand_max", "max")] == [None] * 4
+    said = "how many nodes pool gpu has, or their price, needs maxSize of gpu, which only pulumi up will tell"
+    assert said in bills["max"]["notes"]
+
+
+def test_an_agent_that_is_told_later_what_it_tolerates_is_not_judged():
+    stack = whole_graphs.healthy(monitoring=whole_graphs.addon("eks-node-monitoring-agent", configurationValues=ANY))
+    found = stated(*stack).findings
     (finding,) = (each for each in found if each.id == "node-monitoring-reaches-gpu-pools")
-    assert (finding.passed, finding.severity) == (False, "warning")
-    assert "unless configurationValues of eks-node-monitoring-agent says otherwise" in finding.message
+    assert (finding.passed, finding.severity) == (None, "error")
+    assert finding.message == (
+        "it needs configurationValues of eks-node-monitoring-agent, which only pulumi up will tell"
+    )
 
 
 def test_inputs_of_another_shape_than_their_type_are_wrong_input_with_resource_and_property(tmp_path):
@@ -203,15 +325,10 @@ def test_the_engines_special_values_are_read(given, found):
     assert decoded(given) == found
 
 
-def test_an_unknown_value_is_as_if_it_were_not_there_and_who_asks_for_it_is_remembered():
+def test_an_unknown_value_is_known_where_another_resource_tells_it():
     value = decoded({"a": ANY, "b": {"c": ANY}, "d": [ANY, 1]})
     assert list(unknowns(value)) == [("a",), ("b", "c"), ("d", 0)]
-    asked: set[str] = set()
-    told = replaced(value, {("b", "c"): "known"}, asked)
-    assert told == {"b": {"c": "known"}, "d": [1]}
-    assert asked == set()
-    assert told.get("a", 7) == 7
-    assert asked == {"a"}
+    assert replaced(value, {("b", "c"): "known"}, "urn") == {"b": {"c": "known"}, "d": [1]}
 
 
 # The command
@@ -234,10 +351,26 @@ def test_a_healthy_stack_exits_with_0_and_a_failing_one_with_1(tmp_path):
     assert "one-gpu-count-a-group: gpu-spot-us-west-2a-spot" in found.output
 
 
+def test_a_state_with_nodes_that_are_not_read_exits_with_1_and_names_them(tmp_path):
+    data = json.loads(STATE.read_text())
+    fleet = {"urn": "urn:pulumi:dev::gaia::aws:ec2/fleet:Fleet::spare", "type": "aws:ec2/fleet:Fleet", "custom": True}
+    data["deployment"]["resources"].append(fleet)
+    file = tmp_path / "s.json"
+    file.write_text(json.dumps(data))
+    found = run("--state", str(file), "--json", "-")
+    assert found.exit_code == 1
+    answer = json.loads(found.stdout)
+    assert [(row["subject"], row["what"]) for row in answer["unread"]] == [("Fleet spare", "nodes")]
+    assert [check["id"] for check in answer["checks"] if check["passed"] is False and check["severity"] == "error"] == [
+        "nodes-are-all-read"
+    ]
+    assert answer["cost"]["idle"]["at_least"] is True
+
+
 def test_a_preview_may_come_through_a_pipe():
     found = run("--preview", "-", "--json", "-", text=PREVIEW.read_text())
     answer = json.loads(found.stdout)
-    assert answer.keys() >= {"project", "stack", "region", "pools", "workloads", "cost", "checks", "assumed"}
+    assert answer.keys() >= {"project", "stack", "region", "pools", "workloads", "cost", "checks", "unread", "assumed"}
     assert {check["id"] for check in every(answer["checks"]) if not check["passed"]} == SINCE
 
 
@@ -282,6 +415,7 @@ FINDINGS = [
     Finding("gpu-pools-are-capped", "other", True, "at most 4"),
     Finding("spot-is-diverse-with-a-fallback", "gpu", False, "one type", "warning", "name more"),
     Finding("gpu-nodes-are-tainted", "gpu", False, "no taint", "error", "add it", waived="a test cluster"),
+    Finding("gpu-nodes-are-tainted", "other", None, "it needs taints of other", "error"),
 ]
 
 
@@ -293,7 +427,7 @@ def test_sarif_has_a_rule_for_each_failed_check_and_a_result_at_the_line_of_the_
         "gpu-pools-are-capped",
         "spot-is-diverse-with-a-fallback",
     ]
-    first, second, third = found["results"]
+    first, second, third, fourth = found["results"]
     assert (first["ruleId"], first["ruleIndex"], first["level"]) == ("gpu-pools-are-capped", 1, "error")
     assert first["message"] == {"text": "gpu: nothing limits it. Fix: limit the pool's GPUs."}
     assert first["locations"][0]["physicalLocation"] == {
@@ -302,6 +436,8 @@ def test_sarif_has_a_rule_for_each_failed_check_and_a_result_at_the_line_of_the_
     }
     assert second["level"] == "warning"
     assert third["suppressions"] == [{"kind": "external", "justification": "a test cluster"}]
+    assert [each["kind"] for each in found["results"]] == ["fail", "fail", "fail", "open"]
+    assert (fourth["level"], fourth["message"]) == ("none", {"text": "other: it needs taints of other."})
 
 
 @pytest.fixture
@@ -358,8 +494,8 @@ def test_the_line_of_the_program_comes_from_the_engine(tmp_path):
 def test_junit_has_a_case_for_each_check_and_subject():
     report = cast(JUnitXml, JUnitXml.fromstring(junit("gaia/dev", FINDINGS).encode()))
     (suite,) = report
-    assert (suite.name, suite.tests, suite.failures, suite.skipped) == ("gaia/dev", 4, 1, 1)
-    failed, passed, warned, waived = suite
+    assert (suite.name, suite.tests, suite.failures, suite.skipped) == ("gaia/dev", 5, 1, 2)
+    failed, passed, warned, waived, unjudged = suite
     assert failed.classname == "gpu-pools-are-capped"
     assert failed.result[0].message == "nothing limits it. Fix: limit the pool's GPUs"
     assert failed.result[0].text == (
@@ -373,6 +509,7 @@ def test_junit_has_a_case_for_each_check_and_subject():
         "https://gpus.example/docs/checks.md#spot-is-diverse-with-a-fallback"
     )
     assert waived.result[0].message == "waived: a test cluster"
+    assert unjudged.result[0].message == "not judged: it needs taints of other"
 
 
 def test_a_preview_tells_what_it_would_create_and_a_state_what_is_there(tmp_path):

@@ -14,7 +14,7 @@ from eks_gpu.plan.render_changes import markdown, render, signed
 from eks_gpu.plan.saved_plans import Snapshot, older, snapshots
 from tests import reports
 from tests.console import shown
-from tests.graphs import cpu_work, gpu_work, healthy
+from tests.graphs import cpu_work, gpu_work, healthy, resource
 from tests.programs import ROOT, plan_of
 from tests.reports import FAILING, plan, saved, with_findings
 
@@ -159,10 +159,10 @@ def test_markdown_is_for_a_pull_request():
         "",
         "| USD a month | before | after | change |",
         "|---|---:|---:|---:|",
-        "| idle | 236 | 236 | 0 |",
-        "| steady | 544 | 544 | 0 |",
-        "| demand_max | 544 | 544 | 0 |",
-        "| max | 2,476 | 3,206 | +730 |",
+        "| idle | 236\\* | 236\\* | 0 |",
+        "| steady | \\~544\\* | \\~544\\* | 0 |",
+        "| demand_max | \\~544\\* | \\~544\\* | 0 |",
+        "| max | 2,476\\* | 3,206\\* | +730 |",
         "",
         "**Pools**",
         "",
@@ -180,10 +180,32 @@ def test_markdown_is_for_a_pull_request():
         "- fails now: `gpu-pools-are-capped` `gpu`: nothing limits it (fix: give it a maximum)",
         "- warns now: `maximum-within-budget` `stack`: the maximum is dear (fix: lower max\\_gpus)",
         "- waived now: `nodes-require-imdsv2` `gpu`: a pod may read (waived: an old agent needs it)",
+        "- not judged now: `one-zone-a-gpu-group` `gpu`: it needs subnetIds of gpu, which only pulumi up will tell",
         "- fixed: `nodes-may-join-the-cluster` `gpu`: its role may join",
         "",
         "- stack new is new",
     ]
+
+
+def test_a_check_that_is_not_judged_any_more_is_a_change_and_one_that_never_was_is_none():
+    unjudged = Finding("a", "x", None, "it needs tags of x")
+    (row,) = compared(
+        saved(with_findings(plan(), Finding("a", "x", True, "fine"))), saved(with_findings(plan(), unjudged))
+    ).checks
+    assert (row.change, row.says, row.message) == ("not-judged", "not judged now", "it needs tags of x")
+    assert compared(saved(with_findings(plan(), unjudged)), saved(with_findings(plan(), unjudged))).checks == []
+    assert compared(saved(with_findings(plan(), unjudged)), saved(plan())).checks == []
+
+
+def test_the_pull_request_says_what_is_not_read_and_amounts_keep_their_marks():
+    fleet = resource("aws:ec2/fleet:Fleet", "spare", {})
+    said = markdown([compared(saved(plan()), saved(plan(*healthy(), fleet)))])
+    assert "| steady | \\~544\\* | at least \\~544\\* | 0 |" in said
+    assert said.endswith(
+        "**Not read**\n\n- nodes: `Fleet spare`: a fleet of EC2 instances may start nodes, and the planner does not "
+        "read it (fix: make the nodes with a node group, an auto scaling group or a node pool, which are read)\n"
+    )
+    assert "**Not read**" not in markdown([compared(saved(plan()), saved(plan()))])
 
 
 def test_names_of_a_stack_are_no_markup():

@@ -70,7 +70,7 @@ def test_the_example_is_told_from_network_to_objects(example):
         *("stack-dev-objects", "notes"),
     ]
     told = sections[""] + sections["stack-dev-built"]
-    for text in ("us-west-2, 95 resources, 5 pools, 1 workload.", "no check fails", "482*", "2,021*", "29,668*"):
+    for text in ("us-west-2, 95 resources, 5 pools, 1 workload.", "no check fails", "~482*", "~2,021*", "29,668*"):
         assert text in told, text
     for text in ("VPC gaia", "6 subnets, 3 zones", "gaia-kube", "7 add-ons", "cluster-autoscaler", *GPU_POOLS):
         assert text in told, text
@@ -88,6 +88,25 @@ def test_the_example_says_what_an_upgrade_would_do_with_its_groups(example):
     assert kept == (
         f"leave {', '.join(GPU_POOLS)}, spot: running nodes keep their image, because the group has no instance refresh"
     )
+
+
+def test_what_is_not_read_has_a_section_and_stands_beside_each_sum():
+    sections = Reader(page([reports.partly_read()])).sections
+    assert list(sections).index("stack-dev-unread") == list(sections).index("stack-dev-quotas") + 1
+    assert sections["stack-dev-unread"][2:] == [
+        "nodes",
+        "Fleet spare, Fleet more",
+        "a fleet of EC2 instances may start nodes, and the planner does not read it.",
+        "Fix:",
+        "make the nodes with a node group, an auto scaling group or a node pool, which are read.",
+    ]
+    told = sections[""]
+    assert "2 resources not read" in told
+    assert told.count("nodes of Fleet spare and Fleet more are not read") == 4
+    assert [told[at + 1] for at, text in enumerate(told) if text == "at least"] == ["236*", "~544*", "~544*", "3,206*"]
+    rows = sections["stack-dev-cost"]
+    assert rows[rows.index("a month of 730 hours") + 1 :][:2] == ["at least 236*", "at least ~544*"]
+    assert "stack-dev-unread" not in Reader(page([reports.plan()])).sections
 
 
 def test_the_matrix_has_the_reason_on_each_refused_cell(example):
@@ -129,8 +148,10 @@ def test_every_item_of_the_cost_is_in_its_table(example):
 
 def test_failures_come_first_with_fix_and_reason_then_warnings_then_waivers(html):
     checks = Reader(html).sections["stack-dev-checks"]
-    words = [text for text in checks if text in ("fails", "warns", "waived", "holds")]
-    assert words[:4] == ["fails", "warns", "waived", "holds"]
+    words = [text for text in checks if text in ("fails", "warns", "waived", "not judged", "holds")]
+    assert words[:5] == ["fails", "warns", "waived", "not judged", "holds"]
+    assert checks[1].endswith(" hold, 1 fail, 1 warn, 1 waived, 1 not judged.")
+    assert "it needs subnetIds of gpu, which only pulumi up will tell." in checks
     for text in ("nothing limits it.", "give it a maximum.", "an old agent needs it"):
         assert text in checks
     assert "1 check fails" in Reader(html).sections[""]

@@ -1,0 +1,164 @@
+"""What a stack has and the planner does not read: nodes, software and networks.
+
+What can hold nodes is a resource of AWS or of a maker of EKS nodes, or a component whose parts nobody tells. A chart or
+a file that was not rendered is software.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from eks_gpu.graph.graph import Graph, Resource
+from eks_gpu.graph.unknown import Asked
+from eks_gpu.graph.unread import Unread, What
+from eks_gpu.pools import cloudformation
+from eks_gpu.pools.clusters import COMPONENT
+from eks_gpu.pools.readers import READERS
+from eks_gpu.pools.user_data import joined_node
+from eks_gpu_components.catalog import CLUSTER_TAG, KARPENTER_API_VERSION, KARPENTER_CORE_GROUP
+
+_AFTER = "run eks-gpu check --state on the stack's state after pulumi up, and look at what it made"
+_REWRITE = "make the nodes with a node group, an auto scaling group or a node pool, which are read"
+_IN_A_STATE = "run eks-gpu check --state on the stack's state after pulumi up, which has the parts"
+_INLINE = "give the template as templateBody, with a value for each parameter"
+_UPGRADE = f"move it to {KARPENTER_API_VERSION}, whose node pools are read"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Resources of one type that are not read."""
+
+    what: What
+    why: str
+    how: str
+
+
+def _not_read(maker: str) -> Kind:
+    return Kind("nodes", f"{maker} may start nodes, and the planner does not read it", _REWRITE)
+
+
+_KINDS: Mapping[str, Kind] = {
+    **dict.fromkeys(
+        ("aws:ec2/fleet:Fleet", "aws:ec2/spotFleetRequest:SpotFleetRequest"), _not_read("a fleet of EC2 instances")
+    ),
+    **dict.fromkeys(("aws-native:ec2:Ec2Fleet", "aws-native:ec2:SpotFleet"), _not_read("a fleet of EC2 instances")),
+    "aws:eks/fargateProfile:FargateProfile": Kind(
+        "nodes",
+        "a Fargate profile starts a node for each pod that it selects, and the planner does not read it",
+        _AFTER,
+    ),
+    "aws-native:eks:FargateProfile": Kind(
+        "nodes",
+        "a Fargate profile starts a node for each pod that it selects, and the planner does not read it",
+        _AFTER,
+    ),
+    "aws-native:cloudformation:Stack": _not_read("a CloudFormation stack"),
+    "aws:cloudformation/stackSet:StackSet": _not_read("a set of CloudFormation stacks"),
+    "aws-native:cloudformation:StackSet": _not_read("a set of CloudFormation stacks"),
+    "aws-native:batch:ComputeEnvironment": _not_read("an environment of AWS Batch"),
+    "aws:cloudcontrol/resource:Resource": _not_read("a resource of Cloud Control"),
+    "aws:batch/computeEnvironment:ComputeEnvironment": _not_read("an environment of AWS Batch"),
+    "aws:parallelcluster/cluster:Cluster": _not_read("a cluster of ParallelCluster"),
+    "aws-native:sagemaker:Cluster": _not_read("a HyperPod cluster"),
+    "spotinst:aws/ocean:Ocean": _not_read("an Ocean of Spot by NetApp"),
+    "spotinst:aws/oceanLaunchSpec:OceanLaunchSpec": _not_read("a launch specification of Spot by NetApp"),
+    "spotinst:aws/elastigroup:Elastigroup": _not_read("an Elastigroup of Spot by NetApp"),
+    "castai:index/nodeTemplate:NodeTemplate": _not_read("a node template of CAST AI"),
+    "castai:index:NodeTemplate": _not_read("a node template of CAST AI"),
+    "rancher2:index/clusterV2:ClusterV2": _not_read("a cluster of Rancher"),
+    "rancher2:index/nodePool:NodePool": _not_read("a node pool of Rancher"),
+    **dict.fromkeys(
+        (
+            f"kubernetes:{KARPENTER_CORE_GROUP}/v1beta1:NodePool",
+            f"kubernetes:{KARPENTER_CORE_GROUP}/v1alpha5:Provisioner",
+        ),
+        Kind("nodes", f"node pools are read of {KARPENTER_API_VERSION} only", _UPGRADE),
+    ),
+    **dict.fromkeys(
+        ("aws-native:ec2:Vpc", "aws-native:ec2:Subnet", "aws-native:ec2:NatGateway"),
+        Kind("network", "networks are read of the AWS provider only", "make it with the AWS provider, pulumi_aws"),
+    ),
+}
+"""By type, what is known to be more than it seems. A type for which there is a reader is not unread."""
+
+# Components of pulumi-eks and awsx, whose own program makes what is in them.
+_COMPONENTS: Mapping[str, What] = {
+    **dict.fromkeys(("eks:index:ManagedNodeGroup", "eks:index:NodeGroup", "eks:index:NodeGroupV2"), "nodes"),
+    **dict.fromkeys(("awsx:ec2:Vpc", "awsx:ec2:DefaultVpc"), "network"),
+}
+_WITHOUT_NODES = ("eks:", "awsx:", "docker", "command:", "aws-iam:", "aws-s3", "aws-apigateway:", "aws-static-website:")
+"""Packages whose other components hold no nodes."""
+_MACHINES = ("aws:ec2/instance:Instance", "aws:ec2/spotInstanceRequest:SpotInstanceRequest", "aws-native:ec2:Instance")
+
+
+def unread(graph: Graph) -> list[Unread]:
+    """Everything that is there without being read, once each: what the graph carries itself, then what is in it."""
+    told = cloudformation.in_provider_terms(graph)
+    rows = [*graph.unread, *(row for resource in told for row in _of(resource, told) if not _said(resource, graph))]
+    return list(dict.fromkeys(rows))
+
+
+def unknown_values(asked: Iterable[Asked]) -> Iterator[Unread]:
+    """A row for each resource with properties that were wanted and that nobody knows yet."""
+    by_urn: dict[str, list[str]] = {}
+    for urn, path in sorted({(each.urn, each.path) for each in asked}):
+        by_urn.setdefault(urn, []).append(path)
+    for urn, paths in by_urn.items():
+        why = f"{', '.join(paths)} {'is' if len(paths) == 1 else 'are'} known after pulumi up only"
+        kind, name = urn.split("::")[2].rpartition(":")[2], urn.rpartition("::")[2]
+        yield Unread(f"{kind} {name}", "values", why, "run eks-gpu check --state on the stack's state after pulumi up")
+
+
+def _said(resource: Resource, graph: Graph) -> bool:
+    """Whether who made the graph says so itself."""
+    return any(row.what != "values" and resource.name in row.subject.split() for row in graph.unread)
+
+
+def _of(resource: Resource, graph: Graph) -> Iterator[Unread]:
+    if resource.type in READERS and resource.type != COMPONENT:
+        return
+    subject = f"{resource.type.rpartition(':')[2]} {resource.name}"
+    if kind := _KINDS.get(resource.type):
+        yield Unread(subject, kind.what, kind.why, kind.how)
+    elif resource.type == cloudformation.STACK:
+        if why := cloudformation.why_unread(resource, graph):
+            yield Unread(subject, "nodes", why, _INLINE)
+    elif resource.type in _MACHINES:
+        if _joins(resource):
+            yield Unread(subject, "nodes", "it joins a cluster by itself, and no group holds it", _REWRITE)
+    elif not resource.custom and not graph.children(resource.urn):
+        yield from _of_component(resource, subject)
+
+
+def _joins(machine: Resource) -> bool:
+    """Whether an EC2 instance by itself is a node, by its user data or its tags."""
+    given = machine.inputs.get("userData") or machine.inputs.get("userDataBase64")
+    tags = machine.inputs.get("tags") or {}
+    return joined_node(given) is not None or any(str(key).startswith(CLUSTER_TAG) for key in tags)
+
+
+def _of_component(component: Resource, subject: str) -> Iterator[Unread]:
+    """A component without children: whoever made it told nothing of what is inside."""
+    type_ = component.type
+    if type_ == COMPONENT:
+        if component.inputs.get("fargate"):
+            why = "its Fargate profile is inside the component, whose parts are not known"
+            yield Unread(subject, "nodes", why, _IN_A_STATE)
+        elif _makes_default_group(component):
+            why = "its default node group is inside the component, whose parts are not known"
+            yield Unread(subject, "nodes", why, "set skip_default_node_group, and make the group by itself")
+    elif what := _COMPONENTS.get(type_):
+        yield Unread(subject, what, "its parts are inside the component, and not known", _IN_A_STATE)
+    elif not component.remote or type_.startswith((*_WITHOUT_NODES, "kubernetes:helm.sh/")):
+        return
+    elif type_.startswith("kubernetes:"):
+        yield Unread(subject, "software", "its objects were not rendered", "register the objects one by one")
+    else:
+        package = type_.partition(":")[0]
+        yield Unread(subject, "nodes", f"package {package} makes its parts, which may hold nodes", _IN_A_STATE)
+
+
+def _makes_default_group(cluster: Resource) -> bool:
+    """Source: pulumi-eks 4.4, Cluster: the default group is made unless one of these is there."""
+    inputs = cluster.inputs
+    auto_mode = (inputs.get("autoMode") or {}).get("enabled")
+    return not (inputs.get("skipDefaultNodeGroup") or auto_mode)

@@ -1,0 +1,58 @@
+"""A plan as text: what is not read, and what is not judged, stands where a reader looks for it."""
+
+from eks_gpu.checks import Finding
+from eks_gpu.plan.render import render
+from tests import reports
+from tests.console import shown
+from tests.graphs import cluster, cpu_work, resource
+
+FLEET = resource("aws:ec2/fleet:Fleet", "spare", {})
+
+
+def text(*resources, width=100):
+    return shown(render(reports.plan(*resources)), width)
+
+
+def between(said: str, start: str, end: str) -> list[str]:
+    """The lines of a section, without those around it."""
+    lines = [line.strip() for line in said.splitlines()]
+    return [line for line in lines[lines.index(start) + 1 : lines.index(end)] if line]
+
+
+def test_a_stack_without_a_pool_that_is_read_does_not_say_that_it_has_none():
+    said = text(cluster(), cpu_work(), FLEET)
+    assert between(said, "Pools", "Workloads") == ["none is read: nodes of Fleet spare are not read"]
+    assert "not known" in between(said, "Workloads", "Cost")[-2]
+    assert between(text(cluster()), "Pools", "Workloads") == ["none"]
+    assert "no pool" in between(text(cluster(), cpu_work()), "Workloads", "Cost")[-2]
+
+
+def test_the_section_of_what_is_not_read_has_a_row_for_each_reason():
+    more = [resource("aws:ec2/fleet:Fleet", f"spare-{n}", {}) for n in range(4)]
+    said = text(cluster(), *more, resource("aws-native:ec2:Subnet", "one", {}))
+    assert between(said, "Not read", "Checks") == [
+        "nodes   Fleet spare-0, Fleet spare-1, Fleet spare-2 and 1 more: a fleet of EC2 instances may start",
+        "nodes, and the planner does not read it",
+        "fix: make the nodes with a node group, an auto scaling group or a node pool, which are read",
+        "network Subnet one: networks are read of the AWS provider only",
+        "fix: make it with the AWS provider, pulumi_aws",
+    ]
+    assert "Not read" not in text(cluster()).splitlines()
+
+
+def test_a_sum_says_that_it_leaves_something_out_and_what():
+    said = text(cluster(), FLEET)
+    assert "at least 73" in said
+    assert "- idle at least 73, steady at least 73, demand_max at least 73, max at least 73 USD a month:" in said
+    assert "nodes of Fleet spare are not read" in said
+    assert "at least" not in text(cluster())
+
+
+def test_what_is_not_judged_is_counted_and_named_once_for_its_reason():
+    both = [Finding("one-zone-a-gpu-group", name, None, "it needs subnetIds") for name in ("gpu", "fast")]
+    said = shown(render(reports.with_findings(reports.plan(), *both)), 120)
+    checks = [line.strip() for line in said.splitlines()]
+    at = checks.index("?  one-zone-a-gpu-group: gpu, fast")
+    assert checks[at + 1] == "it needs subnetIds"
+    assert any(line.endswith("0 fail, 0 warn, 2 not judged") for line in checks)
+    assert "not judged" not in shown(render(reports.plan()), 120)
