@@ -1,6 +1,6 @@
 """The registry of checks, their input, and their findings."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -243,9 +243,10 @@ def _is_of(asked: Asked, subject: str) -> bool:
     return asked.by == subject or name.startswith(own) or own.startswith(name)
 
 
-def _unknown(asked: Iterable[Asked]) -> str:
+def _unknown(asked: Collection[Asked]) -> str:
     names = _listed(map(str, sorted(asked)), "and")
-    return f"it needs {names}, which only pulumi up will tell"
+    why = "is secret" if all(each.secret for each in asked) else "only pulumi up will tell"
+    return f"it needs {names}, which {why}"
 
 
 def _listed(names: Iterable[str], word: str = "or") -> str:

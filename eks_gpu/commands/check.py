@@ -48,7 +48,7 @@ def check(
         raise InputError("either --preview FILE or --state FILE is required, and not both")
     document = documents.preview(preview) if preview else documents.state(state or STDOUT)
     waivers = read_waivers(waivers_file) if waivers_file else ()
-    judged = judge(foreign(document, region), waivers=waivers)
+    judged = judge(foreign(document, region, whole=True), waivers=waivers)
     if baseline_file:
         judged = judged.held_against(since(baseline_file, date.today(), {judged.name: judged.findings})[judged.name])
     Terminal(stderr=STDOUT in (json_file, sarif_file, junit_file)).print(render(judged))

@@ -37,6 +37,8 @@ def explain(
     from eks_gpu.explain.explain import explain as answer
     from eks_gpu.explain.pod_file import read_pods
     from eks_gpu.explain.render import render
+    from eks_gpu.graph.secrets import redacted, secret_texts
+    from eks_gpu.plan.render import Redacted
 
     if plan and project:
         raise InputError(f"PROJECT {project} and --plan {plan} exclude each other: give one of them")
@@ -45,9 +47,11 @@ def explain(
     found = answer(held_against, sources)
     if left := not_read(held_against.unread):
         others = [*others, f"{left}: whether they take a pod is not known"]
-    rows = [explanation.as_json() for explanation in found]
+    secrets = secret_texts(held_against.graph)
+    rows = redacted([explanation.as_json() for explanation in found], secrets)
     write_json(json_file, rows[0] if len(rows) == 1 else rows)
-    Terminal(stderr=json_file == STDOUT).print(render(found, others, held_against.region))
+    told = Redacted(render(found, others, held_against.region), secrets)
+    Terminal(stderr=json_file == STDOUT).print(told)
     raise typer.Exit(0 if all(explanation.takers for explanation in found) else 1)
 
 
@@ -61,8 +65,9 @@ def _run(folder: Path, name: str) -> "StackRooms":
     project = Project.load(folder)
     stack = project.stack(name)
     with Terminal(stderr=True).status(f"running {project.name} offline, stack {name}"):
-        graph = record(project, stack)[0].graph
-    made = stack_rooms(graph, stack.region)
+        recording, _ = record(project, stack)
+    graph = recording.graph
+    made = stack_rooms(graph, recording.region)
     return replace(made, settings=settings_places(stack.file, graph, [room.pool for room in made.rooms]))
 
 

@@ -44,18 +44,25 @@ def plan(
     manifests: Annotated[
         Path | None, typer.Option(help="Write every Kubernetes object as YAML into this folder, one folder per stack.")
     ] = None,
+    record_answers: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the answers that the plan lacks, to be filled in; - is stdout."),
+    ] = None,
 ) -> None:
     """Run the project's program offline; print pools, workloads, cost and checks. Nothing is created."""
     from datetime import date
 
     from eks_gpu.graph.manifest_files import write_manifests
+    from eks_gpu.offline.missing_answers import text as missing_answers
+    from eks_gpu.offline.missing_answers import waited_for
     from eks_gpu.offline.project import Project
+    from eks_gpu.offline.run import Unanswerable
     from eks_gpu.plan.baseline import since
     from eks_gpu.plan.plan import make_plan
     from eks_gpu.plan.render import render
     from eks_gpu.plan.saved_plans import older
 
-    outputs = Outputs(json_file, html_file, markdown_file)
+    outputs = Outputs(json_file, html_file, markdown_file, record_answers)
     outputs.check(against)
     loaded = Project.load(project)
     names = loaded.stack_names() if all_stacks else [stack]
@@ -66,10 +73,20 @@ def plan(
 
     console = Terminal(stderr=outputs.take_stdout)
     with Terminal(stderr=True).status("running the program offline") as status:
-        plans = []
+        plans, lacking = [], []
         for each in stacks:
             status.update(f"running {loaded.name} offline, stack {each.name}")
-            plans.append(make_plan(loaded, each))
+            try:
+                plans.append(make_plan(loaded, each))
+            except Unanswerable as error:
+                lacking.append(error)
+    if record_answers:
+        resources = [each for made in plans for each in waited_for(made.graph)]
+        write(record_answers, missing_answers((each for error in lacking for each in error.asked), resources))
+    if lacking:
+        told = f"{record_answers} has each of these answers to fill in"
+        where = [told if record_answers else "--record-answers FILE writes all of these answers, to be filled in"]
+        raise InputError([*dict.fromkeys(problem for error in lacking for problem in error.problems), *where])
     if baseline_file:
         held = since(baseline_file, date.today(), {made.name: made.analysis.findings for made in plans})
         plans = [made.held_against(held[made.name]) for made in plans]
@@ -91,16 +108,19 @@ class Outputs:
     json: Path | None
     html: Path | None
     markdown: Path | None
+    answers: Path | None = None
 
     @property
     def take_stdout(self) -> bool:
         """Whether one of them is stdout, so that everything else goes to stderr."""
-        return STDOUT in (self.json, self.html, self.markdown)
+        return STDOUT in (self.json, self.html, self.markdown, self.answers)
 
     def check(self, against: Path | None) -> None:
         """Raises InputError for what cannot be written, before a program runs."""
-        if [self.json, self.html, self.markdown].count(STDOUT) > 1:
-            raise InputError("--json, --html, --markdown: only one of them can be stdout, -")
+        if [self.json, self.html, self.markdown, self.answers].count(STDOUT) > 1:
+            raise InputError("--json, --html, --markdown, --record-answers: only one of them can be stdout, -")
+        if self.answers and self.answers != STDOUT and self.answers.exists():
+            raise InputError(f"--record-answers {self.answers}: is there already, and is not written over")
         if self.markdown and not against:
             raise InputError("--markdown writes what changes, and so needs --against FILE")
         if self.html:

@@ -52,7 +52,7 @@ class Cost:
         """The plan's section `cost`."""
         return {
             "currency": self.currency,
-            "region": self.region,
+            "region": self.region or None,
             "idle": self.idle.as_json(),
             "steady": self.steady.as_json(),
             "demand_max": self.demand_max.as_json(),

@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 from eks_gpu.checks import Finding, Waiver
 from eks_gpu.foreign.shapes import read
 from eks_gpu.foreign.stack import Foreign
+from eks_gpu.graph.secrets import redacted, secret_texts
 from eks_gpu.plan.analysis import Analysis, analyse
 from eks_gpu.plan.baseline import Compared
 
@@ -40,13 +42,21 @@ class Judged:
         """Whether a check of severity error fails, or nodes are not read."""
         return self.analysis.failed
 
+    @cached_property
+    def secrets(self) -> tuple[str, ...]:
+        """Texts that no one may see."""
+        return secret_texts(self.told.graph)
+
     def as_json(self) -> dict[str, Any]:
         """The keys of a plan that need no program."""
+        return redacted(self._as_json(), self.secrets)
+
+    def _as_json(self) -> dict[str, Any]:
         told, found = self.told, self.analysis
         return {
             "project": told.project,
             "stack": told.stack,
-            "region": told.region,
+            "region": told.region or None,
             "pools": [pool.as_json() for pool in found.pools],
             "workloads": [workload.as_json(found.admitted_by(workload)) for workload in found.workloads],
             "cost": found.cost.as_json(),
@@ -77,4 +87,5 @@ def judge(told: Foreign, on: date | None = None, waivers: Sequence[Waiver] = ())
     Raises InputError for resources whose inputs are not as their type has them.
     """
     with read(told.graph):
-        return Judged(told, analyse(told.graph, told.region, on or date.today(), None, waivers))
+        found = analyse(told.graph, told.region, on or date.today(), None, waivers)
+    return Judged(told, found.without(secret_texts(told.graph)))

@@ -1,14 +1,16 @@
 """A stack from a preview or a state, printed in a terminal of 80 columns or more."""
 
-from rich.console import Group
+from rich.console import RenderableType
 from rich.text import Text
 
 from eks_gpu.foreign.judged import Judged
-from eks_gpu.plan.render import assumptions, told
+from eks_gpu.plan.render import Redacted, assumptions, told
 
 
-def render(judged: Judged) -> Group:
+def render(judged: Judged) -> RenderableType:
     """The pools, workloads, cost and checks of a judged stack."""
     of = judged.told
-    title = Text.assemble((f"{of.project} / {of.stack}", "bold"), f"  {of.region}, {len(of.graph)} resources")
-    return told(title, judged.analysis, judged.findings, assumptions(of.assumed), judged.baseline)
+    where = f"  {of.region or 'no region'}, {len(of.graph)} resources"
+    title = Text.assemble((f"{of.project} / {of.stack}", "bold"), where)
+    shown = told(title, judged.analysis, judged.findings, assumptions(of.assumed), judged.baseline)
+    return Redacted(shown, judged.secrets)

@@ -8,8 +8,8 @@ from typing import Any
 from eks_gpu.foreign.component import with_inputs
 from eks_gpu.foreign.documents import Document, Registered
 from eks_gpu.foreign.shapes import read
-from eks_gpu.foreign.values import UNKNOWN, Path, decoded, known, replaced, unknowns, written
 from eks_gpu.graph.graph import Graph, Resource
+from eks_gpu.graph.values import HIDDEN, Path, Unknown, decoded, known, replaced, shown, unknowns, written
 from eks_gpu.io.problems import InputError
 from eks_gpu.offline.account import Account
 from eks_gpu.offline.provider_outputs import outputs_of
@@ -39,6 +39,7 @@ class Foreign:
     project: str
     stack: str
     region: str
+    """Region of AWS; empty where the stack has none."""
     graph: Graph
     assumed: list[str]
     """What it does not tell, a sentence each."""
@@ -48,36 +49,52 @@ class Foreign:
     """`file:line` of the program, by URN, where the engine tells it."""
 
 
-def foreign(document: Document, region: str = "") -> Foreign:
-    """`region` for a stack that does not say where it is. Raises InputError."""
+def foreign(document: Document, region: str = "", *, whole: bool = False) -> Foreign:
+    """`region` for a stack that does not say where it is; a `whole` one of Kubernetes objects alone needs none.
+
+    Raises InputError.
+    """
     found = region or _region(document)
-    if found not in regions():
+    if found not in regions() and not (whole and not found and _without_aws(document)):
         rule = f"must be a region of AWS, got {found!r}{hint_or_all(found, regions())}" if found else "is required"
         raise InputError(f"--region: {rule}: {document.file} tells of no provider for AWS with a region")
-    resources = {each.urn: _resource(each) for each in document.registered}
-    resources, unknown = _filled(resources, Account(found))
+    raw = {each.urn: _resource(each) for each in document.registered}
+    hidden = {each.urn: tuple(unknowns(each.inputs, which=HIDDEN)) for each in raw.values()}
+    resources, unknown = _filled(raw, Account(found))
     return Foreign(
         document.project,
         document.stack,
         found,
         Graph(resources.values(), options_known=document.options_known, created=document.created),
-        sorted(_assumed(document, unknown)),
+        sorted(_assumed(document, raw, hidden, unknown)),
         unknown,
         {each.urn: place for each in document.registered if (place := _place(each.source_position))},
     )
 
 
+def _without_aws(document: Document) -> bool:
+    """Whether it has objects of Kubernetes, and nothing of AWS."""
+    packages = {each.type.partition(":")[0] for each in document.registered if not each.type.startswith("pulumi:")}
+    return "kubernetes" in packages and not packages & {"aws", "aws-native", "awsx", "eks"}
+
+
 def _region(document: Document) -> str:
     """The configured one, else that of the first provider."""
-    configured = document.config.get("aws:region")
+    configured = decoded(document.config.get("aws:region"))
     if isinstance(configured, str):
         return configured
-    of_providers = (each.inputs.get("region") for each in document.registered if each.type == _PROVIDER)
+    of_providers = (decoded(each.inputs.get("region")) for each in document.registered if each.type == _PROVIDER)
     return next((found for found in of_providers if isinstance(found, str)), "")
+
+
+def _name(path: Path) -> str:
+    """The innermost key of a path."""
+    return next((part for part in reversed(path) if isinstance(part, str)), "")
 
 
 def _resource(told: Registered) -> Resource:
     inputs = {key: value for key, value in told.inputs.items() if not key.startswith("__")}
+    plain, masked = decoded(inputs), shown(inputs, told.type)
     options: dict[str, Any] = {"protect": told.protect, "retainOnDelete": told.retain_on_delete}
     return Resource(
         urn=told.urn,
@@ -85,13 +102,14 @@ def _resource(told: Registered) -> Resource:
         name=told.urn.rpartition("::")[2],
         parent=told.parent,
         custom=told.custom,
-        id="" if decoded(told.id) is UNKNOWN else told.id,
-        inputs=decoded(inputs),
+        id="" if isinstance(decoded(told.id), Unknown) else told.id,
+        inputs=plain,
         outputs=decoded(dict(told.outputs)),
         options={**options, "ignoreChanges": list(told.ignore_changes or ())},
         dependencies=frozenset(told.dependencies),
         property_dependencies={key: frozenset(urns or ()) for key, urns in told.property_dependencies.items()},
         provider=told.provider,
+        masked=None if masked == plain else masked,
     )
 
 
@@ -121,6 +139,7 @@ def _filled(
         found[urn] = made
         if left:
             unknown[urn] = tuple(dict.fromkeys(map(written, left)))
+            found[urn] = replace(made, unknown=unknown[urn])
     return with_inputs(found), unknown
 
 
@@ -171,12 +190,23 @@ def _squeezed(text: str) -> str:
     return re.sub(r"[^a-z0-9]", "", text.lower())
 
 
-def _assumed(document: Document, unknown: Mapping[str, Any]) -> Iterator[str]:
+def _assumed(
+    document: Document,
+    resources: Mapping[str, Resource],
+    hidden: Mapping[str, tuple[Path, ...]],
+    unknown: Mapping[str, tuple[str, ...]],
+) -> Iterator[str]:
     if not document.options_known:
         yield "which changes a resource ignores is not told: whether a size belongs to the autoscaler is not judged"
-    if unknown:
-        count = sum(map(len, unknown.values()))
+    secret = {urn: {written(path) for path in paths} for urn, paths in hidden.items()}
+    count = sum(path not in secret[urn] for urn, paths in unknown.items() for path in paths)
+    if count:
         yield f"{count} properties are known after `pulumi up` only; a check that needs one is not judged"
+    for urn, paths in secret.items():
+        # An object of Kubernetes or of AWS may hold nodes or pods; a provider's own secrets decide nothing.
+        if paths and resources[urn].custom and not resources[urn].type.startswith("pulumi:"):
+            named = ", ".join(sorted(paths))
+            yield f"{named} of {resources[urn].name} ({resources[urn].type}): secret and encrypted, so not read"
 
 
 def _place(source: str) -> str:

@@ -6,13 +6,14 @@ from functools import cached_property
 from typing import Any
 
 from eks_gpu.graph.unread import Unread
+from eks_gpu.graph.values import shown
 
 STACK = "pulumi:pulumi:Stack"
 
 
 @dataclass(frozen=True)
 class Resource:
-    """One registration. `inputs` and `outputs` have wire names (camelCase); secrets are masked in both."""
+    """One registration. `inputs` and `outputs` have wire names (camelCase), and secrets in the clear: print `shown`."""
 
     urn: str
     type: str
@@ -20,8 +21,9 @@ class Resource:
     parent: str = ""
     custom: bool = True
     id: str = ""
-    inputs: Mapping[str, Any] = field(default_factory=dict)
-    outputs: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """What is unknown is absent: a map without it is a `values.Told`, and `unknown` has its path."""
+    outputs: Mapping[str, Any] = field(default_factory=dict, repr=False)
     options: Mapping[str, Any] = field(default_factory=dict)
     """As the engine is told them: `ignoreChanges`, `protect`, `retainOnDelete`, `customTimeouts`, `aliases`, ..."""
     dependencies: frozenset[str] = frozenset()
@@ -30,6 +32,17 @@ class Resource:
     provider: str = ""
     remote: bool = False
     """Whether another program, a component's provider, makes what is in it; a state and a preview do not tell."""
+    unknown: tuple[str, ...] = ()
+    """Paths of inputs that cannot be read, such as `subnetIds[0]`: known after an update only, or encrypted."""
+    wanted: tuple[str, ...] = ()
+    """Outputs that nobody knows, and that the program waits for."""
+    masked: Mapping[str, Any] | None = None
+    """The inputs with a mask for what the program calls a secret; None where it calls nothing one."""
+
+    @property
+    def shown(self) -> Mapping[str, Any]:
+        """The inputs with a mask for each secret: what is printed and written of them."""
+        return shown(self.inputs, self.type) if self.masked is None else self.masked
 
     def __getitem__(self, key: str) -> Any:
         """An output, else the input of that name, else None: an update's view of a property."""
@@ -69,7 +82,20 @@ class Graph:
 
     def of_resources(self, resources: Iterable[Resource]) -> "Graph":
         """A graph with other resources that is told the same of them."""
-        return Graph(resources, options_known=self.options_known, created=self._created, unread=self.unread)
+        return self._with(resources, self.unread)
+
+    def with_unread(self, unread: Iterable[Unread]) -> "Graph":
+        """The same graph with more that could not be read."""
+        return self._with(self, (*self.unread, *unread))
+
+    def _with(self, resources: Iterable[Resource], unread: Iterable[Unread]) -> "Graph":
+        return Graph(
+            resources,
+            options_known=self.options_known,
+            created=self._created,
+            unread=unread,
+            looked_up=self.looked_up,
+        )
 
     def is_new(self, resource: Resource) -> bool:
         """Whether the next update makes it."""

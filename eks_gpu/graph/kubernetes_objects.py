@@ -1,13 +1,14 @@
 """Every Kubernetes object of a program, in the form that is sent to the API server."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from eks_gpu.graph.graph import Graph, Resource
+from eks_gpu.graph.graph import Resource
 from eks_gpu.graph.unknown import merged, without
 
 
-def kubernetes_objects(graph: Graph) -> Iterator[tuple[Resource, dict[str, Any]]]:
+def kubernetes_objects(graph: Iterable[Resource]) -> Iterator[tuple[Resource, dict[str, Any]]]:
     """Each object with its resource; its `apiVersion`, `kind`, name and namespace are texts. Releases are no objects.
 
     Raises AttributeError, TypeError or ValueError for metadata that is no map.
@@ -33,3 +34,8 @@ def _texts(metadata: Mapping[str, Any], name: str) -> dict[str, str]:
     namespace = dict.get(known, "namespace")
     found = {"name": str(dict.get(known, "name") or name)}
     return found if namespace is None else {**found, "namespace": str(namespace)}
+
+
+def shown_objects(graph: Iterable[Resource]) -> Iterator[tuple[Resource, dict[str, Any]]]:
+    """The same with a mask for each secret: what is written of them."""
+    return kubernetes_objects(replace(each, inputs=each.shown) for each in graph)

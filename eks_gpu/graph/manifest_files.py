@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from eks_gpu.graph.graph import Graph, Resource
-from eks_gpu.graph.kubernetes_objects import kubernetes_objects
+from eks_gpu.graph.kubernetes_objects import shown_objects
 from eks_gpu.io.output import write
 from eks_gpu.io.problems import InputError
 from eks_gpu.io.yaml_text import dump
@@ -23,11 +23,11 @@ Object = tuple[Resource, dict[str, Any]]
 def write_manifests(graph: Graph, folder: Path) -> int:
     """One file an object, named kind-name.yaml (kind-namespace-name.yaml in a namespace). Returns their number.
 
-    Objects whose names would be equal have a part of their identity's hash in them. Raises InputError for two resources
-    that are one object, for links, and for a folder that cannot be written; nothing has been changed in the first two
-    cases.
+    Secrets are masked. Objects whose names would be equal have a part of their identity's hash in them. Raises
+    InputError for two resources that are one object, for links, and for a folder that cannot be written; nothing has
+    been changed in the first two cases.
     """
-    files = _named(list(kubernetes_objects(graph)))
+    files = _named(list(shown_objects(graph)))
     try:
         before = _before(folder)
         paths = [folder, *(folder / name for name in sorted({*files, *before, WRITTEN}))]

@@ -23,6 +23,8 @@ class Asked:
     """Place of the property in the resource, as `tags[0].value`."""
     by: str = ""
     """Name of the pool that was read with it; empty if the resource itself was asked."""
+    secret: bool = False
+    """Whether it is an encrypted secret, so that an update will not tell it either."""
 
     @property
     def root(self) -> str:

@@ -3,13 +3,11 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from eks_gpu.offline.project import ANSWERS_FILE
+from eks_gpu.graph import values
+from eks_gpu.offline.questions import ANSWERS_FILE, Question, Unanswered
 from eks_gpu_components.catalog import partition
-
-if TYPE_CHECKING:
-    from eks_gpu.offline.recorder import Unanswered
 
 ACCOUNT = "123456789012"
 
@@ -21,9 +19,14 @@ class Account:
     """A region of a stand-in account, and what was assumed of it."""
 
     def __init__(self, region: str):
-        self.region, self.partition = region, partition(region)
+        self.region = region
+        """Empty where nothing says one: then nothing of AWS can be told."""
         self.assumed: set[str] = set()
         """What was taken from the catalog though an account may differ, a sentence each."""
+
+    @property
+    def partition(self) -> str:
+        return partition(self.region)
 
     def arn(self, service: str, resource: str) -> str:
         """An ARN; IAM's have no region."""
@@ -31,19 +34,18 @@ class Account:
         return f"arn:{self.partition}:{service}:{region}:{ACCOUNT}:{resource}"
 
 
-def unanswered(key: str, what: str) -> "Unanswered":
+def unanswered(key: str, what: str, args: Properties | None = None) -> Unanswered:
     """The error for what only a real account can tell, with the way to tell it."""
-    from eks_gpu.offline.recorder import Unanswered  # which imports Pulumi: a saved plan is read without
-
     return Unanswered(
         f"the program asks for {what}, which only a cloud account can tell. "
-        f"Give the answer in {ANSWERS_FILE} beside Pulumi.yaml, under the key {json.dumps(key)}."
+        f"Give the answer in {ANSWERS_FILE} beside Pulumi.yaml, under the key {json.dumps(key)}.",
+        Question(key, what, args or {}),
     )
 
 
 def shown(args: Properties) -> str:
     """Arguments as a person would write a call."""
-    return ", ".join(f"{key}={json.dumps(value)}" for key, value in args.items())
+    return ", ".join(f"{key}={json.dumps(value)}" for key, value in values.shown(args).items())
 
 
 def digest(text: str) -> str:

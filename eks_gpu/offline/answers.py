@@ -1,6 +1,7 @@
 """Answers of the simulated cloud to a program that runs offline: outputs of resources, results of look-ups.
 
-Where the catalog has no answer the run stops with the token and the way to give one (`plan-answers.yaml`).
+The user's own (`plan-answers.yaml`) come first, then the catalog's. Where neither has one, an output is unknown, as it
+is in a preview, and a look-up is a question that ends the run.
 """
 
 import json
@@ -9,54 +10,64 @@ from typing import Any
 
 from eks_gpu.graph.graph import Resource
 from eks_gpu.offline.account import Account, Properties, shown, unanswered
+from eks_gpu.offline.given import Given
 from eks_gpu.offline.invokes import INVOKES
 from eks_gpu.offline.provider_outputs import kubeconfig_of, outputs_of
+from eks_gpu.offline.questions import NoRegion
 from eks_gpu.offline.recorder import Recorder
-from eks_gpu.offline.sdk_types import example, required_outputs
+
+_PROVIDER = "pulumi:providers:aws"
 
 
 class CatalogAnswers:
-    """Answers for one stack. `given` holds the user's own, by token: a result, or for a StackReference its outputs."""
+    """Answers for one stack. `given` holds the user's own, as in `plan-answers.yaml`.
+
+    Without a region the first explicit provider of AWS says it.
+    """
 
     def __init__(self, region: str, given: Mapping[str, Any] | None = None):
         self.account = Account(region)
-        self._given = dict(given or {})
+        self._given = Given(given or {})
 
     def outputs(self, resource: Resource, recorder: Recorder) -> Properties:
+        if resource.type == _PROVIDER and not self.account.region:
+            self.account.region = str(resource.inputs.get("region", ""))
+        self._located(resource.type)
+        given = self._given.outputs(resource)
         if not resource.custom and not resource.type.startswith("eks:"):
-            return {}
+            return given
+        # A name that is unknown is no output either; id and ARN stand in, so that others can be found by them.
         found = outputs_of(self.account, resource, recorder)
-        return {**self._declared(resource, {**resource.inputs, **found}), **found}
+        return {**{name: value for name, value in found.items() if name not in resource.unknown}, **given}
 
-    def _declared(self, resource: Resource, known: Properties) -> Properties:
-        """A stand-in for each output that every instance has and nobody here knows."""
-        if not resource.custom or resource.type.startswith(("kubernetes:", "pulumi:")):
-            return {}
-        missing = {name: tp for name, tp in required_outputs(resource.type).items() if known.get(name) is None}
-        values = {name: example(tp, f"{resource.name}.{name}") for name, tp in missing.items()}
-        return {name: value for name, value in values.items() if value is not None}
+    def _located(self, token: str) -> None:
+        """Raises NoRegion for something of AWS where nothing says a region."""
+        if token.startswith(("aws:", "eks:")) and not self.account.region:
+            raise NoRegion(token)
 
     def invoke(self, token: str, args: Properties) -> Properties:
-        if token in self._given:
-            return self._given[token]
+        given = self._given.result(token, args)
+        if given is not None:
+            return given
+        self._located(token)
         answer = INVOKES.get(token)
         if answer is None:
-            raise unanswered(token, f"the function {token}({shown(args)})")
+            raise unanswered(token, f"the function {token}({shown(args)})", args)
         return answer(self.account, args)
 
     def call(self, token: str, args: Properties) -> Properties:
-        if token in self._given:
-            return self._given[token]
+        given = self._given.result(token, args)
+        if given is not None:
+            return given
         if token == "eks:index:Cluster/getKubeconfig":
             return {"result": json.dumps(kubeconfig_of("cluster", self.account.region))}
-        raise unanswered(token, f"the method {token}({shown(args)})")
+        raise unanswered(token, f"the method {token}({shown(args)})", args)
 
     def read(self, resource: Resource, id_: str) -> Properties:
         if resource.type == "pulumi:pulumi:StackReference":
             name = str(resource.inputs.get("name", resource.name))
-            key = f"stack {name}"
-            if key not in self._given:
-                raise unanswered(key, f"the outputs of stack {name}")
-            return {"name": name, "outputs": self._given[key], "secretOutputNames": []}
-        given = self._given.get(f"{resource.type} {id_}")
-        return given if given is not None else self._declared(resource, {})
+            outputs = self._given.stack(name)
+            if outputs is None:
+                raise unanswered(f"stack {name}", f"the outputs of stack {name}")
+            return {"name": name, "outputs": outputs, "secretOutputNames": []}
+        return self._given.state(resource.type, id_) or self._given.outputs(resource)

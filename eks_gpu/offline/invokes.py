@@ -51,7 +51,7 @@ def _partition(account: Account, _: Properties) -> Properties:
 def _ssm_parameter(account: Account, args: Properties) -> Properties:
     name = str(args.get("name", ""))
     if not name.startswith("/aws/service/"):
-        raise unanswered("aws:ssm/getParameter:getParameter", f"the SSM parameter {name}")
+        raise unanswered("aws:ssm/getParameter:getParameter", f"the SSM parameter {name}", args)
     account.assumed.add("images and their releases: only AWS knows the newest one of an SSM parameter")
     value = f"ami-{digest(name)}" if (minor := _released(name)) is None else f"{minor}.0-{digest(name)}"
     arn = f"arn:{account.partition}:ssm:{account.region}::parameter{name}"
@@ -133,7 +133,7 @@ def _cluster_auth(_: Account, args: Properties) -> Properties:
 
 def _vpc(account: Account, args: Properties) -> Properties:
     if "id" not in args:
-        raise unanswered("aws:ec2/getVpc:getVpc", f"a VPC by {shown(args)}")
+        raise unanswered("aws:ec2/getVpc:getVpc", f"a VPC by {shown(args)}", args)
     account.assumed.add(f"VPC {args['id']}: its address range")
     return {
         "id": args["id"],

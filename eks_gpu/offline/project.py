@@ -10,13 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from eks_gpu.graph.values import MASK
 from eks_gpu.io.documents import PULUMI, Map, lines_by_path, plain, read_map, shown
 from eks_gpu.io.problems import InputError
+from eks_gpu.offline.given import read as read_answers
+from eks_gpu.offline.questions import ANSWERS_FILE
 from eks_gpu_components.catalog import regions
 from eks_gpu_components.catalog.nearest import hint, hint_or_all, nearest
 
 REGION_KEY = "aws:region"
-ANSWERS_FILE = "plan-answers.yaml"
+REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
+"""Where AWS's provider looks for a region that the configuration does not say."""
 CONFIG_KEYS = frozenset({"type", "items", "description", "secret", "default", "value"})
 """What the engine takes for a configuration key of Pulumi.yaml; it refuses the file for any other."""
 
@@ -28,10 +32,13 @@ class StackConfig:
     name: str
     file: Path
     region: str
+    """Region of the default provider; empty where neither the configuration nor the environment says one."""
     config: Mapping[str, str]
     secret_keys: frozenset[str]
     lines: Mapping[str, int] = field(default_factory=dict)
     """Configuration key, or the path of something in its value -> line in the stack's file."""
+    environments: tuple[str, ...] = ()
+    """Environments of Pulumi ESC that the stack imports, whose values are not read."""
 
     def place(self, key: str) -> str:
         return f"{self.file.name}:{self.lines[key]}" if key in self.lines else self.file.name
@@ -57,6 +64,8 @@ class Project:
     """The folder or file that holds the program."""
     defaults: Mapping[str, Any]
     """Configuration values of Pulumi.yaml, which a stack's own override."""
+    stack_folder: str = "."
+    """The folder with the stacks' files, from the root: `stackConfigDir` of Pulumi.yaml."""
 
     @classmethod
     def load(cls, root: Path) -> "Project":
@@ -99,16 +108,17 @@ class Project:
             root.resolve(),
             program.resolve(),
             {key: value for key, value in defaults.items() if value is not None},
+            str(data.get("stackConfigDir") or "."),
         )
 
     def stack_names(self) -> list[str]:
         """The stacks that have a file here, by name."""
-        files = self.root.glob("Pulumi.*.yaml")
+        files = (self.root / self.stack_folder).glob("Pulumi.*.yaml")
         return sorted(file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in files)
 
     def stack(self, name: str) -> StackConfig:
-        """Raises InputError for a missing or broken file and for an unknown region."""
-        file = self.root / f"Pulumi.{name}.yaml"
+        """Raises InputError for a missing or broken file, for an unknown region, and for a misspelt key of one."""
+        file = self.root / self.stack_folder / f"Pulumi.{name}.yaml"
         if not file.exists():
             raise InputError(
                 f"{file.name}: no such file, so stack {name} is unknown{hint_or_all(name, self.stack_names())}"
@@ -119,23 +129,27 @@ class Project:
             raise InputError(f"{file.name}: config must be a map, got {shown(section)}")
         merged = {self._full(key): value for key, value in self.defaults.items()}
         merged |= {self._full(key): value for key, value in plain(section).items()}
-        secret = {key for key, value in merged.items() if isinstance(value, dict) and set(value) == {"secure"}}
+        secret = {key for key, value in merged.items() if value != _decrypted(value)}
         lines = {self._full(path): line for path, line in lines_by_path(section).items()}
-        config = {key: "[secret]" if key in secret else _text(value) for key, value in merged.items()}
-        stack = StackConfig(name, file, config.get(REGION_KEY, ""), config, frozenset(secret), lines)
-        if stack.region not in regions():
-            found = f"must be a region of AWS, got {stack.region!r}" if stack.region else "is required"
-            problem = f"{stack.place(REGION_KEY)}: {REGION_KEY} {found}{hint(stack.region, regions())}"
-            raise InputError([problem, *misspelt(stack, config, {REGION_KEY})])
+        config = {key: text(_decrypted(value)) for key, value in merged.items()}
+        variable = next((each for each in REGION_VARIABLES if os.environ.get(each)), "")
+        region = config.get(REGION_KEY) or os.environ.get(variable, "")
+        stack = StackConfig(name, file, region, config, frozenset(secret), lines, _environments(data))
+        said = f"{stack.place(REGION_KEY)}: {REGION_KEY}" if config.get(REGION_KEY) or not variable else variable
+        wrong = misspelt(stack, config, {REGION_KEY})
+        if region and region not in regions():
+            problem = f"{said} must be a region of AWS, got {region!r}{hint(region, regions())}"
+            raise InputError([problem, *wrong])
+        if not region and wrong:
+            raise InputError([f"{said} is required", *wrong])
         return stack
 
     def _full(self, key: str) -> str:
         return key if ":" in key else f"{self.name}:{key}"
 
     def answers(self) -> dict[str, Any]:
-        """What the user says of the cloud, by token, for look-ups that the catalog cannot answer."""
-        file = self.root / ANSWERS_FILE
-        return plain(read_map(file)) if file.exists() else {}
+        """What the user says of the cloud, where the catalog has no answer. Raises InputError with every problem."""
+        return read_answers(self.root / ANSWERS_FILE)
 
     @contextmanager
     def entered(self) -> Iterator[None]:
@@ -177,6 +191,23 @@ def _meant(key: str, known: Collection[str]) -> str | None:
     return f"{own}:{close}" if own and close else None
 
 
-def _text(value: Any) -> str:
+def _decrypted(value: Any) -> Any:
+    """The value as the engine hands it over, with a mask for what is encrypted, at any depth."""
+    if isinstance(value, dict):
+        if set(value) == {"secure"}:
+            return MASK
+        return {key: _decrypted(item) for key, item in value.items()}
+    return [_decrypted(item) for item in value] if isinstance(value, list) else value
+
+
+def _environments(data: Map) -> tuple[str, ...]:
+    """Names of the environments that a stack's file imports."""
+    found = plain(data.get("environment"))
+    imports = found.get("imports") if isinstance(found, dict) else found
+    names = [next(iter(each), "") if isinstance(each, dict) else each for each in imports or ()]
+    return tuple(map(str, names)) or (("a literal one",) if found else ())
+
+
+def text(value: Any) -> str:
     """A value as the engine hands it over; one of nothing is an empty text."""
     return value if isinstance(value, str) else "" if value is None else json.dumps(value)

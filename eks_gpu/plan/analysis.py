@@ -11,6 +11,7 @@ from eks_gpu.cost.node_cost import Expected
 from eks_gpu.cost.packing import pack
 from eks_gpu.cost.quotas import QuotaNeed, quota_needs
 from eks_gpu.graph.graph import Graph
+from eks_gpu.graph.secrets import redacted
 from eks_gpu.graph.unknown import Asked, Remembered, listening
 from eks_gpu.graph.unread import Unread
 from eks_gpu.pods.demand import Workload, workloads
@@ -50,6 +51,14 @@ class Analysis:
         """Whether there may be nodes that are in no pool."""
         return any(row.what == "nodes" for row in self.unread)
 
+    def without(self, secrets: Sequence[str]) -> "Analysis":
+        """The same analysis, with a mask for each of these texts in what the checks say."""
+        said = [
+            replace(finding, message=redacted(finding.message, secrets), fix=redacted(finding.fix, secrets))
+            for finding in self.findings
+        ]
+        return replace(self, findings=said)
+
     def admitted_by(self, workload: Workload) -> list[str]:
         """Names of the pools that take a pod of the workload."""
         return [verdict.pool for verdict in self.verdicts[workload.urn] if verdict.admits]
@@ -63,7 +72,7 @@ def analyse(
     """
     with listening() as asked:
         found = _analysed(in_provider_terms(graph), region, on, budget, waivers)
-    return replace(found, unread=[*found.unread, *unknown_values(asked)])
+    return replace(found, unread=[*found.unread, *unknown_values(asked, graph)])
 
 
 def _analysed(graph: Graph, region: str, on: date, budget: float | None, waivers: Sequence[checks.Waiver]) -> Analysis:

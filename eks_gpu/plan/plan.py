@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from eks_gpu.graph.graph import Graph
+from eks_gpu.graph.secrets import redacted, secret_texts
 from eks_gpu.io.problems import InputError
 from eks_gpu.offline.project import Project, StackConfig
 from eks_gpu.offline.run import PLAN_KEY, record
@@ -34,6 +36,7 @@ class Plan:
     project: str
     stack: str
     region: str
+    """Region of AWS; empty where the stack has none."""
     graph: Graph
     analysis: Analysis
     assumed: list[str]
@@ -57,20 +60,29 @@ class Plan:
         """Whether a check of severity error fails without a waiver, or nodes are not read, waived or not."""
         return self.analysis.failed
 
+    @cached_property
+    def secrets(self) -> tuple[str, ...]:
+        """Texts that no one may see."""
+        return secret_texts(self.graph)
+
     def as_json(self) -> dict[str, Any]:
         """The contract of `eks-gpu plan --json`: keys may be added, and none is removed."""
+        return redacted(self._as_json(), self.secrets)
+
+    def _as_json(self) -> dict[str, Any]:
         found = self.analysis
         return {
             "project": self.project,
             "stack": self.stack,
-            "region": self.region,
+            "region": self.region or None,
             "resources": [
                 {
                     "urn": resource.urn,
                     "type": resource.type,
                     "name": resource.name,
                     "parent": resource.parent,
-                    "inputs": resource.inputs,
+                    "inputs": resource.shown,
+                    **({"unknown": list(resource.unknown)} if resource.unknown else {}),
                 }
                 for resource in self.graph
             ],
@@ -91,8 +103,9 @@ def make_plan(project: Project, stack: StackConfig, on: date | None = None) -> P
     settings = plan_settings(project, stack)
     recording, assumed = record(project, stack)
     today = on or date.today()
-    analysis = analyse(recording.graph, stack.region, today, settings.monthly_budget_usd, settings.waive)
-    return Plan(project.name, stack.name, stack.region, recording.graph, analysis, assumed, recording.log)
+    analysis = analyse(recording.graph, recording.region, today, settings.monthly_budget_usd, settings.waive)
+    analysis = analysis.without(secret_texts(recording.graph))
+    return Plan(project.name, stack.name, recording.region, recording.graph, analysis, assumed, recording.log)
 
 
 def plan_settings(project: Project, stack: StackConfig) -> PlanSettings:

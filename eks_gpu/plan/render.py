@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.segment import Segment
 from rich.text import Text
 
 from eks_gpu.checks import Finding
@@ -11,6 +12,7 @@ from eks_gpu.cost.bill import marks_of_items
 from eks_gpu.cost.cost import Bill, Cost, Item
 from eks_gpu.cost.money import not_read, usd
 from eks_gpu.cost.quotas import QuotaNeed
+from eks_gpu.graph.secrets import redacted
 from eks_gpu.graph.unread import Unread, What, grouped
 from eks_gpu.io.tables import bullets, headless, table
 from eks_gpu.plan.analysis import Analysis
@@ -29,14 +31,24 @@ LEVELS = (
 )
 
 
-def render(plan: "Plan") -> Group:
+class Redacted:
+    """Something for a terminal, with a mask for each of these texts."""
+
+    def __init__(self, inner: RenderableType, texts: Sequence[str]):
+        self._inner, self._texts = inner, texts
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for part in console.render(self._inner, options):
+            yield Segment(redacted(part.text, self._texts), part.style, part.control)
+
+
+def render(plan: "Plan") -> RenderableType:
     """A plan, nothing of which has been created."""
-    title = Text.assemble(
-        (f"{plan.project} / {plan.stack}", "bold"), f"  {plan.region}, {len(plan.graph)} resources, nothing created"
-    )
+    where = f"  {plan.region or 'no region'}, {len(plan.graph)} resources, nothing created"
+    title = Text.assemble((f"{plan.project} / {plan.stack}", "bold"), where)
     said = dict.fromkeys(message for _, message in plan.said)
     notes = [*said, *assumptions(plan.assumed)]
-    return told(title, plan.analysis, plan.analysis.findings, notes, plan.baseline)
+    return Redacted(told(title, plan.analysis, plan.analysis.findings, notes, plan.baseline), plan.secrets)
 
 
 def assumptions(sentences: Iterable[str]) -> list[str]:

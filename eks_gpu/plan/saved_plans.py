@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from eks_gpu.cost.money import Marks
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.graph.unread import Unread, What
+from eks_gpu.graph.values import decoded, replaced
 from eks_gpu.io.json_files import read_json
 from eks_gpu.io.problems import InputError
 from eks_gpu.offline.account import Account
@@ -117,7 +118,7 @@ class Snapshot(SavedRow):
 
     project: str
     stack: str
-    region: str
+    region: str | None
     pools: list[SavedPool]
     workloads: list[SavedWorkload]
     cost: SavedCost
@@ -209,8 +210,8 @@ class SavedStack:
     graph: Graph
 
 
-def _known(region: str) -> str:
-    if region not in regions():
+def _known(region: str | None) -> str | None:
+    if region is not None and region not in regions():
         raise refused("must be a region of AWS", known=regions())
     return region
 
@@ -226,7 +227,7 @@ class _Resource(BaseModel):
 class _Resources(BaseModel):
     project: str
     stack: str
-    region: Annotated[str, AfterValidator(_known)]
+    region: Annotated[str | None, AfterValidator(_known)]
     resources: list[_Resource]
     unread: list[SavedUnread] = Field(default_factory=list)
 
@@ -253,14 +254,15 @@ def saved_stack(file: Path, stack: str | None) -> SavedStack:
     except ValidationError as error:
         raise InputError(_problems(file, error)) from None
     left = [row.as_unread() for row in plan.unread if row.what != "values"]
-    return SavedStack(plan.project, plan.stack, plan.region, Graph(_resources(file, plan), unread=left))
+    return SavedStack(plan.project, plan.stack, plan.region or "", Graph(_resources(file, plan), unread=left))
 
 
 def _resources(file: Path, plan: _Resources) -> Iterator[Resource]:
     """Resources with the ids and outputs that the offline run gave them, since inputs refer to each other by these."""
-    account = Account(plan.region)
+    account = Account(plan.region or "")
     for index, row in enumerate(plan.resources):
-        resource = Resource(row.urn, row.type, row.name, row.parent, inputs=row.inputs)
+        inputs = replaced(decoded(row.inputs), {}, row.urn)  # secrets are masked in a plan, and so not known here
+        resource = Resource(row.urn, row.type, row.name, row.parent, inputs=inputs)
         try:
             outputs = outputs_of(account, resource, _Unsaved())
         except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -6,6 +6,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
+from eks_gpu.graph.unknown import Told
 from eks_gpu.pods.quantities import CPU, MEMORY, in_units, kept
 
 
@@ -108,6 +109,7 @@ def _expressions(data: Iterable[Mapping[str, Any]] | None) -> tuple[Expression, 
     return tuple(
         Expression(item["key"], item["operator"], tuple(str(value) for value in item.get("values") or ()))
         for item in data or ()
+        if not (isinstance(item, Told) and item.unknown.keys() & {"key", "operator"})  # nobody knows what it asks for
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from eks_gpu.graph.graph import Resource
-from eks_gpu.graph.unknown import merged, texts
+from eks_gpu.graph.unknown import Told, merged, texts
 from eks_gpu.pools.autoscaler_template import from_managed_group
 from eks_gpu.pools.launch_template import IMAGE_DISK_GIB, Start, start
 from eks_gpu.pools.lookups import Lookups
@@ -90,6 +90,8 @@ def _driver(ami: AmiType | None, image: str, kind: str) -> bool | None:
 
 
 def _taint(item: Mapping[str, Any]) -> Taint | None:
+    if isinstance(item, Told) and item.unknown.keys() & {"key", "effect"}:  # nobody knows which
+        return None
     try:
         return Taint.from_eks(item)
     except ValueError:  # EKS refuses the group itself

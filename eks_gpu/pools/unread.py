@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.graph.unknown import Asked
 from eks_gpu.graph.unread import Unread, What
+from eks_gpu.offline.questions import ANSWERS_FILE
 from eks_gpu.pools import cloudformation
 from eks_gpu.pools.clusters import COMPONENT
 from eks_gpu.pools.readers import READERS
@@ -20,6 +21,8 @@ _AFTER = "run eks-gpu check --state on the stack's state after pulumi up, and lo
 _REWRITE = "make the nodes with a node group, an auto scaling group or a node pool, which are read"
 _IN_A_STATE = "run eks-gpu check --state on the stack's state after pulumi up, which has the parts"
 _INLINE = "give the template as templateBody, with a value for each parameter"
+_LATER = "run eks-gpu check --state on the stack's state after pulumi up"
+_SHOW_SECRETS = "run eks-gpu check on what pulumi stack export --show-secrets prints"
 _UPGRADE = f"move it to {KARPENTER_API_VERSION}, whose node pools are read"
 
 
@@ -97,15 +100,29 @@ def unread(graph: Graph) -> list[Unread]:
     return list(dict.fromkeys(rows))
 
 
-def unknown_values(asked: Iterable[Asked]) -> Iterator[Unread]:
-    """A row for each resource with properties that were wanted and that nobody knows yet."""
-    by_urn: dict[str, list[str]] = {}
-    for urn, path in sorted({(each.urn, each.path) for each in asked}):
-        by_urn.setdefault(urn, []).append(path)
-    for urn, paths in by_urn.items():
-        why = f"{', '.join(paths)} {'is' if len(paths) == 1 else 'are'} known after pulumi up only"
+def unknown_values(asked: Iterable[Asked], graph: Graph) -> Iterator[Unread]:
+    """A row for each resource with properties that were wanted and that nobody can read."""
+    by_urn: dict[tuple[str, bool], list[str]] = {}
+    for urn, secret, path in sorted({(each.urn, each.secret, each.path) for each in asked}):
+        by_urn.setdefault((urn, secret), []).append(path)
+    for (urn, secret), paths in by_urn.items():
+        verb = "is" if len(paths) == 1 else "are"
+        why = f"{', '.join(paths)} {verb} {'secret' if secret else 'known after pulumi up only'}"
         kind, name = urn.split("::")[2].rpartition(":")[2], urn.rpartition("::")[2]
-        yield Unread(f"{kind} {name}", "values", why, "run eks-gpu check --state on the stack's state after pulumi up")
+        yield Unread(f"{kind} {name}", "values", why, _SHOW_SECRETS if secret else _answer(graph, urn, paths))
+
+
+def _answer(graph: Graph, urn: str, paths: Iterable[str]) -> str:
+    """How to tell it: an offline run takes answers, which a preview and a state do not."""
+    resource = graph.get(urn)
+    if graph.looked_up is None or resource is None:
+        return _LATER
+    roots = {path.partition(".")[0].partition("[")[0] for path in paths}
+    urns = sorted({source for root in roots for source in resource.property_dependencies.get(root, ())})
+    sources = [f"{source.type} {source.name}" for each in urns if (source := graph.get(each))]
+    if not sources:
+        return _LATER
+    return f"give the outputs of {', '.join(sources)} in {ANSWERS_FILE}, which plan --record-answers FILE begins"
 
 
 def _said(resource: Resource, graph: Graph) -> bool:

@@ -10,6 +10,7 @@ import jinja2
 from markupsafe import Markup
 
 from eks_gpu.cost.money import usd
+from eks_gpu.graph.secrets import redacted_page
 from eks_gpu.io.visible import visible
 from eks_gpu.plan.changes import Changes
 from eks_gpu.plan.plan import Plan
@@ -36,13 +37,14 @@ def page(plans: Sequence[Plan], changes: Mapping[str, Changes] | None = None) ->
     )
     words = {"accelerators": accelerators, "count": count, "nodes": nodes, "replicas": replicas}
     environment.globals |= {**words, "signed": signed, "usd": usd, "drawn": Markup, "upgrade": UPGRADE}
-    return environment.get_template("page.html.j2").render(
+    made = environment.get_template("page.html.j2").render(
         project=plans[0].project,
         stacks=[view(plan, (changes or {}).get(plan.stack)) for plan in plans],
         style=Markup(style),
         script=Markup(script),
         policy=_policy(style, script),
     )
+    return redacted_page(made, [text for plan in plans for text in plan.secrets])
 
 
 def _shown(value: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 from eks_gpu.checks import CHECKS, Finding
 from eks_gpu.cost.admission import Verdict
 from eks_gpu.cost.bill import Bill, Item
-from eks_gpu.graph.kubernetes_objects import kubernetes_objects
+from eks_gpu.graph.kubernetes_objects import shown_objects
 from eks_gpu.graph.unread import grouped
 from eks_gpu.io.yaml_text import dump
 from eks_gpu.plan.changes import Changes
@@ -157,11 +157,13 @@ def _holding(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
 
 
 def _objects(plan: Plan) -> Iterator[Object]:
-    for _, made in kubernetes_objects(plan.graph):
+    for _, made in shown_objects(plan.graph):
         metadata: Mapping[str, Any] = made["metadata"]
         yield Object(f"{made['kind']} {metadata['name']}", str(metadata.get("namespace") or ""), dump(made))
     for release in plan.analysis.software:
-        yield Object(f"values of chart {release.chart} {release.version}", release.namespace, dump(release.values))
+        resource = plan.graph.get(release.urn)
+        values = resource.shown.get("values") if resource else release.values
+        yield Object(f"values of chart {release.chart} {release.version}", release.namespace, dump(values or {}))
 
 
 def _notes(plan: Plan) -> Iterator[str]:

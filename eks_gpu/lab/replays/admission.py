@@ -53,7 +53,7 @@ class Program(Value):
         project = Project.load(project_folder(self.project))
         stack = project.stack(self.stack)
         recording, _ = record(project, stack)
-        return Planned(f"{project.name} {stack.name}", stack.region, recording.graph)
+        return Planned(f"{project.name} {stack.name}", recording.region, recording.graph)
 
 
 class Admission(Scenario):

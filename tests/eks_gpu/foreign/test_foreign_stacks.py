@@ -18,7 +18,7 @@ from eks_gpu.commands import check as command
 from eks_gpu.foreign import documents
 from eks_gpu.foreign.judged import Judged, judge
 from eks_gpu.foreign.stack import foreign
-from eks_gpu.foreign.values import MASK, UNKNOWN, decoded, replaced, unknowns
+from eks_gpu.graph.values import HIDDEN, MASK, UNKNOWN, decoded, replaced, unknowns
 from eks_gpu.io.problems import InputError
 from eks_gpu.plan.junit import junit
 from eks_gpu.plan.sarif import sarif
@@ -311,8 +311,9 @@ def test_the_region_is_the_configured_one_or_the_providers_or_the_users(tmp_path
         (ANY, UNKNOWN),
         ({"a": [ANY, 1]}, {"a": [UNKNOWN, 1]}),
         ({**SECRET, "plaintext": '{"a": 1}'}, {"a": 1}),
-        ({**SECRET, "ciphertext": "v1:x"}, MASK),
-        ({**SECRET, "plaintext": "not JSON"}, MASK),
+        ({**SECRET, "ciphertext": "v1:x"}, HIDDEN),
+        ({**SECRET, "plaintext": "not JSON"}, HIDDEN),
+        (MASK, HIDDEN),
         (
             {"4dabf18193072939515e22adb298388d": "5cf8f73096256a8f31e491e813e4eb8e", "urn": "urn:1", "id": "i"},
             {"urn": "urn:1", "id": "i"},

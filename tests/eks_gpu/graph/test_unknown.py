@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from eks_gpu.foreign.values import decoded, replaced
 from eks_gpu.graph.unknown import (
     Asked,
     Remembered,
@@ -18,6 +17,7 @@ from eks_gpu.graph.unknown import (
     texts,
     without,
 )
+from eks_gpu.graph.values import decoded, replaced
 
 ANY = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 URN = "urn:pulumi:dev::shop::aws:eks/nodeGroup:NodeGroup::gpu"

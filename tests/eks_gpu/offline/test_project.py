@@ -7,6 +7,7 @@ import pytest
 from eks_gpu.io.problems import InputError
 from eks_gpu.offline.project import Project
 from eks_gpu.offline.run import record
+from eks_gpu.plan.plan import make_plan
 
 PULUMI = "name: shop\nruntime: python\n"
 STACK = "config:\n  aws:region: eu-west-1\n  shop:size: 3\n"
@@ -57,7 +58,8 @@ def test_an_encrypted_value_reaches_the_program_as_a_secret_without_its_text(sho
     program = PROGRAM + 'aws.sqs.Queue("other", name=pulumi.Config().require_secret("token"))\n'
     stack = STACK + "  shop:token: {secure: AAABAK==}\n"
     other = recorded(shop(stack=stack, program=program)).graph.one("aws:sqs/queue:Queue", "other")
-    assert other.inputs == {"name": "[secret]"}
+    assert (other.inputs, other.unknown) == ({}, ("name",))
+    assert other.shown == {"name": "[secret]"}
 
 
 def test_modules_of_the_program_are_its_own_and_leave_with_it(shop):
@@ -94,9 +96,60 @@ def test_an_unknown_region_names_the_nearest(shop):
     ]
 
 
+@pytest.fixture(autouse=True)
+def _no_region_of_the_caller(monkeypatch):
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+
+
+SIZE = "config:\n  shop:size: 3\n"
+"""Configuration without a region."""
+
+
 def test_a_missing_region_is_told(shop):
-    (problem,) = refusal(shop(stack="config:\n  shop:size: 3\n"))
-    assert problem.startswith("Pulumi.dev.yaml: aws:region is required")
+    (problem,) = refusal(shop(stack=SIZE))
+    assert problem.startswith("Pulumi.dev.yaml: aws:region is required for aws:sqs/queue:Queue, where AWS_REGION or")
+
+
+@pytest.mark.parametrize("name", ["AWS_REGION", "AWS_DEFAULT_REGION"])
+def test_the_environment_says_a_region_that_the_configuration_does_not(shop, monkeypatch, name):
+    monkeypatch.setenv(name, "eu-north-1")
+    ran = recorded(shop(stack=SIZE))
+    assert ran.region == "eu-north-1"
+    assert ran.graph.one("aws:sqs/queue:Queue").outputs["arn"] == "arn:aws:sqs:eu-north-1:123456789012:queue"
+    assert recorded(shop()).region == "eu-west-1"
+
+
+def test_an_unknown_region_of_the_environment_is_told_with_its_variable(shop, monkeypatch):
+    monkeypatch.setenv("AWS_REGION", "eu-north-11")
+    assert refusal(shop(stack=SIZE)) == ["AWS_REGION must be a region of AWS, got 'eu-north-11'; nearest: eu-north-1"]
+
+
+def test_a_provider_of_the_program_says_a_region_that_nothing_else_does(shop):
+    program = """
+import pulumi, pulumi_aws as aws
+pulumi.Config().require_int("size")
+here = aws.Provider("here", region="ap-south-1")
+aws.sqs.Queue("queue", opts=pulumi.ResourceOptions(provider=here))
+"""
+    ran = recorded(shop(stack=SIZE, program=program))
+    assert ran.region == "ap-south-1"
+    assert ran.graph.one("aws:sqs/queue:Queue").outputs["arn"] == "arn:aws:sqs:ap-south-1:123456789012:queue"
+
+
+KUBERNETES_ONLY = """
+import pulumi, pulumi_kubernetes as kubernetes
+pulumi.Config().require_int("size")
+pod = {"containers": [{"name": "a", "image": "b"}]}
+kubernetes.core.v1.Pod("lone", metadata={"name": "lone"}, spec=pod)
+"""
+
+
+def test_a_stack_without_anything_of_aws_needs_no_region(shop):
+    project = Project.load(shop(stack=SIZE, program=KUBERNETES_ONLY))
+    plan = make_plan(project, project.stack("dev")).as_json()
+    assert (plan["region"], plan["cost"]["region"]) == (None, None)
+    assert [workload["name"] for workload in plan["workloads"]] == ["lone"]
 
 
 def test_a_key_near_one_that_the_program_reads_is_wrong_input(shop):
@@ -280,6 +333,74 @@ def test_the_program_gets_of_a_stacks_file_what_the_engine_would_hand_over(shop)
         "day": "2026-11-24 00:00:00 +0000 UTC",
         "on": '{"on": "off", "base": "1"}',
     }
+
+
+def test_a_secure_leaf_of_an_object_reaches_the_program_as_a_text(shop):
+    stack = STACK + "  shop:login:\n    user: a\n    password:\n      secure: AAABAA==\n"
+    program = PROGRAM + (
+        "login = pulumi.Config().require_secret_object('login')\n"
+        "aws.sqs.Queue('q', name=login.apply(lambda found: found['user'] + found['password'].upper()))\n"
+    )
+    queue = recorded(shop(stack=stack, program=program)).graph.one("aws:sqs/queue:Queue", "q")
+    assert queue.inputs == {"name": "a[SECRET]"}
+    assert queue.shown == {"name": "[secret]"}
+
+
+PORT = STACK + "  shop:port:\n    secure: AAABAA==\n"
+WANTS_A_PORT = PROGRAM + "aws.sqs.Queue('q', delay_seconds=pulumi.Config().require_secret_int('port'))\n"
+
+
+def test_a_number_that_is_encrypted_is_told_with_its_key_and_line_and_a_way_out(shop):
+    assert refusal(shop(stack=PORT, program=WANTS_A_PORT)) == [
+        "Pulumi.dev.yaml:4: shop:port is encrypted, and the program wants 'int' of it, so the plan needs one: give it, "
+        "or a stand-in for it, in plan-answers.yaml beside Pulumi.yaml, under config"
+    ]
+
+
+@pytest.mark.parametrize("wanted", ["require_secret_object", "require_secret_bool", "require_secret_float"])
+def test_so_is_an_object_or_another_type(shop, wanted):
+    program = PROGRAM + f"pulumi.Config().{wanted}('port')\n"
+    (problem,) = refusal(shop(stack=PORT, program=program))
+    assert problem.startswith("Pulumi.dev.yaml:4: shop:port is encrypted, and the program wants ")
+
+
+def test_what_the_program_itself_cannot_make_of_a_mask_is_told_too(shop):
+    program = PROGRAM + "int(pulumi.Config().require('port'))\n"
+    (problem,) = refusal(shop(stack=PORT, program=program))
+    assert problem.startswith(
+        "__main__.py:7: ValueError: invalid literal for int() with base 10: '[secret]'; [secret] "
+    )
+    assert "as shop:port: give it, or a stand-in for it, in plan-answers.yaml" in problem
+
+
+def test_a_stand_in_for_what_is_encrypted_is_taken_from_the_answers(shop):
+    root = shop(stack=PORT, program=WANTS_A_PORT, **{"plan-answers.yaml": "config: {shop:port: 7}\n"})
+    queue = recorded(root).graph.one("aws:sqs/queue:Queue", "q")
+    assert (queue.inputs, queue.shown) == ({"delaySeconds": 7}, {"delaySeconds": "[secret]"})
+
+
+def test_an_environment_that_is_kept_elsewhere_is_told_as_unread(shop):
+    graph = recorded(shop(stack="environment:\n  - org/prod\n  - base\n" + STACK)).graph
+    (row,) = graph.unread
+    assert (row.subject, row.what) == ("Pulumi.dev.yaml: environment", "values")
+    assert row.why == "the values of org/prod, base are kept in Pulumi ESC, which needs a login"
+    assert "plan-answers.yaml" in row.how
+
+
+def test_a_key_that_an_environment_may_hold_can_be_given(shop):
+    text = "environment:\n  imports:\n    - org/prod\nconfig:\n  aws:region: eu-west-1\n"
+    (problem,) = refusal(shop(stack=text))
+    assert problem.startswith("Missing required configuration variable 'shop:size'; it may be one of org/prod: give it")
+    root = shop(stack=text, **{"plan-answers.yaml": "config: {shop:size: 5}\n"})
+    assert recorded(root).graph.one("aws:sqs/queue:Queue").inputs == {"delaySeconds": 5}
+
+
+def test_stack_files_are_where_the_project_says(shop):
+    root = shop(pulumi=PULUMI + "stackConfigDir: stacks\n")
+    (root / "stacks").mkdir()
+    (root / "Pulumi.dev.yaml").rename(root / "stacks" / "Pulumi.dev.yaml")
+    assert Project.load(root).stack_names() == ["dev"]
+    assert recorded(root).graph.one("aws:sqs/queue:Queue").inputs == {"delaySeconds": 3}
 
 
 def test_answers_are_read_as_kubectl_reads(shop):

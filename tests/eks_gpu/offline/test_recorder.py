@@ -1,5 +1,6 @@
 """The offline run: what it records, what it answers, what it refuses."""
 
+import time
 from typing import Any
 
 import pulumi
@@ -8,7 +9,8 @@ import pulumi_eks as eks
 import pulumi_kubernetes as k8s
 import pytest
 
-from eks_gpu.offline.recorder import DuplicateUrn, Unanswered
+from eks_gpu.offline.questions import Unanswered
+from eks_gpu.offline.recorder import DuplicateUrn
 from tests.engine import run
 
 SCALING: aws.eks.NodeGroupScalingConfigArgsDict = {"min_size": 0, "max_size": 1, "desired_size": 0}
@@ -44,15 +46,17 @@ def test_whole_numbers_arrive_as_integers():
     assert repr(run(group).one("aws:eks/nodeGroup:NodeGroup").inputs["scalingConfig"]["maxSize"]) == "1"
 
 
-def test_a_secret_is_masked_in_inputs_outputs_and_exports():
+def test_a_secret_is_read_and_never_shown():
     def program():
-        made = group(labels={"token": pulumi.Output.secret("hunter2")})
+        made = group(labels={"token": pulumi.Output.secret("hunter2")}, disk_size=pulumi.Output.secret(50))
         pulumi.export("labels", made.labels)
 
     ran = run(program)
 
     recorded = ran.one("aws:eks/nodeGroup:NodeGroup")
-    assert recorded.inputs["labels"] == {"token": "[secret]"}
+    assert (recorded.inputs["labels"], recorded.inputs["diskSize"]) == ({"token": "hunter2"}, 50)
+    assert (recorded.shown["labels"], recorded.shown["diskSize"]) == ({"token": "[secret]"}, "[secret]")
+    assert ran.exports == {"labels": {"token": "[secret]"}}
     assert "hunter2" not in f"{recorded} {ran.exports}"
 
 
@@ -142,10 +146,97 @@ def test_a_policy_document_is_built_as_the_provider_builds_it():
     ]
 
 
-def test_an_output_that_every_instance_has_is_never_none():
+def test_no_callback_runs_on_an_output_that_nobody_knows():
     seen = []
-    run(lambda: aws.ec2.Vpc("net", cidr_block="10.0.0.0/16").main_route_table_id.apply(seen.append))
-    assert seen == ["net.mainRouteTableId"]
+
+    def program():
+        net = aws.ec2.Vpc("net", cidr_block="10.0.0.0/16")
+        net.main_route_table_id.apply(seen.append)
+        net.cidr_block.apply(seen.append)
+        pulumi.Output.all(net.arn, net.owner_id).apply(seen.append)
+
+    ran = run(program)
+    assert seen == ["10.0.0.0/16"]
+    assert ran.one("aws:ec2/vpc:Vpc").wanted == ("mainRouteTableId", "ownerId")
+
+
+def test_an_output_that_somebody_has_told_is_known():
+    seen = []
+    given = {"resources": {"aws:ec2/vpc:Vpc": {"net": {"id": "vpc-1", "mainRouteTableId": "rtb-1"}}}}
+
+    def program():
+        net = aws.ec2.Vpc("net", cidr_block="10.0.0.0/16")
+        pulumi.Output.all(net.id, net.main_route_table_id).apply(seen.append)
+
+    run(program, given=given)
+    assert seen == [["vpc-1", "rtb-1"]]
+
+
+def test_an_unknown_input_is_absent_and_its_path_is_told():
+    def program():
+        net = aws.ec2.Vpc("net", cidr_block="10.0.0.0/16")
+        group(
+            labels={"owner": net.owner_id, "team": "a"},
+            launch_template={"id": "lt-1", "version": net.main_route_table_id},
+            capacity_type=net.default_security_group_id,
+        )
+
+    made = run(program).one("aws:eks/nodeGroup:NodeGroup")
+    assert made.inputs["labels"] == {"team": "a"}
+    assert "capacityType" not in made.inputs
+    assert made.unknown == ("capacityType", "labels.owner", "launchTemplate.version")
+
+
+def test_a_name_that_is_unknown_is_unknown_as_an_output_too():
+    seen = []
+
+    def program():
+        queue = aws.sqs.Queue("queue", name=aws.ec2.Vpc("net").owner_id)
+        queue.name.apply(seen.append)
+        queue.delay_seconds.apply(seen.append)
+        aws.ec2.Vpc.get("other", aws.ec2.Vpc("third").owner_id).id.apply(seen.append)
+
+    ran = run(program)
+    assert seen == []
+    assert ran.one("aws:sqs/queue:Queue").wanted == ("delaySeconds", "name")
+
+
+def test_no_input_is_handed_back_as_an_output_of_another_type():
+    seen = []
+
+    def program():
+        policy: Any = {"Version": "2012-10-17", "Statement": []}
+        role = aws.iam.Role("role", assume_role_policy=policy)
+        role.assume_role_policy.apply(seen.append)
+
+    run(program)
+    assert seen == ['{"Statement": [], "Version": "2012-10-17"}']
+
+
+def test_a_remote_component_hands_out_what_its_provider_says_and_not_its_inputs():
+    seen = []
+
+    class Remote(pulumi.ComponentResource):
+        zones: pulumi.Output[list[str]]
+
+        def __init__(self):
+            super().__init__("some:index:Remote", "remote", {"zones": {"count": 2}}, None, True)
+
+    run(lambda: Remote().zones.apply(seen.append))
+    assert seen == []
+
+
+def test_a_program_sees_a_preview():
+    seen = []
+    run(lambda: seen.append(pulumi.runtime.is_dry_run()))
+    assert seen == [True]
+
+
+def test_an_answer_that_the_sdk_cannot_take_ends_the_run():
+    started = time.monotonic()
+    with pytest.raises(AssertionError, match="Unexpected type"):
+        run(lambda: pulumi.StackReference("net").get_output("vpc"), given={"stack net": [1]})
+    assert time.monotonic() - started < 60
 
 
 def test_the_remote_cluster_hands_out_its_cluster_and_kubeconfig():

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from eks_gpu.foreign.values import decoded, replaced
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.graph.unknown import listening
+from eks_gpu.graph.values import decoded, replaced
 from eks_gpu.pools.pool import Pool
 from eks_gpu.pools.readers import pools as read
 from eks_gpu.pools.uncertain import UncertainPool, unknown_sizes

@@ -1,0 +1,31 @@
+"""Questions to the cloud that nobody has answered, and where an answer is given."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+ANSWERS_FILE = "plan-answers.yaml"
+"""The user's own answers, beside Pulumi.yaml."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A look-up of a program that the answers do not hold."""
+
+    key: str
+    """The answers' own word for it: a token, or `stack NAME`."""
+    what: str
+    """The question, for a sentence."""
+    args: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Unanswered(Exception):
+    """The program asked the cloud something that the answers do not hold. Its text says what and how to answer."""
+
+    def __init__(self, text: str, *asked: Question):
+        self.asked = asked
+        super().__init__(text)
+
+
+class NoRegion(Exception):
+    """Something of AWS is asked for, by its token, and nothing says a region."""
