@@ -92,7 +92,7 @@ def pools(found: Analysis) -> RenderableType:
 
 
 def _nature(pool: Pool) -> str:
-    zones = "".join(zone.removeprefix(pool.region) for zone in pool.zones)
+    zones = [_zone(name, pool.region) for name in pool.zones]
     parts = [
         pool.backend,
         f"zone{'s' * (len(zones) > 1)} {' '.join(zones)}" if zones else "",
@@ -101,6 +101,12 @@ def _nature(pool: Pool) -> str:
         *(taint.for_kubelet() for taint in pool.taints),
     ]
     return "; ".join(part for part in parts if part)
+
+
+def _zone(name: str, region: str) -> str:
+    """The letter of a zone of the region, the whole name of any other."""
+    letter = name.removeprefix(region)
+    return letter if len(letter) == 1 else name
 
 
 def _first(names: Sequence[str], shown: int = 3) -> str:
