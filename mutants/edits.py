@@ -69,7 +69,7 @@ class Edit:
 
     def mutants(self, program: Program) -> Iterator[Mutant]:
         """One for each resource and each value at the path."""
-        for resource in program.graph.of(*self.types):
+        for resource in written(program.graph, self.types):
             if self.where(resource, program):
                 for place, inputs in edited(resource.inputs, self.at, self.change):
                     changed = replace(resource, inputs=inputs, outputs=_following(resource, inputs))
@@ -113,7 +113,7 @@ class Without:
 
     def mutants(self, program: Program) -> Iterator[Mutant]:
         """One for each resource."""
-        for resource in program.graph.of(*self.types):
+        for resource in written(program.graph, self.types):
             if self.where(resource, program):
                 rest = Graph(found for found in program.graph if found.urn != resource.urn)
                 yield Mutant(self.name, program, resource.name, rest)
@@ -149,7 +149,7 @@ class Option:
 
     def mutants(self, program: Program) -> Iterator[Mutant]:
         """One for each resource whose option is not that already."""
-        for resource in program.graph.of(*self.types):
+        for resource in written(program.graph, self.types):
             if self.where(resource, program) and resource.options.get(self.option) != self.value:
                 options = {**resource.options, self.option: self.value}
                 changed = replace(resource, options={key: value for key, value in options.items() if value is not None})
@@ -203,6 +203,11 @@ def _following(resource: Resource, inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 def _without(resource: Resource, urn: str) -> Resource:
     return replace(resource, dependencies=resource.dependencies - {urn})
+
+
+def written(graph: Graph, types: Sequence[str]) -> Iterator[Resource]:
+    """Resources of these types that a person can break: what a provider makes inside a component is its own."""
+    return (resource for resource in graph.of(*types) if not resource.expanded_from)
 
 
 def _with(graph: Graph, changed: Resource) -> Graph:

@@ -108,6 +108,13 @@ def test_no_urn_is_gone_and_what_is_new_is_recorded(program):
     assert found == json.loads(RECORD.read_text())["urns"][program]
 
 
+def test_only_what_a_remote_component_is_made_of_names_a_component():
+    rows = plan_of(".", "dev").as_json()["resources"]
+    components = [row["urn"] for row in rows if row["type"] == "eks:index:Cluster"]
+    assert {row.get("expanded_from") for row in rows} == {None, *components}
+    assert all(row["urn"].startswith(f"{components[0].rpartition('::')[0]}$") for row in rows if "expanded_from" in row)
+
+
 def test_the_record_has_something_of_each_promise():
     record = json.loads(RECORD.read_text())
     assert all(len(record[promise]) > 5 for promise in PROMISES)

@@ -11,7 +11,7 @@ from eks_gpu.offline.project import Project
 from eks_gpu.plan.plan import plan_settings
 from mutants.__main__ import FLOOR, report
 from mutants.accepted import ACCEPTED
-from mutants.edits import EACH, GONE, JSON, USER_DATA, Edit, edited, gone, swapped, to
+from mutants.edits import EACH, GONE, JSON, USER_DATA, Edit, edited, gone, swapped, to, written
 from mutants.judge import Outcome, judged, mutants
 from mutants.operators import OPERATORS
 from mutants.programs import Program
@@ -52,6 +52,14 @@ def test_there_are_more_than_two_hundred_and_no_operator_is_idle():
     made = Counter(one.operator for one in mutants(programs(), OPERATORS))
     assert made.total() > 200
     assert [operator.name for operator in OPERATORS if not made[operator.name]] == []
+
+
+def test_what_a_component_is_made_of_is_broken_by_nobody():
+    graph = plan_of(".", "staging").graph
+    attachment = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+    expanded = {found.urn for found in graph.of(attachment) if found.expanded_from}
+    assert expanded
+    assert expanded.isdisjoint(found.urn for found in written(graph, [attachment]))
 
 
 def test_what_is_lived_with_is_an_operator_and_has_a_reason():

@@ -8,6 +8,7 @@ from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.checks.roles import inline_policies, last, managed_policies, role_named
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.karpenter.objects import NODE_CLASSES, object_name, part
+from eks_gpu.pools import launch_template
 from eks_gpu.pools.clusters import COMPONENT
 from eks_gpu.pools.node_class import role as role_of_class
 from eks_gpu.pools.pool import AUTO_SCALING_GROUP, Pool
@@ -23,7 +24,7 @@ from eks_gpu_components.catalog import (
     WORKER_POLICY,
 )
 
-PROFILE, TEMPLATE = "aws:iam/instanceProfile:InstanceProfile", "aws:ec2/launchTemplate:LaunchTemplate"
+PROFILE = "aws:iam/instanceProfile:InstanceProfile"
 _EC2_NODE_CLASS = NODE_CLASSES[KARPENTER_GROUP, "EC2NodeClass"]
 
 
@@ -73,7 +74,7 @@ def template_of(pool: Pool, graph: Graph) -> Resource | None:
     inputs = group.inputs if group else {}
     mixed = part(inputs, "mixedInstancesPolicy", "launchTemplate", "launchTemplateSpecification")
     given = mixed or part(inputs, "launchTemplate")
-    return graph.by_id(str(given.get("launchTemplateId") or given.get("id")), TEMPLATE)
+    return launch_template.template_of(graph, given)
 
 
 def _profile_role(template: Resource | None, graph: Graph) -> Resource | None:

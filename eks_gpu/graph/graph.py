@@ -38,6 +38,8 @@ class Resource:
     """Outputs that nobody knows, and that the program waits for."""
     masked: Mapping[str, Any] | None = None
     """The inputs with a mask for what the program calls a secret; None where it calls nothing one."""
+    expanded_from: str = ""
+    """URN of the component whose provider makes it; empty for what the program registers itself."""
 
     @property
     def shown(self) -> Mapping[str, Any]:

@@ -13,8 +13,10 @@ from eks_gpu.offline.account import Account, Properties, shown, unanswered
 from eks_gpu.offline.given import Given
 from eks_gpu.offline.invokes import INVOKES
 from eks_gpu.offline.provider_outputs import kubeconfig_of, outputs_of
-from eks_gpu.offline.questions import NoRegion
+from eks_gpu.offline.questions import NoRegion, Unanswered
 from eks_gpu.offline.recorder import Recorder
+from eks_gpu.offline.remote import construct, home_of
+from eks_gpu.offline.remote.construction import Construction
 
 _PROVIDER = "pulumi:providers:aws"
 
@@ -34,11 +36,27 @@ class CatalogAnswers:
             self.account.region = str(resource.inputs.get("region", ""))
         self._located(resource.type)
         given = self._given.outputs(resource)
-        if not resource.custom and not resource.type.startswith("eks:"):
+        if not resource.custom:
             return given
         # A name that is unknown is no output either; id and ARN stand in, so that others can be found by them.
         found = outputs_of(self.account, resource, recorder)
         return {**{name: value for name, value in found.items() if name not in resource.unknown}, **given}
+
+    def construct(self, component: Resource, inputs: Properties, recorder: Recorder) -> Properties:
+        """The outputs of a remote component: the user's, else what the planner makes of its provider."""
+        self._located(component.type)
+        made = construct(Construction(component, inputs, recorder, self.account, self._looked_up))
+        return {**made, **self._given.outputs(component)}
+
+    def home(self, type_: str, inputs: Properties) -> str:
+        """URN of the resource that a remote component gets for its parent; empty where the program decides."""
+        return home_of(type_, inputs)
+
+    def _looked_up(self, token: str, args: Properties) -> Properties | None:
+        try:
+            return self.invoke(token, args)
+        except Unanswered:
+            return None
 
     def _located(self, token: str) -> None:
         """Raises NoRegion for something of AWS where nothing says a region."""

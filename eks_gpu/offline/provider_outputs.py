@@ -1,6 +1,5 @@
 """Outputs that providers add to the inputs of a resource, by type."""
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -64,6 +63,16 @@ def _role(account: Account, resource: Resource, _: References) -> Properties:
 def _policy(account: Account, resource: Resource, _: References) -> Properties:
     arn = account.arn("iam", f"policy/{resource.inputs.get('name', resource.name)}")
     return {"id": arn, "arn": arn}
+
+
+def _oidc_provider(account: Account, resource: Resource, _: References) -> Properties:
+    arn = account.arn("iam", f"oidc-provider/{str(resource.inputs.get('url', '')).removeprefix('https://')}")
+    return {"id": arn, "arn": arn}
+
+
+def _instance_profile(account: Account, resource: Resource, _: References) -> Properties:
+    name = str(resource.inputs.get("name", resource.name))
+    return {"arn": account.arn("iam", f"instance-profile{resource.inputs.get('path', '/')}{name}")}
 
 
 def _node_group(account: Account, resource: Resource, _: References) -> Properties:
@@ -135,51 +144,6 @@ def _raw_cluster(account: Account, resource: Resource, _: References) -> Propert
     return aws_cluster(account, str(resource.inputs.get("name", resource.name)), resource.inputs)
 
 
-def _eks_component(account: Account, resource: Resource, recorder: References) -> Properties:
-    """`pulumi_eks.Cluster` is remote: what its provider would make is modelled by the outputs that it hands out."""
-    name = str(resource.inputs.get("name", resource.name))
-    vpc = {"subnetIds": resource.inputs.get("subnetIds", []), "vpcId": resource.inputs.get("vpcId", "")}
-    state = aws_cluster(account, name, {"version": resource.inputs.get("version"), "vpcConfig": vpc})
-    issuer = state["identities"][0]["oidcs"][0]["issuer"].removeprefix("https://")
-    kubeconfig = kubeconfig_of(name, account.region)
-
-    def child(type_: str, suffix: str, child_state: Properties) -> dict[str, str]:
-        return recorder.reference(resource.urn, type_, f"{resource.name}-{suffix}", child_state)
-
-    role = _role_state(account, f"{name}-cluster")
-    cluster = child("aws:eks/cluster:Cluster", "eksCluster", state)
-    provider = child("pulumi:providers:kubernetes", "provider", {"id": f"{name}-provider"})
-    oidc_arn = account.arn("iam", f"oidc-provider/{issuer}")
-    return {
-        "eksCluster": cluster,
-        "kubeconfig": kubeconfig,
-        "kubeconfigJson": json.dumps(kubeconfig),
-        "clusterSecurityGroupId": _group_id(name),
-        "nodeSecurityGroupId": "",
-        "oidcIssuer": issuer,
-        "oidcProviderArn": oidc_arn,
-        "oidcProviderUrl": f"https://{issuer}",
-        "autoModeNodeRoleName": f"{name}-auto-mode-node",
-        "instanceRoles": [],
-        "core": {
-            "cluster": cluster,
-            "clusterIamRole": child("aws:iam/role:Role", "eksRole", role),
-            "endpoint": state["endpoint"],
-            "instanceRoles": [],
-            "kubeconfig": kubeconfig,
-            "nodeGroupOptions": {},
-            "oidcProvider": child("aws:iam/openIdConnectProvider:OpenIdConnectProvider", "oidc", {"arn": oidc_arn}),
-            "provider": provider,
-            "subnetIds": vpc["subnetIds"],
-            "vpcId": vpc["vpcId"],
-        },
-    }
-
-
-def _role_state(account: Account, name: str) -> Properties:
-    return {"id": name, "name": name, "arn": account.arn("iam", f"role/{name}")}
-
-
 def _of_kubernetes(resource: Resource) -> Properties:
     """The name and namespace that the provider would choose or default."""
     if resource.type.startswith("kubernetes:helm.sh/v3:Release"):
@@ -202,12 +166,14 @@ def _of_object(metadata: Properties, name: str) -> Properties:
 
 
 SPECIAL: dict[str, Callable[[Account, Resource, References], Properties]] = {
+    "aws:ec2/eip:Eip": lambda _, resource, __: {"allocationId": f"eipalloc-{digest(resource.urn)}"},
     "aws:ec2/launchTemplate:LaunchTemplate": lambda *_: {"latestVersion": 1, "defaultVersion": 1},
     "aws:ec2/subnet:Subnet": _subnet,
     "aws:eks/cluster:Cluster": _raw_cluster,
     "aws:eks/nodeGroup:NodeGroup": _node_group,
+    "aws:iam/instanceProfile:InstanceProfile": _instance_profile,
+    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": _oidc_provider,
     "aws:iam/policy:Policy": _policy,
     "aws:iam/role:Role": _role,
     "aws:sqs/queue:Queue": _queue,
-    "eks:index:Cluster": _eks_component,
 }

@@ -22,19 +22,22 @@ from typing import Any, Protocol
 import pulumi
 from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime import config as runtime_config
-from pulumi.runtime import rpc, settings
+from pulumi.runtime import settings
 from pulumi.runtime.mocks import MockMonitor, MockSettings
 from pulumi.runtime.proto import engine_pb2, provider_pb2, resource_pb2
 from pulumi.runtime.stack import run_in_stack
 
 from eks_gpu.graph.graph import STACK, Graph, Resource
-from eks_gpu.graph.values import REFERENCE, SIGNATURE, decoded, known, replaced, shown, unknowns, written
+from eks_gpu.graph.unknown import merged
+from eks_gpu.graph.unread import Unread
+from eks_gpu.graph.values import decoded, known, replaced, shown, unknowns, written
 from eks_gpu.offline import sdk_types
 from eks_gpu.offline.applied import Applied
 from eks_gpu.offline.questions import Unanswered
+from eks_gpu.offline.registered import Asked, Made
+from eks_gpu.offline.transforms import Transforms
+from eks_gpu.offline.wire import UNKNOWN, plain, without_none
 
-UNKNOWN = rpc.UNKNOWN
-"""On the wire, a value that nobody knows before an update."""
 IMAGE_LOOK_UPS = {"aws:ssm/getParameter:getParameter": "value", "aws:ec2/getAmi:getAmi": "id"}
 """Functions that find the newest image or its release, and the key of the answer that has it."""
 
@@ -62,6 +65,14 @@ class Answers(Protocol):
 
     def outputs(self, resource: Resource, recorder: "Recorder") -> Mapping[str, Any]:
         """What the provider adds to the inputs of a resource; `id` is its provider id. Raises Unanswered."""
+        ...
+
+    def construct(self, component: Resource, inputs: Mapping[str, Any], recorder: "Recorder") -> Mapping[str, Any]:
+        """The outputs of a remote component, which is made through the recorder."""
+        ...
+
+    def home(self, type_: str, inputs: Mapping[str, Any]) -> str:
+        """URN of the resource that a remote component gets for its parent; empty where the program decides."""
         ...
 
     def invoke(self, token: str, args: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -92,18 +103,9 @@ class Recording:
     """Outputs that the program waits for and nobody knows, of resources that exist already, by `TYPE ID`."""
 
 
-def plain(value: Any) -> Any:
-    """A wire value as the engine would write it: whole numbers are ints, references their URNs, keys sorted.
-
-    Keys are sorted because a map on the wire has no order of its own.
-    """
-    if isinstance(value, dict):
-        if value.get(SIGNATURE) == REFERENCE:
-            return value["urn"]
-        return {key: plain(value[key]) for key in sorted(value)}
-    if isinstance(value, list):
-        return [plain(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+def _is_remote(request: Any) -> bool:
+    """Whether a provider makes more of the component than the program sees; Kubernetes' components are read apart."""
+    return request.remote and not request.type.startswith("kubernetes:")
 
 
 def _read(value: Any) -> Any:
@@ -131,6 +133,10 @@ class Recorder(MockMonitor):
         self._answers, self._project, self._stack, self._preview = answers, project, stack, preview
         self.applied = Applied()
         self._lock = threading.Lock()
+        self._transforms = Transforms()
+        self._made: dict[str, Made] = {}
+        self._late: list[Callable[[Graph], Mapping[str, Mapping[str, Any]]]] = []
+        self._unread: list[Unread] = []
 
     def make_urn(self, parent: str, type_: str, name: str) -> str:
         """As the engine does: the parent's whole chain of types, the root stack left out."""
@@ -139,29 +145,100 @@ class Recorder(MockMonitor):
         return f"urn:pulumi:{self._stack}::{self._project}::{kind}::{name}"
 
     def reference(self, parent: str, type_: str, name: str, state: Mapping[str, Any]) -> dict[str, str]:
-        """A resource as the output of another: what a remote component such as `eks.Cluster` hands out."""
-        urn = self.make_urn(parent, type_, name)
-        id_ = str(state.get("id", name))
-        self.resources[urn] = self.ResourceRegistration(urn, id_, dict(state))
-        return {SIGNATURE: REFERENCE, "urn": urn, "id": id_}
+        """A resource that is not registered as the output of another."""
+        made = Made(self.make_urn(parent, type_, name), str(state.get("id", name)), dict(state))
+        self.resources[made.urn] = self.ResourceRegistration(made.urn, made.id, dict(state))
+        return made.reference
 
     def RegisterResource(self, request):
-        urn = self.make_urn(request.parent, request.type, request.name)
+        made = self._register(self._transforms.applied(request))
+        state = self.resources[made.urn].state
+        return resource_pb2.RegisterResourceResponse(urn=made.urn, id=made.id, object=_struct(state))
+
+    def _register(self, request: Any, component: Resource | None = None, told: Mapping[str, Any] | None = None) -> Made:
+        """Registers a resource of the program, or one that a component is made of.
+
+        A preview of a create knows the inputs and nothing else; otherwise what is certain of the outputs is known too.
+        """
         raw = json_format.MessageToDict(request.object)
+        if _is_remote(request) and (home := self._answers.home(request.type, raw)):
+            request.parent = home
+        urn = self.make_urn(request.parent, request.type, request.name)
+        self._transforms.keep(urn, request)
         resource = self._resource(urn, request, raw)
-        # What a remote component hands out is its provider's to say, also where an input has the same name.
-        state = {} if request.remote else sdk_types.handed_back(request.type, raw)
-        # A preview of a create knows the inputs and nothing else; here what is certain of the outputs is known too.
-        if request.type != STACK and not self._preview:
-            state |= self._answers.outputs(resource, self)
+        if component:
+            resource = replace(resource, expanded_from=component.urn)
+        self._record(resource)
+        state = self._state(request, resource, raw, made_inside=component is not None)
+        state |= {key: {**state.get(key, {}), **parts} for key, parts in (told or {}).items()}
         id_ = str(state.pop("id", "")) if request.custom else ""
+        seen = {} if self._preview and _is_remote(request) else state
+        made = Made(urn, id_, state)
         with self._lock:
             if urn in self.recorded:
-                raise DuplicateUrn(f"two resources would have the URN {urn}: give one of them another name")
-            if request.type != STACK:
-                self.recorded[urn] = replace(resource, id=id_, outputs=_read(state))
-            self.resources[urn] = self.ResourceRegistration(urn, id_, state)
-        return resource_pb2.RegisterResourceResponse(urn=urn, id=id_, object=_struct(state))
+                self.recorded[urn] = replace(self.recorded[urn], id=id_, outputs=_read(seen))
+            self.resources[urn] = self.ResourceRegistration(urn, id_, seen)
+            self._made[urn] = made
+        return made
+
+    def _state(self, request: Any, resource: Resource, raw: Mapping[str, Any], *, made_inside: bool) -> dict[str, Any]:
+        """Inputs and outputs, with wire values. What a remote component hands out is its provider's to say, also where
+        an input has the same name.
+        """
+        if _is_remote(request):
+            return dict(self._answers.construct(resource, raw, self))
+        state = {} if request.remote else sdk_types.handed_back(request.type, raw)
+        if request.type == STACK or (self._preview and not made_inside):
+            return state
+        return {**state, **self._answers.outputs(resource, self)}
+
+    def _record(self, resource: Resource) -> None:
+        with self._lock:
+            if resource.urn in self.recorded:
+                raise DuplicateUrn(f"two resources would have the URN {resource.urn}: give one of them another name")
+            if resource.type != STACK:
+                self.recorded[resource.urn] = resource
+
+    def make(self, component: Resource, asked: Asked) -> Made:
+        """Registers a resource that a component is made of, as its provider would."""
+        request = resource_pb2.RegisterResourceRequest(
+            type=asked.type,
+            name=asked.name,
+            parent=asked.parent,
+            custom=asked.custom,
+            object=_struct(without_none(asked.inputs)),
+            dependencies=sorted({*component.dependencies, *asked.needs}),
+            ignoreChanges=asked.ignore_changes,
+            provider=asked.provider,
+            protect=component.options.get("protect"),
+        )
+        return self._register(self._transforms.applied(request), component, asked.told)
+
+    def find(self, urn: str) -> Made | None:
+        """A resource of this run; None before it is registered."""
+        return self._made.get(urn)
+
+    def when_all_is_there(self, change: Callable[[Graph], Mapping[str, Mapping[str, Any]]]) -> None:
+        """Lets inputs be set, by URN, that depend on resources which may be registered later."""
+        with self._lock:
+            self._late.append(change)
+
+    def not_read(self, unread: Unread) -> None:
+        """Notes what the plan cannot read."""
+        with self._lock:
+            self._unread.append(unread)
+
+    def graph(self) -> Graph:
+        """What was registered, in an order that is the same in every run: registrations arrive from several threads."""
+        for change in self._late:
+            for urn, inputs in change(Graph(self.recorded.values())).items():
+                self.recorded[urn] = _changed(self.recorded[urn], plain(dict(inputs)))
+        found = (_with_wanted(each, self.applied) for each in self.recorded.values())
+        return Graph(
+            sorted(found, key=lambda resource: resource.urn),
+            looked_up=frozenset(self.looked_up),
+            unread=sorted(self._unread, key=lambda row: row.subject),
+        )
 
     def _resource(self, urn: str, request: Any, raw: Mapping[str, Any]) -> Resource:
         wire = json_format.MessageToDict(request, preserving_proto_field_name=True)
@@ -204,12 +281,22 @@ class Recorder(MockMonitor):
         id_ = "" if request.id == UNKNOWN else request.id
         self.read[f"{request.type} {request.id}"] = (request.type, request.name)
         self.resources[urn] = self.ResourceRegistration(urn, request.id, state)
+        self._made[urn] = Made(urn, id_, state)
         response = resource_pb2.ReadResourceResponse(urn=urn, properties=_struct(state))
         if "id" in response.DESCRIPTOR.fields_by_name:  # older SDKs take the id that they have asked for
             response.id = id_
         return response
 
+    def RegisterStackTransform(self, request):
+        self._transforms.of_stack.append(request)
+        return empty_pb2.Empty()
+
+    def RegisterStackInvokeTransform(self, request):
+        self._transforms.of_look_ups.append(request)
+        return empty_pb2.Empty()
+
     def Invoke(self, request):
+        request = self._transforms.of_invoke(request)
         args = json_format.MessageToDict(request.args)
         if request.tok == "pulumi:pulumi:getResource":
             known = self.resources[args["urn"]]
@@ -345,13 +432,21 @@ def run(
         raise
     if recorder.asked:
         raise _unanswered(recorder)
-    # Registrations arrive from several threads; by URN their order is the same in every run.
-    found = (_with_wanted(each, recorder.applied) for each in recorder.recorded.values())
-    graph = Graph(sorted(found, key=lambda resource: resource.urn), looked_up=frozenset(recorder.looked_up))
+    graph = recorder.graph()
     said = [*log.lines, *(("warning", told) for told in recorder.applied.stopped)]
     waited = recorder.applied.waited
     wanted = {key: tuple(sorted(waited[of])) for key, of in sorted(recorder.read.items()) if of in waited}
     return Recording(graph, recorder.exports, said, wanted=wanted)
+
+
+def _changed(resource: Resource, inputs: Mapping[str, Any]) -> Resource:
+    """The resource with other values for some inputs."""
+    return replace(
+        resource,
+        inputs=merged(resource.inputs, inputs),
+        outputs={**resource.outputs, **inputs},
+        masked=None if resource.masked is None else {**resource.masked, **inputs},
+    )
 
 
 def _with_wanted(resource: Resource, applied: Applied) -> Resource:

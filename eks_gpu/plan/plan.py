@@ -83,6 +83,7 @@ class Plan:
                     "parent": resource.parent,
                     "inputs": resource.shown,
                     **({"unknown": list(resource.unknown)} if resource.unknown else {}),
+                    **({"expanded_from": resource.expanded_from} if resource.expanded_from else {}),
                 }
                 for resource in self.graph
             ],

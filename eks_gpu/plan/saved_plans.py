@@ -222,6 +222,7 @@ class _Resource(BaseModel):
     name: str
     parent: str
     inputs: dict[str, Any]
+    expanded_from: str = ""
 
 
 class _Resources(BaseModel):
@@ -262,7 +263,7 @@ def _resources(file: Path, plan: _Resources) -> Iterator[Resource]:
     account = Account(plan.region or "")
     for index, row in enumerate(plan.resources):
         inputs = replaced(decoded(row.inputs), {}, row.urn)  # secrets are masked in a plan, and so not known here
-        resource = Resource(row.urn, row.type, row.name, row.parent, inputs=inputs)
+        resource = Resource(row.urn, row.type, row.name, row.parent, inputs=inputs, expanded_from=row.expanded_from)
         try:
             outputs = outputs_of(account, resource, _Unsaved())
         except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -35,11 +35,13 @@ class Cluster:
 
 def clusters(graph: Graph) -> list[Cluster]:
     """The clusters of a graph, without duplicates: a preview also contains the child of the component."""
-    return [_cluster(found) for found in graph.of(COMPONENT, RESOURCE) if f"{COMPONENT}$" not in found.urn]
+    return [_cluster(found, graph) for found in graph.of(COMPONENT, RESOURCE) if f"{COMPONENT}$" not in found.urn]
 
 
-def _cluster(found: Resource) -> Cluster:
+def _cluster(found: Resource, graph: Graph) -> Cluster:
+    """A component without a name of its own has its child's, by which all that joins the cluster calls it."""
     inputs = found.inputs
+    made = next((child for child in graph.children(found.urn) if child.type == RESOURCE), found)
     auto_mode = inputs.get("autoMode") or {}  # the component's
     compute = auto_mode.get("computeConfig") or inputs.get("computeConfig") or {}
     enabled = bool((auto_mode or compute).get("enabled"))
@@ -47,7 +49,7 @@ def _cluster(found: Resource) -> Cluster:
     if pools is None:  # the component turns both on, the resource none
         pools = ("general-purpose", "system") if found.type == COMPONENT else ()
     return Cluster(
-        str(found["name"] or found.name),
+        str(found["name"] or made["name"] or made.name),
         _minor(found["version"]),
         found.urn,
         auto_mode=enabled,

@@ -163,6 +163,9 @@ def test_a_saved_plan_says_of_every_workload_what_the_plan_said(folder, tmp_path
     found = saved_stack(tmp_path / "plan.json", None)
     rooms = stack_rooms(found.graph, found.region).rooms
     assert [_of(room.pool) for room in rooms] == [_of(pool) for pool in plan.analysis.pools]
+    assert {made.urn: made.expanded_from for made in found.graph} == {
+        made.urn: made.expanded_from for made in plan.graph
+    }
     for workload in every(plan.analysis.workloads):
         assert [room.verdict(workload.pod) for room in rooms] == plan.analysis.verdicts[workload.urn]
 

@@ -1,5 +1,6 @@
 """The offline run: what it records, what it answers, what it refuses."""
 
+import json
 import time
 from typing import Any
 
@@ -146,6 +147,20 @@ def test_a_policy_document_is_built_as_the_provider_builds_it():
     ]
 
 
+def test_a_policy_that_is_a_map_is_handed_back_as_json():
+    trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole"}]}
+
+    def program():
+        role = aws.iam.Role("nodes", assume_role_policy=trust, tags={"a": "b"})
+        pulumi.export("policy", role.assume_role_policy)
+        pulumi.export("tags", role.tags)
+
+    ran = run(program)
+
+    assert json.loads(ran.exports["policy"]) == trust
+    assert ran.exports["tags"] == {"a": "b"}
+
+
 def test_no_callback_runs_on_an_output_that_nobody_knows():
     seen = []
 
@@ -241,7 +256,7 @@ def test_an_answer_that_the_sdk_cannot_take_ends_the_run():
 
 def test_the_remote_cluster_hands_out_its_cluster_and_kubeconfig():
     def program():
-        cluster = eks.Cluster("c", name="dev", version="1.35", vpc_id="vpc-1")
+        cluster = eks.Cluster("c", name="dev", version="1.35", vpc_id="vpc-1", skip_default_security_groups=True)
         pulumi.export("name", cluster.eks_cluster.name)
         pulumi.export("group", cluster.eks_cluster.vpc_config.cluster_security_group_id)
         pulumi.export("same", cluster.cluster_security_group_id)

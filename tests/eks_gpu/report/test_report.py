@@ -70,7 +70,7 @@ def test_the_example_is_told_from_network_to_objects(example):
         *("stack-dev-objects", "notes"),
     ]
     told = sections[""] + sections["stack-dev-built"]
-    for text in ("us-west-2, 95 resources, 5 pools, 1 workload.", "no check fails", "~482*", "~2,021*", "29,668*"):
+    for text in ("us-west-2, 101 resources, 5 pools, 1 workload.", "no check fails", "~482*", "~2,021*", "29,668*"):
         assert text in told, text
     for text in ("VPC gaia", "6 subnets, 3 zones", "gaia-kube", "7 add-ons", "cluster-autoscaler", *GPU_POOLS):
         assert text in told, text
