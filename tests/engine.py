@@ -53,10 +53,11 @@ def run(
     def without_result() -> None:
         program()  # a resource that a lambda returns is not awaitable
 
+    answers = CatalogAnswers(region, given)
     recording = engine.run(
         without_result,
-        CatalogAnswers(region, given),
+        answers,
         config={"aws:region": region, **(config or {})},
         preview=preview,
     )
-    return Run(recording.graph, recording.outputs, recording.log)
+    return Run(answers.kubernetes.added_to(recording.graph), recording.outputs, recording.log)

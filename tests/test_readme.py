@@ -7,6 +7,7 @@ import sys
 import tomllib
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -121,7 +122,7 @@ def clone(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "my-gpus").symlink_to(own)
     monkeypatch.chdir(folder)
 
-    def planned(project: Project, stack: StackConfig) -> Plan:
+    def planned(project: Project, stack: StackConfig, **_: Any) -> Plan:
         at = project.root.resolve()
         return own_plan(own) if at == own.resolve() else plan_of(at.relative_to(folder).as_posix(), stack.name)
 

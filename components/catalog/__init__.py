@@ -236,6 +236,7 @@ from .versions import (
     NVIDIA_CONTAINER_TOOLKIT,
     NVIDIA_DRIVER,
     NVIDIA_SMI_IMAGE,
+    SUPPORT_ENDS,
     SUPPORTED,
     TENSORFLOW_SERVING_IMAGE,
     TERMINATION_HANDLER_CHART,
@@ -243,6 +244,7 @@ from .versions import (
     Chart,
     KubernetesVersion,
     UnknownKubernetesVersion,
+    kubernetes_support,
     kubernetes_version,
 )
 
@@ -407,6 +409,7 @@ __all__ = [
     "SPOT_SHARE_ACCELERATED",
     "SSM_POLICY",
     "SUPPORTED",
+    "SUPPORT_ENDS",
     "SYSTEM_NODE_LABELS",
     "SYSTEM_TAINT",
     "SYSTEM_TOLERATIONS",
@@ -462,6 +465,7 @@ __all__ = [
     "is_unjudged_label",
     "is_well_known_label",
     "key_problem",
+    "kubernetes_support",
     "kubernetes_version",
     "label_problem",
     "labels_of_type",

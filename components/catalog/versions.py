@@ -20,9 +20,7 @@ class KubernetesVersion:
 
     def support(self, on: date) -> str:
         """`standard`, `extended` (EXTENDED_SUPPORT_HOURLY more) or `ended`."""
-        if on <= self.standard_until:
-            return "standard"
-        return "extended" if on <= self.extended_until else "ended"
+        return kubernetes_support(self.minor, on)
 
 
 _VERSIONS = (
@@ -35,8 +33,38 @@ _VERSIONS = (
 KUBERNETES = {version.minor: version for version in _VERSIONS}
 """By minor, oldest first."""
 SUPPORTED = tuple(KUBERNETES)
+# Last days of standard and of extended support of minors that this library does not support. Source: the same calendar,
+# and endoflife.date for those that it no longer lists. Before 1.23 there was no extended support.
+_OLDER = {
+    "1.23": (date(2023, 10, 11), date(2024, 10, 11)),
+    "1.24": (date(2024, 1, 31), date(2025, 1, 31)),
+    "1.25": (date(2024, 5, 1), date(2025, 5, 1)),
+    "1.26": (date(2024, 6, 11), date(2025, 6, 11)),
+    "1.27": (date(2024, 7, 24), date(2025, 7, 24)),
+    "1.28": (date(2024, 11, 26), date(2025, 11, 26)),
+    "1.29": (date(2025, 3, 23), date(2026, 3, 23)),
+    "1.30": (date(2025, 7, 23), date(2026, 7, 23)),
+    "1.31": (date(2025, 11, 26), date(2026, 11, 26)),
+    "1.32": (date(2026, 3, 23), date(2027, 3, 23)),
+}
+SUPPORT_ENDS: dict[str, tuple[date, date]] = _OLDER | {
+    minor: (version.standard_until, version.extended_until) for minor, version in KUBERNETES.items()
+}
+"""Last days of standard and of extended support on EKS, by minor, oldest first."""
 DEFAULT_KUBERNETES = "1.35"
 """Every chart below supports it."""
+
+
+def kubernetes_support(minor: str, on: date) -> str:
+    """`standard`, `extended` or `ended`; `standard` for a minor newer than the catalog's, or for none."""
+    if minor in SUPPORT_ENDS:
+        standard_until, extended_until = SUPPORT_ENDS[minor]
+        return "standard" if on <= standard_until else "extended" if on <= extended_until else "ended"
+    return "ended" if minor and _number(minor) < _number(next(iter(SUPPORT_ENDS))) else "standard"
+
+
+def _number(minor: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in minor.split(".") if part.isdigit())
 
 
 class UnknownKubernetesVersion(ValueError):

@@ -29,6 +29,7 @@ from eks_gpu.checks import (
     services,
     spot,
     unread,
+    versions,
     waivers,
     workloads,
 )
@@ -68,6 +69,7 @@ __all__ = [
     "services",
     "spot",
     "unread",
+    "versions",
     "waivers",
     "workloads",
 ]

@@ -27,8 +27,8 @@ def discovered(context: Context) -> Iterator[Said]:
 
     EKS tags the auto scaling groups of managed node groups itself.
     """
-    for pool in context.pools:
-        if not pool.chooses_node_itself or not pool.autoscaled:
+    for pool in context.scaled_groups:
+        if not pool.autoscaled:
             continue
         # EKS itself tags the groups of managed node groups.
         own = pool.backend == AUTO_SCALING_GROUP
@@ -56,8 +56,8 @@ def smallest_first(context: Context) -> Iterator[Said]:
 
     The autoscaler then starts another node.
     """
-    for pool in context.pools:
-        if not pool.chooses_node_itself or not pool.autoscaled or len(pool.types) < 2:
+    for pool in context.scaled_groups:
+        if not pool.autoscaled or len(pool.types) < 2:
             continue
         first, *others = pool.types
         smaller = [said for row in others if (said := _smaller(row, first))]
@@ -154,8 +154,8 @@ def _astray(release: Software, clusters: list[str]) -> Problem | None:
 )
 def accelerator_label(context: Context) -> Iterator[Said]:
     """A second node starts for one pod: the autoscaler does not wait for the device plugin to register the GPUs."""
-    for pool in context.pools:
-        if pool.chooses_node_itself and pool.autoscaled and pool.accelerator == "nvidia":
+    for pool in context.scaled_groups:
+        if pool.autoscaled and pool.accelerator == "nvidia":
             value = pool.labels.get(ACCELERATOR_LABEL)
             problem = None if value else Problem(f"its nodes have no label {ACCELERATOR_LABEL}")
             yield verdict(pool.name, problem, f"the autoscaler waits for the GPUs of {value}")

@@ -72,7 +72,7 @@ def _sizes(context: Context) -> Iterator[tuple[Workload, dict[str, int]]]:
 )
 def later(context: Context) -> Iterator[Said]:
     """Among node pools of equal weight Karpenter uses the one whose name sorts last, whatever its price."""
-    expected = Expected(context.region)
+    expected = Expected()
     for workload in scheduled(context):
         offers = as_tried(_node_pools(context, workload, expected), lambda offer: offer[0], lambda offer: offer[1])
         if len(offers) < 2:
@@ -96,4 +96,4 @@ def _node_pools(context: Context, workload: Workload, expected: Expected) -> Ite
             node = expected.node(room, workload.pod)
             hourly = expected.hourly(room.pool, node) if node else inf
             if node and hourly < inf:
-                yield room.pool, hourly, node_marks(room.pool, node, context.region)
+                yield room.pool, hourly, node_marks(room.pool, node)

@@ -49,7 +49,7 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     KARPENTER: (
         *("ec2:RunInstances", "ec2:CreateFleet", "ec2:CreateLaunchTemplate", "ec2:CreateTags"),
         *("ec2:TerminateInstances", "ec2:DeleteLaunchTemplate", "ec2:DescribeImages", "ec2:DescribeInstances"),
-        *("ec2:DescribeInstanceStatus", "ec2:DescribeInstanceTypeOfferings", "ec2:DescribeInstanceTypes"),
+        *("ec2:DescribeInstanceTypeOfferings", "ec2:DescribeInstanceTypes"),
         *("ec2:DescribeLaunchTemplates", "ec2:DescribeSecurityGroups", "ec2:DescribeSpotPriceHistory"),
         *("ec2:DescribeSubnets", "iam:PassRole", "pricing:GetProducts", "ssm:GetParameter", "eks:DescribeCluster"),
     ),
@@ -67,6 +67,8 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     ),
     TERMINATION_HANDLER: ("sqs:ReceiveMessage", "sqs:DeleteMessage", "ec2:DescribeInstances"),
 }
+# Actions that came with a version of Karpenter. Source: its upgrade guide.
+_NEEDED_SINCE: Mapping[str, tuple[int, int]] = {"ec2:DescribeInstanceStatus": (1, 12)}
 _PROFILES = (
     *("iam:CreateInstanceProfile", "iam:AddRoleToInstanceProfile", "iam:RemoveRoleFromInstanceProfile"),
     *("iam:DeleteInstanceProfile", "iam:GetInstanceProfile", "iam:TagInstanceProfile"),
@@ -100,6 +102,7 @@ _OF_A_CLUSTER = (
     subject="EKS resource of a cluster",
     severity="warning",
     fix="name the stack's cluster in clusterName",
+    each_cluster=False,
 )
 def of_this_cluster(context: Context) -> Iterator[Said]:
     """EKS refuses the resource, or creates it in the wrong cluster."""
@@ -209,6 +212,8 @@ def _needs(release: Software, context: Context) -> Iterator[str]:
         yield "eks:DescribeNodegroup"
     if release.chart == TERMINATION_HANDLER and context.graph.of(HOOK):
         yield "autoscaling:CompleteLifecycleAction"
+    if release.chart == KARPENTER:
+        yield from (action for action, since in _NEEDED_SINCE.items() if release.is_at_least(since))
     if release.chart == KARPENTER and any(map(role, node_classes(context.graph))):
         yield from _PROFILES
 

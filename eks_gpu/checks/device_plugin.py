@@ -6,6 +6,7 @@ from eks_gpu.checks.pod_specs import pod_of_values
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.cost.admission import untolerated
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
+from eks_gpu.graph.unread import may_bring
 from eks_gpu.pods.pod import Pod
 from eks_gpu.pods.selection import unselected
 from eks_gpu.pools.pool import AUTO_MODE, Pool
@@ -30,6 +31,7 @@ from eks_gpu_components.catalog import (
     DevicePlugin,
 )
 
+_LIKE_A_PLUGIN = ("nvidia", "gpu", "neuron", "device", "accelerator")
 # A fix says what NVIDIA's needs; for the others stands here what they need in its place.
 _REACHES = {"neuron": "let it tolerate the taints of the pool, and select its instance types"}
 _AVOIDS = {"neuron": f"require {INSTANCE_TYPE_LABEL} In the types of the pools"}
@@ -37,13 +39,23 @@ _AVOIDS = {"neuron": f"require {INSTANCE_TYPE_LABEL} In the types of the pools"}
 
 def _plugins(context: Context, plugin: DevicePlugin) -> Iterator[tuple[str, Pod, bool]]:
     """Name, pod, and whether its chart finds its nodes by itself: from Helm releases and plain DaemonSets."""
+    read = set()
     for release in context.software:
         pod = device_plugin_pod(release, plugin)
         if pod:
+            read.add(release.urn)
             yield f"release {release.name}", pod, finds_its_own_nodes(release)
     for workload in context.workloads:
+        made = context.graph.get(workload.urn)
+        if made and made.parent in read:
+            continue
         if workload.daemon and any(plugin.image in image for image in workload.pod.images):
             yield str(workload), workload.pod, False
+
+
+def _may_bring_one(context: Context) -> str:
+    """Names of what was not read and may be a device plugin: any file, a chart in a folder, or a chart named so."""
+    return ", ".join(may_bring(context.unread, *_LIKE_A_PLUGIN))
 
 
 def _of_pools(context: Context) -> Iterator[tuple[Pool, DevicePlugin]]:
@@ -63,13 +75,12 @@ def _rejection(pod: Pod, pool: Pool) -> str:
     "device-plugin-reaches-gpu-pools",
     subject="NVIDIA or Neuron pool",
     fix=f"let the device plugin tolerate the taints of the pool, and label the nodes {GPU_PRESENT_LABEL}=true",
-    relies_on=("software", "pods"),
 )
 def reaches(context: Context) -> Iterator[Said]:
     """A GPU node without a device plugin offers no GPU: pods stay Pending while the node costs money.
 
     The same holds for Neuron devices and their plugin. The GPU operator's node feature discovery must run on the nodes
-    too.
+    too. A file or chart that the plan cannot read may bring the plugin: then there is no verdict.
     """
     for pool, plugin in _of_pools(context):
         if pool.device_plugin:
@@ -80,7 +91,13 @@ def reaches(context: Context) -> Iterator[Said]:
             reasons |= {name: reason for name, reason in _undiscovered(context, pool) if not reasons.get(name, "")}
         reached = [name for name, reason in reasons.items() if not reason]
         problem = None
-        if not plugins:
+        if not plugins and (unread := _may_bring_one(context)):
+            said = f"no {plugin.title} device plugin was read, but {unread} may bring it"
+            yield Said(pool.name, (), "", unjudged=said)
+            continue
+        elif not plugins and context.of_another_stack:
+            continue
+        elif not plugins:
             problem = Problem(
                 f"the stack has no {plugin.title} device plugin, so its nodes offer no {plugin.device}",
                 "add the component or the chart",
@@ -190,6 +207,8 @@ def driver(context: Context) -> Iterator[Said]:
             for release in context.charts(GPU_OPERATOR)
             if release.value("driver", "enabled", default=True) and not _rejection(operator_pod(release), pool)
         ]
+        if not installers and not pool.driver and context.of_another_stack:
+            continue
         problem = (
             None if pool.driver or installers else Problem("neither its image nor the GPU operator has the driver")
         )

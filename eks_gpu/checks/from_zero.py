@@ -18,7 +18,7 @@ from eks_gpu_components.catalog import (
 
 def _from_zero(context: Context) -> Iterator[tuple[Pool, frozenset[str]]]:
     """Pools that the autoscaler may have to plan blindly, with the labels that every node has anyway."""
-    for pool in context.pools:
+    for pool in context.scaled_groups:
         if pool.template is not None and pool.scales_to_zero and pool.autoscaled:
             shared = [set(node.labels.items()) for node in pool.candidates]
             yield (

@@ -45,8 +45,8 @@ def capped(context: Context) -> Iterator[Said]:
 @check("one-gpu-count-a-group", subject="GPU group", fix="make a group for each count")
 def one_count(context: Context) -> Iterator[Said]:
     """The autoscaler plans with the first type, whatever EC2 starts: too many nodes start, or pods stay Pending."""
-    for pool in context.gpu_pools:
-        if not pool.chooses_node_itself:
+    for pool in context.scaled_groups:
+        if not pool.accelerator:
             continue
         counts = ", ".join(f"{row.name} {row.accelerators}" for row in pool.types)
         problem = (
@@ -60,8 +60,8 @@ def one_count(context: Context) -> Iterator[Said]:
 @check("one-zone-a-gpu-group", subject="GPU group", fix="make one group per zone")
 def one_zone(context: Context) -> Iterator[Said]:
     """The autoscaler plans with one zone, EC2 starts the node in another, and a pod with a volume waits forever."""
-    for pool in context.gpu_pools:
-        if not pool.chooses_node_itself or not pool.subnets:
+    for pool in context.scaled_groups:
+        if not pool.accelerator or not pool.subnets:
             continue
         several = len(pool.zones) > 1 or (not pool.zones and pool.subnets > 1)
         places = ", ".join(pool.zones) or f"{pool.subnets} subnets"
@@ -81,7 +81,7 @@ def offered(context: Context) -> Iterator[Said]:
     """
     for pool in context.pools:
         problems = [*_unknown(pool), *_not_offered(pool)]
-        places = ", ".join(pool.zones) or context.region
+        places = ", ".join(pool.zones) or pool.region
         if not pool.chooses_node_itself and not pool.instance_types:
             nothing = f"no instance type of {places} meets all of its requirements, so no node ever comes"
             problems.append(Problem(nothing))
@@ -163,8 +163,8 @@ def desired_is_ignored(context: Context) -> Iterator[Said]:
     """Every `pulumi up` resets the number of nodes: it ends nodes in use or starts nodes that no pod needs."""
     if not context.graph.options_known:
         return
-    for pool in context.pools:
-        if not pool.chooses_node_itself or not pool.autoscaled:
+    for pool in context.scaled_groups:
+        if not pool.autoscaled:
             continue
         key = "desiredCapacity" if pool.backend == AUTO_SCALING_GROUP else "scalingConfig.desiredSize"
         problem = (

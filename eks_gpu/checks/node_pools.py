@@ -270,12 +270,12 @@ def known(context: Context) -> Iterator[Said]:
 )
 def real_values(context: Context) -> Iterator[Said]:
     """No node can match a value that does not exist; beside valid values, fewer nodes match than expected."""
-    there = {
-        ZONE_LABEL: tuple(zone_ids(context.region)),
-        CAPACITY_TYPE_LABEL: tuple(kind.value for kind in CapacityType),
-        ARCH_LABEL: ("amd64", "arm64"),
-    }
     for found, pool in _pools(context):
+        there = {
+            ZONE_LABEL: tuple(zone_ids(pool.region)),
+            CAPACITY_TYPE_LABEL: tuple(kind.value for kind in CapacityType),
+            ARCH_LABEL: ("amd64", "arm64"),
+        }
         problems = [
             Problem(
                 f"{expression.key} {value} does not exist", f"write {meant}" if (meant := nearest(value, known)) else ""
@@ -297,6 +297,8 @@ def named_class(context: Context) -> Iterator[Said]:
         names = [object_name(one) for one in there]
         # Auto Mode brings the class default; a class of another stack is not known here.
         known = found.node_class or not names or (found.auto_mode and reference.get("name") == "default")
+        if not known and context.of_another_stack:
+            continue
         problem = None if known else Problem(f"the stack has no {reference.get('kind')} {reference.get('name')}")
         yield verdict(pool.name, problem, f"its class is {reference.get('name')}")
 

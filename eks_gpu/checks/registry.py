@@ -1,18 +1,23 @@
 """The registry of checks, their input, and their findings."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cached_property
 from typing import Any
 
+from eks_gpu.checks.names import subject
 from eks_gpu.checks.waiver import Waiver
 from eks_gpu.cost.admission import Room, Verdict
 from eks_gpu.cost.cost import Cost
-from eks_gpu.graph.graph import Graph
-from eks_gpu.graph.unknown import Asked, listening
+from eks_gpu.cost.scaling import Scaling
+from eks_gpu.graph.graph import Graph, Resource
+from eks_gpu.graph.kubernetes_objects import kubernetes_objects
+from eks_gpu.graph.unknown import Asked, Remembered, listening
 from eks_gpu.graph.unread import Unread, What
 from eks_gpu.io.documentation import link
 from eks_gpu.pods.demand import Workload
+from eks_gpu.pools.cluster_of import Owners, same_cluster
 from eks_gpu.pools.clusters import Cluster
 from eks_gpu.pools.pool import Pool
 from eks_gpu.pools.software import Software
@@ -80,6 +85,74 @@ class Context:
     """Of the same pools: what each takes."""
     unread: Sequence[Unread] = ()
     """What the stack has and the planner does not read."""
+    owners: Owners | None = None
+    """Which cluster each resource is of; None if it does not matter."""
+    scaling: Scaling | None = None
+    """What scales its groups; None if something does."""
+    cluster: str = ""
+    """Name of the one cluster that all of this is of; empty for the whole stack, or where nobody says."""
+
+    @property
+    def scaled_groups(self) -> list[Pool]:
+        """Groups that the cluster autoscaler plans for: not those that nothing scales, or nobody knows what."""
+        groups = (pool for pool in self.pools if pool.chooses_node_itself)
+        return [pool for pool in groups if self.scaling is None or self.scaling.is_certain(pool)]
+
+    @property
+    def of_another_stack(self) -> bool:
+        """Whether another stack makes the cluster: then what is missing here may be there."""
+        if self.cluster:
+            return all(cluster.name != self.cluster for cluster in self.clusters)
+        # Its name is not known, as behind a kubeconfig of another stack's outputs.
+        return not self.clusters and self.owners is not None and self.owners.has_provider
+
+    @cached_property
+    def by_cluster(self) -> "list[Context]":
+        """The stack as each of its clusters sees it, with what is of no cluster; itself if there are not several."""
+        if self.owners is None or self.cluster:
+            return [self]
+        owner = {resource.urn: self._owner(resource) for resource in self.graph}
+        owner |= {pool.urn: pool.cluster for pool in self.pools}
+        # Groups of auto scaling say their cluster in tags and user data, which is the pool's to read.
+        made = [cluster.name for cluster in self.clusters]
+        names = list(dict.fromkeys(filter(None, (*made, *owner.values()))))
+        return [self._seen_by(name, owner) for name in names] or [self]
+
+    def _owner(self, resource: Resource) -> str:
+        return self.owners.of(resource) if self.owners else ""
+
+    def _seen_by(self, name: str, owner: Mapping[str, str]) -> "Context":
+        def here(urn: str) -> bool:
+            return same_cluster(owner.get(urn, ""), name)
+
+        kept = [here(pool.urn) for pool in self.pools]
+        return replace(
+            self,
+            cluster=name,
+            region=self.owners.region_of_cluster(name, self.region) if self.owners else self.region,
+            graph=self.graph.only(lambda resource: here(resource.urn)),
+            pools=[pool for pool, keep in zip(self.pools, kept, strict=True) if keep],
+            rooms=[room for room in self.rooms if here(room.pool.urn)],
+            workloads=[workload for workload in self.workloads if here(workload.urn)],
+            software=[release for release in self.software if here(release.urn)],
+            clusters=[cluster for cluster in self.clusters if cluster.name == name],
+            verdicts=Remembered(
+                {
+                    urn: [verdict for verdict, keep in zip(verdicts, kept, strict=True) if keep]
+                    for urn, verdicts in self.verdicts.items()
+                },
+                self.verdicts.asked if isinstance(self.verdicts, Remembered) else {},
+            ),
+        )
+
+    @property
+    def names(self) -> set[str]:
+        """Names of what is in the cluster, as findings give them as subjects."""
+        objects = (subject(manifest) for resource, manifest in kubernetes_objects(self.graph) if self._owner(resource))
+        pools = (pool.name for pool in self.pools if pool.cluster)
+        releases = [release.name for release in self.software if release.cluster]
+        workloads = (str(workload) for workload in self.workloads if workload.cluster)
+        return {*objects, *pools, *releases, *(f"release {name}" for name in releases), *workloads}
 
     @property
     def gpu_pools(self) -> list[Pool]:
@@ -149,6 +222,8 @@ class Check:
     function: Callable[[Context], Iterator[Said]]
     relies_on: frozenset[What] = frozenset()
     """What must be read for a failure to be certain: the check fails because the stack lacks something."""
+    each_cluster: bool = True
+    """Whether it looks at one cluster at a time."""
 
     @property
     def reason(self) -> str:
@@ -171,7 +246,27 @@ class Check:
         return link(f"checks.md#{self.id}")
 
     def findings(self, context: Context) -> Iterator[Finding]:
-        """The findings for a stack, passed subjects too."""
+        """The findings for a stack, passed subjects too; of several clusters, each by itself.
+
+        What two clusters have under one name is told apart: `gpu (north)`. What is of no cluster is told once.
+        """
+        parts = context.by_cluster if self.each_cluster else [context]
+        if len(parts) == 1:
+            yield from self._of_one(parts[0])
+            return
+        names = [part.names for part in parts]
+        several = {name for found in names for name in found if sum(name in other for other in names) > 1}
+        told = set()
+        for part in parts:
+            for finding in self._of_one(part):
+                shown = finding
+                if finding.subject in several:
+                    shown = replace(finding, subject=f"{finding.subject} ({part.cluster})")
+                if shown not in told:
+                    told.add(shown)
+                    yield shown
+
+    def _of_one(self, context: Context) -> Iterator[Finding]:
         for said, asked in _with_asked(self.function(context), context):
             if said.unjudged:
                 yield Finding(self.id, said.subject, None, said.unjudged, said.severity or self.severity)
@@ -189,7 +284,8 @@ class Check:
             why = f"{message}; what is missing may be in {_listed(row.subject for row in unread)}, which is not read"
             return Finding(self.id, said.subject, None, why, severity)
         fix = "; ".join(dict.fromkeys(problem.fix or self.fix for problem in said.problems))
-        covering = [one for one in context.waivers if one.covers(self.id, said.subject)]
+        place = f" ({context.cluster})" if context.cluster else ""
+        covering = [one for one in context.waivers if one.covers(self.id, f"{said.subject}{place}")]
         waived = next((one.reason for one in covering if one.counts(context.on)), "")
         if covering and not waived:
             message += f"; the waiver of it ended on {covering[-1].until}"
@@ -259,7 +355,13 @@ CHECKS: dict[str, Check] = {}
 
 
 def check(
-    id_: str, *, subject: str, fix: str, severity: str = "error", relies_on: Iterable[What] = ()
+    id_: str,
+    *,
+    subject: str,
+    fix: str,
+    severity: str = "error",
+    relies_on: Iterable[What] = (),
+    each_cluster: bool = True,
 ) -> Callable[[Callable[[Context], Iterator[Said]]], Any]:
     """Registers a function that says something of each subject the check applies to.
 
@@ -270,7 +372,7 @@ def check(
     def register(function: Callable[[Context], Iterator[Said]]) -> Callable[[Context], Iterator[Said]]:
         if id_ in CHECKS:
             raise ValueError(f"two checks are named {id_}")
-        CHECKS[id_] = Check(id_, severity, subject, fix, function, frozenset(relies_on))
+        CHECKS[id_] = Check(id_, severity, subject, fix, function, frozenset(relies_on), each_cluster)
         return function
 
     return register

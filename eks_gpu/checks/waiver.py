@@ -1,5 +1,6 @@
 """Waiver: a failure that a stack accepts, and the reason."""
 
+import re
 from datetime import date
 from fnmatch import fnmatchcase
 from typing import Annotated
@@ -8,6 +9,9 @@ from pydantic import BaseModel, StringConstraints
 
 NEEDED = "waivers-are-needed"
 """The check of waivers, which none can waive."""
+
+
+_CLUSTER = re.compile(r" \([^()]+\)$")
 
 
 class Waiver(BaseModel, frozen=True, extra="forbid"):
@@ -28,5 +32,6 @@ class Waiver(BaseModel, frozen=True, extra="forbid"):
         return self.until is None or on <= self.until
 
     def covers(self, check: str, subject: str) -> bool:
-        """Whether the waiver covers a failure of this check and subject."""
-        return check == self.check and fnmatchcase(subject, self.subject)
+        """Whether the waiver covers a failure of this check and subject, `gpu (north)` as `gpu` too."""
+        names = (subject, _CLUSTER.sub("", subject))
+        return check == self.check and any(fnmatchcase(name, self.subject) for name in names)

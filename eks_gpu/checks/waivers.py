@@ -6,7 +6,9 @@ from eks_gpu.checks.registry import CHECKS, Context, Problem, Said, check, verdi
 from eks_gpu.checks.waiver import NEEDED
 
 
-@check(NEEDED, subject="waiver", severity="warning", fix="remove the waiver, or correct its subject")
+@check(
+    NEEDED, subject="waiver", severity="warning", fix="remove the waiver, or correct its subject", each_cluster=False
+)
 def needed(context: Context) -> Iterator[Said]:
     """A waiver without a failure would hide the next failure of its check before anybody has looked at it."""
     for waiver in context.waivers:

@@ -40,6 +40,8 @@ def admitted(context: Context) -> Iterator[Said]:
         takers = [found.pool for found in verdicts if found.admits]
         reasons = [f"{found.pool}: {found.reason}" for found in verdicts[:SHOWN]]
         more = f"; and {len(verdicts) - SHOWN} more" if len(verdicts) > SHOWN else ""
+        if not takers and context.of_another_stack:
+            continue
         said = f"no pool takes its pods, which stay Pending. {'; '.join(reasons)}{more}".rstrip(". ")
         problem = None if takers else Problem(said)
         yield verdict(str(workload), problem, f"taken by {', '.join(takers)}", certain=bool(takers))
@@ -144,7 +146,7 @@ def _pods(share: Any, replicas: int, rounded: Callable[[float], int]) -> int:
 
 def _packed(context: Context) -> tuple[Fleet, Expected]:
     """The stated replicas of all workloads on their nodes."""
-    expected = Expected(context.region)
+    expected = Expected()
     workloads = list(scheduled(context))
     admitted_by = {one.urn: [room.pool.urn for room in _takers(one, context)] for one in workloads}
     return pack(workloads, context.rooms, admitted_by, expected.node, expected.hourly), expected
@@ -243,7 +245,11 @@ def have_metrics(context: Context) -> Iterator[Said]:
         namespace, target = str(metadata.get("namespace") or "default"), part(spec, "scaleTargetRef")
         problems = []
         elsewhere = {release.namespace for release in context.software}
-        if (namespace, target.get("kind"), target.get("name")) not in known and namespace not in elsewhere:
+        if (
+            not context.of_another_stack
+            and (namespace, target.get("kind"), target.get("name")) not in known
+            and namespace not in elsewhere
+        ):
             problems.append(Problem(f"the stack has no {target.get('kind')} {namespace}/{target.get('name')}"))
         measured = {metric.get("type") for metric in spec.get("metrics") or ()}
         if "Resource" in measured and context.clusters and METRICS_SERVER not in there:

@@ -30,6 +30,13 @@ def check(
         Path | None,
         typer.Option("--baseline", metavar="FILE", help="Record failures there once; then fail on new or worse ones."),
     ] = None,
+    pools: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Pools of another stack, as `kubectl get nodepools,ec2nodeclasses,nodeclasses -o yaml` prints them.",
+        ),
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the answer as JSON; - is stdout.")] = None,
     sarif_file: Annotated[Path | None, typer.Option("--sarif", help="Write failures as SARIF for code review.")] = None,
     junit_file: Annotated[Path | None, typer.Option("--junit", help="Write all checks as JUnit XML, for CI.")] = None,
@@ -43,12 +50,14 @@ def check(
     from eks_gpu.foreign.stack import foreign
     from eks_gpu.plan.baseline import since
     from eks_gpu.plan.waivers_file import read_waivers
+    from eks_gpu.pools.given import given_pools
 
     if (preview is None) == (state is None):
         raise InputError("either --preview FILE or --state FILE is required, and not both")
+    given = given_pools(pools) if pools else []
     document = documents.preview(preview) if preview else documents.state(state or STDOUT)
     waivers = read_waivers(waivers_file) if waivers_file else ()
-    judged = judge(foreign(document, region, whole=True), waivers=waivers)
+    judged = judge(foreign(document, region, whole=True), waivers=waivers, given=given)
     if baseline_file:
         judged = judged.held_against(since(baseline_file, date.today(), {judged.name: judged.findings})[judged.name])
     Terminal(stderr=STDOUT in (json_file, sarif_file, junit_file)).print(render(judged))

@@ -12,6 +12,7 @@ from eks_gpu.io.terminal import Terminal
 
 if TYPE_CHECKING:
     from eks_gpu.explain.explain import StackRooms
+    from eks_gpu.graph.graph import Resource
 
 EXAMPLES = (
     "Examples:  eks-gpu explain pod.yaml --stack prod  ·  kubectl get pod train-0 -o yaml | eks-gpu explain -  ·  "
@@ -30,6 +31,13 @@ def explain(
     plan: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Use a plan that `plan --json` wrote; no program runs.")
     ] = None,
+    pools: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Pools of another stack, as `kubectl get nodepools,ec2nodeclasses,nodeclasses -o yaml` prints them.",
+        ),
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the answer as JSON; - is stdout.")] = None,
 ) -> None:
     """Show for each pool of a stack whether it takes the pod, on which node and when, or the rule that rejects it."""
@@ -39,11 +47,13 @@ def explain(
     from eks_gpu.explain.render import render
     from eks_gpu.graph.secrets import redacted, secret_texts
     from eks_gpu.plan.render import Redacted
+    from eks_gpu.pools.given import given_pools
 
     if plan and project:
         raise InputError(f"PROJECT {project} and --plan {plan} exclude each other: give one of them")
     sources, others = read_pods(pod)
-    held_against = _saved(plan, stack) if plan else _run(project or Path(), stack or "dev")
+    given = given_pools(pools) if pools else []
+    held_against = _saved(plan, stack, given) if plan else _run(project or Path(), stack or "dev", given)
     found = answer(held_against, sources)
     if left := not_read(held_against.unread):
         others = [*others, f"{left}: whether they take a pod is not known"]
@@ -55,7 +65,7 @@ def explain(
     raise typer.Exit(0 if all(explanation.takers for explanation in found) else 1)
 
 
-def _run(folder: Path, name: str) -> "StackRooms":
+def _run(folder: Path, name: str, given: "list[Resource]") -> "StackRooms":
     """Run the stack's program offline."""
     from eks_gpu.explain.explain import stack_rooms
     from eks_gpu.explain.places import settings_places
@@ -67,17 +77,17 @@ def _run(folder: Path, name: str) -> "StackRooms":
     with Terminal(stderr=True).status(f"running {project.name} offline, stack {name}"):
         recording, _ = record(project, stack)
     graph = recording.graph
-    made = stack_rooms(graph, recording.region)
+    made = stack_rooms(graph, recording.region, given)
     return replace(made, settings=settings_places(stack.file, graph, [room.pool for room in made.rooms]))
 
 
-def _saved(file: Path, name: str | None) -> "StackRooms":
+def _saved(file: Path, name: str | None, given: "list[Resource]") -> "StackRooms":
     """Read a plan that was made before."""
     from eks_gpu.explain.explain import stack_rooms
     from eks_gpu.plan.saved_plans import saved_stack
 
     plan = saved_stack(file, name)
     try:
-        return stack_rooms(plan.graph, plan.region)
+        return stack_rooms(plan.graph, plan.region, given)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{file}: its resources are none that a program registers: {error}") from None

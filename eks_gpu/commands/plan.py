@@ -41,6 +41,13 @@ def plan(
         Path | None,
         typer.Option("--baseline", metavar="FILE", help="Record failures there once; then fail on new or worse ones."),
     ] = None,
+    pools: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Pools of another stack, as `kubectl get nodepools,ec2nodeclasses,nodeclasses -o yaml` prints them.",
+        ),
+    ] = None,
     manifests: Annotated[
         Path | None, typer.Option(help="Write every Kubernetes object as YAML into this folder, one folder per stack.")
     ] = None,
@@ -61,7 +68,9 @@ def plan(
     from eks_gpu.plan.plan import make_plan
     from eks_gpu.plan.render import render
     from eks_gpu.plan.saved_plans import older
+    from eks_gpu.pools.given import given_pools
 
+    given = given_pools(pools) if pools else []
     outputs = Outputs(json_file, html_file, markdown_file, record_answers)
     outputs.check(against)
     loaded = Project.load(project)
@@ -77,7 +86,7 @@ def plan(
         for each in stacks:
             status.update(f"running {loaded.name} offline, stack {each.name}")
             try:
-                plans.append(make_plan(loaded, each))
+                plans.append(make_plan(loaded, each, given=given))
             except Unanswerable as error:
                 lacking.append(error)
     if record_answers:

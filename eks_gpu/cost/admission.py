@@ -9,12 +9,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from eks_gpu.graph.graph import Graph
 from eks_gpu.graph.unknown import Asked, listening, tell
+from eks_gpu.pods.demand import Workload
 from eks_gpu.pods.pod import Pod, Toleration
 from eks_gpu.pods.quantities import CPU, EPHEMERAL_STORAGE, MEMORY, PODS, amount, written
 from eks_gpu.pods.reasons import NOTHING, Reason, Rule
 from eks_gpu.pods.selection import granted, unselected
+from eks_gpu.pools.cluster_of import same_cluster
 from eks_gpu.pools.pool import Candidate, Pool
+from eks_gpu.pools.software import addon_requests
 from eks_gpu_components.catalog import DEVICE_PLUGINS, InstanceType, Taint, allocatable
 
 ACCELERATOR_RESOURCES = tuple(resource for plugin in DEVICE_PLUGINS.values() for resource in plugin.resources)
@@ -46,8 +50,13 @@ class Room:
     taken: Mapping[str, int] | None = None
     """The resources that add-ons take on every node."""
 
-    def verdict(self, pod: Pod) -> Verdict:
-        """The verdict on a pod: rejected if the pool can start no node, or only nodes that do not fit the pod."""
+    def verdict(self, pod: Pod, cluster: str = "") -> Verdict:
+        """The verdict on a pod: rejected if the pool can start no node, or only nodes that do not fit the pod.
+
+        `cluster` is the pod's; one that is not known, empty, is any.
+        """
+        if not same_cluster(cluster, self.pool.cluster):
+            return Verdict(self.pool.name, False, self._elsewhere(cluster))
         if pod.shape not in self._verdicts:
             with listening(alone=True) as heard:
                 reason = self._rejection(pod)
@@ -63,6 +72,9 @@ class Room:
     @cached_property
     def _suits(self) -> dict[Hashable, bool]:
         return {}
+
+    def _elsewhere(self, cluster: str) -> Reason:
+        return Reason(f"its nodes join cluster {self.pool.cluster}, and the pod is of {cluster}", Rule.CLUSTER)
 
     def suits(self, candidate: Candidate, pod: Pod) -> bool:
         """Whether an empty node of this kind fits the pod, apart from taints."""
@@ -237,3 +249,16 @@ def rooms(pools: Iterable[Pool], daemons: Iterable[Pod], addons: Iterable[Mappin
         taken.update({**requests, PODS: 1})
     daemons = tuple(daemons)
     return [Room(pool, daemons, taken) for pool in pools]
+
+
+def rooms_of_clusters(pools: Iterable[Pool], workloads: Sequence[Workload], graph: Graph) -> list[Room]:
+    """The same for a stack of one or more clusters: each pool with the DaemonSets and add-ons of its own."""
+    return [
+        room
+        for pool in pools
+        for room in rooms(
+            [pool],
+            (found.pod for found in workloads if found.daemon and same_cluster(found.cluster, pool.cluster)),
+            addon_requests(graph, pool.cluster),
+        )
+    ]

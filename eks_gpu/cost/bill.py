@@ -17,6 +17,8 @@ class Item:
     quantity: int
     unit: Price | None
     note: str = ""
+    region: str = ""
+    """Region of what it pays for; empty for the bill's."""
 
     @property
     def hourly(self) -> float:
@@ -35,7 +37,7 @@ class Item:
 
     def borrowed(self, region: str) -> bool:
         """Whether the price is of another region and is used because the region's own price is not known."""
-        return bool(self.unit and self.unit.region and self.unit.region != region)
+        return bool(self.unit and self.unit.region and self.unit.region != (self.region or region))
 
     def marks(self, region: str) -> Marks:
         """What its amount must be read with."""

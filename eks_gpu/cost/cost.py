@@ -1,7 +1,7 @@
 """Cost: the price of a stack per hour and month: idle, in the steady state, at maximum demand, and at its maximum."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -9,16 +9,17 @@ from typing import Any
 from eks_gpu.cost.bill import Bill, Item, bill
 from eks_gpu.cost.node_cost import dearest_nodes, nodes, volume_price
 from eks_gpu.cost.packing import Fleet
+from eks_gpu.cost.scaling import Scaling
 from eks_gpu.graph.graph import Graph
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.graph.unread import Unread
 from eks_gpu.io.problems import InputError
 from eks_gpu.pods.demand import Workload
 from eks_gpu.pods.quantities import gib
+from eks_gpu.pools.cluster_of import Owners
 from eks_gpu.pools.clusters import COMPONENT, RESOURCE, clusters
 from eks_gpu.pools.pool import Pool
 from eks_gpu.pools.prices import refreshed, service_price
-from eks_gpu.pools.software import Software
 from eks_gpu.pools.uncertain import unknown_sizes
 from eks_gpu_components.catalog import (
     ALB_HOURLY,
@@ -72,16 +73,17 @@ def cost(
     demand_max: Fleet,
     unknown: Sequence[str] = (),
     unread: Sequence[Unread] = (),
+    notes: Sequence[str] = (),
 ) -> Cost:
     """The bills: `idle` has the pools at their minimum, `steady` what stated replicas need, `demand_max` what the
     maximum needs.
 
     `unknown` names the workloads whose maximum is unknown: `demand_max` then has no total. `unread` is what the
-    stack has and the bills leave out.
+    stack has and the bills leave out. `notes` are on each bill.
     """
     fixed = tuple(fixed_items(graph, on, region))
     unlimited = [f"pool {pool.name} has no ceiling and is left out" for pool in pools if pool.max_nodes is None]
-    most = [item for pool in pools for item in dearest_nodes(pool, region)]
+    most = [replace(item, region=pool.region) for pool in pools for item in dearest_nodes(pool)]
     sizes = [
         f"how many nodes pool {pool.name} has, or their price, needs {asked}, which only pulumi up will tell"
         for pool in pools
@@ -92,13 +94,17 @@ def cost(
     with_pods = [row for row in unread if row.what in ("nodes", "network", "pods")]
     return Cost(
         region=region,
-        idle=bill(region, [*fixed, *_of_fleet(pools, idle, region)], (), sizes, standing),
-        steady=bill(region, [*fixed, *_of_fleet(pools, steady, region)], _left_over(steady), sizes, with_pods),
+        idle=bill(region, [*fixed, *_of_fleet(pools, idle)], notes, sizes, standing),
+        steady=bill(region, [*fixed, *_of_fleet(pools, steady)], [*notes, *_left_over(steady)], sizes, with_pods),
         demand_max=bill(
-            region, [*fixed, *_of_fleet(pools, demand_max, region)], _left_over(demand_max), [*pods, *sizes], with_pods
+            region,
+            [*fixed, *_of_fleet(pools, demand_max)],
+            [*notes, *_left_over(demand_max)],
+            [*pods, *sizes],
+            with_pods,
         ),
-        max=bill(region, [*fixed, *most], unlimited, sizes, standing),
-        not_priced=tuple(not_priced(graph)),
+        max=bill(region, [*fixed, *most], [*notes, *unlimited], sizes, standing),
+        not_priced=tuple(not_priced(graph, {pool.urn for pool in pools})),
         refreshed=found.as_of if (found := refreshed(region)) else None,
     )
 
@@ -118,22 +124,13 @@ def at_most(workloads: Sequence[Workload]) -> list[Workload]:
     ]
 
 
-def as_billed(
-    pools: Sequence[Pool], makes_cluster: bool, software: Sequence[Software], workloads: Sequence[Workload]
-) -> list[Pool]:
+def as_billed(pools: Sequence[Pool], scaling: Scaling) -> list[Pool]:
     """Pools with the sizes that they can really have: a group that nothing scales always has its desired size.
 
     This is certain only for a stack that creates the cluster and no autoscaler. In another cluster an autoscaler may
     run that the stack does not contain.
     """
-    charts = {release.chart for release in software}
-    images = " ".join(image for workload in workloads for image in workload.pod.images)
-
-    def scaled(pool: Pool) -> bool:
-        chart = pool.made_by.scaled_by
-        return not (pool.chooses_node_itself and makes_cluster) or chart in charts or f"/{chart}" in images
-
-    return [pool if scaled(pool) else _of_one_size(pool) for pool in pools]
+    return [pool if scaling.is_possible(pool) else _of_one_size(pool) for pool in pools]
 
 
 def _of_one_size(pool: Pool) -> Pool:
@@ -141,20 +138,33 @@ def _of_one_size(pool: Pool) -> Pool:
     return replace(pool, min_nodes=size, max_nodes=size, desired_nodes=size)
 
 
-def _of_fleet(pools: Sequence[Pool], fleet: Fleet, region: str) -> Iterator[Item]:
+def _of_fleet(pools: Sequence[Pool], fleet: Fleet) -> Iterator[Item]:
     for pool in pools:
         there = [node.kind for node in fleet.there[pool.urn]]
-        yield from nodes(pool, fleet.nodes[pool.urn], there, region)
+        for item in nodes(pool, fleet.nodes[pool.urn], there):
+            yield replace(item, region=pool.region)
 
 
 # --- what runs whatever the load -------------------------------------------------------------------------------------
 
 
 def fixed_items(graph: Graph, on: date, region: str) -> Iterator[Item]:
-    """Control planes, gateways, endpoints, load balancers, addresses, keys and volumes."""
+    """Control planes, gateways, endpoints, load balancers, addresses, keys and volumes, each at its region's price.
+
+    `region` is the stack's; what is in another one says so.
+    """
+    owners = Owners(graph)
+    place = {resource.urn: owners.region(resource, region) for resource in graph}
+    for each in sorted({region, *place.values()}, key=lambda name: (name != region, name)):
+        part = graph.only(lambda resource, each=each: place[resource.urn] == each)
+        for item in _fixed_in(part, on, each):
+            yield replace(item, region=each, name=item.name if each == region else f"{item.name} in {each}")
+
+
+def _fixed_in(graph: Graph, on: date, region: str) -> Iterator[Item]:
     for cluster in clusters(graph):
         yield Item(f"control plane {cluster.name}", 1, CONTROL_PLANE_HOURLY.at(region))
-        if cluster.support(on) != "standard":
+        if cluster.support(on) == "extended":
             yield Item(f"extended support of Kubernetes {cluster.version}", 1, EXTENDED_SUPPORT_HOURLY.at(region))
     counts = Counter(dict(_of_aws(graph)))
     counts.update(dict(_of_kubernetes(graph)))
@@ -236,8 +246,11 @@ _SETTINGS_OF_USED = ("aws:cloudwatch/log", "aws:ecr/", "aws:kms/", "aws:s3/", "a
 _PAID_EC2 = ("aws:ec2/instance:Instance", "aws:ec2/fleet:Fleet", "aws:ec2/spotInstanceRequest:SpotInstanceRequest")
 
 
-def not_priced(graph: Graph) -> Iterator[str]:
-    """What costs money but is in no bill: what is paid by use, and resources whose price the catalog does not have."""
+def not_priced(graph: Graph, pools: Collection[str]) -> Iterator[str]:
+    """What costs money but is in no bill: what is paid by use, and resources whose price the catalog does not have.
+
+    `pools` has the URNs of the pools, whose nodes are in the bills.
+    """
     yield "data transfer"
     used = [what for type_, what in _BY_USE.items() if graph.of(type_)]
     logged = any(found.inputs.get(key) for found in graph.of(COMPONENT, RESOURCE) for key in _LOG_TYPES)
@@ -247,6 +260,9 @@ def not_priced(graph: Graph) -> Iterator[str]:
         yield "data through interface endpoints"
     if counted[NLB] or counted[ALB]:
         yield "capacity units and public addresses of load balancers"
+    for group in graph.of("aws:autoscaling/group:Group"):
+        if group.urn not in pools:
+            yield f"instances of auto scaling group {group.name}, which joins no cluster"
     for resource in graph:
         free = resource.type.startswith((*_FREE, *_PRICED)) and resource.type not in _PAID_EC2
         known = resource.type.startswith(_SETTINGS_OF_USED)

@@ -16,9 +16,9 @@ from eks_gpu_components.catalog import CapacityType, Price
 KINDS = {CapacityType.RESERVED: "reserved", CapacityType.SPOT: "Spot", CapacityType.ON_DEMAND: "on demand"}
 
 
-def expected_type(pool: Pool, spot: bool, region: str) -> tuple[str, Price | None]:
+def expected_type(pool: Pool, spot: bool) -> tuple[str, Price | None]:
     """The expected type and its price: for Spot the cheapest, on demand the first, because AWS takes them in order."""
-    priced = [(row.name, price) for row in pool.types if (price := _price(row.name, spot, region, pool.zones))]
+    priced = [(row.name, price) for row in pool.types if (price := _price(row.name, spot, pool.region, pool.zones))]
     if priced:
         return min(priced, key=lambda pair: pair[1].hourly) if spot else priced[0]
     return (pool.instance_types or ("unknown type",))[0], None
@@ -32,29 +32,28 @@ def _is_spot(pool: Pool, node: Candidate) -> bool:
     return node.capacity_type == CapacityType.SPOT if node.capacity_type else pool.on_demand_percentage < 100
 
 
-def _node_hourly(pool: Pool, node: Candidate, region: str) -> float:
+def _node_hourly(pool: Pool, node: Candidate) -> float:
     name = node.instance_type.name
-    price = _price(name, _is_spot(pool, node), region, [node.zone] if node.zone else pool.zones)
-    return price.hourly + _beside(pool, name, region) if price else inf
+    price = _price(name, _is_spot(pool, node), pool.region, [node.zone] if node.zone else pool.zones)
+    return price.hourly + _beside(pool, name) if price else inf
 
 
-def node_marks(pool: Pool, node: Candidate, region: str) -> Marks:
+def node_marks(pool: Pool, node: Candidate) -> Marks:
     """What the price of one node of this kind must be read with."""
     name = node.instance_type.name
-    price = _price(name, _is_spot(pool, node), region, [node.zone] if node.zone else pool.zones)
-    return marks_of(price, region) if price else Marks(missing=True)
+    price = _price(name, _is_spot(pool, node), pool.region, [node.zone] if node.zone else pool.zones)
+    return marks_of(price, pool.region) if price else Marks(missing=True)
 
 
-def _beside(pool: Pool, name: str, region: str) -> float:
-    surcharge = auto_mode_surcharge(name, region) if pool.backend == AUTO_MODE else None
-    return disks_price(pool.disks or (), region).hourly + (surcharge.hourly if surcharge else 0.0)
+def _beside(pool: Pool, name: str) -> float:
+    surcharge = auto_mode_surcharge(name, pool.region) if pool.backend == AUTO_MODE else None
+    return disks_price(pool.disks or (), pool.region).hourly + (surcharge.hourly if surcharge else 0.0)
 
 
 class Expected:
-    """The nodes that pools are expected to start in a region, and their prices: each is looked up once."""
+    """The nodes that pools are expected to start, and their prices: each is looked up once."""
 
-    def __init__(self, region: str):
-        self._region = region
+    def __init__(self) -> None:
         self._nodes: dict[tuple[str, Hashable], Candidate | None] = {}
         self._hourly: dict[tuple[str, str, str, str], float] = {}
 
@@ -72,7 +71,7 @@ class Expected:
     def _node(self, room: Room, pod: Pod | None) -> Candidate | None:
         pool = room.pool
         if pool.chooses_node_itself:
-            name, _ = expected_type(pool, pool.on_demand_percentage < 100, self._region)
+            name, _ = expected_type(pool, pool.on_demand_percentage < 100)
             return next((node for node in pool.candidates if node.instance_type.name == name), None)
         suiting = (node for node in pool.candidates if pod is None or room.suits(node, pod))
         return min(suiting, key=lambda node: self.hourly(pool, node), default=None)
@@ -81,64 +80,64 @@ class Expected:
         """USD per hour for one node of this kind, with disks and Auto Mode's surcharge; infinite without a price."""
         key = (pool.urn, node.instance_type.name, node.zone, node.capacity_type)
         if key not in self._hourly:
-            self._hourly[key] = _node_hourly(pool, node, self._region)
+            self._hourly[key] = _node_hourly(pool, node)
         return self._hourly[key]
 
 
 # --- as they are to be expected --------------------------------------------------------------------------------------
 
 
-def nodes(pool: Pool, count: int, there: Sequence[Candidate], region: str) -> Iterator[Item]:
+def nodes(pool: Pool, count: int, there: Sequence[Candidate]) -> Iterator[Item]:
     """So many nodes of a group, or those `there` of a node pool, at the price to expect."""
     if pool.chooses_node_itself:
         on_demand = pool.on_demand_nodes(count)
         for spot, quantity in ((False, on_demand), (True, count - on_demand)):
             if quantity:
-                name, price = expected_type(pool, spot, region)
+                name, price = expected_type(pool, spot)
                 yield Item(f"pool {pool.name}: {name}, {'Spot' if spot else 'on demand'}", quantity, price)
-        yield from _disk_items(pool, count, region)
+        yield from _disk_items(pool, count)
         return
     kinds = Counter((node.instance_type.name, CapacityType(node.capacity_type)) for node in there)
     for (name, capacity_type), quantity in kinds.items():
-        price = _price(name, capacity_type is CapacityType.SPOT, region, pool.zones)
+        price = _price(name, capacity_type is CapacityType.SPOT, pool.region, pool.zones)
         yield Item(f"pool {pool.name}: {name}, {KINDS[capacity_type]}", quantity, price)
-        yield from _auto_mode_items(pool, name, quantity, region)
-    yield from _disk_items(pool, len(there), region)
+        yield from _auto_mode_items(pool, name, quantity)
+    yield from _disk_items(pool, len(there))
 
 
-def _auto_mode_items(pool: Pool, name: str, count: int, region: str) -> Iterator[Item]:
+def _auto_mode_items(pool: Pool, name: str, count: int) -> Iterator[Item]:
     if pool.backend == AUTO_MODE:
-        yield Item(f"pool {pool.name}: Auto Mode on {name}", count, auto_mode_surcharge(name, region))
+        yield Item(f"pool {pool.name}: Auto Mode on {name}", count, auto_mode_surcharge(name, pool.region))
 
 
-def _disk_items(pool: Pool, count: int, region: str) -> Iterator[Item]:
+def _disk_items(pool: Pool, count: int) -> Iterator[Item]:
     if pool.disks:
         gib = sum(disk.gib for disk in pool.disks)
-        yield Item(f"pool {pool.name}: disks of {gib} GiB", count, disks_price(pool.disks, region))
+        yield Item(f"pool {pool.name}: disks of {gib} GiB", count, disks_price(pool.disks, pool.region))
 
 
 # --- at most ---------------------------------------------------------------------------------------------------------
 
 
-def dearest_nodes(pool: Pool, region: str) -> Iterator[Item]:
+def dearest_nodes(pool: Pool) -> Iterator[Item]:
     """The pool at its maximum, all on demand: no bill can be above it. Nothing for a pool without a limit."""
     if pool.max_nodes is None:
         return
-    priced = {row: price for row in pool.types if (price := on_demand_price(row.name, region))}
+    priced = {row: price for row in pool.types if (price := on_demand_price(row.name, pool.region))}
     known = {row.name for row in priced}
     unknown = [name for name in pool.instance_types if name not in known]
     note = f"no price is known for {', '.join(unknown)}" if priced and unknown else ""
-    worth = {row: price.hourly + _beside(pool, row.name, region) for row, price in priced.items()}
+    worth = {row: price.hourly + _beside(pool, row.name) for row, price in priced.items()}
     if not priced:
         yield Item(f"pool {pool.name}: {(pool.instance_types or ('',))[0]}, on demand", pool.max_nodes, None, note)
-        yield from _disk_items(pool, pool.max_nodes, region)
+        yield from _disk_items(pool, pool.max_nodes)
         return
     limits = pool.limits if pool.scales_to_zero else None
     count = {row: int(limits.nodes_of(row)) if limits else pool.max_nodes for row in priced}
     row = max(priced, key=lambda row: count[row] * worth[row])
     yield Item(f"pool {pool.name}: {row.name}, on demand", count[row], priced[row], note)
-    yield from _auto_mode_items(pool, row.name, count[row], region)
-    yield from _disk_items(pool, count[row], region)
+    yield from _auto_mode_items(pool, row.name, count[row])
+    yield from _disk_items(pool, count[row])
     if limits:
         # A mix of types can use up limits further than one type does.
         more = limits.most(worth) - count[row] * worth[row]

@@ -5,22 +5,23 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any
 
-from eks_gpu.cost.admission import Room, Verdict, rooms
+from eks_gpu.cost.admission import Room, Verdict, rooms_of_clusters
 from eks_gpu.cost.node_cost import Expected
 from eks_gpu.cost.packing import Fleet, as_tried, pack
 from eks_gpu.explain.places import PoolPlace, pool_place
 from eks_gpu.explain.pod_file import PodSource
 from eks_gpu.explain.remedy import Remedy, nearest_remedy
 from eks_gpu.explain.time_to_running import NEW_NODE, Step, steps
-from eks_gpu.graph.graph import Graph
+from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.graph.unread import Unread
 from eks_gpu.pods.demand import workloads
 from eks_gpu.pods.reasons import Reason, Rule
 from eks_gpu.pools.cloudformation import in_provider_terms
-from eks_gpu.pools.pool import Candidate, Pool
+from eks_gpu.pools.cluster_of import Owners
+from eks_gpu.pools.given import pools_of
+from eks_gpu.pools.pool import Candidate, Pool, told_apart
 from eks_gpu.pools.prices import on_demand_price
 from eks_gpu.pools.readers import pools as read_pools
-from eks_gpu.pools.software import addon_requests
 from eks_gpu.pools.unread import unread
 from eks_gpu_components.catalog import CapacityType
 
@@ -155,13 +156,14 @@ class StackRooms:
     """What may hold nodes and is not read."""
 
 
-def stack_rooms(graph: Graph, region: str) -> StackRooms:
-    """The stack's pools, each with the resources of its nodes that DaemonSets and add-ons leave free."""
+def stack_rooms(graph: Graph, region: str, given: Sequence[Resource] = ()) -> StackRooms:
+    """The stack's pools and given ones, each with the resources of its nodes that DaemonSets and add-ons leave free."""
     left = [row for row in unread(graph) if row.what == "nodes"]
     graph = in_provider_terms(graph)
-    daemons = [workload.pod for workload in workloads(graph) if workload.daemon]
-    made = rooms(read_pools(graph, region), daemons, addon_requests(graph))
-    return StackRooms(graph, region, made, unread=left)
+    owners = Owners(graph)
+    demand = [replace(work, cluster=owners.at(work.urn)) for work in workloads(graph)]
+    found = [*read_pools(graph, region), *pools_of(given, graph, region, owners.only)]
+    return StackRooms(graph, region, rooms_of_clusters(told_apart(found), demand, graph), unread=left)
 
 
 def explain(stack: StackRooms, sources: Sequence[PodSource]) -> list[Explanation]:
@@ -173,17 +175,17 @@ def _explained(stack: StackRooms, source: PodSource) -> Explanation:
     space = stack.rooms
     verdicts = [room.verdict(source.workload.pod) for room in space]
     takers = [room for room, verdict in zip(space, verdicts, strict=True) if verdict.admits]
-    fleet = _packed(takers, source, stack.region)
+    fleet = _packed(takers, source)
     answers = (_answer(stack, room, verdict, source, fleet) for room, verdict in zip(space, verdicts, strict=True))
     remedy = None if takers else nearest_remedy(space, source.workload.pod)
     left_over = sum(fleet.left_over.values())
     return Explanation(source, tuple(answers), remedy, left_over, tuple(_not_judged(source.spec)))
 
 
-def _packed(takers: Sequence[Room], source: PodSource, region: str) -> Fleet:
+def _packed(takers: Sequence[Room], source: PodSource) -> Fleet:
     """Packs all pods of the workload on nodes that are otherwise empty, the pools' minimum nodes first."""
     workload = replace(source.workload, replicas=min(source.pods, MOST_PACKED))
-    expected = Expected(region)
+    expected = Expected()
     return pack(
         [] if workload.daemon else [workload],
         takers,
@@ -198,7 +200,7 @@ def _answer(stack: StackRooms, room: Room, verdict: Verdict, source: PodSource, 
     settings = stack.settings.get(pool.urn)
     if verdict.admits:
         new_nodes = fleet.nodes[pool.urn] - pool.min_nodes
-        return Answer(pool, verdict, settings_place=settings, launch=_launch(room, source, stack.region, new_nodes))
+        return Answer(pool, verdict, settings_place=settings, launch=_launch(room, source, new_nodes))
     return Answer(pool, verdict, _pod_place(source, reason), pool_place(stack.graph, pool, reason), settings)
 
 
@@ -209,14 +211,14 @@ def _price(answer: Answer) -> float:
 # --- the node of a taker ---------------------------------------------------------------------------------------------
 
 
-def _launch(room: Room, source: PodSource, region: str, new_nodes: int) -> Launch | None:
+def _launch(room: Room, source: PodSource, new_nodes: int) -> Launch | None:
     pool, workload = room.pool, source.workload
-    expected = Expected(region)
+    expected = Expected()
     node = None if workload.daemon else expected.node(room, workload.pod)
     if node is None:
         return None
     hourly = expected.hourly(pool, node)
-    base = on_demand_price(node.instance_type.name, region)
+    base = on_demand_price(node.instance_type.name, pool.region)
     capacity_type = node.capacity_type or _capacity_type(pool)
     return Launch(
         node=node,

@@ -9,9 +9,11 @@ from typing import Any
 from eks_gpu.checks import Finding, Waiver
 from eks_gpu.foreign.shapes import read
 from eks_gpu.foreign.stack import Foreign
+from eks_gpu.graph.graph import Resource
 from eks_gpu.graph.secrets import redacted, secret_texts
 from eks_gpu.plan.analysis import Analysis, analyse
 from eks_gpu.plan.baseline import Compared
+from eks_gpu.pools.cluster_of import same_cluster
 
 
 @dataclass(frozen=True)
@@ -72,20 +74,23 @@ class Judged:
         return urns[0] if len(urns) == 1 else ""
 
     def _urns(self, finding: Finding) -> Iterator[str]:
-        pools = [pool.urn for pool in self.analysis.pools if pool.name == finding.subject]
-        workloads = [each.urn for each in self.analysis.workloads if each.name == finding.subject]
+        name, _, cluster = finding.subject.removesuffix(")").partition(" (")  # told apart: `gpu (north)`
+        pools = [p.urn for p in self.analysis.pools if p.name == name and same_cluster(p.cluster, cluster)]
+        workloads = [each.urn for each in self.analysis.workloads if each.name == name]
         if pools or workloads:
             yield from (pools or workloads)[:1]
             return
-        name = finding.subject.rpartition(" ")[2]
+        name = name.rpartition(" ")[2]
         yield from (each.urn for each in self.told.graph if each.custom and name in (each.name, each["name"]))
 
 
-def judge(told: Foreign, on: date | None = None, waivers: Sequence[Waiver] = ()) -> Judged:
+def judge(
+    told: Foreign, on: date | None = None, waivers: Sequence[Waiver] = (), given: Sequence[Resource] = ()
+) -> Judged:
     """As of a day, today unless given. A check that needs a value that only `up` will tell gives no verdict.
 
     Raises InputError for resources whose inputs are not as their type has them.
     """
     with read(told.graph):
-        found = analyse(told.graph, told.region, on or date.today(), None, waivers)
+        found = analyse(told.graph, told.region, on or date.today(), None, waivers, given)
     return Judged(told, found.without(secret_texts(told.graph)))

@@ -1,7 +1,7 @@
 """A stack as a graph, from a preview or a state. Values unknown in a preview are filled in if certain."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,9 +9,12 @@ from eks_gpu.foreign.component import with_inputs
 from eks_gpu.foreign.documents import Document, Registered
 from eks_gpu.foreign.shapes import read
 from eks_gpu.graph.graph import Graph, Resource
+from eks_gpu.graph.regions import region_of
+from eks_gpu.graph.unread import Unread
 from eks_gpu.graph.values import HIDDEN, Path, Unknown, decoded, known, replaced, shown, unknowns, written
 from eks_gpu.io.problems import InputError
 from eks_gpu.offline.account import Account
+from eks_gpu.offline.kubernetes_children import RELEASE, KubernetesChildren
 from eks_gpu.offline.provider_outputs import outputs_of
 from eks_gpu_components.catalog import regions
 from eks_gpu_components.catalog.nearest import hint_or_all
@@ -65,7 +68,12 @@ def foreign(document: Document, region: str = "", *, whole: bool = False) -> For
         document.project,
         document.stack,
         found,
-        Graph(resources.values(), options_known=document.options_known, created=document.created),
+        Graph(
+            resources.values(),
+            options_known=document.options_known,
+            created=document.created,
+            unread=_releases(resources.values()),
+        ),
         sorted(_assumed(document, raw, hidden, unknown)),
         unknown,
         {each.urn: place for each in document.registered if (place := _place(each.source_position))},
@@ -76,6 +84,15 @@ def _without_aws(document: Document) -> bool:
     """Whether it has objects of Kubernetes, and nothing of AWS."""
     packages = {each.type.partition(":")[0] for each in document.registered if not each.type.startswith("pulumi:")}
     return "kubernetes" in packages and not packages & {"aws", "aws-native", "awsx", "eks"}
+
+
+def _releases(resources: Iterable[Resource]) -> list[Unread]:
+    """Releases whose objects nobody has told: those of other charts are resources of their own."""
+    children = KubernetesChildren()
+    for resource in resources:
+        if resource.type == RELEASE:
+            children.recorded(resource)
+    return children.unread
 
 
 def _region(document: Document) -> str:
@@ -134,7 +151,8 @@ def _filled(
         made = replace(resource, inputs=inputs, outputs=told)
         if resource.custom and not told.get("id"):
             with read([made]):
-                answered = {**inputs, **outputs_of(account, made, _NoReferences())}
+                place = account.at(region_of(made, found.get, account.region))
+                answered = {**inputs, **outputs_of(place, made, _NoReferences())}
             made = replace(made, id=resource.id or str(answered.get("id", "")), outputs={**answered, **told})
         found[urn] = made
         if left:

@@ -1,6 +1,6 @@
 """The resource graph: what a program registered, whatever recorded it."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -102,6 +102,10 @@ class Graph:
     def is_new(self, resource: Resource) -> bool:
         """Whether the next update makes it."""
         return self._created is None or resource.urn in self._created
+
+    def only(self, keep: Callable[[Resource], bool]) -> "Graph":
+        """The graph of these resources alone, with what was not read."""
+        return self.of_resources(resource for resource in self if keep(resource))
 
     def get(self, urn: str) -> Resource | None:
         return self._by_urn.get(urn)

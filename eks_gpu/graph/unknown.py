@@ -179,6 +179,16 @@ def renamed(mapping: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, A
     )
 
 
+def keys(mapping: Mapping[str, Any]) -> list[str]:
+    """All keys, those whose values are unknown too; nobody is told."""
+    return [*_known(mapping), *_unknown(mapping)]
+
+
+def is_unknown(mapping: Mapping[str, Any], key: str) -> bool:
+    """Whether a key is there and its value unknown; nobody is told."""
+    return key in _unknown(mapping)
+
+
 def starting_with(mapping: Mapping[str, T], prefix: str) -> dict[str, T]:
     """Entries whose key begins so, without the prefix. Who asks hears of unknown ones only if they begin so."""
     tell(asked for key, asked in _unknown(mapping).items() if key.startswith(prefix))

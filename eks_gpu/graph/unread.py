@@ -1,8 +1,12 @@
 """What a plan could not read, and how its user can find out."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Literal
+
+_IN_A_FOLDER = ("chart .", "chart /")
+_A_CHART = "chart "
 
 What = Literal["nodes", "pods", "network", "values", "software"]
 
@@ -37,3 +41,15 @@ def grouped(rows: Iterable[Unread]) -> Iterator[tuple[What, str, str, str]]:
     for (what, why, how), subjects in alike.items():
         more = len(subjects) - _NAMED
         yield what, ", ".join(subjects[:_NAMED]) + (f" and {more} more" if more > 0 else ""), why, how
+
+
+def may_bring(rows: Iterable[Unread], *words: str) -> list[str]:
+    """Subjects that may have a piece of software in them: any file, a chart in a folder, or a chart named by a word."""
+    named = re.compile("|".join(map(re.escape, words)), re.IGNORECASE)
+    return [
+        row.subject
+        for row in rows
+        if row.what == "pods"
+        or (row.what == "software" and (not row.subject.startswith(_A_CHART) or named.search(row.subject)))
+        or row.subject.startswith(_IN_A_FOLDER)
+    ]

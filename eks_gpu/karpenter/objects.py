@@ -120,8 +120,9 @@ def node_pool(resource: Resource, graph: Graph) -> NodePool:
     """With its node class, where that is of this stack."""
     reference = part(resource.inputs, "spec", "template", "spec", "nodeClassRef")
     type_ = NODE_CLASSES.get((str(reference.get("group")), str(reference.get("kind"))), "")
-    named = (found for found in graph.of(type_) if object_name(found) == reference.get("name"))
-    return NodePool(resource, next(named, None))
+    named = [found for found in graph.of(type_) if object_name(found) == reference.get("name")]
+    beside = [found for found in named if found.provider == resource.provider]  # another cluster has its own
+    return NodePool(resource, next(iter(beside or named), None))
 
 
 def node_classes(graph: Graph) -> list[Resource]:

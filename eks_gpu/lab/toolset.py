@@ -85,6 +85,11 @@ def one_minor_apart(wanted: Version, found: Version) -> bool:
     return wanted[0] == found[0] and abs(wanted[1] - found[1]) <= 1
 
 
+def charts_of_today(_: Version, found: Version) -> bool:
+    """Helm 3 and 4 render the same charts; OCI references came with 3.8."""
+    return (3, 8, 0) <= found < (5, 0, 0)
+
+
 def parse_version(text: str) -> Version | None:
     """The first x.y.z in a program's answer."""
     found = re.search(r"(\d+)\.(\d+)\.(\d+)", text)
@@ -131,6 +136,7 @@ GROUPS = {
         Group("etcd", memory_gib=1, disk_gib=1),
         Group("autoscaler", memory_gib=2, disk_gib=3),
         Group("handler", memory_gib=1.5, disk_gib=1),
+        Group("helm", memory_gib=1.5, disk_gib=2),
     )
 }
 
@@ -140,6 +146,7 @@ KUBERNETES = required_version("kubernetes", "k8s.io/kubernetes")
 KARPENTER = required_version("karpenter", "github.com/aws/karpenter-provider-aws")
 KARPENTER_CORE = required_version("kubernetes", "sigs.k8s.io/karpenter")
 TERMINATION_HANDLER = required_version("handler", "github.com/aws/aws-node-termination-handler")
+HELM = required_version("helm", "helm.sh/helm/v4")
 AUTOSCALER = "1.33.0"  # version/version.go at the commit in go.mod
 
 KUBERNETES_STAMPS = (
@@ -225,6 +232,15 @@ TOOLS = {
                 "github.com/aws/aws-node-termination-handler/cmd",
                 copied=go_patches.TERMINATION_HANDLER,
             ),
+        ),
+        Tool(
+            "helm",
+            HELM,
+            GoProgram(
+                "helm", "helm.sh/helm/v4/cmd/helm", stamps=(f"helm.sh/helm/v4/internal/version.version=v{HELM}",)
+            ),
+            ("version", "--short"),
+            charts_of_today,
         ),
         Tool("kubectl", KUBERNETES, None, ("version", "--client"), one_minor_apart),
     )

@@ -28,6 +28,14 @@ class Account:
     def partition(self) -> str:
         return partition(self.region)
 
+    def at(self, region: str) -> "Account":
+        """The same account in another region; what is assumed there is assumed here."""
+        if region == self.region:
+            return self
+        other = Account(region)
+        other.assumed = self.assumed
+        return other
+
     def arn(self, service: str, resource: str) -> str:
         """An ARN; IAM's have no region."""
         region = "" if service == "iam" else self.region

@@ -5,18 +5,21 @@ is in a preview, and a look-up is a question that ends the run.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from eks_gpu.graph.graph import Resource
+from eks_gpu.graph.regions import region_of
 from eks_gpu.offline.account import Account, Properties, shown, unanswered
 from eks_gpu.offline.given import Given
 from eks_gpu.offline.invokes import INVOKES
+from eks_gpu.offline.kubernetes_children import COMPONENTS, RELEASE, KubernetesChildren
 from eks_gpu.offline.provider_outputs import kubeconfig_of, outputs_of
 from eks_gpu.offline.questions import NoRegion, Unanswered
 from eks_gpu.offline.recorder import Recorder
 from eks_gpu.offline.remote import construct, home_of
 from eks_gpu.offline.remote.construction import Construction
+from eks_gpu_components.catalog import regions
 
 _PROVIDER = "pulumi:providers:aws"
 
@@ -30,48 +33,65 @@ class CatalogAnswers:
     def __init__(self, region: str, given: Mapping[str, Any] | None = None):
         self.account = Account(region)
         self._given = Given(given or {})
+        self.kubernetes = KubernetesChildren()
 
     def outputs(self, resource: Resource, recorder: Recorder) -> Properties:
         if resource.type == _PROVIDER and not self.account.region:
             self.account.region = str(resource.inputs.get("region", ""))
-        self._located(resource.type)
+        place = f"{recorder.places[resource.urn]}: " if recorder.places.get(resource.urn) else ""
+        if resource.type in COMPONENTS:
+            return self.kubernetes.outputs(resource, recorder, place)
+        account = self.account.at(region_of(resource, recorder.recorded.get, self.account.region))
+        self._located(resource.type, account)
         given = self._given.outputs(resource)
         if not resource.custom:
             return given
         # A name that is unknown is no output either; id and ARN stand in, so that others can be found by them.
-        found = outputs_of(self.account, resource, recorder)
+        found = {**outputs_of(account, resource, recorder)}
+        if resource.type == RELEASE:
+            found |= self.kubernetes.release(resource, place)
         return {**{name: value for name, value in found.items() if name not in resource.unknown}, **given}
 
     def construct(self, component: Resource, inputs: Properties, recorder: Recorder) -> Properties:
         """The outputs of a remote component: the user's, else what the planner makes of its provider."""
-        self._located(component.type)
-        made = construct(Construction(component, inputs, recorder, self.account, self._looked_up))
+        account = self.account.at(region_of(component, recorder.recorded.get, self.account.region))
+        self._located(component.type, account)
+        made = construct(Construction(component, inputs, recorder, account, self._looked_up_in(account.region)))
         return {**made, **self._given.outputs(component)}
 
     def home(self, type_: str, inputs: Properties) -> str:
         """URN of the resource that a remote component gets for its parent; empty where the program decides."""
         return home_of(type_, inputs)
 
-    def _looked_up(self, token: str, args: Properties) -> Properties | None:
-        try:
-            return self.invoke(token, args)
-        except Unanswered:
-            return None
+    def _looked_up_in(self, region: str) -> Callable[[str, Properties], Properties | None]:
+        def looked_up(token: str, args: Properties) -> Properties | None:
+            try:
+                return self.invoke(token, args, region)
+            except Unanswered:
+                return None
 
-    def _located(self, token: str) -> None:
+        return looked_up
+
+    def _located(self, token: str, account: Account) -> None:
         """Raises NoRegion for something of AWS where nothing says a region."""
-        if token.startswith(("aws:", "eks:")) and not self.account.region:
+        if token.startswith(("aws:", "eks:")) and not account.region:
             raise NoRegion(token)
 
-    def invoke(self, token: str, args: Properties) -> Properties:
+    def invoke(self, token: str, args: Properties, region: str = "") -> Properties:
         given = self._given.result(token, args)
         if given is not None:
             return given
-        self._located(token)
+        if token == "kubernetes:helm:template":
+            return self.kubernetes.template(args)
+        if token == "kubernetes:kustomize:directory":
+            return self.kubernetes.kustomize(args)
+        own = str(args.get("region") or "")  # since pulumi-aws 7 a look-up may name its region
+        account = self.account.at(own if own in regions() else region or self.account.region)
+        self._located(token, account)
         answer = INVOKES.get(token)
         if answer is None:
             raise unanswered(token, f"the function {token}({shown(args)})", args)
-        return answer(self.account, args)
+        return answer(account, args)
 
     def call(self, token: str, args: Properties) -> Properties:
         given = self._given.result(token, args)

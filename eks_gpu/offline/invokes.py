@@ -143,7 +143,9 @@ def _vpc(account: Account, args: Properties) -> Properties:
 
 
 def _yaml_objects(_: Account, args: Properties) -> Properties:
-    return {"result": [plain(item) for item in parse(str(args.get("text", ""))) if item]}
+    # The SDK hands over the text alone, and not which file it is of.
+    documents = parse(str(args.get("text", "")), "YAML of a yaml.ConfigFile or ConfigGroup")
+    return {"result": [plain(item) for item in documents if item]}
 
 
 INVOKES: dict[str, Callable[[Account, Properties], Properties]] = {

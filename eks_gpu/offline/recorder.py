@@ -12,8 +12,10 @@ the manager of requests); pyproject.toml bounds pulumi's version because of it.
 import asyncio
 import contextvars
 import logging
+import os
 import threading
 import time
+import urllib.parse
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,6 +30,7 @@ from pulumi.runtime.proto import engine_pb2, provider_pb2, resource_pb2
 from pulumi.runtime.stack import run_in_stack
 
 from eks_gpu.graph.graph import STACK, Graph, Resource
+from eks_gpu.graph.regions import provider_region
 from eks_gpu.graph.unknown import merged
 from eks_gpu.graph.unread import Unread
 from eks_gpu.graph.values import decoded, known, replaced, shown, unknowns, written
@@ -52,6 +55,7 @@ OPTIONS = (
     "customTimeouts",
     "importId",
     "deletedWith",
+    "providers",
     "version",
 )
 
@@ -75,8 +79,8 @@ class Answers(Protocol):
         """URN of the resource that a remote component gets for its parent; empty where the program decides."""
         ...
 
-    def invoke(self, token: str, args: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The result of a provider function. Raises Unanswered."""
+    def invoke(self, token: str, args: Mapping[str, Any], region: str = "") -> Mapping[str, Any]:
+        """The result of a provider function; `region` is that of an explicit provider. Raises Unanswered."""
         ...
 
     def call(self, token: str, args: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -130,6 +134,8 @@ class Recorder(MockMonitor):
         """Questions without an answer, each once."""
         self.looked_up: set[str] = set()
         """Images and releases that were looked up, so that they move by themselves."""
+        self.places: dict[str, str] = {}
+        """`file:line` of the program's own line that registers a resource, by URN."""
         self._answers, self._project, self._stack, self._preview = answers, project, stack, preview
         self.applied = Applied()
         self._lock = threading.Lock()
@@ -166,6 +172,7 @@ class Recorder(MockMonitor):
         urn = self.make_urn(request.parent, request.type, request.name)
         self._transforms.keep(urn, request)
         resource = self._resource(urn, request, raw)
+        self.places[urn] = _place(request.sourcePosition)
         if component:
             resource = replace(resource, expanded_from=component.urn)
         self._record(resource)
@@ -302,7 +309,10 @@ class Recorder(MockMonitor):
             known = self.resources[args["urn"]]
             result: Mapping[str, Any] = {"urn": known.urn, "id": known.id, "state": known.state}
         else:
-            result = self._asked(lambda: self._answers.invoke(request.tok, _read(args)), sdk_types.example_result)
+            region = provider_region(request.provider, self.recorded.get)
+            result = self._asked(
+                lambda: self._answers.invoke(request.tok, _read(args), region), sdk_types.example_result
+            )
             if (found := result.get(IMAGE_LOOK_UPS.get(request.tok, ""))) is not None:
                 self.looked_up.add(str(found))
         return _answer(resource_pb2.ResourceInvokeResponse(), result)
@@ -324,6 +334,12 @@ class Recorder(MockMonitor):
                 self.asked[question.key, str(question.args)] = unanswered
                 return else_(question.key)
             raise
+
+
+def _place(position: Any) -> str:
+    """`__main__.py:3`, from the folder that the program runs in; empty where the SDK tells no line."""
+    path = urllib.parse.unquote(urllib.parse.urlsplit(position.uri).path)
+    return f"{os.path.relpath(path)}:{position.line}" if path else ""
 
 
 def _answer(response: Any, result: Mapping[str, Any]) -> Any:

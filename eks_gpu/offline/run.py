@@ -18,6 +18,7 @@ from eks_gpu.offline.given import Given
 from eks_gpu.offline.project import REGION_KEY, REGION_VARIABLES, Project, StackConfig, misspelt, text
 from eks_gpu.offline.questions import ANSWERS_FILE, NoRegion, Question, Unanswered
 from eks_gpu.offline.recorder import Recording
+from eks_gpu.offline.sdk_addresses import unanswered_addresses
 from eks_gpu_components.catalog import ADDRESS_NOT_GIVEN, API_CIDRS_KEY
 
 PLAN_KEY = "plan"
@@ -44,7 +45,7 @@ def record(project: Project, stack: StackConfig, *, preview: bool = False) -> tu
     """
     given = project.answers()
     answers = CatalogAnswers(stack.region, given)
-    with project.entered(), stdout_kept():
+    with project.entered(), stdout_kept(), unanswered_addresses(answers.kubernetes.no_answer):
         stand_ins = {key: text(value) for key, value in Given(given).config.items()}
         config = {API_CIDRS_KEY: json.dumps([ADDRESS_NOT_GIVEN]), **stack.config, **stand_ins}
         keys = engine.ReadKeys({key: value for key, value in config.items() if key != f"{project.name}:{PLAN_KEY}"})
@@ -67,6 +68,7 @@ def record(project: Project, stack: StackConfig, *, preview: bool = False) -> tu
             raise InputError(problems) from error
     if wrong := _misspelt(project, stack, keys):
         raise InputError(wrong)
+    recording.graph = answers.kubernetes.added_to(recording.graph)
     recording.log += [("warning", line) for line in _unread(project, stack, keys)]
     for key, names in recording.wanted.items():
         told = f"nobody knows {', '.join(names)} of {key}, so what waits for it is left out"

@@ -5,21 +5,23 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from eks_gpu import checks
-from eks_gpu.cost.admission import Room, Verdict, rooms
+from eks_gpu.cost.admission import Room, Verdict, rooms_of_clusters
 from eks_gpu.cost.cost import Cost, as_billed, at_most, cost
 from eks_gpu.cost.node_cost import Expected
 from eks_gpu.cost.packing import pack
 from eks_gpu.cost.quotas import QuotaNeed, quota_needs
-from eks_gpu.graph.graph import Graph
+from eks_gpu.cost.scaling import Scaling
+from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.graph.secrets import redacted
 from eks_gpu.graph.unknown import Asked, Remembered, listening
 from eks_gpu.graph.unread import Unread
 from eks_gpu.pods.demand import Workload, workloads
 from eks_gpu.pools.cloudformation import in_provider_terms
-from eks_gpu.pools.clusters import clusters
-from eks_gpu.pools.pool import Pool
+from eks_gpu.pools.cluster_of import Owners
+from eks_gpu.pools.given import pools_of
+from eks_gpu.pools.pool import Pool, told_apart
 from eks_gpu.pools.readers import pools as read_pools
-from eks_gpu.pools.software import Software, addon_requests, software
+from eks_gpu.pools.software import Software, software
 from eks_gpu.pools.unread import unknown_values, unread
 
 
@@ -65,37 +67,54 @@ class Analysis:
 
 
 def analyse(
-    graph: Graph, region: str, on: date, budget: float | None = None, waivers: Sequence[checks.Waiver] = ()
+    graph: Graph,
+    region: str,
+    on: date,
+    budget: float | None = None,
+    waivers: Sequence[checks.Waiver] = (),
+    given: Sequence[Resource] = (),
 ) -> Analysis:
-    """Analyses a stack. `budget` is the maximum cost of a month, in USD. Raises InputError for workloads with broken
-    quantities.
+    """Analyses a stack. `budget` is the maximum cost of a month, in USD; `given` are pools that the stack does not
+    have, from `given_pools`: they take pods and cost money, and no check judges them.
+
+    Raises InputError for workloads with broken quantities.
     """
     with listening() as asked:
-        found = _analysed(in_provider_terms(graph), region, on, budget, waivers)
+        found = _analysed(in_provider_terms(graph), region, on, budget, waivers, given)
     return replace(found, unread=[*found.unread, *unknown_values(asked, graph)])
 
 
-def _analysed(graph: Graph, region: str, on: date, budget: float | None, waivers: Sequence[checks.Waiver]) -> Analysis:
+def _analysed(
+    graph: Graph,
+    region: str,
+    on: date,
+    budget: float | None,
+    waivers: Sequence[checks.Waiver],
+    given: Sequence[Resource],
+) -> Analysis:
     left = unread(graph)
-    pools, demand, releases = read_pools(graph, region), workloads(graph), software(graph)
-    daemons = [workload.pod for workload in demand if workload.daemon]
-    space = rooms(pools, daemons, addon_requests(graph))
+    owners = Owners(graph)
+    pools = [*read_pools(graph, region), *pools_of(given, graph, region, owners.only)]
+    demand = [replace(found, cluster=owners.at(found.urn)) for found in workloads(graph)]
+    releases = [replace(found, cluster=owners.at(found.urn)) for found in software(graph)]
+    space = rooms_of_clusters(pools, demand, graph)
     verdicts = _verdicts(demand, space)
     admitted_by = {
         urn: [room.pool.urn for room, verdict in zip(space, found, strict=True) if verdict.admits]
         for urn, found in verdicts.items()
     }
-    made = clusters(graph)
-    billed = as_billed(pools, bool(made), releases, demand)
-    paid_for = rooms(billed, daemons, addon_requests(graph))
+    made = owners.made
+    scaling = Scaling(graph, {cluster.name for cluster in made}, releases, demand)
+    billed = as_billed(pools, scaling)
+    paid_for = rooms_of_clusters(billed, demand, graph)
     scheduled = [workload for workload in demand if not workload.daemon]
-    expected = Expected(region)
+    expected = Expected()
     idle, steady, most = (
         pack(some, paid_for, admitted_by, expected.node, expected.hourly)
         for some in ((), scheduled, at_most(scheduled))
     )
     unknown = [str(each) for each in scheduled if each.max_replicas is None or each.unknown_numbers]
-    found = cost(graph, region, on, billed, idle, steady, most, unknown, left)
+    found = cost(graph, region, on, told_apart(billed), idle, steady, most, unknown, left, _kept(pools, billed))
     context = checks.Context(
         graph=graph,
         region=region,
@@ -111,10 +130,23 @@ def _analysed(graph: Graph, region: str, on: date, budget: float | None, waivers
         waivers=waivers,
         rooms=space,
         unread=left,
+        owners=owners,
+        scaling=scaling,
     )
     quotas = quota_needs(graph, billed)
-    said = checks.findings(context)
+    own = {pool.name for pool in pools if not pool.given}
+    others = {pool.name for pool in pools if pool.given} - own
+    said = [finding for finding in checks.findings(context) if finding.subject not in others]
     return Analysis(pools, space, demand, releases, verdicts, found, quotas, said, graph, left)
+
+
+def _kept(pools: Sequence[Pool], billed: Sequence[Pool]) -> list[str]:
+    """A note for each group that could have another size and keeps one, because nothing scales it."""
+    return [
+        f"nothing scales pool {pool.name}: it has its desired size, {paid.min_nodes}, at any load"
+        for pool, paid in zip(pools, billed, strict=True)
+        if pool.autoscaled and paid is not pool
+    ]
 
 
 def _verdicts(demand: Sequence[Workload], space: Sequence[Room]) -> Mapping[str, list[Verdict]]:
@@ -123,6 +155,6 @@ def _verdicts(demand: Sequence[Workload], space: Sequence[Room]) -> Mapping[str,
     asked: dict[str, frozenset[Asked]] = {}
     for workload in demand:
         with listening(alone=True) as heard:
-            found[workload.urn] = [room.verdict(workload.pod) for room in space]
+            found[workload.urn] = [room.verdict(workload.pod, workload.cluster) for room in space]
         asked[workload.urn] = workload.unknown_pod | heard
     return Remembered(found, asked)

@@ -213,7 +213,7 @@ def _costs(old: Snapshot, new: Snapshot) -> Iterator[tuple[str, CostChange]]:
     for level in LEVELS:
         was, is_ = getattr(old.cost, level), getattr(new.cost, level)
         if was and is_ and None not in (was.hourly, was.monthly, is_.hourly, is_.monthly):
-            yield level, _cost(was, old.region, is_, new.region)
+            yield level, _cost(was, old.region or "", is_, new.region or "")
 
 
 def _cost(old: SavedBill, old_region: str, new: SavedBill, new_region: str) -> CostChange:

@@ -1,5 +1,6 @@
 """Plan: the recording of one stack and its analysis, also as JSON for scripts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -7,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from eks_gpu.graph.graph import Graph
+from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.graph.secrets import redacted, secret_texts
 from eks_gpu.io.problems import InputError
 from eks_gpu.offline.project import Project, StackConfig
@@ -99,12 +100,15 @@ class Plan:
         }
 
 
-def make_plan(project: Project, stack: StackConfig, on: date | None = None) -> Plan:
-    """Runs the stack's program offline and analyses it as of a day, by default today. Raises InputError."""
+def make_plan(project: Project, stack: StackConfig, on: date | None = None, given: Sequence[Resource] = ()) -> Plan:
+    """Runs the stack's program offline and analyses it as of a day, by default today, beside the `given` pools.
+
+    Raises InputError.
+    """
     settings = plan_settings(project, stack)
     recording, assumed = record(project, stack)
     today = on or date.today()
-    analysis = analyse(recording.graph, recording.region, today, settings.monthly_budget_usd, settings.waive)
+    analysis = analyse(recording.graph, recording.region, today, settings.monthly_budget_usd, settings.waive, given)
     analysis = analysis.without(secret_texts(recording.graph))
     return Plan(project.name, stack.name, recording.region, recording.graph, analysis, assumed, recording.log)
 

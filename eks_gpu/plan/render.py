@@ -82,12 +82,14 @@ def pools(found: Analysis) -> RenderableType:
     """Two lines a pool: its size, then what its nodes are. A fixed one has one number of nodes."""
     if not found.pools:
         return _none("nodes", found.unread)
+    several = len({pool.cluster for pool in found.pools}) > 1
     shown = table("pool", "nodes", "GPUs", right=("nodes", "GPUs"))
     for pool in found.pools:
         most = "no limit" if pool.max_nodes is None else str(pool.max_nodes)
         nodes = most if not pool.autoscaled else f"{pool.min_nodes}..{most}"
         gpus = "" if not pool.accelerator else "no limit" if pool.max_gpus is None else f"0..{pool.max_gpus}"
-        shown.add_row(Text.assemble(pool.name, ("\n" + _nature(pool), "dim")), nodes, gpus)
+        place = f" in {pool.cluster}" if several and pool.cluster else ""
+        shown.add_row(Text.assemble(pool.name, (f"{place}\n{_nature(pool)}", "dim")), nodes, gpus)
     return shown
 
 
@@ -123,6 +125,7 @@ def workloads(found: Analysis) -> RenderableType:
     """One row a workload, with the pools that take its pods."""
     if not found.workloads:
         return _none("pods", found.unread)
+    several = len({workload.cluster for workload in found.workloads}) > 1
     shown = table("workload", "replicas", "requests", "taken by", right=("replicas",))
     for workload in found.workloads:
         least, most = workload.min_replicas, workload.max_replicas
@@ -130,7 +133,8 @@ def workloads(found: Analysis) -> RenderableType:
         row = workload.as_json(())
         requests = "\n".join(f"{name} {value}" for name, value in row["requests"].items())
         takers = found.admitted_by(workload)
-        name = Text.assemble(workload.name, (f"\n{workload.kind} in {workload.namespace}", "dim"))
+        place = f" of {workload.cluster}" if several and workload.cluster else ""
+        name = Text.assemble(workload.name, (f"\n{workload.kind} in {workload.namespace}{place}", "dim"))
         nobody = Text("not known", "yellow") if found.nodes_are_unread else Text("no pool", "red")
         shown.add_row(name, span, requests, Text("\n".join(takers)) if takers else nobody)
     return shown

@@ -34,6 +34,8 @@ class Workload:
     min_replicas: int
     max_replicas: int | None
     urn: str = ""
+    cluster: str = ""
+    """Name of the cluster it runs in; empty where the stack does not say."""
     asked: frozenset[Asked] = field(default=frozenset(), compare=False)
     """Unknown properties that it was read from."""
 
@@ -66,6 +68,7 @@ class Workload:
             "name": self.name,
             "namespace": self.namespace,
             "kind": self.kind,
+            "cluster": self.cluster or None,
             "replicas": self.replicas,
             "min_replicas": self.min_replicas,
             "max_replicas": self.max_replicas,
@@ -77,22 +80,27 @@ class Workload:
 def workloads(graph: Graph) -> list[Workload]:
     """Every workload of the program, widened by its autoscaler. Raises InputError with all bad quantities."""
     found: list[Workload] = []
-    ranges: dict[tuple[str, str, str], tuple[int, int]] = {}
+    ranges: dict[tuple[str, str, str, str], tuple[int, int]] = {}
+    providers: list[str] = []
     problems: list[str] = []
     for resource, manifest in kubernetes_objects(graph):
         try:
             if scaled := _scaled(manifest):
                 target, low, high = scaled
-                ranges[target] = (low, high)
+                ranges[(resource.provider, *target)] = (low, high)
             elif manifest["kind"] in KINDS:
                 with listening(alone=True) as asked:
                     workload = workload_from_manifest(manifest)
                 found.append(replace(workload, urn=resource.urn, asked=frozenset(asked)))
+                providers.append(resource.provider)
         except ValueError as error:
             problems.append(str(error))
     if problems:
         raise InputError(problems)
-    return [_widened(workload, ranges.get((workload.namespace, workload.kind, workload.name))) for workload in found]
+    return [
+        _widened(workload, ranges.get((provider, workload.namespace, workload.kind, workload.name)))
+        for workload, provider in zip(found, providers, strict=True)
+    ]
 
 
 def workload_from_manifest(manifest: Mapping[str, Any]) -> Workload:

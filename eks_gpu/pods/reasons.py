@@ -6,6 +6,7 @@ from enum import StrEnum
 class Rule(StrEnum):
     """The rule by which a pool rejects a pod, in the order in which the rules are tested."""
 
+    CLUSTER = "pool-is-of-the-cluster"
     TYPES = "instance-types-are-known"
     SIZE = "pool-may-have-nodes"
     NODE_NAME = "node-name-is-open"

@@ -4,23 +4,30 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from eks_gpu.graph.graph import Resource
-from eks_gpu.graph.unknown import merged, pairs
+from eks_gpu.graph.unknown import keys, merged, pairs
 from eks_gpu.pools.autoscaler_template import from_tags
 from eks_gpu.pools.launch_template import Start, start
 from eks_gpu.pools.lookups import Lookups
 from eks_gpu.pools.pool import AUTO_SCALING_GROUP, Pool, accelerator_kind, has_nvidia
 from eks_gpu.pools.upgrade import of_auto_scaling_group
-from eks_gpu_components.catalog import CapacityType, brings_plugin
+from eks_gpu_components.catalog import CLUSTER_TAG, CapacityType, brings_plugin
+from eks_gpu_components.catalog.label_rules import KUBERNETES_DOMAINS
+
+# Tags by which a group tells that its instances are nodes, with the name of the cluster as value or without.
+_NAME_TAGS = ("eks:cluster-name", "aws:eks:cluster-name", "alpha.eksctl.io/cluster-name", "KubernetesCluster")
+_CLUSTER_TAGS = tuple(f"{domain}/" for domain in KUBERNETES_DOMAINS)
 
 
 def auto_scaling_group(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
-    """From a mixed instances policy or a plain launch template."""
+    """From a mixed instances policy or a plain launch template; nothing for a group that joins no cluster."""
     inputs = resource.inputs
     policy = inputs.get("mixedInstancesPolicy") or {}
     mixed = policy.get("launchTemplate") or {}
     started = start(lookups.graph, mixed.get("launchTemplateSpecification") or inputs.get("launchTemplate"))
     name = str(resource["name"] or resource.name)
     tags = merged(pairs(inputs.get("tags")), lookups.group_tags.get(name, {}))
+    if started.joins is False and not any(map(_is_of_kubernetes, keys(tags))):
+        return
     template = from_tags(tags)
     distribution = policy.get("instancesDistribution") or {}
     percentage = _on_demand_percentage(policy, distribution, started)
@@ -30,12 +37,13 @@ def auto_scaling_group(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
     instance_types = _instance_types(mixed, started)
     accelerated, kind = has_nvidia(instance_types), accelerator_kind(instance_types)
     image = started.node.image if started.node else ""
+    cluster = (started.node.cluster if started.node else "") or next(_clusters_in(tags), "") or lookups.owners.only
     yield Pool(
         name=name,
         backend=AUTO_SCALING_GROUP,
         urn=resource.urn,
         upgrade=of_auto_scaling_group(resource, lookups.graph),
-        cluster=started.node.cluster if started.node else "",
+        cluster=cluster,
         region=lookups.region,
         instance_types=instance_types,
         capacity_types=_capacity_types(base, percentage),
@@ -50,7 +58,7 @@ def auto_scaling_group(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
         labels=started.node.labels if started.node else template.labels,
         taints=started.node.taints if started.node else template.taints,
         template=template,
-        well_known=lookups.labels_of_image(image, accelerated),
+        well_known=lookups.labels_of_image(image, accelerated, cluster),
         disks=started.disks,
         imds_v2=started.imds_v2,
         driver=True if kind and image == "bottlerocket" else None,
@@ -59,6 +67,16 @@ def auto_scaling_group(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
         suspended_processes=tuple(inputs.get("suspendedProcesses") or ()),
         desired_is_ignored=desired is None or "desiredCapacity" in resource.options.get("ignoreChanges", ()),
     )
+
+
+def _is_of_kubernetes(tag: str) -> bool:
+    return tag.startswith((CLUSTER_TAG, *_CLUSTER_TAGS)) or tag in _NAME_TAGS
+
+
+def _clusters_in(tags: Mapping[str, str]) -> Iterator[str]:
+    """Names of clusters that the tags of a group tell."""
+    yield from (tag.removeprefix(CLUSTER_TAG) for tag in keys(tags) if tag.startswith(CLUSTER_TAG))
+    yield from (tags[tag] for tag in _NAME_TAGS if tag in tags)
 
 
 def _instance_types(mixed: Mapping[str, Any], started: Start) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from eks_gpu.graph.graph import Graph, Resource
-from eks_gpu_components.catalog import KUBERNETES
+from eks_gpu_components.catalog import kubernetes_support
 
 COMPONENT, RESOURCE = "eks:index:Cluster", "aws:eks/cluster:Cluster"
 
@@ -28,9 +28,7 @@ class Cluster:
 
     def support(self, on: date) -> str:
         """`standard`, `extended` or `ended`; a minor older than the catalog's has ended, a newer one is standard."""
-        if self.version in KUBERNETES:
-            return KUBERNETES[self.version].support(on)
-        return "ended" if self.version and _number(self.version) < _number(next(iter(KUBERNETES))) else "standard"
+        return kubernetes_support(self.version, on)
 
 
 def clusters(graph: Graph) -> list[Cluster]:
@@ -66,7 +64,3 @@ def _subnet_ids(inputs: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _minor(version: object) -> str:
     return ".".join(str(version or "").removeprefix("v").split(".")[:2])
-
-
-def _number(minor: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in minor.split(".") if part.isdigit())

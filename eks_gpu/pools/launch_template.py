@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from eks_gpu.graph.graph import Graph, Resource
+from eks_gpu.graph.unknown import is_unknown
 from eks_gpu.pools.pool import Disk
-from eks_gpu.pools.user_data import JoinedNode, joined_node
+from eks_gpu.pools.user_data import JoinedNode, decoded, joined_node
 
 LAUNCH_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
+MASK = "[secret]"
+_OF_A_NODE = ("bootstrap", "cloud-config", "eks", "kube", "nodeadm")
 ROOT_DEVICES = ("/dev/xvda", "/dev/sda1")
 # Sizes that images come with. Source: EKS API, CreateNodegroup, diskSize; Bottlerocket's README.
 IMAGE_DISK_GIB, BOTTLEROCKET_ROOT_GIB = 20, 2
@@ -23,6 +26,8 @@ class Start:
     disks: tuple[Disk, ...] | None = None
     imds_v2: bool | None = None
     node: JoinedNode | None = None
+    joins: bool | None = None
+    """Whether user data lets the nodes join a cluster; None if nobody can tell."""
 
 
 def start(graph: Graph, specification: Mapping[str, Any] | None) -> Start:
@@ -39,8 +44,19 @@ def start(graph: Graph, specification: Mapping[str, Any] | None) -> Start:
         spot=market.get("marketType") == "spot",
         disks=_disks(mappings) if mappings else None,
         imds_v2=metadata.get("httpTokens") == "required" if metadata else None,
-        node=joined_node(inputs.get("userData")),
+        node=(node := joined_node(inputs.get("userData"))),
+        joins=True if node else None if _may_join(template) else False,
     )
+
+
+def _may_join(template: Resource) -> bool:
+    """Whether user data that names no node may let one join all the same: what is unknown, or a script of one's own."""
+    if is_unknown(template.inputs, "userData"):
+        return True
+    text = decoded(template.inputs.get("userData"))
+    if text is None:
+        return bool(template.property_dependencies.get("userData"))
+    return text == MASK or any(word in text.lower() for word in _OF_A_NODE)
 
 
 def template_of(graph: Graph, specification: Mapping[str, Any] | None) -> Resource | None:

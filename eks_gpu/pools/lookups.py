@@ -1,14 +1,16 @@
 """Look-ups of the pool readers in a graph."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from functools import cached_property
 from typing import Any
 
 from eks_gpu.graph.graph import Graph
 from eks_gpu.graph.unknown import merged, pairs
-from eks_gpu.pools.clusters import clusters
+from eks_gpu.pools.cluster_of import Owners
 from eks_gpu_components.catalog import GPU_PRESENT_LABEL, SUPPORTED
 
+_AL2023_SINCE = (1, 30)
 LABELLED_SINCE = SUPPORTED[SUPPORTED.index("1.35") :]
 
 
@@ -17,6 +19,15 @@ class Lookups:
 
     def __init__(self, graph: Graph, region: str):
         self.graph, self.region = graph, region
+        self.owners = Owners(graph)
+
+    def at(self, region: str) -> "Lookups":
+        """The same graph, looked at in another region."""
+        if region == self.region:
+            return self
+        other = copy(self)
+        other.region = region
+        return other
 
     @cached_property
     def group_tags(self) -> dict[str, dict[str, str]]:
@@ -29,16 +40,26 @@ class Lookups:
         return tags
 
     @cached_property
-    def _minors(self) -> set[str]:
-        return {cluster.version for cluster in clusters(self.graph)}
+    def _minors(self) -> Mapping[str, str]:
+        return {cluster.name: cluster.version for cluster in self.owners.made}
 
-    def labels_of_image(self, image: str, accelerated: bool) -> dict[str, str]:
+    def labels_of_image(self, image: str, accelerated: bool, cluster: str) -> dict[str, str]:
         """What an image adds by itself: from 1.35 on, AL2023's kubelet says that there is an NVIDIA GPU.
 
         Source: amazon-eks-ami, nodeadm, kubelet configuration.
         """
-        labels_itself = accelerated and image == "al2023" and self._minors and self._minors <= set(LABELLED_SINCE)
+        own = self._minors.get(cluster)
+        minors = {own} if own else set(self._minors.values())
+        labels_itself = accelerated and image == "al2023" and minors and minors <= set(LABELLED_SINCE)
         return {GPU_PRESENT_LABEL: "true"} if labels_itself else {}
+
+    def image_of_managed_groups(self, cluster: str) -> str:
+        """The image that EKS gives a group without a type of image; empty on a cluster older than all that EKS runs.
+
+        Source: EKS User Guide, release notes of 1.30.
+        """
+        minor = tuple(int(part) for part in self._minors.get(cluster, "").split(".") if part.isdigit())
+        return "" if minor and minor < _AL2023_SINCE else "al2023"
 
     def zones(self, subnet_ids: Sequence[str]) -> tuple[str, ...]:
         """Names of the subnets' zones, in their order; empty when one of them is not of this stack."""

@@ -1,5 +1,6 @@
 """EKS managed node groups, and the auto scaling groups that EKS makes for them."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -24,7 +25,10 @@ DEFAULT_TYPE = "t3.medium"  # EKS API, CreateNodegroup, instanceTypes
 
 
 def managed_node_group(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
-    """Labels and taints come from the group, and from user data where it brings its own image."""
+    """Labels and taints come from the group, and from user data where it brings its own image.
+
+    AL2023's images require IMDSv2 unless a launch template says otherwise. Source: EKS User Guide, al2023.
+    """
     inputs = resource.inputs
     started = start(lookups.graph, inputs.get("launchTemplate"))
     name = str(resource["nodeGroupName"] or resource.name)
@@ -35,16 +39,19 @@ def managed_node_group(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
     labels = texts(inputs.get("labels"))
     taints = tuple(taint for item in inputs.get("taints") or () if (taint := _taint(item)))
     joined = started.node
-    ami = AMI_TYPES.get(str(inputs.get("amiType") or ""))
+    ami = AMI_TYPES.get(str(resource["amiType"] or ""))
     instance_types = tuple(inputs.get("instanceTypes") or (started.instance_type or DEFAULT_TYPE,))
     image = ami.family if ami else joined.image if joined else ""
+    cluster = str(inputs.get("clusterName") or lookups.owners.only)
+    chosen = inputs.get("launchTemplate") or re.match("[A-Z]", str(resource["amiType"] or ""))
+    default = "" if chosen else lookups.image_of_managed_groups(cluster)
     accelerated, kind = has_nvidia(instance_types), accelerator_kind(instance_types)
     yield Pool(
         name=name,
         backend=MANAGED_NODE_GROUP,
         urn=resource.urn,
         upgrade=of_managed_group(resource, lookups.graph),
-        cluster=str(inputs.get("clusterName") or ""),
+        cluster=cluster,
         region=lookups.region,
         instance_types=instance_types,
         capacity_types=(CapacityType.from_eks(capacity_type).value,),
@@ -60,10 +67,10 @@ def managed_node_group(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
         well_known={
             NODE_GROUP_LABEL: name,
             EKS_CAPACITY_TYPE_LABEL: capacity_type,
-            **lookups.labels_of_image(image, accelerated and (ami is None or ami.driver)),
+            **lookups.labels_of_image(image, accelerated and (ami is None or ami.driver), cluster),
         },
         disks=_disks(started, inputs),
-        imds_v2=started.imds_v2,
+        imds_v2=True if started.imds_v2 is None and "al2023" in (image, default) else started.imds_v2,
         driver=_driver(ami, image, kind) if kind else None,
         device_plugin=ami.device_plugin and ami.accelerator == kind if ami else brings_plugin(image, kind),
         tags=tags,

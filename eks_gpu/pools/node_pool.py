@@ -55,12 +55,14 @@ def read_node_pool(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
     limits = Limits(dict(_amounts(found.limits)))
     capacity_types = _capacity_types(found)
     accelerated, kind = has_nvidia(names), accelerator_kind(names)
+    cluster = lookups.owners.of(resource)
     stated = [item for item in found.requirements if not is_well_known_label(item.expression.key)]
     yield Pool(
         name=found.name,
         backend=AUTO_MODE if found.auto_mode else KARPENTER,
         urn=resource.urn,
         upgrade=of_node_pool(found),
+        cluster=cluster,
         region=lookups.region,
         instance_types=(*names, *_misspelt(found)),
         capacity_types=capacity_types,
@@ -75,7 +77,7 @@ def read_node_pool(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
         labels={key: value for key, value in found.labels.items() if not is_well_known_label(key)},
         taints=tuple(_taints(found.template.get("taints") or ())),
         well_known=_own_labels(found),
-        late_labels=lookups.labels_of_image(nodes.image, accelerated),
+        late_labels=lookups.labels_of_image(nodes.image, accelerated, cluster),
         chosen_labels=tuple(item.expression for item in stated),
         min_values=tuple((item.expression.key, item.min_values) for item in found.requirements if item.min_values),
         unknown_requirements=_unknown(found),

@@ -1,7 +1,8 @@
 """Pool: nodes with one description and one maximum, whatever makes them."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import ceil
 from typing import Any
@@ -166,6 +167,8 @@ class Pool:
     tags: Mapping[str, str] = field(default_factory=dict)
     """Tags of the auto scaling group."""
     suspended_processes: tuple[str, ...] = ()
+    given: bool = False
+    """Whether the user gives it beside a stack that does not have it."""
     desired_is_ignored: bool = False
     """Whether an update leaves alone how many nodes the autoscaler decided on."""
 
@@ -255,6 +258,7 @@ class Pool:
         return {
             "name": self.name,
             "backend": self.backend,
+            "cluster": self.cluster or None,
             "accelerator": self.accelerator,
             "instance_types": list(self.instance_types),
             "gpus_per_node": self.gpus_per_node,
@@ -268,7 +272,17 @@ class Pool:
             "taints": [taint.for_kubernetes() for taint in self.taints],
             "scales_to_zero": self.scales_to_zero,
             "upgrade": self.upgrade.as_json(),
+            **({"given": True} if self.given else {}),
         }
+
+
+def told_apart(pools: Sequence[Pool]) -> list[Pool]:
+    """The pools with names that a bill can tell apart: `gpu (north)` if another cluster has a pool of the name."""
+    names = Counter(pool.name for pool in pools)
+    return [
+        replace(each, name=f"{each.name} ({each.cluster})") if names[each.name] > 1 and each.cluster else each
+        for each in pools
+    ]
 
 
 def accelerator_kind(instance_types: Iterable[str]) -> str | None:

@@ -24,9 +24,13 @@ READERS: dict[str, Callable[[Resource, Lookups], Iterator[Pool]]] = {
 
 
 def pools(graph: Graph, region: str) -> list[Pool]:
-    """Every pool, fixed groups too, in the order of registration."""
-    lookups = Lookups(graph, region)
-    return [pool for resource in graph if resource.type in READERS for pool in _read(resource, lookups)]
+    """Every pool, fixed groups too, in the order of registration. `region` is that of what names no other."""
+    of_stack = Lookups(graph, region)
+    found: list[Pool] = []
+    for resource in graph:
+        if resource.type in READERS:
+            found += _read(resource, of_stack.at(of_stack.owners.region(resource, region)))
+    return found
 
 
 def _read(resource: Resource, lookups: Lookups) -> Iterator[Pool]:

@@ -26,7 +26,8 @@ from eks_gpu_components.catalog import (
     DevicePlugin,
 )
 
-RELEASES = ("kubernetes:helm.sh/v3:Release", "kubernetes:helm.sh/v4:Chart")
+CHART_V3 = "kubernetes:helm.sh/v3:Chart"
+RELEASES = ("kubernetes:helm.sh/v3:Release", CHART_V3, "kubernetes:helm.sh/v4:Chart")
 ADDON = "aws:eks/addon:Addon"
 
 DEVICE_PLUGIN, GPU_OPERATOR = DEVICE_PLUGIN_CHART.short_name, GPU_OPERATOR_CHART.short_name
@@ -51,6 +52,13 @@ class Software:
     version: str
     values: Mapping[str, Any] = field(default_factory=dict)
     urn: str = ""
+    cluster: str = ""
+    """Name of the cluster it runs in; empty where the stack does not say."""
+
+    def is_at_least(self, version: tuple[int, int]) -> bool:
+        """Whether the chart has this version or a newer one; True for a version that is not known, as the newest."""
+        numbers = [int(part) for part in self.version.removeprefix("v").split(".")[:2] if part.isdigit()]
+        return not numbers or tuple(numbers) >= version
 
     def value(self, *path: str, default: Any = None) -> Any:
         """A value by its path, as `value("image", "tag")`."""
@@ -59,18 +67,28 @@ class Software:
 
 
 def software(graph: Graph) -> list[Software]:
-    """Helm releases, in the order of registration."""
+    """Helm releases and charts that say what they are, in the order of registration."""
     return [
         Software(
             name=str(resource["name"] or resource.name),
             namespace=str(resource.inputs.get("namespace") or "default"),
             chart=str(resource.inputs.get("chart", "")).rstrip("/").rpartition("/")[2],
             version=str(resource.inputs.get("version") or ""),
-            values=resource.inputs.get("values") or {},
+            values=_values(resource),
             urn=resource.urn,
         )
         for resource in graph.of(*RELEASES)
+        # In a state, helm.v3.Chart has its objects as children and says no more.
+        if resource.type != CHART_V3 or resource.inputs.get("chart")
     ]
+
+
+def _values(resource: Resource) -> Mapping[str, Any]:
+    """The values of a release's files and its own, which the provider hands out together; none that are secret."""
+    own = resource.inputs.get("values")
+    both = resource.outputs.get("values") if resource.inputs.get("valueYamlFiles") else own
+    found = both or own
+    return found if isinstance(found, Mapping) else {}
 
 
 def device_plugin_pod(release: Software, plugin: DevicePlugin) -> Pod | None:
@@ -142,9 +160,11 @@ def configuration(addon: Resource) -> Mapping[str, Any] | None:
     return {} if told is None else told if isinstance(told, Mapping) else None
 
 
-def addon_requests(graph: Graph) -> Iterator[Mapping[str, int]]:
-    """What the DaemonSets of the stack's EKS add-ons are assumed to take of every node."""
+def addon_requests(graph: Graph, cluster: str = "") -> Iterator[Mapping[str, int]]:
+    """What the DaemonSets of a cluster's EKS add-ons are assumed to take of every node; empty for any cluster."""
     for addon in graph.of(ADDON):
+        if cluster and str(addon.inputs.get("clusterName") or cluster) != cluster:
+            continue
         if addon.inputs.get("addonName") in ADDON_POD_REQUESTS:
             cpu, memory = ADDON_POD_REQUESTS[addon.inputs["addonName"]]
             yield {"cpu": cpu, "memory": memory}

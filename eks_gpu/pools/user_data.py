@@ -27,7 +27,7 @@ class JoinedNode:
 
 def joined_node(user_data: Any) -> JoinedNode | None:
     """From a launch template's user data, base64 or not; None where it cannot be read."""
-    text = _decoded(user_data)
+    text = decoded(user_data)
     if text is None:
         return None
     found = list(_nodes(text))
@@ -39,7 +39,8 @@ def joined_node(user_data: Any) -> JoinedNode | None:
     return JoinedNode(found[0].image, cluster, labels, taints)
 
 
-def _decoded(user_data: Any) -> str | None:
+def decoded(user_data: Any) -> str | None:
+    """User data as text; None for none."""
     if not isinstance(user_data, str) or not user_data:
         return None
     try:

@@ -8,6 +8,7 @@ from eks_gpu.offline.registered import Made
 from eks_gpu.offline.remote.construction import Construction
 from eks_gpu.offline.remote.core import core_of
 from eks_gpu.offline.wire import clear, opened, part
+from eks_gpu_components.catalog.addons import VPC_CNI
 
 ADDON = "aws:eks/addon:Addon"
 _PASSED_ON = (
@@ -75,13 +76,13 @@ def vpc_cni_addon(it: Construction) -> Properties:
 def make_vpc_cni(it: Construction, args: Properties, home: Made | None) -> Made:
     """The VPC CNI, under a component of its own where `eks.Cluster` makes it."""
     name = f"{it.name}-vpc-cni" if home else it.name
-    version = args.get("addonVersion") or newest(it, "vpc-cni", args.get("clusterVersion"))
+    version = args.get("addonVersion") or newest(it, VPC_CNI, args.get("clusterVersion"))
     return it.make(
         ADDON,
         name,
         {
             "clusterName": args.get("clusterName"),
-            "addonName": "vpc-cni",
+            "addonName": VPC_CNI,
             "addonVersion": version,
             "preserve": True,
             **conflicts(args),

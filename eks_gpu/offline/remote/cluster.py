@@ -28,6 +28,7 @@ from eks_gpu_components.catalog import (
     REGISTRY_READ_POLICY,
     WORKER_POLICY,
 )
+from eks_gpu_components.catalog.addons import COREDNS, KUBE_PROXY
 from eks_gpu_components.catalog.auto_mode import BUILT_IN_POOLS
 
 # Argument of the cluster -> that of its default group, if `nodeGroupOptions` is not given.
@@ -75,7 +76,7 @@ def cluster(it: Construction) -> Properties:
     control_plane = _control_plane(it, auto_mode, role, node_role, (vpc_id, subnet_ids), group)
     kubeconfig = _kubeconfig(it, control_plane)
     if _enabled(args, "kubeProxyAddonOptions", not auto_mode):
-        _addon(it, control_plane, "kube-proxy", part(args, "kubeProxyAddonOptions"))
+        _addon(it, control_plane, KUBE_PROXY, part(args, "kubeProxyAddonOptions"))
     provider = it.make(
         "pulumi:providers:kubernetes",
         f"{it.name}-eks-k8s",
@@ -342,7 +343,7 @@ def _coredns(it: Construction, made: Made, auto_mode: Properties, fargate: Made 
     has_nodes = fargate or not opened(args.get("skipDefaultNodeGroup")) or auto_mode
     if asked or (has_nodes and _enabled(args, "corednsAddonOptions", True)):
         values = {"computeType": "Fargate", **part(options, "configurationValues")} if fargate else None
-        _addon(it, made, "coredns", options, values, (fargate,))
+        _addon(it, made, COREDNS, options, values, (fargate,))
 
 
 def _vpc_cni(it: Construction, made: Made, auto_mode: Properties, needs: list[Made | None]) -> Made | None:

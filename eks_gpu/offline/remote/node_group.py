@@ -25,6 +25,7 @@ from eks_gpu.offline.remote.self_managed import (
 from eks_gpu.offline.remote.user_data import user_data
 from eks_gpu.offline.remote.worker_subnets import worker_subnets
 from eks_gpu.offline.wire import clear, part
+from eks_gpu_components.catalog import CLUSTER_TAG
 
 
 def node_group(it: Construction) -> Properties:
@@ -58,7 +59,7 @@ def node_group(it: Construction) -> Properties:
     )
     subnet_ids, undecided = subnets(args, core)
     name = clear(core.of_cluster("name"))
-    tags = {"Name": f"{name}-worker", f"kubernetes.io/cluster/{name}": "owned", **part(args, "autoScalingGroupTags")}
+    tags = {"Name": f"{name}-worker", f"{CLUSTER_TAG}{name}": "owned", **part(args, "autoScalingGroupTags")}
     made = it.make(
         "aws:cloudformation/stack:Stack",
         f"{it.name}-nodes",

@@ -23,6 +23,7 @@ from eks_gpu.offline.remote.self_managed import (
 )
 from eks_gpu.offline.remote.user_data import encoded, user_data
 from eks_gpu.offline.wire import clear, opened, part
+from eks_gpu_components.catalog import CLUSTER_TAG
 
 
 def node_group_v2(it: Construction) -> Properties:
@@ -108,5 +109,5 @@ def _monitoring(args: Properties) -> Properties | None:
 
 
 def _tags(cluster: Any, tags: Properties) -> list[Properties]:
-    all_tags = [*tags.items(), (f"kubernetes.io/cluster/{cluster}", "owned"), ("Name", f"{cluster}-worker")]
+    all_tags = [*tags.items(), (f"{CLUSTER_TAG}{cluster}", "owned"), ("Name", f"{cluster}-worker")]
     return [{"key": key, "value": value, "propagateAtLaunch": True} for key, value in all_tags]

@@ -7,6 +7,7 @@ from eks_gpu.offline.account import Properties
 from eks_gpu.offline.registered import Made
 from eks_gpu.offline.remote.construction import Construction
 from eks_gpu.offline.wire import clear, part
+from eks_gpu_components.catalog import CLUSTER_TAG
 
 GROUP, RULE = "aws:ec2/securityGroup:SecurityGroup", "aws:ec2/securityGroupRule:SecurityGroupRule"
 ALL = {"fromPort": 0, "toPort": 0, "protocol": "-1"}
@@ -28,7 +29,7 @@ def node_security_group(
 ) -> tuple[Made, Made]:
     """The group of nodes, and the rule that lets them call the Kubernetes API."""
     name = f"{it.name}-nodeSecurityGroup"
-    own = {"Name": name, f"kubernetes.io/cluster/{clear(cluster_name)}": "owned"}
+    own = {"Name": name, f"{CLUSTER_TAG}{clear(cluster_name)}": "owned"}
     group = it.make(GROUP, name, {"vpcId": vpc_id, "revokeRulesOnDelete": True, "tags": {**own, **tags}})
 
     def rule(suffix: str, inputs: Properties) -> Made:

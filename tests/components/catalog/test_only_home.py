@@ -27,6 +27,9 @@ ANOTHER_MEANING = {
     ("eks_gpu/lab/go_patches.py", "k8s.io"),
     # The service principal of EKS's control plane, which has the name of Auto Mode's API group.
     ("eks_gpu/lab/aws/eks_provider.py", "eks.amazonaws.com"),
+    ("eks_gpu/offline/remote/cluster.py", "eks.amazonaws.com"),
+    # The provisioner of pulumi-eks' storage classes, which is of Kubernetes' own.
+    ("eks_gpu/offline/remote/cluster.py", "kubernetes.io"),
 }
 
 

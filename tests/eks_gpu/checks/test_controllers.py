@@ -1,11 +1,14 @@
 """Controllers: for this cluster, with nodes and permissions, and beside the add-ons they lean on."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.graphs import autoscaler, findings, managed_group
 from tests.whole_graphs import (
     ACCOUNT,
     AUTOSCALER_ACTIONS,
+    KARPENTER_ACTIONS,
     cluster,
     entry,
     failure,
@@ -44,6 +47,24 @@ def test_an_action_that_the_role_lacks():
         "cluster-autoscaler",
         "role ca lacks ec2:DescribeLaunchTemplateVersions",
     )
+
+
+@pytest.mark.parametrize(
+    ("version", "lacks"), [("1.8.6", False), ("1.11.9", False), ("1.12.0", True), ("", True), ("v1.14.1", True)]
+)
+def test_what_karpenter_needs_follows_its_version(version, lacks):
+    made = karpenter_release()
+    reads = ("Images", "Instances", "InstanceTypeOfferings", "InstanceTypes", "LaunchTemplates", "SecurityGroups")
+    described = [f"ec2:Describe{what}" for what in (*reads, "SpotPriceHistory", "Subnets")]
+    writes = [f"ec2:{what}*" for what in ("Run", "Create", "Delete", "Terminate")]
+    allowed = [*(action for action in KARPENTER_ACTIONS if action != "ec2:*"), *writes, *described]
+    stack = healthy(
+        karpenter=replace(made, inputs={**made.inputs, "version": version}),
+        karpenter_policy=inline("karpenter", *allowed, "eks:DescribeCluster", "sqs:*"),
+    )
+
+    passed, message = findings(PERMISSIONS, *stack)["karpenter"]
+    assert (passed, "ec2:DescribeInstanceStatus" in message) == (not lacks, lacks)
 
 
 def test_managed_groups_are_described_only_where_there_are_some():

@@ -1,8 +1,13 @@
 """The GPU stack of a node: one owner of driver and device plugin, and a plugin that reaches it."""
 
+from dataclasses import replace
+
 import pytest
 
-from tests.graphs import cluster, device_plugin, findings, managed_group, release
+from eks_gpu.graph.graph import Graph
+from eks_gpu.graph.unread import Unread
+from eks_gpu.plan.analysis import analyse
+from tests.graphs import TODAY, cluster, device_plugin, findings, kubernetes, managed_group, release
 from tests.karpenter_graphs import failure, healthy, healthy_auto_mode, node_class, node_pool
 
 OPERATOR = {"driver": {"enabled": False}, "toolkit": {"enabled": False}}
@@ -95,3 +100,34 @@ def test_a_node_pool_that_the_device_plugin_does_not_reach():
 
 def test_the_plugin_reaches_a_node_by_the_label_that_its_kubelet_adds():
     assert findings("device-plugin-reaches-gpu-pools", *healthy(gpu=node_pool(labels={})))["gpu"][0]
+
+
+FILE = Unread("file https://example.org/plugin.yml of ConfigFile plugin", "pods", "it is on another machine", "save it")
+IN_A_FOLDER = Unread("chart ./charts/base of Chart base", "software", "no helm is here", "put helm on PATH")
+NAMED_SO = Unread("chart company-gpu-base of Release base", "software", "it is in a repository", "name a folder")
+OTHER = Unread("chart prometheus of Release metrics", "software", "it is in a repository", "name a folder")
+
+
+@pytest.mark.parametrize(("row", "passed"), [(FILE, None), (IN_A_FOLDER, None), (NAMED_SO, None), (OTHER, False)])
+def test_what_was_not_read_may_be_the_device_plugin(row, passed):
+    group = managed_group("gpu", instanceTypes=["g5.xlarge"], amiType="AL2023_x86_64_NVIDIA")
+    found = analyse(Graph([cluster(), group], unread=[row]), "us-west-2", TODAY).findings
+    (said,) = [finding for finding in found if finding.id == "device-plugin-reaches-gpu-pools"]
+
+    assert (said.passed, said.severity) == (passed, "error")
+    assert (row.subject in said.message) is (passed is None)
+
+
+def test_a_rendered_chart_of_the_device_plugin_is_one_owner():
+    chart = release("nvidia-device-plugin")
+    container = {"name": "plugin", "image": "nvcr.io/nvidia/k8s-device-plugin:v0.20.0"}
+    toleration = {"key": "nvidia.com/gpu", "operator": "Exists"}
+    daemon = kubernetes(
+        "DaemonSet", "plugin", {"template": {"spec": {"containers": [container], "tolerations": [toleration]}}}
+    )
+    stack = healthy(device_plugin=chart)
+
+    assert findings("one-owner-of-the-gpu-stack", *stack, replace(daemon, parent=chart.urn))["gpu"] == (
+        True,
+        "the device plugin is release nvidia-device-plugin's",
+    )

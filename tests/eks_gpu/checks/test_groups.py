@@ -1,13 +1,17 @@
 """Groups of nodes: shape, place, floor, metadata and disks."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from eks_gpu.graph.graph import Graph
+from eks_gpu.graph.unread import Unread
 from eks_gpu.plan.analysis import analyse
 from tests.graphs import (
     TODAY,
+    autoscaler,
+    cluster,
     failure,
     findings,
     gpu_group,
@@ -16,6 +20,7 @@ from tests.graphs import (
     managed_group,
     managed_template,
     overrides,
+    resource,
     user_data,
 )
 
@@ -127,10 +132,73 @@ def test_nodes_that_leave_imdsv1_open():
         "gpu",
         'its launch template leaves IMDSv1 open: set metadata_options http_tokens="required"',
     )
-    assert failure("nodes-require-imdsv2", system=managed_group(launchTemplate=None)) == (
+    older = managed_group(launchTemplate=None, amiType="AL2_x86_64")
+    assert failure("nodes-require-imdsv2", system=older) == (
         "system",
         'nothing in the stack requires IMDSv2: give it a launch template with metadata_options http_tokens="required"',
     )
+
+
+OPTIONAL = launch_template("lt-system", userData="", metadataOptions={"httpTokens": "optional"})
+SILENT = launch_template("lt-system", userData="", metadataOptions=None)
+NO_TEMPLATE: dict[str, Any] = {"launchTemplate": None}
+
+
+@pytest.mark.parametrize(
+    ("group", "template", "passes"),
+    [
+        (managed_group(**NO_TEMPLATE), SILENT, True),
+        (managed_group(), SILENT, True),
+        (managed_group(), OPTIONAL, False),
+        (managed_group(amiType="AL2_x86_64"), SILENT, False),
+        (managed_group(amiType="BOTTLEROCKET_x86_64"), SILENT, False),
+        (replace(managed_group(amiType=None), outputs={"amiType": "AL2023_x86_64_STANDARD"}), SILENT, True),
+        (managed_group(amiType=None, **NO_TEMPLATE), SILENT, True),  # EKS takes AL2023 from 1.30 on
+        (managed_group(amiType=None, clusterName="far", **NO_TEMPLATE), SILENT, True),
+        (replace(managed_group(amiType=None, **NO_TEMPLATE), outputs={"amiType": "AL2_x86_64"}), SILENT, False),
+    ],
+)
+def test_al2023_requires_imdsv2_by_itself(group, template, passes):
+    found = findings("nodes-require-imdsv2", *healthy(system=group, system_template=template))
+
+    assert found["system"][0] is passes
+
+
+NOBODY = [
+    "desired-size-belongs-to-the-autoscaler",
+    "groups-are-discovered-by-this-cluster",
+    "autoscaler-plans-with-the-smallest-type",
+    "autoscaled-gpu-nodes-have-the-accelerator-label",
+    "one-gpu-count-a-group",
+    "one-zone-a-gpu-group",
+    "scale-from-zero-labels-match-node",
+    "scale-from-zero-taints-match-node",
+    "scale-from-zero-resources-match-node",
+]
+POLICY = resource("aws:autoscaling/policy:Policy", "busy", {"autoscalingGroupName": "gpu"})
+
+
+@pytest.mark.parametrize("check", NOBODY)
+@pytest.mark.parametrize(
+    ("stack", "speaks"),
+    [
+        ([cluster(), launch_template(), gpu_group()], False),
+        ([cluster(), launch_template(), gpu_group(), autoscaler()], True),
+        ([cluster(), launch_template(), gpu_group(), POLICY], True),
+        ([launch_template(), gpu_group()], True),  # another stack has the cluster, and may have the autoscaler
+    ],
+)
+def test_what_only_the_autoscaler_needs_is_not_asked_of_a_group_that_nothing_scales(check, stack, speaks):
+    assert bool(findings(check, *stack)) is speaks
+
+
+def test_an_unread_file_may_bring_the_autoscaler():
+    row = Unread("file https://example.org/all.yml of ConfigFile all", "pods", "it is on another machine", "save it")
+    group = managed_group("work", scalingConfig={"minSize": 1, "desiredSize": 3, "maxSize": 9})
+    found = analyse(Graph([cluster(), group], unread=[row]), "us-west-2", TODAY)
+
+    assert [each for each in found.findings if each.id == "desired-size-belongs-to-the-autoscaler"] == []
+    assert [item.quantity for item in found.cost.idle.items if "m7i.large" in item.name] == [1]
 
 
 def test_disks_that_are_not_encrypted():

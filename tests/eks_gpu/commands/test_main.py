@@ -137,7 +137,9 @@ def test_wrong_input_ends_with_2_and_writes_nothing(tmp_path):
 
 
 def test_a_file_that_cannot_be_written_is_wrong_input(monkeypatch):
-    monkeypatch.setattr("eks_gpu.plan.plan.make_plan", lambda *_: plan_of("examples/spot-autoscaling-groups", "dev"))
+    monkeypatch.setattr(
+        "eks_gpu.plan.plan.make_plan", lambda *_, **__: plan_of("examples/spot-autoscaling-groups", "dev")
+    )
     ran = CliRunner().invoke(cli.app, ["plan", EXAMPLE, "--json", "/nowhere/plan.json"])
     assert isinstance(ran.exception, InputError)
     assert ran.exception.problems == ["/nowhere/plan.json: cannot be written: No such file or directory"]

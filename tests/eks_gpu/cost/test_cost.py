@@ -129,7 +129,8 @@ def test_a_price_of_another_region_is_never_silent():
         ("1.35", date(2026, 11, 24), False),
         ("1.33", date(2026, 7, 29), False),
         ("1.33", date(2026, 7, 30), True),
-        ("1.30", date(2026, 11, 24), True),
+        ("1.32", date(2026, 11, 24), True),
+        ("1.30", date(2026, 11, 24), False),  # nobody can buy it any more
         ("", date(2026, 11, 24), False),
     ],
 )

@@ -22,6 +22,7 @@ from eks_gpu.graph.values import HIDDEN, MASK, UNKNOWN, decoded, replaced, unkno
 from eks_gpu.io.problems import InputError
 from eks_gpu.plan.junit import junit
 from eks_gpu.plan.sarif import sarif
+from eks_gpu.pools.software import software
 from tests import graphs, whole_graphs
 from tests.found import every
 from tests.programs import ROOT, plan_of
@@ -526,3 +527,40 @@ def test_a_preview_tells_what_it_would_create_and_a_state_what_is_there(tmp_path
     assert [found.name for found in graph if graph.is_new(found)] == ["create", "create-replacement"]
     recorded = foreign(documents.state(RECORDED / "spot-autoscaling-groups.state.json")).graph
     assert not any(map(recorded.is_new, recorded))
+
+
+@pytest.mark.parametrize(
+    ("chart", "what"),
+    [
+        ("oci://public.ecr.aws/karpenter/karpenter", []),
+        ("metrics-server", []),
+        ("./charts/app", ["software"]),
+        ("prometheus", ["software"]),
+        ("karpenter-nodepools", ["nodes"]),
+    ],
+)
+def test_a_release_in_a_state_is_without_its_objects(tmp_path, chart, what):
+    type_ = "kubernetes:helm.sh/v3:Release"
+    row = {"urn": f"urn:pulumi:dev::shop::{type_}::it", "type": type_, "custom": True}
+    row["inputs"] = {"chart": chart, "name": "it", "namespace": "ml"}
+    file = tmp_path / "state.json"
+    file.write_text(json.dumps({"deployment": {"resources": [row]}}))
+    unread = foreign(documents.state(file), "us-west-2").graph.unread
+
+    assert [found.what for found in unread] == what
+    assert all(found.how == "`helm get manifest it --namespace ml` prints them" for found in unread)
+
+
+def test_files_of_values_in_a_state_are_in_the_values_that_the_provider_told(tmp_path):
+    type_ = "kubernetes:helm.sh/v3:Release"
+    asset = {"4dabf18193072939515e22adb298388d": "c44067f5952c0a294b673a41bacd8c17", "path": "values.yaml"}
+    inputs = {"chart": "karpenter", "valueYamlFiles": [asset], "values": {"replicas": 1}}
+    outputs = {**inputs, "values": {"replicas": 1, "settings": {"clusterName": "shop"}}}
+    row = {"urn": f"urn:pulumi:dev::shop::{type_}::it", "type": type_, "custom": True, "inputs": inputs}
+    file = tmp_path / "state.json"
+    file.write_text(
+        json.dumps({"deployment": {"resources": [{**row, "id": "ml/it", "outputs": {"id": "it", **outputs}}]}})
+    )
+
+    (release,) = software(foreign(documents.state(file), "us-west-2").graph)
+    assert release.values == {"replicas": 1, "settings": {"clusterName": "shop"}}

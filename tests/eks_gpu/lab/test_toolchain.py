@@ -229,6 +229,9 @@ def test_a_change_in_what_a_tool_is_built_from_builds_it_anew(machine, monkeypat
         ("kwok", "kwok version v0.8.1 go1.26 (linux/amd64)", True),
         ("kwok", "an error", False),
         ("karpenter", "1.14.0", False),
+        ("helm", "v3.21.3+g2f1a4c5", True),
+        ("helm", "v4.0.1", True),
+        ("helm", "v2.17.0", False),
     ],
 )
 def test_an_installed_tool_is_taken_in_a_version_that_will_do(machine, name, answer, taken):
@@ -372,6 +375,7 @@ def test_the_versions_are_these():
         "etcd": "3.6.15",
         "cluster-autoscaler": "1.33.0",
         "aws-node-termination-handler": "1.25.6",
+        "helm": "4.3.2",
         "kubectl": "1.36.3",
     }
 

@@ -148,7 +148,7 @@ def test_a_policy_document_is_built_as_the_provider_builds_it():
 
 
 def test_a_policy_that_is_a_map_is_handed_back_as_json():
-    trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole"}]}
+    trust: Any = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole"}]}
 
     def program():
         role = aws.iam.Role("nodes", assume_role_policy=trust, tags={"a": "b"})

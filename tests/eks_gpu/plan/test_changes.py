@@ -315,7 +315,7 @@ def test_the_command_writes_the_changes_beside_the_plan(tmp_path):
     ],
 )
 def test_wrong_wishes_stop_before_the_program_runs(monkeypatch, args, problem):
-    monkeypatch.setattr("eks_gpu.plan.plan.make_plan", lambda *_: pytest.fail("the program ran"))
+    monkeypatch.setattr("eks_gpu.plan.plan.make_plan", lambda *_, **__: pytest.fail("the program ran"))
     ran = eks_gpu(EXAMPLE, *args)
     assert isinstance(ran.exception, InputError)
     assert problem in str(ran.exception)

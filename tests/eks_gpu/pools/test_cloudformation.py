@@ -36,7 +36,8 @@ def template(properties: dict[str, Any], **others: Any) -> dict[str, Any]:
     return {"Resources": {"Nodes": group, **others}}
 
 
-SIZES = {"MinSize": 3, "MaxSize": "6", "DesiredCapacity": 4}
+OWNED = {"Key": "kubernetes.io/cluster/shop", "Value": "owned", "PropagateAtLaunch": "true"}
+SIZES = {"MinSize": 3, "MaxSize": "6", "DesiredCapacity": 4, "Tags": [OWNED]}
 WITH_CONFIGURATION = {**SIZES, "LaunchConfigurationName": "work-lc", "VPCZoneIdentifier": ["subnet-a"]}
 YAML = """
 AWSTemplateFormatVersion: '2010-09-09'
@@ -96,6 +97,7 @@ def test_a_launch_configuration_is_read_like_a_launch_template():
 
 def test_a_group_of_the_provider_may_have_a_launch_configuration_too():
     given = {"minSize": 1, "maxSize": 2, "launchConfiguration": "work-lc", "vpcZoneIdentifiers": ["subnet-a"]}
+    given |= {"tags": [{"key": "kubernetes.io/cluster/shop", "value": "owned", "propagateAtLaunch": True}]}
     (found,) = pools(launch_configuration(), resource("aws:autoscaling/group:Group", "work", given))
     assert (found.instance_types, found.min_nodes, found.max_nodes) == (("m5.4xlarge",), 1, 2)
 

@@ -29,6 +29,7 @@ def test_a_node_pool_of_karpenter():
     assert pool(node_pool(), node_class()).as_json() == {
         "name": "gpu",
         "backend": "karpenter",
+        "cluster": None,
         "accelerator": "nvidia",
         "instance_types": ["g4dn.xlarge", "g6.xlarge", "g5.xlarge"],  # cheapest first
         "gpus_per_node": 1,

@@ -44,6 +44,7 @@ def test_a_self_managed_gpu_group():
     assert pool(launch_template(), gpu_group()).as_json() == {
         "name": "gpu",
         "backend": "auto-scaling-group",
+        "cluster": "shop",
         "accelerator": "nvidia",
         "instance_types": ["g4dn.xlarge", "g5.xlarge"],
         "gpus_per_node": 1,
@@ -67,6 +68,7 @@ def test_a_managed_system_group():
     assert pool(managed_group()).as_json() == {
         "name": "system",
         "backend": "managed-node-group",
+        "cluster": "shop",
         "accelerator": None,
         "instance_types": ["m7i.large"],
         "gpus_per_node": 0,
@@ -170,7 +172,7 @@ def test_bottlerocket_has_a_small_root_beside_the_disk_for_images():
 def test_a_group_without_launch_template_has_what_eks_gives():
     found = pool(managed_group(launchTemplate=None))
     assert found.disks and [(disk.gib, disk.encrypted) for disk in found.disks] == [(20, False)]
-    assert found.imds_v2 is None
+    assert found.imds_v2 is True  # AL2023's own
 
 
 def test_the_autoscaler_knows_the_tags_and_nothing_else_of_a_self_managed_group():

@@ -192,7 +192,7 @@ def test_a_check_that_misses_something_fails_and_gives_no_verdict_where_it_may_b
     assert {passed for passed, _ in failing} == {False}
     assert [passed for passed, _ in unjudged] == [None] * len(failing)
     name = f"{left.type.rpartition(':')[2]} {left.name}"
-    assert all(f"what is missing may be in {name}, which is not read" in message for _, message in unjudged)
+    assert all(name in message for _, message in unjudged)
 
 
 def test_what_fails_for_another_reason_still_fails_beside_what_is_not_read():

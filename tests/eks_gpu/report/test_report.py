@@ -325,7 +325,7 @@ def eks_gpu(*args):
 
 
 def test_the_command_writes_the_page(tmp_path, monkeypatch):
-    monkeypatch.setattr("eks_gpu.plan.plan.make_plan", lambda *_: plan_of(EXAMPLE, "dev"))
+    monkeypatch.setattr("eks_gpu.plan.plan.make_plan", lambda *_, **__: plan_of(EXAMPLE, "dev"))
     ran = eks_gpu(ROOT / EXAMPLE, "--html", tmp_path / "plan.html")
     assert ran.exit_code == 0, ran.output
     assert (tmp_path / "plan.html").read_text(encoding="utf-8") == page([plan_of(EXAMPLE, "dev")])
