@@ -72,7 +72,7 @@ class NodeTerminationHandlerSpec(Value):
 class NodeTerminationHandler(ComponentResource):
     """The handler's chart, the queue of events that it reads, and a role that may do this and no more.
 
-    Let groups depend on the handler: otherwise `pulumi destroy` waits for lifecycle hooks that nobody completes.
+    Let groups depend on the handler: it is then there before their first node, and until the last has gone.
     """
 
     queue_name: Output[str]
