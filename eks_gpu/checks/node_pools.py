@@ -1,6 +1,7 @@
 """Node pools of Karpenter and Auto Mode: their limits work, nodes are removed, and the price is as planned."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.cost.money import marks_of, usd
@@ -142,8 +143,7 @@ def when_empty(context: Context) -> Iterator[Said]:
         yield verdict(pool.name, problems, held)
 
 
-def _keeps_empty_nodes(budget: object) -> bool:
-    assert isinstance(budget, dict)
+def _keeps_empty_nodes(budget: Mapping[str, Any]) -> bool:
     reasons = budget.get("reasons")
     return str(budget.get("nodes")) in ("0", "0%") and "schedule" not in budget and (not reasons or "Empty" in reasons)
 

@@ -7,12 +7,12 @@ from functools import cached_property
 from typing import Any
 
 from eks_gpu.checks import Finding, Waiver
-from eks_gpu.foreign.shapes import read
 from eks_gpu.foreign.stack import Foreign
 from eks_gpu.graph.graph import Resource
 from eks_gpu.graph.secrets import redacted, secret_texts
 from eks_gpu.plan.analysis import Analysis, analyse
 from eks_gpu.plan.baseline import Compared
+from eks_gpu.plan.shapes import read
 from eks_gpu.pools.cluster_of import same_cluster
 
 

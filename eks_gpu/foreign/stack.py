@@ -7,7 +7,6 @@ from typing import Any
 
 from eks_gpu.foreign.component import with_inputs
 from eks_gpu.foreign.documents import Document, Registered
-from eks_gpu.foreign.shapes import read
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.graph.regions import region_of
 from eks_gpu.graph.unread import Unread
@@ -16,6 +15,7 @@ from eks_gpu.io.problems import InputError
 from eks_gpu.offline.account import Account
 from eks_gpu.offline.kubernetes_children import RELEASE, KubernetesChildren
 from eks_gpu.offline.provider_outputs import outputs_of
+from eks_gpu.plan.shapes import read
 from eks_gpu_components.catalog import regions
 from eks_gpu_components.catalog.nearest import hint_or_all
 

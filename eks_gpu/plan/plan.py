@@ -15,6 +15,7 @@ from eks_gpu.offline.project import Project, StackConfig
 from eks_gpu.offline.run import PLAN_KEY, record
 from eks_gpu.plan.analysis import Analysis, analyse
 from eks_gpu.plan.baseline import Compared
+from eks_gpu.plan.shapes import read
 from eks_gpu.plan.waivers_file import KnownWaiver
 from eks_gpu_components.values.validation_messages import problems_of
 
@@ -108,7 +109,8 @@ def make_plan(project: Project, stack: StackConfig, on: date | None = None, give
     settings = plan_settings(project, stack)
     recording, assumed = record(project, stack)
     today = on or date.today()
-    analysis = analyse(recording.graph, recording.region, today, settings.monthly_budget_usd, settings.waive, given)
+    with read(recording.graph):
+        analysis = analyse(recording.graph, recording.region, today, settings.monthly_budget_usd, settings.waive, given)
     analysis = analysis.without(secret_texts(recording.graph))
     return Plan(project.name, stack.name, recording.region, recording.graph, analysis, assumed, recording.log)
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from eks_gpu.io.problems import InputError
 from eks_gpu.offline.project import Project
 from eks_gpu.plan.plan import make_plan
 
@@ -63,3 +64,16 @@ def test_a_group_whose_taints_are_answered_is_judged(plan, tmp_path):
 
 def test_another_unknown_property_makes_no_failure_uncertain(plan):
     assert plan("release_version=net.owner_id,")[1].passed is False
+
+
+def test_what_no_custom_resource_can_be_is_wrong_input_and_no_crash(tmp_path):
+    kind = {"api_version": "karpenter.sh/v1", "kind": "NodePool"}
+    spec = {"disruption": {"budgets": ["10%"]}, "limits": {"nvidia.com/gpu": 1}, "template": {"spec": {}}}
+    (tmp_path / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
+    (tmp_path / "Pulumi.dev.yaml").write_text("config:\n  aws:region: us-west-2\n")
+    (tmp_path / "__main__.py").write_text(
+        f"import pulumi_kubernetes as k8s\nk8s.apiextensions.CustomResource('gpu', spec={spec}, **{kind})\n"
+    )
+    project = Project.load(tmp_path)
+    with pytest.raises(InputError, match="the inputs of a resource are not as its type has them"):
+        make_plan(project, project.stack("dev"))
