@@ -56,19 +56,23 @@ class CatalogAnswers:
         """The outputs of a remote component: the user's, else what the planner makes of its provider."""
         account = self.account.at(region_of(component, recorder.recorded.get, self.account.region))
         self._located(component.type, account)
-        made = construct(Construction(component, inputs, recorder, account, self._looked_up_in(account.region)))
+        made = construct(
+            Construction(component, inputs, recorder, account, self._looked_up_in(account.region, recorder))
+        )
         return {**made, **self._given.outputs(component)}
 
     def home(self, type_: str, inputs: Properties) -> str:
         """URN of the resource that a remote component gets for its parent; empty where the program decides."""
         return home_of(type_, inputs)
 
-    def _looked_up_in(self, region: str) -> Callable[[str, Properties], Properties | None]:
+    def _looked_up_in(self, region: str, recorder: Recorder) -> Callable[[str, Properties], Properties | None]:
         def looked_up(token: str, args: Properties) -> Properties | None:
             try:
-                return self.invoke(token, args, region)
+                result = self.invoke(token, args, region)
             except Unanswered:
                 return None
+            recorder.note_look_up(token, result)
+            return result
 
         return looked_up
 

@@ -230,6 +230,11 @@ class Recorder(MockMonitor):
         with self._lock:
             self._late.append(change)
 
+    def note_look_up(self, token: str, result: Mapping[str, Any]) -> None:
+        """Remembers an image or a release that moves by itself, because it was looked up."""
+        if (found := result.get(IMAGE_LOOK_UPS.get(token, ""))) is not None:
+            self.looked_up.add(str(found))
+
     def not_read(self, unread: Unread) -> None:
         """Notes what the plan cannot read."""
         with self._lock:
@@ -313,8 +318,7 @@ class Recorder(MockMonitor):
             result = self._asked(
                 lambda: self._answers.invoke(request.tok, _read(args), region), sdk_types.example_result
             )
-            if (found := result.get(IMAGE_LOOK_UPS.get(request.tok, ""))) is not None:
-                self.looked_up.add(str(found))
+            self.note_look_up(request.tok, result)
         return _answer(resource_pb2.ResourceInvokeResponse(), result)
 
     def Call(self, request):  # a method of a resource

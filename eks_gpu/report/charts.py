@@ -21,6 +21,8 @@ _SPOKEN = ("role", "aria-", "class")
 _BAR = 17
 _LABEL = 60
 """What a number at the end of a bar needs."""
+_WIDER = 16
+"""What a browser's font may need more for the names of levels than the one that the drawing is measured with."""
 
 
 def svg(chart: Any) -> str:
@@ -62,7 +64,8 @@ def cost_chart(cost: Cost, width: int) -> str:
         labelPadding=3,
         labelLimit=width,
     )
-    return svg(altair.layer(bars, said).facet(row=rows_of, spacing=10))
+    drawn = altair.layer(bars, said).facet(row=rows_of, spacing=10)
+    return svg(drawn.properties(padding={"left": _WIDER, "top": 5, "right": 5, "bottom": 5}))
 
 
 def _rows(bills: Mapping[str, Bill]) -> Iterator[dict[str, Any]]:

@@ -150,6 +150,8 @@ def test_a_tainted_managed_group_and_a_spot_group_are_two_pools():
     assert found.admitted_by(found.workloads[0]) == ["cheap"]
     assert quantities(found)["pool cheap: m6i.large, Spot"] == 2
     assert ("gpu-nodes-are-tainted", "gpu") not in failed(ran)
+    # Its image is looked up with each update, and pulumi-eks gives the group an instance refresh.
+    assert by_name["cheap"].upgrade.how == "refresh"
 
 
 def test_a_managed_group_says_two_nodes_where_the_program_does_not():
