@@ -6,6 +6,7 @@ from typing import Any
 
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.graph.unknown import is_unknown
+from eks_gpu.pools.clusters import COMPONENT, RESOURCE
 from eks_gpu.pools.pool import Disk
 from eks_gpu.pools.user_data import JoinedNode, decoded, joined_node
 
@@ -45,17 +46,21 @@ def start(graph: Graph, specification: Mapping[str, Any] | None) -> Start:
         disks=_disks(mappings) if mappings else None,
         imds_v2=metadata.get("httpTokens") == "required" if metadata else None,
         node=(node := joined_node(inputs.get("userData"))),
-        joins=True if node else None if _may_join(template) else False,
+        joins=True if node else None if _may_join(template, graph) else False,
     )
 
 
-def _may_join(template: Resource) -> bool:
-    """Whether user data that names no node may let one join all the same: what is unknown, or a script of one's own."""
+def _may_join(template: Resource, graph: Graph) -> bool:
+    """Whether user data that names no node may let one join all the same: what is unknown, or a script of one's own.
+
+    Without user data an image of one's own may join by itself, if there is a cluster.
+    """
     if is_unknown(template.inputs, "userData"):
         return True
     text = decoded(template.inputs.get("userData"))
     if text is None:
-        return bool(template.property_dependencies.get("userData"))
+        own_image = bool(template.inputs.get("imageId")) and bool(graph.of(COMPONENT, RESOURCE))
+        return own_image or bool(template.property_dependencies.get("userData"))
     return text == MASK or any(word in text.lower() for word in _OF_A_NODE)
 
 

@@ -343,6 +343,15 @@ def test_a_group_whose_user_data_is_not_known_yet_may_join():
     assert len(pools(Graph([unknown, group()]), "us-west-2")) == 1
 
 
+@pytest.mark.parametrize(("more", "count"), [([], 0), ([cluster("north")], 1)])
+def test_an_image_of_ones_own_may_join_a_cluster_by_itself_where_there_is_one(more, count):
+    template = resource(
+        "aws:ec2/launchTemplate:LaunchTemplate", "web", {"imageId": "ami-1", "instanceType": "m5.large"}, id_="lt-web"
+    )
+
+    assert len(pools(Graph([template, group(), *more]), "us-west-2")) == count
+
+
 def test_a_group_of_no_cluster_is_named_beside_the_bill():
     found = analysed(launch_template("lt-web", userData=SCRIPT), group(), release("keda"))
 
