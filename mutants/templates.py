@@ -9,10 +9,6 @@ _EBS = ("blockDeviceMappings", EACH, "ebs")
 
 OPERATORS = (
     Edit("IMDSv1 is open", "pods get the node's role", [TEMPLATE], ("metadataOptions", "httpTokens"), to("optional")),
-    # EKS's images of managed groups require version 2 by themselves.
-    Edit(
-        "nothing is said of IMDS", "pods get the node's role", [TEMPLATE], ("metadataOptions",), gone, template_of_own
-    ),
     Edit("a disk is not encrypted", "images and caches lie in the clear", [TEMPLATE], (*_EBS, "encrypted"), gone),
     Edit("nothing is said of disks", "20 GiB in the clear", [TEMPLATE], ("blockDeviceMappings",), gone),
     Edit(

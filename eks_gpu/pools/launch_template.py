@@ -27,6 +27,8 @@ class Start:
     disks: tuple[Disk, ...] | None = None
     imds_v2: bool | None = None
     node: JoinedNode | None = None
+    newest_image: bool = False
+    """Whether the image was looked up: then it is one of EKS's own, as far as user data says which."""
     joins: bool | None = None
     """Whether user data lets the nodes join a cluster; None if nobody can tell."""
 
@@ -45,6 +47,7 @@ def start(graph: Graph, specification: Mapping[str, Any] | None) -> Start:
         spot=market.get("marketType") == "spot",
         disks=_disks(mappings) if mappings else None,
         imds_v2=metadata.get("httpTokens") == "required" if metadata else None,
+        newest_image=str(inputs.get("imageId")) in (graph.looked_up or ()),
         node=(node := joined_node(inputs.get("userData"))),
         joins=True if node else None if _may_join(template, graph) else False,
     )

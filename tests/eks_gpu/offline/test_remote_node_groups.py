@@ -152,6 +152,8 @@ def test_a_tainted_managed_group_and_a_spot_group_are_two_pools():
     assert ("gpu-nodes-are-tainted", "gpu") not in failed(ran)
     # Its image is looked up with each update, and pulumi-eks gives the group an instance refresh.
     assert by_name["cheap"].upgrade.how == "refresh"
+    # The image of AL2023 requires IMDSv2 where the template says nothing of it.
+    assert by_name["cheap"].imds_v2
 
 
 def test_a_managed_group_says_two_nodes_where_the_program_does_not():
