@@ -8,6 +8,7 @@ from typing import Any
 
 from eks_gpu.io.documents import parse, plain
 from eks_gpu.offline.account import ACCOUNT, Account, Properties, digest, shown, unanswered
+from eks_gpu.offline.default_vpc import CIDR, default_vpc, of_default_vpc, zone_of
 from eks_gpu.offline.provider_outputs import aws_cluster
 from eks_gpu_components.catalog import DEFAULT_KUBERNETES, zones
 
@@ -132,6 +133,9 @@ def _cluster_auth(_: Account, args: Properties) -> Properties:
 
 
 def _vpc(account: Account, args: Properties) -> Properties:
+    if args.get("default") is True and args.keys() <= {"default", "region"}:
+        vpc, _ = default_vpc(account)
+        return {"id": vpc, "cidrBlock": CIDR, "arn": account.arn("ec2", f"vpc/{vpc}"), "default": True}
     if "id" not in args:
         raise unanswered("aws:ec2/getVpc:getVpc", f"a VPC by {shown(args)}", args)
     account.assumed.add(f"VPC {args['id']}: its address range")
@@ -142,6 +146,21 @@ def _vpc(account: Account, args: Properties) -> Properties:
     }
 
 
+def _subnets(account: Account, args: Properties) -> Properties:
+    if not of_default_vpc(account, args):
+        raise unanswered("aws:ec2/getSubnets:getSubnets", f"subnets by {shown(args)}", args)
+    return {"id": account.region, "ids": default_vpc(account)[1], **args}
+
+
+def _subnet(account: Account, args: Properties) -> Properties:
+    zone = zone_of(account, args.get("id"))
+    if not zone:
+        raise unanswered("aws:ec2/getSubnet:getSubnet", f"a subnet by {shown(args)}", args)
+    vpc, _ = default_vpc(account)
+    ids = {found.name: found.id for found in zones(account.region)}
+    return {"id": args["id"], "vpcId": vpc, "availabilityZone": zone, "availabilityZoneId": ids[zone]}
+
+
 def _yaml_objects(_: Account, args: Properties) -> Properties:
     # The SDK hands over the text alone, and not which file it is of.
     documents = parse(str(args.get("text", "")), "YAML of a yaml.ConfigFile or ConfigGroup")
@@ -150,6 +169,8 @@ def _yaml_objects(_: Account, args: Properties) -> Properties:
 
 INVOKES: dict[str, Callable[[Account, Properties], Properties]] = {
     "aws:cloudwatch/getLogGroups:getLogGroups": _log_groups,
+    "aws:ec2/getSubnet:getSubnet": _subnet,
+    "aws:ec2/getSubnets:getSubnets": _subnets,
     "aws:ec2/getVpc:getVpc": _vpc,
     "aws:eks/getCluster:getCluster": _cluster,
     "aws:eks/getClusterAuth:getClusterAuth": _cluster_auth,

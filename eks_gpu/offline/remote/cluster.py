@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from eks_gpu.offline.account import Properties
+from eks_gpu.offline.default_vpc import default_vpc
 from eks_gpu.offline.registered import Made
 from eks_gpu.offline.remote.access import access_entries, aws_auth, takes_config_map, takes_entries
 from eks_gpu.offline.remote.addon import ADDON, as_json, conflicts, make_vpc_cni, newest
 from eks_gpu.offline.remote.construction import Construction
 from eks_gpu.offline.remote.core import of_data
-from eks_gpu.offline.remote.default_vpc import default_vpc
 from eks_gpu.offline.remote.fargate import fargate_profile
 from eks_gpu.offline.remote.node_group_v2 import make_group
 from eks_gpu.offline.remote.security_groups import cluster_security_group, node_security_group
