@@ -23,7 +23,7 @@ k8s.helm.v3.Release, k8s.apps.v1.Deployment, k8s.core.v1.Service, k8s.storage.v1
 """
 
 # What no import of manifests can avoid: the readers of YAML, and the library that checks what they read.
-READERS = "import pydantic, ruamel.yaml, typer, yaml"
+READERS = "import pydantic, typer, yaml"
 FACTS = "import eks_gpu_components.catalog as catalog; catalog.resolve(catalog.Need(), 'us-west-2')"
 
 

@@ -194,7 +194,12 @@ class Recorder(MockMonitor):
         """
         if _is_remote(request):
             return dict(self._answers.construct(resource, raw, self))
-        state = {} if request.remote else sdk_types.handed_back(request.type, raw)
+        if request.remote:
+            state = {}
+        elif made_inside:  # as its provider has it; to look up its types would load modules that the program does not
+            state = dict(raw)
+        else:
+            state = sdk_types.handed_back(request.type, raw)
         if request.type == STACK or (self._preview and not made_inside):
             return state
         return {**state, **self._answers.outputs(resource, self)}
