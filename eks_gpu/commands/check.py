@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from eks_gpu.commands.options import BaselineFile, PoolsFile
 from eks_gpu.io.output import STDOUT, write, write_json
 from eks_gpu.io.problems import InputError
 from eks_gpu.io.terminal import Terminal
@@ -26,17 +27,8 @@ def check(
     waivers_file: Annotated[
         Path | None, typer.Option("--waivers", metavar="FILE", help="Failures that the stack accepts, with reasons.")
     ] = None,
-    baseline_file: Annotated[
-        Path | None,
-        typer.Option("--baseline", metavar="FILE", help="Record failures there once; then fail on new or worse ones."),
-    ] = None,
-    pools: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Pools of another stack, as `kubectl get nodepools,ec2nodeclasses,nodeclasses -o yaml` prints them.",
-        ),
-    ] = None,
+    baseline_file: BaselineFile = None,
+    pools: PoolsFile = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the answer as JSON; - is stdout.")] = None,
     sarif_file: Annotated[Path | None, typer.Option("--sarif", help="Write failures as SARIF for code review.")] = None,
     junit_file: Annotated[Path | None, typer.Option("--junit", help="Write all checks as JUnit XML, for CI.")] = None,

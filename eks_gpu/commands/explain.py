@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from eks_gpu.commands.options import PoolsFile
 from eks_gpu.io.output import STDOUT, write_json
 from eks_gpu.io.problems import InputError
 from eks_gpu.io.terminal import Terminal
@@ -31,13 +32,7 @@ def explain(
     plan: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Use a plan that `plan --json` wrote; no program runs.")
     ] = None,
-    pools: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Pools of another stack, as `kubectl get nodepools,ec2nodeclasses,nodeclasses -o yaml` prints them.",
-        ),
-    ] = None,
+    pools: PoolsFile = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the answer as JSON; - is stdout.")] = None,
 ) -> None:
     """Show for each pool of a stack whether it takes the pod, on which node and when, or the rule that rejects it."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from eks_gpu.commands.options import BaselineFile, PoolsFile
 from eks_gpu.io.output import STDOUT, write, write_json
 from eks_gpu.io.problems import InputError
 from eks_gpu.io.terminal import Terminal
@@ -37,17 +38,8 @@ def plan(
     markdown_file: Annotated[
         Path | None, typer.Option("--markdown", help="Write these changes for a pull request; - is stdout.")
     ] = None,
-    baseline_file: Annotated[
-        Path | None,
-        typer.Option("--baseline", metavar="FILE", help="Record failures there once; then fail on new or worse ones."),
-    ] = None,
-    pools: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Pools of another stack, as `kubectl get nodepools,ec2nodeclasses,nodeclasses -o yaml` prints them.",
-        ),
-    ] = None,
+    baseline_file: BaselineFile = None,
+    pools: PoolsFile = None,
     manifests: Annotated[
         Path | None, typer.Option(help="Write every Kubernetes object as YAML into this folder, one folder per stack.")
     ] = None,

@@ -94,6 +94,7 @@ class Told(dict[str, Any]):
         tell(self.unknown.values())
         return super().values()
 
+    # A dict's own operators are overloaded by the types of both sides; these say one thing of any two maps.
     def __or__(self, other: Mapping[str, Any]) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         return _joined(self, other)
 
