@@ -42,10 +42,11 @@ def checks() -> str:
             check.subject,
             f"{check.reason} {check.details}".strip(),
             check.fix_as_sentence,
+            "; ".join(map(str, check.sources)),
         )
         for id_, check in sorted(CHECKS.items())
     ]
-    return table(("Check", "Severity", "Subject", "What goes wrong without it", "Fix"), rows)
+    return table(("Check", "Severity", "Subject", "What goes wrong without it", "Fix", "Source"), rows)
 
 
 def charts() -> str:

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from eks_gpu.checks.names import subject
+from eks_gpu.checks.sources import Source, is_sure
 from eks_gpu.checks.waiver import Waiver
 from eks_gpu.cost.admission import Room, Verdict
 from eks_gpu.cost.cost import Cost
@@ -60,6 +61,7 @@ class Finding:
             "severity": self.severity,
             "fix": self.fix or None,
             "waived": self.waived or None,
+            "sources": [source.as_json() for source in CHECKS[self.id].sources],
         }
 
 
@@ -224,6 +226,8 @@ class Check:
     """What must be read for a failure to be certain: the check fails because the stack lacks something."""
     each_cluster: bool = True
     """Whether it looks at one cluster at a time."""
+    sources: tuple[Source, ...] = ()
+    """Where the rule is from. One that is not sure makes the check a warning."""
 
     @property
     def reason(self) -> str:
@@ -362,17 +366,21 @@ def check(
     severity: str = "error",
     relies_on: Iterable[What] = (),
     each_cluster: bool = True,
+    sources: Iterable[Source] = (),
 ) -> Callable[[Callable[[Context], Iterator[Said]]], Any]:
     """Registers a function that says something of each subject the check applies to.
 
     Its docstring's first line says what goes wrong for the user where the check does not hold; the rest is for readers
     of `docs/checks.md`, which `make pages` writes. `relies_on` is what must all be read for a failure to be certain.
+    `sources` is where the rule is from; a rule of one source that is not sure is a warning, whatever `severity` is.
     """
 
     def register(function: Callable[[Context], Iterator[Said]]) -> Callable[[Context], Iterator[Said]]:
         if id_ in CHECKS:
             raise ValueError(f"two checks are named {id_}")
-        CHECKS[id_] = Check(id_, severity, subject, fix, function, frozenset(relies_on), each_cluster)
+        rests_on = tuple(sources)
+        level = severity if is_sure(rests_on) else "warning"
+        CHECKS[id_] = Check(id_, level, subject, fix, function, frozenset(relies_on), each_cluster, rests_on)
         return function
 
     return register

@@ -46,6 +46,8 @@ def _rule(id_: str) -> dict[str, Any]:
         "help": {"text": f"{why} Fix: {check.fix}.", "markdown": f"{why}\n\n**Fix**: {check.fix}."},
         "defaultConfiguration": {"level": check.severity},
     }
+    if check.sources:
+        rule["properties"] = {"sources": [source.as_json() for source in check.sources]}
     if check.link:
         rule["helpUri"] = check.link
         rule["help"]["text"] += f" See {check.link}"

@@ -127,6 +127,7 @@ def test_a_finding_as_the_plan_shows_it():
         "severity": "error",
         "fix": None,
         "waived": None,
+        "sources": [],
     }
 
 

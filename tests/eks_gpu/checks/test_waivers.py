@@ -74,6 +74,7 @@ def test_a_waiver_that_covers_no_failure_is_a_warning():
             "severity": "warning",
             "fix": "remove the waiver, or correct its subject",
             "waived": None,
+            "sources": [],
         }
     ]
 
