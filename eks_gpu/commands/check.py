@@ -11,14 +11,14 @@ from eks_gpu.io.problems import InputError
 from eks_gpu.io.terminal import Terminal
 
 EXAMPLES = (
-    "Examples:  pulumi preview --json > p.json; eks-gpu check --preview p.json  ·  "
+    "Examples:  pulumi preview --json --show-sames > p.json; eks-gpu check --preview p.json  ·  "
     "pulumi stack export > s.json; eks-gpu check --state s.json --sarif s.sarif"
 )
 
 
 def check(
     preview: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="What `pulumi preview --json` printed; - is stdin.")
+        Path | None, typer.Option(metavar="FILE", help="What `pulumi preview --json --show-sames` printed; - is stdin.")
     ] = None,
     state: Annotated[
         Path | None, typer.Option(metavar="FILE", help="What `pulumi stack export` printed; - is stdin.")

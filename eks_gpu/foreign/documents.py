@@ -1,7 +1,7 @@
 """The two documents that the engine writes: what `pulumi preview --json` and `pulumi stack export` print."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,8 @@ class Document:
     """URNs of what a preview would create."""
     options_known: bool = True
     """Whether it tells which changes a resource ignores: older engines do not, nor does any where nobody does."""
+    left_out: int = 0
+    """Resources that a preview only counts, because nothing about them changes."""
 
     @property
     def project(self) -> str:
@@ -76,6 +78,7 @@ def preview(file: Path) -> Document:
         raise InputError(f"{file}: the preview itself failed, and tells half of the stack: {error}" for error in errors)
     kept: dict[str, Any] = {}
     created: set[str] = set()
+    same = 0
     for position, step in enumerate(_list(file, data, "steps")):
         if not isinstance(step, dict):
             raise InputError(f"{file}: steps[{position}] must be an object, got {step!r}")
@@ -84,9 +87,18 @@ def preview(file: Path) -> Document:
             kept[urn] = (f"steps[{position}].newState", step["newState"])
             if step.get("op") in ("create", "create-replacement"):
                 created.add(urn)
+            same += step.get("op") == "same"
     config = data.get("config")
     found = tuple(_registered(file, kept.values()))
-    return _document(file, found, config if isinstance(config, dict) else {}, created)
+    document = _document(file, found, config if isinstance(config, dict) else {}, created)
+    return replace(document, left_out=max(0, _unchanged(data) - same))
+
+
+def _unchanged(data: Mapping[str, Any]) -> int:
+    """How many resources the preview found unchanged: it has a step for each of them if it was asked to."""
+    summary = data.get("changeSummary")
+    count = summary.get("same") if isinstance(summary, dict) else 0
+    return count if isinstance(count, int) else 0
 
 
 def state(file: Path) -> Document:

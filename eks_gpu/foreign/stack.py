@@ -72,7 +72,7 @@ def foreign(document: Document, region: str = "", *, whole: bool = False) -> For
             resources.values(),
             options_known=document.options_known,
             created=document.created,
-            unread=_releases(resources.values()),
+            unread=[*_left_out(document), *_releases(resources.values())],
         ),
         sorted(_assumed(document, raw, hidden, unknown)),
         unknown,
@@ -84,6 +84,17 @@ def _without_aws(document: Document) -> bool:
     """Whether it has objects of Kubernetes, and nothing of AWS."""
     packages = {each.type.partition(":")[0] for each in document.registered if not each.type.startswith("pulumi:")}
     return "kubernetes" in packages and not packages & {"aws", "aws-native", "awsx", "eks"}
+
+
+def _left_out(document: Document) -> Iterator[Unread]:
+    """What a preview leaves out if it is not asked: resources that stay as they are, maybe with nodes."""
+    if document.left_out:
+        yield Unread(
+            f"{document.left_out} unchanged resources",
+            "nodes",
+            "the preview only counts them",
+            "run `pulumi preview --json --show-sames`",
+        )
 
 
 def _releases(resources: Iterable[Resource]) -> list[Unread]:

@@ -4,6 +4,7 @@ What it asks of AWS goes to stand-in providers and into moto, what it asks of Ku
 the real API server. The engine's state lives and dies with the lab.
 """
 
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -111,6 +112,21 @@ class LabStack:
             finally:
                 if not there:
                     engine.workspace.remove_stack(self._stack.name)
+
+    def preview_document(self) -> dict[str, Any]:
+        """What `pulumi preview --json` prints of it, in the lab as it is now. Raises LabProblem, and InputError."""
+        words = self._translation()
+        told = list[str]()
+        with self._project.entered(), words.complete(), self._engine((words.transform,)) as engine:
+            engine.preview(json=True, on_output=told.append, color="never")
+        return dict(json.loads("\n".join(told)))
+
+    def state_document(self) -> dict[str, Any]:
+        """What `pulumi stack export` prints of it. Raises LabProblem."""
+        self._demand()
+        with self._engine() as engine:
+            state = engine.export_stack()
+        return {"version": state.version, "deployment": state.deployment}
 
     def destroy(self, note: Note = lambda _: None) -> Destroyed:
         """Takes it away. Raises LabProblem with the engine's errors."""

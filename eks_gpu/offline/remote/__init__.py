@@ -60,7 +60,7 @@ def construct(it: Construction) -> Properties:
             f"{type_} {it.name}",
             known[0] if known else "nodes",
             "its provider makes the resources inside, and this planner does not know which",
-            "run `pulumi preview --json > preview.json` and `eks-gpu check --preview preview.json`",
+            "run `pulumi preview --json --show-sames > preview.json` and `eks-gpu check --preview preview.json`",
         )
     )
     return dict.fromkeys(outputs(type_), UNKNOWN)
