@@ -1,5 +1,6 @@
 """`eks-gpu`: the command line. Exit codes: 0 all holds, 1 a check fails, 2 wrong input, 3 a fault of its own."""
 
+import gc
 import io
 import os
 import sys
@@ -26,6 +27,11 @@ IGNORE_REFRESHED = "EKS_GPU_CATALOG_PRICES"
 """Environment variable that `eks_gpu.pools.prices` reads, which costs a start too much to import here."""
 ROOMS = "eks_gpu.commands"
 """Entry points of rooms that build on this one: a Typer is a group of commands, a function is one."""
+
+LOOKS_FOR_GARBAGE = (100_000, 50, 100)
+"""Python's thresholds for a short run that makes half a million objects and keeps them, most of them the SDKs' types:
+by default it looks through them again and again, a tenth of a plan's time.
+"""
 
 app = typer.Typer(
     help="GPU and Spot nodes on Amazon EKS: what a stack will cost, run and scale to, before anything is created.",
@@ -70,6 +76,7 @@ def add_rooms(wanted: str | None) -> None:
 
 def main() -> None:
     """The console script."""
+    gc.set_threshold(*LOOKS_FOR_GARBAGE)
     # What a program leaves unfinished when it stops with an error is not its user's concern.
     warnings.filterwarnings("ignore", message="coroutine .* was never awaited")
     for stream in (sys.stdout, sys.stderr):
