@@ -11,6 +11,7 @@ from eks_gpu.offline.run import record
 from eks_gpu.plan.analysis import Analysis, analyse
 from eks_gpu.plan.plan import PlanSettings, plan_settings
 from eks_gpu.pools.pool import Pool
+from eks_gpu_components.catalog import READ_ON
 from tests.committed import committed
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
@@ -66,4 +67,4 @@ def program(project: Project, stack_name: str) -> Program:
     """One stack, run offline."""
     stack = project.stack(stack_name)
     graph = record(project, stack)[0].graph
-    return Program(f"{project.name} {stack_name}", stack.region, graph, plan_settings(project, stack), on=date.today())
+    return Program(f"{project.name} {stack_name}", stack.region, graph, plan_settings(project, stack), on=READ_ON)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from eks_gpu.io.today import TODAY
+from eks_gpu_components.catalog import READ_ON
 from tests.committed import committed
 from tests.session import begin
 
@@ -12,6 +14,7 @@ from tests.session import begin
 def pytest_configure(config: pytest.Config) -> None:
     """Makes the folder that the tests judge before any worker starts, so that all of them have the same."""
     os.environ["EKS_GPU_CATALOG_PRICES"] = "1"  # and not those that the developer has fetched
+    os.environ[TODAY] = READ_ON.isoformat()  # tests say the same next year
     if not hasattr(config, "workerinput"):
         begin()
         committed()

@@ -20,8 +20,10 @@ def resource(type_: str, name: str, inputs: Mapping[str, Any], id_: str = "", **
     return Resource(f"urn:pulumi:dev::shop::{type_}::{name}", type_, name, id=id_, inputs=inputs, **more)
 
 
-def analysed(*resources: Resource, budget: float | None = None, region: str = "us-west-2") -> Analysis:
-    return analyse(Graph(resources), region, TODAY, budget)
+def analysed(
+    *resources: Resource, budget: float | None = None, region: str = "us-west-2", on: date = TODAY
+) -> Analysis:
+    return analyse(Graph(resources), region, on, budget)
 
 
 def findings(check: str, *resources: Resource, **more: Any) -> dict[str, tuple[Any, str]]:

@@ -1,7 +1,6 @@
 """Mutation: broken plans are seen by a check, and every way to break one does break one."""
 
 from collections import Counter
-from datetime import date
 from functools import cache
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.offline.project import Project
 from eks_gpu.plan.plan import plan_settings
+from eks_gpu_components.catalog import READ_ON
 from mutants.__main__ import FLOOR, report
 from mutants.accepted import ACCEPTED
 from mutants.edits import EACH, GONE, JSON, USER_DATA, Edit, edited, gone, swapped, to, written
@@ -38,7 +38,7 @@ def program(folder: str, stack: str) -> Program:
     project = Project.load(ROOT / folder)
     plan = plan_of(folder, stack)
     settings = plan_settings(project, project.stack(stack))
-    return Program(f"{project.name} {stack}", plan.region, plan.graph, settings, date.today())
+    return Program(f"{project.name} {stack}", plan.region, plan.graph, settings, READ_ON)
 
 
 def test_a_sample_is_caught():
@@ -102,7 +102,7 @@ def test_texts_are_opened():
 
 def test_outputs_follow_the_inputs_that_they_repeat():
     made = Resource("urn:a", "t", "a", inputs={"name": "x", "size": 1}, outputs={"name": "x", "arn": "arn:x"})
-    stack = Program("shop", "us-west-2", Graph([made]), plan_settings(*_project()), date.today())
+    stack = Program("shop", "us-west-2", Graph([made]), plan_settings(*_project()), READ_ON)
     (mutant,) = Edit("another name", "it is not found", ["t"], ("name",), to("y")).mutants(stack)
     (changed,) = mutant.graph
     assert (changed.inputs, changed.outputs) == ({"name": "y", "size": 1}, {"name": "y", "arn": "arn:x"})

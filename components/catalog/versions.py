@@ -23,6 +23,9 @@ class KubernetesVersion:
         return kubernetes_support(self.minor, on)
 
 
+READ_ON = date(2026, 11, 28)
+"""Day on which this catalog's versions, types, images and rules were last held against their sources."""
+
 _VERSIONS = (
     KubernetesVersion("1.33", date(2026, 7, 29), date(2027, 7, 29), "v1.33.6", "1.5"),
     KubernetesVersion("1.34", date(2026, 12, 2), date(2027, 12, 2), "v1.34.5", "1.6"),

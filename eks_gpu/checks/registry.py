@@ -51,6 +51,11 @@ class Finding:
         """Whether the check fails, as an error or a warning, with or without a waiver."""
         return self.passed is False
 
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Where the rule of its check is from; empty for a check that this version does not have."""
+        return CHECKS[self.id].sources if self.id in CHECKS else ()
+
     def as_json(self) -> dict[str, Any]:
         """The plan's row."""
         return {
@@ -61,7 +66,7 @@ class Finding:
             "severity": self.severity,
             "fix": self.fix or None,
             "waived": self.waived or None,
-            "sources": [source.as_json() for source in CHECKS[self.id].sources],
+            "sources": [source.as_json() for source in self.sources],
         }
 
 

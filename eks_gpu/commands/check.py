@@ -9,6 +9,7 @@ from eks_gpu.commands.options import BaselineFile, PoolsFile
 from eks_gpu.io.output import STDOUT, write, write_json
 from eks_gpu.io.problems import InputError
 from eks_gpu.io.terminal import Terminal
+from eks_gpu.io.today import today
 
 EXAMPLES = (
     "Examples:  pulumi preview --json --show-sames > p.json; eks-gpu check --preview p.json  ·  "
@@ -34,7 +35,6 @@ def check(
     junit_file: Annotated[Path | None, typer.Option("--junit", help="Write all checks as JUnit XML, for CI.")] = None,
 ) -> None:
     """Check a stack of any program, in any language, from its preview or state; the program does not run."""
-    from datetime import date
 
     from eks_gpu.foreign import documents
     from eks_gpu.foreign.judged import judge
@@ -51,7 +51,7 @@ def check(
     waivers = read_waivers(waivers_file) if waivers_file else ()
     judged = judge(foreign(document, region, whole=True), waivers=waivers, given=given)
     if baseline_file:
-        judged = judged.held_against(since(baseline_file, date.today(), {judged.name: judged.findings})[judged.name])
+        judged = judged.held_against(since(baseline_file, today(), {judged.name: judged.findings})[judged.name])
     Terminal(stderr=STDOUT in (json_file, sarif_file, junit_file)).print(render(judged))
     write_json(json_file, judged.as_json())
     if sarif_file:

@@ -8,6 +8,7 @@ import typer
 
 from eks_gpu.io.output import STDOUT, write_json
 from eks_gpu.io.terminal import complain
+from eks_gpu.io.today import today
 
 EXAMPLES = (
     "Examples:  eks-gpu import cluster.yaml > Pulumi.gaia.yaml  ·  eks-gpu import nodepool.yaml --json -  ·  "
@@ -24,12 +25,11 @@ def run(
     ] = None,
 ) -> None:
     """Turn other tools' files into settings for Pulumi.<stack>.yaml; name what is lost, wrong or outdated."""
-    from datetime import date
 
     from eks_gpu.importers.importing import import_file
     from eks_gpu.importers.yaml_output import written
 
-    answer, findings = import_file(file, date.today())
+    answer, findings = import_file(file, today())
     told = findings.in_order()
     (sys.stderr if json_file == STDOUT else sys.stdout).write(written(answer, file.name))
     for finding in told:

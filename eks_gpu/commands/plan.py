@@ -11,6 +11,7 @@ from eks_gpu.commands.options import BaselineFile, PoolsFile
 from eks_gpu.io.output import STDOUT, write, write_json
 from eks_gpu.io.problems import InputError
 from eks_gpu.io.terminal import Terminal
+from eks_gpu.io.today import today
 
 if TYPE_CHECKING:
     from eks_gpu.plan.changes import Changes
@@ -49,7 +50,6 @@ def plan(
     ] = None,
 ) -> None:
     """Run the project's program offline; print pools, workloads, cost and checks. Nothing is created."""
-    from datetime import date
 
     from eks_gpu.graph.manifest_files import write_manifests
     from eks_gpu.offline.missing_answers import text as missing_answers
@@ -89,7 +89,7 @@ def plan(
         where = [told if record_answers else "--record-answers FILE writes all of these answers, to be filled in"]
         raise InputError([*dict.fromkeys(problem for error in lacking for problem in error.problems), *where])
     if baseline_file:
-        held = since(baseline_file, date.today(), {made.name: made.analysis.findings for made in plans})
+        held = since(baseline_file, today(), {made.name: made.analysis.findings for made in plans})
         plans = [made.held_against(held[made.name]) for made in plans]
 
     for made in plans:

@@ -10,6 +10,7 @@ from eks_gpu.checks import Finding, Waiver
 from eks_gpu.foreign.stack import Foreign
 from eks_gpu.graph.graph import Resource
 from eks_gpu.graph.secrets import redacted, secret_texts
+from eks_gpu.io.today import today
 from eks_gpu.plan.analysis import Analysis, analyse
 from eks_gpu.plan.baseline import Compared
 from eks_gpu.plan.shapes import read
@@ -92,5 +93,5 @@ def judge(
     Raises InputError for resources whose inputs are not as their type has them.
     """
     with read(told.graph):
-        found = analyse(told.graph, told.region, on or date.today(), None, waivers, given)
+        found = analyse(told.graph, told.region, on or today(), None, waivers, given)
     return Judged(told, found.without(secret_texts(told.graph)))

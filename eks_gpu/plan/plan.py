@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.graph.secrets import redacted, secret_texts
 from eks_gpu.io.problems import InputError
+from eks_gpu.io.today import today
 from eks_gpu.offline.project import Project, StackConfig
 from eks_gpu.offline.run import PLAN_KEY, record
 from eks_gpu.plan.analysis import Analysis, analyse
@@ -108,9 +109,9 @@ def make_plan(project: Project, stack: StackConfig, on: date | None = None, give
     """
     settings = plan_settings(project, stack)
     recording, assumed = record(project, stack)
-    today = on or date.today()
+    day = on or today()
     with read(recording.graph):
-        analysis = analyse(recording.graph, recording.region, today, settings.monthly_budget_usd, settings.waive, given)
+        analysis = analyse(recording.graph, recording.region, day, settings.monthly_budget_usd, settings.waive, given)
     analysis = analysis.without(secret_texts(recording.graph))
     return Plan(project.name, stack.name, recording.region, recording.graph, analysis, assumed, recording.log)
 

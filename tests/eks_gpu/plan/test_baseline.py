@@ -12,6 +12,7 @@ from eks_gpu.checks import Finding
 from eks_gpu.commands import main as cli
 from eks_gpu.io.problems import InputError
 from eks_gpu.plan.baseline import since
+from eks_gpu_components.catalog import READ_ON
 from tests.programs import ROOT
 
 DAY, LATER = date(2026, 7, 1), date(2026, 12, 1)
@@ -147,5 +148,5 @@ def test_plan_takes_a_baseline_too(tmp_path):
     file = tmp_path / "b.json"
     ran = CliRunner().invoke(cli.app, ["plan", str(ROOT / "examples/auto-mode"), "--baseline", str(file)])
     assert ran.exit_code == 0
-    assert f"{date.today():baseline of %Y-%m-%d}" in " ".join(ran.output.split())
+    assert f"{READ_ON:baseline of %Y-%m-%d}" in " ".join(ran.output.split())
     assert list(json.loads(file.read_text())["stacks"]) == ["auto-mode/dev"]
