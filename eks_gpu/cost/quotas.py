@@ -1,11 +1,13 @@
 """Quotas: how much of an account's quotas a stack needs at its maximum."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any
 
 from eks_gpu.graph.graph import Graph
+from eks_gpu.graph.regions import region_of
 from eks_gpu.pools.pool import Pool
 from eks_gpu_components.catalog import CapacityType, InstanceType
 from eks_gpu_components.catalog.quotas import ELASTIC_IPS, VPCS, Quota, quota
@@ -20,6 +22,8 @@ class QuotaNeed:
     """on-demand or spot; None for a quota that does not count nodes."""
     needed: int | None
     """Number of vCPUs, addresses or VPCs; None if a pool has no limit."""
+    region: str
+    """An account has a quota in each region. Empty where nobody says the region."""
 
     @property
     def beyond_default(self) -> bool:
@@ -34,28 +38,33 @@ class QuotaNeed:
             "capacity_type": self.capacity_type,
             "needed": self.needed,
             "default": self.quota.default,
+            "region": self.region or None,
         }
 
 
-def quota_needs(graph: Graph, pools: Sequence[Pool]) -> list[QuotaNeed]:
-    """vCPUs by EC2 quota, on demand and then Spot, then addresses and VPCs; a quota that nothing uses is left out.
+def quota_needs(graph: Graph, pools: Sequence[Pool], region: str) -> list[QuotaNeed]:
+    """vCPUs by EC2 quota, on demand and then Spot, then addresses and VPCs, each in each region; a quota that nothing
+    uses is left out. `region` is the stack's own.
 
     A pool that may be of either capacity type, or of several families, may fill the quota of each.
     """
-    found: dict[tuple[str, Quota], float] = {}
+    found: dict[tuple[str, Quota, str], float] = {}
     for capacity_type in (CapacityType.ON_DEMAND, CapacityType.SPOT):
         for pool in pools:
             for counted, vcpus in _vcpus(pool, capacity_type):
-                key = (capacity_type.value, counted)
+                key = (capacity_type.value, counted, pool.region)
                 found[key] = found.get(key, 0) + vcpus
     nodes = [
-        QuotaNeed(counted, capacity_type, None if vcpus == inf else int(vcpus))
-        for (capacity_type, counted), vcpus in found.items()
+        QuotaNeed(counted, capacity_type, None if vcpus == inf else int(vcpus), where)
+        for (capacity_type, counted, where), vcpus in found.items()
         if vcpus
     ]
-    addresses, networks = len(graph.of("aws:ec2/eip:Eip")), len(graph.of("aws:ec2/vpc:Vpc"))
-    others = [QuotaNeed(ELASTIC_IPS, None, addresses), QuotaNeed(VPCS, None, networks)]
-    return [*nodes, *(need for need in others if need.needed)]
+    others = [
+        QuotaNeed(counted, None, number, where)
+        for counted, type_ in ((ELASTIC_IPS, "aws:ec2/eip:Eip"), (VPCS, "aws:ec2/vpc:Vpc"))
+        for where, number in Counter(region_of(made, graph.get, region) for made in graph.of(type_)).items()
+    ]
+    return [*nodes, *others]
 
 
 def _vcpus(pool: Pool, capacity_type: CapacityType) -> Iterator[tuple[Quota, float]]:

@@ -133,7 +133,7 @@ def _analysed(
         owners=owners,
         scaling=scaling,
     )
-    quotas = quota_needs(graph, billed)
+    quotas = quota_needs(graph, billed, region)
     own = {pool.name for pool in pools if not pool.given}
     others = {pool.name for pool in pools if pool.given} - own
     said = [finding for finding in checks.findings(context) if finding.subject not in others]

@@ -234,10 +234,14 @@ def quotas(needs: Sequence[QuotaNeed]) -> RenderableType:
     """What the maximum needs of each quota, beside what a new account has; yellow where that is too little."""
     if not needs:
         return Text("none", "dim")
-    shown = table("quota", "code", "needed", "new account", right=("needed", "new account"), whole=("code",))
+    several = len({need.region for need in needs}) > 1
+    where = ("region",) if several else ()
+    columns = ("quota", *where, "code", "needed", "new account")
+    shown = table(*columns, right=("needed", "new account"), whole=("code", *where))
     for need in needs:
         needed = Text("no limit" if need.needed is None else str(need.needed), "yellow" if need.beyond_default else "")
-        shown.add_row(need.quota.name, need.quota.code, needed, str(need.quota.default))
+        place = (need.region or "not known",) if several else ()
+        shown.add_row(need.quota.name, *place, need.quota.code, needed, str(need.quota.default))
     return shown
 
 

@@ -1,8 +1,11 @@
 """Quotas: what a stack's maximum needs of each, and what a new account has."""
 
+from dataclasses import replace
 from typing import Any
 
 from eks_gpu.graph.graph import Resource
+from eks_gpu.plan.render import quotas
+from tests.console import shown
 from tests.graphs import analysed, gpu_group, healthy, launch_template, managed_group, overrides, resource, subnet
 from tests.karpenter_graphs import ARCH, ON_DEMAND, node_class, node_pool, types
 
@@ -26,6 +29,7 @@ def test_a_healthy_stack_needs_vcpus_on_demand_for_its_system_and_spot_for_its_g
         "capacity_type": "spot",
         "needed": 16,
         "default": 0,
+        "region": "us-west-2",
     }
 
 
@@ -65,3 +69,22 @@ def test_addresses_and_vpcs_count_too_and_pools_of_one_quota_add_up():
         "L-0263D0A3": (None, 6, 5),
         "L-F678F1CE": (None, 1, 5),
     }
+
+
+def test_each_region_has_quotas_of_its_own():
+    def there(made: Resource) -> Resource:
+        return replace(made, inputs={**made.inputs, "region": "eu-west-1"})
+
+    address = resource("aws:ec2/eip:Eip", "way out", {})
+    found = analysed(managed_group("a"), there(managed_group("b")), address, there(replace(address, urn="urn:other")))
+    assert [(need.quota.code, need.region, need.needed) for need in found.quotas] == [
+        ("L-1216C47A", "us-west-2", 4),
+        ("L-1216C47A", "eu-west-1", 4),
+        ("L-0263D0A3", "us-west-2", 1),
+        ("L-0263D0A3", "eu-west-1", 1),
+    ]
+    text = shown(quotas(found.quotas))
+    assert [line.split()[-4:] for line in text.splitlines() if "L-1216C47A" in line] == [
+        ["us-west-2", "L-1216C47A", "4", "5"],
+        ["eu-west-1", "L-1216C47A", "4", "5"],
+    ]
