@@ -20,6 +20,19 @@ def service(annotations: dict[str, str], **spec: Any) -> dict[str, Any]:
 
 
 BROKEN_MANIFESTS: list[Broken] = [
+    (
+        "requirements-name-what-there-is",
+        [
+            node_pool(
+                [
+                    {"key": f"{CLASSES}-family", "operator": "In", "values": ["g4", "g6"]},
+                    {"key": f"{CLASSES}-size", "operator": "In", "values": ["xlarge"]},
+                ]
+            )
+        ],
+        f"{POD}.requirements[0].values[0]",
+        f"{CLASSES}-family: g4 is no instance family; nearest: g4dn",
+    ),
     ("lost", [node_pool(nodes={"kubelet": {}})], f"{POD}.kubelet", "no place for kubelet"),
     (
         "lost",

@@ -43,7 +43,7 @@ from .chart_defaults import (
     TERMINATION_HANDLER_TOLERATIONS,
 )
 from .cold_start import COLD_START_S, DRIVER_S
-from .device_plugins import DEVICE_PLUGINS, DevicePlugin
+from .device_plugins import DEVICE_PLUGINS, DEVICE_RESOURCES, DevicePlugin
 from .images import (
     AMI_TYPES,
     ROOT_DEVICE,
@@ -306,6 +306,7 @@ __all__ = [
     "DEVICE_PLUGIN_CHART",
     "DEVICE_PLUGIN_CONFIG_LABEL",
     "DEVICE_PLUGIN_TOLERATIONS",
+    "DEVICE_RESOURCES",
     "DISCOVERY_TAG",
     "DRAIN_S",
     "DRIVER_S",

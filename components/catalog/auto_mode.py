@@ -39,13 +39,17 @@ NETWORK_POLICY_KEY = "enable-network-policy-controller"
 """Key of that ConfigMap, with the text true."""
 
 _TOO_SMALL = ("nano", "micro", "small")
+_WITHOUT_DRIVER = frozenset({"g4ad"})
+"""Families that Auto Mode starts although EKS's images have no driver for them."""
 _LEFT_OUT = frozenset({"p3"})
 """Families that EKS's images have a driver for and Auto Mode does not start; it starts p3dn."""
 
 
 def starts(row: InstanceType) -> bool:
     """Whether Auto Mode has nodes of the type. Source: "Learn about Amazon EKS Auto Mode Managed instances"."""
-    if row.family in _LEFT_OUT or not image_supports(row) or (row.accelerator and row.accelerator.fraction < 1):
+    if row.family in _LEFT_OUT or not (image_supports(row) or row.family in _WITHOUT_DRIVER):
+        return False
+    if row.accelerator and row.accelerator.fraction < 1:
         return False
     return row.vcpus > 1 and row.size not in _TOO_SMALL
 
@@ -53,4 +57,6 @@ def starts(row: InstanceType) -> bool:
 @cache
 def accelerated_families() -> tuple[str, ...]:
     """Families with accelerators of which Auto Mode has nodes, sorted; its images have the drivers of EKS's own."""
-    return tuple(sorted({row.family for row in instance_types() if row.accelerator and starts(row)}))
+    return tuple(
+        sorted({row.family for row in instance_types() if row.accelerator and starts(row) and image_supports(row)})
+    )

@@ -10,6 +10,7 @@ from .chart_defaults import (
     NEURON_PLUGIN_AFFINITY,
     NEURON_PLUGIN_TOLERATIONS,
 )
+from .instance_types import RESOURCES
 from .scheduling import GPU_RESOURCE, GPU_TAINT, NEURON_CORE_RESOURCE, NEURON_RESOURCE, NEURON_TAINT, Taint
 from .versions import DEVICE_PLUGIN_CHART, NEURON_CHART, Chart
 
@@ -73,3 +74,9 @@ DEVICE_PLUGINS = {
     )
 }
 """The plugin of each kind of accelerator that pools can have."""
+
+DEVICE_RESOURCES: Mapping[str, tuple[str, ...]] = {
+    **{plugin.kind: plugin.resources for plugin in DEVICE_PLUGINS.values()},
+    **{kind: (RESOURCES[kind],) for kind in ("amd", "habana")},
+}
+"""Kind of accelerator that a pool can have -> the resources that its device plugin registers, whole devices first."""

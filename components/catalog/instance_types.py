@@ -16,6 +16,8 @@ RESOURCES = {
     "qualcomm": "qualcomm.com/qaic",
     "aws": NEURON_RESOURCE,
 }
+MAKERS = {"nvidia": "NVIDIA", "amd": "AMD", "habana": "Habana", "qualcomm": "Qualcomm", "aws": "AWS"}
+"""Name of a maker in a sentence, by its label's value."""
 
 # NeuronCores of a device by its name; with logical cores of two, as Trainium2 can have them, a node offers half.
 # Source: DescribeInstanceTypes, NeuronInfo, CoreInfo.
@@ -26,10 +28,8 @@ GENERAL_CATEGORIES = ("c", "m", "r")
 
 # Families that programs still name and the catalog lacks, with the reason and what to take instead.
 RETIRED_FAMILIES = {
-    "dl1": ("AWS lists Gaudi nodes no longer", "p4d.24xlarge"),
     "g3": ("AWS lists it no longer, and no EKS image has a driver for its M60", "g4dn.xlarge"),
     "g3s": ("AWS lists it no longer, and no EKS image has a driver for its M60", "g4dn.xlarge"),
-    "g4ad": ("its GPU is AMD's, for which no EKS image has a driver", "g4dn.xlarge"),
     "p2": ("AWS lists it no longer, and no EKS image has a driver for its K80", "g4dn.xlarge"),
     "p3": ("AWS lists it no longer", "g5.xlarge"),
 }
@@ -60,7 +60,7 @@ class UnknownInstanceType(ValueError):
             reason, successor = retired
             super().__init__(f"instance type {name} is no longer offered: {reason}; nearest: {successor}")
             return
-        super().__init__(f"instance type {name} is not in the catalog{hint(name, data.ec2()['types'])}")
+        super().__init__(f"instance type {name} is not in the catalog{hint(name, _names())}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +179,34 @@ COLUMNS = (
 """A row of ec2.json: the fields of InstanceType after its name, then the zones as `use1:124 usw2:12`."""
 
 
+# Types that AWS's recorded answers lack, without their zones: the regions are those of AWS's announcements.
+# Source: Karpenter 1.15, tables of prices and of the VPC's limits; EC2 Auto Scaling API, AcceleratorName.
+_V520, _GAUDI = ("amd", "radeon-pro-v520"), ("habana", "gaudi-hl-205")
+_UNLISTED: dict[str, list] = {
+    "dl1.24xlarge": ["amd64", 96, 786_432, [*_GAUDI, 8, 32_768], True, 4000, "nitro", False, 737, True, True],
+    "g4ad.xlarge": ["amd64", 4, 16_384, [*_V520, 1, 8192], False, 150, "nitro", False, 8, True, True],
+    "g4ad.2xlarge": ["amd64", 8, 32_768, [*_V520, 1, 8192], False, 300, "nitro", False, 8, True, True],
+    "g4ad.4xlarge": ["amd64", 16, 65_536, [*_V520, 1, 8192], False, 600, "nitro", False, 29, True, True],
+    "g4ad.8xlarge": ["amd64", 32, 131_072, [*_V520, 2, 8192], False, 1200, "nitro", False, 58, True, True],
+    "g4ad.16xlarge": ["amd64", 64, 262_144, [*_V520, 4, 8192], False, 2400, "nitro", False, 234, True, True],
+}
+_UNLISTED_REGIONS = {
+    "dl1": "us-east-1 us-west-2",
+    "g4ad": "ap-northeast-1 ca-central-1 eu-central-1 eu-west-1 eu-west-2 us-east-1 us-east-2 us-west-2",
+}
+
+
 def _row(name: str) -> list:
-    row = data.ec2()["types"].get(name)
-    if row is None:
-        raise UnknownInstanceType(name)
-    return row
+    types = data.ec2()["types"]
+    if name in types:
+        return types[name]
+    if name in _UNLISTED:
+        return [*_UNLISTED[name], ""]
+    raise UnknownInstanceType(name)
+
+
+def _names() -> set[str]:
+    return {*data.ec2()["types"], *_UNLISTED}
 
 
 @cache
@@ -196,12 +219,18 @@ def instance_type(name: str) -> InstanceType:
 @cache
 def instance_types() -> tuple[InstanceType, ...]:
     """Every type that Linux nodes can have, by name; Mac types are left out."""
-    return tuple(map(instance_type, sorted(data.ec2()["types"])))
+    return tuple(map(instance_type, sorted(_names())))
 
 
 @cache
 def offers(name: str) -> frozenset[str]:
-    """Ids of the zones that offer the type, in every region of the catalog. Raises UnknownInstanceType."""
+    """Ids of the zones that offer the type, in every region of the catalog. Raises UnknownInstanceType.
+
+    Every zone of its regions counts for a type of which only the regions are known: g4ad and dl1.
+    """
+    if name not in data.ec2()["types"] and name in _UNLISTED:
+        regions = _UNLISTED_REGIONS[name.partition(".")[0]].split()
+        return frozenset(zone_id for region in regions for zone_id in data.ec2()["zones"].get(region, {}).values())
     places = (place.partition(":") for place in _row(name)[-1].split())
     return frozenset(f"{prefix}-az{number}" for prefix, _, numbers in places for number in numbers)
 

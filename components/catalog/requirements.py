@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from operator import ge, gt, le, lt
 from typing import Literal, get_args
 
@@ -21,6 +22,23 @@ REQUIREMENT_OPERATORS = (*WORD_OPERATORS, *NUMBER_OPERATORS)
 NodeAffinityOperator = Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"]
 """Operators of a pod's node affinity. Source: Kubernetes 1.35, NodeSelectorRequirement."""
 NODE_AFFINITY_OPERATORS: tuple[str, ...] = get_args(NodeAffinityOperator)
+
+
+@dataclass(frozen=True, slots=True)
+class Required:
+    """One requirement of a node pool as it is written, and where it stands."""
+
+    key: str
+    operator: str
+    values: tuple[str, ...] = ()
+    min_values: int = 0
+    """How many values of the key the pool must be able to choose from; 0 where it says nothing."""
+    path: str = ""
+    """Such as `spec.template.spec.requirements[2]`."""
+
+    def __str__(self) -> str:
+        values = f" [{', '.join(self.values)}]" if self.values else ""
+        return f"{self.path} {self.key} {self.operator}{values}".lstrip()
 
 
 def requirement_holds(operator: str, values: Sequence[str], value: str | None) -> bool:

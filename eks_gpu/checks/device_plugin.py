@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from eks_gpu.checks.pod_specs import pod_of_values
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
+from eks_gpu.checks.sources import DRIVER_OF_G7
 from eks_gpu.cost.admission import untolerated
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.graph.unread import may_bring
@@ -30,6 +31,8 @@ from eks_gpu_components.catalog import (
     INSTANCE_TYPE_LABEL,
     DevicePlugin,
 )
+from eks_gpu_components.catalog.images import GPUS_WITHOUT_DRIVER
+from eks_gpu_components.catalog.instance_types import MAKERS
 
 _LIKE_A_PLUGIN = ("nvidia", "gpu", "neuron", "device", "accelerator")
 # A fix says what NVIDIA's needs; for the others stands here what they need in its place.
@@ -61,7 +64,7 @@ def _may_bring_one(context: Context) -> str:
 def _of_pools(context: Context) -> Iterator[tuple[Pool, DevicePlugin]]:
     """The pools whose nodes need a device plugin, wherever it comes from, and which."""
     for pool in context.pools:
-        if pool.accelerator:
+        if pool.accelerator in DEVICE_PLUGINS:
             yield pool, DEVICE_PLUGINS[pool.accelerator]
 
 
@@ -194,7 +197,15 @@ def _second_driver(release: Software, pool: Pool) -> Problem | None:
     relies_on=("software", "pods"),
 )
 def driver(context: Context) -> Iterator[Said]:
-    """Nodes offer no GPU: pods stay Pending while the nodes cost money."""
+    """Nodes offer no GPU: pods stay Pending while the nodes cost money.
+
+    EKS's images have drivers for NVIDIA and Neuron. The check warns of a GPU that is too new for them, as one source
+    has it.
+    """
+    for pool in context.pools:
+        if pool.accelerator and pool.accelerator not in DEVICE_PLUGINS and pool.driver is False:
+            said = f"no image of EKS has a driver for {MAKERS[pool.accelerator]}'s accelerators"
+            yield verdict(pool.name, Problem(said, "take types with NVIDIA GPUs, or an image of your own"), "")
     for pool, plugin in _of_pools(context):
         if pool.driver is None:
             continue
@@ -212,7 +223,18 @@ def driver(context: Context) -> Iterator[Said]:
         problem = (
             None if pool.driver or installers else Problem("neither its image nor the GPU operator has the driver")
         )
+        if pool.driver and (lacking := _too_new(pool)):
+            said = f"EKS's images have no driver for {lacking}: {DRIVER_OF_G7}"
+            problem = Problem(said, "take other types, or an image of your own with a newer driver")
+            yield verdict(pool.name, problem, "", "warning")
+            continue
         yield verdict(pool.name, problem, f"it is of {'its image' if pool.driver else ', '.join(installers)}")
+
+
+def _too_new(pool: Pool) -> str:
+    """Families of the pool, with their GPU, that the driver of EKS's images does not know."""
+    rows = (row for row in pool.types if row.accelerator and row.accelerator.name in GPUS_WITHOUT_DRIVER)
+    return ", ".join(dict.fromkeys(f"{row.family} ({row.accelerator.name})" for row in rows if row.accelerator))
 
 
 @check(

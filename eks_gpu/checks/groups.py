@@ -1,6 +1,7 @@
 """Node groups: instance types, zones, maximum and minimum size, and what a launch template may have."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
@@ -9,8 +10,8 @@ from eks_gpu.pools.launch_template import template_of
 from eks_gpu.pools.pool import AUTO_SCALING_GROUP, MANAGED_NODE_GROUP, Pool
 from eks_gpu_components.catalog import (
     AMI_TYPES,
+    DEVICE_RESOURCES,
     GPU_TAINT,
-    NEURON_TAINT,
     UnknownInstanceType,
     UnknownRegion,
     instance_type,
@@ -23,7 +24,7 @@ def tainted(context: Context) -> Iterator[Said]:
     """An untainted GPU node takes any pod, and is kept as long as that pod runs."""
     for pool in context.gpu_pools:
         shown = ", ".join(taint.for_kubelet() for taint in pool.hard_taints)
-        own = NEURON_TAINT if pool.accelerator == "neuron" else GPU_TAINT
+        own = replace(GPU_TAINT, key=DEVICE_RESOURCES[pool.accelerator or "nvidia"][0])
         problem = (
             None
             if shown
@@ -82,7 +83,9 @@ def offered(context: Context) -> Iterator[Said]:
     for pool in context.pools:
         problems = [*_unknown(pool), *_not_offered(pool)]
         places = ", ".join(pool.zones) or pool.region
-        if not pool.chooses_node_itself and not pool.instance_types:
+        if pool.emptied and not problems:
+            problems.append(Problem(pool.emptied.says))
+        elif not pool.chooses_node_itself and not pool.instance_types:
             nothing = f"no instance type of {places} meets all of its requirements, so no node ever comes"
             problems.append(Problem(nothing))
         yield verdict(pool.name, problems, f"{len(pool.instance_types)} types are offered in {places}")

@@ -4,28 +4,32 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
+from eks_gpu.cost.admission import ACCELERATOR_RESOURCES
 from eks_gpu.cost.money import marks_of, usd
 from eks_gpu.karpenter.objects import NodePool, node_classes, node_pools, object_name, part
 from eks_gpu.karpenter.schema import seconds
 from eks_gpu.pods.durations import NEVER
 from eks_gpu.pods.quantities import CPU, MEMORY, written
 from eks_gpu.pools.limits import NODES, Limits, capacity
-from eks_gpu.pools.pool import Pool, zone_ids
+from eks_gpu.pools.pool import Pool
 from eks_gpu.pools.prices import on_demand_price
 from eks_gpu_components.catalog import (
     ARCH_LABEL,
-    CAPACITY_TYPE_LABEL,
-    DEVICE_PLUGINS,
+    DEVICE_RESOURCES,
     GPU_RESOURCE,
+    INSTANCE_TYPE_LABEL,
     NEURON_CORE_RESOURCE,
     NEURON_RESOURCE,
-    ZONE_LABEL,
     CapacityType,
     InstanceType,
     Price,
+    is_well_known_label,
 )
 from eks_gpu_components.catalog.instance_types import RESOURCES
+from eks_gpu_components.catalog.narrowing import offering, why_empty
 from eks_gpu_components.catalog.nearest import nearest
+from eks_gpu_components.catalog.requirement_rules import VALUE, Fault, requirement_faults
+from eks_gpu_components.catalog.requirements import Required
 
 _LIMITABLE = (CPU, MEMORY, NODES, "ephemeral-storage", "pods", "vpc.amazonaws.com/efa", NEURON_CORE_RESOURCE)
 _REAL = frozenset({*_LIMITABLE, *RESOURCES.values()})
@@ -52,7 +56,7 @@ def _resource(pool: Pool) -> str:
 
 def _resources(pool: Pool) -> tuple[str, ...]:
     """What a limit may count to stop the pool's accelerators."""
-    return DEVICE_PLUGINS[pool.accelerator or "nvidia"].resources
+    return DEVICE_RESOURCES[pool.accelerator or "nvidia"]
 
 
 @check(
@@ -266,26 +270,54 @@ def known(context: Context) -> Iterator[Said]:
 @check(
     "requirements-name-what-there-is",
     subject="node pool",
-    fix="use existing zones of the region, capacity types and architectures",
+    fix="write values that nodes have, and as many as minValues asks for",
 )
 def real_values(context: Context) -> Iterator[Said]:
-    """No node can match a value that does not exist; beside valid values, fewer nodes match than expected."""
-    for found, pool in _pools(context):
-        there = {
-            ZONE_LABEL: tuple(zone_ids(pool.region)),
-            CAPACITY_TYPE_LABEL: tuple(kind.value for kind in CapacityType),
-            ARCH_LABEL: ("amd64", "arm64"),
-        }
+    """No node can match a value that does not exist; beside valid values, fewer nodes match than expected.
+
+    The check knows zones, capacity types, architectures, and the labels that Karpenter and Auto Mode set for an
+    instance type. It warns where AWS may have more values than the catalog, as of families and sizes.
+    """
+    for _, pool in _pools(context):
+        told = [(required, fault) for required in pool.requirements for fault in _value_faults(required, pool)]
+        sure = [*_too_few_to_choose_from(pool), *_other_makers(pool)]
         problems = [
-            Problem(
-                f"{expression.key} {value} does not exist", f"write {meant}" if (meant := nearest(value, known)) else ""
-            )
-            for key, known in there.items()
-            for expression in found.expressions(key)
-            for value in (expression.values if expression.operator == "In" and known else ())
-            if value not in known
+            Problem(f"{required.path} {required.key}: {fault.says}", f"write {fault.nearest}" if fault.nearest else "")
+            for required, fault in told
         ]
-        yield verdict(pool.name, problems, "zones, capacity types and architectures exist")
+        error = sure or any(fault.sure for _, fault in told)
+        yield verdict(pool.name, [*problems, *sure], "nodes have every value", "" if error else "warning")
+
+
+def _value_faults(required: Required, pool: Pool) -> Iterator[Fault]:
+    """Without what other checks say: what the API server refuses, and types that do not exist."""
+    for fault in requirement_faults(required, pool.narrowed.group, pool.region):
+        named = required.key == INSTANCE_TYPE_LABEL and required.operator == "In" and fault.field == ".values"
+        if fault.kind == VALUE and not named:
+            yield fault
+
+
+def _too_few_to_choose_from(pool: Pool) -> Iterator[Problem]:
+    for required in pool.requirements if pool.candidates else ():
+        there = {node.labels[required.key] for node in pool.candidates if required.key in node.labels}
+        if required.min_values > len(there) and is_well_known_label(required.key):
+            left = f"{len(there)} values of {required.key} are left"
+            says = f"{required.path}.minValues is {required.min_values}, and {left}, so no node ever comes"
+            yield Problem(says, f"set minValues to {len(there)} or less, or require less")
+
+
+def _other_makers(pool: Pool) -> Iterator[Problem]:
+    """A limit or taint of one maker's devices, where the requirements leave another's."""
+    named = dict.fromkeys((*(pool.limits.amounts if pool.limits else ()), *(taint.key for taint in pool.taints)))
+    resource = next((name for name in named if name in ACCELERATOR_RESOURCES), "")
+    has_it = any(row.accelerator and row.accelerator.offered.get(resource) for row in pool.types)
+    if (
+        resource
+        and pool.types
+        and not has_it
+        and (found := why_empty(pool.requirements, pool.narrowed, offering(resource)))
+    ):
+        yield Problem(found.says, "require types with the devices that its limits and taints are about")
 
 
 @check("node-pools-name-a-node-class", subject="node pool", fix="name a node class of the stack in nodeClassRef")

@@ -28,3 +28,9 @@ class Source:
 def is_sure(sources: Sequence[Source]) -> bool:
     """Whether a rule may fail a plan: one sure source, or two that say the same. Without sources it may."""
     return not sources or any(source.sure for source in sources) or len(sources) > 1
+
+
+DRIVER_OF_G7 = Source(
+    "NVIDIA/aicr pull 2743: G7 needs driver 595, EKS's images have 580", date(2026, 11, 28), sure=False
+)
+"""Why EKS's images have no driver for an RTX PRO 4500."""

@@ -14,11 +14,11 @@ from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.karpenter.objects import part
 from eks_gpu.pods.demand import Workload
 from eks_gpu.pools.software import ADDON
-from eks_gpu_components.catalog import DEVICE_PLUGINS, METRICS_SERVER
+from eks_gpu_components.catalog import DEVICE_RESOURCES, METRICS_SERVER
 
 SHOWN = 3
 """Pools named in one message."""
-_WHOLE_DEVICES = frozenset(plugin.resources[0] for plugin in DEVICE_PLUGINS.values())
+_WHOLE_DEVICES = frozenset(resources[0] for resources in DEVICE_RESOURCES.values())
 
 
 def scheduled(context: Context) -> Iterator[Workload]:

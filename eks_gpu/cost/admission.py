@@ -19,9 +19,10 @@ from eks_gpu.pods.selection import granted, unselected
 from eks_gpu.pools.cluster_of import same_cluster
 from eks_gpu.pools.pool import Candidate, Pool
 from eks_gpu.pools.software import addon_requests
-from eks_gpu_components.catalog import DEVICE_PLUGINS, InstanceType, Taint, allocatable
+from eks_gpu_components.catalog import DEVICE_RESOURCES, InstanceType, Taint, allocatable
+from eks_gpu_components.catalog.narrowing import offering, why_empty
 
-ACCELERATOR_RESOURCES = tuple(resource for plugin in DEVICE_PLUGINS.values() for resource in plugin.resources)
+ACCELERATOR_RESOURCES = tuple(resource for resources in DEVICE_RESOURCES.values() for resource in resources)
 """What a pod asks for that wants an accelerator: whole devices, or cores of Neuron devices."""
 
 
@@ -85,6 +86,8 @@ class Room:
 
     def _rejection(self, pod: Pod) -> Reason:
         pool = self.pool
+        if pool.emptied:
+            return Reason(pool.emptied.says, Rule.TYPES, requirement=pool.emptied.culprits[0].key)
         if not pool.types:
             named = ", ".join(pool.instance_types) or "it names none"
             return Reason(f"no instance type of the pool is known: {named}", Rule.TYPES)
@@ -120,6 +123,7 @@ class Room:
         if suiting:
             return _too_few_values(self.pool, suiting)
         kinds = len(self.pool.types)
+        reason = _by_requirement(self.pool, reason)
         return reason if kinds == 1 else reason.within(f"none of its {kinds} instance types suits")
 
     def _rejection_by(self, candidate: Candidate, pod: Pod) -> Reason:
@@ -137,7 +141,12 @@ class Room:
         return self._unfit(candidate, pod), True
 
     def _unfit(self, candidate: Candidate, pod: Pod) -> Reason:
-        return unfit(pod, self.left(candidate), candidate.instance_type.name)
+        row = candidate.instance_type
+        reason = unfit(pod, self.left(candidate), row.name)
+        other = row.accelerator and reason.subject not in row.accelerator.offered
+        if not self.pool.chooses_node_itself or reason.subject not in ACCELERATOR_RESOURCES or not other:
+            return reason
+        return Reason(f"{reason}: {offering(reason.subject).why_not(row)}", reason.rule, reason.subject)
 
     @cached_property
     def _left(self) -> dict[tuple[str, str, str], Mapping[str, int]]:
@@ -192,6 +201,25 @@ def _of_several(pool: Pool, candidate: Candidate, reason: Reason) -> Reason:
         return reason
     node = f"{candidate.instance_type.name} in {candidate.zone}" if candidate.zone else candidate.instance_type.name
     return reason.within(f"the group may bring {node}")
+
+
+def _by_requirement(pool: Pool, reason: Reason) -> Reason:
+    """Names the requirement by which no node offers the accelerator, if the pool is for accelerators."""
+    resource = reason.subject
+    if reason.rule is not Rule.RESOURCE or resource not in ACCELERATOR_RESOURCES or not is_for_accelerators(pool):
+        return reason
+    if any(row.accelerator and row.accelerator.offered.get(resource) for row in pool.types):
+        return reason
+    found = why_empty(pool.requirements, pool.narrowed, offering(resource))
+    if found is None:
+        return reason
+    return Reason(f"{reason}: {found.says}", reason.rule, resource, found.culprits[0].key)
+
+
+def is_for_accelerators(pool: Pool) -> bool:
+    """Whether its types, limits or taints say so."""
+    named = {*(pool.limits.amounts if pool.limits else ()), *(taint.key for taint in pool.taints)}
+    return bool(pool.accelerator) or not named.isdisjoint(ACCELERATOR_RESOURCES)
 
 
 def _too_few_values(pool: Pool, suiting: Sequence[Candidate]) -> Reason:

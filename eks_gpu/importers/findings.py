@@ -52,7 +52,7 @@ _rules(
         "gpu-requests-equal-limits": "The API server refuses the pod, or it requests a fraction of a GPU.",
         "gpu-requests-fit-a-node": "No node has as many GPUs as one pod requests.",
         "gpus-are-whole-and-have-a-driver": "A node starts whose GPU no pod can use.",
-        "instance-types-offered-in-zones": "The zones of the pool do not have the type.",
+        "instance-types-offered-in-zones": "The pool's zones do not have the type, or its requirements leave none.",
         "lifetimes-are-in-bounds": "Nodes are replaced all the time, or keep an outdated image too long.",
         "limits-name-the-real-resource": "A limit on `gpu` has no effect: nodes have `nvidia.com/gpu`.",
         "names-fit": "A name is too long, or has characters that a pool's name cannot have.",
@@ -68,6 +68,7 @@ _rules(
         "placeholders-are-filled-in": "A shell variable is not a value.",
         "pods-select-what-nodes-have": "No pool has the label before its first node starts, so no node starts.",
         "regions-and-zones-exist": "AWS has no such region or zone, or the cluster has no subnet there.",
+        "requirements-name-what-there-is": "No node matches a value that does not exist, or a label that is none.",
         "scale-from-zero-labels-match-node": "Pods that select the label never start the first node.",
         "scale-from-zero-taints-match-node": "Nodes start for pods that do not tolerate the taint.",
         "services-are-private-or-restricted": "Everyone who finds the address can use the GPUs behind it, and "

@@ -6,7 +6,7 @@ from math import floor
 from typing import Any
 
 from eks_gpu.importers.findings import Findings
-from eks_gpu.importers.gpu_types import GpuTypes, gpu_types
+from eks_gpu.importers.gpu_types import GpuTypes, gpu_types, why_unusable
 from eks_gpu.importers.model import AUTO_MODE, KARPENTER, MANAGED, Pool
 from eks_gpu.importers.units_and_names import fitting_name
 from eks_gpu.pods.quantities import CPU, MEMORY, MIB
@@ -64,7 +64,8 @@ def settle_gpu_pool(
     own_zones = _zones(pool, zones, findings)
     types = gpu_types(pool, requests, region, own_zones or zones, findings)
     if types is None:
-        findings.lose(pool.types_place, f"no instance type of {pool.name} can be in a pool of today")
+        message = f"no instance type of {pool.name} can be in a pool of today"
+        findings.lose(pool.types_place, f"{pool.name} is left out" if why_unusable(pool, region) else message)
         return None
     notes: dict[str, str] = {}
     settings: dict[str, Any] = {"instance_types": [row.name for row in types.rows]}

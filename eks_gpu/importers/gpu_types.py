@@ -8,10 +8,17 @@ from typing import Any
 from eks_gpu.importers.fields import Place
 from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.model import AUTO_MODE, Pool
+from eks_gpu.importers.requirements import why_none
 from eks_gpu.importers.units_and_names import RETIRED, unknown_type
 from eks_gpu_components.catalog import (
+    ARCH_LABEL,
+    AUTO_MODE_GROUP,
     BASE_REGION,
+    DEVICE_PLUGINS,
+    DEVICE_RESOURCES,
+    GPU_RESOURCE,
     GPU_TAINT,
+    KARPENTER_GROUP,
     MAX_INSTANCE_TYPES,
     NEURON_CORE_RESOURCE,
     NEURON_TAINT,
@@ -24,7 +31,12 @@ from eks_gpu_components.catalog import (
     zones_offering,
 )
 from eks_gpu_components.catalog.auto_mode import starts
+from eks_gpu_components.catalog.narrowing import Place as Where
+from eks_gpu_components.catalog.narrowing import Wanted, offering
 
+_WITHOUT_POOLS = tuple(
+    resource for kind, resources in DEVICE_RESOURCES.items() if kind not in DEVICE_PLUGINS for resource in resources
+)
 _GPU_LIMITS = (GPU_TAINT.key, NEURON_TAINT.key, NEURON_CORE_RESOURCE, "gpu", "gpus")
 
 
@@ -79,6 +91,10 @@ def gpu_types(
     `requests` are the accelerators by resource that the file's pods ask for, `zones` where its nodes may be.
     """
     rows = _usable(pool, findings)
+    if not rows and (told := why_unusable(pool, region)):
+        findings.tell("instance-types-offered-in-zones", *told)
+    if named_resource(pool) in _WITHOUT_POOLS:
+        return None
     gone = [RETIRED[named.name] for named in pool.types if named.name in RETIRED]
     rows = _of_one_kind(pool, rows, findings)
     counts = sorted({row.accelerators for row in rows} | {count for count, _ in gone})
@@ -95,6 +111,29 @@ def gpu_types(
     memory = min((gib for found, gib in gone if found == count), default=0)
     kind = kept[0].accelerator.kind if kept and kept[0].accelerator else "nvidia"
     return _found_by_need(pool, count, memory, kind, region, zones)
+
+
+def why_unusable(pool: Pool, region: str) -> tuple[Place, str] | None:
+    """Place and reason of the requirement that leaves no type for a GPU pool; None if it cannot be told."""
+    where = Where(AUTO_MODE_GROUP if pool.backend == AUTO_MODE else KARPENTER_GROUP, region)
+    usable = Wanted(
+        "that a GPU pool can have",
+        lambda row: not _unusable(row, pool),
+        lambda row: f"{row.family} {_unusable(row, pool)}",
+    )
+    if not pool.requirements:
+        return None
+    return (
+        why_none(pool.requirements, where)
+        or why_none(pool.requirements, where, offering(named_resource(pool) or GPU_RESOURCE))
+        or why_none(pool.requirements, where, usable)
+    )
+
+
+def named_resource(pool: Pool) -> str:
+    """The accelerators that the pool's limits or taints name; empty if they name none."""
+    names = [*pool.limits, *(taint.key for taint in pool.taints)]
+    return next((name for name in names if any(name in each for each in DEVICE_RESOURCES.values())), "")
 
 
 def _devices(asked: Mapping[str, int], rows: Sequence[InstanceType]) -> int:
@@ -158,7 +197,7 @@ def _of_one_kind(pool: Pool, rows: list[InstanceType], findings: Findings) -> li
         others = ", ".join(row.name for row in rows if row.architecture != first.architecture)
         message = (
             f"the requirements admit arm64 too ({others}), where an image for amd64 ends with an exec format error: "
-            "add {ARCH_LABEL}; amd64 is taken"
+            f"add {ARCH_LABEL}; amd64 is taken"
         )
         findings.tell("architecture-is-required", pool.types_place, message)
         rows = [row for row in rows if row.architecture == first.architecture]

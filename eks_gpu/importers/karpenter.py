@@ -10,7 +10,15 @@ from eks_gpu.importers.fields import Fields, Place
 from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.model import AUTO_MODE, KARPENTER, Described, Named, Pool
 from eks_gpu.importers.node_classes import read_node_template
-from eks_gpu.importers.requirements import Requirement, allowed, labels_of, meeting, read_requirements, tell_of_doubt
+from eks_gpu.importers.requirements import (
+    Requirement,
+    allowed,
+    labels_of,
+    meeting,
+    read_requirements,
+    tell_of_doubt,
+    tell_of_faults,
+)
 from eks_gpu.importers.taints import read_taints
 from eks_gpu.karpenter.schema import seconds
 from eks_gpu.pods.durations import NEVER, nearest
@@ -106,6 +114,8 @@ def _pool(
     rows = meeting(requirements)
     tell_of_doubt(requirements, rows, findings)
     types, place, chosen = _types(requirements, rows, nodes)
+    zones = _zones(requirements, described)
+    wrong = tell_of_faults(requirements, PREFIX[backend], described.cluster.region or "", findings)
     return Pool(
         name=name,
         backend=backend,
@@ -114,8 +124,9 @@ def _pool(
         types_place=place,
         chosen_by_requirements=chosen,
         capacity_types=_capacity_types(requirements),
-        zones=_zones(requirements, described),
-        labels=labels_of(requirements, findings, PREFIX[backend]),
+        requirements=tuple(requirements),
+        zones=zones,
+        labels=labels_of(requirements, findings, PREFIX[backend], wrong),
         labels_place=nodes.place("requirements"),
         taints=read_taints(nodes, "taints", findings),
         taints_place=nodes.place("taints"),

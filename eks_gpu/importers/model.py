@@ -5,6 +5,7 @@ from fractions import Fraction
 from typing import Any
 
 from eks_gpu.importers.fields import Place
+from eks_gpu.importers.requirements import Requirement
 from eks_gpu_components.catalog import DEVICE_PLUGINS
 
 SELF_MANAGED, MANAGED = "auto-scaling-group", "managed-node-group"
@@ -58,6 +59,8 @@ class Pool:
     types_place: Place
     chosen_by_requirements: bool = False
     """Whether the catalog found the types, and nobody named them."""
+    requirements: tuple[Requirement, ...] = ()
+    """A node pool's; empty for a group."""
     capacity_types: tuple[str, ...] = ("on-demand",)
     on_demand_base: int = 0
     on_demand_percentage: int = 100

@@ -1,6 +1,6 @@
 """Requirements of a node pool against the catalog: which instance types meet them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from eks_gpu.importers.fields import Fields, Place
@@ -15,12 +15,17 @@ from eks_gpu_components.catalog import (
     InstanceType,
     instance_types,
     is_type_label,
+    is_well_known_label,
     label_problem,
     requirement_holds,
     type_may_meet,
     type_surely_meets,
 )
 from eks_gpu_components.catalog.labels import INSTANCE_GROUPS
+from eks_gpu_components.catalog.narrowing import Place as Where
+from eks_gpu_components.catalog.narrowing import Wanted, why_empty
+from eks_gpu_components.catalog.requirement_rules import FORM, Fault, requirement_faults
+from eks_gpu_components.catalog.requirements import Required
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,12 @@ class Requirement:
     def of_type(self) -> bool:
         """Whether it says something of instance types that the catalog knows."""
         return is_type_label(self.key)
+
+    @property
+    def required(self) -> Required:
+        """As the catalog takes it."""
+        least = self.fields.whole("minValues", least=1, most=50) or 0
+        return Required(self.key, self.operator, self.values, least, self.fields.place().path)
 
     @property
     def parts(self) -> tuple[str, str, tuple[str, ...]]:
@@ -79,6 +90,41 @@ def read_requirements(
     return found
 
 
+def tell_of_faults(requirements: Sequence[Requirement], group: str, region: str, findings: Findings) -> set[str]:
+    """Tells of values that no node has and of labels that are none; keys of the latter, which nobody takes.
+
+    Types that do not exist, and labels under the other back end's prefix, are told where they are taken.
+    """
+    wrong = set()
+    for found in requirements:
+        for fault in requirement_faults(found.required, group, region):
+            taken = fault.field == ".key" and is_well_known_label(found.key)
+            named = fault.field == ".values" and found.key == INSTANCE_TYPE_LABEL and found.operator == "In"
+            if not taken and not named:
+                said = f"{fault}" if found.key in fault.says else f"{found.key}: {fault}"
+                findings.tell("requirements-name-what-there-is", _place(found, fault), said)
+            if fault.field == ".key" and fault.kind == FORM and not taken:
+                wrong.add(found.key)
+    return wrong
+
+
+def _place(found: Requirement, fault: Fault) -> Place:
+    if fault.value:
+        return found.fields.place("values", found.values.index(fault.value))
+    return found.fields.place(fault.field.removeprefix(".") or None)
+
+
+def why_none(
+    requirements: Sequence[Requirement], where: Where, wanted: Wanted | None = None
+) -> tuple[Place, str] | None:
+    """Place and reason of what leaves no instance type; None if some is left, or nothing can be told."""
+    found = why_empty([each.required for each in requirements], where, wanted)
+    if found is None:
+        return None
+    first = next(each for each in requirements if each.required == found.culprits[0])
+    return first.place, found.says
+
+
 def meeting(requirements: Sequence[Requirement]) -> list[InstanceType]:
     """Types that meet all that say something of types; those named stand first, in their order."""
     rows = [row for row in instance_types() if all(_may_meet(row, found) for found in requirements)]
@@ -99,10 +145,17 @@ def tell_of_doubt(requirements: Sequence[Requirement], rows: Sequence[InstanceTy
             findings.lose(found.place, f"the catalog knows no {found.key} of {shown}, which the pool may use")
 
 
-def labels_of(requirements: Sequence[Requirement], findings: Findings, prefix: str) -> dict[str, str]:
-    """Labels of one's own that a requirement gives each node; what the settings cannot say is lost."""
+def labels_of(
+    requirements: Sequence[Requirement], findings: Findings, prefix: str, wrong: Collection[str] = ()
+) -> dict[str, str]:
+    """Labels of one's own that a requirement gives each node; what the settings cannot say is lost.
+
+    `wrong` are keys that no label has, told before.
+    """
     found = {}
     for requirement in requirements:
+        if requirement.key in wrong:
+            continue
         if requirement.of_type or requirement.key in (ZONE_LABEL, CAPACITY_TYPE_LABEL):
             _check_prefix(requirement, findings, prefix)
         elif requirement.operator == "In" and len(requirement.values) == 1 and not _problem(requirement):

@@ -9,7 +9,7 @@ from eks_gpu.importers.fields import Place
 from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.general_pools import MIN_SYSTEM_NODES, settle_spot_pool, settle_system_nodes
 from eks_gpu.importers.gpu_pools import Settled, settle_gpu_pool
-from eks_gpu.importers.gpu_types import is_accelerated
+from eks_gpu.importers.gpu_types import is_accelerated, named_resource, why_unusable
 from eks_gpu.importers.judged_pods import judge_device_plugin, judge_missing_device_plugin, judge_workload
 from eks_gpu.importers.model import AUTO_MODE, KARPENTER, MANAGED, SELF_MANAGED, Described, Pool
 from eks_gpu.importers.units_and_names import has_placeholder
@@ -81,6 +81,8 @@ def _pools(
             _leave_groups(pool, accelerated, findings)
         if accelerated:
             found = settle_gpu_pool(pool, requests, region, zones, taken, findings)
+        elif _is_emptied(pool, region, findings):
+            found = None
         elif not pool.grouped:
             nearest = "Auto Mode's built-in pools" if pool.backend == AUTO_MODE else "spot_node_groups"
             message = f"the settings have no pools without GPUs for {pool.backend}; nearest: {nearest}"
@@ -96,6 +98,16 @@ def _pools(
             found.settings["session_manager"] = True
         settled += [found] if found else []
     return settled
+
+
+def _is_emptied(pool: Pool, region: str, findings: Findings) -> bool:
+    """Whether requirements leave a node pool without any type, or one for GPUs without them; it is told."""
+    if not pool.requirements or (pool.types and not named_resource(pool)):
+        return False
+    if told := why_unusable(pool, region):
+        place, reason = told
+        findings.tell("instance-types-offered-in-zones", place, f"{reason}; {pool.name} is left out")
+    return told is not None
 
 
 def _leave_groups(pool: Pool, accelerated: bool, findings: Findings) -> None:

@@ -15,12 +15,15 @@ from eks_gpu_components.catalog import (
     NODE_POOL_TYPE,
     is_well_known_label,
 )
+from eks_gpu_components.catalog.requirements import Required
 
 NODE_POOL = NODE_POOL_TYPE
 NODE_CLASSES = {
     (KARPENTER_GROUP, "EC2NodeClass"): EC2_NODE_CLASS_TYPE,
     (AUTO_MODE_GROUP, "NodeClass"): AUTO_MODE_NODE_CLASS_TYPE,
 }
+REQUIREMENTS = "spec.template.spec.requirements"
+"""Path of a NodePool's requirements."""
 # Source: Karpenter 1.15, NodePool v1, spec.disruption.
 DEFAULT_POLICY, DEFAULT_BUDGET = "WhenEmptyOrUnderutilized", {"nodes": "10%"}
 
@@ -33,6 +36,14 @@ class Requirement:
 
     expression: Expression
     min_values: int = 0
+    path: str = ""
+    """Where it stands in the NodePool, such as `spec.template.spec.requirements[2]`."""
+
+    @property
+    def required(self) -> Required:
+        """As the catalog takes it."""
+        found = self.expression
+        return Required(found.key, found.operator, tuple(found.values), self.min_values, self.path)
 
 
 @dataclass(frozen=True)
@@ -76,9 +87,13 @@ class NodePool:
     @cached_property
     def requirements(self) -> tuple[Requirement, ...]:
         """Stated ones, and those that follow from labels which Karpenter itself decides."""
-        stated = tuple(requirement(item) for item in self.template.get("requirements") or ())
-        fixed = (Expression(key, "In", (value,)) for key, value in self.labels.items() if is_well_known_label(key))
-        return (*stated, *map(Requirement, fixed))
+        stated = tuple(requirement(item, index) for index, item in enumerate(self.template.get("requirements") or ()))
+        fixed = (
+            Requirement(Expression(key, "In", (value,)), path=f"spec.template.metadata.labels[{key}]")
+            for key, value in self.labels.items()
+            if is_well_known_label(key)
+        )
+        return (*stated, *fixed)
 
     def expressions(self, *keys: str) -> tuple[Expression, ...]:
         """Requirements on one of the keys."""
@@ -135,11 +150,11 @@ def object_name(resource: Resource) -> str:
     return str(part(resource.inputs, "metadata").get("name") or resource.name)
 
 
-def requirement(item: Mapping[str, Any]) -> Requirement:
-    """From `key`, `operator`, `values` and `minValues`."""
+def requirement(item: Mapping[str, Any], index: int) -> Requirement:
+    """From `key`, `operator`, `values` and `minValues`, at a position of the list."""
     values = tuple(str(value) for value in item.get("values") or ())
     expression = Expression(str(item.get("key", "")), str(item.get("operator", "")), values)
-    return Requirement(expression, int(item.get("minValues") or 0))
+    return Requirement(expression, int(item.get("minValues") or 0), f"{REQUIREMENTS}[{index}]")
 
 
 def part(tree: Mapping[str, Any], *path: str) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from eks_gpu.karpenter.objects import part
+from eks_gpu.karpenter.objects import Requirement, part, requirement
 from eks_gpu.pods import durations
 from eks_gpu.pods.durations import NEVER, nearest
 from eks_gpu.pods.quantities import quantity
@@ -16,12 +16,10 @@ from eks_gpu_components.catalog import (
     AUTO_MODE_MAX_AGE_H,
     KARPENTER_API_VERSION,
     KARPENTER_GROUP,
-    NUMBER_OPERATORS,
-    REQUIREMENT_OPERATORS,
-    is_well_known_label,
 )
 from eks_gpu_components.catalog.auto_mode import BUILT_IN_NODE_CLASS
 from eks_gpu_components.catalog.nearest import hint
+from eks_gpu_components.catalog.requirement_rules import FORM, requirement_faults
 
 _FIELDS: Mapping[str, frozenset[str]] = {
     "spec": frozenset({"disruption", "limits", "replicas", "template", "weight"}),
@@ -100,12 +98,13 @@ def node_pool_problems(manifest: Mapping[str, Any]) -> Iterator[str]:
     template = part(spec, "template", "spec")
     yield from _disruption_problems(part(spec, "disruption"))
     yield from _static_problems(spec)
+    group = AUTO_MODE_GROUP if _is_for_auto_mode(template) else KARPENTER_GROUP
     for index, item in enumerate(template.get("requirements") or ()):
-        yield from _requirement_problems(f"spec.template.spec.requirements[{index}]", item)
+        yield from _requirement_problems(requirement(item, index), item, group)
     for field, never in (("expireAfter", True), ("terminationGracePeriod", False)):
         yield from _duration_problems(f"spec.template.spec.{field}", template.get(field), never)
     yield from _limit_problems(part(spec, "limits"))
-    yield from _prefix_problems(manifest)
+    yield from _age_problems(template)
 
 
 def _unknown_field(path: str, known: frozenset[str]) -> str:
@@ -142,25 +141,13 @@ def _static_problems(spec: Mapping[str, Any]) -> Iterator[str]:
         yield f"spec.weight must be 1 to 100, got {weight}"
 
 
-def _requirement_problems(path: str, item: Mapping[str, Any]) -> Iterator[str]:
-    operator, values = item.get("operator"), list(item.get("values") or ())
-    if operator not in REQUIREMENT_OPERATORS:
-        yield f"{path}.operator must be one of {', '.join(REQUIREMENT_OPERATORS)}, got {operator}"
+def _requirement_problems(found: Requirement, item: Mapping[str, Any], group: str) -> Iterator[str]:
+    values = list(item.get("values") or ())
     if others := [value for value in values if not isinstance(value, str)]:
-        yield f"{path}.values must be strings: write {str(others[0])!r}, got {others[0]!r}"
-    if operator == "In" and not values:
-        yield f"{path} must name values, because its operator is In"
-    if operator in NUMBER_OPERATORS and not (len(values) == 1 and str(values[0]).isdigit()):
-        yield f"{path} must have one whole number, because its operator is {operator}, got {values}"
-    if operator == "In" and int(item.get("minValues") or 0) > len(values):
-        yield f"{path}.minValues must be at most its number of values, {len(values)}, got {item['minValues']}"
-    prefix, _, name = str(item.get("key", "")).rpartition("/")
-    if (
-        prefix in (KARPENTER_GROUP, AUTO_MODE_GROUP)
-        and name.startswith("instance-")
-        and not is_well_known_label(f"{prefix}/{name}")
-    ):
-        yield f"{path}.key {prefix}/{name} is a label that no node gets"
+        yield f"{found.path}.values must be strings: write {str(others[0])!r}, got {others[0]!r}"
+    for fault in requirement_faults(found.required, group):
+        if fault.kind == FORM:
+            yield f"{found.path}{fault.field} {fault}"
 
 
 def _duration_problems(path: str, value: Any, never: bool) -> Iterator[str]:
@@ -192,18 +179,13 @@ def _limit_problems(limits: Mapping[str, Any]) -> Iterator[str]:
             yield f"spec.limits.{resource} must have no spaces: write {value.strip()!r}, got {value!r}"
 
 
-def _prefix_problems(manifest: Mapping[str, Any]) -> Iterator[str]:
-    """Auto Mode has labels and bounds of its own."""
-    template = part(manifest, "spec", "template", "spec")
-    auto_mode = part(template, "nodeClassRef").get("group") == AUTO_MODE_GROUP
-    ours, theirs = (AUTO_MODE_GROUP, KARPENTER_GROUP) if auto_mode else (KARPENTER_GROUP, AUTO_MODE_GROUP)
-    whose = "Auto Mode" if auto_mode else "Karpenter"
-    for index, item in enumerate(template.get("requirements") or ()):
-        prefix, _, name = str(item.get("key", "")).rpartition("/")
-        path = f"spec.template.spec.requirements[{index}].key"
-        if prefix == theirs and name.startswith("instance-"):
-            yield f"{path} {theirs}/{name} means nothing to {whose}: write {ours}/{name}"
-    age = template.get("expireAfter") if auto_mode else None
+def _is_for_auto_mode(template: Mapping[str, Any]) -> bool:
+    return part(template, "nodeClassRef").get("group") == AUTO_MODE_GROUP
+
+
+def _age_problems(template: Mapping[str, Any]) -> Iterator[str]:
+    """Auto Mode has a bound of its own."""
+    age = template.get("expireAfter") if _is_for_auto_mode(template) else None
     if age == NEVER or (seconds(age) or 0) > AUTO_MODE_MAX_AGE_H * 3600:
         most = f"{AUTO_MODE_MAX_AGE_H}h on Auto Mode"
         yield f"spec.template.spec.expireAfter must be at most {most}, got {template['expireAfter']}"

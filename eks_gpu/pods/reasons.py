@@ -22,22 +22,24 @@ class Reason(str):
     """A sentence that says why a pool rejects a pod, empty if it does not; `rule` and `subject` say what the sentence
     is about.
 
-    The subject is the key of a taint or label, or a resource; empty if the rule needs none.
+    The subject is the key of a taint or label, or a resource; empty if the rule needs none. `requirement` is the label
+    of the pool's requirement that decides; empty if the subject says it, or if none does.
     """
 
-    __slots__ = ("rule", "subject")
+    __slots__ = ("requirement", "rule", "subject")
 
     rule: Rule | None
     subject: str
+    requirement: str
 
-    def __new__(cls, text: str, rule: Rule | None = None, subject: str = "") -> "Reason":
+    def __new__(cls, text: str, rule: Rule | None = None, subject: str = "", requirement: str = "") -> "Reason":
         reason = super().__new__(cls, text)
-        reason.rule, reason.subject = rule, subject
+        reason.rule, reason.subject, reason.requirement = rule, subject, requirement
         return reason
 
     def within(self, frame: str) -> "Reason":
         """The same reason as part of a longer sentence: `frame: reason`."""
-        return Reason(f"{frame}: {self}", self.rule, self.subject)
+        return Reason(f"{frame}: {self}", self.rule, self.subject, self.requirement)
 
 
 NOTHING = Reason("")

@@ -10,7 +10,7 @@ from eks_gpu.pools.launch_template import Start, start
 from eks_gpu.pools.lookups import Lookups
 from eks_gpu.pools.pool import AUTO_SCALING_GROUP, Pool, accelerator_kind, has_nvidia
 from eks_gpu.pools.upgrade import of_auto_scaling_group
-from eks_gpu_components.catalog import CLUSTER_TAG, CapacityType, brings_plugin
+from eks_gpu_components.catalog import CLUSTER_TAG, DEVICE_PLUGINS, CapacityType, brings_plugin
 from eks_gpu_components.catalog.label_rules import KUBERNETES_DOMAINS
 
 # Tags by which a group tells that its instances are nodes, with the name of the cluster as value or without.
@@ -62,7 +62,7 @@ def auto_scaling_group(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
         disks=started.disks,
         # AL2023's images of EKS require version 2 by themselves.
         imds_v2=True if started.imds_v2 is None and image == "al2023" and started.newest_image else started.imds_v2,
-        driver=True if kind and image == "bottlerocket" else None,
+        driver=kind in DEVICE_PLUGINS if kind and image == "bottlerocket" else None,
         device_plugin=brings_plugin(image, kind),
         tags=tags,
         suspended_processes=tuple(inputs.get("suspendedProcesses") or ()),

@@ -13,6 +13,7 @@ from eks_gpu.pools.pool import MANAGED_NODE_GROUP, Disk, Pool, accelerator_kind,
 from eks_gpu.pools.upgrade import of_managed_group
 from eks_gpu_components.catalog import (
     AMI_TYPES,
+    DEVICE_PLUGINS,
     EKS_CAPACITY_TYPE_LABEL,
     NODE_GROUP_LABEL,
     AmiType,
@@ -93,7 +94,7 @@ def _driver(ami: AmiType | None, image: str, kind: str) -> bool | None:
     """Whether the image brings the accelerator's driver, None for one's own."""
     if ami:
         return ami.drives(kind)
-    return True if image == "bottlerocket" else None
+    return kind in DEVICE_PLUGINS if image == "bottlerocket" else None
 
 
 def _taint(item: Mapping[str, Any]) -> Taint | None:

@@ -11,7 +11,7 @@ from eks_gpu.graph.graph import Resource
 from eks_gpu.karpenter.objects import NodePool, part
 from eks_gpu.pods.quantities import gib
 from eks_gpu.pools.pool import Disk
-from eks_gpu_components.catalog import DEVICE_PLUGINS, brings_plugin
+from eks_gpu_components.catalog import DEVICE_PLUGINS, DEVICE_RESOURCES, brings_plugin
 from eks_gpu_components.catalog.images import EKS_OWNERS, drives_named
 
 # Disks of a node whose class names none.
@@ -30,7 +30,7 @@ class NodeClass:
     instance_store: bool = False
     imds_v2: bool | None = None
     drivers: Mapping[str, bool] = field(default_factory=dict)
-    """Kind of accelerator, nvidia or neuron -> whether its driver is in the image; a kind is missing if unknown."""
+    """Kind of accelerator, as nvidia -> whether its driver is in the image; a kind is missing if unknown."""
     device_plugins: tuple[str, ...] = ()
     """Kinds of accelerators whose device plugin a node brings: nvidia, neuron."""
 
@@ -53,7 +53,7 @@ def node_class(pool: NodePool) -> NodeClass:
         disks=_disks(spec.get("blockDeviceMappings") or (), image),
         instance_store=spec.get("instanceStorePolicy") == "RAID0",
         imds_v2=part(spec, "metadataOptions").get("httpTokens", "required") == "required",
-        drivers=dict.fromkeys(DEVICE_PLUGINS, True) if image else dict(_drivers(spec)),
+        drivers={kind: kind in DEVICE_PLUGINS for kind in DEVICE_RESOURCES} if image else dict(_drivers(spec)),
         device_plugins=tuple(kind for kind in DEVICE_PLUGINS if brings_plugin(image, kind)),
     )
 
@@ -67,7 +67,7 @@ def _image(spec: Mapping[str, Any]) -> str:
 def _drivers(spec: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
     """Of images that are selected by name or parameter: what all of them have alike, if all are of EKS."""
     terms = spec.get("amiSelectorTerms") or ()
-    for kind in DEVICE_PLUGINS:
+    for kind in DEVICE_RESOURCES:
         found = {_drives(term, kind) for term in terms}
         if found in ({True}, {False}):
             yield kind, True in found

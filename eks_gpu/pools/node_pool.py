@@ -42,6 +42,7 @@ from eks_gpu_components.catalog.auto_mode import (
     BuiltInPool,
     starts,
 )
+from eks_gpu_components.catalog.narrowing import Place, why_empty
 
 
 def read_node_pool(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
@@ -54,6 +55,9 @@ def read_node_pool(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
     names = tuple(row.name for row in rows)
     limits = Limits(dict(_amounts(found.limits)))
     capacity_types = _capacity_types(found)
+    required = tuple(item.required for item in found.requirements)
+    place = Place(found.prefix, lookups.region, tuple(lookups.zones(subnet_ids)))
+    emptied = None if rows and _zones_are_left(found, zones) and capacity_types else why_empty(required, place)
     accelerated, kind = has_nvidia(names), accelerator_kind(names)
     cluster = lookups.owners.of(resource)
     stated = [item for item in found.requirements if not is_well_known_label(item.expression.key)]
@@ -80,6 +84,8 @@ def read_node_pool(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
         late_labels=lookups.labels_of_image(nodes.image, accelerated, cluster),
         chosen_labels=tuple(item.expression for item in stated),
         min_values=tuple((item.expression.key, item.min_values) for item in found.requirements if item.min_values),
+        requirements=required,
+        emptied=emptied,
         unknown_requirements=_unknown(found),
         disks=nodes.disks,
         instance_store=nodes.instance_store,
@@ -187,6 +193,11 @@ def _zones(pool: NodePool, subnets: Sequence[str], region: str) -> tuple[str, ..
             for item in required
         )
     )
+
+
+def _zones_are_left(pool: NodePool, zones: Sequence[str]) -> bool:
+    """Whether its requirements on places leave a zone; also if it has none."""
+    return bool(zones) or not pool.expressions(ZONE_LABEL, ZONE_ID_LABEL, REGION_LABEL)
 
 
 def _capacity_types(pool: NodePool) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from eks_gpu_components.catalog import (
     AUTO_MODE_GROUP,
     CAPACITY_TYPE_LABEL,
     DEVICE_PLUGINS,
+    DEVICE_RESOURCES,
     HARD_EFFECTS,
     INSTANCE_TYPE_LABEL,
     KARPENTER_GROUP,
@@ -34,6 +35,8 @@ from eks_gpu_components.catalog import (
     zones,
     zones_offering,
 )
+from eks_gpu_components.catalog.narrowing import Emptied, Place
+from eks_gpu_components.catalog.requirements import Required
 
 AUTO_SCALING_GROUP, MANAGED_NODE_GROUP = "auto-scaling-group", "managed-node-group"
 KARPENTER, AUTO_MODE = "karpenter", "auto-mode"
@@ -153,6 +156,10 @@ class Pool:
     """Requirements on custom labels: a node gets the value that a pod selects, if the requirements allow it."""
     min_values: tuple[tuple[str, int], ...] = ()
     """Map from a label to the number of values that a node pool must be able to choose from."""
+    requirements: tuple[Required, ...] = ()
+    """Requirements of a node pool, each with its place."""
+    emptied: Emptied | None = None
+    """Why the requirements leave no node; None if they leave some, or if it cannot be told."""
     unknown_requirements: tuple[str, ...] = ()
     """Labels in the pool's requirements that the catalog does not know."""
     disks: tuple[Disk, ...] | None = None
@@ -179,7 +186,7 @@ class Pool:
 
     @property
     def accelerator(self) -> str | None:
-        """nvidia, neuron, or None."""
+        """nvidia, neuron, amd, habana, or None."""
         return accelerator_kind(self.instance_types)
 
     @property
@@ -192,10 +199,16 @@ class Pool:
     def max_gpus(self) -> int | None:
         """Accelerators when every node is there and of the largest kind; None without a limit."""
         if self.limits and self.scales_to_zero:
-            return self.limits.accelerators(self.types)
+            return self.limits.accelerators(self._of_its_kind)
         if self.max_nodes is None:
             return None
         return self.max_nodes * max((row.accelerators for row in self.types), default=0)
+
+    @property
+    def _of_its_kind(self) -> list[InstanceType]:
+        """Its types without those of makers that no image has a driver for, unless the pool is of that maker."""
+        counted = {*DEVICE_PLUGINS, self.accelerator}
+        return [row for row in self.types if row.accelerator is None or row.accelerator.kind in counted]
 
     @property
     def scales_to_zero(self) -> bool:
@@ -248,6 +261,12 @@ class Pool:
             labels[ZONE_ID_LABEL] = zone_id
         return merged(labels, labels_of_type(row, prefix))
 
+    @property
+    def narrowed(self) -> Place:
+        """What narrows its nodes beside its requirements."""
+        group = AUTO_MODE_GROUP if self.backend == AUTO_MODE else KARPENTER_GROUP
+        return Place(group, self.region, self.zones)
+
     def on_demand_nodes(self, nodes: int) -> int:
         """How many of this number of nodes are on demand."""
         base = min(nodes, self.on_demand_base)
@@ -286,9 +305,9 @@ def told_apart(pools: Sequence[Pool]) -> list[Pool]:
 
 
 def accelerator_kind(instance_types: Iterable[str]) -> str | None:
-    """nvidia or neuron, of nodes of these types; None where they have neither."""
+    """nvidia, neuron, amd or habana, the first that a node of these types may have; None where they have none."""
     kinds = {row.accelerator.kind for row in map(_known, instance_types) if row and row.accelerator}
-    return next((kind for kind in DEVICE_PLUGINS if kind in kinds), None)
+    return next((kind for kind in DEVICE_RESOURCES if kind in kinds), None)
 
 
 def has_nvidia(instance_types: Iterable[str]) -> bool:

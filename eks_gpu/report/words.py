@@ -3,6 +3,8 @@
 from eks_gpu.pods.demand import Workload
 from eks_gpu.pools.pool import Pool
 
+_NOUNS = {"neuron": "Neuron device", "habana": "Gaudi device"}
+
 
 def count(number: int, noun: str) -> str:
     """`1 node`, `2 nodes`."""
@@ -20,7 +22,7 @@ def accelerators(pool: Pool) -> str:
     """`up to 8 GPUs`, `any number of Neuron devices`; empty for a pool without."""
     if not pool.accelerator:
         return ""
-    noun = "GPU" if pool.accelerator == "nvidia" else "Neuron device"
+    noun = _NOUNS.get(pool.accelerator, "GPU")
     return f"any number of {noun}s" if pool.max_gpus is None else f"up to {count(pool.max_gpus, noun)}"
 
 

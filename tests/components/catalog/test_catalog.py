@@ -53,6 +53,8 @@ def test_a_g4dn_xlarge_has_one_t4():
         ("p5.4xlarge", Accelerator("nvidia", "h100", 1, 81920)),
         ("p6-b200.48xlarge", Accelerator("nvidia", "b200", 8, 183359)),
         ("g6f.2xlarge", Accelerator("nvidia", "l4", 0, 5722, fraction=0.25)),
+        ("g4ad.8xlarge", Accelerator("amd", "radeon-pro-v520", 2, 8192)),
+        ("dl1.24xlarge", Accelerator("habana", "gaudi-hl-205", 8, 32768)),
         ("inf2.24xlarge", Accelerator("aws", "inferentia2", 6, 32768)),
         ("trn1.2xlarge", Accelerator("aws", "trainium", 1, 32768)),
         ("dl2q.24xlarge", Accelerator("qualcomm", "qualcomm-ai100", 8, 16000)),

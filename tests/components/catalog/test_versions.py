@@ -221,6 +221,7 @@ def test_bottlerocket_keeps_container_images_off_its_root():
         ("m7i.xlarge", True),
         ("g7.2xlarge", False),
         ("dl2q.24xlarge", False),
+        ("g4ad.xlarge", False),
     ],
 )
 def test_an_image_with_a_driver_exists_for_the_type(name, supported):
@@ -229,7 +230,7 @@ def test_an_image_with_a_driver_exists_for_the_type(name, supported):
 
 def test_images_have_drivers_for_every_family_of_the_table_but_these():
     lacking = {row.family for row in instance_types() if not image_supports(row)}
-    assert lacking == {"dl2q", "g7"}
+    assert lacking == {"dl1", "dl2q", "g4ad", "g7"}
 
 
 def test_auto_mode_starts_these_families_with_accelerators():

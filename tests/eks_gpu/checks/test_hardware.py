@@ -329,11 +329,13 @@ NODE_CLASS = {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": "gpu
     [
         (
             ("topology.kubernetes.io/zone", "us-west-2a", "us-west-2z"),
-            "topology.kubernetes.io/zone us-west-2z does not exist: write us-west-2d",
+            "spec.template.spec.requirements[2] topology.kubernetes.io/zone: us-west-2z is no zone of us-west-2: "
+            "write us-west-2d",
         ),
         (
             ("karpenter.sh/capacity-type", "on_demand"),
-            "karpenter.sh/capacity-type on_demand does not exist: write on-demand",
+            "spec.template.spec.requirements[2] karpenter.sh/capacity-type: on_demand is no capacity type: "
+            "write on-demand",
         ),
     ],
 )

@@ -178,7 +178,8 @@ KEY = "karpenter.k8s.aws/instance-cpu"
         (requirement(KEY, "4", minValues=2), ".minValues must be at most its number of values, 1, got 2"),
         (
             requirement("karpenter.k8s.aws/instance-gpu-nam", "t4"),
-            ".key karpenter.k8s.aws/instance-gpu-nam is a label that no node gets",
+            ".key karpenter.k8s.aws/instance-gpu-nam is a label that no node gets; "
+            "nearest: karpenter.k8s.aws/instance-gpu-name",
         ),
         (
             requirement("eks.amazonaws.com/instance-family", "g4dn"),

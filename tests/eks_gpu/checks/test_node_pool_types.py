@@ -45,7 +45,8 @@ def test_requirements_that_no_type_meets():
     made = node_pool(ARCH, SPOT_FIRST, requirement(FAMILY, "g5"), requirement("karpenter.k8s.aws/instance-cpu", "5"))
     assert failure("instance-types-offered-in-zones", gpu=made) == (
         "gpu",
-        "no instance type of us-west-2a, us-west-2b meets all of its requirements, so no node ever comes",
+        "spec.template.spec.requirements[3] karpenter.k8s.aws/instance-cpu In [5] leaves no instance type: 5 is no "
+        "number of vCPUs; nearest: 4",
     )
 
 

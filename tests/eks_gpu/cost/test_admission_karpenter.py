@@ -156,9 +156,13 @@ def test_min_values_want_a_choice():
 
 
 def test_a_pool_without_types_takes_nothing():
-    assert reason(gpu_pod(), ARCH, types("g5.xlrge")) == "no instance type of the pool is known: g5.xlrge"
+    assert reason(gpu_pod(), ARCH, types("g5.xlrge")) == (
+        "spec.template.spec.requirements[1] node.kubernetes.io/instance-type In [g5.xlrge] leaves no instance type: "
+        "g5.xlrge is no instance type; nearest: g5.xlarge"
+    )
     assert reason(gpu_pod(), ARCH, requirement("karpenter.k8s.aws/instance-family", "g99")) == (
-        "no instance type of the pool is known: it names none"
+        "spec.template.spec.requirements[1] karpenter.k8s.aws/instance-family In [g99] leaves no instance type: g99 is "
+        "no instance family"
     )
 
 
