@@ -179,10 +179,10 @@ def architecture(context: Context) -> Iterator[Said]:
 def diverse(context: Context) -> Iterator[Said]:
     """Spot capacity runs out by type and zone: with few of them, pods stay Pending.
 
-    The check fails with fewer than three types or two zones, or without an on-demand pool for the same pods.
+    The check fails with fewer than three types or two zones, or if no on-demand pool takes a workload that it takes.
     """
     for _, pool in _pools(context):
-        if CapacityType.SPOT not in pool.capacity_types:
+        if CapacityType.SPOT not in pool.capacity_types or pool.emptied:
             continue
         problems = []
         if len(pool.types) < _TYPES:
@@ -198,13 +198,35 @@ def diverse(context: Context) -> Iterator[Said]:
 
 
 def _falls_back(pool: Pool, context: Context) -> bool:
-    """In the pool itself, or in another one that takes every pod with the same tolerations."""
+    """In the pool itself, or in others that take every workload which the pool takes.
+
+    Without workloads, another pool must admit pods with the same tolerations, and have nodes like the pool's.
+    """
+    if CapacityType.ON_DEMAND in pool.capacity_types:
+        return True
+    others = {other.urn: other for other in context.pools if _is_on_demand(other) and other.urn != pool.urn}
+    taken = [
+        {room.pool.urn for room in context.rooms if room.verdict(work.pod, work.cluster).admits}
+        for work in context.workloads
+        if not work.daemon
+    ]
+    mine = [takers for takers in taken if pool.urn in takers]
+    if mine:
+        return all(takers & others.keys() for takers in mine)
     return any(
-        CapacityType.ON_DEMAND in other.capacity_types
-        and other.accelerator == pool.accelerator
+        other.accelerator == pool.accelerator
         and set(other.hard_taints) <= set(pool.hard_taints)
-        for other in context.pools
+        and _architectures(other) & _architectures(pool)
+        for other in others.values()
     )
+
+
+def _is_on_demand(pool: Pool) -> bool:
+    return CapacityType.ON_DEMAND in pool.capacity_types and pool.max_nodes != 0 and not pool.emptied
+
+
+def _architectures(pool: Pool) -> set[str]:
+    return {row.architecture for row in pool.types}
 
 
 @check(

@@ -4,8 +4,8 @@ Source: kube-scheduler 1.35, filter plugins NodeName, TaintToleration, NodeAffin
 """
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -65,6 +65,33 @@ class Room:
         verdict, asked = self._verdicts[pod.shape]
         tell(asked)
         return verdict
+
+    def reasons(self, pod: Pod, cluster: str = "") -> tuple[Reason, ...]:
+        """Every rule by which the pool rejects the pod, that of the verdict first; empty if it takes the pod."""
+        first = self.verdict(pod, cluster).reason
+        if not first or first.rule is Rule.CLUSTER:
+            return (first,) if first else ()
+        found = [first]
+        for reason in self._further(pod):
+            if (reason.rule, reason.subject) not in {(each.rule, each.subject) for each in found}:
+                found.append(reason)
+        return tuple(found)
+
+    def _further(self, pod: Pod) -> Iterator[Reason]:
+        """Taints, labels and resources, each as if no other rule rejected the pod."""
+        for taint in self.pool.hard_taints:
+            if reason := untolerated(pod, [taint]):
+                yield reason
+        if self.pool.emptied or not self.pool.candidates or self.pool.max_nodes == 0:
+            return
+        free = replace(pod, node_name="", tolerations=(Toleration(operator="Exists"),))
+        yield from filter(None, [self._rejection(replace(free, requests={}))])
+        left = replace(free, node_selector={}, node_affinity=None)
+        while reason := self._rejection(left):
+            yield reason
+            if reason.subject not in left.requests:
+                return
+            left = replace(left, requests={key: it for key, it in left.requests.items() if key != reason.subject})
 
     @cached_property
     def _verdicts(self) -> dict[Hashable, tuple[Verdict, frozenset[Asked]]]:

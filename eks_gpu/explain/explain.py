@@ -8,6 +8,7 @@ from typing import Any
 from eks_gpu.cost.admission import Room, Verdict, rooms_of_clusters
 from eks_gpu.cost.node_cost import Expected
 from eks_gpu.cost.packing import Fleet, as_tried, pack
+from eks_gpu.explain.cautions import Caution, of_node, of_requirements
 from eks_gpu.explain.places import PoolPlace, pool_place
 from eks_gpu.explain.pod_file import PodSource
 from eks_gpu.explain.remedy import Remedy, nearest_remedy
@@ -86,6 +87,9 @@ class Answer:
     settings_place: str | None = None
     """`Pulumi.dev.yaml:24`, where the pool's settings stand, if that can be told."""
     launch: Launch | None = None
+    reasons: tuple[Reason, ...] = ()
+    """Every rule that rejects the pod, the verdict's first."""
+    cautions: tuple[Caution, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The contract's row, and more."""
@@ -94,6 +98,8 @@ class Answer:
             rule = self.verdict.reason.rule
             row |= {"rule": rule.value if rule else None, "in_pod": self.pod_place}
             row["in_pool"] = self.pool_place.as_json() if self.pool_place else None
+        row["reasons"] = list(self.reasons)
+        row["cautions"] = [caution.as_json() for caution in self.cautions]
         if self.settings_place:
             row["settings"] = self.settings_place
         return {**row, "launch": self.launch.as_json() if self.launch else None}
@@ -200,8 +206,18 @@ def _answer(stack: StackRooms, room: Room, verdict: Verdict, source: PodSource, 
     settings = stack.settings.get(pool.urn)
     if verdict.admits:
         new_nodes = fleet.nodes[pool.urn] - pool.min_nodes
-        return Answer(pool, verdict, settings_place=settings, launch=_launch(room, source, new_nodes))
-    return Answer(pool, verdict, _pod_place(source, reason), pool_place(stack.graph, pool, reason), settings)
+        launch = _launch(room, source, new_nodes)
+        cautions = (*of_requirements(pool), *(of_node(pool, launch.node, source) if launch else ()))
+        return Answer(pool, verdict, settings_place=settings, launch=launch, cautions=cautions)
+    return Answer(
+        pool,
+        verdict,
+        _pod_place(source, reason),
+        pool_place(stack.graph, pool, reason),
+        settings,
+        reasons=room.reasons(source.workload.pod),
+        cautions=tuple(of_requirements(pool)),
+    )
 
 
 def _price(answer: Answer) -> float:

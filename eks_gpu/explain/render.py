@@ -7,6 +7,7 @@ from rich.text import Text
 
 from eks_gpu.cost.money import Marks, usd
 from eks_gpu.cost.node_cost import KINDS
+from eks_gpu.explain.cautions import Caution
 from eks_gpu.explain.explain import MOST_PACKED, Answer, Explanation, Launch
 from eks_gpu.io.tables import bullets, headless
 from eks_gpu.pods.quantities import as_json
@@ -56,7 +57,16 @@ def _takers(found: Explanation, region: str) -> Iterator[RenderableType]:
     if first.launch:
         yield ""
         yield _wait(first, first.launch)
+    if cautions := [_caution(taker, caution) for taker in takers for caution in taker.cautions]:
+        yield ""
+        yield bullets(cautions)
     yield from _legend([taker.launch for taker in takers if taker.launch], region)
+
+
+def _caution(taker: Answer, caution: Caution) -> Text:
+    place = caution.pod_place
+    where = f"  {place['file']}:{place['line']} {place['key']}" if place else ""
+    return Text.assemble((taker.pool.name, "yellow"), f": {caution.text}", (where, "dim"))
 
 
 def _node(taker: Answer, region: str) -> str:
@@ -143,6 +153,8 @@ def _rejections(rejected: Sequence[Answer]) -> RenderableType:
 def _places(answers: Sequence[Answer]) -> Iterator[str]:
     if pod := answers[0].pod_place:
         yield f"pod:  {pod['file']}:{pod['line']} {pod['key']}"
+    yield from dict.fromkeys(f"also: {reason}" for answer in answers for reason in answer.reasons[1:])
+    yield from dict.fromkeys(f"also: {caution.text}" for answer in answers for caution in answer.cautions)
     for answer in answers:
         if answer.pool_place:
             settings = f" ({answer.settings_place})" if answer.settings_place else ""

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from eks_gpu.pods.pod import Pod
+from eks_gpu.pools.model_load import model_load
 from eks_gpu.pools.pool import Pool
-from eks_gpu_components.catalog import TRITON_IMAGE, InstanceType
+from eks_gpu_components.catalog import TRITON_IMAGE, InstanceType, image_supports
 from eks_gpu_components.catalog.cold_start import (
     ACCELERATED_LAUNCH,
     BARE_METAL_LAUNCH,
@@ -73,15 +74,11 @@ _INSTALLED = Step(
     "the GPU operator installs driver and toolkit: 3 to 5 minutes",
     DRIVER_INSTALLATION.source,
 )
+_NO_DRIVER = Step("driver", 0, "no image of EKS is known to have its driver: the node may never offer it")
 _NO_DEVICE = Step("driver", 0, "the pod asks for no accelerator")
 
 _IMAGE_GB: Mapping[str, float] = {TRITON_IMAGE.partition(":")[0]: 15.5}  # triton-inference-server/server issue 7474
 _ACCELERATED_GB, _OTHER_GB = 8.0, 0.5
-
-_CUDA_START_S = 10
-_WEIGHTS_MIB = 2048
-_GP3_MIB_S = 125  # Source: Amazon EBS User Guide, gp3 without more throughput
-_INSTANCE_STORE_MIB_S = 1000
 
 
 def steps(pool: Pool, row: InstanceType, pod: Pod, spec: Mapping[str, Any]) -> list[Step]:
@@ -90,13 +87,15 @@ def steps(pool: Pool, row: InstanceType, pod: Pod, spec: Mapping[str, Any]) -> l
     return [
         _BATCH if pool.made_by.looks_at_pods else _SCAN,
         _BARE_METAL if row.bare_metal else _ACCELERATED if row.accelerator else _PLAIN,
-        _driver(pool) if accelerated else _NO_DEVICE,
+        _driver(pool, row) if accelerated else _NO_DEVICE,
         _pull(pod, accelerated),
         _model_load(pool, row, accelerated, spec),
     ]
 
 
-def _driver(pool: Pool) -> Step:
+def _driver(pool: Pool, row: InstanceType) -> Step:
+    if pool.driver is not None and not image_supports(row):
+        return _NO_DRIVER
     if pool.device_plugin:
         return _BUILT_IN
     return {True: _PLUGIN, False: _INSTALLED, None: _UNKNOWN_IMAGE}[pool.driver]
@@ -116,20 +115,10 @@ def _model_load(pool: Pool, row: InstanceType, accelerated: bool, spec: Mapping[
         return Step("model load", 0, "no accelerator, so no model is assumed")
     if not any(_probes(spec)):
         return Step("model load", 0, "no startup or readiness probe waits for a model")
-    speed, disk = _disk(pool, row)
-    weights = f"{_WEIGHTS_MIB // 1024} GiB of weights come at {speed} MiB/s from {disk}"
-    return Step(
-        "model load", _CUDA_START_S + round(_WEIGHTS_MIB / speed), f"CUDA starts in {_CUDA_START_S} s, {weights}"
-    )
+    load = model_load(pool, row)
+    return Step("model load", load.seconds, load.assumption)
 
 
 def _probes(spec: Mapping[str, Any]) -> Iterator[Any]:
     for container in spec.get("containers") or ():
         yield container.get("startupProbe") or container.get("readinessProbe")
-
-
-def _disk(pool: Pool, row: InstanceType) -> tuple[int, str]:
-    """MiB/s of what images and models lie on, and its name."""
-    if pool.instance_store and row.instance_store_gb:
-        return _INSTANCE_STORE_MIB_S, "the instance store"
-    return max((disk.throughput_mib_s for disk in pool.disks or ()), default=0) or _GP3_MIB_S, "EBS"

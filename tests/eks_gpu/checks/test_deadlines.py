@@ -68,3 +68,31 @@ def test_an_image_that_has_the_driver_saves_its_installation():
         "Job default/train",
         "activeDeadlineSeconds is 600 s, and the first node with its image may take 660 s",
     )
+
+
+HEALTH = {"httpGet": {"path": "/health", "port": 8000}}
+
+
+def serving(**probes):
+    made = pod(NEEDS, tolerations=[GPU_TOLERATION])
+    made["containers"][0] |= probes
+    return deployment("train", made, replicas=1)
+
+
+def test_a_liveness_probe_that_ends_the_container_before_its_model_is_there():
+    impatient = {**HEALTH, "initialDelaySeconds": 5, "periodSeconds": 5}
+    said = "livenessProbe of main ends it 15 s after its start, and a model is loaded after about 26 s: "
+    said += "add a startupProbe of 60 x 10 s"
+    assert failure(CHECK, train=serving(livenessProbe=impatient)) == ("Deployment default/train", said)
+    short = {**HEALTH, "periodSeconds": 5}
+    said = "startupProbe of main ends it 10 s after its start, and a model is loaded after about 26 s: "
+    said += "raise its failureThreshold"
+    assert failure(CHECK, train=serving(livenessProbe=impatient, startupProbe=short))[1] == said
+
+
+def test_a_startup_probe_that_waits_keeps_the_container():
+    patient = {**HEALTH, "periodSeconds": 10, "failureThreshold": 60}
+    made = serving(livenessProbe={**HEALTH, "periodSeconds": 5}, startupProbe=patient)
+    assert findings(CHECK, *healthy(train=made)) == {
+        "Deployment default/train": (True, "startupProbe lets a model be loaded in 26 s")
+    }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.graphs import findings
+from tests.graphs import analysed, deployment, findings, gpu_work, pod
 from tests.karpenter_graphs import (
     ARCH,
     ON_DEMAND,
@@ -126,3 +126,63 @@ def test_larger_types_that_cost_no_more_for_a_gpu():
     assert findings("packing-cannot-cost-more", *healthy(gpu=made)) == {
         "gpu": (True, "no larger type costs more for a GPU than the smallest")
     }
+
+
+def test_a_fallback_takes_the_workloads_of_the_spot_pool():
+    spot = node_pool(ARCH, requirement("karpenter.sh/capacity-type", "spot"), THREE_TYPES)
+    arm = node_pool(requirement("kubernetes.io/arch", "arm64"), ON_DEMAND, requirement(FAMILY, "g5g"), name="fallback")
+    work = gpu_work(nodeSelector={"kubernetes.io/arch": "amd64"})
+    assert findings("spot-is-diverse-with-a-fallback", *healthy(gpu=[spot, arm], train=work)) == {
+        "gpu": (False, "nothing takes over when Spot runs out: allow on-demand too, which comes second")
+    }
+    same = node_pool(ARCH, ON_DEMAND, THREE_TYPES, name="fallback")
+    assert findings("spot-is-diverse-with-a-fallback", *healthy(gpu=[spot, same], train=work))["gpu"][0]
+
+
+# --- requirements ----------------------------------------------------------------------------------------------------
+
+
+def test_values_that_are_not_there_beside_others_warn():
+    made = node_pool(ARCH, SPOT_FIRST, requirement(FAMILY, "g4", "g6", "p4"))
+    (found,) = [each for each in analysed(*healthy(gpu=made)).findings if each.id == "requirements-name-what-there-is"]
+    assert (found.passed, found.severity) == (False, "warning")
+    assert found.message == (
+        f"spec.template.spec.requirements[2] {FAMILY}: g4 is no instance family; "
+        f"spec.template.spec.requirements[2] {FAMILY}: p4 is no instance family"
+    )
+    assert found.fix == "write g4dn; write p4d"
+
+
+def test_more_values_are_wanted_than_there_are():
+    made = node_pool(ARCH, SPOT_FIRST, requirement(FAMILY, "g5", "g6", "g6", "g6", minValues=3))
+    assert failure("requirements-name-what-there-is", gpu=made) == (
+        "gpu",
+        f"spec.template.spec.requirements[2].minValues is 3, and 2 values of {FAMILY} are left, so no node ever comes: "
+        "set minValues to 2 or less, or require less",
+    )
+
+
+def test_a_pool_of_another_maker_than_its_limits_name():
+    made = node_pool(ARCH, ON_DEMAND, requirement(FAMILY, "g4ad"))
+    said = findings("requirements-name-what-there-is", *healthy(gpu=made))["gpu"]
+    assert said == (
+        False,
+        f"spec.template.spec.requirements[2] {FAMILY} In [g4ad] leaves no instance type with nvidia.com/gpu: g4ad's "
+        "GPU is AMD's, so its nodes never offer nvidia.com/gpu; nearest: g4dn: require types with the devices that its "
+        "limits and taints are about",
+    )
+
+
+def test_an_amd_pool_is_one_of_amd():
+    taint = {"key": "amd.com/gpu", "value": "true", "effect": "NoSchedule"}
+    made = node_pool(
+        ARCH, ON_DEMAND, requirement(FAMILY, "g4ad"), template={"taints": [taint]}, limits={"amd.com/gpu": "4"}
+    )
+    toleration = {"key": "amd.com/gpu", "operator": "Exists"}
+    work = deployment("train", pod({"amd.com/gpu": 1}, tolerations=[toleration]), replicas=1)
+    found = analysed(*healthy(gpu=made, train=work))
+    (gpu,) = [pool for pool in found.pools if pool.name == "gpu"]
+    assert (gpu.accelerator, gpu.max_gpus, gpu.types[0].name) == ("amd", 4, "g4ad.16xlarge")
+    said = {each.id: each.message for each in found.findings if each.subject in ("gpu", "Deployment default/train")}
+    assert said["workloads-are-admitted"] == "taken by gpu"
+    assert said["gpu-nodes-have-a-driver"] == "no image of EKS has a driver for AMD's accelerators"

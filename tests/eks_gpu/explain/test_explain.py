@@ -10,7 +10,7 @@ from eks_gpu.explain.places import settings_places
 from eks_gpu.explain.pod_file import read_pods
 from eks_gpu.graph.graph import Graph, Resource
 from tests.graphs import gpu_group, healthy, managed_group, overrides, resource, subnet
-from tests.karpenter_graphs import node_class, node_pool, types
+from tests.karpenter_graphs import node_class, node_pool, requirement, types
 from tests.karpenter_graphs import subnet as tagged_subnet
 
 POD = """\
@@ -352,3 +352,77 @@ def test_what_is_left_to_the_scheduler_is_said(explained):
     text = POD.replace("  containers", "  volumes: [{name: a, persistentVolumeClaim: {claimName: a}}]\n  containers")
     assert explained(text).not_judged == ("the zone of its volume",)
     assert explained(POD).not_judged == ()
+
+
+# --- all reasons, and cautions ---------------------------------------------------------------------------------------
+
+FAMILY = "karpenter.k8s.aws/instance-family"
+
+
+def test_every_rule_that_rejects_the_pod_is_told_the_first_one_first(explained):
+    strict = POD.replace("key: nvidia.com/gpu", "key: other").replace(
+        "  containers", "  nodeSelector: {team: ml}\n  containers"
+    )
+    rejected = row(explained(strict.replace("cpu: 500m", "cpu: 500")), "gpu")
+    assert rejected["reasons"] == [
+        "pod does not tolerate taint nvidia.com/gpu=true:NoSchedule",
+        "the group may bring g4dn.xlarge in us-west-2a: pod selects team=ml, nodes have no label team",
+        "the group may bring g4dn.xlarge in us-west-2a: pod needs 500000m of CPU, an empty g4dn.xlarge has 3920m",
+    ]
+    assert rejected["reason"] == rejected["reasons"][0]
+    assert row(explained(POD), "gpu")["reasons"] == []
+
+
+def test_a_family_of_another_maker_is_named_with_its_requirement(explained):
+    made = node_pool(requirement("kubernetes.io/arch", "amd64"), requirement(FAMILY, "g4ad"))
+    rejected = row(explained(POD, karpenter(made)), "gpu")
+    assert "g4ad's GPU is AMD's, so its nodes never offer nvidia.com/gpu; nearest: g4dn" in rejected["reason"]
+    assert rejected["in_pool"]["field"] == "spec.template.spec.requirements[1]"
+
+
+def test_a_requirement_that_leaves_nothing_is_the_reason_and_others_are_cautions(explained):
+    made = node_pool(requirement("spot", "on-demand"), requirement(FAMILY, "g6d"))
+    rejected = row(explained(POD, karpenter(made)), "gpu")
+    assert rejected["reason"] == (
+        f"spec.template.spec.requirements[1] {FAMILY} In [g6d] leaves no instance type: g6d is no instance family; "
+        "nearest: g6"
+    )
+    assert rejected["in_pool"]["field"] == "spec.template.spec.requirements[1]"
+    assert [each["text"] for each in rejected["cautions"]] == [
+        "spec.template.spec.requirements[0] spot is no label that nodes get, but a value of "
+        "karpenter.sh/capacity-type; nearest: karpenter.sh/capacity-type"
+    ]
+
+
+def test_a_gpu_without_a_driver_is_a_caution(explained):
+    made = node_pool(requirement(FAMILY, "g7"))
+    taker = row(explained(POD, karpenter(made)), "gpu")
+    assert taker["admits"]
+    assert taker["cautions"][0]["text"].startswith("EKS's images have no driver for g7 (rtx-pro-4500)")
+    driver = next(step for step in taker["launch"]["time_to_running"]["steps"] if step["step"] == "driver")
+    assert driver["assumption"].startswith("no image of EKS is known to have its driver")
+
+
+def test_an_image_of_another_architecture_is_a_caution(explained):
+    found = explained(POD.replace("example/app:1", "example/app:1-arm64"))
+    (caution,) = row(found, "gpu")["cautions"]
+    assert caution["text"] == (
+        "image example/app:1-arm64 is for arm64, and g4dn.xlarge is amd64: it ends with an exec format error"
+    )
+    assert (caution["in_pod"]["line"], caution["in_pod"]["path"]) == (10, "spec.containers[0].image")
+    assert row(explained(POD.replace("example/app:1", "example/app:1-amd64")), "gpu")["cautions"] == []
+
+
+PROBE = "      livenessProbe: {httpGet: {path: /, port: 80}, periodSeconds: 5}\n"
+STARTUP = "      startupProbe: {httpGet: {path: /, port: 80}, periodSeconds: 10, failureThreshold: 60}\n"
+
+
+def test_a_probe_that_ends_the_container_before_its_model_is_there_is_a_caution(explained):
+    impatient = POD.replace("      resources", f"{PROBE}      resources")
+    (caution,) = row(explained(impatient), "gpu")["cautions"]
+    assert caution["text"] == (
+        "livenessProbe of main ends the container 10 s after its start, and a model is loaded after about 26 s: add a "
+        "startupProbe of 60 x 10 s"
+    )
+    assert (caution["in_pod"]["line"], caution["in_pod"]["path"]) == (11, "spec.containers[0].livenessProbe")
+    assert row(explained(impatient.replace(PROBE, PROBE + STARTUP)), "gpu")["cautions"] == []

@@ -1,0 +1,73 @@
+"""Cautions: what may go wrong on a pool although it takes the pod, or beside the rule that rejects it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from eks_gpu.checks.sources import DRIVER_OF_G7
+from eks_gpu.cost.admission import ACCELERATOR_RESOURCES
+from eks_gpu.explain.pod_file import PodSource
+from eks_gpu.pods.probes import patience
+from eks_gpu.pools.model_load import model_load
+from eks_gpu.pools.pool import Candidate, Pool
+from eks_gpu_components.catalog import image_supports
+from eks_gpu_components.catalog.container_images import image_architecture
+from eks_gpu_components.catalog.requirement_rules import requirement_faults
+
+
+@dataclass(frozen=True)
+class Caution:
+    """One of them, as a sentence, with the place of the pod's field that it is about, if it is about one."""
+
+    text: str
+    pod_place: Mapping[str, Any] | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """A part of `explain`'s row."""
+        return {"text": self.text, "in_pod": self.pod_place}
+
+
+def of_requirements(pool: Pool) -> Iterator[Caution]:
+    """Requirements of the pool that name what no node has, but for those that the rejection itself names."""
+    told = pool.emptied.culprits if pool.emptied else ()
+    for required in pool.requirements:
+        for fault in requirement_faults(required, pool.narrowed.group, pool.region) if required not in told else ():
+            key = "" if required.key in fault.says else f"{required.key}: "
+            yield Caution(f"{required.path} {key}{fault}")
+
+
+def of_node(pool: Pool, node: Candidate, source: PodSource) -> Iterator[Caution]:
+    """What may go wrong on the node that the pool starts: no driver, another architecture, an impatient probe."""
+    yield from _of_driver(pool, node, source)
+    yield from _of_architecture(node, source)
+    yield from _of_probes(pool, node, source)
+
+
+def _of_driver(pool: Pool, node: Candidate, source: PodSource) -> Iterator[Caution]:
+    device = node.instance_type.accelerator
+    if device is None or not source.workload.pod.requests_any(device.offered) or image_supports(node.instance_type):
+        return
+    if device.kind == "nvidia" and pool.driver:
+        yield Caution(f"EKS's images have no driver for {node.instance_type.family} ({device.name}): {DRIVER_OF_G7}")
+    elif pool.driver is False:
+        yield Caution(f"no image of EKS has a driver for {node.instance_type.family} ({device.name})")
+
+
+def _of_architecture(node: Candidate, source: PodSource) -> Iterator[Caution]:
+    runs = node.instance_type.architecture
+    for group in ("initContainers", "containers"):
+        for index, container in enumerate(source.spec.get(group) or ()):
+            image = str(container.get("image") or "")
+            built = image_architecture(image)
+            if built and built != runs:
+                text = f"image {image} is for {built}, and {node.instance_type.name} is {runs}: it ends with an exec "
+                yield Caution(f"{text}format error", source.place("spec", group, index, "image"))
+
+
+def _of_probes(pool: Pool, node: Candidate, source: PodSource) -> Iterator[Caution]:
+    load = model_load(pool, node.instance_type).seconds
+    for found in patience(source.spec, ACCELERATOR_RESOURCES):
+        if found.seconds < load:
+            text = f"{found.probe} of {found.container} ends the container {found.seconds} s after its start, and a "
+            fix = "add a startupProbe of 60 x 10 s" if found.probe == "livenessProbe" else "raise its failureThreshold"
+            yield Caution(f"{text}model is loaded after about {load} s: {fix}", source.place("spec", *found.path))
