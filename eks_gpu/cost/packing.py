@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from eks_gpu.cost.admission import Room
 from eks_gpu.pods.demand import Workload
@@ -65,17 +65,17 @@ class Fleet:
         return pool.limits.nodes_of(kind.instance_type, self.used.get(pool.urn, Counter())) >= 1
 
 
-def as_tried(tried: Iterable[T], pool: Callable[[T], Pool], hourly: Callable[[T], float]) -> list[T]:
+def as_tried(tried: Iterable[T], pool: Callable[[T], Pool], rank: Callable[[T], Any]) -> list[T]:
     """Pools, or items of pools, in the order in which they start nodes.
 
     Node pools come first, because Karpenter is faster: the one with the greatest weight, and among equal weights the
-    one whose name sorts last, whatever its price. Then come groups, the cheapest first. Source: Karpenter 1.15,
-    OrderByWeight.
+    one whose name sorts last, whatever its price. Then come groups, that of the lowest rank first, which is a price or
+    begins with what the autoscaler's expander chooses by. Source: Karpenter 1.15, OrderByWeight.
     """
     by_name = sorted(tried, key=lambda each: pool(each).name, reverse=True)
     return sorted(
         by_name,
-        key=lambda each: (True, 0, hourly(each)) if pool(each).chooses_node_itself else (False, -pool(each).weight, 0),
+        key=lambda each: (True, 0, rank(each)) if pool(each).chooses_node_itself else (False, -pool(each).weight, 0),
     )
 
 
@@ -84,13 +84,13 @@ def pack(
     rooms: Sequence[Room],
     admitted_by: Mapping[str, Sequence[str]],
     expected: Callable[[Room, Pod | None], Candidate | None],
-    hourly: Callable[[Pool, Candidate], float],
+    rank: Callable[[Pool, Candidate], Any],
 ) -> Fleet:
     """Packs pods by first fit, the largest first: into running nodes, then into new nodes of the first pool with room.
 
     `admitted_by` maps a workload's URN to the URNs of the pools that take it; `expected` is the node that a pool is
-    expected to bring, for a pod where the pool looks at it, and `hourly` its price. Pools are tried `as_tried`. No node
-    ends up below a pool's minimum or beyond its maximum. Topology spread is left to the scheduler.
+    expected to bring, for a pod where the pool looks at it, and `rank` orders groups. Pools are tried `as_tried`. No
+    node ends up below a pool's minimum or beyond its maximum. Topology spread is left to the scheduler.
     """
     fleet = Fleet(there={room.pool.urn: [] for room in rooms})
     for room in rooms:
@@ -105,7 +105,7 @@ def pack(
             for room in rooms
             if room.pool.urn in takers and (kind := expected(room, workload.pod)) is not None
         )
-        places = as_tried(found, lambda place: place[0].pool, lambda place: hourly(place[0].pool, place[1]))
+        places = as_tried(found, lambda place: place[0].pool, lambda place: rank(place[0].pool, place[1]))
         left = _place(workload, places, fleet)
         if left and places:
             fleet.left_over[str(workload)] = left

@@ -1,11 +1,12 @@
 """Explain: for each pool of a stack whether it takes a pod and at what price, or the rule that rejects it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any
 
 from eks_gpu.cost.admission import Room, Verdict, rooms_of_clusters
+from eks_gpu.cost.expander import Expander, expander_of
 from eks_gpu.cost.node_cost import Expected
 from eks_gpu.cost.packing import Fleet, as_tried, pack
 from eks_gpu.explain.cautions import Caution, of_node, of_requirements
@@ -90,6 +91,8 @@ class Answer:
     reasons: tuple[Reason, ...] = ()
     """Every rule that rejects the pod, the verdict's first."""
     cautions: tuple[Caution, ...] = ()
+    rank: tuple[float, ...] = ()
+    """Orders groups among those that take the pod: what the autoscaler's expander chooses by, then the price."""
 
     def as_json(self) -> dict[str, Any]:
         """The contract's row, and more."""
@@ -121,7 +124,7 @@ class Explanation:
     def takers(self) -> list[Answer]:
         """The pools that take the pod, in the order in which they are tried."""
         found = [answer for answer in self.answers if answer.verdict.admits]
-        return as_tried(found, lambda answer: answer.pool, _price)
+        return as_tried(found, lambda answer: answer.pool, lambda answer: answer.rank)
 
     @property
     def changes(self) -> list[tuple[str, Mapping[str, Any] | None]]:
@@ -181,14 +184,35 @@ def _explained(stack: StackRooms, source: PodSource) -> Explanation:
     space = stack.rooms
     verdicts = [room.verdict(source.workload.pod) for room in space]
     takers = [room for room, verdict in zip(space, verdicts, strict=True) if verdict.admits]
-    fleet = _packed(takers, source)
-    answers = (_answer(stack, room, verdict, source, fleet) for room, verdict in zip(space, verdicts, strict=True))
+    rank = _ranked(stack, takers, source)
+    fleet = _packed(takers, source, rank)
+    answers = (
+        _answer(stack, room, verdict, source, fleet, rank) for room, verdict in zip(space, verdicts, strict=True)
+    )
     remedy = None if takers else nearest_remedy(space, source.workload.pod)
     left_over = sum(fleet.left_over.values())
     return Explanation(source, tuple(answers), remedy, left_over, tuple(_not_judged(source.spec)))
 
 
-def _packed(takers: Sequence[Room], source: PodSource) -> Fleet:
+Rank = Callable[[Pool, Candidate], tuple[float, ...]]
+
+
+def _ranked(stack: StackRooms, takers: Sequence[Room], source: PodSource) -> Rank:
+    """By the expander of the pool's cluster, then by price."""
+    rooms, expected = {room.pool.urn: room for room in takers}, Expected()
+    expanders: dict[str, Expander] = {}
+
+    def rank(pool: Pool, node: Candidate) -> tuple[float, ...]:
+        if pool.cluster not in expanders:
+            expanders[pool.cluster] = expander_of(stack.graph, pool.cluster)
+        left = rooms[pool.urn].left(node)
+        chosen = expanders[pool.cluster].rank(pool, node, source.workload.pod, left, source.pods)
+        return *chosen, expected.hourly(pool, node)
+
+    return rank
+
+
+def _packed(takers: Sequence[Room], source: PodSource, rank: Rank) -> Fleet:
     """Packs all pods of the workload on nodes that are otherwise empty, the pools' minimum nodes first."""
     workload = replace(source.workload, replicas=min(source.pods, MOST_PACKED))
     expected = Expected()
@@ -197,18 +221,25 @@ def _packed(takers: Sequence[Room], source: PodSource) -> Fleet:
         takers,
         {workload.urn: [room.pool.urn for room in takers]},
         expected.node,
-        expected.hourly,
+        rank,
     )
 
 
-def _answer(stack: StackRooms, room: Room, verdict: Verdict, source: PodSource, fleet: Fleet) -> Answer:
+def _answer(stack: StackRooms, room: Room, verdict: Verdict, source: PodSource, fleet: Fleet, rank: Rank) -> Answer:
     pool, reason = room.pool, verdict.reason
     settings = stack.settings.get(pool.urn)
     if verdict.admits:
         new_nodes = fleet.nodes[pool.urn] - pool.min_nodes
         launch = _launch(room, source, new_nodes)
         cautions = (*of_requirements(pool), *(of_node(pool, launch.node, source) if launch else ()))
-        return Answer(pool, verdict, settings_place=settings, launch=launch, cautions=cautions)
+        return Answer(
+            pool,
+            verdict,
+            settings_place=settings,
+            launch=launch,
+            cautions=cautions,
+            rank=rank(pool, launch.node) if launch else (inf,),
+        )
     return Answer(
         pool,
         verdict,
@@ -218,10 +249,6 @@ def _answer(stack: StackRooms, room: Room, verdict: Verdict, source: PodSource, 
         reasons=room.reasons(source.workload.pod),
         cautions=tuple(of_requirements(pool)),
     )
-
-
-def _price(answer: Answer) -> float:
-    return inf if answer.launch is None or answer.launch.hourly is None else answer.launch.hourly
 
 
 # --- the node of a taker ---------------------------------------------------------------------------------------------

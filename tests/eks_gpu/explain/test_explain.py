@@ -269,6 +269,27 @@ def test_the_cheaper_of_two_takers_is_named_first(explained):
     assert [answer.pool.name for answer in found.answers] == ["dear", "gpu", "system"]
 
 
+@pytest.mark.parametrize(
+    ("values", "order"),
+    [
+        ({}, ["small", "gpu"]),  # least-waste, which leaves less CPU unused
+        ({"extraArgs": {"expander": "random"}}, ["gpu", "small"]),  # nothing to choose by, so the cheaper
+        (
+            {"extraArgs": {"expander": "priority,least-waste"}, "expanderPriorities": {"10": [".*"], "50": ["^gpu$"]}},
+            ["gpu", "small"],
+        ),
+    ],
+)
+def test_groups_are_tried_as_the_autoscalers_expander_chooses(explained, values, order):
+    small = gpu_group("small", mixedInstancesPolicy=overrides("g6.xlarge", onDemandPercentageAboveBaseCapacity=100))
+    large = gpu_group(mixedInstancesPolicy=overrides("g4dn.2xlarge"))
+    inputs = {"name": "cluster-autoscaler", "chart": "cluster-autoscaler", "version": "9.52.0", "values": values}
+    release = resource("kubernetes:helm.sh/v3:Release", "autoscaler", inputs)
+    found = explained(POD, stack_rooms(Graph([small, *healthy(gpu=large, autoscaler=release)]), "us-west-2"))
+    assert [taker.pool.name for taker in found.takers] == order
+    assert row(found, order[0])["launch"]["new_nodes"] == 1
+
+
 def test_thousands_of_pods_are_answered_at_once(explained):
     compute = {"computeConfig": {"enabled": True, "nodePools": ["general-purpose"]}}
     cluster = resource("aws:eks/cluster:Cluster", "shop", {"name": "shop", **compute})
