@@ -187,11 +187,14 @@ class _Narrowing:
         others = [each for each in self.judged if each is not required]
         kept = [*self.rows([required], as_wanted=False)] if self.wanted else []
         if self.wanted and kept and not any(map(self.wanted.holds, kept)):
+            if len({row.family for row in kept}) > 1 and not any(row.accelerator for row in kept):
+                return "none of its types has an accelerator"
             whys = list(dict.fromkeys(map(self.wanted.why_not, kept)))
             near = self._near(required, [*self.rows(others)] or [*self.rows([])])
             more = f" and {len(whys) - _MOST_NAMED} more" if len(whys) > _MOST_NAMED else ""
             return f"{', '.join(whys[:_MOST_NAMED])}{more}{f'; nearest: {near}' if near else ''}"
-        if other := next((each for each in others if not self.left([each, required])), None):
+        alike_first = sorted(others, key=lambda each: each.key != required.key)
+        if other := next((each for each in alike_first if not self.left([each, required])), None):
             return f"it excludes {other}"
         left = [*self.rows(others)]
         return f"without it {_some(left)} would be left" if left and self.left([required]) else "no type has that"

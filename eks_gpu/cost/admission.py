@@ -114,7 +114,7 @@ class Room:
     def _rejection(self, pod: Pod) -> Reason:
         pool = self.pool
         if pool.emptied:
-            return Reason(pool.emptied.says, Rule.TYPES, requirement=pool.emptied.culprits[0].key)
+            return Reason(pool.emptied.says, Rule.TYPES, requirement=pool.emptied.culprits[0].path)
         if not pool.types:
             named = ", ".join(pool.instance_types) or "it names none"
             return Reason(f"no instance type of the pool is known: {named}", Rule.TYPES)
@@ -240,7 +240,7 @@ def _by_requirement(pool: Pool, reason: Reason) -> Reason:
     found = why_empty(pool.requirements, pool.narrowed, offering(resource))
     if found is None:
         return reason
-    return Reason(f"{reason}: {found.says}", reason.rule, resource, found.culprits[0].key)
+    return Reason(f"{reason}: {found.says}", reason.rule, resource, found.culprits[0].path)
 
 
 def is_for_accelerators(pool: Pool) -> bool:

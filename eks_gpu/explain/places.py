@@ -20,7 +20,7 @@ Fields = Mapping[Rule, Sequence[tuple[str, ...]]]
 _TEMPLATE = ("spec", "template", "spec")
 _REQUIREMENT = (*_TEMPLATE, "requirements", ITEM)
 _NODE_POOL: Fields = {
-    Rule.TYPES: [_REQUIREMENT, ("spec", "template", "metadata", "labels", KEY), (*_TEMPLATE, "requirements")],
+    Rule.TYPES: [(*_TEMPLATE, "requirements")],
     Rule.SIZE: [("spec", "replicas"), ("spec", "limits")],
     Rule.TAINT: [(*_TEMPLATE, "taints", ITEM)],
     Rule.ZONE: [_REQUIREMENT],
@@ -76,7 +76,9 @@ def pool_place(graph: Graph, pool: Pool, reason: Reason) -> PoolPlace | None:
     resource = graph.get(pool.urn.partition("#")[0])  # a built-in pool's URN is its cluster's, and its name
     if resource is None or reason.rule is None:
         return None
-    subject = reason.requirement or _SUBJECTS.get(reason.rule, reason.subject)
+    if reason.requirement:
+        return PoolPlace(_called(resource), reason.requirement, resource.urn)
+    subject = _SUBJECTS.get(reason.rule, reason.subject)
     for holder, fields in _holders(graph, resource, pool):
         for path in _paths(fields, reason.rule, subject, pool):
             if found := _found(holder.inputs, path, subject):

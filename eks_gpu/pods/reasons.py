@@ -22,7 +22,7 @@ class Reason(str):
     """A sentence that says why a pool rejects a pod, empty if it does not; `rule` and `subject` say what the sentence
     is about.
 
-    The subject is the key of a taint or label, or a resource; empty if the rule needs none. `requirement` is the label
+    The subject is the key of a taint or label, or a resource; empty if the rule needs none. `requirement` is the path
     of the pool's requirement that decides; empty if the subject says it, or if none does.
     """
 

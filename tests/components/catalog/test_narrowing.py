@@ -72,6 +72,11 @@ def test_a_family_of_another_maker_is_named_with_whose_it_is():
         "nodes never offer nvidia.com/gpu; nearest: g4dn",
     )
     assert said(ARCH, family, wanted=offering("amd.com/gpu")) is None
+    assert said(ARCH, (f"{OF_TYPE}-category", "In", "m"), wanted=offering("nvidia.com/gpu")) == (
+        [1],
+        f"[1] {OF_TYPE}-category In [m] leaves no instance type with nvidia.com/gpu: none of its types has an "
+        "accelerator",
+    )
 
 
 def test_a_family_without_a_driver_is_named():
