@@ -330,7 +330,8 @@ def _too_few_to_choose_from(pool: Pool) -> Iterator[Problem]:
 
 def _other_makers(pool: Pool) -> Iterator[Problem]:
     """A limit or taint of one maker's devices, where the requirements leave another's."""
-    named = dict.fromkeys((*(pool.limits.amounts if pool.limits else ()), *(taint.key for taint in pool.taints)))
+    taints = [taint.key for taint in pool.taints if pool.accelerator]  # nodes without one may stand beside GPU nodes
+    named = dict.fromkeys((*(pool.limits.amounts if pool.limits else ()), *taints))
     resource = next((name for name in named if name in ACCELERATOR_RESOURCES), "")
     has_it = any(row.accelerator and row.accelerator.offered.get(resource) for row in pool.types)
     if (
