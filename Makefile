@@ -12,7 +12,7 @@ help:
 	@echo "make test               lint, types and every fast test"
 	@echo "make e2e                the slow ones: a real model; the real engine and controllers; malformed documents; 20 minutes"
 	@echo "make lab [PROJECT=...]  a project on the real engine and controllers, on this machine"
-	@echo "make replays [REPEAT=n] of these the whole systems against the real controllers, n times in a row"
+	@echo "make replays [REPEAT=n] of these the whole systems against the real controllers, n times in a row, and further ones"
 	@echo "make packing [SEEDS=10] what Karpenter buys for so many mixes of pods; 7 minutes each"
 	@echo "make faults             of these the real engine killed, refused and locked"
 	@echo "make mutants            healthy plans broken in every way, and how many of them the checks see"
@@ -43,7 +43,8 @@ lab: .venv/test.stamp
 
 REPEAT ?= 1
 replays: .venv/test.stamp
-	@for run in $$(seq $(REPEAT)); do echo "run $$run of $(REPEAT)"; $(E2E) tests/e2e/test_lab_replays.py || exit; done
+	@$(BIN)/python -m eks_gpu.lab.toolchain jobset lws >/dev/null
+	@for run in $$(seq $(REPEAT)); do echo "run $$run of $(REPEAT)"; $(E2E) tests/e2e/test_lab_replays.py tests/e2e/test_lab_gangs.py || exit; done
 
 SEEDS ?= 10
 packing: .venv/test.stamp

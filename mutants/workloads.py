@@ -44,6 +44,30 @@ _EVERYWHERE = {
     },
 }
 
+_GROUP = "kubernetes:leaderworkerset.x-k8s.io/v1:LeaderWorkerSet"
+_LARGE = {
+    "apiVersion": "leaderworkerset.x-k8s.io/v1",
+    "kind": "LeaderWorkerSet",
+    "metadata": {"name": "large", "namespace": "default"},
+    "spec": {
+        "leaderWorkerTemplate": {
+            "size": 999,
+            "workerTemplate": {
+                "spec": {
+                    "containers": [{"name": "main", "image": "example/llm:1", "resources": {"limits": {_GPU: 1}}}],
+                    "tolerations": [{"operator": "Exists"}],
+                }
+            },
+        }
+    },
+}
+
+
+def _has_a_ceiling(program: Program) -> bool:
+    pools = [pool for pool in program.pools.values() if pool.accelerator]
+    return bool(pools) and all(pool.max_nodes is not None for pool in pools)
+
+
 OPERATORS = (
     Edit("a toleration is dropped", "its pods wait", _WORKLOADS, (*_POD, "tolerations"), gone, asks_for_gpus),
     Edit(
@@ -163,6 +187,12 @@ OPERATORS = (
         "it keeps a GPU node running",
         Resource(f"urn:pulumi:mutant::mutants::{DEPLOYMENT}::everywhere", DEPLOYMENT, "everywhere", inputs=_EVERYWHERE),
         lambda program: True,
+    ),
+    With(
+        "a group larger than its pools",
+        "a part of it waits for the others",
+        Resource(f"urn:pulumi:mutant::mutants::{_GROUP}::large", _GROUP, "large", inputs=_LARGE),
+        _has_a_ceiling,
     ),
     # How they are reached.
     Edit(

@@ -49,7 +49,7 @@ def _plugins(context: Context, plugin: DevicePlugin) -> Iterator[tuple[str, Pod,
             read.add(release.urn)
             yield f"release {release.name}", pod, finds_its_own_nodes(release)
     for workload in context.workloads:
-        made = context.graph.get(workload.urn)
+        made = context.graph.get(workload.resource)
         if made and made.parent in read:
             continue
         if workload.daemon and any(plugin.image in image for image in workload.pod.images):

@@ -6,11 +6,11 @@ from typing import Any
 
 from eks_gpu.graph.graph import Graph
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
+from eks_gpu.graph.unknown import listening, tell
 from eks_gpu.karpenter.objects import part
-from eks_gpu.pods.demand import KINDS
+from eks_gpu.pods.demand import Objects, is_number
+from eks_gpu.pods.makers import made_pods, templates
 from eks_gpu.pods.pod import Pod, node_selector_terms, toleration
-
-_TEMPLATES = {"Pod": (), "CronJob": ("spec", "jobTemplate", "spec", "template")}
 
 
 @dataclass(frozen=True)
@@ -18,15 +18,18 @@ class PodSpec:
     """One workload's pod."""
 
     urn: str
+    """The workload's."""
     kind: str
     namespace: str
     name: str
     labels: Mapping[str, str]
     """Of the pod."""
     spec: Mapping[str, Any]
+    template: str = ""
+    """Which of its object's pod templates it is; empty if there is one."""
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.namespace}/{self.name}"
+        return " ".join(filter(None, (f"{self.kind} {self.namespace}/{self.name}", self.template)))
 
     @property
     def containers(self) -> Sequence[Mapping[str, Any]]:
@@ -41,17 +44,23 @@ class PodSpec:
 
 def pod_specs(graph: Graph) -> Iterator[PodSpec]:
     """Of every workload, in the order of registration."""
-    for resource, manifest in kubernetes_objects(graph):
-        if manifest["kind"] in KINDS:
-            metadata = manifest["metadata"]
-            template = part(manifest, *_TEMPLATES.get(manifest["kind"], ("spec", "template")))
+    objects = list(kubernetes_objects(graph))
+    others = Objects(objects)
+    for resource, manifest in objects:
+        metadata = manifest["metadata"]
+        with listening(alone=True) as heard:  # a pod is what it is, however many there are
+            made = templates(made_pods(manifest, others.seen_by(resource)))
+        tell(each for each in heard if not is_number(each))
+        for each in made:
+            several = each.role if len(made) > 1 else ""
             yield PodSpec(
-                resource.urn,
+                f"{resource.urn}#{several}" if several else resource.urn,
                 manifest["kind"],
                 str(metadata.get("namespace") or "default"),
                 str(metadata["name"]),
-                part(template, "metadata", "labels"),
-                part(template, "spec"),
+                part(each.template, "metadata", "labels"),
+                part(each.template, "spec"),
+                several,
             )
 
 

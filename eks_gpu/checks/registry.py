@@ -140,7 +140,7 @@ class Context:
             graph=self.graph.only(lambda resource: here(resource.urn)),
             pools=[pool for pool, keep in zip(self.pools, kept, strict=True) if keep],
             rooms=[room for room in self.rooms if here(room.pool.urn)],
-            workloads=[workload for workload in self.workloads if here(workload.urn)],
+            workloads=[workload for workload in self.workloads if here(workload.resource)],
             software=[release for release in self.software if here(release.urn)],
             clusters=[cluster for cluster in self.clusters if cluster.name == name],
             verdicts=Remembered(
@@ -289,7 +289,7 @@ class Check:
     def _failure(self, said: Said, context: Context) -> Finding:
         message = "; ".join(problem.says for problem in said.problems)
         severity = said.severity or self.severity
-        if unread := [row for row in context.unread if row.what in self.relies_on]:
+        if unread := [row for row in context.unread if row.what in self.relies_on and row.hides]:
             why = f"{message}; what is missing may be in {_listed(row.subject for row in unread)}, which is not read"
             return Finding(self.id, said.subject, None, why, severity)
         fix = "; ".join(dict.fromkeys(problem.fix or self.fix for problem in said.problems))
@@ -338,8 +338,9 @@ def _of_subject(heard: Iterable[Asked], subject: str, context: Context) -> Itera
 
 
 def _own_name(subject: str) -> str:
-    """`web` of `Deployment default/web`."""
-    return subject.rpartition(" ")[2].rpartition("/")[2]
+    """`web` of `Deployment default/web`, and of `Job default/web tasks.0`, which names a pod template."""
+    words = subject.split(" ")
+    return (words[1] if len(words) == 3 and "/" in words[1] else words[-1]).rpartition("/")[2]
 
 
 def _is_of(asked: Asked, subject: str) -> bool:

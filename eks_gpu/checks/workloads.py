@@ -6,13 +6,14 @@ from math import ceil, floor
 from typing import Any
 
 from eks_gpu.checks.pod_specs import PodSpec, pod_specs
-from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
+from eks_gpu.checks.registry import Context, Problem, Said, check, no_verdict, verdict
 from eks_gpu.cost.admission import ACCELERATOR_RESOURCES, Room
 from eks_gpu.cost.node_cost import Expected
 from eks_gpu.cost.packing import Fleet, has_room_for_one_more, pack
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.karpenter.objects import part
 from eks_gpu.pods.demand import Workload
+from eks_gpu.pods.reasons import Rule
 from eks_gpu.pools.software import ADDON
 from eks_gpu_components.catalog import DEVICE_RESOURCES, METRICS_SERVER
 
@@ -40,7 +41,10 @@ def admitted(context: Context) -> Iterator[Said]:
         takers = [found.pool for found in verdicts if found.admits]
         reasons = [f"{found.pool}: {found.reason}" for found in verdicts[:SHOWN]]
         more = f"; and {len(verdicts) - SHOWN} more" if len(verdicts) > SHOWN else ""
-        if not takers and context.of_another_stack:
+        if not takers and (context.of_another_stack or any(found.reason.rule is Rule.GANG for found in verdicts)):
+            continue  # it may be there, and gangs-run-whole says the other
+        if not takers and workload.partly:
+            yield no_verdict(str(workload), f"what its pods tolerate and need is known in part: {workload.partly}")
             continue
         said = f"no pool takes its pods, which stay Pending. {'; '.join(reasons)}{more}".rstrip(". ")
         problem = None if takers else Problem(said)
@@ -62,6 +66,8 @@ def off_gpu_nodes(context: Context) -> Iterator[Said]:
     for workload in scheduled(context):
         if not accelerated or workload.urn in claiming or workload.pod.requests_any(ACCELERATOR_RESOURCES):
             continue
+        if workload.partly:
+            continue  # its GPU may be in the other part
         taken = [found.pool for found in context.verdicts[workload.urn] if found.admits and found.pool in accelerated]
         problem = (
             Problem(f"it asks for no GPU but may run on {', '.join(taken)}, and keep a GPU node running")
@@ -160,13 +166,14 @@ def _takers(workload: Workload, context: Context) -> Iterator[Room]:
 
 def _no_room(more: Workload, needs: Mapping[str, int], context: Context) -> str:
     """By the devices that it needs if those are too few, else by its place beside other workloads."""
+    replicas = more.replicas or 0
     takers = {each.pool for each in context.verdicts[more.urn] if each.admits}
     there = sum(pool.max_gpus or 0 for pool in context.pools if pool.name in takers)
     for name, each in needs.items():
-        if name in _WHOLE_DEVICES and each * more.replicas > there:
-            return f"a rollout needs {each * more.replicas} {name}, its pools have {there}"
-    beside = f"beside other workloads its pools have it for {more.replicas - 1}"
-    return f"a rollout needs room for {more.replicas} pods, and {beside}"
+        if name in _WHOLE_DEVICES and each * replicas > there:
+            return f"a rollout needs {each * replicas} {name}, its pools have {there}"
+    beside = f"beside other workloads its pools have it for {replicas - 1}"
+    return f"a rollout needs room for {replicas} pods, and {beside}"
 
 
 @check(

@@ -34,6 +34,14 @@ from eks_gpu_components.catalog import (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Uncounted:
+    """Workloads whose number of pods is unknown, in the steady state and at most."""
+
+    steady: Sequence[str] = ()
+    most: Sequence[str] = ()
+
+
 @dataclass(frozen=True)
 class Cost:
     """The cost of a stack at four levels of use. `max` leaves out pools without a limit, with a note."""
@@ -71,14 +79,14 @@ def cost(
     idle: Fleet,
     steady: Fleet,
     demand_max: Fleet,
-    unknown: Sequence[str] = (),
+    unknown: Uncounted = Uncounted(),
     unread: Sequence[Unread] = (),
     notes: Sequence[str] = (),
 ) -> Cost:
     """The bills: `idle` has the pools at their minimum, `steady` what stated replicas need, `demand_max` what the
     maximum needs.
 
-    `unknown` names the workloads whose maximum is unknown: `demand_max` then has no total. `unread` is what the
+    `unknown` names the workloads whose number of pods is unknown: the bill then has no total. `unread` is what the
     stack has and the bills leave out. `notes` are on each bill.
     """
     fixed = tuple(fixed_items(graph, on, region))
@@ -89,13 +97,20 @@ def cost(
         for pool in pools
         for asked in unknown_sizes(pool)[:1]
     ]
-    pods = [f"how many pods {name} may have is not known" for name in unknown]
+    stated = [f"how many pods {name} has is not known" for name in unknown.steady]
+    pods = [f"how many pods {name} may have is not known" for name in unknown.most]
     standing = [row for row in unread if row.what in ("nodes", "network")]
     with_pods = [row for row in unread if row.what in ("nodes", "network", "pods")]
     return Cost(
         region=region,
         idle=bill(region, [*fixed, *_of_fleet(pools, idle)], notes, sizes, standing),
-        steady=bill(region, [*fixed, *_of_fleet(pools, steady)], [*notes, *_left_over(steady)], sizes, with_pods),
+        steady=bill(
+            region,
+            [*fixed, *_of_fleet(pools, steady)],
+            [*notes, *_left_over(steady)],
+            [*stated, *sizes],
+            with_pods,
+        ),
         demand_max=bill(
             region,
             [*fixed, *_of_fleet(pools, demand_max)],

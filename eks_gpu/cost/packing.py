@@ -90,7 +90,8 @@ def pack(
 
     `admitted_by` maps a workload's URN to the URNs of the pools that take it; `expected` is the node that a pool is
     expected to bring, for a pod where the pool looks at it, and `rank` orders groups. Pools are tried `as_tried`. No
-    node ends up below a pool's minimum or beyond its maximum. Topology spread is left to the scheduler.
+    node ends up below a pool's minimum or beyond its maximum. Topology spread is left to the scheduler. Workloads with
+    an unknown number of pods are left out.
     """
     fleet = Fleet(there={room.pool.urn: [] for room in rooms})
     for room in rooms:
@@ -136,7 +137,7 @@ def _fits(free: Mapping[str, int], needs: Mapping[str, int]) -> bool:
 
 def _place(workload: Workload, places: Iterable[tuple[Room, Candidate]], fleet: Fleet) -> int:
     """Puts the workload's pods on nodes, and returns how many are left."""
-    pods, needs = workload.replicas, {**workload.requests, PODS: 1}
+    pods, needs = workload.replicas or 0, {**workload.requests, PODS: 1}
     for room, _ in places:
         there = fleet.running(room.pool, needs)
         pods = _fill((node for node in there if room.suits(node.kind, workload.pod)), needs, pods)

@@ -7,16 +7,18 @@ from typing import Any
 
 from eks_gpu.cost.admission import Room, Verdict, rooms_of_clusters
 from eks_gpu.cost.expander import Expander, expander_of
+from eks_gpu.cost.gangs import judged_together
 from eks_gpu.cost.node_cost import Expected
 from eks_gpu.cost.packing import Fleet, as_tried, pack
 from eks_gpu.explain.cautions import Caution, of_node, of_requirements
 from eks_gpu.explain.places import PoolPlace, pool_place
-from eks_gpu.explain.pod_file import PodSource
+from eks_gpu.explain.pod_file import PodSource, completed
 from eks_gpu.explain.remedy import Remedy, nearest_remedy
 from eks_gpu.explain.time_to_running import NEW_NODE, Step, steps
 from eks_gpu.graph.graph import Graph, Resource
+from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.graph.unread import Unread
-from eks_gpu.pods.demand import workloads
+from eks_gpu.pods.demand import Objects, workloads
 from eks_gpu.pods.reasons import Reason, Rule
 from eks_gpu.pools.cloudformation import in_provider_terms
 from eks_gpu.pools.cluster_of import Owners
@@ -49,8 +51,10 @@ class Launch:
     """USD per hour for one node with its disks; None if no price is known."""
     estimate: bool
     price_region: str | None
-    new_nodes: int
-    """Number of nodes that this pool starts for the workload, when all pools that take its pods are used together."""
+    new_nodes: int | None
+    """Number of nodes that this pool starts for the workload, when all pools that take its pods are used together; None
+    if the number of pods is unknown.
+    """
     steps: tuple[Step, ...]
 
     @property
@@ -127,6 +131,12 @@ class Explanation:
         return as_tried(found, lambda answer: answer.pool, lambda answer: answer.rank)
 
     @property
+    def not_known(self) -> list[str]:
+        """What the object does not say of its pods."""
+        workload = self.source.workload
+        return [clause for clause in (workload.uncounted, workload.partly) if clause]
+
+    @property
     def changes(self) -> list[tuple[str, Mapping[str, Any] | None]]:
         """The changes of the remedy, each with its place in the pod."""
         made = self.remedy.changes if self.remedy else ()
@@ -139,6 +149,7 @@ class Explanation:
             "pod": workload.name,
             "namespace": workload.namespace,
             "kind": workload.kind,
+            "template": workload.template or None,
             "file": self.source.file,
             "line": self.source.line,
             "pods": self.source.pods,
@@ -150,6 +161,7 @@ class Explanation:
                 "changes": [{"change": text, "in_pod": place} for text, place in self.changes],
             },
             "not_judged": list(self.not_judged),
+            "not_known": self.not_known,
         }
 
 
@@ -170,28 +182,34 @@ def stack_rooms(graph: Graph, region: str, given: Sequence[Resource] = ()) -> St
     left = [row for row in unread(graph) if row.what == "nodes"]
     graph = in_provider_terms(graph)
     owners = Owners(graph)
-    demand = [replace(work, cluster=owners.at(work.urn)) for work in workloads(graph)]
+    demand = [replace(work, cluster=owners.at(work.resource)) for work in workloads(graph)]
     found = [*read_pools(graph, region), *pools_of(given, graph, region, owners.only)]
     return StackRooms(graph, region, rooms_of_clusters(told_apart(found), demand, graph), unread=left)
 
 
 def explain(stack: StackRooms, sources: Sequence[PodSource]) -> list[Explanation]:
-    """Each pod by itself, on nodes that are otherwise empty but for DaemonSets and add-ons."""
-    return [_explained(stack, source) for source in sources]
+    """Each pod by itself, and a gang whole, on nodes that are otherwise empty but for DaemonSets and add-ons."""
+    sources = completed(sources, Objects(kubernetes_objects(stack.graph)).find)
+    named = [replace(source.workload, urn=str(number)) for number, source in enumerate(sources)]
+    named = [replace(work, resource=str(id(each.document))) for work, each in zip(named, sources, strict=True)]
+    verdicts = {work.urn: [room.verdict(work.pod) for room in stack.rooms] for work in named}
+    verdicts |= judged_together(named, verdicts, stack.rooms)
+    return [_explained(stack, source, verdicts[work.urn]) for work, source in zip(named, sources, strict=True)]
 
 
-def _explained(stack: StackRooms, source: PodSource) -> Explanation:
+def _explained(stack: StackRooms, source: PodSource, verdicts: Sequence[Verdict]) -> Explanation:
     space = stack.rooms
-    verdicts = [room.verdict(source.workload.pod) for room in space]
     takers = [room for room, verdict in zip(space, verdicts, strict=True) if verdict.admits]
     rank = _ranked(stack, takers, source)
     fleet = _packed(takers, source, rank)
     answers = (
         _answer(stack, room, verdict, source, fleet, rank) for room, verdict in zip(space, verdicts, strict=True)
     )
-    remedy = None if takers else nearest_remedy(space, source.workload.pod)
+    gang = any(verdict.reason.rule is Rule.GANG for verdict in verdicts)
+    remedy = None if takers or gang else nearest_remedy(space, source.workload.pod)
     left_over = sum(fleet.left_over.values())
-    return Explanation(source, tuple(answers), remedy, left_over, tuple(_not_judged(source.spec)))
+    not_judged = tuple(dict.fromkeys((*_not_judged(source.spec), *source.made.not_judged)))
+    return Explanation(source, tuple(answers), remedy, left_over, not_judged)
 
 
 Rank = Callable[[Pool, Candidate], tuple[float, ...]]
@@ -206,7 +224,7 @@ def _ranked(stack: StackRooms, takers: Sequence[Room], source: PodSource) -> Ran
         if pool.cluster not in expanders:
             expanders[pool.cluster] = expander_of(stack.graph, pool.cluster)
         left = rooms[pool.urn].left(node)
-        chosen = expanders[pool.cluster].rank(pool, node, source.workload.pod, left, source.pods)
+        chosen = expanders[pool.cluster].rank(pool, node, source.workload.pod, left, source.pods or 1)
         return *chosen, expected.hourly(pool, node)
 
     return rank
@@ -214,7 +232,7 @@ def _ranked(stack: StackRooms, takers: Sequence[Room], source: PodSource) -> Ran
 
 def _packed(takers: Sequence[Room], source: PodSource, rank: Rank) -> Fleet:
     """Packs all pods of the workload on nodes that are otherwise empty, the pools' minimum nodes first."""
-    workload = replace(source.workload, replicas=min(source.pods, MOST_PACKED))
+    workload = replace(source.workload, replicas=min(source.pods or 0, MOST_PACKED))
     expected = Expected()
     return pack(
         [] if workload.daemon else [workload],
@@ -229,7 +247,7 @@ def _answer(stack: StackRooms, room: Room, verdict: Verdict, source: PodSource, 
     pool, reason = room.pool, verdict.reason
     settings = stack.settings.get(pool.urn)
     if verdict.admits:
-        new_nodes = fleet.nodes[pool.urn] - pool.min_nodes
+        new_nodes = None if source.pods is None else fleet.nodes[pool.urn] - pool.min_nodes
         launch = _launch(room, source, new_nodes)
         cautions = (*of_requirements(pool), *(of_node(pool, launch.node, source) if launch else ()))
         return Answer(
@@ -246,7 +264,7 @@ def _answer(stack: StackRooms, room: Room, verdict: Verdict, source: PodSource, 
         _pod_place(source, reason),
         pool_place(stack.graph, pool, reason),
         settings,
-        reasons=room.reasons(source.workload.pod),
+        reasons=room.reasons(source.workload.pod) or (reason,),  # a gang that does not fit, say
         cautions=tuple(of_requirements(pool)),
     )
 
@@ -254,7 +272,7 @@ def _answer(stack: StackRooms, room: Room, verdict: Verdict, source: PodSource, 
 # --- the node of a taker ---------------------------------------------------------------------------------------------
 
 
-def _launch(room: Room, source: PodSource, new_nodes: int) -> Launch | None:
+def _launch(room: Room, source: PodSource, new_nodes: int | None) -> Launch | None:
     pool, workload = room.pool, source.workload
     expected = Expected()
     node = None if workload.daemon else expected.node(room, workload.pod)

@@ -22,6 +22,7 @@ _REQUIREMENT = (*_TEMPLATE, "requirements", ITEM)
 _NODE_POOL: Fields = {
     Rule.TYPES: [(*_TEMPLATE, "requirements")],
     Rule.SIZE: [("spec", "replicas"), ("spec", "limits")],
+    Rule.GANG: [("spec", "replicas"), ("spec", "limits")],
     Rule.TAINT: [(*_TEMPLATE, "taints", ITEM)],
     Rule.ZONE: [_REQUIREMENT],
     Rule.LABEL: [_REQUIREMENT, ("spec", "template", "metadata", "labels", KEY)],
@@ -33,6 +34,7 @@ _CLUSTER: Fields = dict.fromkeys(Rule, (("autoMode", "computeConfig", "nodePools
 _MANAGED: Fields = {
     Rule.TYPES: [("instanceTypes",)],
     Rule.SIZE: [("scalingConfig", "maxSize")],
+    Rule.GANG: [("scalingConfig", "maxSize")],
     Rule.TAINT: [("taints", ITEM)],
     Rule.ZONE: [("subnetIds",)],
     Rule.LABEL: [("labels", KEY), ("labels",)],
@@ -42,6 +44,7 @@ _OVERRIDES = ("mixedInstancesPolicy", "launchTemplate", "overrides")
 _GROUP: Fields = {
     Rule.TYPES: [_OVERRIDES],
     Rule.SIZE: [("maxSize",)],
+    Rule.GANG: [("maxSize",)],
     Rule.ZONE: [("vpcZoneIdentifiers",)],
     Rule.RESOURCE: [_OVERRIDES],
 }

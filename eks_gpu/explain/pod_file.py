@@ -1,24 +1,23 @@
 """Pods of a file: every pod and pod template in its YAML documents, with the line of each field."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from reprlib import repr as shortened
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from eks_gpu.explain.pod_schema import Metadata, PodTemplate, Sizes
+from eks_gpu.explain.pod_schema import MOST_PODS, Metadata, PodTemplate, Spec
 from eks_gpu.io.documents import Map, Seq, read
 from eks_gpu.io.input_files import STDIN
 from eks_gpu.io.problems import InputError
-from eks_gpu.pods.demand import KINDS, Workload, workload_from_manifest
-from eks_gpu.pods.pod import pod_from_template
+from eks_gpu.pods.demand import Workload, workload_from
+from eks_gpu.pods.made_pods import Find, Manifest
+from eks_gpu.pods.made_pods import Path as Path_
+from eks_gpu.pods.made_pods import PodTemplate as Made
+from eks_gpu.pods.makers import made_pods, templates
 from eks_gpu_components.values.validation_messages import problems_of, shown, written
-
-Path_ = tuple[str | int, ...]
-"""Keys and positions from a document's root to a field."""
-
-_DEEPEST = 40
 
 
 @dataclass(frozen=True)
@@ -28,14 +27,15 @@ class PodSource:
     file: str
     document: Map
     """The object that holds it."""
-    path: Path_
-    """From the object to the pod: empty for a Pod, else where its template stands."""
+    made: Made
+    """The pod template, and where it stands in the object."""
     workload: Workload
 
     @property
     def spec(self) -> Mapping[str, Any]:
         """The pod's `spec`."""
-        return _at(self.document, self.path).get("spec") or {}
+        found = self.made.template.get("spec")
+        return found if isinstance(found, Mapping) else {}
 
     @property
     def line(self) -> int:
@@ -43,21 +43,24 @@ class PodSource:
         return self.document.line
 
     @property
-    def pods(self) -> int:
-        """The number of pods that the object states; for a CronJob those of one run, for a DaemonSet 0, because it
-        follows the nodes.
+    def pods(self) -> int | None:
+        """The number of pods that the object states, None if it is unknown; for a CronJob those of one run, for a
+        DaemonSet 0, because it follows the nodes.
         """
+        if not self.workload.is_counted:
+            return None
         return self.workload.replicas or self.workload.max_replicas or 0
 
     @property
     def title(self) -> str:
-        """`Deployment shop/web`, and of several templates in one object which."""
-        roles = [str(key) for key in self.path if key not in ("spec", "template", "jobTemplate")]
-        return " ".join([str(self.workload), *([".".join(roles)] if roles else [])])
+        """`Deployment shop/web`, and which of the object's templates, unless it can have one alone."""
+        own = f"{self.workload.kind} {self.workload.namespace}/{self.workload.name}"
+        return " ".join(filter(None, (own, self.made.role)))
 
     def place(self, *path: str | int) -> dict[str, Any]:
         """The place of a field of the pod, or of the nearest field above it: `{file, line, path, key}`."""
-        return {"file": self.file, **_place(self.document, (*self.path, *path))}
+        whole = (*self.made.spec_path, *path[1:]) if path[:1] == ("spec",) else (*self.made.path, *path)
+        return {"file": self.file, **_place(self.document, whole)}
 
 
 def read_pods(file: Path) -> tuple[list[PodSource], list[str]]:
@@ -66,18 +69,17 @@ def read_pods(file: Path) -> tuple[list[PodSource], list[str]]:
     pods: list[PodSource] = []
     others: list[str] = []
     problems: list[str] = []
-    for document, line in _objects(read(file, name)):
+    objects = list(_objects(read(file, name)))
+    find = _finder([document for document, _ in objects])
+    for document, line in objects:
         if not isinstance(document, Map):
             problems.append(f"{name}:{line}: every item must be an object of Kubernetes, got {shown(document)}")
             continue
-        found = list(_templates(document))
-        if not found:
+        wrong, found = _read(name, document, find)
+        problems += wrong
+        pods += found
+        if not found and not wrong:
             others.append(f"{name}:{line}: no pod in {_kind(document)}")
-        for path in found:
-            try:
-                pods.append(_read(name, document, path))
-            except InputError as error:
-                problems += error.problems
     if problems:
         raise InputError(problems)
     if not pods:
@@ -95,62 +97,63 @@ def _objects(documents: Iterable[Map]) -> Iterator[tuple[Any, int]]:
             yield document, document.line
 
 
-def _templates(document: Mapping[str, Any]) -> Iterator[Path_]:
-    """Paths of everything with a pod's spec; of a known kind its one path, be it there or not."""
-    match document.get("kind"):
-        case "Pod":
-            yield ()
-        case "CronJob":
-            yield ("spec", "jobTemplate", "spec", "template")
-        case kind if kind in KINDS:
-            yield ("spec", "template")
-        case _:
-            yield from _holders(document, (), set())
+def completed(sources: Sequence[PodSource], find: Find) -> list[PodSource]:
+    """The same pods, with the templates that an object names and that stand elsewhere, such as a TrainJob's runtime."""
+    found: list[PodSource] = []
+    read: set[int] = set()
+    for source in sources:
+        if not source.workload.partly:
+            found.append(source)
+        elif id(source.document) not in read:
+            read.add(id(source.document))
+            _, again = _read(source.file, source.document, find)
+            found += again or [each for each in sources if each.document is source.document]
+    return found
 
 
-def _holders(value: Any, path: Path_, seen: set[int]) -> Iterator[Path_]:
-    """Depth first; an alias is followed once, so that no document is larger than it is written."""
-    if id(value) in seen or len(path) > _DEEPEST:
-        return
-    seen.add(id(value))
-    if isinstance(value, Mapping):
-        spec = value.get("spec")
-        if isinstance(spec, Mapping) and "containers" in spec:
-            yield path
-            return
-        for key, item in value.items():
-            yield from _holders(item, (*path, key), seen)
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _holders(item, (*path, index), seen)
+def _finder(documents: Sequence[Any]) -> Find:
+    """Finds an object of the file that another one names; one without a namespace is anywhere."""
+    known = [document for document in documents if isinstance(document, Mapping)]
+
+    def find(kind: str, namespace: str, name: str) -> Mapping[str, Any] | None:
+        for document in known:
+            given = Manifest(document)
+            if (given.text("kind"), given.name) == (kind, name) and namespace in ("", given.namespace):
+                return document
+        return None
+
+    return find
 
 
-def _read(name: str, document: Map, path: Path_) -> PodSource:
-    """Raises InputError with every field of a wrong type."""
-    template, beside = _at(document, path), _at(document, path[:-1])
+def _read(name: str, document: Map, find: Find) -> tuple[list[str], list[PodSource]]:
+    """A sentence for every field that is wrong, and without any the pods of the object."""
+    found = made_pods(document, find, strict=True)
+    made = templates(found)
+    given = found.map("metadata")
     problems = [
-        *_problems(name, document, ("metadata",), Metadata, document.get("metadata") or {}),
-        *(_problems(name, document, path[:-1], Sizes, beside) if path else ()),
-        *_problems(name, document, path, PodTemplate, template),
+        *(_problems(name, document, ("metadata",), Metadata, document.get("metadata") or {}) if made else ()),
+        *(
+            f"{name}:{_place(document, path)['line']}: {written(path)} must be a whole number from 0 to {MOST_PODS}, "
+            f"got {shortened(value)}"
+            for path, value in dict(found.wrong).items()
+        ),
+        *(problem for each in made for problem in _of_template(name, document, each)),
     ]
     if problems:
-        raise InputError(problems)
-    if document.get("kind") in KINDS:
-        workload = workload_from_manifest(document)
-    else:
-        metadata = document.get("metadata") or {}
-        replicas = beside.get("replicas")
-        count = 1 if replicas is None else int(replicas)
-        workload = Workload(
-            name=str(metadata.get("name") or ""),
-            namespace=str(metadata.get("namespace") or "default"),
-            kind=str(document.get("kind") or "object"),
-            pod=pod_from_template(template),
-            replicas=count,
-            min_replicas=count,
-            max_replicas=count,
-        )
-    return PodSource(name, document, path, workload)
+        return problems, []
+    kind, own = str(document.get("kind") or "object"), str(given.get("name") or "")
+    namespace = str(given.get("namespace") or "default")
+    several = len(made) > 1
+    return [], [
+        PodSource(name, document, each, workload_from(each, own, namespace, kind, several=several)) for each in made
+    ]
+
+
+def _of_template(name: str, document: Map, made: Made) -> Iterator[str]:
+    if made.spec_path == (*made.path, "spec") and not made.composed:
+        yield from _problems(name, document, made.path, PodTemplate, _at(document, made.path))
+    else:  # fields of its own stand for those of a pod, and have their names
+        yield from _problems(name, document, made.spec_path, Spec, made.template.get("spec"))
 
 
 # --- what is wrong ---------------------------------------------------------------------------------------------------

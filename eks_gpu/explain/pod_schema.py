@@ -3,12 +3,14 @@
 from reprlib import repr as shortened
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from eks_gpu.pods.quantities import kept, quantity
 from eks_gpu_components.catalog import NodeAffinityOperator, TaintEffect, TolerationOperator
 
-_MOST, _MOST_PODS = 2**63 - 1, 2**31 - 1  # the API's own
+_MOST = 2**63 - 1
+MOST_PODS = 2**31 - 1
+"""The API's own: the greatest number of pods that an object can state."""
 
 
 def _quantity(value: Any) -> Any:
@@ -24,15 +26,8 @@ def _whole_devices(given: dict[str, Any]) -> dict[str, Any]:
     return given
 
 
-def _count(value: Any) -> Any:
-    if value is None or (isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_PODS):
-        return value
-    raise ValueError(f"must be a whole number from 0 to {_MOST_PODS}, got {shortened(value)}")
-
-
 Quantity = Annotated[Any, AfterValidator(_quantity)]
 Quantities = Annotated[dict[str, Quantity], AfterValidator(_whole_devices)]
-Count = Annotated[int | None, BeforeValidator(_count)]
 
 
 class _Part(BaseModel):
@@ -105,11 +100,3 @@ class PodTemplate(_Part):
 
     metadata: Metadata | None = None
     spec: Spec
-
-
-class Sizes(_Part):
-    """How many pods of a template there are: what stands beside it, by kind."""
-
-    replicas: Count = None
-    parallelism: Count = None
-    completions: Count = None

@@ -22,7 +22,9 @@ def render(found: Sequence[Explanation], others: Sequence[str], region: str) -> 
 
 def _explanation(found: Explanation, region: str) -> RenderableType:
     source = found.source
-    count = "one on each node" if source.workload.daemon else f"{source.pods} pod{'s' * (source.pods != 1)}"
+    pods = source.pods
+    count = "pods: not known" if pods is None else f"{pods} pod{'s' * (pods != 1)}"
+    count = "one on each node" if source.workload.daemon else count
     asks = ", ".join(f"{name} {value}" for name, value in as_json(source.workload.requests).items())
     title = Text.assemble((source.title, "bold"), f"  {source.file}:{source.line}, {count}")
     parts: list[RenderableType] = [title, Text(f"asks for {asks or 'nothing'}", "dim"), ""]
@@ -33,6 +35,8 @@ def _explanation(found: Explanation, region: str) -> RenderableType:
         parts += [Text("no pool takes it", "bold red"), *_remedy(found)]
     if rejected := [answer for answer in found.answers if not answer.verdict.admits]:
         parts += ["", Text("not by" if takers else "why", "bold"), _rejections(rejected)]
+    if found.not_known:
+        parts += ["", bullets([f"not known: {clause}" for clause in found.not_known])]
     if found.not_judged:
         parts += ["", bullets([f"not judged here: {', '.join(found.not_judged)}"])]
     return Group(*parts)
@@ -49,9 +53,9 @@ def _takers(found: Explanation, region: str) -> Iterator[RenderableType]:
         lines.add_row(Text(str(taker.pool.name), "green"), _node(taker, region))
     yield lines
     if found.left_over:
-        placed = min(found.source.pods, MOST_PACKED)
+        placed = min(found.source.pods or 0, MOST_PACKED)
         yield Text(f"no room for {found.left_over} of {placed} pods: the pools are full then", "red")
-    if found.source.pods > MOST_PACKED:
+    if (found.source.pods or 0) > MOST_PACKED:
         yield Text(f"nodes are counted for the first {MOST_PACKED} pods", "dim")
     first = takers[0]
     if first.launch:
@@ -78,6 +82,8 @@ def _node(taker: Answer, region: str) -> str:
 
 
 def _count(taker: Answer, launch: Launch) -> str:
+    if launch.new_nodes is None:
+        return "new nodes: not known"
     if launch.new_nodes:
         return f"{launch.new_nodes} new node{'s' * (launch.new_nodes > 1)}"
     return "on nodes of its minimum" if taker.pool.min_nodes else "not needed"

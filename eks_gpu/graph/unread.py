@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Any, Literal
 
 _IN_A_FOLDER = ("chart .", "chart /")
 _A_CHART = "chart "
@@ -23,10 +23,12 @@ class Unread:
     """Why it was not read; a clause."""
     how: str
     """How its user finds out, or lets the plan read it; a clause."""
+    hides: bool = True
+    """Whether software that a stack seems to lack may be in it; False where only pods, or their number, are unknown."""
 
-    def as_json(self) -> dict[str, str]:
+    def as_json(self) -> dict[str, Any]:
         """The row of the plan's key `unread`."""
-        return asdict(self)
+        return {key: value for key, value in asdict(self).items() if key != "hides"}
 
 
 _NAMED = 3
@@ -49,7 +51,7 @@ def may_bring(rows: Iterable[Unread], *words: str) -> list[str]:
     return [
         row.subject
         for row in rows
-        if row.what == "pods"
+        if (row.what == "pods" and row.hides)
         or (row.what == "software" and (not row.subject.startswith(_A_CHART) or named.search(row.subject)))
         or row.subject.startswith(_IN_A_FOLDER)
     ]

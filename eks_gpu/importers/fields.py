@@ -183,6 +183,28 @@ class Fields:
         self._inner[key] = found
         return found
 
+    def at(self, path: Sequence[str | int]) -> "Fields | None":
+        """The map at a path of keys and positions; None where none stands."""
+        found = self
+        keys = list(path)
+        while keys:
+            key = str(keys.pop(0))
+            if keys and isinstance(keys[0], int):
+                items, index = found.parts(key), int(keys.pop(0))
+                if index >= len(items):
+                    return None
+                found = items[index]
+            elif not found.is_map(key):
+                return None
+            else:
+                found = found.part(key)
+        return found
+
+    @property
+    def document(self) -> Map:
+        """The map as it is."""
+        return self._data
+
     def is_map(self, key: str) -> bool:
         """Whether a map stands there, where a list may stand too."""
         return isinstance(self._data.get(key), Map)

@@ -15,7 +15,7 @@ from eks_gpu.importers.model import AUTO_MODE, KARPENTER, MAX_POOLS, Described
 from eks_gpu.importers.node_classes import read_auto_mode_node_class, read_ec2_node_class, read_node_template
 from eks_gpu.importers.services import read_ingress, read_service
 from eks_gpu.importers.settings import Answer, compose
-from eks_gpu.importers.workloads import CLUSTER_AUTOSCALER, TEMPLATES, read_workload
+from eks_gpu.importers.workloads import CLUSTER_AUTOSCALER, TEMPLATES, read_made_pods, read_workload
 from eks_gpu.io.documents import Map, Seq, read
 from eks_gpu.io.problems import InputError
 from eks_gpu_components.catalog import AUTO_MODE_GROUP, KARPENTER_API_VERSION, KARPENTER_CORE_GROUP, KARPENTER_GROUP
@@ -94,6 +94,8 @@ def _read(fields: Fields, kind: str, sheet: Sheet, described: Described, finding
     name = metadata.text("name", required=True) or ""
     sheet.object = f"{kind} {name}".strip()[:100]
     if not _is_ours(kind, version):
+        if kind and version and read_made_pods(kind, name, fields, described, findings):
+            return True
         if kind and version and not _belongs_to_autoscaler(name):
             findings.lose(fields.place("kind"), f"import takes no {kind}: keep its file")
         return False

@@ -6,7 +6,7 @@ from eks_gpu.importers.fields import Place
 from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.gpu_pools import Settled
 from eks_gpu.importers.model import AUTO_MODE, KARPENTER, Selection, Toleration, Workload
-from eks_gpu.importers.units_and_names import MAX_NAMES, unknown_type
+from eks_gpu.importers.units_and_names import is_known_type, unknown_type
 from eks_gpu_components.catalog import (
     ARCH_LABEL,
     AUTO_MODE_GROUP,
@@ -95,10 +95,10 @@ def _judge_types(workload: Workload, findings: Findings) -> None:
             findings.tell("labels-are-current", selection.place, message)
         if OLD_LABELS.get(selection.key, selection.key) != INSTANCE_TYPE_LABEL:
             continue
-        gone = [problem for name in selection.values[:MAX_NAMES] if (problem := unknown_type(name))]
+        gone = [name for name in selection.values if not is_known_type(name)]
         if gone:
             more = f"; and {len(gone) - 1} more" if len(gone) > 1 else ""
-            findings.tell("instance-types-are-offered", selection.place, f"{gone[0]}{more}")
+            findings.tell("instance-types-are-offered", selection.place, f"{unknown_type(gone[0])}{more}")
 
 
 def _judge_selections(workload: Workload, pools: Sequence[Settled], findings: Findings) -> None:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from eks_gpu.importers.fields import Fields, Place
 from eks_gpu.importers.findings import Findings
-from eks_gpu.importers.units_and_names import MAX_NAMES
 from eks_gpu_components.catalog import (
     CAPACITY_TYPE_LABEL,
     INSTANCE_TYPE_LABEL,
@@ -78,7 +77,7 @@ def read_requirements(
             item.text("key", required=True),
             item.text("operator", required=True, of=operators),
         )
-        values = tuple(item.names("values", most=MAX_NAMES, required=operator == "In"))
+        values = tuple(item.texts("values", required=operator == "In"))
         if item.whole("minValues", least=1, most=50) is not None:
             findings.lose(item.place("minValues"), "a pool of the settings names its types, all of which it may use")
         if not label or not operator:
@@ -129,7 +128,8 @@ def meeting(requirements: Sequence[Requirement]) -> list[InstanceType]:
     """Types that meet all that say something of types; those named stand first, in their order."""
     rows = [row for row in instance_types() if all(_may_meet(row, found) for found in requirements)]
     named = [value for found in requirements if found.key == INSTANCE_TYPE_LABEL for value in found.values]
-    return sorted(rows, key=lambda row: named.index(row.name) if row.name in named else len(named))
+    places = {name: place for place, name in reversed(list(enumerate(named)))}
+    return sorted(rows, key=lambda row: places.get(row.name, len(named)))
 
 
 def _may_meet(row: InstanceType, requirement: Requirement) -> bool:

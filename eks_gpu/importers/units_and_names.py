@@ -30,7 +30,7 @@ RETIRED = {
 """GPUs and GiB of each. Source: Karpenter 1.0, reference of instance types."""
 
 MAX_NAMES = 100
-"""Instance types of one pool, more than any provider takes."""
+"""Instance types of one group of eksctl, more than EC2 takes."""
 _PLACEHOLDER = re.compile(r"\$\{?\w+\}?|<[^>]*>|\{\{.*?\}\}")
 """A shell variable, or what a text leaves for its reader to fill in."""
 
@@ -51,6 +51,11 @@ def network(text: str) -> IPv4Network | None:
 def has_placeholder(text: str) -> bool:
     """Whether something is left to be filled in."""
     return bool(_PLACEHOLDER.search(text[:500]))
+
+
+def is_known_type(name: str) -> bool:
+    """Whether the catalog has the instance type."""
+    return name in _by_name()
 
 
 def unknown_type(name: str) -> str | None:

@@ -4,6 +4,7 @@ from eks_gpu.importers.fields import Fields
 from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.model import Described, Named, Selection, Toleration, Workload
 from eks_gpu.importers.requirements import read_requirements
+from eks_gpu.pods.makers import made_pods, maker_of, templates
 from eks_gpu.pods.quantities import kept
 from eks_gpu_components.catalog import DEVICE_PLUGINS, NODE_AFFINITY_OPERATORS, TOLERATION_OPERATORS
 
@@ -25,11 +26,28 @@ CLUSTER_AUTOSCALER = "cluster-autoscaler"
 
 
 def read_workload(kind: str, name: str, document: Fields, described: Described, findings: Findings) -> Workload:
-    """Anything with a pod template."""
+    """Anything of Kubernetes' own with a pod template."""
     template = document
     for key in TEMPLATES[kind]:
         template = template.part(key, required=True)
-    spec = template.part("spec", required=True)
+    return _read_pod(kind, name, document, template.part("spec", required=True), described, findings)
+
+
+def read_made_pods(kind: str, name: str, document: Fields, described: Described, findings: Findings) -> bool:
+    """Pods that a known controller makes of a custom resource, each template by itself; False if there are none that
+    are written as such.
+    """
+    found = templates(made_pods(document.document)) if maker_of(document.document) else []
+    specs = [(made, document.at(made.spec_path)) for made in found if not made.composed]
+    for made, spec in specs:
+        if spec:
+            _read_pod(kind, " ".join(filter(None, (name, made.role))), document, spec, described, findings)
+    return bool(specs)
+
+
+def _read_pod(
+    kind: str, name: str, document: Fields, spec: Fields, described: Described, findings: Findings
+) -> Workload:
     containers = [*spec.parts("containers", required=True), *spec.parts("initContainers")]
     workload = Workload(
         name=name,

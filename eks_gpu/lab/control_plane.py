@@ -193,7 +193,7 @@ def _start_all(lab: Lab, tools: Mapping[str, Path], note: Note) -> Lab:
     api = ClusterApi(lab)
     _install_crds(api)
     wait_for(lab, aws, *controllers)
-    _wait_for_crds(api)
+    wait_for_crds(api)
     return lab
 
 
@@ -204,7 +204,7 @@ def _install_crds(api: ClusterApi) -> None:
         api.ensure(_CRDS, file.read_text(encoding="utf-8"))
 
 
-def _wait_for_crds(api: ClusterApi) -> None:
+def wait_for_crds(api: ClusterApi) -> None:
     """Until objects of each kind can be made: the API server takes a moment after it took the CRD."""
     until = time.monotonic() + READY_S
     for crd in api.list(_CRDS):

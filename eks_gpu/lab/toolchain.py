@@ -1,6 +1,6 @@
 """The lab's tools, found on this machine or built from Go modules into a cache outside the checkout.
 
-python -m eks_gpu.lab.toolchain                  # every tool; prints where each is
+python -m eks_gpu.lab.toolchain                  # every tool that the lab needs; prints where each is
 python -m eks_gpu.lab.toolchain etcd kwok
 """
 
@@ -29,11 +29,11 @@ from eks_gpu_components.catalog.nearest import hint_or_all
 
 
 def toolchain(names: Iterable[str] = (), console: Console | None = None) -> dict[str, Path]:
-    """Where each tool is, all of them without names; what is missing is built first.
+    """Where each tool is, all that the lab needs without names; what is missing is built first.
 
     Raises InputError for an unknown name, ToolProblem when a tool can neither be found nor built.
     """
-    tools = _known(names or TOOLS)
+    tools = _known(names or [tool.name for tool in TOOLS.values() if not tool.further])
     places = {tool.name: place for tool in tools if (place := _in_cache(tool) or _installed(tool))}
     missing = [tool for tool in tools if tool.name not in places]
     if packaged := [tool for tool in missing if tool.program is None]:
@@ -46,6 +46,11 @@ def toolchain(names: Iterable[str] = (), console: Console | None = None) -> dict
         _build(missing, console or Console(stderr=True))
         places |= {tool.name: built_path(tool) for tool in missing}
     return {tool.name: places[tool.name] for tool in tools}
+
+
+def is_built(*names: str) -> bool:
+    """Whether all of these tools are there without a build."""
+    return all(_in_cache(tool) or _installed(tool) for tool in _known(names))
 
 
 def module_folder(group: str, module: str) -> Path:
@@ -238,7 +243,9 @@ def main() -> None:
     arguments = argparse.ArgumentParser(
         prog="python -m eks_gpu.lab.toolchain", description="Finds or builds the lab's tools; prints where each is."
     )
-    arguments.add_argument("tools", nargs="*", metavar="TOOL", help=f"all of them by default: {', '.join(TOOLS)}")
+    arguments.add_argument(
+        "tools", nargs="*", metavar="TOOL", help=f"by default all that the lab needs, of {', '.join(TOOLS)}"
+    )
     try:
         for name, place in toolchain(arguments.parse_args().tools).items():
             print(f"{name}\t{place}")

@@ -69,6 +69,8 @@ class Tool:
     """Arguments at which it prints its version. Without them one that is installed is never taken."""
     accepts: Callable[[Version, Version], bool] = lambda wanted, found: wanted == found
     """Whether an installed version will do in place of the wanted one."""
+    further: bool = False
+    """Whether the lab does without it: it is built only if it is asked for by name, as `make replays` does."""
 
 
 def same_minor(wanted: Version, found: Version) -> bool:
@@ -137,6 +139,7 @@ GROUPS = {
         Group("autoscaler", memory_gib=2, disk_gib=3),
         Group("handler", memory_gib=1.5, disk_gib=1),
         Group("helm", memory_gib=1.5, disk_gib=2),
+        Group("gangs", memory_gib=1, disk_gib=1),
     )
 }
 
@@ -147,6 +150,8 @@ KARPENTER = required_version("karpenter", "github.com/aws/karpenter-provider-aws
 KARPENTER_CORE = required_version("kubernetes", "sigs.k8s.io/karpenter")
 TERMINATION_HANDLER = required_version("handler", "github.com/aws/aws-node-termination-handler")
 HELM = required_version("helm", "helm.sh/helm/v4")
+JOB_SET = required_version("gangs", "sigs.k8s.io/jobset")
+LEADER_WORKER_SET = required_version("gangs", "sigs.k8s.io/lws")
 AUTOSCALER = "1.33.0"  # version/version.go at the commit in go.mod
 
 KUBERNETES_STAMPS = (
@@ -242,6 +247,8 @@ TOOLS = {
             ("version", "--short"),
             charts_of_today,
         ),
+        Tool("jobset", JOB_SET, GoProgram("gangs", "sigs.k8s.io/jobset"), further=True),
+        Tool("lws", LEADER_WORKER_SET, GoProgram("gangs", "sigs.k8s.io/lws/cmd"), further=True),
         Tool("kubectl", KUBERNETES, None, ("version", "--client"), one_minor_apart),
     )
 }

@@ -6,7 +6,8 @@ from datetime import date
 
 from eks_gpu import checks
 from eks_gpu.cost.admission import Room, Verdict, rooms_of_clusters
-from eks_gpu.cost.cost import Cost, as_billed, at_most, cost
+from eks_gpu.cost.cost import Cost, Uncounted, as_billed, at_most, cost
+from eks_gpu.cost.gangs import judged_together
 from eks_gpu.cost.node_cost import Expected
 from eks_gpu.cost.packing import pack
 from eks_gpu.cost.quotas import QuotaNeed, quota_needs
@@ -22,7 +23,7 @@ from eks_gpu.pools.given import pools_of
 from eks_gpu.pools.pool import Pool, told_apart
 from eks_gpu.pools.readers import pools as read_pools
 from eks_gpu.pools.software import Software, software
-from eks_gpu.pools.unread import unknown_values, unread
+from eks_gpu.pools.unread import half_read, unknown_values, unread
 
 
 @dataclass(frozen=True)
@@ -92,10 +93,10 @@ def _analysed(
     waivers: Sequence[checks.Waiver],
     given: Sequence[Resource],
 ) -> Analysis:
-    left = unread(graph)
     owners = Owners(graph)
     pools = [*read_pools(graph, region), *pools_of(given, graph, region, owners.only)]
-    demand = [replace(found, cluster=owners.at(found.urn)) for found in workloads(graph)]
+    demand = [replace(found, cluster=owners.at(found.resource)) for found in workloads(graph)]
+    left = [*unread(graph), *half_read(demand)]
     releases = [replace(found, cluster=owners.at(found.urn)) for found in software(graph)]
     space = rooms_of_clusters(pools, demand, graph)
     verdicts = _verdicts(demand, space)
@@ -113,7 +114,11 @@ def _analysed(
         pack(some, paid_for, admitted_by, expected.node, expected.hourly)
         for some in ((), scheduled, at_most(scheduled))
     )
-    unknown = [str(each) for each in scheduled if each.max_replicas is None or each.unknown_numbers]
+    verdicts = Remembered(verdicts | judged_together(demand, verdicts, paid_for), verdicts.asked)
+    unknown = Uncounted(
+        steady=[str(each) for each in scheduled if not each.is_counted],
+        most=[str(each) for each in scheduled if each.max_replicas is None or each.unknown_numbers],
+    )
     found = cost(graph, region, on, told_apart(billed), idle, steady, most, unknown, left, _kept(pools, billed))
     context = checks.Context(
         graph=graph,
@@ -149,12 +154,13 @@ def _kept(pools: Sequence[Pool], billed: Sequence[Pool]) -> list[str]:
     ]
 
 
-def _verdicts(demand: Sequence[Workload], space: Sequence[Room]) -> Mapping[str, list[Verdict]]:
+def _verdicts(demand: Sequence[Workload], space: Sequence[Room]) -> Remembered[list[Verdict]]:
     """By the workload's URN; who takes one is heard to ask for the unknown properties that it was computed from."""
     found: dict[str, list[Verdict]] = {}
     asked: dict[str, frozenset[Asked]] = {}
     for workload in demand:
         with listening(alone=True) as heard:
             found[workload.urn] = [room.verdict(workload.pod, workload.cluster) for room in space]
-        asked[workload.urn] = workload.unknown_pod | heard
+        numbers = workload.unknown_numbers if workload.gang else ()
+        asked[workload.urn] = workload.unknown_pod | heard | frozenset(numbers)
     return Remembered(found, asked)

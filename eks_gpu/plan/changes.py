@@ -34,8 +34,8 @@ class RowChange:
 
     @property
     def name(self) -> str:
-        """Its own."""
-        return self.identity["name"]
+        """Its own, and of several pod templates which."""
+        return " ".join(filter(None, (self.identity["name"], self.identity.get("template"))))
 
     @property
     def says(self) -> list[str]:
@@ -174,7 +174,7 @@ def compare(old: Snapshot, new: Snapshot) -> Changes:
         new=new.title,
         pools=pools,
         upgrades=list(_upgrades(new)) if pools else [],
-        workloads=list(_rows(old.workloads, new.workloads, "kind", "namespace", "name")),
+        workloads=list(_rows(old.workloads, new.workloads, "kind", "namespace", "name", "template")),
         cost=dict(_costs(old, new)),
         checks=list(_checks(old.checks, new.checks)),
         unread=[row.as_unread() for row in new.unread],
@@ -186,7 +186,7 @@ def _rows(old: Sequence[SavedRow], new: Sequence[SavedRow], *keys: str) -> Itera
         {tuple(getattr(row, key) for key in keys): row.model_dump() for row in rows} for rows in (old, new)
     )
     for identity in dict.fromkeys((*after, *before)):
-        named = dict(zip(keys, identity, strict=True))
+        named = {key: value for key, value in zip(keys, identity, strict=True) if value is not None}
         kind = named.get("backend") or f"{named['kind']} in {named['namespace']}"
         was, is_ = before.get(identity), after.get(identity)
         change = CHANGED if was and is_ else ADDED if is_ else REMOVED

@@ -129,15 +129,23 @@ def workloads(found: Analysis) -> RenderableType:
     shown = table("workload", "replicas", "requests", "taken by", right=("replicas",))
     for workload in found.workloads:
         least, most = workload.min_replicas, workload.max_replicas
-        span = "one a node" if workload.daemon else str(most) if least == most else f"{least}..{most}"
+        span = "one a node" if workload.daemon else _span(least, most)
         row = workload.as_json(())
         requests = "\n".join(f"{name} {value}" for name, value in row["requests"].items())
         takers = found.admitted_by(workload)
         place = f" of {workload.cluster}" if several and workload.cluster else ""
-        name = Text.assemble(workload.name, (f"\n{workload.kind} in {workload.namespace}{place}", "dim"))
+        role = f"\n{workload.template}" if workload.template else ""
+        name = Text.assemble(workload.name, (f"{role}\n{workload.kind} in {workload.namespace}{place}", "dim"))
         nobody = Text("not known", "yellow") if found.nodes_are_unread else Text("no pool", "red")
         shown.add_row(name, span, requests, Text("\n".join(takers)) if takers else nobody)
     return shown
+
+
+def _span(least: int | None, most: int | None) -> str:
+    """`2`, `0..4`, `1 or more`."""
+    if least is None:
+        return "not known"
+    return str(most) if least == most else f"{least} or more" if most is None else f"{least}..{most}"
 
 
 def _none(what: What, rows: Sequence[Unread]) -> Text:

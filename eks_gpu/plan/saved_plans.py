@@ -34,11 +34,12 @@ class SavedPool(SavedRow):
 
 
 class SavedWorkload(SavedRow):
-    """A workload, known by kind, namespace and name."""
+    """A workload, known by kind, namespace, name and, of several, its pod template."""
 
     name: str
     namespace: str
     kind: str
+    template: str | None = None
 
 
 class SavedItem(SavedRow):

@@ -4,19 +4,33 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from eks_gpu.graph.graph import Graph
+from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.graph.unknown import Asked, listening
 from eks_gpu.io.problems import InputError
 from eks_gpu.pods import quantities
+from eks_gpu.pods.made_pods import Find, PodTemplate, places
+from eks_gpu.pods.makers import made_pods, templates
 from eks_gpu.pods.pod import Pod, pod_from_template
+from eks_gpu_components.values.validation_messages import written
 
-SCALABLE = ("Deployment", "ReplicaSet", "ReplicationController", "StatefulSet")
-KINDS = (*SCALABLE, "DaemonSet", "Job", "CronJob", "Pod")
+KINDS = (
+    *("Deployment", "ReplicaSet", "ReplicationController", "StatefulSet"),
+    *("DaemonSet", "Job", "CronJob", "Pod"),
+)
+"""Kubernetes' own kinds with pods."""
 
-_NUMBERS = ("replicas", "parallelism", "completions", "suspend")
+_NUMBERS = (
+    *("replicas", "parallelism", "completions", "suspend", "size", "numNodes", "numOfHosts", "minReplicas"),
+    *("maxReplicas", "instances", "minAvailable", "enableInTreeAutoscaling"),
+)
 # What a ScaledObject has where it does not say. Source: KEDA 2.20, ScaledObject specification.
 _KEDA_MIN, _KEDA_MAX = 0, 100
+
+
+def is_number(asked: Asked) -> bool:
+    """Whether an unknown property says how many pods there are, and nothing of what they are."""
+    return asked.path.rpartition(".")[2] in _NUMBERS
 
 
 @dataclass(frozen=True)
@@ -29,13 +43,30 @@ class Workload:
     namespace: str
     kind: str
     pod: Pod
-    replicas: int
-    """Stated number of pods, which run in the steady state. For a CronJob it is 0, as between its runs."""
-    min_replicas: int
+    replicas: int | None
+    """Stated number of pods, which run in the steady state; None if it is unknown. For a CronJob it is 0, as between
+    its runs.
+    """
+    min_replicas: int | None
     max_replicas: int | None
     urn: str = ""
+    """Identifies it in the stack: the URN of its resource, and of several templates `#` and the template."""
     cluster: str = ""
     """Name of the cluster it runs in; empty where the stack does not say."""
+    template: str = ""
+    """Which of its object's pod templates it is, as `tasks.0`; empty if there is one."""
+    resource: str = ""
+    """URN of its resource."""
+    gang: int = 0
+    """Number of its pods that run together with those of the object's other templates, or not at all; 0 if its pods
+    start one by one.
+    """
+    gang_of: int = 0
+    """Which of the object's gangs it is of."""
+    uncounted: str = ""
+    """Why nobody knows how many pods it has; empty where the number is known."""
+    partly: str = ""
+    """What of its pods the object does not say; empty if it says all."""
     asked: frozenset[Asked] = field(default=frozenset(), compare=False)
     """Unknown properties that it was read from."""
 
@@ -47,7 +78,7 @@ class Workload:
     @property
     def unknown_pod(self) -> frozenset[Asked]:
         """Those that say what its pods are."""
-        return frozenset(each for each in self.asked if each.path.rpartition(".")[2] not in _NUMBERS)
+        return frozenset(each for each in self.asked if not is_number(each))
 
     @property
     def requests(self) -> Mapping[str, int]:
@@ -59,8 +90,13 @@ class Workload:
         """Whether it runs once on each node, and so neither starts a node nor keeps one."""
         return self.kind == "DaemonSet"
 
+    @property
+    def is_counted(self) -> bool:
+        """Whether the number of its pods is known."""
+        return self.replicas is not None
+
     def __str__(self) -> str:
-        return f"{self.kind} {self.namespace}/{self.name}"
+        return " ".join(filter(None, (f"{self.kind} {self.namespace}/{self.name}", self.template)))
 
     def as_json(self, admitted_by: Iterable[str]) -> dict[str, Any]:
         """The plan's row."""
@@ -68,6 +104,7 @@ class Workload:
             "name": self.name,
             "namespace": self.namespace,
             "kind": self.kind,
+            "template": self.template or None,
             "cluster": self.cluster or None,
             "replicas": self.replicas,
             "min_replicas": self.min_replicas,
@@ -79,81 +116,111 @@ class Workload:
 
 def workloads(graph: Graph) -> list[Workload]:
     """Every workload of the program, widened by its autoscaler. Raises InputError with all bad quantities."""
-    found: list[Workload] = []
-    ranges: dict[tuple[str, str, str, str], tuple[int, int]] = {}
-    providers: list[str] = []
+    found: list[tuple[Workload, str, int]] = []
+    ranges: dict[tuple[str, Target], tuple[int, int]] = {}
     problems: list[str] = []
-    for resource, manifest in kubernetes_objects(graph):
+    objects = list(kubernetes_objects(graph))
+    others = Objects(objects)
+    for resource, manifest in objects:
         try:
             if scaled := _scaled(manifest):
                 target, low, high = scaled
-                ranges[(resource.provider, *target)] = (low, high)
-            elif manifest["kind"] in KINDS:
-                with listening(alone=True) as asked:
-                    workload = workload_from_manifest(manifest)
-                found.append(replace(workload, urn=resource.urn, asked=frozenset(asked)))
-                providers.append(resource.provider)
+                ranges[resource.provider, target] = (low, high)
+                continue
+            with listening(alone=True) as asked:
+                made = _of_object(manifest, others.seen_by(resource))
         except ValueError as error:
             problems.append(str(error))
+            continue
+        for workload, template in made:
+            urn = f"{resource.urn}#{workload.template}" if workload.template else resource.urn
+            known = replace(workload, urn=urn, resource=resource.urn, asked=frozenset(asked))
+            found.append((known, resource.provider, template.per_replica))
     if problems:
         raise InputError(problems)
     return [
-        _widened(workload, ranges.get((provider, workload.namespace, workload.kind, workload.name)))
-        for workload, provider in zip(found, providers, strict=True)
+        _widened(workload, ranges.get((provider, (workload.namespace, workload.kind, workload.name))), per_replica)
+        for workload, provider, per_replica in found
     ]
 
 
-def workload_from_manifest(manifest: Mapping[str, Any]) -> Workload:
-    """One object, from YAML too. Raises ValueError for a kind without pods and for a bad quantity, with its path."""
-    kind = manifest.get("kind")
-    if kind not in KINDS:
-        raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind}")
-    metadata, spec = manifest.get("metadata") or {}, manifest.get("spec") or {}
+class Objects:
+    """Kubernetes objects of a stack, which others refer to by their names."""
+
+    def __init__(self, objects: Iterable[tuple[Resource, Mapping[str, Any]]]):
+        self._found = {
+            (resource.provider, manifest["kind"], _namespace(manifest), manifest["metadata"]["name"]): manifest
+            for resource, manifest in objects
+        }
+
+    def seen_by(self, resource: Resource) -> Find:
+        """Finds what is in the resource's cluster; of a kind without namespaces the namespace is empty."""
+
+        def find(kind: str, namespace: str, name: str) -> Mapping[str, Any] | None:
+            return self._found.get((resource.provider, kind, namespace or "default", name))
+
+        return find
+
+    def find(self, kind: str, namespace: str, name: str) -> Mapping[str, Any] | None:
+        """Finds what is in any cluster."""
+        wanted = (kind, namespace or "default", name)
+        return next((manifest for (_, *key), manifest in self._found.items() if tuple(key) == wanted), None)
+
+
+def _namespace(manifest: Mapping[str, Any]) -> str:
+    return str((manifest.get("metadata") or {}).get("namespace") or "default")
+
+
+def workloads_of(manifest: Mapping[str, Any], find: Find | None = None) -> list[Workload]:
+    """One for each pod template of an object. Raises ValueError for a bad number or quantity, with its path."""
+    return [workload for workload, _ in _of_object(manifest, find)]
+
+
+def _of_object(manifest: Mapping[str, Any], find: Find | None) -> list[tuple[Workload, PodTemplate]]:
+    found = made_pods(manifest, find)
+    made = templates(found)
+    if not made:
+        return []
+    kind, metadata = str(manifest.get("kind")), manifest.get("metadata") or {}
     name, namespace = metadata.get("name", ""), metadata.get("namespace") or "default"
     try:
-        replicas, least, most = _replicas(kind, spec)
-        pod = pod_from_manifest(manifest)
+        for path, value in places(found.wrong):
+            raise ValueError(f"{path} must be a whole number, got {value!r}")
+        return [(workload_from(template, name, namespace, kind, several=len(made) > 1), template) for template in made]
     except ValueError as error:
         raise ValueError(f"{kind} {namespace}/{name}: {error}") from None
-    return Workload(name, namespace, kind, pod, replicas, least, most)
+
+
+def workload_from(made: PodTemplate, name: str, namespace: str, kind: str, *, several: bool) -> Workload:
+    """The workload of one pod template of an object. Raises ValueError for a bad quantity, with its path."""
+    return Workload(
+        name=name,
+        namespace=namespace,
+        kind=kind,
+        pod=pod_from_template(made.template, written(made.spec_path)),
+        replicas=made.count.stated,
+        min_replicas=made.count.least,
+        max_replicas=made.count.most,
+        template=made.role if several else "",
+        gang=made.gang,
+        gang_of=made.gang_of,
+        uncounted=made.uncounted,
+        partly=made.partly,
+    )
+
+
+def workload_from_manifest(manifest: Mapping[str, Any]) -> Workload:
+    """An object of Kubernetes' own kinds. Raises ValueError for another kind and for a bad quantity, with its path."""
+    kind = manifest.get("kind")
+    if kind not in KINDS or not (made := workloads_of(manifest)):
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind}")
+    return made[0]
 
 
 def pod_from_manifest(manifest: Mapping[str, Any]) -> Pod:
-    """The pod of a Pod or of anything with a pod template. Raises ValueError with the path of a bad quantity."""
-    spec = manifest.get("spec") or {}
-    match manifest.get("kind"):
-        case "Pod":
-            return pod_from_template(manifest)
-        case "CronJob":
-            job = (spec.get("jobTemplate") or {}).get("spec") or {}
-            return pod_from_template(job.get("template") or {}, "spec.jobTemplate.spec.template.")
-        case _:
-            return pod_from_template(spec.get("template") or {}, "spec.template.")
-
-
-def _replicas(kind: str, spec: Mapping[str, Any]) -> tuple[int, int, int | None]:
-    """Stated, least and most, before an autoscaler has a say."""
-    match kind:
-        case "DaemonSet":
-            return 0, 0, None
-        case "Pod":
-            return 1, 1, 1
-        case "CronJob":
-            return 0, 0, _parallel((spec.get("jobTemplate") or {}).get("spec") or {})
-        case "Job":
-            at_once = _parallel(spec)
-            return at_once, 0, at_once
-        case _:
-            stated = _whole(spec, "replicas", 1)
-            return stated, stated, stated
-
-
-def _parallel(spec: Mapping[str, Any]) -> int:
-    """Pods of a Job at the same time, at most."""
-    if spec.get("suspend"):
-        return 0
-    at_once = _whole(spec, "parallelism", 1)
-    return min(at_once, _whole(spec, "completions", at_once))
+    """The pod of an object of Kubernetes' own kinds. Raises ValueError with the path of a bad quantity."""
+    (made,) = templates(made_pods(manifest))
+    return pod_from_template(made.template, written(made.spec_path))
 
 
 def _whole(spec: Mapping[str, Any], key: str, default: int) -> int:
@@ -166,8 +233,12 @@ def _whole(spec: Mapping[str, Any], key: str, default: int) -> int:
         raise ValueError(f"spec.{key} must be a whole number, got {value!r}") from None
 
 
-def _scaled(manifest: Mapping[str, Any]) -> tuple[tuple[str, str, str], int, int] | None:
-    """What an autoscaler scales, as (namespace, kind, name), and between which numbers."""
+Target = tuple[str, str, str]
+"""Namespace, kind and name of what an autoscaler scales."""
+
+
+def _scaled(manifest: Mapping[str, Any]) -> tuple[Target, int, int] | None:
+    """What an autoscaler scales, and between which numbers."""
     spec = manifest.get("spec") or {}
     target = spec.get("scaleTargetRef") or {}
     match manifest["kind"]:
@@ -181,9 +252,12 @@ def _scaled(manifest: Mapping[str, Any]) -> tuple[tuple[str, str, str], int, int
     return (namespace, target.get("kind", "Deployment"), target.get("name", "")), low, high
 
 
-def _widened(workload: Workload, between: tuple[int, int] | None) -> Workload:
-    """The workload with the autoscaler's bounds; its stated replicas are only the start."""
-    if between is None:
+def _widened(workload: Workload, between: tuple[int, int] | None, per_replica: int) -> Workload:
+    """The workload with the autoscaler's bounds; its stated replicas are only the start. `per_replica` are the pods of
+    each replica, 0 if nothing scales it by a number of replicas.
+    """
+    if between is None or not per_replica:
         return workload
-    low, high = between
-    return replace(workload, replicas=min(max(workload.replicas, low), high), min_replicas=low, max_replicas=high)
+    low, high = (bound * per_replica for bound in between)
+    stated = low if workload.replicas is None else min(max(workload.replicas, low), high)
+    return replace(workload, replicas=stated, min_replicas=low, max_replicas=high)

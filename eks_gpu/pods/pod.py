@@ -68,10 +68,11 @@ class Pod:
         return any(self.requests.get(resource, 0) > 0 for resource in resources)
 
 
-def pod_from_template(template: Mapping[str, Any], where: str = "") -> Pod:
-    """From a Pod or a pod template: `metadata` and `spec`. Raises ValueError with the path of a bad quantity."""
+def pod_from_template(template: Mapping[str, Any], path: str = "spec") -> Pod:
+    """From a Pod or a pod template: `metadata` and `spec`, which stands at the path. Raises ValueError with the path of
+    a bad quantity.
+    """
     spec = template.get("spec") or {}
-    path = f"{where}spec"
     containers = spec.get("containers") or []
     affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
     required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution")

@@ -16,6 +16,7 @@ class Rule(StrEnum):
     LIMIT = "limit-allows-a-node"
     RESOURCE = "resources-suffice"
     VALUES = "values-are-enough"
+    GANG = "gang-runs-whole"
 
 
 class Reason(str):

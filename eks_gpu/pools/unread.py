@@ -11,7 +11,9 @@ from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.graph.unknown import Asked
 from eks_gpu.graph.unread import Unread, What
 from eks_gpu.offline.questions import ANSWERS_FILE
+from eks_gpu.pods.demand import Workload
 from eks_gpu.pools import cloudformation
+from eks_gpu.pools.chart_values import asked_in_values
 from eks_gpu.pools.clusters import COMPONENT
 from eks_gpu.pools.readers import READERS
 from eks_gpu.pools.user_data import joined_node
@@ -97,7 +99,19 @@ def unread(graph: Graph) -> list[Unread]:
     """Everything that is there without being read, once each: what the graph carries itself, then what is in it."""
     told = cloudformation.in_provider_terms(graph)
     rows = [*graph.unread, *(row for resource in told for row in _of(resource, told) if not _said(resource, graph))]
-    return list(dict.fromkeys(rows))
+    return list(dict.fromkeys([*rows, *asked_in_values(told)]))
+
+
+_COUNT = "look how many run in the cluster, and plan a Deployment with so many replicas and this pod"
+_WHOLE = "give its pods in full where they are made, or plan a Deployment of the same pods"
+
+
+def half_read(workloads: Iterable[Workload]) -> Iterator[Unread]:
+    """A row for each workload whose number of pods is unknown, and for each that does not say all of its pods."""
+    for found in workloads:
+        for why, how in ((found.uncounted, _COUNT), (found.partly, _WHOLE)):
+            if why:
+                yield Unread(str(found), "pods", why, how, hides=False)
 
 
 def unknown_values(asked: Iterable[Asked], graph: Graph) -> Iterator[Unread]:

@@ -27,8 +27,12 @@ def accelerators(pool: Pool) -> str:
 
 
 def replicas(workload: Workload) -> str:
-    """`one pod a node`, `2 pods`, `0 to 4 pods`."""
+    """`one pod a node`, `2 pods`, `0 to 4 pods`, `1 pod or more`."""
     least, most = workload.min_replicas, workload.max_replicas
-    if workload.daemon or most is None:
+    if workload.daemon:
         return "one pod a node"
+    if least is None:
+        return "a number of pods that is not known"
+    if most is None:
+        return f"{count(least, 'pod')} or more"
     return count(most, "pod") if least == most else f"{least} to {most} pods"

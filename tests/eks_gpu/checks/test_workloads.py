@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from eks_gpu.graph.graph import Resource
+from eks_gpu.graph.unknown import Asked, Told
 from tests.graphs import (
     GPU_TOLERATION,
     analysed,
@@ -34,6 +35,40 @@ def test_a_workload_that_no_pool_takes():
         "of nvidia.com/gpu, an empty g4dn.xlarge has 1; system: the group may bring m7i.large in us-west-2a: pod "
         "needs 2 of nvidia.com/gpu, an empty m7i.large has 0",
     )
+
+
+TRAIN_JOB = kubernetes(
+    "TrainJob",
+    "tune",
+    {
+        "runtimeRef": {"name": "torch"},
+        "trainer": {"numNodes": 2, "resourcesPerNode": {"limits": {"nvidia.com/gpu": 1}}},
+    },
+    "trainer.kubeflow.org/v1alpha1",
+)
+
+
+def test_pods_that_are_known_in_part_are_not_said_to_be_taken_by_nobody():
+    found = findings("workloads-are-admitted", *healthy(train=TRAIN_JOB))
+    assert found["TrainJob default/tune"] == (
+        None,
+        "what its pods tolerate and need is known in part: its template is in ClusterTrainingRuntime torch, which was "
+        "not read",
+    )
+
+
+def test_pods_that_are_known_in_part_may_ask_for_a_gpu_in_the_other_part():
+    spec = {"template": {"tolerations": [GPU_TOLERATION]}}
+    llm = kubernetes("LLMInferenceService", "llm", spec, "serving.kserve.io/v1alpha1")
+    assert "LLMInferenceService default/llm" not in findings("cpu-work-stays-off-gpu-nodes", *healthy(web=llm))
+
+
+def test_a_pod_is_judged_however_many_replicas_an_update_will_tell():
+    work = gpu_work()
+    spec = {key: value for key, value in work.inputs["spec"].items() if key != "replicas"}
+    unknown = Told(spec, {"replicas": Asked(work.urn, "spec.replicas")})
+    stack = healthy(train=replace(work, inputs={**work.inputs, "spec": unknown}))
+    assert findings("device-requests-are-limits", *stack)["Deployment default/train"][0] is True
 
 
 def test_without_pools_nothing_is_said_of_workloads():

@@ -9,7 +9,7 @@ from eks_gpu.explain.explain import Explanation, StackRooms, explain, stack_room
 from eks_gpu.explain.places import settings_places
 from eks_gpu.explain.pod_file import read_pods
 from eks_gpu.graph.graph import Graph, Resource
-from tests.graphs import gpu_group, healthy, managed_group, overrides, resource, subnet
+from tests.graphs import gpu_group, healthy, kubernetes, managed_group, overrides, resource, subnet
 from tests.karpenter_graphs import node_class, node_pool, requirement, types
 from tests.karpenter_graphs import subnet as tagged_subnet
 
@@ -447,3 +447,90 @@ def test_a_probe_that_ends_the_container_before_its_model_is_there_is_a_caution(
     )
     assert (caution["in_pod"]["line"], caution["in_pod"]["path"]) == (11, "spec.containers[0].livenessProbe")
     assert row(explained(impatient.replace(PROBE, PROBE + STARTUP)), "gpu")["cautions"] == []
+
+
+GROUP = """\
+apiVersion: leaderworkerset.x-k8s.io/v1
+kind: LeaderWorkerSet
+metadata: {name: big}
+spec:
+  replicas: 2
+  leaderWorkerTemplate:
+    size: SIZE
+    leaderTemplate: &template
+      spec:
+        tolerations: [{key: nvidia.com/gpu, operator: Exists}]
+        containers: [{name: main, image: "example/app:1", resources: {limits: {nvidia.com/gpu: 1}}}]
+    workerTemplate: *template
+"""
+
+
+def explained_group(size: int, tmp_path: Path) -> list[Explanation]:
+    file = tmp_path / "group.yaml"
+    file.write_text(GROUP.replace("SIZE", str(size)))
+    return explain(groups(gpu=gpu_group(maxSize=8)), read_pods(file)[0])
+
+
+def test_each_template_has_its_pods_and_new_nodes(tmp_path):
+    leader, worker = explained_group(4, tmp_path)
+    assert [found.source.title for found in (leader, worker)] == [
+        "LeaderWorkerSet default/big leaderWorkerTemplate.leaderTemplate",
+        "LeaderWorkerSet default/big leaderWorkerTemplate.workerTemplate",
+    ]
+    assert [(found.source.pods, row(found, "gpu")["launch"]["new_nodes"]) for found in (leader, worker)] == [
+        (2, 2),
+        (6, 6),
+    ]
+
+
+def test_a_gang_that_the_pools_cannot_hold_is_taken_by_none(tmp_path):
+    assert [bool(found.takers) for found in explained_group(8, tmp_path)] == [True, True]
+    for found in explained_group(9, tmp_path):
+        rejected = row(found, "gpu")
+        assert (found.takers, found.remedy, rejected["rule"]) == ([], None, "gang-runs-whole")
+        assert rejected["reason"] == "its gang of 9 pods needs 9 nodes at once, the pools end at 8"
+        assert rejected["in_pool"]["field"] == "maxSize"
+
+
+def test_pods_of_a_kind_that_is_not_known_have_no_number_and_neither_have_their_nodes(explained):
+    head = "apiVersion: grove.io/v1\nkind: Clique\nmetadata: {name: a}\nspec:\n  template:\n    spec:"
+    found = explained(head + POD.partition("spec:")[2].replace("\n", "\n    "))
+    assert found.source.pods is None
+    assert row(found, "gpu")["launch"]["new_nodes"] is None
+    assert found.as_json()["pods"] is None
+    assert found.not_known == [
+        "its controller decides how many pods there are, and the planner does not know that controller"
+    ]
+
+
+def test_a_train_job_is_completed_by_the_runtime_of_the_stack(tmp_path):
+    container = {"name": "node", "image": "example/train:1"}
+    spec = {"containers": [container], "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists"}]}
+    jobs = [{"name": "node", "template": {"spec": {"template": {"spec": spec}}}}]
+    runtime = kubernetes(
+        "ClusterTrainingRuntime",
+        "torch",
+        {"template": {"spec": {"replicatedJobs": jobs}}},
+        "trainer.kubeflow.org/v1alpha1",
+    )
+    file = tmp_path / "train.yaml"
+    file.write_text(
+        "apiVersion: trainer.kubeflow.org/v1alpha1\nkind: TrainJob\nmetadata: {name: tune}\nspec:\n"
+        "  runtimeRef: {name: torch}\n"
+        "  trainer: {numNodes: 3, resourcesPerNode: {limits: {nvidia.com/gpu: 1}}}\n"
+    )
+    sources = read_pods(file)[0]
+    (without,) = explain(groups(), sources)
+    assert (bool(without.takers), len(without.not_known)) == (False, 1)
+    (found,) = explain(groups(web=runtime), sources)
+    assert (found.source.title, found.source.pods, found.not_known) == ("TrainJob default/tune replicatedJobs.0", 3, [])
+    assert [answer.pool.name for answer in found.takers] == ["gpu"]
+
+
+def test_a_job_of_volcano_is_read_by_its_group_and_its_scheduler_is_not_judged(explained):
+    task = "    - replicas: 2\n      template:\n        spec:" + POD.partition("spec:")[2].replace("\n", "\n        ")
+    text = f"apiVersion: batch.volcano.sh/v1alpha1\nkind: Job\nmetadata: {{name: train}}\nspec:\n  tasks:\n{task}"
+    found = explained(text)
+    assert (found.source.title, found.source.pods) == ("Job default/train tasks.0", 2)
+    assert [answer.pool.name for answer in found.takers] == ["gpu"]
+    assert found.not_judged == ("a scheduler of another name",)

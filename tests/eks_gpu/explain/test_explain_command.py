@@ -92,7 +92,7 @@ def test_any_pod_that_no_pool_takes_ends_with_1(answer):
         ("ReplicaSet", "", 1),
         ("Job", "parallelism: 4, completions: 2", 2),
         ("DaemonSet", "", 0),
-        ("LeaderWorkerSet", "replicas: 2", 2),  # unknown here, but it has a pod template
+        ("Frobnicator", "replicas: 2", None),  # nobody knows how many pods its controller makes of its template
     ],
 )
 def test_whatever_has_a_pod_template_is_explained(answer, kind, spec, pods):
@@ -109,7 +109,7 @@ def test_a_cron_job_counts_with_one_of_its_runs(answer):
 def test_each_template_of_one_object_is_explained(answer, saved, tmp_path):
     worker = "template: {spec: {containers: [{name: a}]}}"
     roles = f"spec: {{pytorchReplicaSpecs: {{Master: {{{worker}}}, Worker: {{replicas: 3, {worker}}}}}}}\n"
-    text = f"kind: PyTorchJob\nmetadata: {{name: bert}}\n{roles}"
+    text = f"apiVersion: kubeflow.org/v1\nkind: PyTorchJob\nmetadata: {{name: bert}}\n{roles}"
     assert [(each["pod"], each["pods"]) for each in answer(text)] == [("bert", 1), ("bert", 3)]
     printed = run(text, "--plan", str(saved), tmp_path=tmp_path).output
     assert "PyTorchJob default/bert pytorchReplicaSpecs.Worker" in printed

@@ -115,6 +115,17 @@ def test_a_missing_tool_is_built_from_its_module(machine):
     ]
 
 
+def test_further_controllers_are_built_for_who_names_them_alone(machine):
+    machine.answering("kubectl", "Client Version: v1.36.0")
+    assert not lab.is_built("jobset", "lws")
+    assert {"jobset", "lws"}.isdisjoint(lab.toolchain((), QUIET))
+    assert not lab.is_built("jobset", "lws")
+
+    lab.toolchain(["jobset"], QUIET)
+
+    assert (lab.is_built("jobset"), lab.is_built("jobset", "lws")) == (True, False)
+
+
 def test_the_api_server_is_told_its_version(machine):
     lab.toolchain(["kube-apiserver"], QUIET)
 
@@ -376,6 +387,8 @@ def test_the_versions_are_these():
         "cluster-autoscaler": "1.33.0",
         "aws-node-termination-handler": "1.25.6",
         "helm": "4.3.2",
+        "jobset": "0.11.1",
+        "lws": "0.8.0",
         "kubectl": "1.36.3",
     }
 
