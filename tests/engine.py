@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eks_gpu.graph.graph import Graph, Resource
-from eks_gpu.offline import recorder as engine
+from eks_gpu.offline import program_run as engine
 from eks_gpu.offline.answers import CatalogAnswers
 
 REGION = "us-west-2"

@@ -68,6 +68,9 @@ KMS_KEY_HOURLY = _listed_everywhere(1 / HOURS_PER_MONTH)
 INTERFACE_ENDPOINT_HOURLY = _listed(0.01)
 """Price of one interface endpoint in one zone."""
 
+# Fargate for Linux on x86, us-east-1. Source: AWS Fargate price page, as three guides of 2026 quote it.
+_FARGATE_VCPU_HOURLY, _FARGATE_GIB_HOURLY, _FARGATE_AS_OF = 0.04048, 0.004445, "2026-06-17"
+
 # USD a month for a GiB. Source: Amazon EBS price page, us-east-1.
 _EBS_GIB_MONTH = {"gp3": 0.08, "gp2": 0.10, "io1": 0.125, "io2": 0.125, "st1": 0.045, "sc1": 0.015, "standard": 0.05}
 # gp3 gives so much of each to every volume, and the rest is paid: USD a month.
@@ -91,6 +94,11 @@ def ebs_volume(volume_type: str, size_gib: float, iops: float = 0, throughput_mi
         monthly += max(0, iops - GP3_FREE_IOPS) * _GP3_IOPS_MONTH
         monthly += max(0, throughput_mib_s - GP3_FREE_THROUGHPUT_MIB_S) * _GP3_THROUGHPUT_MONTH
     return _listed(monthly / HOURS_PER_MONTH)
+
+
+def fargate_price(vcpus: float, memory_gib: float) -> Price:
+    """Price of a pod of this size on Fargate, with the 20 GiB of storage that it comes with."""
+    return Price(_FARGATE_VCPU_HOURLY * vcpus + _FARGATE_GIB_HOURLY * memory_gib, BASE_REGION, _FARGATE_AS_OF)
 
 
 def on_demand_price(name: str, region: str) -> Price | None:

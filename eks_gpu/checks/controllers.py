@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from eks_gpu.checks.pod_specs import pod_of_values
@@ -22,8 +23,9 @@ from eks_gpu.graph.graph import Resource
 from eks_gpu.karpenter.objects import node_classes, part
 from eks_gpu.pods.pod import Pod
 from eks_gpu.pods.selection import unselected
+from eks_gpu.pools.fargate_profile import rejection as fargate_rejection
 from eks_gpu.pools.node_class import role
-from eks_gpu.pools.pool import AUTO_MODE, MANAGED_NODE_GROUP, Pool
+from eks_gpu.pools.pool import AUTO_MODE, FARGATE, MANAGED_NODE_GROUP, Pool
 from eks_gpu.pools.software import (
     ADDON,
     CLUSTER_AUTOSCALER,
@@ -226,7 +228,7 @@ def _needs(release: Software, context: Context) -> Iterator[str]:
 )
 def have_nodes(context: Context) -> Iterator[Said]:
     """The controller or add-on waits forever for a node, which only it, or another one like it, could start."""
-    if not context.clusters or not context.pools:
+    if not context.clusters or not (context.pools or context.rooms):
         return
     standing = [pool for pool in context.pools if pool.min_nodes or pool.backend == AUTO_MODE]
     for name, pod, pools in (
@@ -234,6 +236,7 @@ def have_nodes(context: Context) -> Iterator[Said]:
         *((f"add-on {name}", pod, list(context.pools)) for name, pod in _addons(context)),
     ):
         rejections = {pool.name: rejection(pod, pool) for pool in pools}
+        rejections |= {pool.name: fargate_rejection(pool, pod) for pool in _profiles(context)}
         takers = [name for name, reason in rejections.items() if not reason]
         reasons = "; ".join(f"{name}: {reason}" for name, reason in rejections.items())
         problem = None if takers else Problem(f"no standing node takes its pods. {reasons or 'there is none'}")
@@ -243,6 +246,8 @@ def have_nodes(context: Context) -> Iterator[Said]:
 def _crowded(name: str, takers: Sequence[str], context: Context) -> Problem | None:
     """No two pods of Karpenter run on one node. Source: Karpenter 1.15, Helm chart, values.yaml."""
     release = next((one for one in context.charts(KARPENTER) if f"release {one.name}" == name), None)
+    if any(pool.name in takers for pool in _profiles(context)):
+        return None
     nodes = sum(pool.min_nodes for pool in context.pools if pool.name in takers)
     replicas = int(release.value("replicas", default=2)) if release else 0
     if replicas <= nodes or any(pool.backend == AUTO_MODE for pool in context.pools if pool.name in takers):
@@ -252,7 +257,14 @@ def _crowded(name: str, takers: Sequence[str], context: Context) -> Problem | No
 
 def _pod(release: Software) -> Pod:
     default = KARPENTER_TOLERATIONS if release.chart == KARPENTER else []
-    return pod_of_values({"tolerations": default, **{key: value for key, value in release.values.items() if value}})
+    pod = pod_of_values({"tolerations": default, **{key: value for key, value in release.values.items() if value}})
+    labels = {"app.kubernetes.io/name": release.chart, "app.kubernetes.io/instance": release.name}
+    return replace(pod, namespace=release.namespace, labels=labels)
+
+
+def _profiles(context: Context) -> list[Pool]:
+    """Fargate profiles, on which a controller may run before there is any node."""
+    return [room.pool for room in context.rooms if room.pool.backend == FARGATE]
 
 
 def _addons(context: Context) -> Iterator[tuple[str, Pod]]:
@@ -261,7 +273,7 @@ def _addons(context: Context) -> Iterator[tuple[str, Pod]]:
         values = configuration(addon) or {}
         for place in (values, part(values, "controller")):
             if place.get("nodeSelector"):
-                yield str(addon.inputs.get("addonName")), pod_of_values(place)
+                yield str(addon.inputs.get("addonName")), replace(pod_of_values(place), namespace="kube-system")
 
 
 def rejection(pod: Pod, pool: Pool) -> str:

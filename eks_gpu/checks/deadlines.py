@@ -44,8 +44,9 @@ def outlast(context: Context) -> Iterator[Said]:
     specs = {spec.urn: spec for spec in pod_specs(context.graph)}
     for resource, manifest in kubernetes_objects(context.graph):
         workload, spec = workloads.get(resource.urn), specs.get(resource.urn)
-        takers = [pools[each.pool] for each in context.verdicts[resource.urn] if each.admits] if workload else []
-        if not takers:
+        names = [each.pool for each in context.verdicts[resource.urn] if each.admits] if workload else []
+        takers = [pools[name] for name in names if name in pools]
+        if not takers or len(takers) < len(names):  # a Fargate profile, for whose start no time is known
             continue
         stated = [] if any(pool.min_nodes for pool in takers) else list(_deadlines(manifest))
         needed, load = max(map(_cold_start_s, takers)), _model_load_s(takers)

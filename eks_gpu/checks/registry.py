@@ -78,6 +78,7 @@ class Context:
     region: str
     on: date
     pools: Sequence[Pool]
+    """Pools with nodes of their own, so without Fargate profiles."""
     workloads: Sequence[Workload]
     software: Sequence[Software]
     clusters: Sequence[Cluster]
@@ -89,7 +90,7 @@ class Context:
     """Pods without a node in the steady state, by workload."""
     waivers: Sequence[Waiver] = ()
     rooms: Sequence[Room] = ()
-    """Of the same pools: what each takes."""
+    """What each pool takes, Fargate profiles too; verdicts are in their order."""
     unread: Sequence[Unread] = ()
     """What the stack has and the planner does not read."""
     owners: Owners | None = None
@@ -119,7 +120,7 @@ class Context:
         if self.owners is None or self.cluster:
             return [self]
         owner = {resource.urn: self._owner(resource) for resource in self.graph}
-        owner |= {pool.urn: pool.cluster for pool in self.pools}
+        owner |= {pool.urn: pool.cluster for pool in (*self.pools, *(room.pool for room in self.rooms))}
         # Groups of auto scaling say their cluster in tags and user data, which is the pool's to read.
         made = [cluster.name for cluster in self.clusters]
         names = list(dict.fromkeys(filter(None, (*made, *owner.values()))))
@@ -133,6 +134,7 @@ class Context:
             return same_cluster(owner.get(urn, ""), name)
 
         kept = [here(pool.urn) for pool in self.pools]
+        kept_rooms = [here(room.pool.urn) for room in self.rooms] or kept
         return replace(
             self,
             cluster=name,
@@ -145,7 +147,7 @@ class Context:
             clusters=[cluster for cluster in self.clusters if cluster.name == name],
             verdicts=Remembered(
                 {
-                    urn: [verdict for verdict, keep in zip(verdicts, kept, strict=True) if keep]
+                    urn: [verdict for verdict, keep in zip(verdicts, kept_rooms, strict=True) if keep]
                     for urn, verdicts in self.verdicts.items()
                 },
                 self.verdicts.asked if isinstance(self.verdicts, Remembered) else {},

@@ -24,7 +24,7 @@ _WHOLE_DEVICES = frozenset(resources[0] for resources in DEVICE_RESOURCES.values
 
 def scheduled(context: Context) -> Iterator[Workload]:
     """Those whose pods wait for a node."""
-    if context.pools or any(row.what == "nodes" for row in context.unread):
+    if context.pools or context.rooms or any(row.what == "nodes" for row in context.unread):
         yield from (found for found in context.workloads if not found.daemon and found.max_replicas != 0)
 
 

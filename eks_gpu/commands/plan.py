@@ -83,7 +83,8 @@ def plan(
                 lacking.append(error)
     if record_answers:
         resources = [each for made in plans for each in waited_for(made.graph)]
-        write(record_answers, missing_answers((each for error in lacking for each in error.asked), resources))
+        asked = [each for found in (*lacking, *plans) for each in found.asked]
+        write(record_answers, missing_answers(asked, resources))
     if lacking:
         told = f"{record_answers} has each of these answers to fill in"
         where = [told if record_answers else "--record-answers FILE writes all of these answers, to be filled in"]

@@ -16,8 +16,9 @@ from eks_gpu.pods.pod import Pod, Toleration
 from eks_gpu.pods.quantities import CPU, EPHEMERAL_STORAGE, MEMORY, PODS, amount, written
 from eks_gpu.pods.reasons import NOTHING, Reason, Rule
 from eks_gpu.pods.selection import granted, unselected
+from eks_gpu.pools import fargate_profile
 from eks_gpu.pools.cluster_of import same_cluster
-from eks_gpu.pools.pool import Candidate, Pool
+from eks_gpu.pools.pool import FARGATE, Candidate, Pool
 from eks_gpu.pools.software import addon_requests
 from eks_gpu_components.catalog import DEVICE_RESOURCES, InstanceType, Taint, allocatable
 from eks_gpu_components.catalog.narrowing import offering, why_empty
@@ -58,6 +59,9 @@ class Room:
         """
         if not same_cluster(cluster, self.pool.cluster):
             return Verdict(self.pool.name, False, self._elsewhere(cluster))
+        if self.pool.backend == FARGATE:
+            reason = fargate_profile.rejection(self.pool, pod)
+            return Verdict(self.pool.name, not reason, reason)
         if pod.shape not in self._verdicts:
             with listening(alone=True) as heard:
                 reason = self._rejection(pod)

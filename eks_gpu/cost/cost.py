@@ -18,7 +18,7 @@ from eks_gpu.pods.demand import Workload
 from eks_gpu.pods.quantities import gib
 from eks_gpu.pools.cluster_of import Owners
 from eks_gpu.pools.clusters import COMPONENT, RESOURCE, clusters
-from eks_gpu.pools.pool import Pool
+from eks_gpu.pools.pool import FARGATE, Pool
 from eks_gpu.pools.prices import refreshed, service_price
 from eks_gpu.pools.uncertain import unknown_sizes
 from eks_gpu_components.catalog import (
@@ -31,6 +31,7 @@ from eks_gpu_components.catalog import (
     NLB_HOURLY,
     PUBLIC_IPV4_HOURLY,
     Price,
+    fargate_price,
 )
 
 
@@ -155,6 +156,11 @@ def _of_one_size(pool: Pool) -> Pool:
 
 def _of_fleet(pools: Sequence[Pool], fleet: Fleet) -> Iterator[Item]:
     for pool in pools:
+        for size, quantity in sorted(fleet.on_fargate.get(pool.urn, {}).items(), key=lambda each: str(each[0])):
+            price = fargate_price(size.vcpus, size.memory_gib)
+            yield Item(f"pool {pool.name}: Fargate pods of {size}", quantity, price, region=pool.region)
+        if pool.backend == FARGATE:
+            continue
         there = [node.kind for node in fleet.there[pool.urn]]
         for item in nodes(pool, fleet.nodes[pool.urn], there):
             yield replace(item, region=pool.region)

@@ -1,7 +1,7 @@
 """Packing: how many nodes of each pool the stated replicas need."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -9,8 +9,9 @@ from eks_gpu.cost.admission import Room
 from eks_gpu.pods.demand import Workload
 from eks_gpu.pods.pod import Pod
 from eks_gpu.pods.quantities import PODS
+from eks_gpu.pools.fargate_profile import Size, size
 from eks_gpu.pools.limits import capacity
-from eks_gpu.pools.pool import Candidate, Pool
+from eks_gpu.pools.pool import FARGATE, Candidate, Pool
 
 T = TypeVar("T")
 
@@ -33,6 +34,8 @@ class Fleet:
     left_over: dict[str, int] = field(default_factory=dict)
     used: dict[str, Counter[str]] = field(default_factory=dict)
     """What a pool's nodes take of its limits, by pool URN."""
+    on_fargate: dict[str, Counter[Size]] = field(default_factory=dict)
+    """Pods that a Fargate profile runs, by its URN and the size that each gets."""
     _with: dict[tuple[str, str], list[Node]] = field(default_factory=dict)
     """Nodes that still have some of an extended resource, by pool URN and resource, and full ones not yet dropped."""
 
@@ -101,6 +104,9 @@ def pack(
         fleet.nodes[room.pool.urn] = room.pool.min_nodes
     for workload in sorted(workloads, key=_size, reverse=True):
         takers = set(admitted_by.get(workload.urn, ()))
+        if profile := _profile(rooms, takers):
+            _run_on_fargate(workload, profile, fleet)
+            continue
         found = (
             (room, kind)
             for room in rooms
@@ -113,6 +119,18 @@ def pack(
     return fleet
 
 
+def _profile(rooms: Iterable[Room], takers: Collection[str]) -> Pool | None:
+    """The Fargate profile that runs the pods, which comes before any node; of several the first by name."""
+    found = (room.pool for room in rooms if room.pool.backend == FARGATE and room.pool.urn in takers)
+    return min(found, key=lambda pool: pool.name, default=None)
+
+
+def _run_on_fargate(workload: Workload, profile: Pool, fleet: Fleet) -> None:
+    if given := size(workload.pod):
+        fleet.on_fargate.setdefault(profile.urn, Counter())[given] += workload.replicas
+        fleet.nodes[profile.urn] += workload.replicas
+
+
 def has_room_for_one_more(
     workload: Workload, rooms: Sequence[Room], fleet: Fleet, expected: Callable[[Room, Pod | None], Candidate | None]
 ) -> bool:
@@ -121,6 +139,8 @@ def has_room_for_one_more(
     `rooms` are those of the pools that take it.
     """
     needs = {**workload.requests, PODS: 1}
+    if any(room.pool.backend == FARGATE for room in rooms):
+        return True
     for room in rooms:
         running = fleet.running(room.pool, needs)
         if any(_fits(node.free, needs) and room.suits(node.kind, workload.pod) for node in running):

@@ -22,8 +22,9 @@ from eks_gpu.pods.demand import Objects, workloads
 from eks_gpu.pods.reasons import Reason, Rule
 from eks_gpu.pools.cloudformation import in_provider_terms
 from eks_gpu.pools.cluster_of import Owners
+from eks_gpu.pools.fargate_profile import Size, size
 from eks_gpu.pools.given import pools_of
-from eks_gpu.pools.pool import Candidate, Pool, told_apart
+from eks_gpu.pools.pool import FARGATE, Candidate, Pool, told_apart
 from eks_gpu.pools.prices import on_demand_price
 from eks_gpu.pools.readers import pools as read_pools
 from eks_gpu.pools.unread import unread
@@ -97,6 +98,8 @@ class Answer:
     cautions: tuple[Caution, ...] = ()
     rank: tuple[float, ...] = ()
     """Orders groups among those that take the pod: what the autoscaler's expander chooses by, then the price."""
+    fargate: Size | None = None
+    """What Fargate gives each pod; None for nodes."""
 
     def as_json(self) -> dict[str, Any]:
         """The contract's row, and more."""
@@ -109,7 +112,8 @@ class Answer:
         row["cautions"] = [caution.as_json() for caution in self.cautions]
         if self.settings_place:
             row["settings"] = self.settings_place
-        return {**row, "launch": self.launch.as_json() if self.launch else None}
+        size = {"fargate": self.fargate.as_json()} if self.fargate else {}
+        return {**row, "launch": self.launch.as_json() if self.launch else None, **size}
 
 
 @dataclass(frozen=True)
@@ -247,6 +251,8 @@ def _answer(stack: StackRooms, room: Room, verdict: Verdict, source: PodSource, 
     pool, reason = room.pool, verdict.reason
     settings = stack.settings.get(pool.urn)
     if verdict.admits:
+        if pool.backend == FARGATE:
+            return Answer(pool, verdict, settings_place=settings, fargate=size(source.workload.pod))
         new_nodes = None if source.pods is None else fleet.nodes[pool.urn] - pool.min_nodes
         launch = _launch(room, source, new_nodes)
         cautions = (*of_requirements(pool), *(of_node(pool, launch.node, source) if launch else ()))

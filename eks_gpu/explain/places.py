@@ -9,7 +9,7 @@ from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.io.documents import PULUMI, Map, read_map
 from eks_gpu.karpenter.objects import NODE_POOL, object_name
 from eks_gpu.pods.reasons import Reason, Rule
-from eks_gpu.pools.pool import AUTO_SCALING_GROUP, Pool
+from eks_gpu.pools.pool import AUTO_SCALING_GROUP, FARGATE, Pool
 from eks_gpu_components.catalog import INSTANCE_TYPE_LABEL, ZONE_LABEL
 
 KEY, ITEM = "<key>", "<item>"
@@ -30,6 +30,7 @@ _NODE_POOL: Fields = {
     Rule.RESOURCE: [_REQUIREMENT],
     Rule.VALUES: [_REQUIREMENT],
 }
+_PROFILE: Fields = {Rule.PROFILE: [("selectors",)]}
 _CLUSTER: Fields = dict.fromkeys(Rule, (("autoMode", "computeConfig", "nodePools"), ("computeConfig", "nodePools")))
 _MANAGED: Fields = {
     Rule.TYPES: [("instanceTypes",)],
@@ -93,6 +94,8 @@ def _holders(graph: Graph, resource: Resource, pool: Pool) -> Iterator[tuple[Res
     """The pool's own resource, then the launch template that it starts nodes from."""
     if resource.type == NODE_POOL:
         yield resource, _NODE_POOL
+    elif pool.backend == FARGATE:
+        yield resource, _PROFILE
     elif not pool.chooses_node_itself:
         yield resource, _CLUSTER
     else:

@@ -75,6 +75,8 @@ def _caution(taker: Answer, caution: Caution) -> Text:
 
 def _node(taker: Answer, region: str) -> str:
     launch = taker.launch
+    if taker.fargate:
+        return f"runs it on Fargate, with {taker.fargate}"
     if launch is None:
         return "lands on its nodes, brings none"
     kind = KINDS[CapacityType(launch.capacity_type)]

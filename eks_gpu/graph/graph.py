@@ -40,6 +40,8 @@ class Resource:
     """The inputs with a mask for what the program calls a secret; None where it calls nothing one."""
     expanded_from: str = ""
     """URN of the component whose provider makes it; empty for what the program registers itself."""
+    one_for_each: str = ""
+    """List of unknown length that the program goes through where it registers this; empty if it goes through none."""
 
     @property
     def shown(self) -> Mapping[str, Any]:

@@ -13,6 +13,11 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
+def root_of(path: str) -> str:
+    """The resource's own property that a path is in: `tags` of `tags[0].value`."""
+    return path.partition(".")[0].partition("[")[0]
+
+
 @dataclass(frozen=True, order=True, slots=True)
 class Asked:
     """An unknown property that somebody wanted to read."""
@@ -29,7 +34,7 @@ class Asked:
     @property
     def root(self) -> str:
         """The resource's own property that it is in."""
-        return self.path.partition(".")[0].partition("[")[0]
+        return root_of(self.path)
 
     def __str__(self) -> str:
         return f"{self.path} of {self.urn.rpartition('::')[2]}"

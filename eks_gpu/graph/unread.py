@@ -32,7 +32,7 @@ class Unread:
 
 
 _NAMED = 3
-"""Subjects that are named, before the others are counted."""
+"""Subjects that are named, before the others are counted; of values, which somebody is to answer, all are."""
 
 
 def grouped(rows: Iterable[Unread]) -> Iterator[tuple[What, str, str, str]]:
@@ -41,8 +41,9 @@ def grouped(rows: Iterable[Unread]) -> Iterator[tuple[What, str, str, str]]:
     for row in rows:
         alike.setdefault((row.what, row.why, row.how), []).append(row.subject)
     for (what, why, how), subjects in alike.items():
-        more = len(subjects) - _NAMED
-        yield what, ", ".join(subjects[:_NAMED]) + (f" and {more} more" if more > 0 else ""), why, how
+        named = len(subjects) if what == "values" else _NAMED
+        more = len(subjects) - named
+        yield what, ", ".join(subjects[:named]) + (f" and {more} more" if more > 0 else ""), why, how
 
 
 def may_bring(rows: Iterable[Unread], *words: str) -> list[str]:

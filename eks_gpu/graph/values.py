@@ -5,6 +5,7 @@ Source: Pulumi, sdk/go/common/resource: signatures of special objects, and the s
 
 import json
 import re
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -28,10 +29,27 @@ UNKNOWNS = frozenset(
         "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",  # an object
     }
 )
+_SIGN = "04da6b54-80e4-46f7"
+"""How the sign of an unknown text begins: a name that was cut short still has it."""
 MASK = "[secret]"
 """A secret's place in what is printed or written."""
 
 Path = tuple[str | int, ...]
+
+
+def _encoded(text: str) -> Iterator[str]:
+    """What base64 has of a text wherever it stands in a longer one: at each of three places between its groups."""
+    for before in range(3):
+        whole = b64encode(b"-" * before + text.encode()).decode()
+        yield whole[-(-before * 8 // 6) : (before + len(text)) * 8 // 6]
+
+
+_SIGNS = (_SIGN, _SIGN.upper(), *_encoded(_SIGN))
+
+
+def is_unknown_text(text: str) -> bool:
+    """Whether a text is an unknown value, or was made with one: an ARN, a policy, or base64 that has one in it."""
+    return text in UNKNOWNS or any(sign in text for sign in _SIGNS)
 
 
 class Unknown:
@@ -56,7 +74,7 @@ HIDDEN = Unknown("HIDDEN", "it is an encrypted secret")
 def decoded(value: Any) -> Any:
     """Plain data. A secret in the clear keeps its shape and can be read; UNKNOWN and HIDDEN stand for what cannot."""
     if isinstance(value, str):
-        return UNKNOWN if value in UNKNOWNS else HIDDEN if value == MASK else value
+        return UNKNOWN if is_unknown_text(value) else HIDDEN if value == MASK else value
     if isinstance(value, list):
         return [decoded(item) for item in value]
     if not isinstance(value, Mapping):
@@ -180,7 +198,7 @@ def _shown(value: Any, type_: str, path: Path, secret: bool) -> Any:
     if isinstance(value, list):
         items = [_shown(item, type_, (*path, position), secret) for position, item in enumerate(value)]
         return [item for item in items if not isinstance(item, Unknown)]
-    if isinstance(value, Unknown) or (isinstance(value, str) and value in UNKNOWNS):
+    if isinstance(value, Unknown) or (isinstance(value, str) and is_unknown_text(value)):
         return UNKNOWN
     if value is None or value == "":
         return value

@@ -52,7 +52,7 @@ def unanswered(key: str, what: str, args: Properties | None = None) -> Unanswere
 
 
 def shown(args: Properties) -> str:
-    """Arguments as a person would write a call."""
+    """Arguments as a person would write a call; unknown ones are left out."""
     return ", ".join(f"{key}={json.dumps(value)}" for key, value in values.shown(args).items())
 
 

@@ -1,7 +1,7 @@
 """Answers of the simulated cloud to a program that runs offline: outputs of resources, results of look-ups.
 
 The user's own (`plan-answers.yaml`) come first, then the catalog's. Where neither has one, an output is unknown, as it
-is in a preview, and a look-up is a question that ends the run.
+is in a preview, and so is the result of a look-up, whose question is kept.
 """
 
 import json
@@ -22,6 +22,7 @@ from eks_gpu.offline.remote.construction import Construction
 from eks_gpu_components.catalog import regions
 
 _PROVIDER = "pulumi:providers:aws"
+_ONLY_AN_ACCOUNT_KNOWS = ("aws:ec2/getSubnet:getSubnet", "aws:ec2/getSubnets:getSubnets")
 
 
 class CatalogAnswers:
@@ -81,10 +82,12 @@ class CatalogAnswers:
         if token.startswith(("aws:", "eks:")) and not account.region:
             raise NoRegion(token)
 
-    def invoke(self, token: str, args: Properties, region: str = "") -> Properties:
+    def invoke(self, token: str, args: Properties, region: str = "", *, in_part: bool = False) -> Properties:
         given = self._given.result(token, args)
         if given is not None:
             return given
+        if in_part and token in INVOKES and token not in _ONLY_AN_ACCOUNT_KNOWS:  # it will be known with its arguments
+            raise Unanswered("")
         if token == "kubernetes:helm:template":
             return self.kubernetes.template(args)
         if token == "kubernetes:kustomize:directory":

@@ -19,6 +19,8 @@ from typing import Any
 import pulumi
 from pulumi import _types
 
+from eks_gpu.graph.unread import Unread
+from eks_gpu.offline.left_out import rows as left_out_rows
 from eks_gpu.offline.questions import ANSWERS_FILE
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -34,7 +36,7 @@ _EVENTS = frozenset(
 """Audit events of what outlives the process, besides `open`. Source: the Python manual, table of audit events."""
 
 
-_STACK_REFERENCE = "pulumi:pulumi:StackReference"
+STACK_REFERENCE = "pulumi:pulumi:StackReference"
 
 
 class Stopped(BaseException):
@@ -93,6 +95,8 @@ class Applied:
         """Whether a look-up went on without an answer: from then on no value is to be trusted."""
         self.stopped: list[str] = []
         """What was stopped, a sentence each."""
+        self.left_out: list[Unread] = []
+        """What callbacks would have registered that did not run because nobody knows their value."""
         self._files: dict[str, str] = {}
         self.waited: dict[tuple[str, str], set[str]] = {}
         """Outputs that nobody knows and a callback waited for, by type and name of their resource."""
@@ -104,9 +108,11 @@ class Applied:
         original = pulumi.Output.apply
 
         def apply(output: Any, func: Callable[[Any], Any], run_with_unknowns: bool = False) -> Any:
-            made = original(output, self._watching(output, func, self._place(sys._getframe(1))), run_with_unknowns)
+            place, called = self._place(sys._getframe(1)), list[bool]()
+            made = original(output, self._watching(output, func, place, called), run_with_unknowns)
             made.__dict__["_applied_to"] = output
             made._data.add_done_callback(lambda done: self._note(output, done))
+            made._data.add_done_callback(lambda done: called or self._note_left_out(output, done, func, place))
             return made
 
         pulumi.Output.apply = apply  # pyright: ignore[reportAttributeAccessIssue] - its own type has names of parameters
@@ -123,6 +129,20 @@ class Applied:
             resource, name = found
             self.waited.setdefault((str(resource._type), str(resource._name)), set()).add(name)
 
+    def _note_left_out(self, output: Any, done: Any, func: Callable[[Any], Any], place: str) -> None:
+        """What the callback that did not run would have registered."""
+        if done.cancelled() or done.exception() or done.result().is_known or not output._data.done():
+            return
+        waits_for = _source(output, output._data.result().resources)
+        for row in left_out_rows(place.removesuffix(": "), func, waits_for, self.own_file):
+            if row not in self.left_out:
+                self.left_out.append(row)
+
+    def place_of(self, frame: FrameType) -> str:
+        """`__main__.py:12` if the frame is of the program's own; else empty."""
+        file = self.own_file(frame.f_code.co_filename)
+        return f"{file}:{frame.f_lineno}" if file else ""
+
     def stop(self, callback: _Callback, what: str) -> Stopped:
         told = (
             f"{self._place(sys._getframe(2)) or callback.place}{what} inside an apply was stopped: a plan changes "
@@ -133,8 +153,11 @@ class Applied:
             self.stopped.append(told)
         return Stopped(told)
 
-    def _watching(self, output: Any, func: Callable[[Any], Any], place: str) -> Callable[[Any], Any]:
+    def _watching(self, output: Any, func: Callable[[Any], Any], place: str, told: list[bool]) -> Callable[[Any], Any]:
+        """The callback, watched; once it is called `told` has an item."""
+
         def called(value: Any) -> Any:
+            told.append(True)
             resources = output._data.result().resources
             if not resources and not self.guessed:
                 return func(value)
@@ -159,12 +182,12 @@ class Applied:
     def _place(self, frame: FrameType | None) -> str:
         """`__main__.py:12: `, the innermost line of the program's own."""
         while frame is not None:
-            if file := self._own(frame.f_code.co_filename):
+            if file := self.own_file(frame.f_code.co_filename):
                 return f"{file}:{frame.f_lineno}: "
             frame = frame.f_back
         return ""
 
-    def _own(self, name: str) -> str:
+    def own_file(self, name: str) -> str:
         """A file of the program's own, as it is told; empty for another."""
         if name not in self._files:
             file = Path(name)
@@ -226,7 +249,7 @@ def _explain(error: Exception, callback: _Callback) -> None:
     if hasattr(error, PLACE) or not callback.value:
         return
     setattr(error, PLACE, callback.place)
-    where = "under the stack's name" if _STACK_REFERENCE in callback.value else "under resources, by type and name"
+    where = "under the stack's name" if STACK_REFERENCE in callback.value else "under resources, by type and name"
     error.add_note(
         f"the value is a stand-in{callback.value}; another can be given in {ANSWERS_FILE} beside Pulumi.yaml, {where}"
     )

@@ -63,6 +63,8 @@ def _entries(answer: Any) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]
 def _among(wanted: Any, there: Any) -> bool:
     if isinstance(wanted, Mapping):
         return isinstance(there, Mapping) and all(_among(item, there.get(key)) for key, item in wanted.items())
+    if isinstance(wanted, list) and isinstance(there, list) and any(isinstance(item, Mapping) for item in wanted):
+        return len(wanted) == len(there) and all(map(_among, wanted, there))
     return wanted == there
 
 

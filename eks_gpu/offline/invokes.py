@@ -2,11 +2,14 @@
 
 import ipaddress
 import json
+import os
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from eks_gpu.io.documents import parse, plain
+from eks_gpu.io.problems import InputError
 from eks_gpu.offline.account import ACCOUNT, Account, Properties, digest, shown, unanswered
 from eks_gpu.offline.default_vpc import CIDR, default_vpc, of_default_vpc, zone_of
 from eks_gpu.offline.provider_outputs import aws_cluster
@@ -132,12 +135,17 @@ def _cluster_auth(_: Account, args: Properties) -> Properties:
     return {"id": args.get("name", ""), "name": args.get("name", ""), "token": "offline"}
 
 
+def _by(args: Properties) -> str:
+    told = shown(args)
+    return f" by {told}" if told else ""
+
+
 def _vpc(account: Account, args: Properties) -> Properties:
     if args.get("default") is True and args.keys() <= {"default", "region"}:
         vpc, _ = default_vpc(account)
         return {"id": vpc, "cidrBlock": CIDR, "arn": account.arn("ec2", f"vpc/{vpc}"), "default": True}
     if "id" not in args:
-        raise unanswered("aws:ec2/getVpc:getVpc", f"a VPC by {shown(args)}", args)
+        raise unanswered("aws:ec2/getVpc:getVpc", f"a VPC{_by(args)}", args)
     account.assumed.add(f"VPC {args['id']}: its address range")
     return {
         "id": args["id"],
@@ -148,23 +156,48 @@ def _vpc(account: Account, args: Properties) -> Properties:
 
 def _subnets(account: Account, args: Properties) -> Properties:
     if not of_default_vpc(account, args):
-        raise unanswered("aws:ec2/getSubnets:getSubnets", f"subnets by {shown(args)}", args)
+        raise unanswered("aws:ec2/getSubnets:getSubnets", f"subnets{_by(args)}", args)
     return {"id": account.region, "ids": default_vpc(account)[1], **args}
 
 
 def _subnet(account: Account, args: Properties) -> Properties:
     zone = zone_of(account, args.get("id"))
     if not zone:
-        raise unanswered("aws:ec2/getSubnet:getSubnet", f"a subnet by {shown(args)}", args)
+        raise unanswered("aws:ec2/getSubnet:getSubnet", f"a subnet{_by(args)}", args)
     vpc, _ = default_vpc(account)
     ids = {found.name: found.id for found in zones(account.region)}
     return {"id": args["id"], "vpcId": vpc, "availabilityZone": zone, "availabilityZoneId": ids[zone]}
 
 
 def _yaml_objects(_: Account, args: Properties) -> Properties:
-    # The SDK hands over the text alone, and not which file it is of.
-    documents = parse(str(args.get("text", "")), "YAML of a yaml.ConfigFile or ConfigGroup")
+    text = str(args.get("text", ""))
+    try:
+        documents = parse(text, "YAML of a yaml.ConfigFile or ConfigGroup")
+    except InputError:
+        documents = parse(text, file_of(text))  # the same error, with the file
     return {"result": [plain(item) for item in documents if item]}
+
+
+def file_of(text: str) -> str:
+    """The YAML file of the project that has this text, by its path: the SDK hands over the text alone."""
+    for folder, folders, files in os.walk("."):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _NOT_THE_PROJECTS)
+        for name in sorted(files):
+            file = Path(folder, name)
+            if file.suffix in _YAML and _has(file, text):
+                return str(file)
+    return "YAML of a yaml.ConfigFile or ConfigGroup"
+
+
+_YAML = (".yaml", ".yml", ".json")
+_NOT_THE_PROJECTS = ("node_modules", "venv", "site-packages", "__pycache__")
+
+
+def _has(file: Path, text: str) -> bool:
+    try:
+        return file.stat().st_size <= 4 * len(text) + 4 and file.read_text(encoding="utf-8") == text
+    except (OSError, ValueError):
+        return False
 
 
 INVOKES: dict[str, Callable[[Account, Properties], Properties]] = {

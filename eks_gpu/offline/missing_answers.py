@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from eks_gpu.graph.graph import Resource
+from eks_gpu.graph.unknown import root_of
 from eks_gpu.graph.values import MASK, shown
 from eks_gpu.offline.given import RESOURCES
 from eks_gpu.offline.questions import Question
@@ -23,7 +24,7 @@ def waited_for(resources: Iterable[Resource]) -> list[Resource]:
         urn
         for each in by_urn.values()
         for path in each.unknown
-        for urn in each.property_dependencies.get(path.partition(".")[0].partition("[")[0], ())
+        for urn in each.property_dependencies.get(root_of(path), ())
     }
     return [each for urn, each in by_urn.items() if urn in wanted or each.wanted]
 
@@ -48,6 +49,11 @@ def _question(key: str, asked: list[Question]) -> Iterator[str]:
         yield f"# {each.what}"
     if key.startswith("stack "):
         yield f"{_key(key)}: null  # a map of its outputs"
+    elif " " in key:
+        declared = outputs(key.partition(" ")[0])
+        wanted = {name: declared.get(name, Any) for each in same for name in each.outputs} or declared
+        yield f"{_key(key)}:" + ("" if wanted else " null  # a map of its outputs")
+        yield from _values(wanted, "  ")
     else:
         yield f"{_key(key)}:"
         for each in same:

@@ -13,10 +13,12 @@ class Question:
     """A look-up of a program that the answers do not hold."""
 
     key: str
-    """The answers' own word for it: a token, or `stack NAME`."""
+    """The answers' own word for it: a token, `stack NAME`, or `TYPE ID` of a resource that exists."""
     what: str
     """The question, for a sentence."""
     args: Mapping[str, Any] = field(default_factory=dict)
+    outputs: tuple[str, ...] = ()
+    """Of a resource that exists: the outputs that are wanted; empty if any may be."""
 
 
 class Unanswered(Exception):

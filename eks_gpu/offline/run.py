@@ -11,13 +11,14 @@ from eks_gpu.graph.unread import Unread
 from eks_gpu.graph.values import MASK
 from eks_gpu.io.output import stdout_kept
 from eks_gpu.io.problems import InputError
-from eks_gpu.offline import recorder as engine
+from eks_gpu.offline import program_run as engine
 from eks_gpu.offline.answers import CatalogAnswers
 from eks_gpu.offline.applied import PLACE
 from eks_gpu.offline.given import Given
+from eks_gpu.offline.program_run import Recording
 from eks_gpu.offline.project import REGION_KEY, REGION_VARIABLES, Project, StackConfig, misspelt, text
 from eks_gpu.offline.questions import ANSWERS_FILE, NoRegion, Question, Unanswered
-from eks_gpu.offline.recorder import Recording
+from eks_gpu.offline.recorder import DuplicateUrn
 from eks_gpu.offline.sdk_addresses import unanswered_addresses
 from eks_gpu_components.catalog import ADDRESS_NOT_GIVEN, API_CIDRS_KEY
 
@@ -38,7 +39,7 @@ def record(project: Project, stack: StackConfig, *, preview: bool = False) -> tu
     """What the program registers under this stack, and what was assumed of the cloud, a sentence each.
 
     Raises InputError when the program stops with an error, and for a key that is near one that the program reads;
-    Unanswerable for look-ups without an answer.
+    Unanswerable when it had no answer to a look-up before it stopped.
     What the program prints goes to stderr: stdout is for answers.
     An address of the internet is not asked for, because nothing is created: ADDRESS_NOT_GIVEN stands for it.
     Another key of the project's own that the program never reads is a warning in the recording's log.
@@ -70,9 +71,6 @@ def record(project: Project, stack: StackConfig, *, preview: bool = False) -> tu
         raise InputError(wrong)
     recording.graph = answers.kubernetes.added_to(recording.graph)
     recording.log += [("warning", line) for line in _unread(project, stack, keys)]
-    for key, names in recording.wanted.items():
-        told = f"nobody knows {', '.join(names)} of {key}, so what waits for it is left out"
-        recording.log.append(("info", f"{told}: an answer can be given in {ANSWERS_FILE}, under the key `{key}`"))
     if waited := [f"{name} of {each.type} {each.name}" for each in recording.graph for name in each.wanted]:
         told = f"nobody knows {', '.join(waited)} before an update, so what waits for it is left out"
         recording.log.append(("info", f"{told}: an answer can be given in {ANSWERS_FILE}, under resources"))
@@ -126,7 +124,7 @@ def _told(error: BaseException, project: Project, stack: StackConfig) -> list[st
             [f"after that, on stand-ins: {line}" for line in _told(after, project, stack)] if after is not None else []
         )
         return [*str(error).splitlines(), *then]
-    if isinstance(error, pulumi.RunError | engine.DuplicateUrn | InputError):
+    if isinstance(error, pulumi.RunError | DuplicateUrn | InputError):
         return str(error).splitlines()
     if isinstance(error, TimeoutError):
         return ["the program did not end within 5 minutes"]

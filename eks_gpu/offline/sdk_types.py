@@ -14,7 +14,7 @@ import pulumi
 from pulumi import _types
 from pulumi.runtime import rpc
 
-from eks_gpu.graph.values import SECRET, SIGNATURE, UNKNOWNS
+from eks_gpu.graph.values import SECRET, SIGNATURE, is_unknown_text
 
 
 @functools.cache
@@ -81,7 +81,7 @@ def misfits(tp: Any, value: Any) -> str:
     """What a value must be for an output type, where it is something else: `a list`. Empty where it fits."""
     if isinstance(value, Mapping) and SIGNATURE in value:
         return misfits(tp, value["value"]) if value[SIGNATURE] == SECRET and "value" in value else ""
-    if value is None or (isinstance(value, str) and value in UNKNOWNS):
+    if value is None or (isinstance(value, str) and is_unknown_text(value)):
         return ""
     arms = _arms(tp)
     if any(_fits(arm, value) for arm in arms):
@@ -128,26 +128,3 @@ def word(tp: Any) -> str:
         fields = _types.output_type_types(arm)
         return f"a map of {', '.join(fields)}" if fields else "a map"
     return _WORDS.get(arm, "anything")
-
-
-def example_result(token: str) -> dict[str, Any]:
-    """A result of the declared shape to go on with, for a run that will be refused: nobody knows the true one."""
-    values = {name: example(tp, f"{token}.{name}") for name, tp in results(token).items()}
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def example(tp: Any, text: str) -> Any:
-    """A value of a declared type, `text` standing for every string in it; None where there is none to give."""
-    origin = typing.get_origin(tp)
-    if origin in (typing.Union, UnionType):
-        return example(_arms(tp)[0], text)
-    if origin in (list, abc.Sequence):
-        return [example((typing.get_args(tp) or (str,))[0], text)]
-    if origin in (dict, abc.Mapping):
-        return {}
-    if isinstance(tp, type) and _types.is_output_type(tp):
-        fields = _types.output_type_types(tp)
-        return {name: example(of, f"{text}.{name}") for name, of in fields.items()}
-    if isinstance(tp, type) and issubclass(tp, str):
-        return text
-    return {bool: False, int: 0, float: 0.0}.get(tp) if isinstance(tp, type) else None

@@ -5,7 +5,7 @@ from typing import Any
 
 from pulumi.runtime import rpc
 
-from eks_gpu.graph.values import REFERENCE, SECRET, SIGNATURE
+from eks_gpu.graph.values import REFERENCE, SECRET, SIGNATURE, is_unknown_text
 
 UNKNOWN = rpc.UNKNOWN
 """What nobody knows before an update."""
@@ -23,6 +23,42 @@ def plain(value: Any) -> Any:
     if isinstance(value, list):
         return [plain(item) for item in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def unknown_as_a_whole(value: Any) -> Any:
+    """A wire value in which each text that was made with an unknown one is unknown itself, and so is a map with an
+    unknown key, which may be any.
+    """
+    if isinstance(value, str):
+        return UNKNOWN if is_unknown_text(value) else value
+    if isinstance(value, dict):
+        if any(map(is_unknown_text, value)):
+            return UNKNOWN
+        return {key: unknown_as_a_whole(item) for key, item in value.items()}
+    return [unknown_as_a_whole(item) for item in value] if isinstance(value, list) else value
+
+
+def unknown_within(value: Any) -> Any:
+    """A wire value whose unknown texts are not the sign of one alone, for which the SDK drops all that is around it."""
+    if isinstance(value, Mapping):
+        return {key: unknown_within(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [unknown_within(item) for item in value]
+    return f"{value} " if value == UNKNOWN else value
+
+
+def without_unknown(value: Any) -> Any:
+    """Arguments of a look-up without what is unknown; a list of which an item is unknown is left out whole."""
+    value = opened(value)
+    if isinstance(value, Mapping):
+        kept = {key: item for key, item in value.items() if not _is_unknown(item)}
+        return {key: without_unknown(item) for key, item in kept.items()}
+    return [without_unknown(item) for item in value] if isinstance(value, list) else value
+
+
+def _is_unknown(value: Any) -> bool:
+    value = opened(value)
+    return value == UNKNOWN or (isinstance(value, list) and any(opened(item) == UNKNOWN for item in value))
 
 
 def clear(value: Any) -> Any:

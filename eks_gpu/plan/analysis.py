@@ -20,7 +20,7 @@ from eks_gpu.pods.demand import Workload, workloads
 from eks_gpu.pools.cloudformation import in_provider_terms
 from eks_gpu.pools.cluster_of import Owners
 from eks_gpu.pools.given import pools_of
-from eks_gpu.pools.pool import Pool, told_apart
+from eks_gpu.pools.pool import FARGATE, Pool, told_apart
 from eks_gpu.pools.readers import pools as read_pools
 from eks_gpu.pools.software import Software, software
 from eks_gpu.pools.unread import half_read, unknown_values, unread
@@ -124,7 +124,7 @@ def _analysed(
         graph=graph,
         region=region,
         on=on,
-        pools=pools,
+        pools=[pool for pool in pools if pool.backend != FARGATE],
         workloads=demand,
         software=releases,
         clusters=made,

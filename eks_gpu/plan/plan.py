@@ -13,6 +13,7 @@ from eks_gpu.graph.secrets import redacted, secret_texts
 from eks_gpu.io.problems import InputError
 from eks_gpu.io.today import today
 from eks_gpu.offline.project import Project, StackConfig
+from eks_gpu.offline.questions import Question
 from eks_gpu.offline.run import PLAN_KEY, record
 from eks_gpu.plan.analysis import Analysis, analyse
 from eks_gpu.plan.baseline import Compared
@@ -46,6 +47,8 @@ class Plan:
     """A sentence for each fact that comes from the catalog but may differ in an account."""
     said: list[tuple[str, str]]
     """What the program told its user: (severity, message)."""
+    asked: tuple[Question, ...] = ()
+    """Look-ups of the program without an answer."""
     baseline: Compared | None = None
     """What changed since the baseline, where one is given; the analysis has the findings that it left."""
 
@@ -113,7 +116,8 @@ def make_plan(project: Project, stack: StackConfig, on: date | None = None, give
     with read(recording.graph):
         analysis = analyse(recording.graph, recording.region, day, settings.monthly_budget_usd, settings.waive, given)
     analysis = analysis.without(secret_texts(recording.graph))
-    return Plan(project.name, stack.name, recording.region, recording.graph, analysis, assumed, recording.log)
+    said, asked = recording.log, recording.asked
+    return Plan(project.name, stack.name, recording.region, recording.graph, analysis, assumed, said, asked)
 
 
 def plan_settings(project: Project, stack: StackConfig) -> PlanSettings:

@@ -197,7 +197,9 @@ def workload_from(made: PodTemplate, name: str, namespace: str, kind: str, *, se
         name=name,
         namespace=namespace,
         kind=kind,
-        pod=pod_from_template(made.template, written(made.spec_path)),
+        pod=replace(
+            pod_from_template(made.template, written(made.spec_path)), namespace=namespace, daemon=kind == "DaemonSet"
+        ),
         replicas=made.count.stated,
         min_replicas=made.count.least,
         max_replicas=made.count.most,

@@ -1,6 +1,6 @@
 """A pod as the scheduler sees it, read from any manifest that holds one."""
 
-from collections.abc import Collection, Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -56,6 +56,11 @@ class Pod:
     topology_spread: tuple[Mapping[str, Any], ...] = ()
     node_name: str = ""
     images: tuple[str, ...] = ()
+    namespace: str = "default"
+    daemon: bool = False
+    """Whether a DaemonSet makes it, for a node that is there."""
+    of_the_host: tuple[str, ...] = ()
+    """What it has of its node that no other pod beside it could have, as `hostNetwork`, `privileged`."""
 
     @cached_property
     def shape(self) -> Hashable:
@@ -85,7 +90,17 @@ def pod_from_template(template: Mapping[str, Any], path: str = "spec") -> Pod:
         topology_spread=tuple(spec.get("topologySpreadConstraints") or ()),
         node_name=spec.get("nodeName") or "",
         images=tuple(str(container.get("image", "")) for container in containers),
+        namespace=str((template.get("metadata") or {}).get("namespace") or "default"),
+        of_the_host=tuple(dict.fromkeys(_of_the_host(spec))),
     )
+
+
+def _of_the_host(spec: Mapping[str, Any]) -> Iterator[str]:
+    yield from (key for key in ("hostNetwork", "hostPID", "hostIPC") if spec.get(key))
+    for container in (*(spec.get("containers") or ()), *(spec.get("initContainers") or ())):
+        if (container.get("securityContext") or {}).get("privileged"):
+            yield "privileged"
+        yield from ("hostPort" for port in container.get("ports") or () if port.get("hostPort"))
 
 
 def toleration(data: Mapping[str, Any]) -> Toleration:

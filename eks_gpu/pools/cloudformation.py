@@ -12,11 +12,12 @@ from typing import Any
 import yaml
 
 from eks_gpu.graph.graph import Graph, Resource
-from eks_gpu.graph.unknown import merged, renamed, without
+from eks_gpu.graph.unknown import merged, pairs, renamed, without
 from eks_gpu.pools.clusters import RESOURCE as CLUSTER
 from eks_gpu.pools.launch_template import LAUNCH_TEMPLATE
 
 STACK, LAUNCH_CONFIGURATION = "aws:cloudformation/stack:Stack", "aws:ec2/launchConfiguration:LaunchConfiguration"
+FARGATE_PROFILE = "aws:eks/fargateProfile:FargateProfile"
 GROUP, NODE_GROUP = "aws:autoscaling/group:Group", "aws:eks/nodeGroup:NodeGroup"
 MAX_TEMPLATE = 51_200
 """Bytes of a template in a request; a longer one is in S3. Source: CloudFormation quotas."""
@@ -83,6 +84,14 @@ def _launch_configuration(given: Properties) -> dict[str, Any]:
     return merged(found, {"blockDeviceMappings": disks}) if disks else found
 
 
+def _fargate_profile(given: Properties) -> dict[str, Any]:
+    selectors = [
+        merged(without(each, "labels"), {"labels": pairs(each.get("labels"))}) for each in given.get("selectors") or ()
+    ]
+    found = merged(without(given, "subnets", "selectors"), renamed(given, {"subnetIds": "subnets"}))
+    return merged(found, {"selectors": selectors}) if selectors else found
+
+
 def _same(given: Properties) -> dict[str, Any]:
     """Of a type whose properties have the same names in both."""
     return without(given)
@@ -90,6 +99,7 @@ def _same(given: Properties) -> dict[str, Any]:
 
 _TYPES: Mapping[str, tuple[str, str, Callable[[Properties], dict[str, Any]]]] = {
     "AWS::EKS::Nodegroup": ("aws-native:eks:Nodegroup", NODE_GROUP, _node_group),
+    "AWS::EKS::FargateProfile": ("aws-native:eks:FargateProfile", FARGATE_PROFILE, _fargate_profile),
     "AWS::EKS::Cluster": ("aws-native:eks:Cluster", CLUSTER, _cluster),
     "AWS::AutoScaling::AutoScalingGroup": ("aws-native:autoscaling:AutoScalingGroup", GROUP, _group),
     "AWS::AutoScaling::LaunchConfiguration": (

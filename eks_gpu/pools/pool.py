@@ -39,7 +39,7 @@ from eks_gpu_components.catalog.narrowing import Emptied, Place
 from eks_gpu_components.catalog.requirements import Required
 
 AUTO_SCALING_GROUP, MANAGED_NODE_GROUP = "auto-scaling-group", "managed-node-group"
-KARPENTER, AUTO_MODE = "karpenter", "auto-mode"
+KARPENTER, AUTO_MODE, FARGATE = "karpenter", "auto-mode", "fargate"
 DRAINED, DRIFT, REFRESH, STAYS, UNKNOWN = "drained", "drift", "refresh", "stays", "unknown"
 
 
@@ -60,6 +60,7 @@ BACK_ENDS: Mapping[str, BackEnd] = {
     MANAGED_NODE_GROUP: BackEnd("managed group", CLUSTER_AUTOSCALER, looks_at_pods=False),
     KARPENTER: BackEnd("Karpenter", KARPENTER_CHART, looks_at_pods=True),
     AUTO_MODE: BackEnd("Auto Mode", "", looks_at_pods=True),
+    FARGATE: BackEnd("Fargate profile", "", looks_at_pods=True),
 }
 
 
@@ -97,6 +98,22 @@ class Upgrade:
     def as_json(self) -> dict[str, str]:
         """`upgrade` of the plan's row."""
         return {"how": self.how, "why": self.why}
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """Pods that a Fargate profile runs: those of a namespace with all of the labels; `*` and `?` are wildcards."""
+
+    namespace: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        labels = ", ".join(f"{key}={value}" for key, value in sorted(self.labels.items()))
+        return f"namespace {self.namespace}" + (f" with {labels}" if labels else "")
+
+    def as_json(self) -> dict[str, Any]:
+        """A row of the pool's `selectors`."""
+        return {"namespace": self.namespace, "labels": dict(sorted(self.labels.items()))}
 
 
 @dataclass(frozen=True)
@@ -174,6 +191,8 @@ class Pool:
     tags: Mapping[str, str] = field(default_factory=dict)
     """Tags of the auto scaling group."""
     suspended_processes: tuple[str, ...] = ()
+    selectors: tuple[Selector, ...] = ()
+    """Pods that a Fargate profile runs."""
     given: bool = False
     """Whether the user gives it beside a stack that does not have it."""
     desired_is_ignored: bool = False
@@ -291,6 +310,7 @@ class Pool:
             "taints": [taint.for_kubernetes() for taint in self.taints],
             "scales_to_zero": self.scales_to_zero,
             "upgrade": self.upgrade.as_json(),
+            **({"selectors": [each.as_json() for each in self.selectors]} if self.backend == FARGATE else {}),
             **({"given": True} if self.given else {}),
         }
 

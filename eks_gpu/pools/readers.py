@@ -7,6 +7,7 @@ from eks_gpu.graph.unknown import listening
 from eks_gpu.karpenter import objects
 from eks_gpu.pools import clusters
 from eks_gpu.pools.auto_scaling_group import auto_scaling_group
+from eks_gpu.pools.fargate_profile import fargate_profile
 from eks_gpu.pools.lookups import Lookups
 from eks_gpu.pools.managed_node_group import managed_node_group
 from eks_gpu.pools.node_pool import read_built_in_pools, read_node_pool
@@ -15,6 +16,7 @@ from eks_gpu.pools.uncertain import uncertain
 
 READERS: dict[str, Callable[[Resource, Lookups], Iterator[Pool]]] = {
     "aws:autoscaling/group:Group": auto_scaling_group,
+    "aws:eks/fargateProfile:FargateProfile": fargate_profile,
     "aws:eks/nodeGroup:NodeGroup": managed_node_group,
     clusters.COMPONENT: read_built_in_pools,
     clusters.RESOURCE: read_built_in_pools,

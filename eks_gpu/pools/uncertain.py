@@ -41,6 +41,7 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
     "labels": ("labels", "template"),
     "taints": ("taints", "template"),
     "subnetIds": ("zones", "subnets"),
+    "selectors": ("selectors",),
     "scalingConfig": ("min_nodes", "desired_nodes", "max_nodes"),
     "scalingConfig.minSize": ("min_nodes",),
     "scalingConfig.desiredSize": ("desired_nodes",),
@@ -48,6 +49,7 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
     # their launch templates and subnets
     "launchTemplate": _BY_TEMPLATE,
     "instanceType": _BY_TYPE,
+    "imageId": ("well_known", "driver", "device_plugin", "imds_v2"),
     "instanceMarketOptions": _BY_MARKET,
     "blockDeviceMappings": ("disks",),
     "metadataOptions": ("imds_v2",),

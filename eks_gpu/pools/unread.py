@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from eks_gpu.graph.graph import Graph, Resource
-from eks_gpu.graph.unknown import Asked
+from eks_gpu.graph.unknown import Asked, root_of
 from eks_gpu.graph.unread import Unread, What
 from eks_gpu.offline.questions import ANSWERS_FILE
-from eks_gpu.pods.demand import Workload
+from eks_gpu.pods.demand import KINDS, Workload
 from eks_gpu.pools import cloudformation
 from eks_gpu.pools.chart_values import asked_in_values
 from eks_gpu.pools.clusters import COMPONENT
@@ -19,10 +19,10 @@ from eks_gpu.pools.readers import READERS
 from eks_gpu.pools.user_data import joined_node
 from eks_gpu_components.catalog import CLUSTER_TAG, KARPENTER_API_VERSION, KARPENTER_CORE_GROUP
 
-_AFTER = "run eks-gpu check --state on the stack's state after pulumi up, and look at what it made"
 _REWRITE = "make the nodes with a node group, an auto scaling group or a node pool, which are read"
 _IN_A_STATE = "run eks-gpu check --state on the stack's state after pulumi up, which has the parts"
 _INLINE = "give the template as templateBody, with a value for each parameter"
+_ANSWER = f"answer the look-ups that the plan lacks in {ANSWERS_FILE}, which plan --record-answers FILE begins"
 _LATER = "run eks-gpu check --state on the stack's state after pulumi up"
 _SHOW_SECRETS = "run eks-gpu check on what pulumi stack export --show-secrets prints"
 _UPGRADE = f"move it to {KARPENTER_API_VERSION}, whose node pools are read"
@@ -46,16 +46,6 @@ _KINDS: Mapping[str, Kind] = {
         ("aws:ec2/fleet:Fleet", "aws:ec2/spotFleetRequest:SpotFleetRequest"), _not_read("a fleet of EC2 instances")
     ),
     **dict.fromkeys(("aws-native:ec2:Ec2Fleet", "aws-native:ec2:SpotFleet"), _not_read("a fleet of EC2 instances")),
-    "aws:eks/fargateProfile:FargateProfile": Kind(
-        "nodes",
-        "a Fargate profile starts a node for each pod that it selects, and the planner does not read it",
-        _AFTER,
-    ),
-    "aws-native:eks:FargateProfile": Kind(
-        "nodes",
-        "a Fargate profile starts a node for each pod that it selects, and the planner does not read it",
-        _AFTER,
-    ),
     "aws-native:cloudformation:Stack": _not_read("a CloudFormation stack"),
     "aws:cloudformation/stackSet:StackSet": _not_read("a set of CloudFormation stacks"),
     "aws-native:cloudformation:StackSet": _not_read("a set of CloudFormation stacks"),
@@ -89,6 +79,13 @@ _KINDS: Mapping[str, Kind] = {
 _COMPONENTS: Mapping[str, What] = {
     **dict.fromkeys(("eks:index:ManagedNodeGroup", "eks:index:NodeGroup", "eks:index:NodeGroupV2"), "nodes"),
     **dict.fromkeys(("awsx:ec2:Vpc", "awsx:ec2:DefaultVpc"), "network"),
+}
+# Components of the SDK itself, which registers what the provider renders for it.
+_RENDERED: Mapping[str, What] = {
+    "kubernetes:helm.sh/v3:Chart": "software",
+    "kubernetes:kustomize:Directory": "pods",
+    "kubernetes:yaml:ConfigFile": "pods",
+    "kubernetes:yaml:ConfigGroup": "pods",
 }
 _WITHOUT_NODES = ("eks:", "awsx:", "docker", "command:", "aws-iam:", "aws-s3", "aws-apigateway:", "aws-static-website:")
 """Packages whose other components hold no nodes."""
@@ -131,11 +128,13 @@ def _answer(graph: Graph, urn: str, paths: Iterable[str]) -> str:
     resource = graph.get(urn)
     if graph.looked_up is None or resource is None:
         return _LATER
-    roots = {path.partition(".")[0].partition("[")[0] for path in paths}
+    roots = {root_of(path) for path in paths}
     urns = sorted({source for root in roots for source in resource.property_dependencies.get(root, ())})
+    if any(graph.get(each) is None for each in urns):  # what the program reads, such as another stack
+        return _ANSWER
     sources = [f"{source.type} {source.name}" for each in urns if (source := graph.get(each))]
     if not sources:
-        return _LATER
+        return _ANSWER if any(row.what == "values" for row in graph.unread) else _LATER
     return f"give the outputs of {', '.join(sources)} in {ANSWERS_FILE}, which plan --record-answers FILE begins"
 
 
@@ -145,9 +144,12 @@ def _said(resource: Resource, graph: Graph) -> bool:
 
 
 def _of(resource: Resource, graph: Graph) -> Iterator[Unread]:
+    subject = f"{resource.type.rpartition(':')[2]} {resource.name}"
+    if resource.one_for_each and (what := _repeated(resource)):
+        why = f"the program makes one for each item of {resource.one_for_each}, and nobody knows how many there are"
+        yield Unread(subject, what, why, _ANSWER)
     if resource.type in READERS and resource.type != COMPONENT:
         return
-    subject = f"{resource.type.rpartition(':')[2]} {resource.name}"
     if kind := _KINDS.get(resource.type):
         yield Unread(subject, kind.what, kind.why, kind.how)
     elif resource.type == cloudformation.STACK:
@@ -158,6 +160,14 @@ def _of(resource: Resource, graph: Graph) -> Iterator[Unread]:
             yield Unread(subject, "nodes", "it joins a cluster by itself, and no group holds it", _REWRITE)
     elif not resource.custom and not graph.children(resource.urn):
         yield from _of_component(resource, subject)
+
+
+def _repeated(resource: Resource) -> What | None:
+    """What there may be more of than the plan has, where nobody knows how many of a resource there will be."""
+    if resource.type in READERS or resource.type in _COMPONENTS:
+        return "nodes"
+    kind = resource.type.rpartition(":")[2]
+    return "pods" if resource.type.startswith("kubernetes:") and kind in KINDS else None
 
 
 def _joins(machine: Resource) -> bool:
@@ -179,6 +189,9 @@ def _of_component(component: Resource, subject: str) -> Iterator[Unread]:
             yield Unread(subject, "nodes", why, "set skip_default_node_group, and make the group by itself")
     elif what := _COMPONENTS.get(type_):
         yield Unread(subject, what, "its parts are inside the component, and not known", _IN_A_STATE)
+    elif type_ in _RENDERED:
+        why = "its objects were not rendered, because its text or its values are not known"
+        yield Unread(subject, _RENDERED[type_], why, _ANSWER)
     elif not component.remote or type_.startswith((*_WITHOUT_NODES, "kubernetes:helm.sh/")):
         return
     elif type_.startswith("kubernetes:"):

@@ -114,7 +114,8 @@ def _release(release: Software) -> tuple[str, ...]:
 def _pool(pool: Pool) -> Iterator[str]:
     yield f"{pool.made_by.title}, {nodes(pool)}"
     more = len(pool.instance_types) - 2
-    yield ", ".join(pool.instance_types[:2]) + (f" and {more} more" if more > 0 else "")
+    if pool.instance_types:
+        yield ", ".join(pool.instance_types[:2]) + (f" and {more} more" if more > 0 else "")
 
 
 def _devices(requests: Iterable[str]) -> Iterator[str]:

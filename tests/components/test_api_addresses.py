@@ -7,7 +7,7 @@ import pulumi
 import pytest
 
 from components.values.api_addresses import stack_addresses
-from eks_gpu.offline import recorder
+from eks_gpu.offline import program_run
 from eks_gpu.offline.answers import CatalogAnswers
 from eks_gpu.offline.project import Project
 from tests.engine import run
@@ -33,7 +33,7 @@ def updated(folder: Path) -> list[str]:
     project, answers = Project.load(folder), Counted()
     stack = project.stack("dev")
     with project.entered(), pytest.raises(pulumi.RunError) as stopped:
-        recorder.run(project.main, answers, config=stack.config, project=project.name, stack="dev")
+        program_run.run(project.main, answers, config=stack.config, project=project.name, stack="dev")
     assert answers.registered == []
     return str(stopped.value).splitlines()
 

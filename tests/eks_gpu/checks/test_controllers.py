@@ -147,10 +147,10 @@ def test_more_pods_of_karpenter_than_nodes():
 
 
 def test_nodes_that_nobody_sees_may_take_controllers():
-    fargate = resource("aws:eks/fargateProfile:FargateProfile", "fargate", {"clusterName": "shop"})
-    said = findings(STANDING, *healthy(system=managed_group(labels={}), storage_class=fargate))
+    fleet = resource("aws:ec2/fleet:Fleet", "fleet", {})
+    said = findings(STANDING, *healthy(system=managed_group(labels={}), storage_class=fleet))
     assert {passed for passed, _ in said.values() if not passed} == {None}
-    assert "what is missing may be in FargateProfile fargate, which is not read" in said["add-on coredns"][1]
+    assert "what is missing may be in Fleet fleet, which is not read" in said["add-on coredns"][1]
 
 
 def test_a_resource_of_another_cluster():

@@ -353,7 +353,7 @@ def test_nothing_for_the_settings_makes_no_settings(tmp_path):
 
 def test_what_a_full_cluster_becomes_is_taken_by_the_program(tmp_path):
     config = cluster_config(
-        metadata={"version": "1.34"},
+        metadata={"version": "1.35"},
         vpc={"cidr": "10.1.0.0/16", "nat": {"gateway": "Single"}},
         managedNodeGroups=[
             {"name": "system", "instanceTypes": ["m6i.large", "m5.large"], "minSize": 3, "maxSize": 3},

@@ -154,12 +154,12 @@ def test_outside_of_a_run_nothing_is_watched(shop, tmp_path):
 
 def test_an_output_of_what_exists_is_named_with_the_key_of_its_answer(shop):
     program = "aws.ec2.Vpc.get('net', 'vpc-1').owner_id.apply(lambda id: id.upper())\n"
-    ((_, told),) = recorded(shop(program)).log
-    assert told.startswith("nobody knows ownerId of aws:ec2/vpc:Vpc vpc-1, so what waits for it is left out: an answer")
-    assert told.endswith("under the key `aws:ec2/vpc:Vpc vpc-1`")
+    (row,) = recorded(shop(program)).graph.unread
+    assert (row.subject, row.what) == ("ownerId of aws:ec2/vpc:Vpc vpc-1", "values")
+    assert 'under the key "aws:ec2/vpc:Vpc vpc-1"' in row.how
     root = shop(program)
     (root / "plan-answers.yaml").write_text("aws:ec2/vpc:Vpc vpc-1: {ownerId: '1'}\n")
-    assert recorded(root).log == []
+    assert recorded(root).graph.unread == ()
 
 
 def test_an_output_that_nobody_knows_is_named(shop):

@@ -4,18 +4,17 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
-from eks_gpu.offline.questions import Unanswered
 from tests.engine import run
 
 
-def looked_up(search):
+def ran(search):
     def program():
         vpc = aws.ec2.get_vpc(default=True)
         found = search(vpc.id)
         pulumi.export("ids", found.ids)
         pulumi.export("zones", [aws.ec2.get_subnet(id=id_).availability_zone for id_ in found.ids])
 
-    return run(program, region="eu-west-1").exports
+    return run(program, region="eu-west-1")
 
 
 @pytest.mark.parametrize(
@@ -28,7 +27,7 @@ def looked_up(search):
     ],
 )
 def test_the_default_vpc_has_a_subnet_in_each_zone(search):
-    found = looked_up(search)
+    found = ran(search).exports
     assert found["zones"] == ["eu-west-1a", "eu-west-1b", "eu-west-1c"]
     assert len(set(found["ids"])) == 3
 
@@ -42,5 +41,6 @@ def test_the_default_vpc_has_a_subnet_in_each_zone(search):
     ],
 )
 def test_other_subnets_only_an_account_knows(search):
-    with pytest.raises(Unanswered, match="aws:ec2/getSubnets:getSubnets"):
-        looked_up(search)
+    found = ran(search)
+    assert found.exports == {"ids": [], "zones": []}  # of one item, which is unknown
+    assert any(row.subject.startswith("subnets") for row in found.graph.unread)

@@ -263,6 +263,14 @@ def test_options_of_a_chart_that_cannot_be_read_end_no_plan():
         ),
         (
             lambda: k8s.yaml.ConfigFile("file", file="broken.yaml"),
+            r"^broken.yaml:3:\d+: not valid YAML",
+        ),
+        (
+            lambda: k8s.yaml.ConfigFile("group", file="more/odd.yml"),
+            r"^more/odd.yml:\d+:\d+: not valid YAML",
+        ),
+        (
+            lambda: k8s.yaml.ConfigGroup("group", yaml=["a: 1\nc: ["]),
             r"^YAML of a yaml.ConfigFile or ConfigGroup:3:\d+: not valid YAML",
         ),
         (
@@ -284,7 +292,7 @@ def test_options_of_a_chart_that_cannot_be_read_end_no_plan():
     ],
 )
 def test_a_missing_or_broken_file_is_one_message(folder, program, said):
-    write(folder, {"broken.yaml": "a: 1\nb: [", "odd.yaml": "name: odd"})
+    write(folder, {"broken.yaml": "a: 1\nb: [", "odd.yaml": "name: odd", "more/odd.yml": "kind: {"})
 
     with pytest.raises(InputError, match=said):
         run(program)

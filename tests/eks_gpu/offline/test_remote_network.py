@@ -198,7 +198,7 @@ def test_another_remote_component_hands_no_input_back_and_is_named():
             "acme:gpu:Farm render",
             "nodes",
             "its provider makes the resources inside, and this planner does not know which",
-            "run `pulumi preview --json > preview.json` and `eks-gpu check --preview preview.json`",
+            "run `pulumi preview --json --show-sames > preview.json` and `eks-gpu check --preview preview.json`",
         ),
     )
 

@@ -295,7 +295,7 @@ def test_the_vpc_cni_takes_its_settings():
     assert values["init"] == {"env": {"DISABLE_TCP_EARLY_DEMUX": "false"}}
 
 
-def test_controllers_are_judged_where_all_nodes_are_read_and_not_where_fargate_may_have_more():
+def test_controllers_need_standing_nodes_or_fargate():
     def program(**args: Any):
         cluster = eks.Cluster("c", name="c", **args)
         eks.ManagedNodeGroup("plain", cluster=cluster, node_role_arn="arn:1")

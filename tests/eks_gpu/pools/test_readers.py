@@ -37,6 +37,7 @@ def test_a_back_end_has_a_title_a_scaler_and_a_way_to_choose_nodes():
         "managed-node-group": ("managed group", "cluster-autoscaler", False),
         "karpenter": ("Karpenter", "karpenter", True),
         "auto-mode": ("Auto Mode", "", True),
+        "fargate": ("Fargate profile", "", True),
     }
 
 
