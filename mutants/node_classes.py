@@ -51,6 +51,20 @@ OPERATORS = (
         },
     ),
     Edit(
+        "a root volume smaller than its image",
+        "EC2 refuses the volume",
+        [EC2_NODE_CLASS],
+        ("spec", "blockDeviceMappings"),
+        to([{"deviceName": "/dev/xvda", "ebs": {"volumeSize": "1Gi", "volumeType": "gp3", "encrypted": True}}]),
+    ),
+    Edit(
+        "one pod a node",
+        "DaemonSets take it",
+        [EC2_NODE_CLASS],
+        ("spec",),
+        with_key(kubelet={"maxPods": 1}),
+    ),
+    Edit(
         "a small disk on Auto Mode",
         "an image with CUDA does not fit",
         [NODE_CLASS],

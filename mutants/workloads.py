@@ -182,6 +182,13 @@ OPERATORS = (
         with_key(resourceClaims=[{"name": "gpu", "resourceClaimTemplateName": "gpu"}]),
         _scales_from_nodes_alone,
     ),
+    Edit(
+        "security groups of its own",
+        "nothing makes nodes offer branch interfaces",
+        _WORKLOADS,
+        (*_CONTAINERS, "resources", "limits"),
+        with_key(**{"vpc.amazonaws.com/pod-eni": "1"}),
+    ),
     With(
         "CPU work that tolerates everything",
         "it keeps a GPU node running",

@@ -19,6 +19,15 @@ def service(annotations: dict[str, str], **spec: Any) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"type": "LoadBalancer", **spec}}
 
 
+def bottlerocket(**sizes: str) -> dict[str, Any]:
+    """A node class with volumes of these sizes, by the device's name without its folder."""
+    volumes = [
+        {"deviceName": f"/dev/{name}", "ebs": {"volumeSize": size, "volumeType": "gp3", "encrypted": True}}
+        for name, size in sizes.items()
+    ]
+    return node_class(amiSelectorTerms=[{"alias": "bottlerocket@v1.46.0"}], blockDeviceMappings=volumes)
+
+
 BROKEN_MANIFESTS: list[Broken] = [
     (
         "requirements-name-what-there-is",
@@ -32,6 +41,18 @@ BROKEN_MANIFESTS: list[Broken] = [
         ],
         f"{POD}.requirements[0].values[0]",
         f"{CLASSES}-family: g4 is no instance family; nearest: g4dn",
+    ),
+    (
+        "disks-have-room",
+        [bottlerocket(xvda="150Gi"), node_pool()],
+        "spec.blockDeviceMappings[0].ebs.volumeSize",
+        "150 GiB are on /dev/xvda, where Bottlerocket alone is; images and pods fill /dev/xvdb, which has 20",
+    ),
+    (
+        "node-volumes-hold-their-image",
+        [bottlerocket(xvdb="100Gi", xvda="3Gi"), node_pool()],
+        "spec.blockDeviceMappings[1].ebs.volumeSize",
+        "/dev/xvda has 3 GiB and must have 4 or more",
     ),
     ("lost", [node_pool(nodes={"kubelet": {}})], f"{POD}.kubelet", "no place for kubelet"),
     (

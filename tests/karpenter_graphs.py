@@ -160,6 +160,16 @@ def balancer() -> Resource:
     return resource("kubernetes:helm.sh/v3:Release", "lbc", {**inputs, "values": values})
 
 
+def work_with_a_security_group() -> list[Resource]:
+    """Work that asks for a branch interface, and the setting of the network plugin that hands them out."""
+    work = gpu_work()
+    (container,) = work.inputs["spec"]["template"]["spec"]["containers"]
+    container["resources"]["limits"]["vpc.amazonaws.com/pod-eni"] = "1"
+    settings = {"addonName": "vpc-cni", "clusterName": "shop"}
+    settings |= {"configurationValues": '{"env": {"ENABLE_POD_ENI": "true"}}'}
+    return [resource("aws:eks/addon:Addon", "vpc-cni", settings), work]
+
+
 def healthy(**instead: Any) -> list[Resource]:
     """A stack with Karpenter in which every check holds; `instead` puts resources for others, by role."""
     parts: dict[str, Any] = {

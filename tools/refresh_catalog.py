@@ -1,7 +1,7 @@
 """Rebuild the data files of components/catalog: the same answers give the same bytes.
 
-python tools/refresh_catalog.py            from AWS's answers as moto records them, and the two lists beside this file:
-                                           prices.csv and spot_shares.csv
+python tools/refresh_catalog.py            from AWS's answers as moto records them, and three lists beside this file:
+                                           prices.csv, spot_shares.csv and branch_interfaces.csv
 python tools/refresh_catalog.py --live     from the AWS account of the environment, read only
 python tools/refresh_catalog.py --check    change nothing; exit 1 where a committed file would change
 """
@@ -86,6 +86,13 @@ def listed_shares(path: Path = TOOLS / "spot_shares.csv") -> Iterator[tuple[str,
             yield row["type"], [float(row["share"]), float(row["lowest"]), float(row["highest"])]
 
 
+def listed_branch_interfaces(path: Path = TOOLS / "branch_interfaces.csv") -> Iterator[tuple[str, int]]:
+    """Branch interfaces by type, as Karpenter's own table has them, since DescribeInstanceTypes does not tell."""
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            yield row["type"], int(row["branch_interfaces"])
+
+
 def live_answers(client: Callable[..., Any], regions: Collection[str] = ()) -> Answers:
     """What AWS says now. `client` is boto3's: `client("ec2", region_name="us-west-2")`."""
     ec2 = client("ec2", region_name=BASE_REGION)
@@ -138,11 +145,10 @@ def accelerator(row: dict[str, Any]) -> list[Any] | None:
     return [*described, fraction] if fraction < 1 else described
 
 
-def max_pods(row: dict[str, Any]) -> int:
-    """Pods that the VPC CNI has an address for, which it takes from the interfaces of one network card."""
+def interfaces(row: dict[str, Any]) -> int:
+    """Those of the network card from which the VPC CNI takes addresses for pods."""
     network = row["NetworkInfo"]
-    card = network["NetworkCards"][network.get("DefaultNetworkCardIndex", 0)]
-    return card["MaximumNetworkInterfaces"] * (network["Ipv4AddressesPerInterface"] - 1) + 2
+    return network["NetworkCards"][network.get("DefaultNetworkCardIndex", 0)]["MaximumNetworkInterfaces"]
 
 
 def places(zone_ids: Iterable[str]) -> str:
@@ -159,6 +165,7 @@ def places(zone_ids: Iterable[str]) -> str:
 def catalog_rows(answers: Answers) -> dict[str, list[Any]]:
     """Type to its row, in the order of `COLUMNS` in instance_types.py; types that no zone offers are left out."""
     known = {zone_id for ids in answers.zones.values() for zone_id in ids.values()}
+    branches = dict(listed_branch_interfaces())
     rows = {}
     for row in answers.instance_types:
         name = row["InstanceType"]
@@ -169,13 +176,17 @@ def catalog_rows(answers: Answers) -> dict[str, list[Any]]:
                 row["VCpuInfo"]["DefaultVCpus"],
                 row["MemoryInfo"]["SizeInMiB"],
                 accelerator(row),
-                row["NetworkInfo"].get("EfaSupported", False),
+                row["NetworkInfo"].get("EfaInfo", {}).get("MaximumEfaInterfaces", 0),
                 row.get("InstanceStorageInfo", {}).get("TotalSizeInGB", 0),
+                row.get("InstanceStorageInfo", {}).get("NvmeSupport", "unsupported") != "unsupported",
                 row.get("Hypervisor", ""),
                 row["BareMetal"],
-                max_pods(row),
+                interfaces(row),
+                row["NetworkInfo"]["Ipv4AddressesPerInterface"],
+                branches.get(name, 0),
                 "spot" in row["SupportedUsageClasses"],
                 row["CurrentGeneration"],
+                row["ProcessorInfo"]["Manufacturer"].lower(),
                 places(offering),
             ]
     return rows

@@ -111,7 +111,6 @@ from .labels import (
     is_well_known_label,
     labels_of_type,
     type_may_meet,
-    type_surely_meets,
 )
 from .load_balancers import (
     AUTO_MODE_LOAD_BALANCER_CLASS,
@@ -489,7 +488,6 @@ __all__ = [
     "ssm_parameter",
     "syntax_problem",
     "type_may_meet",
-    "type_surely_meets",
     "value_problem",
     "zones",
     "zones_offering",

@@ -53,6 +53,13 @@ ADDON_CHARTS: Mapping[str, tuple[str, ...]] = {
 }
 """Add-on -> Helm charts that do its work."""
 
+POD_ENI_SETTING = "ENABLE_POD_ENI"
+"""Variable of VPC_CNI, in `env` of its configuration and of the chart's values. Only with true pods may have security
+groups of their own. Source: Amazon EKS User Guide, "Configure the VPC CNI plugin for security groups for Pods"."""
+EFA_PROGRAMS = ("aws-efa-k8s-device-plugin", "aws-dranet")
+"""Helm charts that make nodes offer their EFA interfaces: the device plugin, and the driver for claims.
+Source: Amazon EKS User Guide, "Manage EFA devices on Amazon EKS"."""
+
 NETWORK_POLICY_SETTING = "enableNetworkPolicy"
 """Key of VPC_CNI's configuration, and of the chart's values. Only with true NetworkPolicies are enforced.
 Source: Amazon EKS User Guide, "Limit Pod traffic with Kubernetes network policies"."""
@@ -60,6 +67,7 @@ Source: Amazon EKS User Guide, "Limit Pod traffic with Kubernetes network polici
 ADDON_POD_REQUESTS: Mapping[str, tuple[int, int]] = {
     VPC_CNI: (50, 0),
     KUBE_PROXY: (100, 0),
+    POD_IDENTITY_AGENT: (0, 0),
     EBS_CSI_DRIVER: (30, 120),
     NODE_MONITORING_AGENT: (10, 30),
 }

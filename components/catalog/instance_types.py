@@ -111,18 +111,37 @@ class InstanceType:
     memory_mib: int
     """All of it; `kubelet.allocatable` says what pods get."""
     accelerator: Accelerator | None
-    efa: bool
+    efa_interfaces: int
+    """Interfaces that may be Elastic Fabric Adapters; 0 without EFA."""
     instance_store_gb: int
     """0 where every disk is EBS."""
+    nvme: bool
+    """Whether the instance store is NVMe; False without one."""
     hypervisor: str
     """nitro, xen, or empty for bare metal."""
     bare_metal: bool
-    max_pods: int
-    """Addresses that the VPC CNI has for pods: ENIs of the first network card × (IPv4 of each - 1) + 2."""
+    interfaces: int
+    """Network interfaces (ENIs) of the first network card, the only one whose addresses the VPC CNI gives to pods."""
+    addresses: int
+    """IPv4 addresses of each interface, its own among them."""
+    branch_interfaces: int
+    """Interfaces for pods with security groups of their own, `vpc.amazonaws.com/pod-eni`; 0 without trunking."""
     spot: bool
     """Whether Spot sells it at all."""
     current: bool
     """False for a type that AWS calls previous generation."""
+    cpu_maker: str
+    """intel, amd or aws."""
+
+    @property
+    def efa(self) -> bool:
+        """Whether the type has an Elastic Fabric Adapter."""
+        return self.efa_interfaces > 0
+
+    @property
+    def max_pods(self) -> int:
+        """Addresses that the VPC CNI has for pods, and one for each of two pods with the node's own."""
+        return max_pods(self.interfaces, self.addresses)
 
     @property
     def family(self) -> str:
@@ -155,6 +174,14 @@ class InstanceType:
         return self.accelerators if self.accelerator and self.accelerator.maker == "nvidia" else 0
 
 
+def max_pods(interfaces: int, addresses: int) -> int:
+    """Pods for which a node with these interfaces has addresses; 0 without an interface.
+
+    Source: amazon-vpc-cni-k8s, eni-max-pods; Karpenter 1.15, package instancetype.
+    """
+    return interfaces * (addresses - 1) + 2 if interfaces > 0 else 0
+
+
 def _letters_and_number(name: str) -> tuple[str, int]:
     # u-6tb1.metal has its size in memory before its generation.
     parts = re.match(r"([a-z]+)(?:-\d+tb)?(\d+)", name)
@@ -167,13 +194,17 @@ COLUMNS = (
     "vcpus",
     "memory_mib",
     "accelerator",
-    "efa",
+    "efa_interfaces",
     "instance_store_gb",
+    "nvme",
     "hypervisor",
     "bare_metal",
-    "max_pods",
+    "interfaces",
+    "addresses",
+    "branch_interfaces",
     "spot",
     "current",
+    "cpu_maker",
     "offers",
 )
 """A row of ec2.json: the fields of InstanceType after its name, then the zones as `use1:124 usw2:12`."""
@@ -182,13 +213,14 @@ COLUMNS = (
 # Types that AWS's recorded answers lack, without their zones: the regions are those of AWS's announcements.
 # Source: Karpenter 1.15, tables of prices and of the VPC's limits; EC2 Auto Scaling API, AcceleratorName.
 _V520, _GAUDI = ("amd", "radeon-pro-v520"), ("habana", "gaudi-hl-205")
+_NITRO, _SOLD = ("nitro", False), (True, True)
 _UNLISTED: dict[str, list] = {
-    "dl1.24xlarge": ["amd64", 96, 786_432, [*_GAUDI, 8, 32_768], True, 4000, "nitro", False, 737, True, True],
-    "g4ad.xlarge": ["amd64", 4, 16_384, [*_V520, 1, 8192], False, 150, "nitro", False, 8, True, True],
-    "g4ad.2xlarge": ["amd64", 8, 32_768, [*_V520, 1, 8192], False, 300, "nitro", False, 8, True, True],
-    "g4ad.4xlarge": ["amd64", 16, 65_536, [*_V520, 1, 8192], False, 600, "nitro", False, 29, True, True],
-    "g4ad.8xlarge": ["amd64", 32, 131_072, [*_V520, 2, 8192], False, 1200, "nitro", False, 58, True, True],
-    "g4ad.16xlarge": ["amd64", 64, 262_144, [*_V520, 4, 8192], False, 2400, "nitro", False, 234, True, True],
+    "dl1.24xlarge": ["amd64", 96, 786_432, [*_GAUDI, 8, 32_768], 4, 4000, True, *_NITRO, 15, 50, 62, *_SOLD, "intel"],
+    "g4ad.xlarge": ["amd64", 4, 16_384, [*_V520, 1, 8192], 0, 150, True, *_NITRO, 2, 4, 12, *_SOLD, "amd"],
+    "g4ad.2xlarge": ["amd64", 8, 32_768, [*_V520, 1, 8192], 0, 300, True, *_NITRO, 2, 4, 12, *_SOLD, "amd"],
+    "g4ad.4xlarge": ["amd64", 16, 65_536, [*_V520, 1, 8192], 0, 600, True, *_NITRO, 3, 10, 11, *_SOLD, "amd"],
+    "g4ad.8xlarge": ["amd64", 32, 131_072, [*_V520, 2, 8192], 0, 1200, True, *_NITRO, 4, 15, 10, *_SOLD, "amd"],
+    "g4ad.16xlarge": ["amd64", 64, 262_144, [*_V520, 4, 8192], 0, 2400, True, *_NITRO, 8, 30, 6, *_SOLD, "amd"],
 }
 _UNLISTED_REGIONS = {
     "dl1": "us-east-1 us-west-2",

@@ -4,7 +4,6 @@ Source: Kubernetes, "Well-Known Labels, Annotations and Taints"; Karpenter 1.15,
 "Create a Node Pool for EKS Auto Mode". Auto Mode's labels are Karpenter's under another prefix.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 
@@ -115,21 +114,17 @@ _PLACES = (ZONE_LABEL, ZONE_ID_LABEL, REGION_LABEL)
 
 @cache
 def labels_of_type(row: InstanceType, group: str) -> Mapping[str, str]:
-    """Labels of every node of the type, the generic ones too, with the prefix `karpenter.k8s.aws` or Auto Mode's.
-
-    The maker of a CPU is left out where the type's name does not say it.
-    """
-    makers = cpu_makers(row)
+    """Labels of every node of the type, the generic ones too, with the prefix `karpenter.k8s.aws` or Auto Mode's."""
     made = {
         "instance-category": row.category,
         "instance-generation": str(row.generation),
         "instance-family": row.family,
         "instance-size": row.size,
         "instance-cpu": str(row.vcpus),
-        "instance-cpu-manufacturer": makers[0] if len(makers) == 1 else None,
+        "instance-cpu-manufacturer": row.cpu_maker,
         "instance-memory": str(row.memory_mib),
         "instance-hypervisor": row.hypervisor,
-        "instance-local-nvme": str(row.instance_store_gb) if row.instance_store_gb else None,
+        "instance-local-nvme": str(row.instance_store_gb) if row.nvme else None,
         "instance-capability-flex": str(row.family.endswith("-flex")).lower(),
         **_device_labels(row),
     }
@@ -161,34 +156,14 @@ def instance_label(name: str, group: str) -> str:
     return f"{group}/instance-{name}"
 
 
-def cpu_makers(row: InstanceType) -> tuple[str, ...]:
-    """Who may have made the CPU, by the letters after the generation, as m7a and m7i; several where none says it."""
-    if row.architecture == "arm64":
-        return ("aws",)
-    letters = (re.match(r"[a-z]+\d+([a-z]*)", row.family) or ["", ""])[1]
-    return ("amd",) if "a" in letters else ("intel",) if "i" in letters else ("intel", "amd")
-
-
 def type_may_meet(row: InstanceType, key: str, operator: str, values: Sequence[str]) -> bool:
-    """Whether a requirement on a label of the type can hold, under either prefix.
+    """Whether a requirement on a label of the type holds, under either prefix.
 
-    True where the catalog cannot tell; raises KeyError for a label that says nothing of a type.
+    Raises KeyError for a label that says nothing of a type.
     """
-    return any(requirement_holds(operator, values, value) for value in _possible_values(row, key))
-
-
-def type_surely_meets(row: InstanceType, key: str, operator: str, values: Sequence[str]) -> bool:
-    """Like `type_may_meet`, but False if the catalog cannot tell."""
-    return all(requirement_holds(operator, values, value) for value in _possible_values(row, key))
-
-
-def _possible_values(row: InstanceType, key: str) -> tuple[str | None, ...]:
     if not is_type_label(key):
         raise KeyError(key)
-    group, _, name = key.rpartition("/")
-    if name == "instance-cpu-manufacturer":
-        return cpu_makers(row)
-    return (labels_of_type(row, group).get(key),)
+    return requirement_holds(operator, values, labels_of_type(row, key.rpartition("/")[0]).get(key))
 
 
 def is_type_label(key: str) -> bool:

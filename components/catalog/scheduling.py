@@ -9,6 +9,9 @@ from typing import Any, Literal, Self, get_args
 GPU_RESOURCE = "nvidia.com/gpu"
 NEURON_RESOURCE = "aws.amazon.com/neuron"
 NEURON_CORE_RESOURCE = "aws.amazon.com/neuroncore"
+EFA_RESOURCE = "vpc.amazonaws.com/efa"
+BRANCH_INTERFACE_RESOURCE = "vpc.amazonaws.com/pod-eni"
+"""What pods with security groups of their own ask for."""
 
 # Tags of an auto scaling group that the cluster autoscaler reads. Source: its AWS README, version 1.35.
 AUTOSCALER_TAG = "k8s.io/cluster-autoscaler/"

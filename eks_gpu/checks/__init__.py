@@ -31,6 +31,7 @@ from eks_gpu.checks import (
     spot,
     unread,
     versions,
+    volumes,
     waivers,
     workloads,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "spot",
     "unread",
     "versions",
+    "volumes",
     "waivers",
     "workloads",
 ]

@@ -1,6 +1,7 @@
 """Node pools of Karpenter and Auto Mode: their limits work, nodes are removed, and the price is as planned."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
@@ -10,7 +11,8 @@ from eks_gpu.karpenter.objects import NodePool, node_classes, node_pools, object
 from eks_gpu.karpenter.schema import seconds
 from eks_gpu.pods.durations import NEVER
 from eks_gpu.pods.quantities import CPU, MEMORY, written
-from eks_gpu.pools.limits import NODES, Limits, capacity
+from eks_gpu.pools.karpenter_node import KNOWN_RESOURCES
+from eks_gpu.pools.limits import NODES, Limits
 from eks_gpu.pools.pool import Pool
 from eks_gpu.pools.prices import on_demand_price
 from eks_gpu_components.catalog import (
@@ -18,7 +20,6 @@ from eks_gpu_components.catalog import (
     DEVICE_RESOURCES,
     GPU_RESOURCE,
     INSTANCE_TYPE_LABEL,
-    NEURON_CORE_RESOURCE,
     NEURON_RESOURCE,
     CapacityType,
     InstanceType,
@@ -31,8 +32,7 @@ from eks_gpu_components.catalog.nearest import nearest
 from eks_gpu_components.catalog.requirement_rules import VALUE, Fault, requirement_faults
 from eks_gpu_components.catalog.requirements import Required
 
-_LIMITABLE = (CPU, MEMORY, NODES, "ephemeral-storage", "pods", "vpc.amazonaws.com/efa", NEURON_CORE_RESOURCE)
-_REAL = frozenset({*_LIMITABLE, *RESOURCES.values()})
+_REAL = KNOWN_RESOURCES | {NODES, *RESOURCES.values()}
 _MEANT = {"gpu": GPU_RESOURCE, "gpus": GPU_RESOURCE, "neuron": NEURON_RESOURCE}
 # Below these, one shortage of one kind stops the pool.
 _TYPES, _ZONES = 3, 2
@@ -95,24 +95,26 @@ def not_blocked(context: Context) -> Iterator[Said]:
     """One large type uses up the CPU limit, and the next GPU node never starts."""
     for found, pool in _pools(context, accelerated=True):
         resource = _resource(pool)
-        amounts = pool.limits.amounts if pool.limits else {}
+        limits = pool.limits or Limits({})
+        amounts = limits.amounts
         if resource not in amounts or found.replicas is not None:
             continue
         rows = [row for row in pool.types if row.accelerators and row.accelerators <= amounts[resource]]
         problems = [
             problem
             for name in (CPU, MEMORY, NODES)
-            if name in amounts and (problem := _blocked(name, amounts[name], amounts[resource], resource, rows))
+            if name in amounts and (problem := _blocked(name, limits, resource, rows))
         ]
         yield verdict(pool.name, problems, f"{amounts[resource]} {resource} fit its other limits")
 
 
-def _blocked(name: str, given: int, devices: int, resource: str, rows: list[InstanceType]) -> Problem | None:
-    needs = {row: devices // row.accelerators * capacity(row)[name] for row in rows}
+def _blocked(name: str, limits: Limits, resource: str, rows: list[InstanceType]) -> Problem | None:
+    given, devices = limits.amounts[name], limits.amounts[resource]
+    needs = {row: devices // row.accelerators * limits.capacity(row)[name] for row in rows}
     worst = max(rows, key=lambda row: needs[row], default=None)
     if worst is None or needs[worst] <= given:
         return None
-    allowed = int(Limits({name: given}).nodes_of(worst)) * worst.accelerators
+    allowed = int(replace(limits, amounts={name: given}).nodes_of(worst)) * worst.accelerators
     return Problem(
         f"its limit {name} {written(name, given)} ends at {allowed} {resource} on {worst.name}, of {devices}",
         f"set it to {written(name, needs[worst])} or leave it out",

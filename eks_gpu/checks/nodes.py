@@ -62,12 +62,14 @@ def hold_images(context: Context) -> Iterator[Said]:
     """An image with CUDA and a model does not fit on the disk, or takes ten minutes or more to start."""
     for pool in context.gpu_pools:
         disks = pool.disks or ()
-        largest = max(disks, key=lambda disk: disk.gib, default=None)
-        if largest is None:
+        filled = pool.images_disk
+        if filled is None:
             continue
         problems = []
-        if largest.gib < _LARGE_GIB and not pool.instance_store:
-            problems.append(Problem(f"its disk has {largest.gib} GiB, and images with CUDA take several each"))
+        if filled.gib < _LARGE_GIB and not pool.instance_store:
+            where = f" {filled.device}" if (len(disks) > 1 or not filled.sized) and filled.device else ""
+            said = f"its disk{where} has {filled.gib} GiB, and images with CUDA take several each"
+            problems.append(Problem(said, f"give {filled.device} {_LARGE_GIB} GiB or more" if where else ""))
         if slow := sorted({disk.volume_type for disk in disks} & _SLOW):
             problems.append(Problem(f"volumes of type {', '.join(slow)} read an image slowly", "take gp3"))
-        yield verdict(pool.name, problems, f"{largest.gib} GiB of {largest.volume_type}")
+        yield verdict(pool.name, problems, f"{filled.gib} GiB of {filled.volume_type}")

@@ -4,7 +4,7 @@ Source: kube-scheduler 1.35, filter plugins NodeName, TaintToleration, NodeAffin
 """
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -17,9 +17,10 @@ from eks_gpu.pods.quantities import CPU, EPHEMERAL_STORAGE, MEMORY, PODS, amount
 from eks_gpu.pods.reasons import NOTHING, Reason, Rule
 from eks_gpu.pods.selection import granted, unselected
 from eks_gpu.pools import fargate_profile
-from eks_gpu.pools.cluster_of import same_cluster
-from eks_gpu.pools.pool import FARGATE, Candidate, Pool
-from eks_gpu.pools.software import addon_requests
+from eks_gpu.pools.cluster_of import Owners, same_cluster
+from eks_gpu.pools.karpenter_node import KNOWN_RESOURCES
+from eks_gpu.pools.pool import AUTO_MODE, FARGATE, Candidate, Pool
+from eks_gpu.pools.software import addon_requests, device_plugin_pods, pods_of_eks
 from eks_gpu_components.catalog import DEVICE_RESOURCES, InstanceType, Taint, allocatable
 from eks_gpu_components.catalog.narrowing import offering, why_empty
 
@@ -173,7 +174,13 @@ class Room:
 
     def _unfit(self, candidate: Candidate, pod: Pod) -> Reason:
         row = candidate.instance_type
-        reason = unfit(pod, self.left(candidate), row.name)
+        reason = unfit(pod, self.left(candidate), row.name, self.pool.node.unknown if self.pool.node else ())
+        if reason.subject == PODS and (most := node_resources(self.pool, row)[PODS]) >= 0:
+            taken = f"of {most} pod{'s' * (most != 1)} that an empty {row.name} takes, DaemonSets take all"
+            return Reason(taken, reason.rule, PODS)
+        if self.pool.node and reason and reason.subject not in KNOWN_RESOURCES:
+            said = f"Karpenter knows of no instance type that has {reason.subject}, so it starts no node for it"
+            return Reason(f"{said}; a NodeOverlay can say that nodes have it", reason.rule, reason.subject)
         other = row.accelerator and reason.subject not in row.accelerator.offered
         if not self.pool.chooses_node_itself or reason.subject not in ACCELERATOR_RESOURCES or not other:
             return reason
@@ -202,6 +209,8 @@ class Room:
 
 def node_resources(pool: Pool, row: InstanceType) -> dict[str, int]:
     """What a new node offers. A resource that a tag states overrides the type's: a shared GPU counts several times."""
+    if pool.node:
+        return dict(pool.node.allocatable(row))
     resources = allocatable(row)
     if row.accelerator and pool.template:
         for resource in row.accelerator.offered:
@@ -209,8 +218,8 @@ def node_resources(pool: Pool, row: InstanceType) -> dict[str, int]:
                 resources[resource] = _stated(resource, stated)
     if pool.instance_store and row.instance_store_gb:
         resources[EPHEMERAL_STORAGE] = _usable_mib(int(row.instance_store_gb * 1e9 / 2**30))
-    elif pool.disks:
-        resources[EPHEMERAL_STORAGE] = _usable_mib(max(disk.gib for disk in pool.disks))
+    elif disk := pool.images_disk:
+        resources[EPHEMERAL_STORAGE] = _usable_mib(disk.gib)
     return resources
 
 
@@ -288,10 +297,13 @@ def tolerates(toleration: Toleration, taint: Taint) -> bool:
 # --- resources -------------------------------------------------------------------------------------------------------
 
 
-def unfit(pod: Pod, left: Mapping[str, int], node: str) -> Reason:
-    """Which resource is too small on an empty node; empty when all suffice. Storage counts only where it is known."""
+def unfit(pod: Pod, left: Mapping[str, int], node: str, unknown: Collection[str] = ()) -> Reason:
+    """Which resource is too small on an empty node; empty when all suffice.
+
+    Storage counts only where it is known, and so does each resource that is `unknown`.
+    """
     for resource, wanted in {PODS: 1, **pod.requests}.items():
-        if resource == EPHEMERAL_STORAGE and resource not in left:
+        if resource not in left and (resource == EPHEMERAL_STORAGE or resource in unknown):
             continue
         has = max(0, left.get(resource, 0))
         if wanted > has:
@@ -312,12 +324,20 @@ def rooms(pools: Iterable[Pool], daemons: Iterable[Pod], addons: Iterable[Mappin
 
 def rooms_of_clusters(pools: Iterable[Pool], workloads: Sequence[Workload], graph: Graph) -> list[Room]:
     """The same for a stack of one or more clusters: each pool with the DaemonSets and add-ons of its own."""
+    owners = Owners(graph)
+    plugins = [(owners.at(urn), pod) for urn, pod in device_plugin_pods(graph)]
+    daemons = [*((found.cluster, found.pod) for found in workloads if found.daemon), *plugins]
     return [
         room
         for pool in pools
         for room in rooms(
             [pool],
-            (found.pod for found in workloads if found.daemon and same_cluster(found.cluster, pool.cluster)),
-            addon_requests(graph, pool.cluster),
+            (pod for cluster, pod in daemons if same_cluster(cluster, pool.cluster)),
+            [*addon_requests(graph, pool.cluster), *_of_eks(graph, pool)],
         )
     ]
+
+
+def _of_eks(graph: Graph, pool: Pool) -> list[Mapping[str, int]]:
+    """Pods that run on each node without a word of the stack: not on Auto Mode, which has them in its image."""
+    return [] if pool.backend == AUTO_MODE else [{}] * pods_of_eks(graph, pool.cluster)

@@ -10,7 +10,6 @@ from eks_gpu.pods.demand import Workload
 from eks_gpu.pods.pod import Pod
 from eks_gpu.pods.quantities import PODS
 from eks_gpu.pools.fargate_profile import Size, size
-from eks_gpu.pools.limits import capacity
 from eks_gpu.pools.pool import FARGATE, Candidate, Pool
 
 T = TypeVar("T")
@@ -47,7 +46,8 @@ class Fleet:
         for (urn, resource), some in self._with.items():
             if urn == room.pool.urn and node.free.get(resource, 0) > 0:
                 some.append(node)
-        self.used.setdefault(room.pool.urn, Counter()).update(capacity(kind.instance_type))
+        if limits := room.pool.limits:
+            self.used.setdefault(room.pool.urn, Counter()).update(limits.capacity(kind.instance_type))
         return node
 
     def running(self, pool: Pool, needs: Mapping[str, int]) -> Sequence[Node]:

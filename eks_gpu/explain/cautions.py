@@ -7,8 +7,11 @@ from typing import Any
 from eks_gpu.checks.sources import DRIVER_OF_G7
 from eks_gpu.cost.admission import ACCELERATOR_RESOURCES
 from eks_gpu.explain.pod_file import PodSource
+from eks_gpu.graph.graph import Graph
+from eks_gpu.pods.pod import Pod
 from eks_gpu.pods.probes import patience
 from eks_gpu.pools.model_load import model_load
+from eks_gpu.pools.offered import not_offered
 from eks_gpu.pools.pool import Candidate, Pool
 from eks_gpu_components.catalog import image_supports
 from eks_gpu_components.catalog.container_images import image_architecture
@@ -34,6 +37,12 @@ def of_requirements(pool: Pool) -> Iterator[Caution]:
         for fault in requirement_faults(required, pool.narrowed.group, pool.region) if required not in told else ():
             key = "" if required.key in fault.says else f"{required.key}: "
             yield Caution(f"{required.path} {key}{fault}")
+
+
+def of_resources(graph: Graph, pool: Pool, pod: Pod) -> Iterator[Caution]:
+    """What the pod asks for and the controller counts, and nothing in the stack makes nodes offer."""
+    for found in not_offered(graph, pool, pod):
+        yield Caution(f"{found.says}: {found.fix}" if found.fix else found.says)
 
 
 def of_node(pool: Pool, node: Candidate, source: PodSource) -> Iterator[Caution]:

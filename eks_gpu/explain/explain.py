@@ -10,7 +10,8 @@ from eks_gpu.cost.expander import Expander, expander_of
 from eks_gpu.cost.gangs import judged_together
 from eks_gpu.cost.node_cost import Expected
 from eks_gpu.cost.packing import Fleet, as_tried, pack
-from eks_gpu.explain.cautions import Caution, of_node, of_requirements
+from eks_gpu.explain.cautions import Caution, of_node, of_requirements, of_resources
+from eks_gpu.explain.node_class_changes import node_class_changes
 from eks_gpu.explain.places import PoolPlace, pool_place
 from eks_gpu.explain.pod_file import PodSource, completed
 from eks_gpu.explain.remedy import Remedy, nearest_remedy
@@ -100,6 +101,8 @@ class Answer:
     """Orders groups among those that take the pod: what the autoscaler's expander chooses by, then the price."""
     fargate: Size | None = None
     """What Fargate gives each pod; None for nodes."""
+    helps: tuple[str, ...] = ()
+    """Changes of the pool's node class of which each alone is enough."""
 
     def as_json(self) -> dict[str, Any]:
         """The contract's row, and more."""
@@ -108,6 +111,7 @@ class Answer:
             rule = self.verdict.reason.rule
             row |= {"rule": rule.value if rule else None, "in_pod": self.pod_place}
             row["in_pool"] = self.pool_place.as_json() if self.pool_place else None
+            row["helps"] = list(self.helps)
         row["reasons"] = list(self.reasons)
         row["cautions"] = [caution.as_json() for caution in self.cautions]
         if self.settings_place:
@@ -255,13 +259,13 @@ def _answer(stack: StackRooms, room: Room, verdict: Verdict, source: PodSource, 
             return Answer(pool, verdict, settings_place=settings, fargate=size(source.workload.pod))
         new_nodes = None if source.pods is None else fleet.nodes[pool.urn] - pool.min_nodes
         launch = _launch(room, source, new_nodes)
-        cautions = (*of_requirements(pool), *(of_node(pool, launch.node, source) if launch else ()))
+        on_node = of_node(pool, launch.node, source) if launch else ()
         return Answer(
             pool,
             verdict,
             settings_place=settings,
             launch=launch,
-            cautions=cautions,
+            cautions=(*of_requirements(pool), *of_resources(stack.graph, pool, source.workload.pod), *on_node),
             rank=rank(pool, launch.node) if launch else (inf,),
         )
     return Answer(
@@ -272,6 +276,7 @@ def _answer(stack: StackRooms, room: Room, verdict: Verdict, source: PodSource, 
         settings,
         reasons=room.reasons(source.workload.pod) or (reason,),  # a gang that does not fit, say
         cautions=tuple(of_requirements(pool)),
+        helps=node_class_changes(room, source.workload.pod, verdict),
     )
 
 

@@ -7,10 +7,12 @@ from typing import Any
 
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.io.documents import PULUMI, Map, read_map
-from eks_gpu.karpenter.objects import NODE_POOL, object_name
+from eks_gpu.karpenter.objects import NODE_POOL, node_pool, object_name
+from eks_gpu.pods.quantities import EPHEMERAL_STORAGE, PODS
 from eks_gpu.pods.reasons import Reason, Rule
 from eks_gpu.pools.pool import AUTO_SCALING_GROUP, FARGATE, Pool
 from eks_gpu_components.catalog import INSTANCE_TYPE_LABEL, ZONE_LABEL
+from eks_gpu_components.catalog.scheduling import EFA_RESOURCE
 
 KEY, ITEM = "<key>", "<item>"
 """In a path: the reason's subject as a key of a map; the item of a list whose `key` is the subject."""
@@ -31,6 +33,13 @@ _NODE_POOL: Fields = {
     Rule.VALUES: [_REQUIREMENT],
 }
 _PROFILE: Fields = {Rule.PROFILE: [("selectors",)]}
+_KUBELET = ("spec", "kubelet")
+# What the node class decides: the field of the resource if it is there, else where it would stand.
+_NODE_CLASS: Mapping[str, Sequence[tuple[str, ...]]] = {
+    PODS: [(*_KUBELET, "maxPods"), (*_KUBELET, "podsPerCore")],
+    EPHEMERAL_STORAGE: [("spec", "blockDeviceMappings"), ("spec", "ephemeralStorage"), ("spec",)],
+    EFA_RESOURCE: [("spec", "networkInterfaces")],
+}
 _CLUSTER: Fields = dict.fromkeys(Rule, (("autoMode", "computeConfig", "nodePools"), ("computeConfig", "nodePools")))
 _MANAGED: Fields = {
     Rule.TYPES: [("instanceTypes",)],
@@ -80,6 +89,8 @@ def pool_place(graph: Graph, pool: Pool, reason: Reason) -> PoolPlace | None:
     resource = graph.get(pool.urn.partition("#")[0])  # a built-in pool's URN is its cluster's, and its name
     if resource is None or reason.rule is None:
         return None
+    if reason.rule is Rule.RESOURCE and (in_class := _in_node_class(graph, resource, pool, reason.subject)):
+        return in_class
     if reason.requirement:
         return PoolPlace(_called(resource), reason.requirement, resource.urn)
     subject = _SUBJECTS.get(reason.rule, reason.subject)
@@ -88,6 +99,20 @@ def pool_place(graph: Graph, pool: Pool, reason: Reason) -> PoolPlace | None:
             if found := _found(holder.inputs, path, subject):
                 return PoolPlace(_called(holder), found, holder.urn)
     return PoolPlace(_called(resource), "", resource.urn)
+
+
+def _in_node_class(graph: Graph, resource: Resource, pool: Pool, subject: str) -> PoolPlace | None:
+    """Not for storage on the instance's own disks, of which the type decides."""
+    if resource.type != NODE_POOL or (subject == EPHEMERAL_STORAGE and pool.instance_store):
+        return None
+    named = node_pool(resource, graph).node_class
+    paths = _NODE_CLASS.get(subject, ())
+    if subject == PODS and pool.node and all(map(pool.node.is_bound_by_cores, pool.types)):
+        paths = paths[::-1]
+    for path in paths if named else ():
+        if named and (found := _found(named.inputs, path, subject)):
+            return PoolPlace(_called(named), found, named.urn)
+    return None
 
 
 def _holders(graph: Graph, resource: Resource, pool: Pool) -> Iterator[tuple[Resource, Fields]]:
@@ -132,7 +157,7 @@ def _found(value: Any, path: Sequence[str], subject: str) -> str:
             value, written = rows[index], f"{written}[{index}]"
             continue
         key = subject if part == KEY else part
-        if not isinstance(value, Mapping) or key not in value:
+        if not isinstance(value, Mapping) or value.get(key) is None:
             return ""
         value, written = value[key], f"{written}.{key}"
     return written.removeprefix(".")

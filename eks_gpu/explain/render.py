@@ -167,3 +167,5 @@ def _places(answers: Sequence[Answer]) -> Iterator[str]:
         if answer.pool_place:
             settings = f" ({answer.settings_place})" if answer.settings_place else ""
             yield f"pool: {answer.pool_place}{settings}"
+        if answer.helps:
+            yield f"helps: {', or '.join(answer.helps)}"

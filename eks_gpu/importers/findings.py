@@ -58,6 +58,7 @@ _rules(
         "names-fit": "A name is too long, or has characters that a pool's name cannot have.",
         "node-disks-are-encrypted": "Images, caches and `emptyDir` volumes are on the disk unencrypted.",
         "node-images-are-pinned": "Nodes are replaced whenever a new release of the image appears.",
+        "node-volumes-hold-their-image": "EC2 refuses a volume that is smaller than its image, so no node starts.",
         "nodes-require-imdsv2": "Anyone who can make a pod request a URL gets the credentials of the node's role.",
         "one-gpu-count-a-group": "The autoscaler plans with the first type, whatever EC2 then starts.",
         "one-kind-of-node-a-pool": "One image cannot boot two architectures or drive two makers' devices.",

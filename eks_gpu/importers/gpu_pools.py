@@ -26,6 +26,8 @@ from eks_gpu_components.catalog import (
     label_problem,
     syntax_problem,
 )
+from eks_gpu_components.catalog.image_families import least_gib
+from eks_gpu_components.catalog.images import ROOT_DEVICE
 
 SECTIONS = {KARPENTER: "karpenter_gpu_pools", AUTO_MODE: "auto_mode_gpu_pools"}
 DEFAULT_MAX_NODES = 4
@@ -75,6 +77,7 @@ def settle_gpu_pool(
     settings["max_gpus"] = _ceiling(pool, types, notes, findings)
     settings |= _capacity(pool, findings)
     settings |= _disk(pool, findings)
+    _system_disk(pool, types, findings)
     if own_zones:
         settings["zones"] = own_zones
     if labels := _labels(pool, findings):
@@ -186,6 +189,19 @@ def _capacity(pool: Pool, findings: Findings) -> dict[str, Any]:
         wanted.remove("reserved")
     wanted = wanted or ["on-demand"]
     return {} if wanted == ["on-demand"] else {"capacity_types": wanted}
+
+
+def _system_disk(pool: Pool, types: GpuTypes, findings: Findings) -> None:
+    storage = pool.storage
+    if storage is None or not storage.system_gib or storage.system_place is None:
+        return
+    least = least_gib(storage.image, ROOT_DEVICE, nvidia=types.kind == "nvidia", minor="")
+    if storage.system_gib < least:
+        message = (
+            f"{ROOT_DEVICE} has {storage.system_gib} GiB and must have {least} or more, as the image for these nodes, "
+            "or EC2 starts none: its size is left to the program"
+        )
+        findings.tell("node-volumes-hold-their-image", storage.system_place, message)
 
 
 def _disk(pool: Pool, findings: Findings) -> dict[str, Any]:

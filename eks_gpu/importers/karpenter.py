@@ -16,7 +16,6 @@ from eks_gpu.importers.requirements import (
     labels_of,
     meeting,
     read_requirements,
-    tell_of_doubt,
     tell_of_faults,
 )
 from eks_gpu.importers.taints import read_taints
@@ -112,7 +111,6 @@ def _pool(
     for taint in read_taints(nodes, "startupTaints", findings):
         findings.lose(taint.place, "the program's nodes need no startup taint")
     rows = meeting(requirements)
-    tell_of_doubt(requirements, rows, findings)
     types, place, chosen = _types(requirements, rows, nodes)
     zones = _zones(requirements, described)
     wrong = tell_of_faults(requirements, PREFIX[backend], described.cluster.region or "", findings)

@@ -41,6 +41,9 @@ class NodeClass:
     image: str = "al2023"
     image_version: str | None = None
     disk_gib: int | None = None
+    system_gib: int | None = None
+    """Size of Bottlerocket's own volume."""
+    system_place: Place | None = None
     iops: int | None = None
     throughput_mib_s: int | None = None
     reservation_ids: tuple[str, ...] = ()

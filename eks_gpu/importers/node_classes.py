@@ -5,7 +5,7 @@ Source: Karpenter 1.15, CRDs; Karpenter's upgrade guides; EKS User Guide, "Creat
 
 import re
 
-from eks_gpu.importers.fields import Fields
+from eks_gpu.importers.fields import Fields, Place
 from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.model import NodeClass
 from eks_gpu.importers.units_and_names import has_placeholder
@@ -18,6 +18,8 @@ from eks_gpu_components.catalog import (
     MIN_IOPS,
     MIN_THROUGHPUT_MIB_S,
 )
+from eks_gpu_components.catalog.image_families import DEFAULT_VOLUME_GIB
+from eks_gpu_components.catalog.images import ROOT_DEVICE, data_device
 
 _FAMILIES = {"AL2023": "al2023", "Bottlerocket": "bottlerocket"}
 _ENDED = "Amazon Linux 2 (AL2), of which EKS makes no image since Kubernetes 1.33: AL2023 is taken"
@@ -28,7 +30,7 @@ _DEFAULT_TAGS = (DISCOVERY_TAG, "Name", CLUSTER_TAG)
 def read_ec2_node_class(spec: Fields, findings: Findings, *, before_v1: bool = False) -> NodeClass:
     """`spec` of an EC2NodeClass, v1beta1 or v1."""
     image, version = _image(spec, findings, terms=spec.parts("amiSelectorTerms", required=not before_v1))
-    disk = _disk(spec, findings, image)
+    disk, system, system_place = _disk(spec, findings, image)
     _metadata_options(spec.part("metadataOptions"), findings)
     clusters = [*_cluster_names(spec, "subnetSelectorTerms"), *_cluster_names(spec, "securityGroupSelectorTerms")]
     role = spec.text("role") or ""
@@ -38,6 +40,8 @@ def read_ec2_node_class(spec: Fields, findings: Findings, *, before_v1: bool = F
         image=image,
         image_version=version,
         disk_gib=disk,
+        system_gib=system,
+        system_place=system_place,
         reservation_ids=_reservation_ids(spec),
         cluster_name=next(iter(clusters), None) or _cluster_of_role(role),
     )
@@ -54,7 +58,7 @@ def read_node_template(spec: Fields, findings: Findings) -> NodeClass:
     if "amiSelector" in spec:
         spec.strings("amiSelector")
         findings.lose(spec.place("amiSelector"), "the program takes EKS's own images")
-    disk = _disk(spec, findings, "al2023")
+    disk, _, _ = _disk(spec, findings, "al2023")
     _metadata_options(spec.part("metadataOptions"), findings)
     clusters = []
     for key in ("subnetSelector", "securityGroupSelector"):
@@ -134,14 +138,18 @@ def _unpinned(fields: Fields, key: str, findings: Findings) -> None:
     findings.tell("node-images-are-pinned", fields.place(key), message)
 
 
-def _disk(spec: Fields, findings: Findings, image: str) -> int | None:
-    """GiB of the volume that images fill: Bottlerocket's second, everywhere else the first."""
+def _disk(spec: Fields, findings: Findings, image: str) -> tuple[int | None, int | None, Place | None]:
+    """GiB of the volume that images fill, Bottlerocket's second and everywhere else the first; then GiB and place of
+    the one that holds Bottlerocket alone.
+    """
     found: dict[str, int | None] = {}
+    places: dict[str, Place] = {}
     for mapping in spec.parts("blockDeviceMappings"):
         device, ebs = mapping.text("deviceName") or "", mapping.part("ebs")
         mapping.replaced("rootVolume")
         size = ebs.quantity("volumeSize")
         found[device] = _gib(ebs, "volumeSize", size, findings)
+        places[device] = ebs.place("volumeSize")
         kind = ebs.text("volumeType")
         if kind in ("gp2", "standard"):
             message = f"{kind} is slower and costs more than gp3, which is taken"
@@ -155,8 +163,17 @@ def _disk(spec: Fields, findings: Findings, image: str) -> int | None:
             findings.lose(ebs.place("deleteOnTermination"), "a node's disk goes with the node")
         if device not in _ROOTS:
             findings.lose(mapping.place("deviceName"), f"a node has its root and data volumes, and no {device}")
-    data = _ROOTS[image == "bottlerocket"]
-    return found.get(data) or next((size for size in found.values() if size), None)
+    if image != "bottlerocket":
+        return found.get(ROOT_DEVICE) or next((size for size in found.values() if size), None), None, None
+    data, system = data_device(image), found.get(ROOT_DEVICE)
+    if system and system > DEFAULT_VOLUME_GIB and not found.get(data):
+        message = (
+            f"{system} GiB are on {ROOT_DEVICE}, where Bottlerocket alone is; images and pods fill {data}, which has "
+            f"{DEFAULT_VOLUME_GIB}: {system} is taken for it"
+        )
+        findings.tell("disks-have-room", places[ROOT_DEVICE], message)
+        return system, None, None
+    return found.get(data), system, places.get(ROOT_DEVICE)
 
 
 def _gib(fields: Fields, key: str, size: str | None, findings: Findings) -> int | None:

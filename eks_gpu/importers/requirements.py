@@ -18,7 +18,6 @@ from eks_gpu_components.catalog import (
     label_problem,
     requirement_holds,
     type_may_meet,
-    type_surely_meets,
 )
 from eks_gpu_components.catalog.labels import INSTANCE_GROUPS
 from eks_gpu_components.catalog.narrowing import Place as Where
@@ -134,15 +133,6 @@ def meeting(requirements: Sequence[Requirement]) -> list[InstanceType]:
 
 def _may_meet(row: InstanceType, requirement: Requirement) -> bool:
     return not requirement.of_type or type_may_meet(row, *requirement.parts)
-
-
-def tell_of_doubt(requirements: Sequence[Requirement], rows: Sequence[InstanceType], findings: Findings) -> None:
-    """A requirement that the settings drop, because the catalog cannot tell whether the pool's types meet it."""
-    for found in requirements:
-        doubtful = [row.name for row in rows if found.of_type and not type_surely_meets(row, *found.parts)]
-        if doubtful:
-            shown = ", ".join(doubtful[:3]) + (f" and {len(doubtful) - 3} more" if len(doubtful) > 3 else "")
-            findings.lose(found.place, f"the catalog knows no {found.key} of {shown}, which the pool may use")
 
 
 def labels_of(

@@ -135,6 +135,7 @@ GROUPS = {
         Group("provider", memory_gib=5.5, disk_gib=4),
         Group("kubernetes", memory_gib=2.5, disk_gib=4.5),
         Group("karpenter", memory_gib=3.5, disk_gib=3),
+        Group("karpenter-nodes", memory_gib=3.5, disk_gib=0.5),
         Group("etcd", memory_gib=1, disk_gib=1),
         Group("autoscaler", memory_gib=2, disk_gib=3),
         Group("handler", memory_gib=1.5, disk_gib=1),
@@ -221,6 +222,7 @@ TOOLS = {
                 copied=go_patches.KARPENTER,
             ),
         ),
+        Tool("karpenter-nodes", KARPENTER, GoProgram("karpenter-nodes", ".")),
         Tool(
             "etcd",
             required_version("etcd", "go.etcd.io/etcd/server/v3"),

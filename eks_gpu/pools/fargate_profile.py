@@ -18,8 +18,9 @@ from eks_gpu.pods.reasons import NOTHING, Reason, Rule
 from eks_gpu.pools.lookups import Lookups
 from eks_gpu.pools.pool import FARGATE, STAYS, Pool, Selector, Upgrade
 from eks_gpu_components.catalog import CapacityType
+from eks_gpu_components.catalog.api_groups import AUTO_MODE_GROUP
 
-PROFILE_LABEL = "eks.amazonaws.com/fargate-profile"
+PROFILE_LABEL = f"{AUTO_MODE_GROUP}/fargate-profile"
 """Label of a pod that chooses among the profiles that select it."""
 _KUBERNETES_MIB = 256
 """Memory that Fargate adds to each pod's for kubelet, kube-proxy and containerd."""

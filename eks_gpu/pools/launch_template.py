@@ -88,6 +88,8 @@ def _disks(mappings: list[Mapping[str, Any]]) -> tuple[Disk, ...]:
             encrypted=str(volume.get("encrypted", "")).lower() == "true",
             iops=int(volume.get("iops") or 0),
             throughput_mib_s=int(volume.get("throughput") or 0),
+            device=str(device or ""),
+            sized=bool(volume.get("volumeSize")),
         )
         for device, volume in ebs
     )

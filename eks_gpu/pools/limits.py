@@ -1,29 +1,14 @@
 """Limits of a NodePool: what all of its nodes may have together."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import gcd, inf
 
-from eks_gpu.pods.quantities import CPU, MEMORY, PODS
+from eks_gpu.pools.karpenter_node import KarpenterNode
 from eks_gpu_components.catalog import InstanceType
-from eks_gpu_components.catalog.kubelet import VM_MEMORY_OVERHEAD
 
 NODES = "nodes"
 NOTHING: Mapping[str, int] = {}
-
-
-def capacity(row: InstanceType) -> dict[str, int]:
-    """The resources of a node that count against limits: CPU in millicores, memory in MiB, the rest in ones.
-
-    Source: Karpenter 1.15, instance type capacity; memory is less what the hypervisor keeps.
-    """
-    counted = {
-        CPU: row.vcpus * 1000,
-        MEMORY: int(row.memory_mib * (1 - VM_MEMORY_OVERHEAD)),
-        PODS: row.max_pods,
-        NODES: 1,
-    }
-    return {**counted, **row.accelerator.offered} if row.accelerator else counted
 
 
 @dataclass(frozen=True)
@@ -31,6 +16,14 @@ class Limits:
     """Amounts by resource, in the units of `capacity`. A resource without one is not limited."""
 
     amounts: Mapping[str, int]
+    node: KarpenterNode = field(default_factory=KarpenterNode)
+    """What each of the nodes counts as."""
+
+    def capacity(self, row: InstanceType) -> dict[str, int]:
+        """The resources of a node that count against limits: CPU in millicores, memory and storage in MiB, the rest in
+        ones.
+        """
+        return {**self.node.capacity(row), NODES: 1}
 
     def nodes_of(self, row: InstanceType, used: Mapping[str, int] = NOTHING) -> float:
         """How many nodes of one type fit into the limits besides what is used; infinite without a limit."""
@@ -41,7 +34,7 @@ class Limits:
         return next((resource for resource in self.amounts if not self._nodes_by(resource, row)), "")
 
     def _nodes_by(self, resource: str, row: InstanceType, used: Mapping[str, int] = NOTHING) -> float:
-        of_one = capacity(row).get(resource, 0)
+        of_one = self.capacity(row).get(resource, 0)
         left = max(0, self.amounts[resource] - used.get(resource, 0))
         return left // of_one if of_one else inf
 
@@ -67,7 +60,7 @@ class Limits:
         return min((self._most_by(resource, starting) for resource in self.amounts), default=inf)
 
     def _most_by(self, resource: str, worth: Mapping[InstanceType, float]) -> float:
-        costs = {row: capacity(row).get(resource, 0) for row in worth}
+        costs = {row: self.capacity(row).get(resource, 0) for row in worth}
         if not all(costs.values()):
             return inf
         step = gcd(*costs.values())  # what is left over under one step starts nothing

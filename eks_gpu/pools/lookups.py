@@ -6,8 +6,12 @@ from functools import cached_property
 from typing import Any
 
 from eks_gpu.graph.graph import Graph
+from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.graph.unknown import merged, pairs
-from eks_gpu.pools.cluster_of import Owners
+from eks_gpu.karpenter.objects import part
+from eks_gpu.pools.cluster_of import Owners, same_cluster
+from eks_gpu.pools.karpenter_node import KNOWN_RESOURCES, Controller
+from eks_gpu.pools.software import KARPENTER, Software, software
 from eks_gpu_components.catalog import GPU_PRESENT_LABEL, SUPPORTED
 
 _AL2023_SINCE = (1, 30)
@@ -38,6 +42,24 @@ class Lookups:
             group = str(resource.inputs.get("autoscalingGroupName"))
             tags[group] = merged(tags.get(group, {}), pairs([tag]))
         return tags
+
+    @cached_property
+    def _controllers(self) -> list[tuple[str, Controller]]:
+        """Cluster -> the settings of its Karpenter."""
+        releases = (release for release in software(self.graph) if release.chart == KARPENTER)
+        return [(self.owners.at(release.urn), _controller(release)) for release in releases]
+
+    def controller(self, cluster: str) -> Controller:
+        """The settings of a cluster's Karpenter that decide what it takes a node for; its defaults if it has no release
+        here.
+        """
+        return next((found for owner, found in self._controllers if same_cluster(owner, cluster)), Controller())
+
+    @cached_property
+    def overlaid(self) -> frozenset[str]:
+        """Resources that NodeOverlays give to nodes beside those that Karpenter counts by itself."""
+        overlays = (body for _, body in kubernetes_objects(self.graph) if body["kind"] == "NodeOverlay")
+        return frozenset(str(name) for body in overlays for name in part(body, "spec", "capacity")) - KNOWN_RESOURCES
 
     @cached_property
     def _minors(self) -> Mapping[str, str]:
@@ -81,6 +103,17 @@ class Lookups:
         """Ids of the stack's subnets that one of a node class's `subnetSelectorTerms` selects."""
         terms = list(terms)
         return [id_ for id_, tags in self._subnet_tags if any(_selects(term, id_, tags) for term in terms)]
+
+
+def _controller(release: Software) -> Controller:
+    """From the chart's settings; a broken value is passed over, which Karpenter does not start with."""
+    default = Controller()
+    try:
+        overhead = float(release.value("settings", "vmMemoryOverheadPercent", default=default.memory_overhead))
+        reserved = int(release.value("settings", "reservedENIs", default=default.reserved_interfaces))
+    except (TypeError, ValueError):
+        return default
+    return Controller(overhead, reserved)
 
 
 def _selects(term: Mapping[str, Any], id_: str, tags: Mapping[str, str]) -> bool:

@@ -21,6 +21,7 @@ from eks_gpu_components.catalog import (
     Taint,
     brings_plugin,
 )
+from eks_gpu_components.catalog.images import ROOT_DEVICE
 
 DEFAULT_TYPE = "t3.medium"  # EKS API, CreateNodegroup, instanceTypes
 
@@ -70,7 +71,8 @@ def managed_node_group(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
             EKS_CAPACITY_TYPE_LABEL: capacity_type,
             **lookups.labels_of_image(image, accelerated and (ami is None or ami.driver), cluster),
         },
-        disks=_disks(started, inputs),
+        image=ami.family if ami else default,
+        disks=_disks(started, inputs, ami.family if ami else default),
         imds_v2=True if started.imds_v2 is None and "al2023" in (image, default) else started.imds_v2,
         driver=_driver(ami, image, kind) if kind else None,
         device_plugin=ami.device_plugin and ami.accelerator == kind if ami else brings_plugin(image, kind),
@@ -106,8 +108,8 @@ def _taint(item: Mapping[str, Any]) -> Taint | None:
         return None
 
 
-def _disks(started: Start, inputs: Mapping[str, Any]) -> tuple[Disk, ...]:
+def _disks(started: Start, inputs: Mapping[str, Any], image: str) -> tuple[Disk, ...]:
     """The launch template's, else the one disk that EKS gives, which only an account's default encrypts."""
     if started.disks is not None:
         return started.disks
-    return (Disk(gib=int(inputs.get("diskSize") or IMAGE_DISK_GIB)),)
+    return (Disk(gib=int(inputs.get("diskSize") or IMAGE_DISK_GIB), device=ROOT_DEVICE if image == "al2023" else ""),)

@@ -1,6 +1,7 @@
 """NodePools of Karpenter and of EKS Auto Mode, and Auto Mode's built-in pools."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from eks_gpu.graph.graph import Resource
@@ -9,9 +10,10 @@ from eks_gpu.pods.pod import Expression
 from eks_gpu.pods.quantities import limit
 from eks_gpu.pods.selection import matches
 from eks_gpu.pools.clusters import COMPONENT, clusters
+from eks_gpu.pools.karpenter_node import auto_mode_node
 from eks_gpu.pools.limits import Limits
 from eks_gpu.pools.lookups import Lookups
-from eks_gpu.pools.node_class import node_class
+from eks_gpu.pools.node_class import AUTO_MODE_GIB, node_class
 from eks_gpu.pools.pool import AUTO_MODE, KARPENTER, Disk, Pool, accelerator_kind, has_nvidia, is_offered, zone_ids
 from eks_gpu.pools.prices import on_demand_price
 from eks_gpu.pools.upgrade import built_in, of_node_pool
@@ -48,18 +50,19 @@ from eks_gpu_components.catalog.narrowing import Place, why_empty
 def read_node_pool(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
     """One pool: Karpenter looks at pods first, then takes the cheapest type that its requirements leave."""
     found = node_pool(resource, lookups.graph)
-    nodes = node_class(found)
+    cluster = lookups.owners.of(resource)
+    nodes = node_class(found, lookups.controller(cluster))
     subnet_ids = lookups.selected_subnets(nodes.subnet_terms)
     zones = _zones(found, lookups.zones(subnet_ids), lookups.region)
     rows = [row for row in _selectable(found, lookups.region) if is_offered(row, lookups.region, zones)]
+    rows = [row for row in rows if nodes.node.starts(row)]
     names = tuple(row.name for row in rows)
-    limits = Limits(dict(_amounts(found.limits)))
+    limits = Limits(dict(_amounts(found.limits)), nodes.node)
     capacity_types = _capacity_types(found)
     required = tuple(item.required for item in found.requirements)
     place = Place(found.prefix, lookups.region, tuple(lookups.zones(subnet_ids)))
     emptied = None if rows and _zones_are_left(found, zones) and capacity_types else why_empty(required, place)
     accelerated, kind = has_nvidia(names), accelerator_kind(names)
-    cluster = lookups.owners.of(resource)
     stated = [item for item in found.requirements if not is_well_known_label(item.expression.key)]
     yield Pool(
         name=found.name,
@@ -89,6 +92,8 @@ def read_node_pool(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
         unknown_requirements=_unknown(found),
         disks=nodes.disks,
         instance_store=nodes.instance_store,
+        image=nodes.image,
+        node=replace(nodes.node, unknown=nodes.node.unknown | lookups.overlaid),
         imds_v2=nodes.imds_v2,
         driver=nodes.drivers.get(kind) if kind else None,
         device_plugin=kind in nodes.device_plugins,
@@ -101,6 +106,7 @@ def read_built_in_pools(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
     if cluster is None or f"{COMPONENT}$" in resource.urn:
         return
     zones = lookups.zones(cluster.subnet_ids)
+    node = auto_mode_node(AUTO_MODE_GIB)
     for name in cluster.built_in_pools:
         required = BUILT_IN_POOLS.get(name, BuiltInPool(()))
         rows = (
@@ -127,10 +133,11 @@ def read_built_in_pools(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
             min_nodes=0,
             desired_nodes=None,
             max_nodes=None,
-            limits=Limits({}),
+            limits=Limits({}, node),
+            node=node,
             taints=required.taints,
             well_known={COMPUTE_TYPE_LABEL: "auto", NODE_POOL_LABEL: name},
-            disks=(Disk(80, encrypted=True),),
+            disks=(Disk(AUTO_MODE_GIB, encrypted=True),),
             imds_v2=True,
         )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from eks_gpu.graph.unknown import merged
 from eks_gpu.pods.pod import Expression
+from eks_gpu.pools.karpenter_node import KarpenterNode
 from eks_gpu.pools.limits import Limits
 from eks_gpu.pools.software import CLUSTER_AUTOSCALER
 from eks_gpu.pools.software import KARPENTER as KARPENTER_CHART
@@ -30,11 +31,13 @@ from eks_gpu_components.catalog import (
     Taint,
     UnknownInstanceType,
     UnknownRegion,
+    data_device,
     instance_type,
     labels_of_type,
     zones,
     zones_offering,
 )
+from eks_gpu_components.catalog.image_families import DEFAULT_VOLUME_GIB
 from eks_gpu_components.catalog.narrowing import Emptied, Place
 from eks_gpu_components.catalog.requirements import Required
 
@@ -73,6 +76,10 @@ class Disk:
     encrypted: bool = False
     iops: int = 0
     throughput_mib_s: int = 0
+    device: str = ""
+    """Such as `/dev/xvda`; empty if it is not known."""
+    sized: bool = True
+    """Whether the stack gives the size, which is the image's otherwise."""
 
 
 @dataclass(frozen=True)
@@ -183,6 +190,10 @@ class Pool:
     """None where nothing says."""
     instance_store: bool = False
     """Whether pods' storage is on the instance's own disks, where it has some."""
+    node: KarpenterNode | None = None
+    """What Karpenter or Auto Mode takes a new node for; None for groups."""
+    image: str = ""
+    """al2023 or bottlerocket if nodes start from an image of EKS; empty for any other image."""
     imds_v2: bool | None = None
     driver: bool | None = None
     """Whether the nodes' image brings the accelerator's driver, None where nothing says."""
@@ -202,6 +213,20 @@ class Pool:
     def types(self) -> tuple[InstanceType, ...]:
         """The instance types that the catalog knows, in order."""
         return tuple(row for row in map(_known, self.instance_types) if row)
+
+    @property
+    def images_disk(self) -> Disk | None:
+        """The disk that container images and pods' files fill; None if no disk is known.
+
+        It is the image's own if the stack sizes others alone.
+        """
+        disks = self.disks or ()
+        device = self.node.images_device if self.node else data_device(self.image) if self.image else ""
+        if named := next((disk for disk in disks if device and disk.device == device), None):
+            return named
+        if device and disks and all(disk.device for disk in disks):
+            return Disk(DEFAULT_VOLUME_GIB, "gp2", device=device, sized=False)
+        return max(disks, key=lambda disk: disk.gib, default=None)
 
     @property
     def accelerator(self) -> str | None:

@@ -10,19 +10,23 @@ from eks_gpu.io.documents import parse_first
 from eks_gpu.io.problems import InputError
 from eks_gpu.pods.pod import Expression, Pod, Term, node_selector_terms, toleration
 from eks_gpu_components.catalog import (
+    ADDON_CHARTS,
     ADDON_POD_REQUESTS,
     CLUSTER_AUTOSCALER_CHART,
     DEPLOY_DEVICE_PLUGIN_LABEL,
     DEPLOY_OPERANDS_LABEL,
     DEVICE_PLUGIN_CHART,
     DEVICE_PLUGIN_CONFIG_LABEL,
+    DEVICE_PLUGINS,
     GPU_OPERATOR_CHART,
     GPU_OPERATOR_TOLERATIONS,
     GPU_RESOURCE,
     KARPENTER_CHART,
     KARPENTER_CRD_CHART,
+    KUBE_PROXY,
     LOAD_BALANCER_CONTROLLER_CHART,
     TERMINATION_HANDLER_CHART,
+    VPC_CNI,
     DevicePlugin,
 )
 
@@ -114,6 +118,14 @@ def device_plugin_pod(release: Software, plugin: DevicePlugin) -> Pod | None:
     )
 
 
+def device_plugin_pods(graph: Graph) -> Iterator[tuple[str, Pod]]:
+    """URN of a release, and the pod that its device plugin runs on each node."""
+    for release in software(graph):
+        for plugin in DEVICE_PLUGINS.values():
+            if pod := device_plugin_pod(release, plugin):
+                yield release.urn, pod
+
+
 def operator_pod(release: Software, *refused_by: str) -> Pod:
     """Where the GPU operator's DaemonSets run, those that a node refuses by the labels too."""
     given = release.value("daemonsets", "tolerations", default=GPU_OPERATOR_TOLERATIONS)
@@ -158,6 +170,18 @@ def configuration(addon: Resource) -> Mapping[str, Any] | None:
     except InputError:
         return None
     return {} if told is None else told if isinstance(told, Mapping) else None
+
+
+def pods_of_eks(graph: Graph, cluster: str = "") -> int:
+    """Pods of a network plugin and of kube-proxy on each node that no add-on of the stack counts.
+
+    EKS installs both itself if nobody does, and a chart that replaces them has pods of its own. Source: EKS User Guide,
+    "Amazon EKS add-ons".
+    """
+    addons = [found for found in graph.of(ADDON) if str(found.inputs.get("clusterName") or cluster) in ("", cluster)]
+    counted = {found.inputs.get("addonName") for found in addons}
+    charts = {release.chart for release in software(graph)}
+    return (VPC_CNI not in counted) + (KUBE_PROXY not in counted and not charts & {*ADDON_CHARTS[KUBE_PROXY]})
 
 
 def addon_requests(graph: Graph, cluster: str = "") -> Iterator[Mapping[str, int]]:

@@ -32,13 +32,17 @@ def test_a_g4dn_xlarge_has_one_t4():
         vcpus=4,
         memory_mib=16384,
         accelerator=Accelerator("nvidia", "t4", 1, 16384),
-        efa=False,
+        efa_interfaces=0,
         instance_store_gb=125,
+        nvme=True,
         hypervisor="nitro",
         bare_metal=False,
-        max_pods=29,
+        interfaces=3,
+        addresses=10,
+        branch_interfaces=39,
         spot=True,
         current=True,
+        cpu_maker="intel",
     )
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.catalog import instance_type, labels_of_type, type_may_meet, type_surely_meets
+from components.catalog import instance_type, labels_of_type, type_may_meet
 from components.catalog.labels import INSTANCE_LABELS, UNJUDGED_INSTANCE_LABELS, is_well_known_label
 
 KARPENTER, AUTO_MODE = "karpenter.k8s.aws", "eks.amazonaws.com"
@@ -18,6 +18,7 @@ def test_a_gpu_type_has_each_label_that_the_catalog_can_tell():
         "karpenter.k8s.aws/instance-family": "g4dn",
         "karpenter.k8s.aws/instance-size": "xlarge",
         "karpenter.k8s.aws/instance-cpu": "4",
+        "karpenter.k8s.aws/instance-cpu-manufacturer": "intel",
         "karpenter.k8s.aws/instance-memory": "16384",
         "karpenter.k8s.aws/instance-hypervisor": "nitro",
         "karpenter.k8s.aws/instance-local-nvme": "125",
@@ -41,12 +42,16 @@ def test_no_label_is_both_judged_and_not():
 
 
 @pytest.mark.parametrize(
-    ("name", "may", "surely"),
-    [("m7i.large", True, True), ("m5.large", True, False), ("m7a.large", False, False), ("m7g.large", False, False)],
+    ("name", "maker"),
+    [("m7i.large", "intel"), ("m5.large", "intel"), ("g5.xlarge", "amd"), ("m7a.large", "amd"), ("m7g.large", "aws")],
 )
-def test_a_maker_that_the_types_name_does_not_say_may_be_either(name, may, surely):
-    given = instance_type(name), "karpenter.k8s.aws/instance-cpu-manufacturer", "In", ["intel"]
-    assert (type_may_meet(*given), type_surely_meets(*given)) == (may, surely)
+def test_the_maker_of_a_cpu_is_known_also_where_the_types_name_does_not_say_it(name, maker):
+    assert labels_of_type(instance_type(name), KARPENTER)[f"{KARPENTER}/instance-cpu-manufacturer"] == maker
+
+
+def test_a_label_for_nvme_is_on_no_type_with_older_disks():
+    assert instance_type("c3.large").instance_store_gb == 32
+    assert f"{KARPENTER}/instance-local-nvme" not in labels_of_type(instance_type("c3.large"), KARPENTER)
 
 
 def test_a_label_that_says_nothing_of_types_is_no_question_for_a_type():

@@ -47,7 +47,7 @@ def test_two_that_exclude_each_other_are_named_together():
         "without the last, c1.xlarge would be left",
     )
     above, below = (f"{OF_TYPE}-cpu", "Gt", "8"), (f"{OF_TYPE}-cpu", "Lt", "4")
-    assert said(ARCH, above, below)[0] == [1, 2]
+    assert (said(ARCH, above, below) or [None])[0] == [1, 2]
     assert said(ARCH, above, below, (f"{OF_TYPE}-family", "In", "g5")) == (
         [2],
         f"[2] {OF_TYPE}-cpu Lt [4] leaves no instance type: it excludes [1] {OF_TYPE}-cpu Gt [8]",
@@ -89,5 +89,5 @@ def test_a_family_without_a_driver_is_named():
 
 def test_auto_mode_starts_fewer_types():
     family = ("eks.amazonaws.com/instance-family", "In", "g6f")
-    assert said(family, place=Place("eks.amazonaws.com", "us-west-2"))[0] == [0]
+    assert (said(family, place=Place("eks.amazonaws.com", "us-west-2")) or [None])[0] == [0]
     assert said((f"{OF_TYPE}-family", "In", "g6f")) is None

@@ -48,13 +48,13 @@ def test_a_need_finds_its_cheapest_type(need, first):
         (Need(), {"architecture": "arm64"}),
         (Need(vcpus=4), {"vcpus": 3}),
         (Need(memory_mib=16384), {"memory_mib": 16383}),
-        (Need(efa=True), {"efa": False}),
+        (Need(efa=True), {"efa_interfaces": 0}),
         (Need(bare_metal=False), {"bare_metal": True}),
         (Need(spot=True), {"spot": False}),
     ],
 )
 def test_a_type_that_lacks_one_thing_is_not_admitted(need, change):
-    row = replace(instance_type("g4dn.xlarge"), efa=True)
+    row = replace(instance_type("g4dn.xlarge"), efa_interfaces=1)
 
     assert need.admits(row)
     assert not need.admits(replace(row, **change))

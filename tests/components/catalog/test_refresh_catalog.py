@@ -18,19 +18,19 @@ from tools.refresh_catalog import Answers, catalog_rows, files, live_answers, ma
 
 GPU_NODE: dict[str, Any] = {
     "InstanceType": "g9.xlarge",
-    "ProcessorInfo": {"SupportedArchitectures": ["x86_64"]},
+    "ProcessorInfo": {"SupportedArchitectures": ["x86_64"], "Manufacturer": "AMD"},
     "VCpuInfo": {"DefaultVCpus": 4},
     "MemoryInfo": {"SizeInMiB": 16384},
     "GpuInfo": {
         "Gpus": [{"Manufacturer": "NVIDIA", "Name": "RTX PRO 9", "Count": 1, "MemoryInfo": {"SizeInMiB": 98304}}]
     },
     "NetworkInfo": {
-        "EfaSupported": True,
+        "EfaInfo": {"MaximumEfaInterfaces": 2},
         "Ipv4AddressesPerInterface": 10,
         "DefaultNetworkCardIndex": 1,
         "NetworkCards": [{"MaximumNetworkInterfaces": 9}, {"MaximumNetworkInterfaces": 3}],
     },
-    "InstanceStorageInfo": {"TotalSizeInGB": 125},
+    "InstanceStorageInfo": {"TotalSizeInGB": 125, "NvmeSupport": "required"},
     "Hypervisor": "nitro",
     "BareMetal": False,
     "SupportedUsageClasses": ["on-demand", "spot"],
@@ -58,7 +58,8 @@ def test_a_described_type_becomes_one_row():
 
     assert text["ec2.json"] == (
         '{\n"source": "a test",\n"types": {\n'
-        '"g9.xlarge": ["amd64",4,16384,["nvidia","rtx-pro-9",1,98304],true,125,"nitro",false,29,true,true,"usw2:12"]\n'
+        '"g9.xlarge": ["amd64",4,16384,["nvidia","rtx-pro-9",1,98304],2,125,true,"nitro",false,3,10,0,true,true,"amd",'
+        '"usw2:12"]\n'
         '},\n"zones": {\n"us-west-2": {"us-west-2a":"usw2-az2","us-west-2b":"usw2-az1"}\n}\n}\n'
     )
     assert text["prices.json"] == '{\n"us-west-2": {\n"g9.xlarge": [1.5,"2026-11-24"]\n}\n}\n'
@@ -72,15 +73,23 @@ def test_the_order_of_the_answers_does_not_matter():
 @pytest.mark.parametrize(
     ("change", "column", "value"),
     [
-        ({"ProcessorInfo": {"SupportedArchitectures": ["arm64"]}}, 0, "arm64"),
-        ({"ProcessorInfo": {"SupportedArchitectures": ["i386", "x86_64"]}}, 0, "amd64"),
+        ({"ProcessorInfo": {"SupportedArchitectures": ["arm64"], "Manufacturer": "AWS"}}, 0, "arm64"),
+        ({"ProcessorInfo": {"SupportedArchitectures": ["i386", "x86_64"], "Manufacturer": "Intel"}}, 0, "amd64"),
         ({"InstanceStorageInfo": {}}, 5, 0),
-        ({"Hypervisor": ""}, 6, ""),
-        ({"SupportedUsageClasses": ["on-demand"]}, 9, False),
+        ({"InstanceStorageInfo": {"TotalSizeInGB": 32, "NvmeSupport": "unsupported"}}, 6, False),
+        ({"Hypervisor": ""}, 7, ""),
+        ({"SupportedUsageClasses": ["on-demand"]}, 12, False),
     ],
 )
 def test_a_column_holds_its_field(change, column, value):
     assert catalog_rows(answers(GPU_NODE | change))["g9.xlarge"][column] == value
+
+
+def test_branch_interfaces_are_those_of_the_list():
+    row = GPU_NODE | {"InstanceType": "g5.2xlarge"}
+    listed = Answers("a test", [row], {"us-west-2": {"us-west-2a": "usw2-az2"}}, {"usw2-az2": {"g5.2xlarge"}}, [])
+
+    assert catalog_rows(listed)["g5.2xlarge"][11] == 17
 
 
 def test_a_fraction_of_a_gpu_keeps_its_fraction():

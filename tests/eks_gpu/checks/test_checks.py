@@ -12,7 +12,7 @@ from eks_gpu.checks import CHECKS, Context, check
 from eks_gpu.checks import findings as all_findings
 from eks_gpu.graph.graph import Graph
 from eks_gpu.plan.analysis import analyse
-from tests import device_claims, karpenter_features, karpenter_graphs, whole_graphs
+from tests import device_claims, gangs, karpenter_features, karpenter_graphs, whole_graphs
 from tests.engine import run
 from tests.found import every
 from tests.given import CLUSTER
@@ -35,10 +35,19 @@ from tests.graphs import (
 
 def test_every_check_holds_in_a_healthy_stack_and_says_so():
     two_pools = [karpenter_graphs.node_pool(), karpenter_graphs.node_pool(name="second")]
-    on_karpenter = karpenter_graphs.healthy(gpu=two_pools)
+    on_karpenter = karpenter_graphs.healthy(gpu=two_pools, train=karpenter_graphs.work_with_a_security_group())
     on_auto_mode = karpenter_graphs.healthy_auto_mode()
     on_auto_mode_with_claims, with_features = device_claims.on_auto_mode(), karpenter_features.healthy()
-    whole = (healthy(), on_karpenter, on_auto_mode, whole_graphs.healthy(), on_auto_mode_with_claims, with_features)
+    with_a_gang = [*healthy(gpu=gpu_group(maxSize=8)), gangs.group(2)]
+    whole = (
+        healthy(),
+        with_a_gang,
+        on_karpenter,
+        on_auto_mode,
+        whole_graphs.healthy(),
+        on_auto_mode_with_claims,
+        with_features,
+    )
     found = [finding for stack in whole for finding in analysed(*stack, budget=50_000).findings]
     assert [finding for finding in found if not finding.passed] == []
     assert {finding.id for finding in found} == set(CHECKS) - {"waivers-are-needed"}

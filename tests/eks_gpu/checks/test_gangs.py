@@ -2,16 +2,11 @@
 
 import pytest
 
+from tests.gangs import GROUP, TEMPLATE, group
 from tests.graphs import GPU_TOLERATION, analysed, findings, gpu_group, healthy, kubernetes, pod
 
-TEMPLATE = {"spec": pod({"nvidia.com/gpu": 1}, tolerations=[GPU_TOLERATION])}
-GROUP, JOB_SET = "leaderworkerset.x-k8s.io/v1", "jobset.x-k8s.io/v1alpha2"
+JOB_SET = "jobset.x-k8s.io/v1alpha2"
 CHECK = "gangs-run-whole"
-
-
-def group(size: int, replicas: int = 1):
-    spec = {"leaderWorkerTemplate": {"size": size, "leaderTemplate": TEMPLATE, "workerTemplate": TEMPLATE}}
-    return kubernetes("LeaderWorkerSet", "big", {"replicas": replicas, **spec}, GROUP)
 
 
 def job_set(*pods: int, after: str = ""):

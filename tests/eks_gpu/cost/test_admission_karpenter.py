@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from eks_gpu.cost.admission import Room, Verdict
 from eks_gpu.plan.analysis import Analysis
 from eks_gpu.pods.pod import Expression, Pod, Term, Toleration
-from eks_gpu.pools.limits import Limits, capacity
+from eks_gpu.pools.limits import Limits
 from eks_gpu_components.catalog import instance_types
 from tests.graphs import analysed
 from tests.karpenter_graphs import (
@@ -229,7 +229,7 @@ def test_no_mix_of_nodes_within_the_limits_is_beyond_the_ceiling(rows, amounts, 
         row = rows[choice % len(rows)]
         if limits.nodes_of(row, used) >= 1:
             started.append(row)
-            used = {name: used.get(name, 0) + value for name, value in capacity(row).items()}
+            used = {name: used.get(name, 0) + value for name, value in limits.capacity(row).items()}
     nodes, gpus = limits.nodes(rows), limits.accelerators(rows)
     assert nodes is not None and gpus is not None
     assert len(started) <= nodes

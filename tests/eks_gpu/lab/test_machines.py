@@ -86,6 +86,7 @@ def test_a_node_of_karpenters_says_what_its_type_is():
         "karpenter.k8s.aws/instance-capability-flex": "false",
         "karpenter.k8s.aws/instance-category": "g",
         "karpenter.k8s.aws/instance-cpu": "4",
+        "karpenter.k8s.aws/instance-cpu-manufacturer": "amd",
         "karpenter.k8s.aws/instance-family": "g6",
         "karpenter.k8s.aws/instance-generation": "6",
         "karpenter.k8s.aws/instance-gpu-count": "1",

@@ -312,7 +312,11 @@ def test_a_pod_that_went_with_its_node_is_lost_for_the_step_and_runs_no_more(rep
 def test_a_step_tells_the_quotas_that_refused_a_launch_and_those_that_the_plan_names(replay, monkeypatch):
     told, refused = list[Any](), ["L-3819A6DF"]
     spot, on_demand = (Quota("", code) for code in ("L-3819A6DF", "L-DB2E81BA"))
-    needs = [QuotaNeed(spot, "spot", 8, ""), QuotaNeed(on_demand, "on-demand", None, ""), QuotaNeed(Quota("", "L-1"), None, 9, "")]
+    needs = [
+        QuotaNeed(spot, "spot", 8, ""),
+        QuotaNeed(on_demand, "on-demand", None, ""),
+        QuotaNeed(Quota("", "L-1"), None, 9, ""),
+    ]
     monkeypatch.setattr(Steps, "_quota_needs", lambda self: needs)
     monkeypatch.setattr(steps, "set_quotas", lambda lab, wanted: told.append(wanted))
     monkeypatch.setattr(steps, "refusals", lambda lab: refused + ["L-DB2E81BA"] * (told[-1:] == [{"L-3819A6DF": 8}]))

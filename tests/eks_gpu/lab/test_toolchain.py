@@ -383,6 +383,7 @@ def test_the_versions_are_these():
         "kwok": "0.8.0",
         "karpenter-core": "1.14.1",
         "karpenter": "1.15.0",
+        "karpenter-nodes": "1.15.0",
         "etcd": "3.6.15",
         "cluster-autoscaler": "1.33.0",
         "aws-node-termination-handler": "1.25.6",
@@ -395,6 +396,16 @@ def test_the_versions_are_these():
 
 def test_the_lab_runs_the_karpenter_that_its_chart_installs():
     assert TOOLS["karpenter"].version == KARPENTER_CHART.version
+
+
+def test_the_nodes_that_tests_compare_with_are_of_the_karpenter_that_the_lab_runs():
+    both = [
+        dict(re.findall(r"^\s+(\S+) (v\S+)", (GROUPS[name].folder / "go.mod").read_text(), re.MULTILINE))
+        for name in ("karpenter", "karpenter-nodes")
+    ]
+    karpenter, nodes = both
+    assert nodes["github.com/aws/karpenter-provider-aws"] == "v1.15.0"
+    assert nodes.items() <= karpenter.items()
 
 
 def test_the_lab_runs_the_termination_handler_that_its_chart_installs():

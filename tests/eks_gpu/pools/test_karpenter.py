@@ -161,14 +161,19 @@ def test_weight_taints_and_labels_are_read():
 def test_disks_of_an_ec2_node_class():
     mapping = {"volumeSize": "1T", "volumeType": "io2", "iops": 5000}
     found = pool(node_pool(), node_class(blockDeviceMappings=[{"deviceName": "/dev/xvda", "ebs": mapping}]))
-    assert found.disks == (Disk(932, "io2", encrypted=False, iops=5000),)
+    assert found.disks == (Disk(932, "io2", encrypted=False, iops=5000, device="/dev/xvda"),)
 
 
 @pytest.mark.parametrize(
     ("alias", "disks", "plugin", "driver"),
     [
-        ("al2023@latest", (Disk(20, encrypted=True),), False, True),
-        ("bottlerocket@v1.50.0", (Disk(4, encrypted=True), Disk(20, encrypted=True)), True, True),
+        ("al2023@latest", (Disk(20, encrypted=True, device="/dev/xvda"),), False, True),
+        (
+            "bottlerocket@v1.50.0",
+            (Disk(6, encrypted=True, device="/dev/xvda"), Disk(20, encrypted=True, device="/dev/xvdb")),
+            True,
+            True,
+        ),
         ("windows2022@latest", None, False, None),
     ],
 )
@@ -207,6 +212,7 @@ def test_a_node_has_the_labels_that_karpenter_knows_beforehand():
         "karpenter.k8s.aws/instance-capability-flex": "false",
         "karpenter.k8s.aws/instance-category": "g",
         "karpenter.k8s.aws/instance-cpu": "4",
+        "karpenter.k8s.aws/instance-cpu-manufacturer": "intel",
         "karpenter.k8s.aws/instance-family": "g4dn",
         "karpenter.k8s.aws/instance-generation": "4",
         "karpenter.k8s.aws/instance-gpu-count": "1",
