@@ -154,6 +154,20 @@ BROKEN_MANIFESTS: list[Broken] = [
         "nodes go only when they are empty",
     ),
     (
+        "node-pool-fields-fit-the-chart",
+        [
+            node_pool(
+                nodes={
+                    "taints": [
+                        {"key": "nvidia.com/gpu", "value": "true", "effect": "NoSchedule", "operator": "Exists"},
+                    ]
+                }
+            )
+        ],
+        "spec.template.spec.taints[0].operator",
+        "operator is no field of a taint: a toleration has it",
+    ),
+    (
         "gpu-requests-equal-limits",
         [auto_mode_pool(), deployment({"requests": {"nvidia.com/gpu": 1}})],
         f"{POD}.containers[0].resources.requests[nvidia.com/gpu]",

@@ -177,7 +177,9 @@ def kubernetes(kind: str, name: str, spec: Mapping[str, Any], group: str = "apps
 
 
 def deployment(name: str, template: Mapping[str, Any], **spec: Any) -> Resource:
-    return kubernetes("Deployment", name, {"template": {"spec": template}, **spec})
+    labels = {"app": name}
+    made = {"metadata": {"labels": labels}, "spec": template}
+    return kubernetes("Deployment", name, {"selector": {"matchLabels": labels}, "template": made, **spec})
 
 
 def gpu_work(name: str = "train", replicas: int = 2, gpus: int = 1, **spec: Any) -> Resource:

@@ -148,6 +148,7 @@ def rules(**changes: Any) -> list[Resource]:
 
 def service(name: str = "web", annotations: Mapping[str, str] | None = None, **spec: Any) -> Resource:
     healthy = {"type": "LoadBalancer", "loadBalancerClass": "service.k8s.aws/nlb", "selector": {"app": name}}
+    healthy["ports"] = [{"port": 80}]
     made = kubernetes("Service", name, healthy | spec, group="core/v1", annotations=dict(annotations or {}))
     return replace(made, dependencies=frozenset({balancer().urn}))
 

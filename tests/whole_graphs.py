@@ -182,9 +182,10 @@ def serving(labels: Mapping[str, str] = SERVING, replicas: int = 2, **spec: Any)
         "lifecycle": {"preStop": {"sleep": {"seconds": 60}}},
         "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
     }
-    pod = {"containers": [container], "terminationGracePeriodSeconds": 90, **spec}
+    pod = {"containers": [container], "serviceAccountName": "default", "terminationGracePeriodSeconds": 90, **spec}
     template = {"metadata": {"labels": dict(labels)}, "spec": pod}
-    return kubernetes("Deployment", "api", {"replicas": replicas, "template": template}, namespace="serving")
+    made = {"replicas": replicas, "selector": {"matchLabels": dict(labels)}, "template": template}
+    return kubernetes("Deployment", "api", made, namespace="serving")
 
 
 def changed(made: Resource, **container: Any) -> Resource:
@@ -228,7 +229,9 @@ def pod_autoscaler(target: str = "api") -> Resource:
 
 
 def training(deadline_s: int = 7200) -> Resource:
-    needs = pod({"nvidia.com/gpu": 1, "cpu": "500m", "memory": "1Gi"}, tolerations=[GPU_TOLERATION])
+    needs = pod(
+        {"nvidia.com/gpu": 1, "cpu": "500m", "memory": "1Gi"}, tolerations=[GPU_TOLERATION], restartPolicy="Never"
+    )
     spec = {"activeDeadlineSeconds": deadline_s, "template": {"spec": needs}}
     return kubernetes("Job", "training", spec, group="batch/v1")
 
@@ -238,7 +241,10 @@ def claiming(**spec: Any) -> Resource:
     on_gpus = {"nodeSelector": {"nvidia.com/gpu.present": "true"}, "tolerations": [GPU_TOLERATION]}
     claims = {"resourceClaims": [{"name": "gpu", "resourceClaimTemplateName": "gpu"}], **on_gpus, **spec}
     pod = {"containers": [{"name": "main", "image": "example/app:1"}], **claims}
-    return kubernetes("Deployment", "claiming", {"replicas": 1, "template": {"spec": pod}})
+    labels = {"app": "claiming"}
+    template = {"metadata": {"labels": labels}, "spec": pod}
+    made = {"replicas": 1, "selector": {"matchLabels": labels}, "template": template}
+    return kubernetes("Deployment", "claiming", made)
 
 
 def claim_template(device_class: str = "gpu.nvidia.com") -> Resource:

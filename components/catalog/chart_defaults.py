@@ -63,6 +63,8 @@ NEURON_PLUGIN_AFFINITY: dict[str, Any] = {
 }
 """Affinity of the Neuron device plugin. Source: chart 1.9.0, values.yaml, `devicePlugin`."""
 GPU_OPERATOR_TOLERATIONS = (GPU_TAINT.toleration(),)
+GPU_OPERATOR_RUNTIME_CLASSES = ("nvidia", "nvidia-cdi", "nvidia-legacy")
+"""RuntimeClasses that the GPU operator makes."""
 """Tolerations of the GPU operator's DaemonSets. Source: chart v26.7.0, values.yaml, `daemonsets`."""
 FEATURE_DISCOVERY_TOLERATIONS = (GPU_TAINT.toleration(),)
 """Tolerations of node feature discovery's workers in the GPU operator. Source: chart v26.7.0, values.yaml."""

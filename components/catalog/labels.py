@@ -33,6 +33,7 @@ INSTANCE_TYPE_LABEL = "node.kubernetes.io/instance-type"
 REGION_LABEL = "topology.kubernetes.io/region"
 ZONE_LABEL = "topology.kubernetes.io/zone"
 ZONE_ID_LABEL = "topology.k8s.aws/zone-id"
+EBS_ZONE_LABEL = "topology.ebs.csi.aws.com/zone"
 
 # Labels of Karpenter's nodes, and so of Auto Mode's.
 CAPACITY_TYPE_LABEL = "karpenter.sh/capacity-type"

@@ -1,10 +1,15 @@
 """Scale from zero: the cluster autoscaler plans from tags before the first node exists, so the tags must be true."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
 
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
+from eks_gpu.checks.sources import CLUSTER_AUTOSCALER
+from eks_gpu.cost.admission import node_resources
 from eks_gpu.graph.unknown import starting_with
-from eks_gpu.pods.quantities import amount
+from eks_gpu.pods.quantities import EPHEMERAL_STORAGE, MEMORY, whole_units, written
+from eks_gpu.pods.reasons import Rule
+from eks_gpu.pools.autoscaler_template import node_at_zero
 from eks_gpu.pools.pool import Pool
 from eks_gpu.pools.software import DEVICE_PLUGIN, sharing_replicas
 from eks_gpu_components.catalog import (
@@ -12,7 +17,7 @@ from eks_gpu_components.catalog import (
     AUTOSCALER_RESOURCE_TAG,
     AUTOSCALER_TAINT_TAG,
     GPU_RESOURCE,
-    TAINT_EFFECTS,
+    Taint,
 )
 
 
@@ -97,32 +102,65 @@ def taints_match(context: Context) -> Iterator[Said]:
                 "write value:Effect, as true:NoSchedule",
             )
             for key, value in starting_with(pool.tags, AUTOSCALER_TAINT_TAG).items()
-            if value.rpartition(":")[2] not in TAINT_EFFECTS
+            if Taint.from_autoscaler_tag(f"{AUTOSCALER_TAINT_TAG}{key}", value) is None
         ]
         yield verdict(pool.name, problems, "the autoscaler is told every taint that nodes carry")
 
 
 @check(
     "scale-from-zero-resources-match-node",
-    subject="GPU group that may be empty",
-    fix="tag the group with the devices that one of its nodes has",
+    subject="group that may be empty",
+    fix="tag the group with the devices and the storage that one of its nodes has",
+    sources=(CLUSTER_AUTOSCALER,),
 )
 def resources_match(context: Context) -> Iterator[Said]:
     """If tags name too many GPUs, a node starts that cannot hold the pod; if too few, more nodes than needed start.
 
-    The check knows time-slicing and MPS of the device plugin.
+    For a pod that asks for what no tag tells, such as ephemeral storage or EFA, no node starts at all. The check knows
+    time-slicing and MPS of the device plugin.
     """
     for pool, _ in _from_zero(context):
-        if not pool.accelerator or pool.gpus_per_node is None:
-            continue
-        real = dict(_resources(context, pool))
+        real = dict(_resources(context, pool)) if pool.accelerator and pool.gpus_per_node is not None else {}
         problems = []
         for resource, amount_ in real.items():
             if (told := _told(pool, resource)) != amount_:
                 said = f"the autoscaler expects {told} {resource} of a node, which will have {amount_}"
                 problems.append(Problem(said, f"tag the group {AUTOSCALER_RESOURCE_TAG}{resource} = {amount_}"))
-        has = " and ".join(f"{amount_} {resource}" for resource, amount_ in real.items())
-        yield verdict(pool.name, problems, f"a node has {has}, as the autoscaler expects")
+        problems += _never_started(context, pool, real)
+        if real or problems:
+            has = " and ".join(f"{amount_} {resource}" for resource, amount_ in real.items())
+            yield verdict(pool.name, problems, f"a node has {has}, as the autoscaler expects")
+
+
+def _never_started(context: Context, pool: Pool, judged: Mapping[str, int]) -> Iterator[Problem]:
+    """What a workload asks for that the pool's nodes have and the autoscaler does not expect, each resource once."""
+    node = node_at_zero(pool)
+    if node is None:
+        return
+    position = next(index for index, each in enumerate(context.pools) if each.urn == pool.urn)
+    seen = set(judged)
+    for workload in context.workloads:
+        found = context.verdicts[workload.urn][position]
+        if workload.daemon or not (found.admits or found.reason.rule is Rule.TEMPLATE):
+            continue
+        for resource, wanted in workload.pod.requests.items():
+            expected = whole_units(resource, node.resources.get(resource, Fraction()))
+            if resource in seen or wanted <= expected:
+                continue
+            seen.add(resource)
+            yield Problem(
+                f"the autoscaler expects {written(resource, expected) if expected else 'no'} {resource} of the first "
+                f"node, so {workload}, which asks for {written(resource, wanted)}, never brings it up",
+                f"tag its auto scaling group {AUTOSCALER_RESOURCE_TAG}{resource} = {_tag_value(pool, resource)}",
+            )
+
+
+def _tag_value(pool: Pool, resource: str) -> str:
+    """What the smallest of the pool's types has, in whole Gi of storage, so that the tag promises no more."""
+    has = min(node_resources(pool, row).get(resource, 0) for row in pool.types)
+    if not has:
+        return "what a node has"
+    return f"{has // 1024}Gi" if resource in (EPHEMERAL_STORAGE, MEMORY) else written(resource, has)
 
 
 def _resources(context: Context, pool: Pool) -> Iterator[tuple[str, int]]:
@@ -136,25 +174,13 @@ def _resources(context: Context, pool: Pool) -> Iterator[tuple[str, int]]:
 
 
 def _told(pool: Pool, resource: str) -> int:
-    """What the autoscaler expects: it knows by the type of NVIDIA's GPUs alone, and of the rest by tags.
-
-    Source: cluster autoscaler 1.35, aws_manager.go.
-    """
-    assert pool.template
-    text = pool.template.resources.get(resource)
-    if text is None:
-        return pool.gpus_per_node or 0 if resource == GPU_RESOURCE else 0
-    return _count(resource, text)
+    """What the autoscaler expects: it knows by the type of NVIDIA's GPUs alone, and of the rest by tags."""
+    if node := node_at_zero(pool):
+        return whole_units(resource, node.resources.get(resource, Fraction()))
+    return pool.gpus_per_node or 0 if resource == GPU_RESOURCE else 0
 
 
 def _sharing(context: Context, pool: Pool, resource: str) -> int:
     if resource != GPU_RESOURCE:
         return 1
     return max((sharing_replicas(release, pool.labels) for release in context.charts(DEVICE_PLUGIN)), default=1)
-
-
-def _count(resource: str, text: str) -> int:
-    try:
-        return amount(resource, text)
-    except ValueError:
-        return 0

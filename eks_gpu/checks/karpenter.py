@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from eks_gpu.api.judged import judged
 from eks_gpu.checks.interruption import gaps
 from eks_gpu.checks.names import subject
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
@@ -72,7 +73,7 @@ def fields_fit(context: Context) -> Iterator[Said]:
             continue
         auto_mode = group == AUTO_MODE_GROUP or _is_for_auto_mode(manifest)
         served = _served(version, KARPENTER_CHART.version if auto_mode else chart)
-        problems = [served] if served else list(_problems(manifest, chart)) if version == "v1" else []
+        problems = [served] if served else list(_all_problems(manifest, chart)) if version == "v1" else []
         yield verdict(subject(manifest), map(Problem, problems), f"every field is one of {group}/{version}")
 
 
@@ -101,6 +102,20 @@ def _problems(manifest: Mapping[str, Any], chart: str) -> Iterator[str]:
     optional = not _is_for_auto_mode(manifest) and major_minor(chart) >= major_minor(_CONSOLIDATE_AFTER_OPTIONAL_SINCE)
     if disruption and "consolidateAfter" not in disruption and not optional:
         yield "spec.disruption.consolidateAfter is required beside other fields of spec.disruption"
+
+
+def _all_problems(manifest: Mapping[str, Any], chart: str) -> Iterator[str]:
+    """With what Karpenter's definitions refuse beyond that; of Auto Mode's NodePools, which have a definition of their
+    own, unknown fields alone.
+    """
+    found = list(_problems(manifest, chart))
+    yield from found
+    paths = [problem.partition(" ")[0] for problem in found]
+    told = judged(manifest)
+    for refused in told.refused if told else ():
+        known = any(refused.path.startswith(path) or path.startswith(refused.path) for path in paths)
+        if not known and (refused.unknown or not _is_for_auto_mode(manifest)):
+            yield str(refused)
 
 
 def _came_later(what: str, since: str, chart: str) -> Iterator[str]:

@@ -34,3 +34,6 @@ DRIVER_OF_G7 = Source(
     "NVIDIA/aicr pull 2743: G7 needs driver 595, EKS's images have 580", date(2026, 11, 28), sure=False
 )
 """Why EKS's images have no driver for an RTX PRO 4500."""
+API_SERVER = Source("kube-apiserver 1.36, package validation, run", date(2026, 11, 29))
+RUNTIME_CLASS_ADMISSION = Source("Kubernetes 1.36, plugin/pkg/admission, RuntimeClass and Priority", date(2026, 11, 29))
+CLUSTER_AUTOSCALER = Source("cluster autoscaler 1.33, aws_manager.go, buildNodeFromTemplate, run", date(2026, 11, 29))

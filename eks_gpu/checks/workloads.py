@@ -5,6 +5,7 @@ from dataclasses import replace
 from math import ceil, floor
 from typing import Any
 
+from eks_gpu.api.rules import is_whole
 from eks_gpu.checks.pod_specs import PodSpec, pod_specs
 from eks_gpu.checks.registry import Context, Problem, Said, check, no_verdict, verdict
 from eks_gpu.cost.admission import ACCELERATOR_RESOURCES, Room
@@ -13,6 +14,7 @@ from eks_gpu.cost.packing import Fleet, has_room_for_one_more, pack
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.karpenter.objects import part
 from eks_gpu.pods.demand import Workload
+from eks_gpu.pods.quantities import kept, quantity
 from eks_gpu.pods.reasons import Rule
 from eks_gpu.pools.software import ADDON
 from eks_gpu_components.catalog import DEVICE_RESOURCES, METRICS_SERVER
@@ -178,11 +180,15 @@ def _no_room(more: Workload, needs: Mapping[str, int], context: Context) -> str:
 
 @check(
     "device-requests-are-limits",
-    subject="workload that asks for devices",
+    subject="workload that asks for devices or huge pages",
     fix="write the whole number of devices in resources.limits",
 )
 def limited(context: Context) -> Iterator[Said]:
-    """The API server refuses the pod: devices cannot be requested in fractions, or without a limit."""
+    """The API server refuses the pod: devices cannot be requested in fractions, or without a limit.
+
+    Devices are all resources with a domain that is not Kubernetes' own, such as `vpc.amazonaws.com/efa`. Huge pages
+    need a limit too.
+    """
     for spec in pod_specs(context.graph):
         asked = list(_devices(spec))
         if asked:
@@ -190,21 +196,36 @@ def limited(context: Context) -> Iterator[Said]:
 
 
 def _devices(spec: PodSpec) -> Iterator[tuple[str, Problem | None]]:
-    """Devices that a container asks for, each with what is wrong."""
+    """Devices and huge pages that a container asks for, each with what is wrong."""
     for container in spec.all_containers:
         limits, requests = part(container, "resources", "limits"), part(container, "resources", "requests")
         for name in dict.fromkeys((*limits, *requests)):
-            if name not in ACCELERATOR_RESOURCES:
-                continue
-            limit, request = limits.get(name), requests.get(name)
-            problem = None
-            if limit is None:
-                problem = Problem(f"{name} is requested without a limit", f"set limits.{name} to {request}")
-            elif not str(limit).isdigit():
-                problem = Problem(f"{name} must be a whole number, got {limit}")
-            elif request is not None and str(request) != str(limit):
-                problem = Problem(f"requests.{name} is {request} and limits.{name} {limit}", "make them equal")
-            yield name, problem
+            if is_whole(name) and (limits.get(name) is not None or requests.get(name) is not None):
+                yield name, _unlimited(name, limits.get(name), requests.get(name))
+
+
+def _unlimited(name: str, limit: Any, request: Any) -> Problem | None:
+    if limit is None:
+        return Problem(f"{name} is requested without a limit", f"write {name}: {request} in resources.limits")
+    if "/" in name and not _is_whole_number(limit):
+        return Problem(f"{name} must be a whole number, got {limit}")
+    if request is not None and not _are_equal(request, limit):
+        return Problem(f"requests.{name} is {request} and limits.{name} {limit}", "make them equal")
+    return None
+
+
+def _is_whole_number(value: Any) -> bool:
+    try:
+        return quantity(value) >= 0 and kept(value).denominator == 1
+    except ValueError:
+        return False
+
+
+def _are_equal(one: Any, other: Any) -> bool:
+    try:
+        return quantity(one) == quantity(other)
+    except ValueError:
+        return str(one) == str(other)
 
 
 @check(

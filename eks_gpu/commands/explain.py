@@ -57,7 +57,7 @@ def explain(
     write_json(json_file, rows[0] if len(rows) == 1 else rows)
     told = Redacted(render(found, others, held_against.region), secrets)
     Terminal(stderr=json_file == STDOUT).print(told)
-    raise typer.Exit(0 if all(explanation.takers for explanation in found) else 1)
+    raise typer.Exit(0 if all(explanation.runs for explanation in found) else 1)
 
 
 def _run(folder: Path, name: str, given: "list[Resource]") -> "StackRooms":

@@ -13,15 +13,16 @@ from eks_gpu.graph.graph import Graph
 from eks_gpu.graph.unknown import Asked, listening, tell
 from eks_gpu.pods.demand import Workload
 from eks_gpu.pods.pod import Pod, Toleration
-from eks_gpu.pods.quantities import CPU, EPHEMERAL_STORAGE, MEMORY, PODS, amount, written
+from eks_gpu.pods.quantities import CPU, EPHEMERAL_STORAGE, MEMORY, PODS, amount, whole_units, written
 from eks_gpu.pods.reasons import NOTHING, Reason, Rule
 from eks_gpu.pods.selection import granted, unselected
 from eks_gpu.pools import fargate_profile
+from eks_gpu.pools.autoscaler_template import node_at_zero
 from eks_gpu.pools.cluster_of import Owners, same_cluster
 from eks_gpu.pools.karpenter_node import KNOWN_RESOURCES
 from eks_gpu.pools.pool import AUTO_MODE, FARGATE, Candidate, Pool
 from eks_gpu.pools.software import addon_requests, device_plugin_pods, pods_of_eks
-from eks_gpu_components.catalog import DEVICE_RESOURCES, InstanceType, Taint, allocatable
+from eks_gpu_components.catalog import DEVICE_RESOURCES, HARD_EFFECTS, InstanceType, Taint, allocatable
 from eks_gpu_components.catalog.narrowing import offering, why_empty
 
 ACCELERATOR_RESOURCES = tuple(resource for resources in DEVICE_RESOURCES.values() for resource in resources)
@@ -138,7 +139,22 @@ class Room:
         for candidate in self.pool.candidates:
             if reason := self._rejection_by(candidate, pod):
                 return _of_several(self.pool, candidate, reason)
-        return NOTHING
+        return self._rejection_at_zero(pod)
+
+    def _rejection_at_zero(self, pod: Pod) -> Reason:
+        """The autoscaler starts the first node of an empty group only for a pod that fits the node that it expects."""
+        expected = node_at_zero(self.pool) if self.pool.starts_empty else None
+        if expected is None:
+            return NOTHING
+        hard = [taint for taint in expected.taints if taint.effect in HARD_EFFECTS]
+        free = Counter({PODS: 0, **{name: whole_units(name, value) for name, value in expected.resources.items()}})
+        for daemon in self.daemons:
+            if not untolerated(daemon, hard) and not unselected(daemon, expected.labels):
+                free.subtract({name: amount_ for name, amount_ in daemon.requests.items() if name in free})
+        first = f"{self.pool.types[0].name} that the autoscaler expects"
+        storage = {EPHEMERAL_STORAGE: 0} if EPHEMERAL_STORAGE not in free else {}
+        reason = untolerated(pod, hard) or unselected(pod, expected.labels) or unfit(pod, free | storage, first)
+        return reason and Reason(f"while the group is empty, {reason}", Rule.TEMPLATE, reason.subject)
 
     def _rejection_by_node_pool(self, pod: Pod) -> Reason:
         """Karpenter looks at the pod first: one fitting type is enough, or as many as the pool's minValues require."""
@@ -214,8 +230,8 @@ def node_resources(pool: Pool, row: InstanceType) -> dict[str, int]:
     resources = allocatable(row)
     if row.accelerator and pool.template:
         for resource in row.accelerator.offered:
-            if (stated := pool.template.resources.get(resource)) is not None:
-                resources[resource] = _stated(resource, stated)
+            if (stated := _stated(resource, pool.template.resources.get(resource))) is not None:
+                resources[resource] = stated
     if pool.instance_store and row.instance_store_gb:
         resources[EPHEMERAL_STORAGE] = _usable_mib(int(row.instance_store_gb * 1e9 / 2**30))
     elif disk := pool.images_disk:
@@ -228,11 +244,12 @@ def _usable_mib(gib: int) -> int:
     return max(0, gib * 9 // 10 - 1) * 1024
 
 
-def _stated(resource: str, text: str) -> int:
+def _stated(resource: str, text: str | None) -> int | None:
+    """None without a tag; to the autoscaler a tag that it cannot read is none."""
     try:
-        return amount(resource, text)
+        return None if text is None else amount(resource, text)
     except ValueError:
-        return 0  # the autoscaler reads a broken quantity as nothing
+        return None
 
 
 def _of_several(pool: Pool, candidate: Candidate, reason: Reason) -> Reason:

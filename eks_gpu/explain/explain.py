@@ -1,10 +1,12 @@
 """Explain: for each pool of a stack whether it takes a pod and at what price, or the rule that rejects it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any
 
+from eks_gpu.api.judged import judged
+from eks_gpu.checks.objects import is_made, made_in
 from eks_gpu.cost.admission import Room, Verdict, rooms_of_clusters
 from eks_gpu.cost.expander import Expander, expander_of
 from eks_gpu.cost.gangs import judged_together
@@ -13,21 +15,24 @@ from eks_gpu.cost.packing import Fleet, as_tried, pack
 from eks_gpu.explain.cautions import Caution, of_node, of_requirements, of_resources
 from eks_gpu.explain.node_class_changes import node_class_changes
 from eks_gpu.explain.places import PoolPlace, pool_place
-from eks_gpu.explain.pod_file import PodSource, completed
+from eks_gpu.explain.pod_file import PodSource, completed, keys_of
 from eks_gpu.explain.remedy import Remedy, nearest_remedy
 from eks_gpu.explain.time_to_running import NEW_NODE, Step, steps
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.graph.unread import Unread
 from eks_gpu.pods.demand import Objects, workloads
+from eks_gpu.pods.named import named_by
 from eks_gpu.pods.reasons import Reason, Rule
 from eks_gpu.pools.cloudformation import in_provider_terms
 from eks_gpu.pools.cluster_of import Owners
+from eks_gpu.pools.clusters import COMPONENT, RESOURCE
 from eks_gpu.pools.fargate_profile import Size, size
 from eks_gpu.pools.given import pools_of
 from eks_gpu.pools.pool import FARGATE, Candidate, Pool, told_apart
 from eks_gpu.pools.prices import on_demand_price
 from eks_gpu.pools.readers import pools as read_pools
+from eks_gpu.pools.software import software
 from eks_gpu.pools.unread import unread
 from eks_gpu_components.catalog import CapacityType
 
@@ -121,6 +126,18 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Placed:
+    """A sentence about the pod, with its place in the file."""
+
+    text: str
+    place: Mapping[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """The row in JSON."""
+        return {"text": self.text, "in_pod": self.place}
+
+
+@dataclass(frozen=True)
 class Explanation:
     """The answers of all pools for one pod."""
 
@@ -130,7 +147,16 @@ class Explanation:
     """What to change if no pool takes the pod; None if no change of the pod helps."""
     left_over: int
     """Pods for which the pools that take them have no node left."""
+    refused: tuple[Placed, ...]
+    """Why the API server refuses the pod, whatever the pools are."""
+    needs: tuple[Placed, ...]
+    """Objects that the pod names and nothing in the stack makes."""
     not_judged: tuple[str, ...]
+
+    @property
+    def runs(self) -> bool:
+        """Whether a pool takes the pod and the API server does not refuse it."""
+        return bool(self.takers) and not self.refused
 
     @property
     def takers(self) -> list[Answer]:
@@ -162,6 +188,8 @@ class Explanation:
             "line": self.source.line,
             "pods": self.source.pods,
             "left_over": self.left_over,
+            "refused": [each.as_json() for each in self.refused],
+            "needs": [each.as_json() for each in self.needs],
             "pools": [answer.as_json() for answer in self.answers],
             "remedy": remedy
             and {
@@ -216,8 +244,36 @@ def _explained(stack: StackRooms, source: PodSource, verdicts: Sequence[Verdict]
     gang = any(verdict.reason.rule is Rule.GANG for verdict in verdicts)
     remedy = None if takers or gang else nearest_remedy(space, source.workload.pod)
     left_over = sum(fleet.left_over.values())
-    not_judged = tuple(dict.fromkeys((*_not_judged(source.spec), *source.made.not_judged)))
-    return Explanation(source, tuple(answers), remedy, left_over, not_judged)
+    return Explanation(
+        source,
+        tuple(answers),
+        remedy,
+        left_over,
+        refused=tuple(_refused(source)),
+        needs=tuple(_needs(stack, source)),
+        not_judged=tuple(dict.fromkeys((*_not_judged(source.spec), *source.made.not_judged))),
+    )
+
+
+def _refused(source: PodSource) -> Iterator[Placed]:
+    """What is wrong with the pod itself, not with what stands around its template."""
+    found, spec = judged(source.document), source.made.spec_path
+    for each in found.refused if found else ():
+        keys = keys_of(source.document, each.path)
+        if keys[: len(spec)] == spec:
+            yield Placed(str(each), source.place("spec", *keys[len(spec) :]))
+
+
+def _needs(stack: StackRooms, source: PodSource) -> Iterator[Placed]:
+    """Nothing where another stack makes the cluster: it may make the rest too."""
+    if not stack.graph.of(COMPONENT, RESOURCE):
+        return
+    made = made_in(stack.graph, software(stack.graph))
+    for named in named_by(source.spec):
+        if not is_made(named, source.workload.namespace, made):
+            then = "the API server refuses the pod" if named.refused else "the pod waits for it"
+            text = f"{named} must exist, which nothing in the stack makes: otherwise {then}"
+            yield Placed(text, source.place("spec", *named.keys))
 
 
 Rank = Callable[[Pool, Candidate], tuple[float, ...]]
@@ -321,6 +377,9 @@ def _pod_place(source: PodSource, reason: Reason) -> Mapping[str, Any] | None:
             return source.place("spec", *_request(source.spec, reason.subject))
         case Rule.NODE_NAME:
             return source.place("spec", "nodeName")
+        case Rule.TEMPLATE:
+            asked = _request(source.spec, reason.subject)
+            return source.place("spec", *(asked if len(asked) > 1 else _selector(source.spec, reason.subject)))
         case _:
             return None
 

@@ -89,6 +89,8 @@ def pool_place(graph: Graph, pool: Pool, reason: Reason) -> PoolPlace | None:
     resource = graph.get(pool.urn.partition("#")[0])  # a built-in pool's URN is its cluster's, and its name
     if resource is None or reason.rule is None:
         return None
+    if reason.rule is Rule.TEMPLATE:
+        return PoolPlace(_called(resource), "tags", resource.urn)
     if reason.rule is Rule.RESOURCE and (in_class := _in_node_class(graph, resource, pool, reason.subject)):
         return in_class
     if reason.requirement:

@@ -198,3 +198,24 @@ def _place(document: Any, path: Path_) -> dict[str, Any]:
         there.append(key)
     named = next((at for at in reversed(range(len(there))) if isinstance(there[at], str)), 0)
     return {"line": line, "path": written(there), "key": written(there[named:])}
+
+
+def keys_of(document: Any, path: str) -> Path_:
+    """Keys and positions of a field that is written as `spec.containers[0].resources`; a key may have dots itself."""
+    keys: list[str | int] = []
+    while path:
+        if path.startswith("["):
+            index, _, path = path[1:].partition("]")
+            keys.append(int(index))
+        else:
+            known = (
+                [key for key in document if path == key or path.startswith((f"{key}.", f"{key}["))]
+                if isinstance(document, Mapping)
+                else []
+            )
+            key = max(known, key=len, default=path)
+            keys.append(key)
+            path = path[len(key) :]
+        document = _at(document, (keys[-1],))
+        path = path.removeprefix(".")
+    return tuple(keys)

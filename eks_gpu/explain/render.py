@@ -8,7 +8,7 @@ from rich.text import Text
 from eks_gpu.cost.money import Marks, usd
 from eks_gpu.cost.node_cost import KINDS
 from eks_gpu.explain.cautions import Caution
-from eks_gpu.explain.explain import MOST_PACKED, Answer, Explanation, Launch
+from eks_gpu.explain.explain import MOST_PACKED, Answer, Explanation, Launch, Placed
 from eks_gpu.io.tables import bullets, headless
 from eks_gpu.pods.quantities import as_json
 from eks_gpu_components.catalog import CapacityType
@@ -29,17 +29,25 @@ def _explanation(found: Explanation, region: str) -> RenderableType:
     title = Text.assemble((source.title, "bold"), f"  {source.file}:{source.line}, {count}")
     parts: list[RenderableType] = [title, Text(f"asks for {asks or 'nothing'}", "dim"), ""]
     takers = found.takers
+    if found.refused:
+        parts += [Text("the API server refuses it", "bold red"), bullets(list(map(_placed, found.refused))), ""]
     if takers:
         parts += [Text("taken by", "bold green"), *_takers(found, region)]
     else:
         parts += [Text("no pool takes it", "bold red"), *_remedy(found)]
     if rejected := [answer for answer in found.answers if not answer.verdict.admits]:
         parts += ["", Text("not by" if takers else "why", "bold"), _rejections(rejected)]
+    if found.needs:
+        parts += ["", Text("needs", "bold"), bullets(list(map(_placed, found.needs)))]
     if found.not_known:
         parts += ["", bullets([f"not known: {clause}" for clause in found.not_known])]
     if found.not_judged:
         parts += ["", bullets([f"not judged here: {', '.join(found.not_judged)}"])]
     return Group(*parts)
+
+
+def _placed(said: Placed) -> Text:
+    return Text.assemble(said.text, (f"  {said.place['file']}:{said.place['line']}", "dim"))
 
 
 # --- who takes it ----------------------------------------------------------------------------------------------------

@@ -201,6 +201,12 @@ def starting_with(mapping: Mapping[str, T], prefix: str) -> dict[str, T]:
     return {key.removeprefix(prefix): value for key, value in _known(mapping).items() if key.startswith(prefix)}
 
 
+def after(mapping: Mapping[str, T], mark: str) -> dict[str, T]:
+    """Entries whose key has the mark anywhere, by what follows it up to the next one. Who asks hears as above."""
+    tell(asked for key, asked in _unknown(mapping).items() if mark in key)
+    return {key.split(mark)[1]: value for key, value in _known(mapping).items() if mark in key}
+
+
 def texts(mapping: Mapping[str, Any] | None) -> dict[str, str]:
     """Keys and values as text; what is unknown stays so, key by key."""
     known = {str(key): str(value) for key, value in _known(mapping or {}).items()}

@@ -56,6 +56,7 @@ _rules(
         "lifetimes-are-in-bounds": "Nodes are replaced all the time, or keep an outdated image too long.",
         "limits-name-the-real-resource": "A limit on `gpu` has no effect: nodes have `nvidia.com/gpu`.",
         "names-fit": "A name is too long, or has characters that a pool's name cannot have.",
+        "node-pool-fields-fit-the-chart": "The API server refuses the object for a field that it does not have.",
         "node-disks-are-encrypted": "Images, caches and `emptyDir` volumes are on the disk unencrypted.",
         "node-images-are-pinned": "Nodes are replaced whenever a new release of the image appears.",
         "node-volumes-hold-their-image": "EC2 refuses a volume that is smaller than its image, so no node starts.",

@@ -3,12 +3,13 @@
 from eks_gpu.importers.fields import Fields
 from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.model import NodeTaint
+from eks_gpu.karpenter.schema import TOLERATION_FIELDS
 from eks_gpu_components.catalog import TAINT_EFFECTS
 
 
 def read_taints(fields: Fields, key: str, findings: Findings) -> list[NodeTaint]:
     """Kubernetes' list, or eksctl's map of a key to `value:Effect`."""
-    found = _of_map(fields, key, findings) if fields.is_map(key) else _of_list(fields, key)
+    found = _of_map(fields, key, findings) if fields.is_map(key) else _of_list(fields, key, findings)
     for taint in found:
         if not taint.value:
             message = (
@@ -19,12 +20,17 @@ def read_taints(fields: Fields, key: str, findings: Findings) -> list[NodeTaint]
     return found
 
 
-def _of_list(fields: Fields, key: str) -> list[NodeTaint]:
+def _of_list(fields: Fields, key: str, findings: Findings) -> list[NodeTaint]:
     found = []
     for item in fields.parts(key):
         name, effect = item.text("key", required=True), item.text("effect", required=True, of=TAINT_EFFECTS)
         value = item.text("value")
         item.replaced("timeAdded")
+        for field in TOLERATION_FIELDS:
+            if field in item:
+                item.replaced(field)
+                message = f"{field} is no field of a taint: a toleration has it, and the API server refuses it here"
+                findings.tell("node-pool-fields-fit-the-chart", item.place(field), message)
         if name and effect:
             found.append(NodeTaint(name, value, effect, item.place("key")))
     return found

@@ -52,6 +52,9 @@ _EC2_NODE_CLASS = frozenset(
     | {"instanceProfile", "instanceStorePolicy", "ipPrefixCount", "kubelet", "metadataOptions", "networkInterfaces"}
     | {"placementGroupSelector", "role", "securityGroupSelectorTerms", "subnetSelectorTerms", "tags", "userData"}
 )
+_TAINT_FIELDS = frozenset({"effect", "key", "timeAdded", "value"})
+TOLERATION_FIELDS = ("operator", "tolerationSeconds")
+"""Fields of a toleration that people give a taint."""
 _AUTO_MODE_NODE_CLASS = frozenset(
     {"advancedNetworking", "advancedSecurity", "capacityReservationSelectorTerms", "certificateBundles"}
     | {
@@ -96,6 +99,9 @@ def node_pool_problems(manifest: Mapping[str, Any]) -> Iterator[str]:
         yield _unknown_field("spec.limits.resources", frozenset())
     spec = part(manifest, "spec")
     template = part(spec, "template", "spec")
+    for field in ("taints", "startupTaints"):
+        for index, taint in enumerate(template.get(field) or ()):
+            yield from taint_problems(f"spec.template.spec.{field}[{index}]", taint)
     yield from _disruption_problems(part(spec, "disruption"))
     yield from _static_problems(spec)
     group = AUTO_MODE_GROUP if _is_for_auto_mode(template) else KARPENTER_GROUP
@@ -111,6 +117,16 @@ def _unknown_field(path: str, known: frozenset[str]) -> str:
     if path in _MOVED:
         return f"{path} is of an older version: write {_MOVED[path]}"
     return f"{path} is no field of {KARPENTER_API_VERSION}{hint(path.rpartition('.')[2], known)}"
+
+
+def taint_problems(path: str, taint: Any) -> Iterator[str]:
+    """Fields that a taint does not have, those of a toleration among them."""
+    for field in taint if isinstance(taint, Mapping) else ():
+        if field not in _TAINT_FIELDS:
+            more = (
+                ": a toleration has it, a taint has not" if field in TOLERATION_FIELDS else hint(field, _TAINT_FIELDS)
+            )
+            yield f"{path}.{field} is no field of a taint{more}"
 
 
 def _disruption_problems(disruption: Mapping[str, Any]) -> Iterator[str]:

@@ -71,6 +71,10 @@ class ClusterApi:
         """A merge patch: what is None goes."""
         self._send("PATCH", path, changes, "application/merge-patch+json")
 
+    def apply(self, path: str, manifest: Mapping[str, Any]) -> None:
+        """Server-side apply of the object that the path names."""
+        self._send("PATCH", path, manifest, "application/apply-patch+yaml")
+
     def delete(self, path: str) -> None:
         """Removes the object; one that is gone is no error."""
         try:

@@ -75,7 +75,12 @@ def amount(resource: str, value: Any) -> int:
 
 def limit(resource: str, value: Any) -> int:
     """A limit, in the resource's unit, rounded down. Raises ValueError as `quantity`."""
-    return floor(quantity(value) / _UNITS.get(resource, 1))
+    return whole_units(resource, quantity(value))
+
+
+def whole_units(resource: str, value: Fraction) -> int:
+    """What there is of a resource, in its unit, rounded down."""
+    return floor(value / _UNITS.get(resource, 1))
 
 
 def in_units(resource: str, value: Fraction) -> int:

@@ -19,6 +19,7 @@ class Rule(StrEnum):
     RESOURCE = "resources-suffice"
     VALUES = "values-are-enough"
     GANG = "gang-runs-whole"
+    TEMPLATE = "autoscaler-expects-the-node"
 
 
 class Reason(str):

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from eks_gpu.graph.graph import Resource
-from eks_gpu.graph.unknown import Told, merged, texts
+from eks_gpu.graph.unknown import Told, is_unknown, merged, texts
 from eks_gpu.pools.autoscaler_template import from_managed_group
 from eks_gpu.pools.launch_template import IMAGE_DISK_GIB, Start, start
 from eks_gpu.pools.lookups import Lookups
@@ -22,6 +22,14 @@ from eks_gpu_components.catalog import (
     brings_plugin,
 )
 from eks_gpu_components.catalog.images import ROOT_DEVICE
+
+_DESCRIBED = {
+    EKS_CAPACITY_TYPE_LABEL: "capacityType",
+    "amiType": "amiType",
+    "diskSize": "diskSize",
+    "k8sVersion": "version",
+}
+"""Label -> field of a node group. Source: cluster autoscaler 1.35, aws_wrapper.go."""
 
 DEFAULT_TYPE = "t3.medium"  # EKS API, CreateNodegroup, instanceTypes
 
@@ -65,7 +73,9 @@ def managed_node_group(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
         max_nodes=int(scaling.get("maxSize") or 0),
         labels=merged(joined.labels if joined else {}, labels),
         taints=tuple(dict.fromkeys((*taints, *(joined.taints if joined else ())))),
-        template=from_managed_group(tags, labels, taints, inputs.get("tags") or {}),
+        template=from_managed_group(
+            tags, labels, taints, inputs.get("tags") or {}, _described(resource, name, cluster)
+        ),
         well_known={
             NODE_GROUP_LABEL: name,
             EKS_CAPACITY_TYPE_LABEL: capacity_type,
@@ -90,6 +100,20 @@ def _group_tags(resource: Resource, lookups: Lookups) -> dict[str, str]:
         for group in made.get("autoscalingGroups") or ():
             tags = merged(tags, lookups.group_tags.get(str(group.get("name")), {}))
     return tags
+
+
+def _described(resource: Resource, name: str, cluster: str) -> dict[str, str]:
+    """Labels that the autoscaler makes of EKS's own description: of the tags that EKS gives the auto scaling group, and
+    of the fields that it reads of the node group, as far as the stack says them.
+    """
+    fields = {
+        "cluster-name": cluster,
+        "nodegroup-name": name,
+        NODE_GROUP_LABEL: name,
+        **{label: resource[key] for label, key in _DESCRIBED.items() if not is_unknown(resource.inputs, key)},
+    }
+    fields[EKS_CAPACITY_TYPE_LABEL] = fields.get(EKS_CAPACITY_TYPE_LABEL) or "ON_DEMAND"
+    return {label: str(value) for label, value in fields.items() if value}
 
 
 def _driver(ami: AmiType | None, image: str, kind: str) -> bool | None:

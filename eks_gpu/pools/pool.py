@@ -89,7 +89,9 @@ class Template:
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: tuple[Taint, ...] = ()
     resources: Mapping[str, str] = field(default_factory=dict)
-    """Extended resource to quantity, from tags alone; the rest follows from the first instance type."""
+    """Resource to quantity, from tags alone; the rest follows from the first instance type."""
+    described: Mapping[str, str] = field(default_factory=dict)
+    """Labels that the autoscaler makes of EKS's description of a managed group; nodes may not carry them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +260,11 @@ class Pool:
     def scales_to_zero(self) -> bool:
         """Whether it may have no node."""
         return self.min_nodes == 0
+
+    @property
+    def starts_empty(self) -> bool:
+        """Whether a group has no node at first, so that the autoscaler plans its first one from a template."""
+        return self.template is not None and self.scales_to_zero and self.autoscaled and not self.desired_nodes
 
     @property
     def autoscaled(self) -> bool:

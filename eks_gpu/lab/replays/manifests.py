@@ -3,12 +3,15 @@
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
+from urllib.parse import quote
 
 from eks_gpu.graph.graph import Graph
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.lab.cluster_api import ApiRefusal, ClusterApi
 
 STRICTLY = "fieldValidation=Strict&dryRun=All"
+AS_PULUMI = "fieldManager=pulumi-kubernetes&force=true&fieldValidation=Warn&dryRun=All"
+"""Source: pulumi-kubernetes 4.25, provider/pkg/await, Creation."""
 NAMESPACES = "/api/v1/namespaces"
 
 
@@ -22,9 +25,13 @@ class StrictApi:
     def refusals(self, graph: Graph) -> list[str]:
         """Why objects of a program are refused, a sentence each. Raises OSError when nobody answers."""
         made = [manifest for _, manifest in kubernetes_objects(graph)]
+        self.make_namespaces(made)
+        return [refusal for manifest in made if (refusal := self.refusal(manifest))]
+
+    def make_namespaces(self, made: Iterable[Mapping[str, Any]]) -> None:
+        """Those that the objects are in."""
         for name in sorted(_namespaces(made)):
             self._api.ensure(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-        return [refusal for manifest in made if (refusal := self.refusal(manifest))]
 
     def refusal(self, manifest: Mapping[str, Any]) -> str:
         """Empty for an object that the API server would make."""
@@ -33,6 +40,15 @@ class StrictApi:
         except ApiRefusal as refusal:
             if refusal.status != 409 or "already exists" not in str(refusal):
                 return f"{manifest['kind']} {manifest['metadata']['name']}: {refusal}"
+        return ""
+
+    def applied(self, manifest: Mapping[str, Any]) -> str:
+        """Why Pulumi's provider could not make the object, which it applies; empty for one that would be made."""
+        name = quote(str(manifest["metadata"]["name"]), safe="")
+        try:
+            self._api.apply(f"{self._path(manifest)}/{name}?{AS_PULUMI}", manifest)
+        except ApiRefusal as refusal:
+            return str(refusal)
         return ""
 
     def _path(self, manifest: Mapping[str, Any]) -> str:

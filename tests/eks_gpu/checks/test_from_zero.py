@@ -3,6 +3,7 @@
 from eks_gpu.graph.graph import Resource
 from tests.graphs import (
     GPU_TAGS,
+    GPU_TOLERATION,
     TEMPLATE,
     deployment,
     device_plugin,
@@ -133,4 +134,59 @@ def test_neuron_cores_must_be_told_where_a_pod_asks_for_them_and_are_the_least_o
     assert of_neuron(neuron_group(**{DEVICES: "1", CORES: "2"}), asking) == (
         True,
         "a node has 1 aws.amazon.com/neuron and 2 aws.amazon.com/neuroncore, as the autoscaler expects",
+    )
+
+
+# --- what a pod asks for and no tag tells ----------------------------------------------------------------------------
+
+STORAGE = f"{TEMPLATE}/resources/ephemeral-storage"
+ZERO = {"minSize": 0, "desiredSize": 0, "maxSize": 2}
+
+
+def scratch(**requests: str) -> Resource:
+    return deployment("scratch", pod({"nvidia.com/gpu": 1} | requests, tolerations=[GPU_TOLERATION]))
+
+
+def test_storage_that_no_tag_tells_is_not_counted():
+    assert failure("scale-from-zero-resources-match-node", train=scratch(**{"ephemeral-storage": "50Gi"})) == (
+        "gpu",
+        "the autoscaler expects no ephemeral-storage of the first node, so Deployment default/scratch, which asks for "
+        "51200Mi, never brings it up: tag its auto scaling group "
+        "k8s.io/cluster-autoscaler/node-template/resources/ephemeral-storage = 89Gi",
+    )
+    told = gpu_group(tags=tags({**GPU_TAGS, STORAGE: "89Gi"}))
+    asking = scratch(**{"ephemeral-storage": "50Gi"})
+    assert findings("scale-from-zero-resources-match-node", *healthy(gpu=told, train=asking))["gpu"][0]
+
+
+def test_less_storage_told_than_a_pod_asks_for():
+    told = gpu_group(tags=tags({**GPU_TAGS, STORAGE: "20Gi"}))
+    subject, message = failure(
+        "scale-from-zero-resources-match-node", gpu=told, train=scratch(**{"ephemeral-storage": "50Gi"})
+    )
+    assert (subject, message[:76]) == (
+        "gpu",
+        "the autoscaler expects 20480Mi ephemeral-storage of the first node, so Deplo",
+    )
+
+
+def test_a_managed_group_without_accelerators_needs_the_tag_too():
+    group = managed_group(scalingConfig=ZERO, ignore=("scalingConfig.desiredSize",))
+    asking = deployment("web", pod({"cpu": 1, "ephemeral-storage": "2Gi"}))
+    subject, message = failure("scale-from-zero-resources-match-node", system=group, web=asking)
+    assert subject == "system"
+    assert message.endswith("node-template/resources/ephemeral-storage = 89Gi")
+
+
+def test_a_managed_groups_own_tag_is_read():
+    group = managed_group(scalingConfig=ZERO, ignore=("scalingConfig.desiredSize",), tags={STORAGE: "10Gi"})
+    asking = deployment("web", pod({"cpu": 1, "ephemeral-storage": "2Gi"}))
+    assert "system" not in findings("scale-from-zero-resources-match-node", *healthy(system=group, web=asking))
+
+
+def test_a_taint_tag_of_three_parts_is_ignored():
+    group = gpu_group(tags=tags({**GPU_TAGS, f"{TEMPLATE}/taint/dedicated": "a:b:NoSchedule"}))
+    _, message = failure("scale-from-zero-taints-match-node", gpu=group)
+    assert message.startswith(
+        "tag k8s.io/cluster-autoscaler/node-template/taint/dedicated has the value a:b:NoSchedule"
     )

@@ -115,7 +115,7 @@ def test_an_autoscaler_without_metrics():
     [
         (
             {"requests": {"nvidia.com/gpu": 1}},
-            "nvidia.com/gpu is requested without a limit: set limits.nvidia.com/gpu to 1",
+            "nvidia.com/gpu is requested without a limit: write nvidia.com/gpu: 1 in resources.limits",
         ),
         ({"limits": {"nvidia.com/gpu": "0.5"}}, "nvidia.com/gpu must be a whole number, got 0.5"),
         (

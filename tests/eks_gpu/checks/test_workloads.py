@@ -9,6 +9,7 @@ from eks_gpu.graph.graph import Resource
 from eks_gpu.graph.unknown import Asked, Told
 from tests.graphs import (
     GPU_TOLERATION,
+    TEMPLATE,
     analysed,
     cluster,
     cpu_work,
@@ -24,6 +25,7 @@ from tests.graphs import (
     overrides,
     pod,
     release,
+    tags,
     user_data,
 )
 
@@ -222,7 +224,13 @@ NEURON_PLUGIN = release("neuron-helm-chart")
 def inferentia(*software: Resource) -> list[Resource]:
     """The healthy stack with a group of inf2.xlarge more."""
     template = launch_template("lt-neuron", userData=user_data("team=ml", "aws.amazon.com/neuron=true:NoSchedule"))
-    group = gpu_group("neuron", mixedInstancesPolicy=overrides("inf2.xlarge", template="lt-neuron"))
+    told = {"label/team": "ml", "taint/aws.amazon.com/neuron": "true:NoSchedule"}
+    told |= {"resources/aws.amazon.com/neuron": "1", "resources/aws.amazon.com/neuroncore": "2"}
+    group = gpu_group(
+        "neuron",
+        mixedInstancesPolicy=overrides("inf2.xlarge", template="lt-neuron"),
+        tags=tags({f"{TEMPLATE}/{key}": value for key, value in told.items()}),
+    )
     return [*healthy(), template, group, *software]
 
 

@@ -174,6 +174,27 @@ def test_a_tag_says_how_often_a_gpu_is_shared():
     assert reason(gpu_pod(requests={"nvidia.com/gpu": 4}), template=shared) == ""
 
 
+def test_an_empty_group_takes_what_the_autoscaler_expects_of_its_first_node():
+    """The rest must be told by tags: labels, taints, and every resource but CPU, memory and NVIDIA GPUs."""
+    told = Template(
+        labels={"team": "ml"}, taints=(TAINT,), resources={"ephemeral-storage": "10Gi", "nvidia.com/gpu": "many"}
+    )
+    asking: Any = {"requests": {"nvidia.com/gpu": 1, "ephemeral-storage": 10 * 1024}}
+    assert reason(gpu_pod(**asking), template=told) == ""
+    assert reason(gpu_pod(**asking), template=Template()) == (
+        "while the group is empty, pod needs 10240Mi of ephemeral-storage, an empty g4dn.xlarge that the autoscaler "
+        "expects has 0Mi"
+    )
+    assert reason(gpu_pod(**asking), template=Template(), desired_nodes=1) == ""
+    assert reason(gpu_pod(**asking), template=Template(), min_nodes=1) == ""
+    selecting = gpu_pod(node_selector={"size": "4"})
+    assert reason(selecting, template=told) == "while the group is empty, pod selects size=4, nodes have no label size"
+    other = Template(taints=(Taint("team", "ml", "NoExecute"), Taint("late", "", "PreferNoSchedule")))
+    assert (
+        reason(gpu_pod(), template=other) == "while the group is empty, pod does not tolerate taint team=ml:NoExecute"
+    )
+
+
 def test_daemon_sets_and_add_ons_take_their_part_of_a_node():
     daemon = Pod(requests={"cpu": 100}, tolerations=(Toleration("", "Exists"),))
     elsewhere = Pod(requests={"cpu": 1000})  # does not tolerate the taint

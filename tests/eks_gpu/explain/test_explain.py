@@ -534,3 +534,10 @@ def test_a_job_of_volcano_is_read_by_its_group_and_its_scheduler_is_not_judged(e
     assert (found.source.title, found.source.pods) == ("Job default/train tasks.0", 2)
     assert [answer.pool.name for answer in found.takers] == ["gpu"]
     assert found.not_judged == ("a scheduler of another name",)
+
+
+def test_what_no_tag_tells_of_an_empty_group_is_looked_for_in_its_tags(explained):
+    answer = row(explained(POD.replace("cpu: 500m", "ephemeral-storage: 50Gi")), "gpu")
+    assert answer["rule"] == "autoscaler-expects-the-node"
+    assert place(answer) == (14, "spec.containers[0].resources.limits.ephemeral-storage")
+    assert (answer["in_pool"]["resource"], answer["in_pool"]["field"]) == ("AutoScalingGroup gpu", "tags")

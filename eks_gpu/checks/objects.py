@@ -1,0 +1,133 @@
+"""Kubernetes objects of a stack: the API server takes each of them, and what pods name is there."""
+
+from collections.abc import Iterable, Iterator
+
+from eks_gpu.api.judged import judged
+from eks_gpu.api.rules import is_whole
+from eks_gpu.api.said import Refused
+from eks_gpu.checks.names import subject
+from eks_gpu.checks.pod_specs import pod_specs
+from eks_gpu.checks.registry import Context, Problem, Said, check, no_verdict, verdict
+from eks_gpu.checks.sources import API_SERVER, RUNTIME_CLASS_ADMISSION
+from eks_gpu.graph.graph import Graph
+from eks_gpu.graph.kubernetes_objects import kubernetes_objects
+from eks_gpu.pods.named import Named, named_by
+from eks_gpu.pools.software import GPU_OPERATOR, Software
+from eks_gpu_components.catalog import GPU_OPERATOR_RUNTIME_CLASSES
+
+SHOWN = 5
+"""Fields named in one message."""
+_BUILT_IN = frozenset(
+    {
+        ("PriorityClass", "system-cluster-critical"),
+        ("PriorityClass", "system-node-critical"),
+        ("ServiceAccount", "default"),
+        ("ConfigMap", "kube-root-ca.crt"),
+    }
+)
+"""What every cluster has."""
+
+
+@check(
+    "objects-are-accepted",
+    subject="Kubernetes object",
+    fix="correct the field",
+    sources=(API_SERVER,),
+)
+def accepted(context: Context) -> Iterator[Said]:
+    """The update ends at an object that the API server refuses.
+
+    The check knows every field of Kubernetes 1.36's usual kinds, and the rules of most. If it does not know the rules
+    of a field that an object has, it gives no verdict. Karpenter's kinds, and devices that a pod asks for, have checks
+    of their own.
+    """
+    for resource, manifest in kubernetes_objects(context.graph):
+        partial = resource.type.endswith("Patch")  # a change of an object that somebody else makes
+        found = None if partial or str(manifest["apiVersion"]).startswith("karpenter.") else judged(manifest)
+        if found is None:
+            continue
+        refused = [each for each in found.refused if not _of_devices(each)]
+        if not refused and found.unjudged:
+            yield no_verdict(subject(manifest), f"the rules of {_listed(found.unjudged)} are not known here")
+            continue
+        more = [f"and {len(refused) - SHOWN} more"] if len(refused) > SHOWN else []
+        problems = [Problem(text) for text in (*map(str, refused[:SHOWN]), *more)]
+        yield verdict(subject(manifest), problems, "the API server takes every field")
+
+
+def _of_devices(refused: Refused) -> bool:
+    """Whether `device-requests-are-limits` tells it."""
+    before, found, rest = refused.path.partition(".resources.")
+    return bool(found) and "ontainers[" in before and is_whole(rest.partition(".")[2])
+
+
+def _listed(paths: tuple[str, ...]) -> str:
+    shown = ", ".join(paths[:SHOWN])
+    return f"{shown} and {len(paths) - SHOWN} more" if len(paths) > SHOWN else shown
+
+
+@check(
+    "pods-name-what-is-there",
+    subject="workload whose pods name another object",
+    severity="warning",
+    fix="make the object in the stack, or name one that is there",
+    relies_on=("software", "pods"),
+    sources=(RUNTIME_CLASS_ADMISSION,),
+)
+def there(context: Context) -> Iterator[Said]:
+    """The API server refuses the pods, or they wait for ever, because nothing makes what they name.
+
+    The check looks for RuntimeClasses, PriorityClasses, ServiceAccounts, PersistentVolumeClaims and ConfigMaps in the
+    stack, and at what the GPU operator and the charts of a namespace may bring. It says nothing of a cluster of another
+    stack, and nothing of Secrets, which are often made elsewhere on purpose.
+    """
+    if context.of_another_stack:
+        return
+    made = made_in(context.graph, context.software)
+    for spec in pod_specs(context.graph):
+        wanted = list(named_by(spec.spec))
+        problems = [Problem(_missing(each), _fix(each)) for each in wanted if not is_made(each, spec.namespace, made)]
+        if wanted:
+            names = ", ".join(dict.fromkeys(str(each) for each in wanted))
+            yield verdict(str(spec), problems, f"{names}: something makes it, or may")
+
+
+Made = tuple[frozenset[tuple[str, str, str]], frozenset[str]]
+"""Kind, namespace and name of each object; namespaces with releases."""
+
+
+def made_in(graph: Graph, software: Iterable[Software]) -> Made:
+    """What the stack's objects and releases are."""
+    releases = list(software)
+    objects = {
+        (kind, _place(kind, str(made["metadata"].get("namespace") or "default")), str(made["metadata"]["name"]))
+        for _, made in kubernetes_objects(graph)
+        for kind in [str(made["kind"])]
+    }
+    if any(release.chart == GPU_OPERATOR for release in releases):
+        objects |= {("RuntimeClass", "", name) for name in GPU_OPERATOR_RUNTIME_CLASSES}
+    return frozenset(objects), frozenset(release.namespace for release in releases)
+
+
+def is_made(named: Named, namespace: str, made: Made) -> bool:
+    """Whether the stack makes it, a release in the namespace may, or every cluster has it."""
+    objects, released = made
+    if (named.kind, named.name) in _BUILT_IN:
+        return True
+    place = _place(named.kind, namespace)
+    return (named.kind, place, named.name) in objects or (bool(place) and place in (*released, "kube-system"))
+
+
+def _place(kind: str, namespace: str) -> str:
+    return "" if kind in ("RuntimeClass", "PriorityClass") else namespace
+
+
+def _missing(named: Named) -> str:
+    then = "the API server refuses its pods" if named.refused else "its pods wait for it"
+    return f"spec.{named.path} names {named}, which nothing in the stack makes: {then}"
+
+
+def _fix(named: Named) -> str:
+    if named.kind == "RuntimeClass" and named.name in GPU_OPERATOR_RUNTIME_CLASSES:
+        return "leave runtimeClassName out, because EKS's images need none, or install the GPU operator, which makes it"
+    return ""

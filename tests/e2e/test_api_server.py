@@ -1,0 +1,76 @@
+"""What is said of an object is what the API server does with it, asked as Pulumi's provider asks: server-side apply."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from eks_gpu.api.judged import judged
+from eks_gpu.graph.kubernetes_objects import kubernetes_objects
+from eks_gpu.lab import control_plane
+from eks_gpu.lab.cluster_api import ClusterApi
+from eks_gpu.lab.replays.manifests import StrictApi
+from eks_gpu.lab.state import Lab
+from tests.e2e.mutated_objects import RICH, mutated
+from tests.programs import PROGRAMS, plan_of
+
+pytestmark = [pytest.mark.xdist_group("api_server"), pytest.mark.minutes(2)]
+
+MUTATED, SEED = 500, 7
+BUILT_HERE = ("eks.amazonaws.com/v1",)
+"""Whose definition in the lab is a stand-in of ours."""
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A lab that nobody else uses."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("lab")))
+        try:
+            yield control_plane.up()
+        finally:
+            control_plane.down()
+
+
+@pytest.fixture(scope="module")
+def server(lab, objects) -> StrictApi:
+    """The lab's API server, with the namespaces that the objects are in."""
+    found = StrictApi(ClusterApi(lab))
+    found.make_namespaces(objects)
+    return found
+
+
+@pytest.fixture(scope="module")
+def objects() -> list[dict[str, Any]]:
+    """Of every committed stack, and one of each other kind with many fields."""
+    made = [manifest for program in PROGRAMS for _, manifest in kubernetes_objects(plan_of(*program).graph)]
+    return [manifest for manifest in (*made, *RICH) if manifest["apiVersion"] not in BUILT_HERE]
+
+
+def test_every_object_is_taken_and_judged_to_the_last_field(server, objects):
+    answers = compared(server, [(f"{made['kind']} {made['metadata']['name']}", made) for made in objects])
+    assert answers == {"taken": len(objects), "refused": 0, "not judged": 0}
+    print(f"objects: {len(objects)}, disagreements: 0")
+
+
+def test_a_changed_object_is_refused_where_the_api_server_refuses_it(server, objects):
+    answers = compared(server, list(mutated(objects, MUTATED, SEED)))
+    print(f"changed objects: {answers}, disagreements: 0")
+    assert answers["refused"] > MUTATED // 3
+    assert answers["taken"] > MUTATED // 10
+    assert answers["not judged"] < MUTATED // 10
+
+
+def compared(server: StrictApi, asked: list[tuple[str, dict[str, Any]]]) -> dict[str, int]:
+    """How many are taken, refused and not judged; fails where the API server does the other."""
+    answers: dict[str, int] = dict.fromkeys(("taken", "refused", "not judged"), 0)
+    differing = []
+    for what, manifest in asked:
+        ours, theirs = judged(manifest), server.applied(manifest)
+        assert ours
+        said = "refused" if ours.refused else "not judged" if ours.unjudged else "taken"
+        answers[said] += 1
+        if said != "not judged" and (said == "refused") != bool(theirs):
+            differing.append(f"{what}: {'; '.join(map(str, ours.refused)) or 'taken'} | {theirs or 'taken'}")
+    assert not differing, "\n".join([f"{len(differing)} of {len(asked)}", *differing])
+    return answers
