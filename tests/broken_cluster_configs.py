@@ -32,11 +32,17 @@ BROKEN_CLUSTER_CONFIGS: list[Broken] = [
     ("gpu-nodes-are-tainted", managed(taints=None), "managedNodeGroups[0].taints", "any pod may land there"),
     (
         "gpu-nodes-are-tainted",
+        managed(taints={"nvidia.com/gpu": "true:PreferNoSchedule"}),
+        "managedNodeGroups[0].taints[nvidia.com/gpu]",
+        "keeps no pod away for certain: NoSchedule is taken",
+    ),
+    (
+        "taints-have-an-effect",
         managed(taints={"nvidia.com/gpu": "true"}),
         "managedNodeGroups[0].taints[nvidia.com/gpu]",
         "nearest: true:NoSchedule",
     ),
-    ("gpu-pools-start-at-zero", managed(minSize=1), "managedNodeGroups[0].maxSize", "1 GPU nodes run"),
+    ("gpu-pools-start-at-zero", managed(minSize=1), "managedNodeGroups[0].minSize", "1 GPU nodes run"),
     (
         "gpus-are-whole-and-have-a-driver",
         managed(instanceType=None, instanceTypes=["g6.xlarge", "g6f.xlarge"]),
@@ -164,7 +170,12 @@ BROKEN_CLUSTER_CONFIGS: list[Broken] = [
     ),
     (
         "spot-allocation-is-current",
-        self_managed(instancesDistribution={"spotAllocationStrategy": "lowest-price"}),
+        self_managed(
+            instancesDistribution={
+                "spotAllocationStrategy": "lowest-price",
+                "onDemandPercentageAboveBaseCapacity": 0,
+            }
+        ),
         "nodeGroups[0].instancesDistribution.spotAllocationStrategy",
         "price-capacity-optimized",
     ),

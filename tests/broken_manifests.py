@@ -79,7 +79,19 @@ BROKEN_MANIFESTS: list[Broken] = [
         "spec.blockDeviceMappings[0].ebs.volumeSize",
         "must be a Kubernetes quantity such as 500m, 2 or 1.5Gi, got '100 GB'; nearest: 100G",
     ),
-    ("lost", [node_pool(spec={"replicas": 2})], "spec.replicas", "no place for replicas"),
+    ("gpu-pools-start-at-zero", [node_pool(spec={"replicas": 2})], "spec.replicas", "2 GPU nodes run"),
+    (
+        "node-pool-fields-fit-the-chart",
+        [
+            node_pool(
+                nodes={
+                    "taints": [{"key": "nvidia.com/gpu", "value": "true", "effect": "NoSchedule", "operator": "Exists"}]
+                }
+            )
+        ],
+        f"{POD}.taints[0].operator",
+        "operator is no field of a taint, but of a toleration",
+    ),
     ("lost", [node_class(userData="#!"), node_pool()], "spec.userData", "no place for userData"),
     (
         "lost",
@@ -165,7 +177,7 @@ BROKEN_MANIFESTS: list[Broken] = [
             )
         ],
         "spec.template.spec.taints[0].operator",
-        "operator is no field of a taint: a toleration has it",
+        "operator is no field of a taint, but of a toleration: leave it out",
     ),
     (
         "gpu-requests-equal-limits",

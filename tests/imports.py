@@ -73,6 +73,9 @@ def node_pool(requirements: Any = None, *, spec: Any = None, nodes: Any = None) 
         "taints": [{"key": "nvidia.com/gpu", "value": "true", "effect": "NoSchedule"}],
         **(nodes or {}),
     }
+    if not any(one.get("key") == "karpenter.sh/capacity-type" for one in template["requirements"]):
+        on_demand = {"key": "karpenter.sh/capacity-type", "operator": "In", "values": ["on-demand"]}
+        template["requirements"] = [*template["requirements"], on_demand]
     return {
         "apiVersion": "karpenter.sh/v1",
         "kind": "NodePool",

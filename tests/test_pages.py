@@ -52,8 +52,8 @@ def test_the_page_of_checks_has_each_at_an_anchor_of_its_id():
 
 def test_a_row_of_the_page_of_checks():
     assert (
-        '| <a id="gpu-pools-start-at-zero"></a>`gpu-pools-start-at-zero` | error | GPU pool | Nodes run and cost money '
-        "without work. DaemonSets do not count as work. | Set minimum and desired size to 0. |  |\n"
+        '| <a id="gpu-pools-start-at-zero"></a>`gpu-pools-start-at-zero` | error | GPU pool | NVIDIA, Neuron | Nodes '
+        "run and cost money without work. DaemonSets do not count as work. | Set minimum and desired size to 0. |  |\n"
     ) in page("checks.md")
 
 

@@ -40,13 +40,14 @@ def checks() -> str:
             f'<a id="{id_}"></a>`{id_}`',
             check.severity,
             check.subject,
+            str(check.scope),
             f"{check.reason} {check.details}".strip(),
             check.fix_as_sentence,
             "; ".join(map(str, check.sources)),
         )
         for id_, check in sorted(CHECKS.items())
     ]
-    return table(("Check", "Severity", "Subject", "What goes wrong without it", "Fix", "Source"), rows)
+    return table(("Check", "Severity", "Subject", "Pools", "What goes wrong without it", "Fix", "Source"), rows)
 
 
 def charts() -> str:
@@ -58,8 +59,8 @@ def charts() -> str:
 
 def import_rules() -> str:
     """The table of the rules that `eks-gpu import` judges by."""
-    rows = [(f"`{id_}`", rule.kind, rule.reason) for id_, rule in sorted(RULES.items())]
-    return table(("Rule", "Kind", "What goes wrong without it"), rows)
+    rows = [(f"`{id_}`", rule.kind, str(rule.scope), rule.reason) for id_, rule in sorted(RULES.items())]
+    return table(("Rule", "Kind", "Pools", "What goes wrong without it"), rows)
 
 
 def lab_refusals() -> str:

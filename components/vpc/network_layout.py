@@ -8,18 +8,13 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from .. import catalog
+from ..catalog.log_groups import RETENTION_DAYS
 from ..catalog.nearest import hint
 from ..values.validation_messages import refused
 from ..values.value import Value
 
 MIN_ZONES, MAX_ZONES = 2, 3
 VPC_PREFIXES = range(16, 29)  # AWS's own bounds
-
-# Source: CloudWatch Logs API, PutRetentionPolicy.
-RETENTION_DAYS = (
-    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
-    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
-)
 
 
 def _known_region(region: str) -> str:

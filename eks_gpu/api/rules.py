@@ -13,6 +13,7 @@ from eks_gpu.api import names
 from eks_gpu.api.said import Finding, Refused, Unjudged, joined, maps
 from eks_gpu.api.types import schema
 from eks_gpu.pods.quantities import quantity
+from eks_gpu_components.catalog.label_rules import KUBERNETES_DOMAINS
 from eks_gpu_components.catalog.nearest import hint
 
 Rule = Callable[[Mapping[str, Any], str], Iterator[Finding]]
@@ -516,7 +517,7 @@ def _node_requirement(given: Mapping[str, Any], path: str) -> Iterator[Finding]:
 
 def is_extended(name: str) -> bool:
     """Whether a device or another resource of nodes is meant that is not Kubernetes' own."""
-    return "/" in name and "kubernetes.io/" not in name and not name.startswith("requests.")
+    return "/" in name and f"{KUBERNETES_DOMAINS[0]}/" not in name and not name.startswith("requests.")
 
 
 def is_whole(name: str) -> bool:
@@ -754,7 +755,7 @@ def _data(given: Mapping[str, Any], path: str) -> Iterator[Finding]:
 
 @_rule("core.v1.Secret")
 def _secret(given: Mapping[str, Any], path: str) -> Iterator[Finding]:
-    if str(given.get("type") or "").startswith(("kubernetes.io/", "bootstrap.kubernetes.io/")):
+    if str(given.get("type") or "").startswith((f"{KUBERNETES_DOMAINS[0]}/", f"bootstrap.{KUBERNETES_DOMAINS[0]}/")):
         yield Unjudged("type")
 
 

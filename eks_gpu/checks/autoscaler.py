@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.karpenter.objects import part
 from eks_gpu.pools.pool import AUTO_SCALING_GROUP, Pool
+from eks_gpu.pools.scope import GROUPS, IN_GROUPS, SPOT, Scope
 from eks_gpu.pools.software import CLUSTER_AUTOSCALER, Software
 from eks_gpu_components.catalog import (
     ACCELERATOR_LABEL,
@@ -21,6 +22,7 @@ from eks_gpu_components.catalog import (
     "groups-are-discovered-by-this-cluster",
     subject="group between two sizes",
     fix="give the group both tags of the autoscaler",
+    scope=IN_GROUPS,
 )
 def discovered(context: Context) -> Iterator[Said]:
     """The autoscaler does not find the group, or may not change it, so it is never scaled.
@@ -50,7 +52,12 @@ def _undiscovered(pool: Pool, cluster: str) -> Iterator[Problem]:
         )
 
 
-@check("autoscaler-plans-with-the-smallest-type", subject="group of several types", fix="put the smallest type first")
+@check(
+    "autoscaler-plans-with-the-smallest-type",
+    subject="group of several types",
+    fix="put the smallest type first",
+    scope=IN_GROUPS,
+)
 def smallest_first(context: Context) -> Iterator[Said]:
     """The autoscaler plans every node as the first type, and the pod does not fit the smaller node that EC2 starts.
 
@@ -151,6 +158,7 @@ def _astray(release: Software, clusters: list[str]) -> Problem | None:
     subject="NVIDIA group between two sizes",
     severity="warning",
     fix=f"label the nodes {ACCELERATOR_LABEL}, such as nvidia-tesla-t4, and tag the group with it",
+    scope=Scope(GROUPS, ("nvidia",)),
 )
 def accelerator_label(context: Context) -> Iterator[Said]:
     """A second node starts for one pod: the autoscaler does not wait for the device plugin to register the GPUs."""
@@ -175,6 +183,7 @@ def gives_back(context: Context) -> Iterator[Said]:
     subject="self-managed Spot group",
     severity="warning",
     fix="set spotAllocationStrategy to price-capacity-optimized",
+    scope=Scope((AUTO_SCALING_GROUP,), capacity_types=SPOT.capacity_types),
 )
 def by_capacity(context: Context) -> Iterator[Said]:
     """EC2 takes the cheapest Spot capacity, even where it is likely to be interrupted soon."""

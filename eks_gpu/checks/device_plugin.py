@@ -8,9 +8,11 @@ from eks_gpu.checks.sources import DRIVER_OF_G7
 from eks_gpu.cost.admission import untolerated
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.graph.unread import may_bring
+from eks_gpu.karpenter.objects import node_pools, part
 from eks_gpu.pods.pod import Pod
 from eks_gpu.pods.selection import unselected
 from eks_gpu.pools.pool import AUTO_MODE, Pool
+from eks_gpu.pools.scope import ACCELERATED, NODE_POOLS, Scope
 from eks_gpu.pools.software import (
     DEVICE_PLUGIN,
     GPU_OPERATOR,
@@ -20,6 +22,7 @@ from eks_gpu.pools.software import (
     operator_pod,
     sharing_replicas,
 )
+from eks_gpu.pools.user_data import pods_on_one_gpu
 from eks_gpu_components.catalog import (
     COMPUTE_TYPE_LABEL,
     DCGM_EXPORTER_CHART,
@@ -195,6 +198,7 @@ def _second_driver(release: Software, pool: Pool) -> Problem | None:
     subject="NVIDIA or Neuron pool whose image is known",
     fix="take an image with the driver; for NVIDIA GPUs the operator may install it",
     relies_on=("software", "pods"),
+    scope=ACCELERATED,
 )
 def driver(context: Context) -> Iterator[Said]:
     """Nodes offer no GPU: pods stay Pending while the nodes cost money.
@@ -242,14 +246,16 @@ def _too_new(pool: Pool) -> str:
     subject="NVIDIA node pool",
     severity="warning",
     fix="share GPUs in a group with tags for the autoscaler, or add a NodeOverlay with the shares of a node",
+    scope=Scope(NODE_POOLS, ("nvidia",)),
 )
 def shared(context: Context) -> Iterator[Said]:
     """A node starts for every pod, although several could share one GPU: controllers count physical GPUs."""
     overlays = any(manifest["kind"] == "NodeOverlay" for _, manifest in kubernetes_objects(context.graph))
+    classes = {found.resource.urn: found.node_class for found in node_pools(context.graph)}
     for pool in context.pools:
-        if pool.accelerator != "nvidia" or pool.chooses_node_itself:
-            continue
         replicas = max((sharing_replicas(one, pool.labels) for one in context.charts(DEVICE_PLUGIN)), default=1)
+        if own := classes.get(pool.urn):
+            replicas = max(replicas, pods_on_one_gpu(part(own.inputs, "spec").get("userData")))
         problem = None
         if pool.backend == AUTO_MODE and DEVICE_PLUGIN_CONFIG_LABEL in pool.labels:
             said = f"Auto Mode's device plugin reads no label {DEVICE_PLUGIN_CONFIG_LABEL}, so no GPU is shared"

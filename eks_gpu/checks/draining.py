@@ -10,6 +10,7 @@ from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.graph.graph import Graph
 from eks_gpu.pools.launch_template import template_of
 from eks_gpu.pools.pool import AUTO_SCALING_GROUP, Pool
+from eks_gpu.pools.scope import OWN_GROUPS
 from eks_gpu.pools.software import TERMINATION_HANDLER, Software, reads_a_queue
 from eks_gpu_components.catalog import (
     DRAIN_S,
@@ -34,6 +35,7 @@ _HOOK_S = 3600
     fix=f"install {TERMINATION_HANDLER} in queue mode and tag the group's nodes for it, as NodeTerminationHandler "
     "and drain_s do",
     relies_on=("software", "pods"),
+    scope=OWN_GROUPS,
 )
 def drained(context: Context) -> Iterator[Said]:
     """AWS takes the node away with its pods at work: requests fail, and what a job has not saved is lost.

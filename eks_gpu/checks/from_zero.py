@@ -11,6 +11,7 @@ from eks_gpu.pods.quantities import EPHEMERAL_STORAGE, MEMORY, whole_units, writ
 from eks_gpu.pods.reasons import Rule
 from eks_gpu.pools.autoscaler_template import node_at_zero
 from eks_gpu.pools.pool import Pool
+from eks_gpu.pools.scope import IN_GROUPS
 from eks_gpu.pools.software import DEVICE_PLUGIN, sharing_replicas
 from eks_gpu_components.catalog import (
     AUTOSCALER_LABEL_TAG,
@@ -36,6 +37,7 @@ def _from_zero(context: Context) -> Iterator[tuple[Pool, frozenset[str]]]:
     "scale-from-zero-labels-match-node",
     subject="group that may be empty",
     fix="tag the group with every label that its nodes carry, and no other",
+    scope=IN_GROUPS,
 )
 def labels_match(context: Context) -> Iterator[Said]:
     """For a label only on nodes no node starts; for a label only in the tags, nodes start that the pods cannot use.
@@ -73,6 +75,7 @@ def _label_tag(label: str) -> str:
     "scale-from-zero-taints-match-node",
     subject="group that may be empty",
     fix="tag the group with every taint that its nodes carry, and no other",
+    scope=IN_GROUPS,
 )
 def taints_match(context: Context) -> Iterator[Said]:
     """If the autoscaler does not know a taint, it starts nodes for pods that do not tolerate the taint.
@@ -111,6 +114,7 @@ def taints_match(context: Context) -> Iterator[Said]:
     "scale-from-zero-resources-match-node",
     subject="group that may be empty",
     fix="tag the group with the devices and the storage that one of its nodes has",
+    scope=IN_GROUPS,
     sources=(CLUSTER_AUTOSCALER,),
 )
 def resources_match(context: Context) -> Iterator[Said]:

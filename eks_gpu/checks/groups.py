@@ -8,6 +8,7 @@ from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.karpenter.objects import part
 from eks_gpu.pools.launch_template import template_of
 from eks_gpu.pools.pool import AUTO_SCALING_GROUP, MANAGED_NODE_GROUP, Pool
+from eks_gpu.pools.scope import ACCELERATED, ACCELERATED_GROUPS, IN_GROUPS, Scope
 from eks_gpu_components.catalog import (
     AMI_TYPES,
     DEVICE_RESOURCES,
@@ -19,7 +20,12 @@ from eks_gpu_components.catalog import (
 )
 
 
-@check("gpu-nodes-are-tainted", subject="GPU pool", fix=f"add a taint, such as {GPU_TAINT.for_kubelet()}")
+@check(
+    "gpu-nodes-are-tainted",
+    subject="GPU pool",
+    fix=f"add a taint, such as {GPU_TAINT.for_kubelet()}",
+    scope=ACCELERATED,
+)
 def tainted(context: Context) -> Iterator[Said]:
     """An untainted GPU node takes any pod, and is kept as long as that pod runs."""
     for pool in context.gpu_pools:
@@ -35,7 +41,7 @@ def tainted(context: Context) -> Iterator[Said]:
         yield verdict(pool.name, problem, f"only pods that tolerate {shown} land there")
 
 
-@check("gpu-pools-are-capped", subject="GPU pool", fix="limit the pool's GPUs")
+@check("gpu-pools-are-capped", subject="GPU pool", fix="limit the pool's GPUs", scope=ACCELERATED)
 def capped(context: Context) -> Iterator[Said]:
     """Without a limit one wrong replica count starts GPU nodes until the quota is used up."""
     for pool in context.gpu_pools:
@@ -43,7 +49,7 @@ def capped(context: Context) -> Iterator[Said]:
         yield verdict(pool.name, problem, f"at most {pool.max_gpus} accelerators on {pool.max_nodes} nodes")
 
 
-@check("one-gpu-count-a-group", subject="GPU group", fix="make a group for each count")
+@check("one-gpu-count-a-group", subject="GPU group", fix="make a group for each count", scope=ACCELERATED_GROUPS)
 def one_count(context: Context) -> Iterator[Said]:
     """The autoscaler plans with the first type, whatever EC2 starts: too many nodes start, or pods stay Pending."""
     for pool in context.scaled_groups:
@@ -58,7 +64,7 @@ def one_count(context: Context) -> Iterator[Said]:
         yield verdict(pool.name, problem, f"every node has {pool.gpus_per_node}")
 
 
-@check("one-zone-a-gpu-group", subject="GPU group", fix="make one group per zone")
+@check("one-zone-a-gpu-group", subject="GPU group", fix="make one group per zone", scope=ACCELERATED_GROUPS)
 def one_zone(context: Context) -> Iterator[Said]:
     """The autoscaler plans with one zone, EC2 starts the node in another, and a pod with a volume waits forever."""
     for pool in context.scaled_groups:
@@ -116,7 +122,7 @@ def _not_offered(pool: Pool) -> Iterator[Problem]:
             yield Problem(f"{zone} offers none of {', '.join(offers)}", "leave the zone out or add a type that it has")
 
 
-@check("gpu-pools-start-at-zero", subject="GPU pool", fix="set minimum and desired size to 0")
+@check("gpu-pools-start-at-zero", subject="GPU pool", fix="set minimum and desired size to 0", scope=ACCELERATED)
 def start_at_zero(context: Context) -> Iterator[Said]:
     """Nodes run and cost money without work.
 
@@ -136,7 +142,12 @@ def start_at_zero(context: Context) -> Iterator[Said]:
         yield verdict(pool.name, problem, "no node while nothing asks for one")
 
 
-@check("azrebalance-suspended-on-gpu-groups", subject="self-managed GPU group", fix="suspend AZRebalance")
+@check(
+    "azrebalance-suspended-on-gpu-groups",
+    subject="self-managed GPU group",
+    fix="suspend AZRebalance",
+    scope=Scope((AUTO_SCALING_GROUP,), ACCELERATED.accelerators),
+)
 def not_rebalanced(context: Context) -> Iterator[Said]:
     """EC2 terminates a node in use to balance zones, without a notice to its pods.
 
@@ -161,6 +172,7 @@ def not_rebalanced(context: Context) -> Iterator[Said]:
     "desired-size-belongs-to-the-autoscaler",
     subject="group between two sizes",
     fix="ignore changes of the desired size",
+    scope=IN_GROUPS,
 )
 def desired_is_ignored(context: Context) -> Iterator[Said]:
     """Every `pulumi up` resets the number of nodes: it ends nodes in use or starts nodes that no pod needs."""
@@ -178,7 +190,12 @@ def desired_is_ignored(context: Context) -> Iterator[Said]:
         yield verdict(pool.name, problem, "an update leaves the number of nodes alone")
 
 
-@check("one-architecture-a-group", subject="group", fix="make a group for each architecture, with an image for it")
+@check(
+    "one-architecture-a-group",
+    subject="group",
+    fix="make a group for each architecture, with an image for it",
+    scope=IN_GROUPS,
+)
 def one_architecture(context: Context) -> Iterator[Said]:
     """A group has one image, and instances of another architecture cannot boot it."""
     for pool in context.pools:
@@ -209,6 +226,7 @@ _BY_EKS = "eks:nodegroup-name"
     "managed-groups-fit-their-launch-template",
     subject="managed node group with a launch template",
     fix="state each setting once, in the group or in its launch template",
+    scope=Scope((MANAGED_NODE_GROUP,)),
 )
 def fits_its_template(context: Context) -> Iterator[Said]:
     """EKS refuses the group: a setting is in the group and in its launch template, or in the wrong one of them.

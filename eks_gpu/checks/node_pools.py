@@ -15,6 +15,7 @@ from eks_gpu.pools.karpenter_node import KNOWN_RESOURCES
 from eks_gpu.pools.limits import NODES, Limits
 from eks_gpu.pools.pool import Pool
 from eks_gpu.pools.prices import on_demand_price
+from eks_gpu.pools.scope import ACCELERATED_NODE_POOLS, NODE_POOLS, Scope
 from eks_gpu_components.catalog import (
     ARCH_LABEL,
     DEVICE_RESOURCES,
@@ -45,8 +46,8 @@ def _pools(context: Context, accelerated: bool = False) -> Iterator[tuple[NodePo
     """As written, and as read."""
     read = {pool.urn: pool for pool in context.pools}
     for found in node_pools(context.graph):
-        pool = read[found.resource.urn]
-        if pool.accelerator or not accelerated:
+        pool = read.get(found.resource.urn)  # None where it is out of the check's scope
+        if pool and (pool.accelerator or not accelerated):
             yield found, pool
 
 
@@ -90,6 +91,7 @@ def _unreal(name: str) -> Problem:
     "gpu-limit-not-blocked-by-cpu-or-memory",
     subject="GPU node pool with limits",
     fix="raise the limits of CPU and memory, or remove them",
+    scope=ACCELERATED_NODE_POOLS,
 )
 def not_blocked(context: Context) -> Iterator[Said]:
     """One large type uses up the CPU limit, and the next GPU node never starts."""
@@ -125,6 +127,7 @@ def _blocked(name: str, limits: Limits, resource: str, rows: list[InstanceType])
     "gpu-pools-consolidate-when-empty",
     subject="GPU node pool",
     fix="set consolidationPolicy WhenEmpty and a duration in consolidateAfter",
+    scope=ACCELERATED_NODE_POOLS,
 )
 def when_empty(context: Context) -> Iterator[Said]:
     """A pod that has loaded its model is evicted to save little money, or a node that no pod uses is kept.
@@ -177,6 +180,7 @@ def architecture(context: Context) -> Iterator[Said]:
     subject="Spot node pool",
     severity="warning",
     fix=f"name {_TYPES} types and {_ZONES} zones or more, and allow on-demand too",
+    scope=Scope(NODE_POOLS),
 )
 def diverse(context: Context) -> Iterator[Said]:
     """Spot capacity runs out by type and zone: with few of them, pods stay Pending.
@@ -236,6 +240,7 @@ def _architectures(pool: Pool) -> set[str]:
     subject="GPU node pool",
     severity="warning",
     fix="name instance types instead of a family",
+    scope=ACCELERATED_NODE_POOLS,
 )
 def packing(context: Context) -> Iterator[Said]:
     """Karpenter puts several pods on one large node, even if several small nodes cost less."""
@@ -360,7 +365,13 @@ def named_class(context: Context) -> Iterator[Said]:
         yield verdict(pool.name, problem, f"its class is {reference.get('name')}")
 
 
-@check("gpu-nodes-live-long-enough", subject="GPU node pool", severity="warning", fix="raise expireAfter, or remove it")
+@check(
+    "gpu-nodes-live-long-enough",
+    subject="GPU node pool",
+    severity="warning",
+    fix="raise expireAfter, or remove it",
+    scope=ACCELERATED_NODE_POOLS,
+)
 def long_enough(context: Context) -> Iterator[Said]:
     """A node is replaced at its maximum age, whatever runs there, and each of its pods loads its model again."""
     for found, pool in _pools(context, accelerated=True):

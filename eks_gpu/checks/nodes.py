@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.pools.pool import KARPENTER, Pool
+from eks_gpu.pools.scope import ACCELERATED
 
 _LARGE_GIB = 40
 _SLOW = frozenset({"gp2", "standard", "st1", "sc1"})
@@ -57,6 +58,7 @@ def encrypted(context: Context) -> Iterator[Said]:
     subject="GPU pool",
     severity="warning",
     fix=f"use gp3 of {_LARGE_GIB} GiB or more",
+    scope=ACCELERATED,
 )
 def hold_images(context: Context) -> Iterator[Said]:
     """An image with CUDA and a model does not fit on the disk, or takes ten minutes or more to start."""

@@ -21,6 +21,7 @@ from eks_gpu.pods.demand import Workload
 from eks_gpu.pools.cluster_of import Owners, same_cluster
 from eks_gpu.pools.clusters import Cluster
 from eks_gpu.pools.pool import Pool
+from eks_gpu.pools.scope import EVERYWHERE, Scope, scope_of
 from eks_gpu.pools.software import Software
 
 
@@ -133,21 +134,31 @@ class Context:
         def here(urn: str) -> bool:
             return same_cluster(owner.get(urn, ""), name)
 
-        kept = [here(pool.urn) for pool in self.pools]
-        kept_rooms = [here(room.pool.urn) for room in self.rooms] or kept
         return replace(
-            self,
+            self._with_pools(lambda pool: here(pool.urn)),
             cluster=name,
             region=self.owners.region_of_cluster(name, self.region) if self.owners else self.region,
             graph=self.graph.only(lambda resource: here(resource.urn)),
-            pools=[pool for pool, keep in zip(self.pools, kept, strict=True) if keep],
-            rooms=[room for room in self.rooms if here(room.pool.urn)],
             workloads=[workload for workload in self.workloads if here(workload.resource)],
             software=[release for release in self.software if here(release.urn)],
             clusters=[cluster for cluster in self.clusters if cluster.name == name],
+        )
+
+    def within(self, scope: Scope) -> "Context":
+        """The stack with those pools alone that a scope may have: of one it may be unknown."""
+        return self if scope.is_whole else self._with_pools(lambda pool: _may_be_in(scope, pool))
+
+    def _with_pools(self, keep: Callable[[Pool], bool]) -> "Context":
+        """The stack with some of its pools, and what is said of them."""
+        kept = [keep(pool) for pool in self.pools]
+        kept_rooms = [keep(room.pool) for room in self.rooms] or kept
+        return replace(
+            self,
+            pools=[pool for pool, one in zip(self.pools, kept, strict=True) if one],
+            rooms=[room for room, one in zip(self.rooms, kept_rooms, strict=False) if one],
             verdicts=Remembered(
                 {
-                    urn: [verdict for verdict, keep in zip(verdicts, kept_rooms, strict=True) if keep]
+                    urn: [verdict for verdict, one in zip(verdicts, kept_rooms, strict=True) if one]
                     for urn, verdicts in self.verdicts.items()
                 },
                 self.verdicts.asked if isinstance(self.verdicts, Remembered) else {},
@@ -171,6 +182,12 @@ class Context:
     def charts(self, *charts: str) -> list[Software]:
         """Releases of these charts."""
         return [release for release in self.software if release.chart in charts]
+
+
+def _may_be_in(scope: Scope, pool: Pool) -> bool:
+    with listening(alone=True) as asked:
+        meets = scope.meets(scope_of(pool))
+    return meets or bool(asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +252,8 @@ class Check:
     """Whether it looks at one cluster at a time."""
     sources: tuple[Source, ...] = ()
     """Where the rule is from. One that is not sure makes the check a warning."""
+    scope: Scope = EVERYWHERE
+    """The pools that it is asked about."""
 
     @property
     def reason(self) -> str:
@@ -278,7 +297,7 @@ class Check:
                     yield shown
 
     def _of_one(self, context: Context) -> Iterator[Finding]:
-        for said, asked in _with_asked(self.function(context), context):
+        for said, asked in _with_asked(self.function(context.within(self.scope)), context):
             if said.unjudged:
                 yield Finding(self.id, said.subject, None, said.unjudged, said.severity or self.severity)
             elif asked and not said.certain:
@@ -375,12 +394,14 @@ def check(
     relies_on: Iterable[What] = (),
     each_cluster: bool = True,
     sources: Iterable[Source] = (),
+    scope: Scope = EVERYWHERE,
 ) -> Callable[[Callable[[Context], Iterator[Said]]], Any]:
     """Registers a function that says something of each subject the check applies to.
 
     Its docstring's first line says what goes wrong for the user where the check does not hold; the rest is for readers
     of `docs/checks.md`, which `make pages` writes. `relies_on` is what must all be read for a failure to be certain.
     `sources` is where the rule is from; a rule of one source that is not sure is a warning, whatever `severity` is.
+    The function sees the pools of its `scope` and no others.
     """
 
     def register(function: Callable[[Context], Iterator[Said]]) -> Callable[[Context], Iterator[Said]]:
@@ -388,7 +409,7 @@ def check(
             raise ValueError(f"two checks are named {id_}")
         rests_on = tuple(sources)
         level = severity if is_sure(rests_on) else "warning"
-        CHECKS[id_] = Check(id_, level, subject, fix, function, frozenset(relies_on), each_cluster, rests_on)
+        CHECKS[id_] = Check(id_, level, subject, fix, function, frozenset(relies_on), each_cluster, rests_on, scope)
         return function
 
     return register

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.checks.roles import allowed, allows, role_of
 from eks_gpu.pools.pool import KARPENTER
+from eks_gpu.pools.scope import Scope
 from eks_gpu.pools.software import KARPENTER as CHART
 from eks_gpu_components.catalog import CapacityType
 
@@ -17,6 +18,7 @@ SPOT = "spot.amazonaws.com"
     subject="Karpenter release with a pool that asks for Spot",
     severity="warning",
     fix="allow iam:CreateServiceLinkedRole for spot.amazonaws.com to the role of Karpenter's controller",
+    scope=Scope((KARPENTER,), capacity_types=(CapacityType.SPOT,)),
 )
 def can_be_made(context: Context) -> Iterator[Said]:
     """In an account that never used Spot, Spot pools start on-demand nodes or none, and only an event says why."""

@@ -19,7 +19,9 @@ def read_access(config: Fields, settings: dict[str, Any], findings: Findings, be
     """`accessConfig`, and what the cluster's age says of it."""
     access = config.part("accessConfig")
     mode = access.text("authenticationMode", of=("API", "API_AND_CONFIG_MAP", "CONFIG_MAP"))
-    access.replaced("bootstrapClusterCreatorAdminPermissions")
+    if access.flag("bootstrapClusterCreatorAdminPermissions") is False:
+        message = "who creates the program's cluster is its administrator, by whom Pulumi makes objects in it"
+        findings.lose(access.place("bootstrapClusterCreatorAdminPermissions"), message)
     if mode == "CONFIG_MAP":
         message = "the ConfigMap aws-auth locks everyone out with one typing error: the program uses access entries"
         findings.tell(_RULE, access.place("authenticationMode"), message)
@@ -55,8 +57,16 @@ def _read_entry(entry: Fields, settings: dict[str, Any], findings: Findings) -> 
 def map_identities(mappings: list[Fields], settings: dict[str, Any], findings: Findings) -> None:
     """Rows of aws-auth: nodes' go, masters become entries, and every other group is lost."""
     for mapping in mappings:
-        arn, groups = mapping.text("arn", required=True), mapping.texts("groups")
-        mapping.replaced("username", "noDuplicateARNs")
+        arn, groups = mapping.text("arn"), mapping.texts("groups")
+        if not arn:
+            mapping.replaced(*mapping)
+            who = next((mapping.text(key) for key in ("account", "serviceName") if key in mapping), None) or "nobody"
+            findings.lose(mapping.place(), f"the settings let in users and roles by their ARN, and not {who[:100]}")
+            continue
+        mapping.replaced("noDuplicateARNs")
+        if (user := mapping.text("username")) and not set(_NODES) & {*groups}:
+            message = f"an access entry's name in Kubernetes is its ARN, so bindings of user {user} hold no more"
+            findings.lose(mapping.place("username"), message)
         _map(mapping, "arn", arn, groups, settings, findings)
 
 
@@ -67,6 +77,10 @@ def read_aws_auth(config_map: Fields, settings: dict[str, Any], findings: Findin
         text = data.text(key) or ""
         for arn, groups in _rows(text, arn_key):
             _map(data, key, arn, groups, settings, findings)
+    if accounts := data.text("mapAccounts"):
+        findings.lose(
+            data.place("mapAccounts"), f"the settings let in users and roles, and no account: {accounts[:100]}"
+        )
     findings.tell(_RULE, config_map.place("data"), "the program uses access entries: remove the ConfigMap aws-auth")
 
 

@@ -1,5 +1,6 @@
 """eksctl's ClusterConfig, the cluster's part of it. Source: eksctl 0.230, schema of eksctl.io/v1alpha5."""
 
+import re
 from datetime import date
 from typing import Any
 
@@ -21,12 +22,14 @@ from eks_gpu_components.catalog import (
 )
 from eks_gpu_components.catalog import zones as zones_of
 from eks_gpu_components.catalog.auto_mode import BUILT_IN_POOLS
+from eks_gpu_components.catalog.log_groups import RETENTION_DAYS
 from eks_gpu_components.catalog.nearest import nearest
 
 API_VERSION = "eksctl.io/v1alpha5"
 LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 _NAT = {"Disable": "none", "Single": "single", "HighlyAvailable": "per-zone"}
 _PREFIXES = range(16, 23)  # from the largest VPC of AWS to one whose smallest subnet AWS still makes
+_OF_AWS = re.compile(r"arn:[\w-]+:iam::aws:policy/", re.ASCII)
 _WORLD = "0.0.0.0/0"
 _ACCESS_ENTRIES_SINCE = 23
 """Minor of Kubernetes 1. Source: Amazon EKS User Guide, "Grant IAM users access with EKS access entries"."""
@@ -46,7 +49,7 @@ def read_cluster_config(config: Fields, described: Described, findings: Findings
     _karpenter(config, described, findings)
     for key, backend in (("nodeGroups", SELF_MANAGED), ("managedNodeGroups", MANAGED)):
         for group in config.parts(key)[: MAX_POOLS + 1]:
-            read_group(group, backend, described, findings)
+            read_group(group, backend, described)
     map_identities(config.parts("iamIdentityMappings"), described.cluster.settings, findings)
 
 
@@ -191,6 +194,8 @@ def _endpoint(vpc: Fields, private: bool, settings: dict[str, Any], findings: Fi
         settings["endpoint"] = {"private": True}
     elif narrow:
         settings["endpoint"] = {"private": inside is not False, "public": True, "public_cidrs": narrow}
+    if inside is False and settings.get("endpoint", {}).get("private") is not False:
+        findings.lose(access.place("privateAccess"), "the API stays open to the VPC, where nodes reach it")
     if _WORLD in cidrs or (public and not cidrs):
         place = vpc.place("publicAccessCIDRs") if cidrs else access.place("publicAccess")
         message = "the API is open to the whole internet: it stays private, until endpoint names your own addresses"
@@ -207,6 +212,12 @@ def _control_plane(config: Fields, described: Described, findings: Findings) -> 
             findings.lose(logging.place("enableTypes", index), f"EKS has no log type {name}: {', '.join(LOG_TYPES)}")
     if logs := [name for name in LOG_TYPES if everything or name in wanted]:
         settings["log_types"] = logs
+    days = logging.whole("logRetentionInDays")
+    if days in RETENTION_DAYS and logs:
+        settings["log_retention_days"] = days
+    elif days is not None:
+        why = "CloudWatch keeps records for no such time" if logs else "no log is enabled"
+        findings.lose(logging.place("logRetentionInDays"), f"{why}, got {days} days")
     if key := config.part("secretsEncryption").text("keyARN"):
         settings["kms_key_arn"] = key
     if support := config.part("upgradePolicy").text("supportType", of=("STANDARD", "EXTENDED")):
@@ -220,13 +231,21 @@ def _add_ons(config: Fields, described: Described, findings: Findings) -> None:
     versions = {}
     for addon in config.parts("addons"):
         name, version = addon.text("name", required=True), addon.text("version")
-        addon.replaced("useDefaultPodIdentityAssociations", "attachPolicyARNs", "wellKnownPolicies", "resolveConflicts")
+        addon.replaced("useDefaultPodIdentityAssociations", "wellKnownPolicies", "resolveConflicts")
+        for index, arn in enumerate(addon.texts("attachPolicyARNs")):
+            if not _OF_AWS.match(arn):
+                message = f"the program gives each add-on AWS's own policy, and none of yours, such as {arn}"
+                findings.lose(addon.place("attachPolicyARNs", index), message)
         if name and name not in CLUSTER_ADDONS:
             message = f"the program's cluster has no add-on {name}; it has {', '.join(CLUSTER_ADDONS)}"
             findings.lose(addon.place("name"), message)
         elif name and version and version not in ("latest", "auto", "default"):
             versions[name] = version
-    config.part("addonsConfig").replaced("autoApplyPodIdentityAssociations", "disableDefaultAddons")
+    defaults = config.part("addonsConfig")
+    defaults.replaced("autoApplyPodIdentityAssociations")
+    if defaults.flag("disableDefaultAddons"):
+        message = f"the program's cluster always has {', '.join(CLUSTER_ADDONS)}"
+        findings.lose(defaults.place("disableDefaultAddons"), message)
     if versions:
         described.cluster.settings["addon_versions"] = versions
 

@@ -6,10 +6,9 @@ from math import floor
 
 from eks_gpu.importers.autoscaler_tags import read_tags
 from eks_gpu.importers.fields import Fields, Place
-from eks_gpu.importers.findings import Findings
+from eks_gpu.importers.findings import Findings, PoolFindings
 from eks_gpu.importers.model import SELF_MANAGED, Described, Named, Pool
 from eks_gpu.importers.taints import read_taints
-from eks_gpu.importers.units_and_names import MAX_NAMES
 from eks_gpu_components.catalog import (
     CNI_POLICY,
     GENERAL_CATEGORIES,
@@ -39,38 +38,43 @@ _ADDON_POLICIES = {
 }
 
 
-def read_group(group: Fields, backend: str, described: Described, findings: Findings) -> None:
+def read_group(group: Fields, backend: str, described: Described) -> None:
     """One group, as a pool."""
+    told = PoolFindings()
     name = group.text("name", required=True)
     types, types_place, chosen = _types(group)
-    base, percentage = _on_demand(group, backend, findings)
+    base, percentage = _on_demand(group, backend, told)
     least, desired, most = group.whole("minSize"), group.whole("desiredCapacity"), group.whole("maxSize")
     pool = Pool(
         name=name or "group",
         backend=backend,
         place=group.place("name"),
+        findings=told,
         types=types,
         types_place=types_place,
         chosen_by_requirements=chosen,
         on_demand_base=base,
         on_demand_percentage=percentage,
+        zones_place=group.place("availabilityZones"),
         zones=tuple(dict.fromkeys(group.texts("availabilityZones"))),
         labels=group.strings("labels"),
         labels_place=group.place("labels"),
-        taints=read_taints(group, "taints", findings),
+        taints=read_taints(group, "taints", told),
         taints_place=group.place("taints"),
-        min_nodes=least if least is not None else desired or 0,
+        min_nodes=next((size for size in (least, desired) if size is not None), _DEFAULT_NODES),
         desired_nodes=desired,
-        max_nodes=next((size for size in (most, desired, least) if size is not None), _DEFAULT_NODES),
+        max_nodes=next((size for size in (most, desired, least) if size is not None), _DEFAULT_NODES) or 1,
         size_place=group.place("maxSize" if "maxSize" in group else "desiredCapacity"),
+        running_place=group.place("desiredCapacity" if desired and desired >= (least or 0) else "minSize"),
         disk_gib=group.whole("volumeSize", least=1, most=65_536),
         disk_place=group.place("volumeSize"),
-        image=_image(group, findings),
+        image=_image(group, told),
+        image_place=group.place("amiFamily"),
     )
-    _disk(group, findings)
-    _nodes(group, findings)
-    pool.session_manager = _iam(group.part("iam"), described, findings) or bool(group.part("ssh").flag("enableSsm"))
-    read_tags(group, pool, described, findings)
+    _disk(group, told)
+    _nodes(group, told)
+    pool.session_manager = _iam(group.part("iam"), described, told) or bool(group.part("ssh").flag("enableSsm"))
+    read_tags(group, pool, described, told)
     described.pools.append(pool)
 
 
@@ -78,7 +82,7 @@ def _types(group: Fields) -> tuple[list[Named], Place, bool]:
     """Named types with their places, the place of them all, and whether a selector found them."""
     distribution = group.part("instancesDistribution")
     for fields, key in ((distribution, "instanceTypes"), (group, "instanceTypes")):
-        if names := fields.names(key, most=MAX_NAMES):
+        if names := fields.texts(key):
             group.replaced("instanceType")  # `mixed`, or the first of them
             return [Named(name, fields.place(key, i)) for i, name in enumerate(names)], fields.place(key), False
     name = group.text("instanceType")
@@ -128,7 +132,9 @@ def _on_demand(group: Fields, backend: str, findings: Findings) -> tuple[int, in
     percentage = distribution.whole("onDemandPercentageAboveBaseCapacity", most=100)
     strategy = distribution.text("spotAllocationStrategy")
     pools = distribution.whole("spotInstancePools", least=1, most=20)
-    distribution.replaced("capacityRebalance")
+    if distribution.flag("capacityRebalance"):
+        message = "the program's groups start no node beside one at risk: the node termination handler drains it"
+        findings.lose(distribution.place("capacityRebalance"), message)
     if strategy == "lowest-price" or pools:
         place = distribution.place("spotInstancePools" if pools else "spotAllocationStrategy")
         message = "the lowest price takes the capacity that is taken back first: price-capacity-optimized is used"
@@ -173,7 +179,10 @@ def _nodes(group: Fields, findings: Findings) -> None:
     if group.part("ssh").flag("allow"):
         findings.lose(group.place("ssh"), "nobody logs in to the program's nodes by SSH: session_manager: true does it")
     group.part("ssh").replaced("publicKeyPath", "publicKeyName", "publicKey", "sourceSecurityGroupIds")
-    group.replaced("disablePodIMDS", "propagateASGTags", "nodeRepairConfig", "containerRuntime")
+    group.off("efaEnabled", "ebsOptimized", "enableDetailedMonitoring", "enclaveEnabled")
+    group.replaced("disablePodIMDS", "propagateASGTags", "containerRuntime")
+    if group.part("nodeRepairConfig").flag("enabled") is False:
+        findings.lose(group.part("nodeRepairConfig").place("enabled"), "EKS repairs the nodes of the program's groups")
     for index, process in enumerate(group.texts("asgSuspendProcesses")):
         if process != "AZRebalance":
             findings.lose(group.place("asgSuspendProcesses", index), f"the program suspends AZRebalance, not {process}")

@@ -35,6 +35,8 @@ class Sheet:
 
 MANY = 200
 """Keys of one map, from which on no nearest is looked for."""
+_SLIP = 1
+"""Letters that a misspelt key has more or fewer."""
 MAX_KEY = 200
 """Characters of a key in a message."""
 
@@ -217,13 +219,19 @@ class Fields:
         """What the program makes or decides itself, so that nothing is lost."""
         self._asked.update(keys)
 
+    def off(self, *keys: str) -> None:
+        """Switches that the program leaves off: nothing is lost where they are off."""
+        self._asked.update(key for key in keys if self._data.get(key) is False)
+
     def lost(self) -> Iterator[tuple[Place, str, str]]:
         """What nobody took, the outermost of it: place, key, and the field that was perhaps meant."""
         missing = self._asked - {*self._data} if len(self._data) < MANY else set()
         for key, value in self._data.items():
             if key not in self._asked:
                 if value is not None:
-                    yield self.place(key), key, nearest(key, missing) or ""
+                    meant = nearest(key, missing) or ""
+                    # A field with another word in it is one that import does not know, and no slip of the pen.
+                    yield self.place(key), key, meant if abs(len(meant) - len(key)) <= _SLIP else ""
                 continue
             for inner in self._inner.get(key, ()):
                 yield from inner.lost()

@@ -5,8 +5,10 @@ from typing import Any
 
 from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.gpu_pools import MAX_GROUP_NAME, Settled
+from eks_gpu.importers.gpu_types import known_names
 from eks_gpu.importers.model import MANAGED, Pool
-from eks_gpu.importers.units_and_names import fitting_name, unknown_type
+from eks_gpu.importers.taints import tell_of_missing_values
+from eks_gpu.importers.units_and_names import fitting_name
 from eks_gpu_components.catalog import (
     GENERAL_CATEGORIES,
     MAX_INSTANCE_TYPES,
@@ -25,32 +27,41 @@ from eks_gpu_components.catalog import (
 def known_types(pool: Pool, findings: Findings) -> list[InstanceType]:
     """The named types that there are, without accelerators; the others are told."""
     rows = []
-    for named in dict.fromkeys(pool.types):
-        if problem := unknown_type(named.name):
-            findings.tell("instance-types-are-offered", named.place, problem)
-            continue
+    for named in known_names(pool, findings):
         row = instance_type(named.name)
         if row not in rows and row.accelerator is None:
             rows.append(row)
     return rows
 
 
-def settle_system_nodes(pool: Pool, zones: Sequence[str], region: str, findings: Findings) -> dict[str, Any] | None:
+def settle_system_nodes(pool: Pool, zones: Sequence[str], region: str) -> dict[str, Any] | None:
     """`cluster.system_nodes`; None where no type of the group can be."""
+    findings = pool.findings
     rows = [row for row in known_types(pool, findings) if _zones_of(row, region) & {*zones}]
     if not rows or any(not any(zone in _zones_of(row, region) for row in rows) for zone in zones):
         return None
     rows = [row for row in rows if row.architecture == rows[0].architecture]
     wanted = pool.desired_nodes if pool.desired_nodes is not None else pool.min_nodes
-    if pool.max_nodes is not None and pool.max_nodes > max(wanted, pool.min_nodes):
-        message = f"the cluster's system nodes are a fixed number, {max(wanted, MIN_SYSTEM_NODES)}, and do not scale"
-        findings.lose(pool.size_place, f"{message} to {pool.max_nodes}")
-    elif wanted < MIN_SYSTEM_NODES:
-        findings.lose(pool.size_place, f"controllers need {MIN_SYSTEM_NODES} nodes, which are taken")
+    nodes = max(wanted, pool.min_nodes, MIN_SYSTEM_NODES)
+    if wanted < nodes:
+        message = f"{wanted} of the system nodes becomes {nodes}: controllers need {MIN_SYSTEM_NODES}"
+        findings.lose(pool.running_place or pool.size_place, message)
+    if pool.max_nodes is not None and pool.max_nodes > nodes:
+        message = f"the cluster's system nodes are a fixed number, {nodes}, and do not scale to {pool.max_nodes}"
+        findings.lose(pool.size_place, message)
+    elif pool.min_nodes < wanted:
+        message = f"the cluster's system nodes are a fixed number, {nodes}, and do not scale to {pool.min_nodes}"
+        findings.lose(pool.size_place, message)
+    if pool.zones and {*pool.zones} != {*zones}:
+        message = f"the cluster's system nodes are in all of its zones, {', '.join(zones)}"
+        findings.lose(pool.zones_place or pool.place, message)
+    if pool.image != "al2023":
+        message = f"the cluster's system nodes have al2023, and not {pool.image}"
+        findings.lose(pool.image_place or pool.place, message)
     for key in pool.labels:
         findings.lose(pool.labels_place, f"label {key}: the system nodes' labels are the program's")
     found: dict[str, Any] = {
-        "nodes": max(wanted, MIN_SYSTEM_NODES),
+        "nodes": nodes,
         "instance_types": [row.name for row in rows],
     }
     if pool.disk_gib:
@@ -67,10 +78,9 @@ def _zones_of(row: InstanceType, region: str) -> set[str]:
     return {zone.name for zone in zones_offering(row.name, region)}
 
 
-def settle_spot_pool(
-    pool: Pool, region: str, zones: Sequence[str], taken: Sequence[str], findings: Findings
-) -> Settled | None:
+def settle_spot_pool(pool: Pool, region: str, zones: Sequence[str], taken: Sequence[str]) -> Settled | None:
     """A pool of `spot_node_groups`; None, told, where six types of its shape are not to be had."""
+    findings = pool.findings
     rows = _of_one_shape(pool, region, zones, findings)
     if rows is None:
         return None
@@ -87,9 +97,10 @@ def settle_spot_pool(
     if pool.disk_gib:
         settings["disk_gib"] = max(pool.disk_gib, MIN_DISK_GIB)
     if pool.zones and {*pool.zones} != {*zones}:
-        findings.lose(pool.place, f"a Spot pool is in all zones of the cluster, {', '.join(zones)}")
+        findings.lose(pool.zones_place or pool.place, f"a Spot pool is in all zones of the cluster, {', '.join(zones)}")
     if labels := _labels(pool, findings):
         settings["labels"] = labels
+    tell_of_missing_values(pool, pool.taints)
     if pool.taints:
         settings["taints"] = [
             {"key": taint.key, "value": taint.value or "true", "effect": taint.effect} for taint in pool.taints
@@ -121,7 +132,8 @@ def _of_one_shape(pool: Pool, region: str, zones: Sequence[str], findings: Findi
     """The named types of the first one's shape, and others like them up to six."""
     found = [row for row in known_types(pool, findings) if row.spot and _zones_of(row, region) & {*zones}]
     if not found:
-        findings.lose(pool.types_place, f"no instance type of {pool.name} is sold as Spot in {', '.join(zones)}")
+        sold = "offered" if pool.on_demand_percentage == 100 else "sold as Spot"
+        findings.lose(pool.types_place, f"no instance type of {pool.name} is {sold} in {', '.join(zones)}")
         return None
     first = found[0]
     alike = [row for row in found if _shape(row) == _shape(first)]
@@ -138,10 +150,17 @@ def _of_one_shape(pool: Pool, region: str, zones: Sequence[str], findings: Findi
         )
         findings.lose(pool.types_place, message)
         return None
-    if len(alike) < MIN_SPOT_TYPES:
+    added = ", ".join(row.name for row in rows[len(alike) :])
+    if len(alike) < MIN_SPOT_TYPES and pool.on_demand_percentage == 100:
+        message = (
+            "beside system nodes the settings have no group that is on demand alone: it becomes one of "
+            f"spot_node_groups with 100 % on demand, which names {MIN_SPOT_TYPES} types or more, so {added} are added"
+        )
+        findings.lose(pool.types_place, message)
+    elif len(alike) < MIN_SPOT_TYPES:
         message = (
             f"Spot takes back one type in one zone at a time: with {len(alike)} of one shape many nodes go at once, "
-            f"so {', '.join(row.name for row in rows[len(alike) :])} are added"
+            f"so {added} are added"
         )
         findings.tell("spot-groups-have-six-types", pool.types_place, message)
     return rows[:MAX_INSTANCE_TYPES]

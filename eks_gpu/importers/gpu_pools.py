@@ -1,18 +1,21 @@
 """Pools with accelerators as settings: maximum, taint, labels, zones, idle time."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import floor
 from typing import Any
 
 from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.gpu_types import GpuTypes, gpu_types, why_unusable
-from eks_gpu.importers.model import AUTO_MODE, KARPENTER, MANAGED, Pool
+from eks_gpu.importers.model import AUTO_MODE, KARPENTER, MANAGED, Overlay, Pool
+from eks_gpu.importers.taints import tell_of_missing_values
 from eks_gpu.importers.units_and_names import fitting_name
 from eks_gpu.pods.quantities import CPU, MEMORY, MIB
 from eks_gpu.pools.limits import NODES
 from eks_gpu_components.catalog import (
+    GPU_RESOURCE,
     GPU_TAINT,
+    HARD_EFFECTS,
     MAX_DISK_GIB,
     MIN_GPU_DISK_GIB,
     MIN_IDLE_S,
@@ -25,12 +28,15 @@ from eks_gpu_components.catalog import (
     Taint,
     label_problem,
     syntax_problem,
+    type_may_meet,
 )
 from eks_gpu_components.catalog.image_families import least_gib
 from eks_gpu_components.catalog.images import ROOT_DEVICE
 
 SECTIONS = {KARPENTER: "karpenter_gpu_pools", AUTO_MODE: "auto_mode_gpu_pools"}
 DEFAULT_MAX_NODES = 4
+_OTHER_LIMITS = (NODES, CPU, MEMORY)
+"""Beside accelerators: the program derives those of CPU and memory from `max_gpus`."""
 _UNLIMITED = 999_999_999
 """GPUs or nodes that no account has."""
 # EKS takes 63 characters for a group's name, and the program adds zone, capacity type and Pulumi's suffix.
@@ -60,9 +66,10 @@ def settle_gpu_pool(
     region: str,
     zones: Sequence[str],
     taken: Sequence[str],
-    findings: Findings,
+    overlays: Sequence[Overlay] = (),
 ) -> Settled | None:
     """A pool of the settings; None, told, where nothing today is like it."""
+    findings = pool.findings
     own_zones = _zones(pool, zones, findings)
     types = gpu_types(pool, requests, region, own_zones or zones, findings)
     if types is None:
@@ -74,8 +81,8 @@ def settle_gpu_pool(
     if types.need:
         settings = {"need": types.need}
         notes["need"] = "the named types are no longer to be had, and the catalog finds others"
-    settings["max_gpus"] = _ceiling(pool, types, notes, findings)
-    settings |= _capacity(pool, findings)
+    settings["max_gpus"] = _ceiling(pool, types, shares_of_a_gpu(pool, types.rows, overlays), notes, findings)
+    settings |= _capacity(pool, notes, findings)
     settings |= _disk(pool, findings)
     _system_disk(pool, types, findings)
     if own_zones:
@@ -122,13 +129,22 @@ def _zones(pool: Pool, zones: Sequence[str], findings: Findings) -> list[str]:
     return kept if {*kept} != {*zones} else []
 
 
-def _ceiling(pool: Pool, types: GpuTypes, notes: dict[str, str], findings: Findings) -> int:
+def shares_of_a_gpu(pool: Pool, rows: Sequence[InstanceType], overlays: Sequence[Overlay]) -> tuple[int, str]:
+    """How many Karpenter counts each GPU of a pool, and what says so: the heaviest NodeOverlay, or the user data."""
+    concerned = [found for found in overlays if GPU_RESOURCE in found.capacity and pool.backend == KARPENTER]
+    for overlay in sorted(concerned, key=lambda found: -found.weight):
+        for row in rows:
+            if row.gpus and all(type_may_meet(row, *found.parts) for found in overlay.requirements if found.of_type):
+                return max(floor(overlay.capacity[GPU_RESOURCE] / row.gpus), 1), f"NodeOverlay {overlay.name}"
+    return (pool.storage.shares, "its nodes' user data") if pool.storage else (1, "")
+
+
+def _ceiling(pool: Pool, types: GpuTypes, shares: tuple[int, str], notes: dict[str, str], findings: Findings) -> int:
     """GPUs at most."""
+    if nodes := max(pool.min_nodes, pool.desired_nodes or 0):
+        message = f"{nodes} GPU nodes run while nothing asks for them: a pool begins at zero and returns to it"
+        findings.tell("gpu-pools-start-at-zero", pool.running_place or pool.size_place, message)
     if pool.sized_in_nodes:
-        if pool.min_nodes or pool.desired_nodes:
-            nodes = max(pool.min_nodes, pool.desired_nodes or 0)
-            message = f"{nodes} GPU nodes run while nothing asks for them: a pool begins at zero and returns to it"
-            findings.tell("gpu-pools-start-at-zero", pool.size_place, message)
         return max(pool.max_nodes or 1, 1) * types.count
     resource = NEURON_RESOURCE if types.kind == "neuron" else GPU_TAINT.key
     for wrong in ("gpu", "gpus", "nvidia.com/gpus"):
@@ -137,21 +153,39 @@ def _ceiling(pool: Pool, types: GpuTypes, notes: dict[str, str], findings: Findi
             findings.tell("limits-name-the-real-resource", pool.limit_places[wrong], message)
     names = (resource, "gpu", "gpus", "nvidia.com/gpus")
     stated = next((_limit(pool, key) for key in names if key in pool.limits), None)
+    if stated is not None and types.kind == "nvidia" and shares[0] > 1:
+        whole = stated // shares[0]
+        message = (
+            f"{stated} counts shares: by {shares[1]} each GPU is {shares[0]}, and the settings count whole ones, so "
+            f"{max(whole, types.count)} is taken"
+        )
+        findings.tell("shared-gpus-are-planned", pool.size_place, message)
+        stated = whole
     if types.kind == "neuron" and NEURON_CORE_RESOURCE in pool.limits:
         by_cores = _limit(pool, NEURON_CORE_RESOURCE, types.cores)
         stated = by_cores if stated is None else min(stated, by_cores)
-    by_cpu = _by_cpu_and_memory(pool, types)
+    for key in pool.limits:
+        if key not in (*names, NEURON_CORE_RESOURCE, *_OTHER_LIMITS):
+            message = f"the settings limit {resource}, and not {key[:100]}"
+            findings.lose(pool.limit_places[key], message)
+    others = _other_limits(pool, types)
+    by_others = min(others.values(), default=None)
+    if stated is None and NODES in others and others[NODES] == by_others:
+        notes["max_gpus"] = "from the limit of nodes"
+        return others[NODES] * types.count
     if stated is None:
-        nodes = by_cpu if by_cpu else DEFAULT_MAX_NODES
-        reason = "no limit names them" if pool.limits else "there is no limit"
-        message = f"nothing limits the GPUs that it may start: {reason}, and {nodes * types.count} is taken"
-        findings.tell("gpu-pools-are-capped", pool.size_place, message)
-        notes["max_gpus"] = "from the limits of cpu and memory" if by_cpu else f"chosen: {reason}"
+        nodes = by_others if by_others else DEFAULT_MAX_NODES
+        room = f"{nodes} of the largest node{'s' if nodes > 1 else ''}"
+        names_none = f"no limit names GPUs, and those of {' and '.join(others)} have room for {room}"
+        reason = names_none if others else "nothing limits the GPUs that it may start"
+        findings.tell("gpu-pools-are-capped", pool.size_place, f"{reason}: {nodes * types.count} is taken")
+        notes["max_gpus"] = f"from the limits of {' and '.join(others)}" if others else "chosen: there is no limit"
         return nodes * types.count
-    if by_cpu is not None and by_cpu * types.count < stated:
+    if by_others is not None and by_others * types.count < stated:
+        why = " and ".join(name for name, nodes in others.items() if nodes == by_others)
         message = (
-            f"its limits of cpu and memory let {by_cpu} nodes come, though {resource} allows {stated // types.count}: "
-            "the program derives both from max_gpus"
+            f"its limits of {why} let {by_others} nodes come, though {resource} allows {stated // types.count}: "
+            "the program derives all from max_gpus"
         )
         findings.tell("gpu-limit-not-blocked-by-cpu-or-memory", pool.size_place, message)
     if stated < types.count:
@@ -160,22 +194,21 @@ def _ceiling(pool: Pool, types: GpuTypes, notes: dict[str, str], findings: Findi
     return max(stated, types.count)
 
 
-def _by_cpu_and_memory(pool: Pool, types: GpuTypes) -> int | None:
-    """Nodes of the largest type that the other limits leave room for; None where there are none."""
+def _other_limits(pool: Pool, types: GpuTypes) -> dict[str, int]:
+    """Nodes of the largest type that each other limit leaves room for."""
     of_one = {
         NODES: 1,
         CPU: max(row.vcpus for row in types.rows),
         MEMORY: max(row.memory_mib for row in types.rows) * MIB,
     }
-    rooms = [_limit(pool, name, one) for name, one in of_one.items() if name in pool.limits]
-    return max(min(rooms), 1) if rooms else None
+    return {name: max(_limit(pool, name, one), 1) for name, one in of_one.items() if name in pool.limits}
 
 
 def _limit(pool: Pool, resource: str, of_one: int = 1) -> int:
     return min(floor(pool.limits[resource] / of_one), _UNLIMITED)
 
 
-def _capacity(pool: Pool, findings: Findings) -> dict[str, Any]:
+def _capacity(pool: Pool, notes: dict[str, str], findings: Findings) -> dict[str, Any]:
     wanted = list(pool.capacity_types)
     if pool.sized_in_nodes:
         base, percentage = pool.on_demand_base, pool.on_demand_percentage
@@ -184,9 +217,13 @@ def _capacity(pool: Pool, findings: Findings) -> dict[str, Any]:
             message = f"a pool's capacity types have an order and no shares: Spot first, instead of {percentage} %"
             findings.lose(pool.types_place, f"{message} on demand beyond {base}")
     if CapacityType.RESERVED in wanted and not (pool.storage and pool.storage.reservation_ids):
-        message = "reserved needs capacity reservations by their ids in the node class: it is left out"
-        findings.lose(pool.types_place, message)
+        if pool.reserved_is_named:
+            instead = "left out" if len(wanted) > 1 else "on demand"
+            message = f"reserved needs capacity reservations by their ids in the node class: it is {instead}"
+            findings.lose(pool.types_place, message)
         wanted.remove("reserved")
+    if not pool.capacity_is_named:
+        notes["capacity_types"] = "no requirement names one, and Karpenter then takes the first that there is"
     wanted = wanted or ["on-demand"]
     return {} if wanted == ["on-demand"] else {"capacity_types": wanted}
 
@@ -205,6 +242,8 @@ def _system_disk(pool: Pool, types: GpuTypes, findings: Findings) -> None:
 
 
 def _disk(pool: Pool, findings: Findings) -> dict[str, Any]:
+    for place, problem in pool.storage.disk_problems if pool.storage else ():
+        findings.tell("disks-have-room", place, problem)
     size = pool.disk_gib or (pool.storage.disk_gib if pool.storage else None)
     if size is None:
         return {}
@@ -232,9 +271,15 @@ def _taint(pool: Pool, types: GpuTypes, findings: Findings) -> tuple[Taint, dict
         message = f"nodes have no taint, so any pod may land there and keep a GPU node running: {own.for_kubelet()}"
         findings.tell("gpu-nodes-are-tainted", pool.taints_place, f"{message} is taken")
         return own, {}
-    chosen = next((taint for taint in pool.taints if taint.key == own.key), pool.taints[0])
+    hard = [taint for taint in pool.taints if taint.effect in HARD_EFFECTS]
+    if not hard:
+        message = f"{pool.taints[0].effect} keeps no pod away for certain: {own.effect} is taken"
+        findings.tell("gpu-nodes-are-tainted", pool.taints[0].place, message)
+        hard = [replace(pool.taints[0], effect=own.effect)]
+    chosen = next((taint for taint in hard if taint.key == own.key), hard[0])
+    tell_of_missing_values(pool, [chosen])
     for taint in pool.taints:
-        if taint is not chosen:
+        if taint.place != chosen.place:
             findings.lose(taint.place, f"a GPU pool has one taint, {chosen.key}, and not {taint.key} too")
     found = Taint(chosen.key, chosen.value or "true", chosen.effect)
     if problem := syntax_problem(found.key, found.value):
@@ -273,5 +318,6 @@ def _around(pool: Pool, settings: dict[str, Any], findings: Findings) -> dict[st
         if "reserved" in settings.get("capacity_types", ()):
             around["capacity_reservation_ids"] = list(storage.reservation_ids)
         else:
-            findings.lose(pool.place, "its node class names reservations, which capacity type reserved alone would use")
+            place = storage.reservations_place or pool.place
+            findings.lose(place, "its node class names reservations, which capacity type reserved alone would use")
     return around

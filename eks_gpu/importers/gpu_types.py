@@ -7,9 +7,9 @@ from typing import Any
 
 from eks_gpu.importers.fields import Place
 from eks_gpu.importers.findings import Findings
-from eks_gpu.importers.model import AUTO_MODE, Pool
+from eks_gpu.importers.model import AUTO_MODE, Named, Pool
 from eks_gpu.importers.requirements import why_none
-from eks_gpu.importers.units_and_names import RETIRED, unknown_type
+from eks_gpu.importers.units_and_names import MAX_NAMES, RETIRED, is_known_type, unknown_type
 from eks_gpu_components.catalog import (
     ARCH_LABEL,
     AUTO_MODE_GROUP,
@@ -74,13 +74,19 @@ def is_accelerated(pool: Pool) -> bool:
     return bool(accelerated) and (wanted or {*map(_category, names)} == {*map(_category, accelerated)})
 
 
+def accelerators_of(pool: Pool) -> set[str]:
+    """nvidia, neuron or both, of the types that it names; both where all are of another maker, or AWS has none."""
+    rows = [instance_type(named.name) for named in pool.types if is_known_type(named.name)]
+    return {row.accelerator.kind for row in rows if row.accelerator} & {*DEVICE_PLUGINS} or {*DEVICE_PLUGINS}
+
+
 def _category(name: str) -> str:
     """Category of a type, or the name of an unknown one: trn2u is described without an accelerator, and yet of trn."""
-    return name if unknown_type(name) else instance_type(name).category
+    return instance_type(name).category if is_known_type(name) else name
 
 
 def _has_accelerator(name: str) -> bool:
-    return unknown_type(name) is None and instance_type(name).accelerator is not None
+    return is_known_type(name) and instance_type(name).accelerator is not None
 
 
 def gpu_types(
@@ -156,12 +162,21 @@ def _found_by_need(
     return GpuTypes(tuple(offered), need) if offered else None
 
 
+def known_names(pool: Pool, findings: Findings) -> list[Named]:
+    """The named types that there are, each once; the others are told."""
+    names = {named.name: named for named in reversed(pool.types)}
+    unknown = [name for name in reversed(names) if not is_known_type(name)]
+    for name in unknown[:MAX_NAMES]:
+        findings.tell("instance-types-are-offered", names[name].place, unknown_type(name) or "")
+    if more := unknown[MAX_NAMES:]:
+        message = f"and {len(more)} more that the catalog does not have, from {more[0]} on"
+        findings.tell("instance-types-are-offered", names[more[0]].place, message)
+    return [named for name, named in reversed(names.items()) if is_known_type(name)]
+
+
 def _usable(pool: Pool, findings: Findings) -> list[InstanceType]:
     usable = []
-    for named in dict.fromkeys(pool.types):
-        if problem := unknown_type(named.name):
-            findings.tell("instance-types-are-offered", named.place, problem)
-            continue
+    for named in known_names(pool, findings):
         row = instance_type(named.name)
         if row in usable:
             continue

@@ -1,7 +1,9 @@
 """Import of a file: which reader reads which object."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from eks_gpu.importers.access import read_aws_auth
@@ -13,6 +15,7 @@ from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.karpenter import read_node_pool, read_provisioner
 from eks_gpu.importers.model import AUTO_MODE, KARPENTER, MAX_POOLS, Described
 from eks_gpu.importers.node_classes import read_auto_mode_node_class, read_ec2_node_class, read_node_template
+from eks_gpu.importers.node_overlays import read_node_overlay
 from eks_gpu.importers.services import read_ingress, read_service
 from eks_gpu.importers.settings import Answer, compose
 from eks_gpu.importers.workloads import CLUSTER_AUTOSCALER, TEMPLATES, read_made_pods, read_workload
@@ -26,6 +29,7 @@ KINDS: dict[str, dict[str, bool]] = {
     "Provisioner": {f"{KARPENTER_CORE_GROUP}/v1alpha5": False},
     "EC2NodeClass": {f"{KARPENTER_GROUP}/v1": True, f"{KARPENTER_GROUP}/v1beta1": False},
     "AWSNodeTemplate": {f"{KARPENTER_GROUP}/v1alpha1": False},
+    "NodeOverlay": {f"{KARPENTER_CORE_GROUP}/v1alpha1": True},
     "NodeClass": {f"{AUTO_MODE_GROUP}/v1": True},
     "ConfigMap": {"v1": True},
     "CronJob": {"batch/v1": True, "batch/v1beta1": False, "batch/v2alpha1": False},
@@ -41,7 +45,7 @@ KINDS: dict[str, dict[str, bool]] = {
 }
 """Kind -> API version -> whether Kubernetes 1.35, or Karpenter 1.15, serves it."""
 MAX_OBJECTS = 2000
-_FIRST = ("ClusterConfig", "EC2NodeClass", "AWSNodeTemplate", "NodeClass", "Provisioner", "NodePool")
+_FIRST = ("ClusterConfig", "NodeOverlay", "EC2NodeClass", "AWSNodeTemplate", "NodeClass", "Provisioner", "NodePool")
 """Read before what refers to them."""
 _OF_THE_SERVER = (
     *("annotations", "creationTimestamp", "deletionTimestamp", "finalizers", "generateName", "generation", "labels"),
@@ -57,12 +61,13 @@ def import_file(file: Path, on: date) -> tuple[Answer, Findings]:
     objects = sorted(_objects(documents, file.name, problems), key=_order)
     if len(objects) > MAX_OBJECTS:
         raise InputError(f"{file.name}: must have at most {MAX_OBJECTS} objects, got {len(objects)}")
-    taken = [_read(fields, kind, sheet, described, findings, on) for fields, kind, sheet in objects]
+    for fields, kind, sheet in objects:
+        _read(fields, kind, sheet, described, findings, on)
     if len(described.pools) > MAX_POOLS:
         problems.append(f"{file.name}: must have at most {MAX_POOLS} pools of nodes, got {len(described.pools)}")
-    if not any(taken) and not problems:
+    if not objects and not problems:
         kinds = ", ".join(sorted(KINDS))
-        problems.append(f"{file.name}: must have one object or more that import takes, there is none of {kinds}")
+        problems.append(f"{file.name}: must have one object or more, such as {kinds}")
     if problems:
         raise InputError(problems)
     return compose(described, findings), findings
@@ -76,7 +81,7 @@ def _order(found: tuple[Fields, str, Sheet]) -> int:
 def _objects(documents: list[Map], name: str, problems: list[str]) -> Iterator[tuple[Fields, str, Sheet]]:
     """Each object with its kind; those of a List one by one."""
     for document in documents:
-        if document.get("kind") == "List" and isinstance(document.get("items"), Seq):
+        if str(document.get("kind")).endswith("List") and isinstance(document.get("items"), Seq):
             yield from _objects([item for item in document["items"] if isinstance(item, Map)], name, problems)
             continue
         sheet = Sheet(name, problems=problems)
@@ -87,23 +92,24 @@ def _objects(documents: list[Map], name: str, problems: list[str]) -> Iterator[t
         yield fields, kind or "", sheet
 
 
-def _read(fields: Fields, kind: str, sheet: Sheet, described: Described, findings: Findings, on: date) -> bool:
-    """Whether the object is one that import takes."""
+def _read(fields: Fields, kind: str, sheet: Sheet, described: Described, findings: Findings, on: date) -> None:
+    """Reads an object, or tells that import takes none of its kind."""
     version = fields.text("apiVersion") or ""
-    metadata = fields.part("metadata", required=bool(kind))
-    name = metadata.text("name", required=True) or ""
+    metadata = fields.part("metadata", required=_is_ours(kind, version))
+    name = metadata.text("name", required=_is_ours(kind, version) and "generateName" not in metadata) or ""
     sheet.object = f"{kind} {name}".strip()[:100]
+    if not kind or not version:
+        return
     if not _is_ours(kind, version):
-        if kind and version and read_made_pods(kind, name, fields, described, findings):
-            return True
-        if kind and version and not _belongs_to_autoscaler(name):
+        if read_made_pods(kind, name, fields, described, findings):
+            return
+        if not _belongs_to_autoscaler(name):
             findings.lose(fields.place("kind"), f"import takes no {kind}: keep its file")
-        return False
-    if not version:
-        return True
+        return
     if version not in KINDS[kind]:
-        sheet.wrong(fields.place("apiVersion"), f"must be {' or '.join(KINDS[kind])} for a {kind}, got {version}")
-        return True
+        message = f"import takes a {kind} of {' or '.join(KINDS[kind])}, and not of {version}: keep its file"
+        findings.lose(fields.place("apiVersion"), message)
+        return
     if not KINDS[kind][version] and kind not in ("Provisioner", "NodePool"):
         current = next((found for found, served in KINDS[kind].items() if served), "an EC2NodeClass")
         message = f"{version} is removed, and no API server takes it: write {current}"
@@ -111,7 +117,6 @@ def _read(fields: Fields, kind: str, sheet: Sheet, described: Described, finding
     metadata.replaced(*_OF_THE_SERVER)
     fields.replaced("status")
     _dispatch(fields, kind, name, version.rpartition("/")[2], described, findings, on)
-    return True
 
 
 def _is_ours(kind: str, version: str) -> bool:
@@ -128,6 +133,7 @@ def _belongs_to_autoscaler(name: str) -> bool:
 def _dispatch(
     fields: Fields, kind: str, name: str, version: str, described: Described, findings: Findings, on: date
 ) -> None:
+    told = findings
     match kind:
         case "ClusterConfig" if described.cluster.described:
             findings.lose(fields.place("kind"), "a stack has one cluster, and the file describes another before")
@@ -135,24 +141,28 @@ def _dispatch(
         case "ClusterConfig":
             read_cluster_config(fields, described, findings, on)
         case "Provisioner":
-            read_provisioner(name, fields, described, findings)
+            told = read_provisioner(name, fields, described).findings
         case "NodePool":
-            read_node_pool(name, version, fields, described, findings)
-        case "EC2NodeClass":
-            spec = fields.part("spec", required=True)
-            found = read_ec2_node_class(spec, findings, before_v1=version != "v1")
-            described.node_classes[KARPENTER, name] = found
-        case "AWSNodeTemplate":
-            described.node_classes[KARPENTER, name] = read_node_template(fields.part("spec", required=True), findings)
-        case "NodeClass":
-            spec = fields.part("spec", required=True)
-            described.node_classes[AUTO_MODE, name] = read_auto_mode_node_class(spec, findings)
+            pool = read_node_pool(name, version, fields, described, findings)
+            if pool is None:
+                return
+            told = pool.findings
+        case "NodeOverlay":
+            described.overlays.append(read_node_overlay(name, fields.part("spec", required=True), findings))
+        case "EC2NodeClass" | "AWSNodeTemplate" | "NodeClass":
+            backend = AUTO_MODE if kind == "NodeClass" else KARPENTER
+            read = {"AWSNodeTemplate": read_node_template, "NodeClass": read_auto_mode_node_class}.get(
+                kind, partial(read_ec2_node_class, before_v1=version != "v1")
+            )
+            found = replace(read(fields.part("spec", required=True)), place=fields.part("metadata").place("name"))
+            described.node_classes[backend, name] = found
+            told = found.findings
         case _:
             _judge_object(fields, kind, name, described, findings)
             return
     for place, key, meant in fields.lost():
         nearest = f"; nearest: {meant}" if meant else ""
-        findings.lose(place, f"the settings have no place for {key[:100]}{nearest}")
+        told.lose(place, f"the settings have no place for {key[:100]}{nearest}")
 
 
 def _judge_object(fields: Fields, kind: str, name: str, described: Described, findings: Findings) -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from eks_gpu.importers.fields import Fields, Place
-from eks_gpu.importers.findings import Findings
+from eks_gpu.importers.findings import Findings, PoolFindings
 from eks_gpu.importers.model import AUTO_MODE, KARPENTER, Described, Named, Pool
 from eks_gpu.importers.node_classes import read_node_template
 from eks_gpu.importers.requirements import (
@@ -23,6 +23,7 @@ from eks_gpu.karpenter.schema import seconds
 from eks_gpu.pods.durations import NEVER, nearest
 from eks_gpu.pods.quantities import quantity
 from eks_gpu_components.catalog import (
+    ARCH_LABEL,
     AUTO_MODE_GROUP,
     AUTO_MODE_MAX_AGE_H,
     CAPACITY_TYPE_LABEL,
@@ -42,17 +43,28 @@ from eks_gpu_components.catalog import zones as zones_of
 
 PREFIX = {KARPENTER: KARPENTER_GROUP, AUTO_MODE: AUTO_MODE_GROUP}
 _GROUPS = {group: backend for backend, group in PREFIX.items()}
-_KINDS = ("EC2NodeClass", "NodeClass")
+_NODE_CLASSES = ((KARPENTER_GROUP, "EC2NodeClass"), (AUTO_MODE_GROUP, "NodeClass"))
 _BUDGET = re.compile(r"(100|[1-9][0-9]?)%|[1-9][0-9]{0,8}", re.ASCII)
 _EMPTY = "gpu-pools-consolidate-when-empty"
 
 
-def read_provisioner(name: str, document: Fields, described: Described, findings: Findings) -> None:
+# What Karpenter of the time required where a Provisioner was silent. Source: Karpenter 0.31, v1alpha5, SetDefaults.
+_PROVISIONER_DEFAULTS = {ARCH_LABEL: "amd64", CAPACITY_TYPE_LABEL: str(CapacityType.ON_DEMAND)}
+_TYPE_LABELS = (
+    INSTANCE_TYPE_LABEL,
+    *(f"{KARPENTER_GROUP}/instance-{word}" for word in ("family", "category", "generation")),
+)
+_PROVISIONER_CATEGORIES, _PROVISIONER_GENERATION = ("c", "m", "r"), "2"
+
+
+def read_provisioner(name: str, document: Fields, described: Described) -> Pool:
     """`karpenter.sh/v1alpha5`, which no Karpenter since 0.33 serves."""
     spec = document.part("spec", required=True)
     message = "karpenter.sh/v1alpha5 was removed in Karpenter 0.33: a NodePool of karpenter.sh/v1 takes its place"
+    findings = PoolFindings()
     findings.tell("api-versions-are-served", document.place("apiVersion"), message)
-    pool = _pool(name, document, spec, spec, described, findings, KARPENTER)
+    requirements = read_requirements(spec, findings, required=False)
+    pool = _pool(name, document, spec, spec, [*requirements, *_defaults(requirements, spec)], described, findings)
     pool.labels = {**spec.strings("labels"), **pool.labels}
     pool.labels_place = spec.place("labels")
     _limits(pool, spec.part("limits"), "resources", findings)
@@ -63,15 +75,18 @@ def read_provisioner(name: str, document: Fields, described: Described, findings
     if spec.part("consolidation").flag("enabled"):
         findings.tell(_EMPTY, spec.place("consolidation"), _moved())
     if "provider" in spec:
-        pool.storage = read_node_template(spec.part("provider"), findings)
+        pool.storage = read_node_template(spec.part("provider"))
+        findings.take(pool.storage.findings)
     else:
         pool.node_class = spec.part("providerRef").text("name")
         spec.part("providerRef").replaced("apiVersion", "kind")
     described.pools.append(pool)
+    return pool
 
 
-def read_node_pool(name: str, version: str, document: Fields, described: Described, findings: Findings) -> None:
-    """`karpenter.sh/v1beta1` and `karpenter.sh/v1`."""
+def read_node_pool(name: str, version: str, document: Fields, described: Described, of_file: Findings) -> Pool | None:
+    """`karpenter.sh/v1beta1` and `karpenter.sh/v1`; None, told, where its nodes are not EC2's."""
+    findings = PoolFindings()
     spec = document.part("spec", required=True)
     template = spec.part("template", required=True)
     nodes = template.part("spec", required=True)
@@ -80,21 +95,30 @@ def read_node_pool(name: str, version: str, document: Fields, described: Describ
         message = "karpenter.sh/v1beta1 was removed in Karpenter 1.1: a NodePool of karpenter.sh/v1 takes its place"
         findings.tell("api-versions-are-served", document.place("apiVersion"), message)
     reference = nodes.part("nodeClassRef", required=True)
-    group = reference.text("group", required=current, of=_GROUPS) or ""
-    reference.text("kind", required=current, of=_KINDS)
+    group, kind = reference.text("group", required=current) or "", reference.text("kind", required=current) or ""
     reference.replaced("apiVersion")
     backend = _GROUPS.get(group, KARPENTER)
-    pool = _pool(name, document, spec, nodes, described, findings, backend)
+    of_ec2 = (group, kind) in _NODE_CLASSES if group else kind in ("", "EC2NodeClass")
+    if not of_ec2 and kind:
+        known = " or ".join(f"{kind} of {group}" for group, kind in _NODE_CLASSES)
+        message = f"its nodes are of a {kind}, and import takes pools of an {known}: {name} is left out"
+        of_file.lose(reference.place("kind"), message)
+        return None
+    requirements = read_requirements(nodes, findings, required=True)
+    pool = _pool(name, document, spec, nodes, requirements, described, findings, backend)
     pool.node_class = reference.text("name", required=True)
     metadata = template.part("metadata")
     pool.labels = {**metadata.strings("labels"), **pool.labels}
     pool.labels_place = metadata.place("labels")
     _limits(pool, spec, "limits", findings)
+    if replicas := spec.whole("replicas"):
+        pool.min_nodes, pool.running_place = replicas, spec.place("replicas")
     _disruption(pool, spec.part("disruption"), findings)
     _lifetime(pool, nodes if "expireAfter" in nodes else spec.part("disruption"), findings)
     if grace := nodes.text("terminationGracePeriod"):
         pool.termination_grace_s = _at_least(MIN_TERMINATION_GRACE_S, grace, nodes, "terminationGracePeriod", findings)
     described.pools.append(pool)
+    return pool
 
 
 def _pool(
@@ -102,12 +126,12 @@ def _pool(
     document: Fields,
     spec: Fields,
     nodes: Fields,
+    requirements: Sequence[Requirement],
     described: Described,
-    findings: Findings,
-    backend: str,
+    findings: PoolFindings,
+    backend: str = KARPENTER,
 ) -> Pool:
     """What all versions say alike; `nodes` has requirements and taints."""
-    requirements = read_requirements(nodes, findings, required=nodes is not spec)
     for taint in read_taints(nodes, "startupTaints", findings):
         findings.lose(taint.place, "the program's nodes need no startup taint")
     rows = meeting(requirements)
@@ -118,11 +142,16 @@ def _pool(
         name=name,
         backend=backend,
         place=document.part("metadata").place("name"),
+        findings=findings,
         types=types,
         types_place=place,
         chosen_by_requirements=chosen,
         capacity_types=_capacity_types(requirements),
         requirements=tuple(requirements),
+        capacity_is_named=any(found.key == CAPACITY_TYPE_LABEL for found in requirements),
+        reserved_is_named=any(
+            CapacityType.RESERVED in found.values for found in requirements if found.operator == "In"
+        ),
         zones=zones,
         labels=labels_of(requirements, findings, PREFIX[backend], wrong),
         labels_place=nodes.place("requirements"),
@@ -149,9 +178,20 @@ def _types(
     return types, first.fields.place("values"), False
 
 
+def _defaults(requirements: Sequence[Requirement], spec: Fields) -> list[Requirement]:
+    """What a Provisioner requires without a word: amd64, on demand, and types of today for general work."""
+    wanted = dict(_PROVISIONER_DEFAULTS)
+    keys = {found.key for found in requirements}
+    found = [Requirement(key, "In", (value,), spec) for key, value in wanted.items() if key not in keys]
+    if not keys & {*_TYPE_LABELS}:
+        category, generation = _TYPE_LABELS[2:]
+        found += [Requirement(category, "In", _PROVISIONER_CATEGORIES, spec)]
+        found += [Requirement(generation, "Gt", (_PROVISIONER_GENERATION,), spec)]
+    return found
+
+
 def _capacity_types(requirements: Sequence[Requirement]) -> tuple[str, ...]:
-    if not any(found.key == CAPACITY_TYPE_LABEL for found in requirements):
-        return (str(CapacityType.ON_DEMAND),)
+    """In the order in which Karpenter takes them, where the requirements leave several or say nothing."""
     return tuple(allowed(requirements, CAPACITY_TYPE_LABEL, [str(each) for each in CapacityType]))
 
 

@@ -5,13 +5,31 @@ from fractions import Fraction
 from typing import Any
 
 from eks_gpu.importers.fields import Place
+from eks_gpu.importers.findings import Findings, PoolFindings
 from eks_gpu.importers.requirements import Requirement
+from eks_gpu.pools.pool import AUTO_MODE, KARPENTER
+from eks_gpu.pools.pool import AUTO_SCALING_GROUP as SELF_MANAGED
+from eks_gpu.pools.pool import MANAGED_NODE_GROUP as MANAGED
+from eks_gpu.pools.scope import GROUPS
 from eks_gpu_components.catalog import DEVICE_PLUGINS
 
-SELF_MANAGED, MANAGED = "auto-scaling-group", "managed-node-group"
-KARPENTER, AUTO_MODE = "karpenter", "auto-mode"
-GROUPS = (SELF_MANAGED, MANAGED)
-"""Back ends whose nodes the cluster autoscaler starts, planning each with the first type."""
+__all__ = [
+    "AUTO_MODE",
+    "KARPENTER",
+    "MANAGED",
+    "MAX_POOLS",
+    "SELF_MANAGED",
+    "Cluster",
+    "Described",
+    "Named",
+    "NodeClass",
+    "NodeTaint",
+    "Overlay",
+    "Pool",
+    "Selection",
+    "Toleration",
+    "Workload",
+]
 MAX_POOLS = 100
 """Of one file."""
 
@@ -47,8 +65,30 @@ class NodeClass:
     iops: int | None = None
     throughput_mib_s: int | None = None
     reservation_ids: tuple[str, ...] = ()
+    reservations_place: Place | None = None
     cluster_name: str | None = None
     """From its selectors' tags or its role's name."""
+    place: Place | None = None
+    """None for a Provisioner's own."""
+    findings: Findings = field(default_factory=Findings)
+    """What was told of its fields."""
+    disk_problems: tuple[tuple[Place, str], ...] = ()
+    """What is wrong with its disks for nodes with accelerators."""
+    shares: int = 1
+    """Pods on one GPU, by its user data."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overlay:
+    """A NodeOverlay that tells Karpenter of other resources than EC2 does."""
+
+    name: str
+    requirements: list[Requirement]
+    """What nodes have that it is for."""
+    capacity: dict[str, Fraction]
+    """Resource to the amount that each of them offers instead."""
+    weight: int
+    """The heavier of two that are for one node counts."""
 
 
 @dataclass(kw_only=True)
@@ -58,6 +98,8 @@ class Pool:
     name: str
     backend: str
     place: Place
+    findings: PoolFindings
+    """What was told of it, whatever kind of pool it turns out to be."""
     types: list[Named] = field(default_factory=list)
     types_place: Place
     chosen_by_requirements: bool = False
@@ -65,9 +107,14 @@ class Pool:
     requirements: tuple[Requirement, ...] = ()
     """A node pool's; empty for a group."""
     capacity_types: tuple[str, ...] = ("on-demand",)
+    capacity_is_named: bool = True
+    """Whether the file says something of them."""
+    reserved_is_named: bool = False
+    """Whether reserved is one of them because the file names it, and not because nothing forbids it."""
     on_demand_base: int = 0
     on_demand_percentage: int = 100
     zones: tuple[str, ...] = ()
+    zones_place: Place | None = None
     labels: dict[str, str] = field(default_factory=dict)
     labels_place: Place
     taints: list[NodeTaint] = field(default_factory=list)
@@ -80,6 +127,8 @@ class Pool:
     """Karpenter's, in cores, bytes and ones."""
     limit_places: dict[str, Place] = field(default_factory=dict)
     size_place: Place
+    running_place: Place | None = None
+    """Of what makes nodes run without work."""
     disk_gib: int | None = None
     disk_place: Place | None = None
     idle_s: int | None = None
@@ -88,6 +137,7 @@ class Pool:
     termination_grace_s: int | None = None
     weight: int | None = None
     image: str = "al2023"
+    image_place: Place | None = None
     session_manager: bool = False
     """Whether Systems Manager may open sessions on its nodes."""
     node_class: str | None = None
@@ -174,6 +224,7 @@ class Described:
     pools: list[Pool] = field(default_factory=list)
     node_classes: dict[tuple[str, str], NodeClass] = field(default_factory=dict)
     """By back end and name."""
+    overlays: list[Overlay] = field(default_factory=list)
     workloads: list[Workload] = field(default_factory=list)
     device_plugins: list[Workload] = field(default_factory=list)
     autoscaler: dict[str, Any] | None = None

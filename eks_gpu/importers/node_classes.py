@@ -4,12 +4,14 @@ Source: Karpenter 1.15, CRDs; Karpenter's upgrade guides; EKS User Guide, "Creat
 """
 
 import re
+from dataclasses import dataclass
 
 from eks_gpu.importers.fields import Fields, Place
 from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.model import NodeClass
 from eks_gpu.importers.units_and_names import has_placeholder
 from eks_gpu.pods.quantities import gib
+from eks_gpu.pools.user_data import pods_on_one_gpu
 from eks_gpu_components.catalog import (
     CLUSTER_TAG,
     DISCOVERY_TAG,
@@ -23,32 +25,39 @@ from eks_gpu_components.catalog.images import ROOT_DEVICE, data_device
 
 _FAMILIES = {"AL2023": "al2023", "Bottlerocket": "bottlerocket"}
 _ENDED = "Amazon Linux 2 (AL2), of which EKS makes no image since Kubernetes 1.33: AL2023 is taken"
-_ROOTS = ("/dev/xvda", "/dev/xvdb")
+_AUTO_MODE_DEFAULTS = {"networkPolicy": "DefaultAllow", "networkPolicyEventLogs": "Disabled", "snatPolicy": "Random"}
 _DEFAULT_TAGS = (DISCOVERY_TAG, "Name", CLUSTER_TAG)
 
 
-def read_ec2_node_class(spec: Fields, findings: Findings, *, before_v1: bool = False) -> NodeClass:
+def read_ec2_node_class(spec: Fields, *, before_v1: bool = False) -> NodeClass:
     """`spec` of an EC2NodeClass, v1beta1 or v1."""
+    findings = Findings()
     image, version = _image(spec, findings, terms=spec.parts("amiSelectorTerms", required=not before_v1))
-    disk, system, system_place = _disk(spec, findings, image)
+    volumes = _volumes(spec, findings, _written_family(spec) or image)
     _metadata_options(spec.part("metadataOptions"), findings)
     clusters = [*_cluster_names(spec, "subnetSelectorTerms"), *_cluster_names(spec, "securityGroupSelectorTerms")]
     role = spec.text("role") or ""
     spec.replaced("instanceProfile", "instanceStorePolicy")  # the program has a role, and uses the nodes' own disks
+    spec.off("associatePublicIPAddress", "detailedMonitoring")
     _tags(spec, findings)
     return NodeClass(
         image=image,
         image_version=version,
-        disk_gib=disk,
-        system_gib=system,
-        system_place=system_place,
+        disk_gib=volumes.disk_gib,
+        system_gib=volumes.system_gib,
+        system_place=volumes.system_place,
         reservation_ids=_reservation_ids(spec),
+        reservations_place=spec.place("capacityReservationSelectorTerms"),
         cluster_name=next(iter(clusters), None) or _cluster_of_role(role),
+        findings=findings,
+        disk_problems=volumes.problems,
+        shares=_shares(spec, findings),
     )
 
 
-def read_node_template(spec: Fields, findings: Findings) -> NodeClass:
+def read_node_template(spec: Fields) -> NodeClass:
     """`spec` of an AWSNodeTemplate, and a Provisioner's own `provider`."""
+    findings = Findings()
     family = spec.text("amiFamily")
     if family in (None, "AL2"):
         message = f"an amiFamily of AL2, the default of the time, is {_ENDED}"
@@ -58,14 +67,21 @@ def read_node_template(spec: Fields, findings: Findings) -> NodeClass:
     if "amiSelector" in spec:
         spec.strings("amiSelector")
         findings.lose(spec.place("amiSelector"), "the program takes EKS's own images")
-    disk, _, _ = _disk(spec, findings, "al2023")
+    volumes = _volumes(spec, findings, "al2023")
     _metadata_options(spec.part("metadataOptions"), findings)
     clusters = []
     for key in ("subnetSelector", "securityGroupSelector"):
         clusters += _clusters_in(spec.strings(key))
     spec.replaced("instanceProfile", "apiVersion", "kind")
+    spec.off("associatePublicIPAddress", "detailedMonitoring")
     _tags(spec, findings)
-    return NodeClass(disk_gib=disk, cluster_name=next(iter(clusters), None))
+    return NodeClass(
+        disk_gib=volumes.disk_gib,
+        cluster_name=next(iter(clusters), None),
+        findings=findings,
+        disk_problems=volumes.problems,
+        shares=_shares(spec, findings),
+    )
 
 
 def _reservation_ids(spec: Fields) -> tuple[str, ...]:
@@ -73,14 +89,17 @@ def _reservation_ids(spec: Fields) -> tuple[str, ...]:
     return tuple(id_ for id_ in ids if id_)
 
 
-def read_auto_mode_node_class(spec: Fields, findings: Findings) -> NodeClass:
+def read_auto_mode_node_class(spec: Fields) -> NodeClass:
     """`spec` of Auto Mode's NodeClass."""
+    findings = Findings()
     storage = spec.part("ephemeralStorage")
     size = storage.text("size")
     clusters = [*_cluster_names(spec, "subnetSelectorTerms"), *_cluster_names(spec, "securityGroupSelectorTerms")]
     role = spec.text("role") or ""
     spec.replaced("instanceProfile")
-    for key, default in (("networkPolicy", "DefaultAllow"), ("snatPolicy", "Random")):
+    spec.part("advancedSecurity").off("fips")
+    spec.part("advancedNetworking").off("associatePublicIPAddress")
+    for key, default in _AUTO_MODE_DEFAULTS.items():
         if (value := spec.text(key)) not in (None, default):
             findings.lose(spec.place(key), f"a pool's settings leave {key} at {default}, not {value}")
     _tags(spec, findings)
@@ -89,7 +108,9 @@ def read_auto_mode_node_class(spec: Fields, findings: Findings) -> NodeClass:
         iops=storage.whole("iops", least=MIN_IOPS, most=MAX_IOPS),
         throughput_mib_s=storage.whole("throughput", least=MIN_THROUGHPUT_MIB_S, most=MAX_THROUGHPUT_MIB_S),
         reservation_ids=_reservation_ids(spec),
+        reservations_place=spec.place("capacityReservationSelectorTerms"),
         cluster_name=next(iter(clusters), None) or _cluster_of_role(role),
+        findings=findings,
     )
 
 
@@ -111,6 +132,12 @@ def _image(spec: Fields, findings: Findings, terms: list[Fields]) -> tuple[str, 
     elif family == "Bottlerocket":
         _unpinned(spec, "amiFamily", findings)
     return "al2023", None
+
+
+def _written_family(spec: Fields) -> str | None:
+    """The family whose disks the class describes, though the settings may take another: bottlerocket or None."""
+    words = [spec.text("amiFamily") or "", *(term.text("alias") or "" for term in spec.parts("amiSelectorTerms"))]
+    return "bottlerocket" if any(word.lower().startswith("bottlerocket") for word in words) else None
 
 
 def _aliased(term: Fields, alias: str, findings: Findings) -> tuple[str, str | None]:
@@ -138,18 +165,29 @@ def _unpinned(fields: Fields, key: str, findings: Findings) -> None:
     findings.tell("node-images-are-pinned", fields.place(key), message)
 
 
-def _disk(spec: Fields, findings: Findings, image: str) -> tuple[int | None, int | None, Place | None]:
-    """GiB of the volume that images fill, Bottlerocket's second and everywhere else the first; then GiB and place of
-    the one that holds Bottlerocket alone.
-    """
+@dataclass(frozen=True, slots=True)
+class _Volumes:
+    """What a class says of its nodes' volumes."""
+
+    disk_gib: int | None
+    """Of the volume that images fill: Bottlerocket's second, and everywhere else the first."""
+    problems: tuple[tuple[Place, str], ...] = ()
+    """What is wrong with the volumes of nodes with accelerators."""
+    system_gib: int | None = None
+    """Of the volume that holds Bottlerocket alone."""
+    system_place: Place | None = None
+
+
+def _volumes(spec: Fields, findings: Findings, image: str) -> _Volumes:
     found: dict[str, int | None] = {}
     places: dict[str, Place] = {}
+    data = data_device(image)
     for mapping in spec.parts("blockDeviceMappings"):
         device, ebs = mapping.text("deviceName") or "", mapping.part("ebs")
-        mapping.replaced("rootVolume")
+        if mapping.flag("rootVolume") and device not in (data, ROOT_DEVICE):
+            findings.lose(mapping.place("rootVolume"), f"the root volume of the program's nodes is {ROOT_DEVICE}")
         size = ebs.quantity("volumeSize")
-        found[device] = _gib(ebs, "volumeSize", size, findings)
-        places[device] = ebs.place("volumeSize")
+        found[device], places[device] = _gib(ebs, "volumeSize", size, findings), ebs.place("volumeSize")
         kind = ebs.text("volumeType")
         if kind in ("gp2", "standard"):
             message = f"{kind} is slower and costs more than gp3, which is taken"
@@ -161,19 +199,28 @@ def _disk(spec: Fields, findings: Findings, image: str) -> tuple[int | None, int
             findings.tell("node-disks-are-encrypted", ebs.place("encrypted"), message)
         if ebs.flag("deleteOnTermination") is False:
             findings.lose(ebs.place("deleteOnTermination"), "a node's disk goes with the node")
-        if device not in _ROOTS:
+        if device not in (ROOT_DEVICE, data):
             findings.lose(mapping.place("deviceName"), f"a node has its root and data volumes, and no {device}")
     if image != "bottlerocket":
-        return found.get(ROOT_DEVICE) or next((size for size in found.values() if size), None), None, None
-    data, system = data_device(image), found.get(ROOT_DEVICE)
+        return _Volumes(found.get(ROOT_DEVICE) or next((size for size in found.values() if size), None))
+    system = found.get(ROOT_DEVICE)
     if system and system > DEFAULT_VOLUME_GIB and not found.get(data):
         message = (
             f"{system} GiB are on {ROOT_DEVICE}, where Bottlerocket alone is; images and pods fill {data}, which has "
             f"{DEFAULT_VOLUME_GIB}: {system} is taken for it"
         )
-        findings.tell("disks-have-room", places[ROOT_DEVICE], message)
-        return system, None, None
-    return found.get(data), system, places.get(ROOT_DEVICE)
+        return _Volumes(system, ((places[ROOT_DEVICE], message),))
+    return _Volumes(found.get(data), (), system, places.get(ROOT_DEVICE))
+
+
+def _shares(spec: Fields, findings: Findings) -> int:
+    """Pods on one GPU, by the user data, for which the settings have no place."""
+    if (text := spec.text("userData")) is None:
+        return 1
+    shares = pods_on_one_gpu(text)
+    shared = f", and nodes then offer each GPU once, not {shares} times" if shares > 1 else ""
+    findings.lose(spec.place("userData"), f"the settings have no place for userData{shared}")
+    return shares
 
 
 def _gib(fields: Fields, key: str, size: str | None, findings: Findings) -> int | None:
@@ -194,7 +241,9 @@ def _metadata_options(options: Fields, findings: Findings) -> None:
     if hops and hops > 1:
         message = "the hop limit is 1: pods get a role by Pod Identity, and not the node's"
         findings.tell("nodes-require-imdsv2", options.place("httpPutResponseHopLimit"), message)
-    options.replaced("httpEndpoint", "httpProtocolIPv6")
+    for key, default in (("httpEndpoint", "enabled"), ("httpProtocolIPv6", "disabled")):
+        if (value := options.text(key)) not in (None, default):
+            findings.lose(options.place(key), f"the program leaves {key} {default}, and not {value}")
 
 
 def _tags(spec: Fields, findings: Findings) -> None:

@@ -1,7 +1,7 @@
 """The settings of this project's program, made from what a file describes."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,10 +9,11 @@ from eks_gpu.importers.fields import Place
 from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.general_pools import MIN_SYSTEM_NODES, settle_spot_pool, settle_system_nodes
 from eks_gpu.importers.gpu_pools import Settled, settle_gpu_pool
-from eks_gpu.importers.gpu_types import is_accelerated, named_resource, why_unusable
+from eks_gpu.importers.gpu_types import accelerators_of, is_accelerated, named_resource, why_unusable
 from eks_gpu.importers.judged_pods import judge_device_plugin, judge_missing_device_plugin, judge_workload
-from eks_gpu.importers.model import AUTO_MODE, KARPENTER, MANAGED, SELF_MANAGED, Described, Pool
+from eks_gpu.importers.model import AUTO_MODE, KARPENTER, MANAGED, SELF_MANAGED, Described, NodeClass, Pool
 from eks_gpu.importers.units_and_names import has_placeholder
+from eks_gpu.pools.scope import EVERYWHERE, NO_ACCELERATOR, Scope
 from eks_gpu_components.catalog import DEVICE_PLUGINS, DRAIN_S
 from eks_gpu_components.catalog import zones as zones_of
 
@@ -73,48 +74,79 @@ def _pools(
 ) -> list[Settled]:
     requests = [workload.requests for workload in described.workloads if workload.requests]
     settled: list[Settled] = []
+    used: list[NodeClass] = []
     for pool in described.pools:
         pool.storage = pool.storage or described.node_classes.get((pool.backend, pool.node_class or ""))
         taken = [found.name for found in settled]
         accelerated = is_accelerated(pool)
+        back_ends = {pool.backend}
         if described.cluster.auto_mode and pool.grouped:
-            _leave_groups(pool, accelerated, findings)
+            _leave_groups(pool, accelerated)
+        scope = _scope(pool, accelerated, back_ends | {pool.backend})
         if accelerated:
-            found = settle_gpu_pool(pool, requests, region, zones, taken, findings)
-        elif _is_emptied(pool, region, findings):
+            found = settle_gpu_pool(pool, requests, region, zones, taken, described.overlays)
+        elif _is_emptied(pool, region):
             found = None
         elif not pool.grouped:
             nearest = "Auto Mode's built-in pools" if pool.backend == AUTO_MODE else "spot_node_groups"
             message = f"the settings have no pools without GPUs for {pool.backend}; nearest: {nearest}"
             findings.lose(pool.place, f"{message}, and {pool.name} is left out")
-            found = None
-        elif _is_for_system(pool, described) and (nodes := settle_system_nodes(pool, zones, region, findings)):
+            # Its fields are lost with it, and rules are not for what nobody takes; an old word is old even so.
+            findings.take_of_pool(pool.findings, scope, *(("outdated",) if pool.types else ()))
+            continue
+        elif _is_for_system(pool, described) and (nodes := settle_system_nodes(pool, zones, region)):
             sessions = {"session_manager": True} if pool.session_manager else {}
             described.cluster.settings["system_nodes"] = nodes | sessions
+            findings.take_of_pool(pool.findings, scope)
             continue
         else:
-            found = settle_spot_pool(pool, region, zones, taken, findings)
+            found = settle_spot_pool(pool, region, zones, taken)
+        findings.take_of_pool(pool.findings, scope)
+        used += [pool.storage] if pool.storage else []
         if found and pool.session_manager and found.section in _WITH_SESSIONS:
             found.settings["session_manager"] = True
         settled += [found] if found else []
+    _tell_of_classes(described, used, findings)
     return settled
 
 
-def _is_emptied(pool: Pool, region: str, findings: Findings) -> bool:
+def _is_emptied(pool: Pool, region: str) -> bool:
     """Whether requirements leave a node pool without any type, or one for GPUs without them; it is told."""
     if not pool.requirements or (pool.types and not named_resource(pool)):
         return False
     if told := why_unusable(pool, region):
         place, reason = told
-        findings.tell("instance-types-offered-in-zones", place, f"{reason}; {pool.name} is left out")
+        pool.findings.tell("instance-types-offered-in-zones", place, f"{reason}; {pool.name} is left out")
     return told is not None
 
 
-def _leave_groups(pool: Pool, accelerated: bool, findings: Findings) -> None:
+def _scope(pool: Pool, accelerated: bool, back_ends: Collection[str]) -> Scope:
+    """What the pool is, for the rules that speak of some pools alone."""
+    kinds = accelerators_of(pool) if accelerated else {NO_ACCELERATOR}
+    capacity_types: Collection[str] = pool.capacity_types
+    if pool.sized_in_nodes:
+        spot = {"spot"} if pool.on_demand_percentage < 100 else set()
+        capacity_types = spot | ({"on-demand"} if pool.on_demand_percentage or pool.on_demand_base else set())
+    return Scope(back_ends, kinds, capacity_types or EVERYWHERE.capacity_types)
+
+
+def _tell_of_classes(described: Described, used: Sequence[NodeClass], findings: Findings) -> None:
+    """What was told of node classes: of one that no pool of the settings has, its loss alone and what is wrong."""
+    named = {(pool.backend, pool.node_class) for pool in described.pools}
+    for key, found in described.node_classes.items():
+        if any(found is one for one in used):
+            findings.take(found.findings)
+            continue
+        findings.take(found.findings, "wrong", "outdated")
+        if key not in named and found.place:
+            findings.lose(found.place, "no pool of the file has this node class, and the settings have none by itself")
+
+
+def _leave_groups(pool: Pool, accelerated: bool) -> None:
     """Beside Auto Mode no node is there for an autoscaler of one's own."""
     if accelerated:
         message = "the program's cluster with Auto Mode has no node groups"
-        findings.lose(pool.place, f"{message}: {pool.name} becomes a pool of Auto Mode")
+        pool.findings.lose(pool.place, f"{message}: {pool.name} becomes a pool of Auto Mode")
     pool.backend = AUTO_MODE
 
 
@@ -218,6 +250,8 @@ def _controllers(described: Described, pools: Sequence[Settled], answer: Answer,
 
 def _loses_nodes_without_a_drain(pool: Settled) -> bool:
     """Whether it becomes a self-managed group with Spot: EKS drains managed ones."""
+    if pool.settings["pool"].get("on_demand_percentage") == 100:
+        return False
     if pool.section == "spot_node_groups":
         return pool.settings.get("backend") != MANAGED
     return pool.settings.get("backend") == SELF_MANAGED and "spot" in pool.settings["pool"].get("capacity_types", ())

@@ -30,7 +30,7 @@ RETIRED = {
 """GPUs and GiB of each. Source: Karpenter 1.0, reference of instance types."""
 
 MAX_NAMES = 100
-"""Instance types of one group of eksctl, more than EC2 takes."""
+"""Unknown instance types of one list for each of which the nearest is looked for."""
 _PLACEHOLDER = re.compile(r"\$\{?\w+\}?|<[^>]*>|\{\{.*?\}\}")
 """A shell variable, or what a text leaves for its reader to fill in."""
 
@@ -53,16 +53,16 @@ def has_placeholder(text: str) -> bool:
     return bool(_PLACEHOLDER.search(text[:500]))
 
 
-def is_known_type(name: str) -> bool:
-    """Whether the catalog has the instance type."""
-    return name in _by_name()
-
-
 def unknown_type(name: str) -> str | None:
     """Why the catalog lacks the instance type, and what to take instead; None where it has it."""
     if name in _by_name():
         return None
     return str(UnknownInstanceType(name))
+
+
+def is_known_type(name: str) -> bool:
+    """Whether the catalog has the instance type."""
+    return name in _by_name()
 
 
 @cache

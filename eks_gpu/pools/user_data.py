@@ -39,6 +39,21 @@ def joined_node(user_data: Any) -> JoinedNode | None:
     return JoinedNode(found[0].image, cluster, labels, taints)
 
 
+def pods_on_one_gpu(user_data: Any) -> int:
+    """How many pods share each GPU by Bottlerocket's own device plugin; 1 where nothing says so.
+
+    Source: Bottlerocket settings reference, settings.kubelet-device-plugins.
+    """
+    try:
+        settings = tomllib.loads(decoded(user_data) or "").get("settings") or {}
+        plugin = settings["kubelet-device-plugins"]["nvidia"]
+        strategy = plugin["device-sharing-strategy"]
+        replicas = plugin[strategy]["replicas"]
+    except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError):
+        return 1
+    return replicas if isinstance(replicas, int) and replicas > 1 else 1
+
+
 def decoded(user_data: Any) -> str | None:
     """User data as text; None for none."""
     if not isinstance(user_data, str) or not user_data:

@@ -234,6 +234,24 @@ def test_shared_gpus_that_karpenter_does_not_know_of():
     assert holds("shared-gpus-are-planned", device_plugin=sharing_plugin(), storage_class=overlay)
 
 
+@pytest.mark.parametrize(("strategy", "replicas"), [("time-slicing", 4), ("mps", 2)])
+def test_gpus_that_bottlerocket_shares_are_shared_too(strategy, replicas):
+    user_data = f"""
+        [settings.kubelet-device-plugins.nvidia]
+        device-sharing-strategy = "{strategy}"
+        [settings.kubelet-device-plugins.nvidia.{strategy}]
+        replicas = {replicas}
+    """
+    image = [{"alias": "bottlerocket@v1.46.0"}]
+    shared = node_class(amiSelectorTerms=image, userData=user_data)
+    assert findings("shared-gpus-are-planned", *on_karpenter(node_class=shared))["gpu"] == (
+        False,
+        f"{replicas} pods share a GPU there, but Karpenter plans a whole one for each",
+    )
+    once = node_class(amiSelectorTerms=image, userData=user_data.replace(f"= {replicas}", "= 1"))
+    assert findings("shared-gpus-are-planned", *on_karpenter(node_class=once))["gpu"][0]
+
+
 def test_auto_mode_shares_no_gpus():
     labels = {"nvidia.com/gpu.present": "true", "nvidia.com/device-plugin.config": "shared"}
     assert auto_mode_failure("shared-gpus-are-planned", gpu=auto_mode_pool(labels=labels)) == (

@@ -405,3 +405,170 @@ def test_a_neuron_plugins_daemon_set_is_no_workload_and_where_one_is_missing_it_
     assert [one.message for one in found if one.rule.startswith("device-plugin")] == [
         "2.22.4.0 is old: the program installs 2.31.0.0; remove this DaemonSet"
     ]
+
+
+TYPE = {"key": "node.kubernetes.io/instance-type", "operator": "In", "values": ["g6.xlarge", "g5.xlarge"]}
+RESERVATION = [{"id": "cr-1"}]
+
+
+def of_capacity(*values: str, operator: str = "In") -> dict[str, Any]:
+    return {"key": "karpenter.sh/capacity-type", "operator": operator, "values": [*values]}
+
+
+def unstated(*requirements: Any, api: str = "karpenter.sh/v1") -> dict[str, Any]:
+    pool = node_pool([TYPE, of_capacity("spot")])
+    pool["spec"]["template"]["spec"]["requirements"] = [TYPE, *requirements]
+    return {**pool, "apiVersion": api}
+
+
+@pytest.mark.parametrize(
+    ("pool", "wanted"),
+    [
+        (unstated(), ["spot", "on-demand"]),
+        (unstated(api="karpenter.sh/v1beta1"), ["spot", "on-demand"]),
+        (unstated(of_capacity("on-demand", "spot")), ["spot", "on-demand"]),
+        (unstated(of_capacity("spot", operator="NotIn")), ["on-demand"]),
+        (unstated(of_capacity(operator="Exists")), ["spot", "on-demand"]),
+    ],
+    ids=["v1", "v1beta1", "both", "not spot", "exists"],
+)
+def test_a_pool_may_start_every_kind_of_capacity_that_it_does_not_exclude(pool, wanted, tmp_path):
+    answer, found = imported(write(tmp_path, pool))
+    given = answer.settings["karpenter_gpu_pools"]["gpu"]["pool"].get("capacity_types", ["on-demand"])
+    assert (given, [one.rule for one in found if one.rule != "api-versions-are-served"]) == (wanted, [])
+
+
+@pytest.mark.parametrize(
+    ("requirement", "reservations", "wanted", "told"),
+    [
+        ([], RESERVATION, ["reserved", "spot", "on-demand"], []),
+        ([], [], ["spot", "on-demand"], []),
+        ([of_capacity("reserved", "on-demand")], [], ["on-demand"], ["lost"]),
+        ([of_capacity("reserved", "on-demand")], RESERVATION, ["reserved", "on-demand"], []),
+        ([of_capacity("spot", operator="NotIn")], [], ["on-demand"], []),
+    ],
+    ids=["unstated with", "unstated without", "named without", "named with", "left"],
+)
+def test_reserved_capacity_needs_reservations_and_is_told_where_it_is_named(
+    requirement, reservations, wanted, told, tmp_path
+):
+    terms = {"capacityReservationSelectorTerms": reservations} if reservations else {}
+    answer, found = imported(write(tmp_path, node_class(**terms), unstated(*requirement)))
+    pool = answer.settings["karpenter_gpu_pools"]["gpu"]["pool"]
+    assert (pool.get("capacity_types", ["on-demand"]), [one.rule for one in found]) == (wanted, told)
+
+
+def old(**spec: Any) -> dict[str, Any]:
+    taint = {"key": "nvidia.com/gpu", "value": "true", "effect": "NoSchedule"}
+    own = {"requirements": [TYPE], "limits": {"resources": {"nvidia.com/gpu": 4}}, "taints": [taint], **spec}
+    return {"apiVersion": "karpenter.sh/v1alpha5", "kind": "Provisioner", "metadata": {"name": "gpu"}, "spec": own}
+
+
+def test_a_provisioner_is_on_demand_and_amd64_where_it_says_neither(tmp_path):
+    families = {"key": "karpenter.k8s.aws/instance-family", "operator": "In", "values": ["g5g", "g6"]}
+    answer, found = imported(write(tmp_path, old(requirements=[families])))
+    pool = answer.settings["karpenter_gpu_pools"]["gpu"]["pool"]
+    assert "capacity_types" not in pool
+    assert "architecture-is-required" not in [one.rule for one in found]
+    assert {name.partition(".")[0] for name in pool["instance_types"]} == {"g6"}
+
+
+def test_a_provisioner_without_types_is_one_for_general_work(tmp_path):
+    answer, found = imported(write(tmp_path, old(requirements=[], limits={}, taints=[])))
+    assert answer.settings == {}
+    assert [one.rule for one in found] == ["api-versions-are-served", "lost"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "max_gpus", "note", "told"),
+    [
+        ({"limits": {"nodes": "2"}, "replicas": 1}, 2, "from the limit of nodes", ["gpu-pools-start-at-zero"]),
+        ({"limits": {"nodes": 3}}, 3, "from the limit of nodes", []),
+        ({"limits": {"nodes": 3, "cpu": 100}}, 3, "from the limit of nodes", []),
+        ({"limits": {"cpu": 40, "memory": "1Ti"}}, 10, "from the limits of cpu and memory", ["gpu-pools-are-capped"]),
+        ({"limits": {"nvidia.com/gpu": 8, "nodes": 2}}, 8, None, ["gpu-limit-not-blocked-by-cpu-or-memory"]),
+        ({"limits": {}}, 4, "chosen: there is no limit", ["gpu-pools-are-capped"]),
+        ({"limits": {"nvidia.com/gpu": 4, "ephemeral-storage": "1Ti"}}, 4, None, ["lost"]),
+    ],
+    ids=["static", "nodes", "nodes and cpu", "cpu and memory", "blocked by nodes", "none", "another resource"],
+)
+def test_the_maximum_is_from_the_limit_that_binds(spec, max_gpus, note, told, tmp_path):
+    answer, found = imported(write(tmp_path, node_pool(spec=spec)))
+    assert answer.settings["karpenter_gpu_pools"]["gpu"]["pool"]["max_gpus"] == max_gpus
+    assert answer.notes.get(("karpenter_gpu_pools", "gpu", "pool", "max_gpus")) == note
+    assert [one.rule for one in found] == told
+
+
+def test_nodes_of_static_capacity_are_told_at_their_number(tmp_path):
+    _, found = imported(write(tmp_path, node_pool(spec={"limits": {"nodes": 4}, "replicas": 3})))
+    assert [(one.place.path, one.message.partition(" ")[0]) for one in found] == [("spec.replicas", "3")]
+
+
+@pytest.mark.parametrize(
+    ("given", "nodes", "said"),
+    [
+        (
+            {"minSize": 1, "desiredCapacity": 1, "maxSize": 2},
+            2,
+            [("desiredCapacity", "1 of the system nodes becomes 2")],
+        ),
+        ({"minSize": 1, "maxSize": 1}, 2, [("minSize", "1 of the system nodes becomes 2")]),
+        ({"desiredCapacity": 0, "minSize": 0, "maxSize": 2}, 2, [("minSize", "0 of the system nodes becomes 2")]),
+        ({"minSize": 2, "maxSize": 4}, 2, [("maxSize", "a fixed number, 2, and do not scale to 4")]),
+        (
+            {"minSize": 2, "desiredCapacity": 3, "maxSize": 3},
+            3,
+            [("maxSize", "a fixed number, 3, and do not scale to 2")],
+        ),
+        (
+            {"minSize": 1, "desiredCapacity": 1, "maxSize": 5},
+            2,
+            [("desiredCapacity", "becomes 2"), ("maxSize", "to 5")],
+        ),
+        ({}, 2, []),
+        ({"amiFamily": "Bottlerocket"}, 2, [("amiFamily", "have al2023, and not bottlerocket")]),
+        ({"availabilityZones": ["us-west-2a"]}, 2, [("availabilityZones", "in all of its zones")]),
+    ],
+    ids=str,
+)
+def test_what_system_nodes_cannot_be_is_told_once_and_where_it_stands(given, nodes, said, tmp_path):
+    config = cluster_config(managedNodeGroups=[{"name": "base", "instanceType": "m6i.large", **given}])
+    answer, found = imported(write(tmp_path, config))
+    assert answer.settings["cluster"]["system_nodes"]["nodes"] == nodes
+    assert [one.place.path for one in found] == [f"managedNodeGroups[0].{path}" for path, _ in said]
+    assert all(words in one.message for one, (_, words) in zip(found, said, strict=True))
+
+
+BOTTLEROCKET = [{"alias": "bottlerocket@v1.46.0"}]
+SMALL = "node-volumes-hold-their-image"
+
+
+@pytest.mark.parametrize(
+    ("volumes", "disk_gib", "said"),
+    [
+        ({"/dev/xvda": "200Gi"}, 200, [("disks-have-room", 0, "images and pods fill /dev/xvdb, which has 20")]),
+        ({"/dev/xvda": "2Gi", "/dev/xvdb": "100Gi"}, 100, [(SMALL, 0, "/dev/xvda has 2 GiB and must have 4 or more")]),
+        ({"/dev/xvdb": "100Gi", "/dev/xvda": "3Gi"}, 100, [(SMALL, 1, "has 3 GiB and must have 4 or more")]),
+        ({"/dev/xvda": "4Gi", "/dev/xvdb": "100Gi"}, 100, []),
+        ({"/dev/xvdb": "100Gi"}, 100, []),
+    ],
+    ids=["system alone", "small system", "small system second", "both", "data alone"],
+)
+def test_a_disk_of_bottlerocket_is_the_one_for_images(volumes, disk_gib, said, tmp_path):
+    mappings = [{"deviceName": name, "ebs": {"volumeSize": size}} for name, size in volumes.items()]
+    given = node_class(amiSelectorTerms=BOTTLEROCKET, blockDeviceMappings=mappings)
+    answer, found = imported(write(tmp_path, given, node_pool()))
+    assert answer.settings["karpenter_gpu_pools"]["gpu"]["pool"]["disk_gib"] == disk_gib
+    assert [(one.rule, one.place.path) for one in found] == [
+        (rule, f"spec.blockDeviceMappings[{index}].ebs.volumeSize") for rule, index, _ in said
+    ]
+    assert all(words in one.message for one, (_, _, words) in zip(found, said, strict=True))
+
+
+def test_a_node_class_that_no_pool_has_is_lost_once_and_its_faults_are_told(tmp_path):
+    alone = node_class(metadataOptions={"httpTokens": "optional"}, detailedMonitoring=True, tags={"team": "vision"})
+    _, found = imported(write(tmp_path, alone))
+    assert [(one.rule, one.place.path) for one in found] == [
+        ("lost", "metadata.name"),
+        ("nodes-require-imdsv2", "spec.metadataOptions.httpTokens"),
+    ]

@@ -8,7 +8,7 @@ import pytest
 
 from eks_gpu.io.problems import InputError
 from tests.found import every
-from tests.imports import IMPORTED, cluster_config, deployment, gpu_group, imported, node_pool, write
+from tests.imports import IMPORTED, cluster_config, gpu_group, imported, node_pool, write
 
 
 def refused(file) -> list[str]:
@@ -35,20 +35,6 @@ def changed(**group):
         (
             cluster_config(metadata={"version": 1.35}),
             "ClusterConfig gaia: metadata.version must be a text, got 1.35; nearest: '1.35', in quotes",
-        ),
-        (
-            {**cluster_config(), "apiVersion": "eksctl.io/v1alpha4"},
-            "ClusterConfig gaia: apiVersion must be eksctl.io/v1alpha5 for a ClusterConfig, got eksctl.io/v1alpha4",
-        ),
-        (
-            {**node_pool(), "apiVersion": "karpenter.sh/v2"},
-            "NodePool gpu: apiVersion must be karpenter.sh/v1 or karpenter.sh/v1beta1 for a NodePool, got "
-            "karpenter.sh/v2",
-        ),
-        (
-            {**deployment(), "apiVersion": "v1"},
-            "Deployment main: apiVersion must be apps/v1 or apps/v1beta1 or apps/v1beta2 or extensions/v1beta1 for a "
-            "Deployment, got v1",
         ),
         (changed(name=None), "ClusterConfig gaia: managedNodeGroups[0].name is required"),
         (
@@ -104,7 +90,8 @@ def test_all_problems_of_all_documents_are_told_at_once(tmp_path):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "given.yaml: must have one object or more that import takes"),
+        ("", "given.yaml: must have one object or more, such as AWSNodeTemplate"),
+        ("---\nnull\n---\n", "given.yaml: must have one object or more, such as AWSNodeTemplate"),
         ("- 1\n", "given.yaml:1: must be a Kubernetes object or a ClusterConfig, got a list"),
         ("hello", "given.yaml:1: must be a Kubernetes object or a ClusterConfig, got 'hello'"),
         ("a: [1, 2", "given.yaml:2:1: not valid YAML: did not find expected ',' or ']'"),
@@ -123,7 +110,6 @@ def test_all_problems_of_all_documents_are_told_at_once(tmp_path):
         ("[" * 100, "given.yaml:1: must be at most 64 levels deep"),
         ("a: " * 3000, "given.yaml:1:5: not valid YAML: mapping values are not allowed in this context"),
         ("{a: " * 3000, "given.yaml:1: must be at most 64 levels deep"),
-        ("kind: Secret\napiVersion: v1\nmetadata: {name: a}", "given.yaml: must have one object or more"),
         ("a: &a 1\n<<: *a", "given.yaml:2: << must name a map, got 1"),
         ("x: " + "9" * 100_000, "given.yaml:1: kind is required"),
         ("kind: [NodePool]", "given.yaml:1: kind must be a text, got a list"),
@@ -187,7 +173,7 @@ def test_a_hostile_file_costs_little(name, tmp_path):
 def test_a_list_of_many_instance_types_is_read_in_time(names, tmp_path):
     file = write(tmp_path, changed(instanceType=None, instanceTypes=names))
     start = time.process_time()
-    assert refused(file)[0].endswith("must have at most 100 names, got 20000")
+    imported(file)
     assert time.process_time() - start < 5
 
 
