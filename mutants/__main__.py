@@ -1,4 +1,5 @@
-"""`python -m mutants`: the score, and every survivor with its reason. Exit code 1 under the floor, or for one without.
+"""`python -m mutants`: the score, that of each family of operators, and every survivor with its reason. Exit code 1
+under the floor, or for one without.
 
 `--list` prints every mutant with the checks that catch it.
 """
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 
 from .accepted import ACCEPTED
 from .judge import Outcome, judged, mutants
-from .operators import OPERATORS
+from .operators import FAMILIES, OPERATORS
 from .programs import programs
 
 FLOOR = 0.97
@@ -41,6 +42,12 @@ def report(outcomes: Sequence[Outcome], programs_broken: int, seconds: float) ->
         f"{len(outcomes)} mutants by {len(OPERATORS)} operators over {programs_broken} programs, "
         f"{len(outcomes) - len(survivors)} caught by {len(checks)} checks: {score:.1%}, in {seconds:.0f} s"
     )
+    for family, operators in FAMILIES.items():
+        names = {operator.name for operator in operators}
+        of_family = [outcome for outcome in outcomes if outcome.mutant.operator in names]
+        if of_family:
+            seen = sum(bool(outcome.caught_by) for outcome in of_family)
+            print(f"  {family}: {seen} of {len(of_family)} caught, {seen / len(of_family):.1%}")
     for mutant in survivors:
         print(f"survives: {mutant}\n  {ACCEPTED.get(mutant.operator, 'NOBODY HAS SAID WHY')}")
     unexplained = {mutant.operator for mutant in survivors} - ACCEPTED.keys()

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -115,7 +115,7 @@ class Without:
         """One for each resource."""
         for resource in written(program.graph, self.types):
             if self.where(resource, program):
-                rest = Graph(found for found in program.graph if found.urn != resource.urn)
+                rest = program.graph.only(lambda found, urn=resource.urn: found.urn != urn)
                 yield Mutant(self.name, program, resource.name, rest)
 
 
@@ -131,8 +131,24 @@ class With:
     def mutants(self, program: Program) -> Iterator[Mutant]:
         """One a program."""
         if self.where(program):
-            graph = Graph([*program.graph, self.resource])
+            graph = program.graph.of_resources([*program.graph, self.resource])
             yield Mutant(self.name, program, self.resource.name, graph)
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """Several resources change together, or resources come that depend on the program."""
+
+    name: str
+    harm: str
+    rewrite: Callable[[Program], Iterator[tuple[str, Iterable[Resource]]]]
+    """Places, each with the resources that are new or that take the place of those with their URNs."""
+
+    def mutants(self, program: Program) -> Iterator[Mutant]:
+        """One for each place."""
+        for place, changed in self.rewrite(program):
+            by_urn = {resource.urn: resource for resource in (*program.graph, *changed)}
+            yield Mutant(self.name, program, place, program.graph.of_resources(by_urn.values()))
 
 
 @dataclass(frozen=True)
@@ -191,7 +207,7 @@ class Unordered:
     def mutants(self, program: Program) -> Iterator[Mutant]:
         """One for each release of the chart."""
         for release in program.releases(self.chart) if self.where(program) else ():
-            forgotten = Graph(_without(found, release.urn) for found in program.graph)
+            forgotten = program.graph.of_resources(_without(found, release.urn) for found in program.graph)
             yield Mutant(self.name, program, release.name, forgotten)
 
 
@@ -211,7 +227,7 @@ def written(graph: Graph, types: Sequence[str]) -> Iterator[Resource]:
 
 
 def _with(graph: Graph, changed: Resource) -> Graph:
-    return Graph(changed if found.urn == changed.urn else found for found in graph)
+    return graph.of_resources(changed if found.urn == changed.urn else found for found in graph)
 
 
 def edited(tree: Any, at: tuple[Any, ...], change: Change) -> Iterator[tuple[str, Any]]:

@@ -1,26 +1,45 @@
-"""Every way to break a plan."""
+"""Every way to break a plan, by family: what goes wrong for the user."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from . import (
     controllers,
+    controllers_idle,
     gpu_software,
     groups,
+    no_way_out,
     node_classes,
     node_pools,
+    nodes_missing,
+    nodes_stay,
+    notices_lost,
+    permissions,
+    refused_pods,
+    security,
     surroundings,
     templates,
     workloads,
 )
 from .edits import Operator
 
-OPERATORS: Sequence[Operator] = (
-    *groups.OPERATORS,
-    *templates.OPERATORS,
-    *node_pools.OPERATORS,
-    *node_classes.OPERATORS,
-    *controllers.OPERATORS,
-    *gpu_software.OPERATORS,
-    *surroundings.OPERATORS,
-    *workloads.OPERATORS,
-)
+FAMILIES: Mapping[str, Sequence[Operator]] = {
+    "what a stack is made of": (
+        *groups.OPERATORS,
+        *templates.OPERATORS,
+        *node_pools.OPERATORS,
+        *node_classes.OPERATORS,
+        *controllers.OPERATORS,
+        *gpu_software.OPERATORS,
+        *surroundings.OPERATORS,
+        *workloads.OPERATORS,
+    ),
+    "nodes never go": nodes_stay.OPERATORS,
+    "nodes never come": (*permissions.OPERATORS, *nodes_missing.OPERATORS, *controllers_idle.OPERATORS),
+    "notices are lost": notices_lost.OPERATORS,
+    "no way out": no_way_out.OPERATORS,
+    "pods are refused": refused_pods.OPERATORS,
+    "doors are open": security.OPERATORS,
+}
+"""Name of a family -> its operators; each has a score of its own."""
+
+OPERATORS: Sequence[Operator] = tuple(operator for family in FAMILIES.values() for operator in family)

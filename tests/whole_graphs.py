@@ -40,12 +40,18 @@ SERVING = {"app": "api"}
 
 
 def vpc(**inputs: Any) -> Resource:
-    return resource("aws:ec2/vpc:Vpc", "vpc", {"enableDnsHostnames": True, **inputs}, id_="vpc-1")
+    return resource(
+        "aws:ec2/vpc:Vpc", "vpc", {"enableDnsHostnames": True, "cidrBlock": "10.0.0.0/16"} | inputs, id_="vpc-1"
+    )
+
+
+RANGES = {"subnet-a": "10.0.0.0/19", "subnet-b": "10.0.32.0/19", "public-a": "10.0.96.0/24"}
 
 
 def subnet(letter: str, tag: str = "internal-elb", kind: str = "subnet", **inputs: Any) -> Resource:
     tags = {f"kubernetes.io/role/{tag}": "1", "karpenter.sh/discovery": "shop" if kind == "subnet" else "none"}
-    given = {"availabilityZone": f"us-west-2{letter}", "vpcId": "vpc-1", "tags": tags, **inputs}
+    place = {"vpcId": "vpc-1", "cidrBlock": RANGES.get(f"{kind}-{letter}")}
+    given = {"availabilityZone": f"us-west-2{letter}", **place, "tags": tags, **inputs}
     return resource("aws:ec2/subnet:Subnet", f"{kind}-{letter}", given, id_=f"{kind}-{letter}")
 
 
@@ -63,12 +69,25 @@ def table(name: str, **inputs: Any) -> Resource:
     return resource("aws:ec2/routeTable:RouteTable", name, {"vpcId": "vpc-1", **inputs}, id_=f"rtb-{name}")
 
 
-def nat(subnet_id: str = "public-a") -> Resource:
-    return resource("aws:ec2/natGateway:NatGateway", "nat", {"subnetId": subnet_id}, id_="nat-1")
+def nat(subnet_id: str = "public-a", **inputs: Any) -> Resource:
+    given = {"subnetId": subnet_id, "allocationId": "eipalloc-1", **inputs}
+    return resource("aws:ec2/natGateway:NatGateway", "nat", given, id_="nat-1")
 
 
-def gateway() -> Resource:
-    return resource("aws:ec2/internetGateway:InternetGateway", "internet", {"vpcId": "vpc-1"}, id_="igw-1")
+def gateway(**inputs: Any) -> Resource:
+    return resource("aws:ec2/internetGateway:InternetGateway", "internet", {"vpcId": "vpc-1", **inputs}, id_="igw-1")
+
+
+def endpoint(service: str = "s3", **inputs: Any) -> Resource:
+    """Of S3 by the private route table, or of another service in both private subnets."""
+    name = {"vpcId": "vpc-1", "serviceName": f"com.amazonaws.us-west-2.{service}"}
+    inside = {"vpcEndpointType": "Interface", "subnetIds": ["subnet-a", "subnet-b"], "privateDnsEnabled": True}
+    kind = {"vpcEndpointType": "Gateway", "routeTableIds": ["rtb-private"]} if service == "s3" else inside
+    return resource("aws:ec2/vpcEndpoint:VpcEndpoint", service, {**name, **kind, **inputs}, id_=f"vpce-{service}")
+
+
+def security_group(name: str = "own", type_: str = "securityGroup:SecurityGroup", **rules: Any) -> Resource:
+    return resource(f"aws:ec2/{type_}", name, {"vpcId": "vpc-1", **rules}, id_=f"sg-{name}")
 
 
 def cluster(**inputs: Any) -> Resource:
@@ -83,8 +102,18 @@ def cluster(**inputs: Any) -> Resource:
         "vpcConfig": network,
         "accessConfig": {"authenticationMode": "API"},
         "bootstrapSelfManagedAddons": False,
+        "deletionProtection": True,
+        "enabledClusterLogTypes": ["api", "audit"],
+        "encryptionConfig": {"provider": {"keyArn": KEY_ARN}, "resources": ["secrets"]},
     }
     return resource("aws:eks/cluster:Cluster", "shop", given | inputs)
+
+
+KEY_ARN = "arn:aws:kms:us-west-2:123456789012:key/8f0c-secrets"
+
+
+def key() -> Resource:
+    return resource("aws:kms/key:Key", "secrets", {}, id_="8f0c-secrets", outputs={"arn": KEY_ARN})
 
 
 def addon(name: str, **inputs: Any) -> Resource:
@@ -107,7 +136,8 @@ def monitoring(tolerations: Any = ({"operator": "Exists"},), **inputs: Any) -> R
 
 
 def role(name: str, service: str = "pods.eks.amazonaws.com") -> Resource:
-    trust = {"Statement": [{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}]}
+    actions = ["sts:AssumeRole", "sts:TagSession"]
+    trust = {"Statement": [{"Effect": "Allow", "Principal": {"Service": service}, "Action": actions}]}
     return resource("aws:iam/role:Role", name, {"name": name, "assumeRolePolicy": json.dumps(trust)}, id_=name)
 
 
@@ -156,7 +186,8 @@ def karpenter_release(**settings: Any) -> Resource:
 
 def reserved_pool(**spec: Any) -> Resource:
     capacity = karpenter.requirement("karpenter.sh/capacity-type", "reserved", "spot", "on-demand")
-    return karpenter.node_pool(karpenter.ARCH, capacity, karpenter.THREE_TYPES, name="reserved", **spec)
+    zones = karpenter.requirement("topology.kubernetes.io/zone", "us-west-2a", "us-west-2b")
+    return karpenter.node_pool(karpenter.ARCH, capacity, karpenter.THREE_TYPES, zones, name="reserved", **spec)
 
 
 def reservation(**inputs: Any) -> Resource:
@@ -184,8 +215,8 @@ def serving(labels: Mapping[str, str] = SERVING, replicas: int = 2, **spec: Any)
     }
     pod = {"containers": [container], "serviceAccountName": "default", "terminationGracePeriodSeconds": 90, **spec}
     template = {"metadata": {"labels": dict(labels)}, "spec": pod}
-    made = {"replicas": replicas, "selector": {"matchLabels": dict(labels)}, "template": template}
-    return kubernetes("Deployment", "api", made, namespace="serving")
+    spec_ = {"replicas": replicas, "selector": {"matchLabels": dict(labels)}, "template": template}
+    return kubernetes("Deployment", "api", spec_, namespace="serving")
 
 
 def changed(made: Resource, **container: Any) -> Resource:
@@ -255,7 +286,26 @@ def claim_template(device_class: str = "gpu.nvidia.com") -> Resource:
 
 def storage_class() -> Resource:
     inputs = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "gp3"}}
-    return resource("kubernetes:storage.k8s.io/v1:StorageClass", "gp3", {**inputs, "provisioner": "ebs.csi.aws.com"})
+    made = {**inputs, "provisioner": "ebs.csi.aws.com", "volumeBindingMode": "WaitForFirstConsumer"}
+    return resource("kubernetes:storage.k8s.io/v1:StorageClass", "gp3", made)
+
+
+def quota(**hard: str) -> Resource:
+    names = {key.replace("__", "/").replace("_", "."): value for key, value in hard.items()}
+    return kubernetes("ResourceQuota", "quota", {"hard": names}, group="core/v1", namespace="serving")
+
+
+def limit_range(**row: Any) -> Resource:
+    spec = {"limits": [{"type": "Container", **row}]}
+    return kubernetes("LimitRange", "limits", spec, group="core/v1", namespace="serving")
+
+
+def webhook(**hook: Any) -> Resource:
+    """In front of it are the pods of the Service serving/api."""
+    service_of_it = {"clientConfig": {"service": {"name": "api", "namespace": "serving"}}}
+    inputs = {"metadata": {"name": "policy"}, "webhooks": [{"name": "policy.example.com", **service_of_it, **hook}]}
+    type_ = "kubernetes:admissionregistration.k8s.io/v1:ValidatingWebhookConfiguration"
+    return resource(type_, "policy", {"kind": "ValidatingWebhookConfiguration", **inputs})
 
 
 def healthy(**instead: Any) -> list[Resource]:
@@ -269,12 +319,15 @@ def healthy(**instead: Any) -> list[Resource]:
         "gateway": gateway(),
         "nat": nat(),
         "tables": [table("private"), table("public")],
+        "s3": endpoint(),
+        "default_group": security_group("default", "defaultSecurityGroup:DefaultSecurityGroup"),
         "private_route": route("private", natGatewayId="nat-1"),
         "public_route": route("public", gatewayId="igw-1"),
         "associated_a": associated("subnet-a", "private"),
         "associated_b": associated("subnet-b", "private"),
         "associated_public": associated("public-a", "public"),
         "cluster": cluster(),
+        "key": key(),
         "cni": cni(),
         "cni_role": [role("cni"), attached("cni", "AmazonEKS_CNI_Policy")],
         "kube_proxy": addon("kube-proxy"),
@@ -320,6 +373,9 @@ def healthy(**instead: Any) -> list[Resource]:
         "network_policy": network_policy(),
         "claiming": None,
         "storage_class": storage_class(),
+        "quota": quota(pods="10", requests_cpu="2"),
+        "limit_range": limit_range(max={"cpu": "4"}),
+        "webhook": webhook(),
     }
     assert instead.keys() <= parts.keys()
     lists = (part if isinstance(part, list) else [part] for part in (parts | instead).values())

@@ -1,7 +1,9 @@
 """Add-ons and controllers: the stack has those that it needs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+from eks_gpu.checks import sources
 from eks_gpu.checks.names import subject
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.checks.roles import ASSOCIATION
@@ -21,8 +23,12 @@ from eks_gpu_components.catalog import (
     POD_IDENTITY_AGENT,
     VPC_CNI,
 )
+from eks_gpu_components.catalog.auto_mode import DISK_PROVISIONER
+from eks_gpu_components.catalog.label_rules import KUBERNETES_DOMAINS
 
 _NETWORK = (VPC_CNI, KUBE_PROXY, COREDNS)
+_PROVISIONERS = (EBS_PROVISIONER, f"{KUBERNETES_DOMAINS[0]}/aws-ebs")
+_OLD_CLASS = "gp2"
 _NAMESPACES = {"default", "kube-system", "kube-public", "kube-node-lease"}
 # In the values of the component of pulumi-eks.
 _OPTIONS = {COREDNS: "corednsAddonOptions", KUBE_PROXY: "kubeProxyAddonOptions"}
@@ -46,6 +52,10 @@ def _of_own_nodes(context: Context) -> Iterator[tuple[Cluster, Resource]]:
     subject="cluster with nodes of its own",
     fix="add the missing EKS add-ons",
     relies_on=("software", "pods"),
+    sources=(
+        sources.eks_guide("eks-add-ons"),
+        sources.PULUMI,
+    ),
 )
 def has_addons(context: Context) -> Iterator[Said]:
     """Nodes never become ready, names do not resolve, or controllers get no credentials.
@@ -78,16 +88,49 @@ def _left_out(addon: str, cluster: Resource) -> bool:
     subject="StorageClass of EBS",
     fix=f"add the EKS add-on {EBS_CSI_DRIVER}",
     relies_on=("software", "pods"),
+    sources=(sources.eks_guide("ebs-csi"),),
 )
 def have_drivers(context: Context) -> Iterator[Said]:
-    """A pod with a volume waits for its disk forever."""
+    """A pod with a volume waits for its disk forever.
+
+    The class gp2, which EKS makes, and the old name of the provisioner are of the same driver.
+    """
     for _, manifest in kubernetes_objects(context.graph):
-        if manifest["kind"] == "StorageClass" and manifest.get("provisioner") == EBS_PROVISIONER:
+        of_driver = manifest["kind"] == "StorageClass" and manifest.get("provisioner") in _PROVISIONERS
+        if of_driver or _OLD_CLASS in _classes(manifest):
             for _ in _of_own_nodes(context):
                 problem = (
                     None if _has(EBS_CSI_DRIVER, context) else Problem(f"nothing installs its driver {EBS_PROVISIONER}")
                 )
                 yield verdict(subject(manifest), problem, f"{EBS_CSI_DRIVER} makes its disks")
+
+
+def _classes(manifest: Mapping[str, Any]) -> list[str]:
+    """Storage classes of an object's claims."""
+    spec = part(manifest, "spec")
+    if manifest["kind"] == "PersistentVolumeClaim":
+        return [str(spec.get("storageClassName"))]
+    claims = spec.get("volumeClaimTemplates") or () if manifest["kind"] == "StatefulSet" else ()
+    return [str(part(claim, "spec").get("storageClassName")) for claim in claims]
+
+
+@check(
+    "volumes-are-made-where-pods-run",
+    subject="StorageClass of EBS",
+    severity="warning",
+    fix="set volumeBindingMode: WaitForFirstConsumer",
+    sources=(
+        sources.eks_guide("ebs-csi"),
+        sources.kubernetes("storage-classes"),
+    ),
+)
+def where_pods_run(context: Context) -> Iterator[Said]:
+    """A disk is made before its pod has a node, in any zone: the pod stays Pending if no node of it can be there."""
+    for _, manifest in kubernetes_objects(context.graph):
+        if manifest["kind"] == "StorageClass" and manifest.get("provisioner") in (*_PROVISIONERS, DISK_PROVISIONER):
+            mode = manifest.get("volumeBindingMode") or "Immediate"
+            problem = None if mode == "WaitForFirstConsumer" else Problem(f"volumeBindingMode is {mode}")
+            yield verdict(subject(manifest), problem, "its disks wait for their pod")
 
 
 @check(
@@ -96,6 +139,7 @@ def have_drivers(context: Context) -> Iterator[Said]:
     severity="warning",
     fix="register the Namespace, or let the release create it",
     relies_on=("software", "pods"),
+    sources=(sources.kubernetes("namespaces"),),
 )
 def namespaces_exist(context: Context) -> Iterator[Said]:
     """The API server refuses objects in the namespace, and the update stops.
@@ -121,6 +165,7 @@ def namespaces_exist(context: Context) -> Iterator[Said]:
     severity="warning",
     fix="add the release of the controller, or waive this check if another stack has it",
     relies_on=("software", "pods"),
+    sources=(sources.LAB,),
 )
 def has_controller(context: Context) -> Iterator[Said]:
     """No node and no load balancer is ever created: no controller acts on what the stack asks for.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from eks_gpu.checks import sources
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.karpenter.objects import part
 from eks_gpu.pools.pool import AUTO_SCALING_GROUP, Pool
@@ -23,6 +24,7 @@ from eks_gpu_components.catalog import (
     subject="group between two sizes",
     fix="give the group both tags of the autoscaler",
     scope=IN_GROUPS,
+    sources=(sources.AUTOSCALER,),
 )
 def discovered(context: Context) -> Iterator[Said]:
     """The autoscaler does not find the group, or may not change it, so it is never scaled.
@@ -34,7 +36,7 @@ def discovered(context: Context) -> Iterator[Said]:
             continue
         # EKS itself tags the groups of managed node groups.
         own = pool.backend == AUTO_SCALING_GROUP
-        problems = _undiscovered(pool, _cluster_of(pool, context)) if own else ()
+        problems = [*_undiscovered(pool, _cluster_of(pool, context)), *_overlooked(pool, context)] if own else ()
         yield verdict(pool.name, problems, "tagged for the autoscaler of its cluster alone")
 
 
@@ -52,11 +54,26 @@ def _undiscovered(pool: Pool, cluster: str) -> Iterator[Problem]:
         )
 
 
+def _overlooked(pool: Pool, context: Context) -> Iterator[Problem]:
+    """Tags by which every release of the stack looks for groups, and that the group lacks."""
+    for release in context.charts(CLUSTER_AUTOSCALER):
+        name = release.value("autoDiscovery", "clusterName")
+        wanted = [str(tag) for tag in release.value("autoDiscovery", "tags", default=())]
+        for tag in wanted if name else ():
+            key, equals, value = tag.replace("{{ .Values.autoDiscovery.clusterName }}", str(name)).partition("=")
+            own = key not in (AUTOSCALER_ENABLED_TAG, autoscaler_cluster_tag(str(name)))
+            if "{{" in key or (own and not equals and key in pool.tags) or (not own and not equals):
+                continue
+            if pool.tags.get(key) is None or (equals and pool.tags[key] != value):
+                yield Problem(f"{release.name} looks for groups tagged {key}{equals}{value}", "tag it so")
+
+
 @check(
     "autoscaler-plans-with-the-smallest-type",
     subject="group of several types",
     fix="put the smallest type first",
     scope=IN_GROUPS,
+    sources=(sources.AUTOSCALER,),
 )
 def smallest_first(context: Context) -> Iterator[Said]:
     """The autoscaler plans every node as the first type, and the pod does not fit the smaller node that EC2 starts.
@@ -88,6 +105,7 @@ def _smaller(row: InstanceType, first: InstanceType) -> str:
     "autoscaler-matches-kubernetes-minor",
     subject="cluster autoscaler release",
     fix="set image.tag to the version of the cluster's minor",
+    sources=(sources.AUTOSCALER,),
 )
 def matches_minor(context: Context) -> Iterator[Said]:
     """The autoscaler simulates another minor's scheduler: it grows groups that pods cannot use, or none.
@@ -122,6 +140,7 @@ def _minor(tag: str) -> str:
     "autoscaler-watches-this-cluster-only",
     subject="cluster autoscaler release",
     fix="discover groups by the tag of the autoscaler's own cluster",
+    sources=(sources.AUTOSCALER,),
 )
 def watches_one(context: Context) -> Iterator[Said]:
     """Without a cluster name the chart has no Deployment; without its tag the autoscaler ends other clusters' nodes."""
@@ -159,6 +178,10 @@ def _astray(release: Software, clusters: list[str]) -> Problem | None:
     severity="warning",
     fix=f"label the nodes {ACCELERATOR_LABEL}, such as nvidia-tesla-t4, and tag the group with it",
     scope=Scope(GROUPS, ("nvidia",)),
+    sources=(
+        sources.AUTOSCALER,
+        sources.LAB,
+    ),
 )
 def accelerator_label(context: Context) -> Iterator[Said]:
     """A second node starts for one pod: the autoscaler does not wait for the device plugin to register the GPUs."""
@@ -169,21 +192,13 @@ def accelerator_label(context: Context) -> Iterator[Said]:
             yield verdict(pool.name, problem, f"the autoscaler waits for the GPUs of {value}")
 
 
-@check("autoscaler-gives-nodes-back", subject="cluster autoscaler release", fix="remove scale-down-enabled")
-def gives_back(context: Context) -> Iterator[Said]:
-    """Nodes that no pod uses are kept, and cost money."""
-    for release in context.charts(CLUSTER_AUTOSCALER):
-        off = str(release.value("extraArgs", "scale-down-enabled", default="true")).lower() == "false"
-        problem = Problem("scale-down-enabled is false, so no node is ever removed") if off else None
-        yield verdict(release.name, problem, "it ends nodes that nobody uses")
-
-
 @check(
     "spot-groups-choose-by-capacity",
     subject="self-managed Spot group",
     severity="warning",
     fix="set spotAllocationStrategy to price-capacity-optimized",
     scope=Scope((AUTO_SCALING_GROUP,), capacity_types=SPOT.capacity_types),
+    sources=(sources.AUTO_SCALING_GUIDE,),
 )
 def by_capacity(context: Context) -> Iterator[Said]:
     """EC2 takes the cheapest Spot capacity, even where it is likely to be interrupted soon."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from math import inf
 
+from eks_gpu.checks import sources
 from eks_gpu.checks.node_pools import DEARER
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.checks.workloads import scheduled
@@ -19,6 +20,10 @@ from eks_gpu.pools.pool import Pool
     subject="workload, GPU pools",
     severity="warning",
     fix="let each workload select its pool, or add another taint to the large nodes",
+    sources=(
+        sources.KARPENTER,
+        sources.LAB,
+    ),
 )
 def leave_alone(context: Context) -> Iterator[Said]:
     """A small pod takes a large node that a large pod waits for, and another large node is started."""
@@ -69,6 +74,7 @@ def _sizes(context: Context) -> Iterator[tuple[Workload, dict[str, int]]]:
     subject="workload, node pools",
     severity="warning",
     fix="give the cheaper node pool the greater weight",
+    sources=(sources.KARPENTER,),
 )
 def later(context: Context) -> Iterator[Said]:
     """Among node pools of equal weight Karpenter uses the one whose name sorts last, whatever its price."""

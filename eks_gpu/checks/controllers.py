@@ -5,27 +5,33 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from eks_gpu.checks import sources
+from eks_gpu.checks.needs import needs, place_of
 from eks_gpu.checks.pod_specs import pod_of_values
-from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
+from eks_gpu.checks.registry import Context, Problem, Said, check, no_verdict, verdict
 from eks_gpu.checks.roles import (
     ASSOCIATION,
     ROLE,
+    TAG_SESSION,
+    Policies,
     allowed,
     allows,
     associations,
-    listed,
+    last,
+    policies,
     role_of,
     service_account,
     trusts,
+    trusts_account,
 )
 from eks_gpu.cost.admission import untolerated
 from eks_gpu.graph.graph import Resource
-from eks_gpu.karpenter.objects import node_classes, part
+from eks_gpu.graph.iam import Decision, listed, statements
+from eks_gpu.karpenter.objects import part
 from eks_gpu.pods.pod import Pod
 from eks_gpu.pods.selection import unselected
 from eks_gpu.pools.fargate_profile import rejection as fargate_rejection
-from eks_gpu.pools.node_class import role
-from eks_gpu.pools.pool import AUTO_MODE, FARGATE, MANAGED_NODE_GROUP, Pool
+from eks_gpu.pools.pool import AUTO_MODE, FARGATE, Pool
 from eks_gpu.pools.software import (
     ADDON,
     CLUSTER_AUTOSCALER,
@@ -36,45 +42,14 @@ from eks_gpu.pools.software import (
     configuration,
     reads_a_queue,
 )
-from eks_gpu_components.catalog import KARPENTER_TOLERATIONS, POD_IDENTITY_PRINCIPAL
+from eks_gpu_components.catalog import KARPENTER_TOLERATIONS, POD_IDENTITY_PRINCIPAL, SERVICE_ACCOUNT_ROLE_ANNOTATION
 
 _CLUSTER_TAG = re.compile(
     r"Tag/(?:kubernetes\.io/cluster|k8s\.io/cluster-autoscaler|node-termination-handler)/([^/]+)$"
 )
 _REGION_OF_ARN = 4
-HOOK = "aws:autoscaling/lifecycleHook:LifecycleHook"
 CHARTS = (KARPENTER, CLUSTER_AUTOSCALER, LOAD_BALANCER_CONTROLLER)
 
-# What a controller cannot do without. Sources: Karpenter 1.15, cloudformation.yaml; cluster autoscaler 1.35, AWS
-# README; AWS Load Balancer Controller 3.5, iam_policy.json; AWS Node Termination Handler 1.25, what it calls.
-_NEEDS: Mapping[str, tuple[str, ...]] = {
-    KARPENTER: (
-        *("ec2:RunInstances", "ec2:CreateFleet", "ec2:CreateLaunchTemplate", "ec2:CreateTags"),
-        *("ec2:TerminateInstances", "ec2:DeleteLaunchTemplate", "ec2:DescribeImages", "ec2:DescribeInstances"),
-        *("ec2:DescribeInstanceTypeOfferings", "ec2:DescribeInstanceTypes"),
-        *("ec2:DescribeLaunchTemplates", "ec2:DescribeSecurityGroups", "ec2:DescribeSpotPriceHistory"),
-        *("ec2:DescribeSubnets", "iam:PassRole", "pricing:GetProducts", "ssm:GetParameter", "eks:DescribeCluster"),
-    ),
-    CLUSTER_AUTOSCALER: (
-        *("autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeAutoScalingInstances"),
-        *("autoscaling:DescribeScalingActivities", "autoscaling:SetDesiredCapacity"),
-        *("autoscaling:TerminateInstanceInAutoScalingGroup", "ec2:DescribeInstanceTypes"),
-        "ec2:DescribeLaunchTemplateVersions",
-    ),
-    LOAD_BALANCER_CONTROLLER: (
-        *("elasticloadbalancing:CreateLoadBalancer", "elasticloadbalancing:CreateTargetGroup"),
-        *("elasticloadbalancing:CreateListener", "elasticloadbalancing:RegisterTargets"),
-        *("elasticloadbalancing:DeregisterTargets", "elasticloadbalancing:DeleteLoadBalancer"),
-        *("elasticloadbalancing:DeleteTargetGroup", "ec2:DescribeSubnets", "ec2:DescribeSecurityGroups"),
-    ),
-    TERMINATION_HANDLER: ("sqs:ReceiveMessage", "sqs:DeleteMessage", "ec2:DescribeInstances"),
-}
-# Actions that came with a version of Karpenter. Source: its upgrade guide.
-_NEEDED_SINCE: Mapping[str, tuple[int, int]] = {"ec2:DescribeInstanceStatus": (1, 12)}
-_PROFILES = (
-    *("iam:CreateInstanceProfile", "iam:AddRoleToInstanceProfile", "iam:RemoveRoleFromInstanceProfile"),
-    *("iam:DeleteInstanceProfile", "iam:GetInstanceProfile", "iam:TagInstanceProfile"),
-)
 _TELLING = {
     KARPENTER: "ec2:CreateFleet",
     CLUSTER_AUTOSCALER: "autoscaling:SetDesiredCapacity",
@@ -105,6 +80,7 @@ _OF_A_CLUSTER = (
     severity="warning",
     fix="name the stack's cluster in clusterName",
     each_cluster=False,
+    sources=(sources.EKS_API,),
 )
 def of_this_cluster(context: Context) -> Iterator[Said]:
     """EKS refuses the resource, or creates it in the wrong cluster."""
@@ -121,6 +97,11 @@ def of_this_cluster(context: Context) -> Iterator[Said]:
     "controllers-work-for-this-cluster",
     subject="Karpenter, autoscaler, load balancer controller, termination handler with a queue",
     fix="give the chart the name and the region of the stack's cluster",
+    sources=(
+        sources.KARPENTER_CHART,
+        sources.AUTOSCALER,
+        sources.LOAD_BALANCER_CONTROLLER,
+    ),
 )
 def for_this_cluster(context: Context) -> Iterator[Said]:
     """The controller works for another cluster or for none: no node and no load balancer is created."""
@@ -153,6 +134,12 @@ def _at(release: Software, paths: Mapping[str, tuple[str, ...]]) -> tuple[Any, s
     "controllers-have-their-permissions",
     subject="Karpenter, autoscaler, load balancer controller, termination handler with a queue",
     fix="give the controller's role the policy that its documentation lists, and the role to its service account",
+    sources=(
+        sources.IAM_GUIDE,
+        sources.KARPENTER,
+        sources.AUTOSCALER,
+        sources.LOAD_BALANCER_CONTROLLER,
+    ),
 )
 def permitted(context: Context) -> Iterator[Said]:
     """AWS refuses the controller's calls: nodes are not started or not removed, or no load balancer is created.
@@ -169,28 +156,82 @@ def permitted(context: Context) -> Iterator[Said]:
                 said = f"role {unused.name} has its permissions, but nothing gives it to service account {account}"
                 yield verdict(release.name, Problem(said, "add a Pod Identity association"), "")
             continue
-        statements = allowed(own, context.graph)
-        if statements is None:
+        found = policies(own, context.graph)
+        told = _decisions(release, own, found, context)
+        problems = [
+            *(list(_misdirected(found, context)) or _refused(own, told)),
+            *_untrusted(release, own, context),
+        ]
+        if not problems and not found.all_read:
             continue
-        missing = [action for action in _needs(release, context) if not any(allows(one, action) for one in statements)]
-        problems = [Problem(f"role {own.name} lacks {', '.join(missing)}")] if missing else []
-        if list(associations(release, context.graph)) and not trusts(own, POD_IDENTITY_PRINCIPAL):
-            problems.append(
-                Problem(f"role {own.name} does not trust {POD_IDENTITY_PRINCIPAL}", f"trust {POD_IDENTITY_PRINCIPAL}")
-            )
-        problems += _misdirected(statements, context)
+        unsure = [action for action, decision in told.items() if decision.allowed is None]
+        if unsure and not problems:
+            why = f"conditions of role {own.name} that only AWS can judge decide on {', '.join(unsure)}"
+            yield no_verdict(release.name, why)
+            continue
         yield verdict(release.name, problems, f"role {own.name} allows what it does")
 
 
-def _misdirected(statements: Sequence[Mapping[str, Any]], context: Context) -> Iterator[Problem]:
+def _decisions(release: Software, role: Resource, found: Policies, context: Context) -> dict[str, Decision]:
+    """By action: the first refusal, else the first doubt, else that all of it is allowed."""
+    here = place_of(_arn(release, role, context), context, release)
+    order = (False, None, True)
+    return {
+        need.action: min((found.decide(call) for call in need.calls), key=lambda each: order.index(each.allowed))
+        for need in needs(release, context, here)
+    }
+
+
+def _arn(release: Software, role: Resource, context: Context) -> str:
+    """ARN of the role, by whatever names it."""
+    given = next((found.inputs.get("roleArn") for found in associations(release, context.graph)), "")
+    return str(role["arn"] or given or service_account(release)[1].get(SERVICE_ACCOUNT_ROLE_ANNOTATION) or "")
+
+
+def _refused(role: Resource, told: Mapping[str, Decision]) -> Iterator[Problem]:
+    lacking = [action for action, decision in told.items() if decision.allowed is False and not decision.denied_by]
+    if lacking:
+        yield Problem(f"role {role.name} lacks {', '.join(lacking)}")
+    denied = {action: decision.denied_by for action, decision in told.items() if decision.denied_by}
+    for by in dict.fromkeys(denied.values()):
+        actions = ", ".join(action for action, other in denied.items() if other == by)
+        yield Problem(f"{by} denies role {role.name} {actions}", "take the Deny away, or leave these actions out of it")
+
+
+def _untrusted(release: Software, role: Resource, context: Context) -> Iterator[Problem]:
+    """Why the controller's pods do not get the role."""
+    namespace, account = release.namespace, service_account(release)[0]
+    if not list(associations(release, context.graph)):
+        if not trusts_account(role, namespace, account):
+            said = f"role {role.name} does not trust service account {namespace}/{account} of an OIDC provider"
+            yield Problem(said, f"let system:serviceaccount:{namespace}:{account} take it")
+        return
+    here = place_of(_arn(release, role, context), context, release)
+    keys = {
+        "aws:SourceAccount": here.account,
+        "aws:SourceArn": here.arn("eks", f"cluster/{here.cluster}"),
+        "aws:RequestTag/kubernetes-namespace": namespace,
+        "aws:RequestTag/kubernetes-service-account": account,
+        "aws:RequestTag/eks-cluster-name": here.cluster,
+    }
+    if not trusts(role, POD_IDENTITY_PRINCIPAL, context=keys):
+        said = f"role {role.name} does not trust {POD_IDENTITY_PRINCIPAL}"
+        yield Problem(said, f"trust {POD_IDENTITY_PRINCIPAL}")
+    elif not trusts(role, POD_IDENTITY_PRINCIPAL, (TAG_SESSION,), keys):
+        said = f"role {role.name} does not let {POD_IDENTITY_PRINCIPAL} tag its session"
+        yield Problem(said, f"allow it {TAG_SESSION} too")
+
+
+def _misdirected(found: Policies, context: Context) -> Iterator[Problem]:
     """What is allowed for another cluster, or in another region."""
     names = {cluster.name for cluster in context.clusters}
-    tags = {key for one in statements for conditions in part(one, "Condition").values() for key in conditions}
-    of = {found[1] for key in sorted(tags) if (found := _CLUSTER_TAG.search(key))}
+    allowing = [one for document in found.documents for one in statements(document) if one.get("Effect") == "Allow"]
+    tags = {key for one in allowing for conditions in part(one, "Condition").values() for key in conditions}
+    of = {tag[1] for key in sorted(tags) if (tag := _CLUSTER_TAG.search(key))}
     if names and of - names:
         said = f"its policies are limited to cluster {', '.join(sorted(of - names))}"
         yield Problem(said, f"limit them to {', '.join(sorted(names))}")
-    arns = (str(arn).split(":") for one in statements for arn in listed(one.get("Resource")))
+    arns = (str(arn).split(":") for one in allowing for arn in listed(one.get("Resource")))
     regions = {arn[3] for arn in arns if len(arn) > _REGION_OF_ARN and arn[3] not in ("", "*", context.region)}
     if regions:
         yield Problem(f"its policies name resources of {', '.join(sorted(regions))}", f"name those of {context.region}")
@@ -198,26 +239,20 @@ def _misdirected(statements: Sequence[Mapping[str, Any]], context: Context) -> I
 
 def _unused_role(release: Software, context: Context) -> Resource | None:
     """A role that was made for the controller's pods and that they do not have; none where others may give it."""
-    if list(associations(release, context.graph)) or service_account(release)[1]:
+    if service_account(release)[1]:
         return None
+    accounts = {(each.namespace, service_account(each)[0]) for each in context.charts(*_TELLING)}
+    used = {
+        last(found.inputs.get("roleArn"))
+        for found in context.graph.of(ASSOCIATION)
+        if (found.inputs.get("namespace"), found.inputs.get("serviceAccount")) in accounts
+    }
     for found in context.graph.of(ROLE):
         telling = (allows(one, _TELLING[release.chart]) for one in allowed(found, context.graph) or ())
-        if trusts(found, POD_IDENTITY_PRINCIPAL) and any(telling):
+        free = last(found["arn"] or found["name"] or found.name) not in used
+        if free and trusts(found, POD_IDENTITY_PRINCIPAL) and any(telling):
             return found
     return None
-
-
-def _needs(release: Software, context: Context) -> Iterator[str]:
-    yield from _NEEDS[release.chart]
-    managed = any(pool.backend == MANAGED_NODE_GROUP and pool.autoscaled for pool in context.pools)
-    if release.chart == CLUSTER_AUTOSCALER and managed:
-        yield "eks:DescribeNodegroup"
-    if release.chart == TERMINATION_HANDLER and context.graph.of(HOOK):
-        yield "autoscaling:CompleteLifecycleAction"
-    if release.chart == KARPENTER:
-        yield from (action for action, since in _NEEDED_SINCE.items() if release.is_at_least(since))
-    if release.chart == KARPENTER and any(map(role, node_classes(context.graph))):
-        yield from _PROFILES
 
 
 @check(
@@ -225,6 +260,10 @@ def _needs(release: Software, context: Context) -> Iterator[str]:
     subject="Karpenter, autoscaler, load balancer controller, termination handler with a queue, add-on with a selector",
     fix="give the controllers a fixed node group, and tolerate its taints",
     relies_on=("nodes",),
+    sources=(
+        sources.KARPENTER_GUIDE,
+        sources.LAB,
+    ),
 )
 def have_nodes(context: Context) -> Iterator[Said]:
     """The controller or add-on waits forever for a node, which only it, or another one like it, could start."""

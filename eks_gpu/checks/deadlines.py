@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from eks_gpu.checks import sources
 from eks_gpu.checks.pod_specs import pod_specs
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.checks.workloads import scheduled
@@ -32,6 +33,10 @@ _WAITS = "pulumi.com/timeoutSeconds"
     subject="workload that states a deadline and has pools from zero, or with a probe that may end it",
     severity="warning",
     fix="raise the deadline above the cold start, or keep a node: min_nodes of a group",
+    sources=(
+        sources.kubernetes("job"),
+        sources.LAB,
+    ),
 )
 def outlast(context: Context) -> Iterator[Said]:
     """A deadline counts while a node is bought and the image is pulled: it ends a pod that has never run.

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from eks_gpu.checks import sources
 from eks_gpu.checks.pod_specs import PodSpec, pod_specs
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
@@ -24,6 +25,10 @@ _AUTO_MODE_SINCE = (1, 36)
     fix="request the device plugin's resource, keep nodes with the device for the pods, or let Karpenter 1.15 with "
     "settings.enableDRA (for whole NVIDIA GPUs) or Auto Mode on Kubernetes 1.36 bring them up",
     relies_on=("nodes",),
+    sources=(
+        sources.KARPENTER,
+        sources.kubernetes("dynamic-resource-allocation"),
+    ),
 )
 def claims(context: Context) -> Iterator[Said]:
     """Pods stay Pending: no node has the device that they claim, and no controller starts one for a claim.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from eks_gpu.checks import sources
 from eks_gpu.checks.pod_specs import pod_of_values
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.checks.sources import DRIVER_OF_G7
@@ -81,6 +82,11 @@ def _rejection(pod: Pod, pool: Pool) -> str:
     "device-plugin-reaches-gpu-pools",
     subject="NVIDIA or Neuron pool",
     fix=f"let the device plugin tolerate the taints of the pool, and label the nodes {GPU_PRESENT_LABEL}=true",
+    sources=(
+        sources.DEVICE_PLUGIN,
+        sources.GPU_OPERATOR,
+        sources.NEURON_CHARTS,
+    ),
 )
 def reaches(context: Context) -> Iterator[Said]:
     """A GPU node without a device plugin offers no GPU: pods stay Pending while the node costs money.
@@ -129,7 +135,12 @@ def _undiscovered(context: Context, pool: Pool) -> Iterator[tuple[str, str]]:
             yield f"release {release.name}", f"its feature discovery does not run there: {reason}"
 
 
-@check("device-plugin-avoids-cpu-pools", subject="device plugin", fix=f"require the label {GPU_PRESENT_LABEL}=true")
+@check(
+    "device-plugin-avoids-cpu-pools",
+    subject="device plugin",
+    fix=f"require the label {GPU_PRESENT_LABEL}=true",
+    sources=(sources.DEVICE_PLUGIN,),
+)
 def avoids(context: Context) -> Iterator[Said]:
     """The device plugin crash-loops on nodes without its devices."""
     for plugin in DEVICE_PLUGINS.values():
@@ -147,6 +158,10 @@ def avoids(context: Context) -> Iterator[Said]:
     "one-owner-of-the-gpu-stack",
     subject="NVIDIA or Neuron pool",
     fix="leave driver and device plugin to one of image, chart and operator",
+    sources=(
+        sources.GPU_OPERATOR,
+        sources.NODE_IMAGES,
+    ),
 )
 def one_owner(context: Context) -> Iterator[Said]:
     """Two device plugins conflict over one GPU, and a second driver breaks the node.
@@ -199,6 +214,10 @@ def _second_driver(release: Software, pool: Pool) -> Problem | None:
     fix="take an image with the driver; for NVIDIA GPUs the operator may install it",
     relies_on=("software", "pods"),
     scope=ACCELERATED,
+    sources=(
+        sources.NODE_IMAGES,
+        sources.GPU_OPERATOR,
+    ),
 )
 def driver(context: Context) -> Iterator[Said]:
     """Nodes offer no GPU: pods stay Pending while the nodes cost money.
@@ -247,6 +266,10 @@ def _too_new(pool: Pool) -> str:
     severity="warning",
     fix="share GPUs in a group with tags for the autoscaler, or add a NodeOverlay with the shares of a node",
     scope=Scope(NODE_POOLS, ("nvidia",)),
+    sources=(
+        sources.DEVICE_PLUGIN,
+        sources.KARPENTER,
+    ),
 )
 def shared(context: Context) -> Iterator[Said]:
     """A node starts for every pod, although several could share one GPU: controllers count physical GPUs."""
@@ -270,6 +293,7 @@ def shared(context: Context) -> Iterator[Said]:
     subject="DCGM exporter release",
     severity="warning",
     fix="let the exporter tolerate and select only GPU nodes",
+    sources=(sources.GPU_OPERATOR,),
 )
 def exporter(context: Context) -> Iterator[Said]:
     """GPUs have no metrics, or the exporter crash-loops on nodes without a GPU."""

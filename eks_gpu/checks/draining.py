@@ -3,15 +3,18 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from eks_gpu.checks.controllers import HOOK, rejection
-from eks_gpu.checks.interruption import gaps_before
+from eks_gpu.checks import sources
+from eks_gpu.checks.controllers import rejection
+from eks_gpu.checks.events import forwards
+from eks_gpu.checks.interruption import QUEUE, gaps_before, queue_arn, queue_name
+from eks_gpu.checks.needs import HOOK
 from eks_gpu.checks.pod_specs import pod_of_values, pod_specs
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.graph.graph import Graph
 from eks_gpu.pools.launch_template import template_of
 from eks_gpu.pools.pool import AUTO_SCALING_GROUP, Pool
 from eks_gpu.pools.scope import OWN_GROUPS
-from eks_gpu.pools.software import TERMINATION_HANDLER, Software, reads_a_queue
+from eks_gpu.pools.software import KARPENTER, TERMINATION_HANDLER, Software, reads_a_queue
 from eks_gpu_components.catalog import (
     DRAIN_S,
     HOOK_MARGIN_S,
@@ -23,7 +26,6 @@ from eks_gpu_components.catalog import (
     CapacityType,
 )
 
-QUEUE = "aws:sqs/queue:Queue"
 _HOOK_S = 3600
 """Seconds that a hook holds a node where it does not say. Source: EC2 Auto Scaling API, PutLifecycleHook."""
 
@@ -36,6 +38,10 @@ _HOOK_S = 3600
     "and drain_s do",
     relies_on=("software", "pods"),
     scope=OWN_GROUPS,
+    sources=(
+        sources.TERMINATION_HANDLER,
+        sources.EC2_GUIDE,
+    ),
 )
 def drained(context: Context) -> Iterator[Said]:
     """AWS takes the node away with its pods at work: requests fail, and what a job has not saved is lost.
@@ -90,7 +96,7 @@ def _gaps(release: Software, pool: Pool, taken_by: tuple[str, ...], context: Con
         if _is_on(release, key):
             yield Problem(f"{release.name} {does}", f"leave {key} out")
     if reads_a_queue(release):
-        yield from _queue_gaps(release, pool, taken_by, context.graph)
+        yield from _queue_gaps(release, pool, taken_by, context)
     else:
         yield from _daemon_gaps(release, pool, taken_by)
 
@@ -107,7 +113,8 @@ def _daemon_gaps(release: Software, pool: Pool, taken_by: tuple[str, ...]) -> It
         yield Problem(f"{release.name} does not run on its nodes: {reason}", "let its pods run there")
 
 
-def _queue_gaps(release: Software, pool: Pool, taken_by: tuple[str, ...], graph: Graph) -> Iterator[Problem]:
+def _queue_gaps(release: Software, pool: Pool, taken_by: tuple[str, ...], context: Context) -> Iterator[Problem]:
+    graph = context.graph
     tag, tags = _wanted_tag(release), _node_tags(pool, graph)
     if tag and tags is not None and tag not in tags:
         said = f"{release.name} drains nodes with the tag {tag} alone, and the group gives it to none"
@@ -124,16 +131,33 @@ def _queue_gaps(release: Software, pool: Pool, taken_by: tuple[str, ...], graph:
     if not url:
         yield Problem(f"{release.name} is told no queue", "set queueURL")
         return
+    if str(release.value("workers", default=1)) == "0":
+        yield Problem(f"{release.name} has no worker, so it drains nothing", "leave workers out")
     queue = next((found for found in graph.of(QUEUE) if url in (found.id, found["url"])), None)
     if queue is None:
-        return  # of another stack
+        yield from _another_queue(release, str(url), context)
+        return
     told_by_group = bool(hooks) and all(hook.get("notificationTargetArn") for hook in hooks)
     events = (
         *((SPOT_INTERRUPTION,) if "a Spot notice" in taken_by else ()),
         *((LIFECYCLE_ACTION,) if hooks and not told_by_group else ()),
     )
-    for gap in gaps_before(queue, events, graph):
+    for gap in gaps_before(queue, events, context):
         yield Problem(gap, f"send it to the queue that {release.name} reads")
+
+
+def _another_queue(release: Software, url: str, context: Context) -> Iterator[Problem]:
+    """Of a queue that the stack does not have: another stack's, unless notices go to one that nobody reads."""
+    if "/" not in url:
+        yield Problem(f"queueURL of {release.name} is {url}, which is no URL", "write the URL of the queue")
+        return
+    read = {str(other.value("settings", "interruptionQueue")) for other in context.charts(KARPENTER)}
+    for queue in context.graph.of(QUEUE):
+        hears = forwards(SPOT_INTERRUPTION, queue_arn(queue), context.region, context.graph)
+        if hears and queue_name(queue) not in read:
+            said = f"{release.name} reads {url}, and notices go to queue {queue_name(queue)}, which nobody reads"
+            yield Problem(said, "set queueURL to that queue's URL")
+            return
 
 
 def _is_on(release: Software, key: str, default: bool = False) -> bool:

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from ipaddress import ip_address, ip_network
 
+from eks_gpu.checks import sources
 from eks_gpu.checks.network import SUBNET, VPC
+from eks_gpu.checks.ranges import too_wide
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.checks.services import WORLD
 from eks_gpu.graph.graph import Graph, Resource
@@ -62,18 +65,27 @@ def address_is_given(context: Context) -> Iterator[Said]:
     subject="cluster",
     severity="warning",
     fix="name the ranges that may reach the public endpoint, or use only the private endpoint",
+    sources=(sources.eks_guide("cluster-endpoint"),),
 )
 def is_restricted(context: Context) -> Iterator[Said]:
-    """Everybody on the internet can attack the API server."""
+    """Everybody on the internet can attack the API server.
+
+    Ranges that are more than a /8 together count as the internet, such as its two halves.
+    """
     for cluster, endpoint in _endpoints(context):
-        open_ = [cidr for cidr in endpoint.ranges if cidr in WORLD]
-        problem = Problem(f"its public endpoint is open to {', '.join(open_)}") if endpoint.public and open_ else None
+        wide = too_wide(endpoint.ranges)
+        problem = Problem(f"its public endpoint is open to {wide}") if endpoint.public and wide else None
         named = [cidr for cidr in endpoint.ranges if cidr != ADDRESS_NOT_GIVEN]
         restricted = f"open to {', '.join(named) or 'an address that is still to come'}"
         yield verdict(cluster.name, problem, restricted if endpoint.public else "it has a private endpoint")
 
 
-@check("nodes-reach-the-cluster-api", subject="cluster", fix="turn the private endpoint on")
+@check(
+    "nodes-reach-the-cluster-api",
+    subject="cluster",
+    fix="turn the private endpoint on",
+    sources=(sources.eks_guide("cluster-endpoint"),),
+)
 def is_reached(context: Context) -> Iterator[Said]:
     """Nodes start and cost money but never join, because they cannot reach the API server.
 
@@ -95,6 +107,7 @@ def is_reached(context: Context) -> Iterator[Said]:
     subject="private cluster in a VPC that the same update makes",
     fix="open it for the first update, bootstrap: {public_cidrs: [ADDRESS/32]}, or say bootstrap: false where the "
     "update runs inside the VPC",
+    sources=(sources.eks_guide("cluster-endpoint", date(2026, 11, 28)),),
 )
 def update_arrives(context: Context) -> Iterator[Said]:
     """The first update creates a cluster that it cannot reach: its Kubernetes objects time out.

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
+from eks_gpu.checks import sources
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.checks.sources import CLUSTER_AUTOSCALER
 from eks_gpu.cost.admission import node_resources
@@ -38,6 +39,7 @@ def _from_zero(context: Context) -> Iterator[tuple[Pool, frozenset[str]]]:
     subject="group that may be empty",
     fix="tag the group with every label that its nodes carry, and no other",
     scope=IN_GROUPS,
+    sources=(sources.AUTOSCALER,),
 )
 def labels_match(context: Context) -> Iterator[Said]:
     """For a label only on nodes no node starts; for a label only in the tags, nodes start that the pods cannot use.
@@ -76,6 +78,7 @@ def _label_tag(label: str) -> str:
     subject="group that may be empty",
     fix="tag the group with every taint that its nodes carry, and no other",
     scope=IN_GROUPS,
+    sources=(sources.AUTOSCALER,),
 )
 def taints_match(context: Context) -> Iterator[Said]:
     """If the autoscaler does not know a taint, it starts nodes for pods that do not tolerate the taint.

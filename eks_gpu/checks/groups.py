@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
+from eks_gpu.checks import sources
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.karpenter.objects import part
 from eks_gpu.pools.launch_template import template_of
@@ -25,6 +27,7 @@ from eks_gpu_components.catalog import (
     subject="GPU pool",
     fix=f"add a taint, such as {GPU_TAINT.for_kubelet()}",
     scope=ACCELERATED,
+    sources=(sources.kubernetes("taint-and-toleration"),),
 )
 def tainted(context: Context) -> Iterator[Said]:
     """An untainted GPU node takes any pod, and is kept as long as that pod runs."""
@@ -41,7 +44,16 @@ def tainted(context: Context) -> Iterator[Said]:
         yield verdict(pool.name, problem, f"only pods that tolerate {shown} land there")
 
 
-@check("gpu-pools-are-capped", subject="GPU pool", fix="limit the pool's GPUs", scope=ACCELERATED)
+@check(
+    "gpu-pools-are-capped",
+    subject="GPU pool",
+    fix="limit the pool's GPUs",
+    scope=ACCELERATED,
+    sources=(
+        sources.KARPENTER,
+        sources.AUTOSCALER,
+    ),
+)
 def capped(context: Context) -> Iterator[Said]:
     """Without a limit one wrong replica count starts GPU nodes until the quota is used up."""
     for pool in context.gpu_pools:
@@ -49,7 +61,13 @@ def capped(context: Context) -> Iterator[Said]:
         yield verdict(pool.name, problem, f"at most {pool.max_gpus} accelerators on {pool.max_nodes} nodes")
 
 
-@check("one-gpu-count-a-group", subject="GPU group", fix="make a group for each count", scope=ACCELERATED_GROUPS)
+@check(
+    "one-gpu-count-a-group",
+    subject="GPU group",
+    fix="make a group for each count",
+    scope=ACCELERATED_GROUPS,
+    sources=(sources.AUTOSCALER,),
+)
 def one_count(context: Context) -> Iterator[Said]:
     """The autoscaler plans with the first type, whatever EC2 starts: too many nodes start, or pods stay Pending."""
     for pool in context.scaled_groups:
@@ -64,7 +82,13 @@ def one_count(context: Context) -> Iterator[Said]:
         yield verdict(pool.name, problem, f"every node has {pool.gpus_per_node}")
 
 
-@check("one-zone-a-gpu-group", subject="GPU group", fix="make one group per zone", scope=ACCELERATED_GROUPS)
+@check(
+    "one-zone-a-gpu-group",
+    subject="GPU group",
+    fix="make one group per zone",
+    scope=ACCELERATED_GROUPS,
+    sources=(sources.AUTOSCALER,),
+)
 def one_zone(context: Context) -> Iterator[Said]:
     """The autoscaler plans with one zone, EC2 starts the node in another, and a pod with a volume waits forever."""
     for pool in context.scaled_groups:
@@ -80,7 +104,12 @@ def one_zone(context: Context) -> Iterator[Said]:
         yield verdict(pool.name, problem, f"all nodes are in {places}")
 
 
-@check("instance-types-offered-in-zones", subject="pool", fix="name types that the zones of the pool offer")
+@check(
+    "instance-types-offered-in-zones",
+    subject="pool",
+    fix="name types that the zones of the pool offer",
+    sources=(sources.INSTANCE_TYPES,),
+)
 def offered(context: Context) -> Iterator[Said]:
     """A zone that offers none of the types never gets a node; a type that no zone offers never starts.
 
@@ -122,7 +151,16 @@ def _not_offered(pool: Pool) -> Iterator[Problem]:
             yield Problem(f"{zone} offers none of {', '.join(offers)}", "leave the zone out or add a type that it has")
 
 
-@check("gpu-pools-start-at-zero", subject="GPU pool", fix="set minimum and desired size to 0", scope=ACCELERATED)
+@check(
+    "gpu-pools-start-at-zero",
+    subject="GPU pool",
+    fix="set minimum and desired size to 0",
+    scope=ACCELERATED,
+    sources=(
+        sources.AUTOSCALER,
+        sources.KARPENTER,
+    ),
+)
 def start_at_zero(context: Context) -> Iterator[Said]:
     """Nodes run and cost money without work.
 
@@ -147,6 +185,7 @@ def start_at_zero(context: Context) -> Iterator[Said]:
     subject="self-managed GPU group",
     fix="suspend AZRebalance",
     scope=Scope((AUTO_SCALING_GROUP,), ACCELERATED.accelerators),
+    sources=(sources.AUTO_SCALING_GUIDE,),
 )
 def not_rebalanced(context: Context) -> Iterator[Said]:
     """EC2 terminates a node in use to balance zones, without a notice to its pods.
@@ -173,6 +212,10 @@ def not_rebalanced(context: Context) -> Iterator[Said]:
     subject="group between two sizes",
     fix="ignore changes of the desired size",
     scope=IN_GROUPS,
+    sources=(
+        sources.PULUMI,
+        sources.AUTOSCALER,
+    ),
 )
 def desired_is_ignored(context: Context) -> Iterator[Said]:
     """Every `pulumi up` resets the number of nodes: it ends nodes in use or starts nodes that no pod needs."""
@@ -195,6 +238,7 @@ def desired_is_ignored(context: Context) -> Iterator[Said]:
     subject="group",
     fix="make a group for each architecture, with an image for it",
     scope=IN_GROUPS,
+    sources=(sources.INSTANCE_TYPES,),
 )
 def one_architecture(context: Context) -> Iterator[Said]:
     """A group has one image, and instances of another architecture cannot boot it."""
@@ -227,6 +271,10 @@ _BY_EKS = "eks:nodegroup-name"
     subject="managed node group with a launch template",
     fix="state each setting once, in the group or in its launch template",
     scope=Scope((MANAGED_NODE_GROUP,)),
+    sources=(
+        sources.eks_guide("launch-templates", date(2026, 11, 28)),
+        sources.EKS_API,
+    ),
 )
 def fits_its_template(context: Context) -> Iterator[Said]:
     """EKS refuses the group: a setting is in the group and in its launch template, or in the wrong one of them.

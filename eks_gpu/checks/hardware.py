@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from eks_gpu.checks import sources
 from eks_gpu.checks.access import template_of
 from eks_gpu.checks.pod_specs import pod_of_values
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
@@ -25,6 +26,10 @@ _ENDING = (
     "reservations-are-used",
     subject="node pool with reservations",
     fix="require the capacity type reserved, and select the reservations in the node class",
+    sources=(
+        sources.EC2_GUIDE,
+        sources.KARPENTER,
+    ),
 )
 def reservations(context: Context) -> Iterator[Said]:
     """Reserved capacity that is paid for stays unused, or nodes wait for a reservation that has ended."""
@@ -66,6 +71,7 @@ def _end(resource: Resource) -> date | None:
     "efa-interfaces-fit-their-nodes",
     subject="group with EFA interfaces",
     fix="name types with EFA, and give the first interface index 0 of card 0",
+    sources=(sources.EC2_GUIDE,),
 )
 def efa(context: Context) -> Iterator[Said]:
     """EC2 refuses to start the nodes, or EFA has no effect."""
@@ -83,6 +89,7 @@ def efa(context: Context) -> Iterator[Said]:
     subject="group with EFA interfaces",
     severity="warning",
     fix="put the nodes into one zone and one placement group, and make all interfaces but the first efa-only",
+    sources=(sources.EC2_GUIDE,),
 )
 def close(context: Context) -> Iterator[Said]:
     """EFA traffic is slow between zones, and every interface uses IP addresses of the subnet."""
@@ -115,6 +122,7 @@ def _with_efa(context: Context) -> Iterator[tuple[Pool, Sequence[Mapping[str, An
     subject="Karpenter release or managed GPU group with node repair",
     severity="warning",
     fix=f"add the EKS add-on {NODE_MONITORING_AGENT}",
+    sources=(sources.eks_guide("node-health"),),
 )
 def repair(context: Context) -> Iterator[Said]:
     """A node with a failed GPU is not replaced, because nothing reports the failure to EKS or Karpenter."""
@@ -131,6 +139,7 @@ def repair(context: Context) -> Iterator[Said]:
     "node-monitoring-reaches-gpu-pools",
     subject="monitoring agent, where NVIDIA nodes are repaired",
     fix="add tolerations of the pools' taints to dcgmAgent in the add-on's configuration",
+    sources=(sources.eks_guide("node-health"),),
 )
 def monitoring(context: Context) -> Iterator[Said]:
     """Healthy nodes are replaced: if the agent's DCGM does not run on a node, the agent reports failed GPUs.

@@ -3,21 +3,26 @@
 Source: Karpenter 1.15, getting started, cloudformation.yaml.
 """
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
-from fnmatch import fnmatchcase
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from eks_gpu.checks.events import altered, forwards
+from eks_gpu.checks.needs import place_of
+from eks_gpu.checks.registry import Context
+from eks_gpu.checks.roles import INLINE, POLICY, ROLE, policies, role_of
 from eks_gpu.graph.graph import Graph, Resource
+from eks_gpu.graph.iam import Call, Decision, decide, json_of
 from eks_gpu.pools.software import Software
-from eks_gpu_components.catalog import KARPENTER_EVENTS, Event
+from eks_gpu_components.catalog import KARPENTER_EVENTS, Event, partition
 
+QUEUE = "aws:sqs/queue:Queue"
 ACTIONS = ("sqs:DeleteMessage", "sqs:GetQueueUrl", "sqs:ReceiveMessage")
+EVENTBRIDGE = "events.amazonaws.com"
 # Where older charts had the queue's name; a newer chart reads past it.
 _OLD_KEYS = (("settings", "aws", "interruptionQueueName"), ("settings", "interruptionQueueName"))
 
 
-def gaps(release: Software, graph: Graph) -> Iterator[str]:
+def gaps(release: Software, context: Context) -> Iterator[str]:
     """What is missing between EC2 and Karpenter, a clause each."""
     name = release.value("settings", "interruptionQueue")
     if not name:
@@ -28,102 +33,103 @@ def gaps(release: Software, graph: Graph) -> Iterator[str]:
             else ("its values name no queue: set settings.interruptionQueue")
         )
         return
-    queue = next((found for found in graph.of("aws:sqs/queue:Queue") if _queue_name(found) == name), None)
+    queue = next((found for found in context.graph.of(QUEUE) if queue_name(found) == name), None)
     if queue is None:
         yield f"settings.interruptionQueue is {name}, but the stack has no queue of that name"
         return
-    yield from gaps_before(queue, KARPENTER_EVENTS, graph)
-    allowed = [statement for document in _attached(graph) for statement in statements(document)]
-    if missing := [action for action in ACTIONS if not any(_allows(s, action, queue) for s in allowed)]:
+    yield from gaps_before(queue, KARPENTER_EVENTS, context)
+    yield from _unread(release, queue, context)
+
+
+def _unread(release: Software, queue: Resource, context: Context) -> Iterator[str]:
+    """Why the controller does not read the queue."""
+    role = role_of(release, context.graph)
+    here = place_of(str(role["arn"] or "") if role else queue_arn(queue), context, release)
+    calls = {action: here.call(action, queue_arn(queue)) for action in ACTIONS}
+    if role is None:
+        attached = list(map(json_of, _attached(context.graph)))
+        told = {action: decide(attached, call) for action, call in calls.items()}
+    else:
+        found = policies(role, context.graph)
+        told = {action: found.decide(call) for action, call in calls.items()}
+    missing = [action for action, decision in told.items() if decision.allowed is False and not decision.denied_by]
+    if missing:
         yield f"no attached IAM policy allows {', '.join(missing)} on the queue"
+    denied = [action for action, decision in told.items() if decision.denied_by]
+    if denied:
+        yield f"{told[denied[0]].denied_by} denies the controller {', '.join(denied)} on the queue"
 
 
-def gaps_before(queue: Resource, events: Iterable[Event], graph: Graph) -> Iterator[str]:
+def gaps_before(queue: Resource, events: Iterable[Event], context: Context) -> Iterator[str]:
     """What keeps these events from a queue of the stack, a clause each."""
-    if not _takes_events(queue, graph):
-        name = _queue_name(queue)
-        yield f"the policy of queue {name} does not let events.amazonaws.com send: allow it sqs:SendMessage"
-    for event in events:
-        if not any(_forwards(rule, event, queue, graph) for rule in graph.of("aws:cloudwatch/eventRule:EventRule")):
-            yield f"no enabled rule sends {event.kind} of {event.source} to the queue"
+    arn = queue_arn(queue)
+    sent = [(event, forwards(event, arn, context.region, context.graph)) for event in events]
+    senders = list({rule.urn: rule for _, ways in sent for rule, _ in ways}.values())
+    if shut := _shut_out(queue, senders, context):
+        yield shut
+    for event, ways in sent:
+        what = f"{event.kind} of {event.source}"
+        if not ways:
+            yield f"no enabled rule sends {what} to the queue"
+        elif all(altered(target) for _, target in ways):
+            rule, target = ways[0]
+            yield f"rule {rule.name} sends its {altered(target)} in place of {what}, which no controller reads"
 
 
-def _queue_name(queue: Resource) -> str:
+def queue_name(queue: Resource) -> str:
+    """Name of the queue in AWS."""
     return str(queue["name"] or queue.name)
 
 
-def _arn(queue: Resource) -> str:
+def queue_arn(queue: Resource) -> str:
+    """ARN of the queue, as targets of rules name it."""
     return str(queue["arn"] or queue.id)
 
 
-def _takes_events(queue: Resource, graph: Graph) -> bool:
-    policies = [queue.inputs.get("policy")] + [
-        found.inputs.get("policy")
-        for found in graph.of("aws:sqs/queuePolicy:QueuePolicy")
-        if queue.urn in found.dependencies
-        or found.inputs.get("queueUrl") in (queue.id, queue["url"])
-        or str(found.inputs.get("queueUrl")).endswith(f"/{_queue_name(queue)}")
-    ]
-    return any(
-        _allows(statement, "sqs:SendMessage", queue) and "events.amazonaws.com" in _services(statement)
-        for document in policies
-        for statement in statements(document)
-    )
+def _shut_out(queue: Resource, senders: list[Resource], context: Context) -> str:
+    """Why the queue's policy keeps events out; empty if it does not."""
+    documents = list(map(json_of, policies_of(queue, context.graph)))
+    arn = queue_arn(queue)
+    account = (arn.split(":") + [""] * 5)[4] or "*"
+    calls = [(rule.name, _arn_of_rule(rule, account, context.region)) for rule in senders] or [(EVENTBRIDGE, "")]
+    refused: list[tuple[str, Decision]] = []
+    for name, source in calls:
+        keys = {"aws:SourceAccount": account, "aws:SecureTransport": "true"}
+        keys |= {"aws:SourceArn": source} if source else {}
+        decision = decide(documents, Call("sqs:SendMessage", arn, EVENTBRIDGE, keys, complete=False))
+        if decision.allowed is False:
+            refused.append((name, decision))
+    if not refused:
+        return ""
+    denied_by = refused[0][1].denied_by
+    by = f": {denied_by} denies it" if denied_by else ": allow it sqs:SendMessage"
+    whom = EVENTBRIDGE if len(refused) == len(calls) else f"rule {', '.join(name for name, _ in refused)}"
+    return f"the policy of queue {queue_name(queue)} does not let {whom} send{by}"
 
 
-def _services(statement: Mapping[str, Any]) -> list[str]:
-    principal = statement.get("Principal")
-    if principal == "*":
-        return ["events.amazonaws.com"]
-    return _listed(principal.get("Service")) if isinstance(principal, Mapping) else []
+def _arn_of_rule(rule: Resource, account: str, region: str) -> str:
+    known, name = str(rule["arn"] or ""), rule["name"] or rule.name
+    made = f"arn:{partition(region)}:events:{region or '*'}:{account}:rule/{name}"
+    return known if ":events:" in known else made
 
 
-def _forwards(rule: Resource, event: Event, queue: Resource, graph: Graph) -> bool:
-    pattern = _json(rule.inputs.get("eventPattern"))
-    if event.source not in _listed(pattern.get("source")) or event.kind not in _listed(pattern.get("detail-type")):
-        return False
-    if rule.inputs.get("state") == "DISABLED" or rule.inputs.get("isEnabled") is False:
-        return False
-    names = {rule.id, rule["name"] or rule.name} - {""}
-    return any(
-        target.inputs.get("rule") in names and target.inputs.get("arn") == _arn(queue)
-        for target in graph.of("aws:cloudwatch/eventTarget:EventTarget")
-    )
+def policies_of(queue: Resource, graph: Graph) -> Iterator[Any]:
+    """Policies of a queue: its own, and those beside it."""
+    yield queue.inputs.get("policy")
+    for found in graph.of("aws:sqs/queuePolicy:QueuePolicy"):
+        given = found.inputs.get("queueUrl")
+        named = given in (queue.id, queue["url"]) or str(given).endswith(f"/{queue_name(queue)}")
+        if named or (not given and queue.urn in found.dependencies):
+            yield found.inputs.get("policy")
 
 
 def _attached(graph: Graph) -> Iterator[Any]:
     """Policy documents that some role has: inline, or by an attachment."""
-    yield from (found.inputs.get("policy") for found in graph.of("aws:iam/rolePolicy:RolePolicy"))
-    for role in graph.of("aws:iam/role:Role"):
+    yield from (found.inputs.get("policy") for found in graph.of(INLINE))
+    for role in graph.of(ROLE):
         yield from (inline.get("policy") for inline in role.inputs.get("inlinePolicies") or ())
     attachments = graph.of("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
     arns = {found.inputs.get("policyArn") for found in attachments}
-    for policy in graph.of("aws:iam/policy:Policy"):
+    for policy in graph.of(POLICY):
         if policy["arn"] in arns:
             yield policy.inputs.get("policy")
-
-
-def statements(document: Any) -> list[Mapping[str, Any]]:
-    """Of an IAM policy as JSON text or as a mapping; none of what cannot be read."""
-    found = _json(document).get("Statement") or []
-    return [found] if isinstance(found, Mapping) else list(found)
-
-
-def _allows(statement: Mapping[str, Any], action: str, queue: Resource) -> bool:
-    return (
-        statement.get("Effect") == "Allow"
-        and any(fnmatchcase(action.lower(), str(given).lower()) for given in _listed(statement.get("Action")))
-        and any(fnmatchcase(_arn(queue), str(given)) for given in _listed(statement.get("Resource")))
-    )
-
-
-def _json(text: Any) -> Mapping[str, Any]:
-    try:
-        found = json.loads(text) if isinstance(text, str) else text
-    except ValueError:
-        return {}
-    return found if isinstance(found, Mapping) else {}
-
-
-def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, list | tuple) else [] if value is None else [value]

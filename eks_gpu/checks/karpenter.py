@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from eks_gpu.api.judged import judged
+from eks_gpu.checks import sources
 from eks_gpu.checks.interruption import gaps
 from eks_gpu.checks.names import subject
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
@@ -38,6 +39,10 @@ _BALANCED_SINCE, _ENCLAVES_SINCE, _CONSOLIDATE_AFTER_OPTIONAL_SINCE = "1.14", "1
     subject="Karpenter release beside a Spot node pool",
     fix="make a queue that EventBridge may send to, five rules with the queue as target, and name it in the chart's "
     "settings.interruptionQueue",
+    sources=(
+        sources.KARPENTER_GUIDE,
+        sources.LAB,
+    ),
 )
 def interruption(context: Context) -> Iterator[Said]:
     """A Spot node is terminated after two minutes without a drain, together with its pods.
@@ -49,7 +54,7 @@ def interruption(context: Context) -> Iterator[Said]:
     for release in context.charts(KARPENTER) if spot else ():
         if context.of_another_stack:
             continue
-        found = "; ".join(gaps(release, context.graph))
+        found = "; ".join(gaps(release, context))
         names = ", ".join(pool.name for pool in spot)
         problem = Problem(f"Spot nodes of {names} go without a drain: {found}") if found else None
         yield verdict(release.name, problem, "queue, policy, five rules, chart value and IAM permissions are there")
@@ -59,6 +64,7 @@ def interruption(context: Context) -> Iterator[Said]:
     "node-pool-fields-fit-the-chart",
     subject="NodePool and node class",
     fix="use the fields of the API version that the chart installs",
+    sources=(sources.KARPENTER,),
 )
 def fields_fit(context: Context) -> Iterator[Said]:
     """The API server refuses the object, or drops a field of an older version without a message.
@@ -128,6 +134,10 @@ def _came_later(what: str, since: str, chart: str) -> Iterator[str]:
     subject="Karpenter release",
     fix=f"add a release of {KARPENTER_CRDS} with the version of {KARPENTER}",
     relies_on=("software", "pods"),
+    sources=(
+        sources.KARPENTER_GUIDE,
+        sources.HELM,
+    ),
 )
 def crds_match(context: Context) -> Iterator[Said]:
     """Helm never upgrades CRDs inside a chart, so the next version's fields are lost."""
@@ -152,6 +162,7 @@ def crds_match(context: Context) -> Iterator[Said]:
     "karpenter-supports-kubernetes-minor",
     subject="Karpenter release",
     fix="use a version of Karpenter that supports the cluster's minor",
+    sources=(sources.KARPENTER_GUIDE,),
 )
 def supports_minor(context: Context) -> Iterator[Said]:
     """This version of Karpenter does not support the Kubernetes version of the cluster."""
@@ -168,7 +179,9 @@ def supports_minor(context: Context) -> Iterator[Said]:
             yield verdict(release.name, problem, f"{release.version} supports Kubernetes {minor}")
 
 
-@check("node-role-is-a-name", subject="node class", fix="write the role's name in spec.role")
+@check(
+    "node-role-is-a-name", subject="node class", fix="write the role's name in spec.role", sources=(sources.KARPENTER,)
+)
 def role_is_a_name(context: Context) -> Iterator[Said]:
     """No node ever starts: IAM has no role of that name.
 

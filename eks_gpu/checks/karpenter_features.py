@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from eks_gpu.checks import sources
 from eks_gpu.checks.names import subject
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
@@ -34,6 +35,10 @@ _SHARED = _Feature(f"awsFeatureGates.{NVIDIA_DRA}", "its annotation keeps the cl
     "feature-gates-are-on",
     subject="NodePool with replicas, NodeOverlay, CapacityBuffer, EC2NodeClass that shares GPUs",
     fix="turn the feature on in the settings of Karpenter's chart",
+    sources=(
+        sources.KARPENTER,
+        sources.KARPENTER_CHART,
+    ),
 )
 def gates_are_on(context: Context) -> Iterator[Said]:
     """Karpenter ignores the object or refuses it: its feature is off, as it is by default.
@@ -77,6 +82,10 @@ def _is_on(feature: _Feature, release: Software) -> bool:
     "capacity-buffers-request-their-devices",
     subject="CapacityBuffer with a PodTemplate",
     fix="write what a container's limits have into its requests too",
+    sources=(
+        sources.KARPENTER,
+        sources.LAB,
+    ),
 )
 def buffers_request(context: Context) -> Iterator[Said]:
     """Nodes of the buffer come without the resource: requests follow from limits in a pod, and not in a PodTemplate.
@@ -117,6 +126,7 @@ def _limited_alone(spec: Mapping[str, Any]) -> set[str]:
     "karpenter-settings-agree",
     subject="Karpenter release",
     fix="leave out one of the settings",
+    sources=(sources.KARPENTER_CHART,),
 )
 def settings_agree(context: Context) -> Iterator[Said]:
     """Helm cannot render the chart, because two of its settings exclude each other: Karpenter is not installed."""

@@ -3,9 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from eks_gpu.checks import sources
+from eks_gpu.checks.endpoints import NEEDED_SERVICES, endpoints_of, service_of
 from eks_gpu.checks.names import subject
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
-from eks_gpu.checks.services import WORLD, balances_load
+from eks_gpu.checks.routes import INTERNET_GATEWAY, NAT_GATEWAY, SUBNET, TABLE, VPC, default_routes, routes_of, table_id
+from eks_gpu.checks.services import balances_load
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.karpenter.objects import NODE_POOL, node_classes, node_pool, object_name, part
@@ -14,15 +17,10 @@ from eks_gpu.pools.lookups import Lookups
 from eks_gpu.pools.pool import Pool
 from eks_gpu_components.catalog import INTERNAL_LOAD_BALANCER_TAG, PUBLIC_LOAD_BALANCER_TAG
 
-SUBNET, VPC = "aws:ec2/subnet:Subnet", "aws:ec2/vpc:Vpc"
-_ROUTES = ("aws:ec2/route:Route", "aws:ec2/routeTable:RouteTable")
 _MAIN_TABLES = (
     "aws:ec2/mainRouteTableAssociation:MainRouteTableAssociation",
     "aws:ec2/defaultRouteTable:DefaultRouteTable",
 )
-# Services without whose endpoints a node that has no way out does not start. Source: EKS User Guide, "Deploy private
-# clusters with limited internet access".
-_ENDPOINTS = ("ec2", "ecr.api", "ecr.dkr", "s3", "sts")
 
 
 def subnet_ids(pool: Pool, graph: Graph, region: str) -> Sequence[str]:
@@ -49,6 +47,10 @@ def _node_class(resource: Resource, graph: Graph) -> Mapping[str, Any]:
     subject="pool in subnets of the stack",
     fix="route 0.0.0.0/0 to a NAT gateway, or add endpoints for every service that a node calls",
     relies_on=("network",),
+    sources=(
+        sources.eks_guide("network-reqs"),
+        sources.VPC_GUIDE,
+    ),
 )
 def way_out(context: Context) -> Iterator[Said]:
     """Nodes start and cost money but never join, or cannot pull images.
@@ -61,10 +63,20 @@ def way_out(context: Context) -> Iterator[Said]:
             for id_ in subnet_ids(pool, context.graph, context.region)
             if (found := context.graph.by_id(id_, SUBNET))
         ]
-        reasons = {subnet.name: _shut_in(subnet, context.graph, _is_public(pool, context.graph)) for subnet in subnets}
-        problems = [Problem(f"subnet {name} {reason}") for name, reason in reasons.items() if reason]
+        public = _is_public(pool, context.graph)
+        reasons = [(subnet.name, _shut_in(subnet, context.graph, public)) for subnet in subnets]
+        if _is_of_ipv6(context):
+            reasons += [(subnet.name, _without_ipv6(subnet, context.graph)) for subnet in subnets]
+        problems = [Problem(f"subnet {name} {reason}") for name, reason in reasons if reason]
         if subnets:
             yield verdict(pool.name, problems, f"{len(subnets)} subnets have one")
+
+
+def _is_of_ipv6(context: Context) -> bool:
+    """Whether pods get IPv6 addresses alone."""
+    made = [found for cluster in context.clusters if (found := context.graph.get(cluster.urn))]
+    families = [part(found.inputs, "kubernetesNetworkConfig").get("ipFamily") for found in made]
+    return "ipv6" in (*families, *(found.inputs.get("ipFamily") for found in made))
 
 
 def _is_public(pool: Pool, graph: Graph) -> bool:
@@ -77,21 +89,14 @@ def _is_public(pool: Pool, graph: Graph) -> bool:
 
 def _shut_in(subnet: Resource, graph: Graph, public: bool) -> str:
     """Why a node there reaches nothing; empty where it does, or where the stack does not say."""
-    table = next(
-        (
-            str(found.inputs.get("routeTableId"))
-            for found in graph.of("aws:ec2/routeTableAssociation:RouteTableAssociation")
-            if found.inputs.get("subnetId") == subnet.id
-        ),
-        "",
-    )
+    table = table_id(subnet, graph)
     if not graph.by_id(str(subnet.inputs.get("vpcId")), VPC):
         return ""
     if not table:
         return "" if graph.of(*_MAIN_TABLES) else "has no route table, so no way out of its VPC"
-    if not graph.by_id(table, "aws:ec2/routeTable:RouteTable"):
+    if not graph.by_id(table, TABLE):
         return ""
-    routes = list(_default_routes(table, graph))
+    routes = default_routes(table, graph)
     if not routes:
         missing = _missing_endpoints(subnet, graph)
         return f"has no route to the internet, and its VPC no endpoint of {', '.join(missing)}" if missing else ""
@@ -99,37 +104,40 @@ def _shut_in(subnet: Resource, graph: Graph, public: bool) -> str:
     return "" if not all(reasons) else reasons[0]
 
 
-def _default_routes(table: str, graph: Graph) -> Iterator[Mapping[str, Any]]:
-    """Of IPv4: separate resources, and those that the table has itself."""
-    route, route_table = _ROUTES
-    for found in graph.of(route):
-        if found.inputs.get("routeTableId") == table and found.inputs.get("destinationCidrBlock") == WORLD[0]:
-            yield found.inputs
-    made = graph.by_id(table, route_table)
-    for inline in (made.inputs.get("routes") or ()) if made else ():
-        if inline.get("cidrBlock") == WORLD[0]:
-            yield inline
-
-
 def _dead_end(route: Mapping[str, Any], subnet: Resource, graph: Graph, public: bool) -> str:
-    gateway = graph.by_id(str(route.get("gatewayId")), "aws:ec2/internetGateway:InternetGateway")
+    gateway = graph.by_id(str(route.get("gatewayId")), INTERNET_GATEWAY)
     if gateway and not public and subnet.inputs.get("mapPublicIpOnLaunch") is not True:
         return "leads to the internet gateway, but its nodes get no public address"
-    nat = graph.by_id(str(route.get("natGatewayId")), "aws:ec2/natGateway:NatGateway")
+    nat = graph.by_id(str(route.get("natGatewayId")), NAT_GATEWAY)
     if nat is None or nat.inputs.get("connectivityType") == "private":
         return ""
     place = graph.by_id(str(nat.inputs.get("subnetId")), SUBNET)
-    behind = _shut_in(place, graph, True) if place and place.id != subnet.id else ""
+    onward = default_routes(table_id(place, graph), graph) if place else []
+    behind = (
+        "leads to a NAT gateway itself"
+        if onward and all(route.get("natGatewayId") for route in onward)
+        else _shut_in(place, graph, True)
+        if place and place.id != subnet.id
+        else ""
+    )
     return f"leads to NAT gateway {nat.name}, whose subnet {place.name} {behind}" if place and behind else ""
 
 
 def _missing_endpoints(subnet: Resource, graph: Graph) -> list[str]:
-    there = {
-        str(found.inputs.get("serviceName"))
-        for found in graph.of("aws:ec2/vpcEndpoint:VpcEndpoint")
-        if found.inputs.get("vpcId") == subnet.inputs.get("vpcId")
-    }
-    return [service for service in _ENDPOINTS if not any(name.endswith(f".{service}") for name in there)]
+    there = {service_of(found) for found in endpoints_of(subnet, graph)}
+    return [service for service in NEEDED_SERVICES if service not in there]
+
+
+def _without_ipv6(subnet: Resource, graph: Graph) -> str:
+    """Why pods of an IPv6 cluster reach nothing from there; empty where they do, or where the stack does not say."""
+    table = table_id(subnet, graph)
+    if not graph.by_id(table, TABLE):
+        return ""
+    if not subnet.inputs.get("ipv6CidrBlock"):
+        return "has no IPv6 range, and the cluster's pods have no other addresses"
+    if any(cidr == "::/0" for cidr, _ in routes_of(table, graph)):
+        return ""
+    return "has no route to ::/0, by which pods of an IPv6 cluster get out"
 
 
 @check(
@@ -138,6 +146,7 @@ def _missing_endpoints(subnet: Resource, graph: Graph) -> list[str]:
     severity="warning",
     fix=f"tag private subnets {INTERNAL_LOAD_BALANCER_TAG} = 1, and public ones {PUBLIC_LOAD_BALANCER_TAG} = 1",
     relies_on=("network",),
+    sources=(sources.LOAD_BALANCER_CONTROLLER,),
 )
 def subnets_are_tagged(context: Context) -> Iterator[Said]:
     """The controller must guess subnets from their routes, and an older version creates no load balancer."""
@@ -154,7 +163,12 @@ def subnets_are_tagged(context: Context) -> Iterator[Said]:
             yield verdict(subject(manifest), problem, f"{len(tagged)} subnets are tagged {tag}")
 
 
-@check("vpc-resolves-names", subject="cluster's VPC", fix="set enableDnsSupport and enableDnsHostnames")
+@check(
+    "vpc-resolves-names",
+    subject="cluster's VPC",
+    fix="set enableDnsSupport and enableDnsHostnames",
+    sources=(sources.eks_guide("network-reqs"),),
+)
 def resolves(context: Context) -> Iterator[Said]:
     """Nodes do not find the API server, and so never join."""
     subnets = (context.graph.by_id(id_, SUBNET) for cluster in context.clusters for id_ in cluster.subnet_ids)
@@ -171,6 +185,7 @@ def resolves(context: Context) -> Iterator[Said]:
     subject="node class",
     fix="select the subnets by a tag that they have, or by their ids",
     relies_on=("network",),
+    sources=(sources.KARPENTER,),
 )
 def select_subnets(context: Context) -> Iterator[Said]:
     """No node ever starts: its node class finds no subnet."""

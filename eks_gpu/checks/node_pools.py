@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
+from eks_gpu.checks import sources
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.cost.admission import ACCELERATOR_RESOURCES
 from eks_gpu.cost.money import marks_of, usd
-from eks_gpu.karpenter.objects import NodePool, node_classes, node_pools, object_name, part
+from eks_gpu.karpenter.budgets import keeps_empty_nodes
+from eks_gpu.karpenter.objects import NODE_CLASSES, NodePool, node_classes, node_pools, object_name, part
 from eks_gpu.karpenter.schema import seconds
 from eks_gpu.pods.durations import NEVER
 from eks_gpu.pods.quantities import CPU, MEMORY, written
@@ -18,9 +19,11 @@ from eks_gpu.pools.prices import on_demand_price
 from eks_gpu.pools.scope import ACCELERATED_NODE_POOLS, NODE_POOLS, Scope
 from eks_gpu_components.catalog import (
     ARCH_LABEL,
+    AUTO_MODE_GROUP,
     DEVICE_RESOURCES,
     GPU_RESOURCE,
     INSTANCE_TYPE_LABEL,
+    KARPENTER_GROUP,
     NEURON_RESOURCE,
     CapacityType,
     InstanceType,
@@ -64,6 +67,7 @@ def _resources(pool: Pool) -> tuple[str, ...]:
     "limits-name-the-real-resource",
     subject="node pool with limits",
     fix=f"limit {GPU_RESOURCE}, for Neuron nodes {NEURON_RESOURCE}",
+    sources=(sources.KARPENTER,),
 )
 def real_resources(context: Context) -> Iterator[Said]:
     """A limit on a resource that no node has, such as `gpu` instead of `nvidia.com/gpu`, has no effect."""
@@ -92,6 +96,7 @@ def _unreal(name: str) -> Problem:
     subject="GPU node pool with limits",
     fix="raise the limits of CPU and memory, or remove them",
     scope=ACCELERATED_NODE_POOLS,
+    sources=(sources.KARPENTER,),
 )
 def not_blocked(context: Context) -> Iterator[Said]:
     """One large type uses up the CPU limit, and the next GPU node never starts."""
@@ -128,11 +133,12 @@ def _blocked(name: str, limits: Limits, resource: str, rows: list[InstanceType])
     subject="GPU node pool",
     fix="set consolidationPolicy WhenEmpty and a duration in consolidateAfter",
     scope=ACCELERATED_NODE_POOLS,
+    sources=(sources.KARPENTER,),
 )
 def when_empty(context: Context) -> Iterator[Said]:
     """A pod that has loaded its model is evicted to save little money, or a node that no pod uses is kept.
 
-    A disruption budget of 0 for empty nodes fails too, unless it has a schedule.
+    Disruption budgets of 0 for empty nodes fail too, unless their schedules leave some time free.
     """
     for found, pool in _pools(context, accelerated=True):
         if found.replicas is not None:
@@ -144,7 +150,7 @@ def when_empty(context: Context) -> Iterator[Said]:
             )
         if found.consolidate_after == NEVER:
             problems.append(Problem("consolidateAfter is Never, so an empty node is never removed", "set a duration"))
-        if any(_keeps_empty_nodes(budget) for budget in found.budgets):
+        if keeps_empty_nodes(found.budgets):
             problems.append(
                 Problem("a budget of 0 keeps empty nodes at all times", "give it a schedule, or other reasons")
             )
@@ -152,12 +158,15 @@ def when_empty(context: Context) -> Iterator[Said]:
         yield verdict(pool.name, problems, held)
 
 
-def _keeps_empty_nodes(budget: Mapping[str, Any]) -> bool:
-    reasons = budget.get("reasons")
-    return str(budget.get("nodes")) in ("0", "0%") and "schedule" not in budget and (not reasons or "Empty" in reasons)
-
-
-@check("architecture-is-required", subject="node pool", fix=f"require {ARCH_LABEL}")
+@check(
+    "architecture-is-required",
+    subject="node pool",
+    fix=f"require {ARCH_LABEL}",
+    sources=(
+        sources.KARPENTER,
+        sources.INSTANCE_TYPES,
+    ),
+)
 def architecture(context: Context) -> Iterator[Said]:
     """A category or family includes Arm types, on which an image for amd64 fails with an exec format error.
 
@@ -181,6 +190,10 @@ def architecture(context: Context) -> Iterator[Said]:
     severity="warning",
     fix=f"name {_TYPES} types and {_ZONES} zones or more, and allow on-demand too",
     scope=Scope(NODE_POOLS),
+    sources=(
+        sources.EC2_GUIDE,
+        sources.KARPENTER_GUIDE,
+    ),
 )
 def diverse(context: Context) -> Iterator[Said]:
     """Spot capacity runs out by type and zone: with few of them, pods stay Pending.
@@ -241,6 +254,10 @@ def _architectures(pool: Pool) -> set[str]:
     severity="warning",
     fix="name instance types instead of a family",
     scope=ACCELERATED_NODE_POOLS,
+    sources=(
+        sources.KARPENTER,
+        sources.LAB,
+    ),
 )
 def packing(context: Context) -> Iterator[Said]:
     """Karpenter puts several pods on one large node, even if several small nodes cost less."""
@@ -278,6 +295,7 @@ def _dearer(
     subject="node pool",
     severity="warning",
     fix="require labels that the catalog knows, or do not rely on the pool's numbers",
+    sources=(sources.KARPENTER_TYPES,),
 )
 def known(context: Context) -> Iterator[Said]:
     """The plan counts instance types that the cluster will not have.
@@ -300,6 +318,10 @@ def known(context: Context) -> Iterator[Said]:
     "requirements-name-what-there-is",
     subject="node pool",
     fix="write values that nodes have, and as many as minValues asks for",
+    sources=(
+        sources.INSTANCE_TYPES,
+        sources.KARPENTER_TYPES,
+    ),
 )
 def real_values(context: Context) -> Iterator[Said]:
     """No node can match a value that does not exist; beside valid values, fewer nodes match than expected.
@@ -350,7 +372,12 @@ def _other_makers(pool: Pool) -> Iterator[Problem]:
         yield Problem(found.says, "require types with the devices that its limits and taints are about")
 
 
-@check("node-pools-name-a-node-class", subject="node pool", fix="name a node class of the stack in nodeClassRef")
+@check(
+    "node-pools-name-a-node-class",
+    subject="node pool",
+    fix="name a node class of the stack in nodeClassRef",
+    sources=(sources.KARPENTER,),
+)
 def named_class(context: Context) -> Iterator[Said]:
     """No node ever starts: Karpenter does not find the node class."""
     for found, pool in _pools(context):
@@ -359,10 +386,19 @@ def named_class(context: Context) -> Iterator[Said]:
         names = [object_name(one) for one in there]
         # Auto Mode brings the class default; a class of another stack is not known here.
         known = found.node_class or not names or (found.auto_mode and reference.get("name") == "default")
+        kind = (str(reference.get("group")), str(reference.get("kind")))
+        if kind[0] in (KARPENTER_GROUP, AUTO_MODE_GROUP) and kind not in NODE_CLASSES:
+            said = f"{kind[0]} has no kind {kind[1]}"
+            yield verdict(pool.name, Problem(said, f"write {_kind_of(kind[0])}"), "")
+            continue
         if not known and context.of_another_stack:
             continue
         problem = None if known else Problem(f"the stack has no {reference.get('kind')} {reference.get('name')}")
         yield verdict(pool.name, problem, f"its class is {reference.get('name')}")
+
+
+def _kind_of(group: str) -> str:
+    return next(kind for of, kind in NODE_CLASSES if of == group)
 
 
 @check(
@@ -371,6 +407,7 @@ def named_class(context: Context) -> Iterator[Said]:
     severity="warning",
     fix="raise expireAfter, or remove it",
     scope=ACCELERATED_NODE_POOLS,
+    sources=(sources.KARPENTER_GUIDE,),
 )
 def long_enough(context: Context) -> Iterator[Said]:
     """A node is replaced at its maximum age, whatever runs there, and each of its pods loads its model again."""

@@ -2,9 +2,15 @@
 
 from collections.abc import Iterator
 
+from eks_gpu.checks import sources
+from eks_gpu.checks.access import template_of
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
+from eks_gpu.graph.graph import Graph
+from eks_gpu.karpenter.objects import NODE_POOL, node_pool, part
+from eks_gpu.pools.launch_template import BOTTLEROCKET_DATA_DEVICE, ROOT_DEVICES
 from eks_gpu.pools.pool import KARPENTER, Pool
 from eks_gpu.pools.scope import ACCELERATED
+from eks_gpu.pools.user_data import joined_node
 
 _LARGE_GIB = 40
 _SLOW = frozenset({"gp2", "standard", "st1", "sc1"})
@@ -20,7 +26,15 @@ def _source(pool: Pool) -> str:
     return NODE_CLASS if pool.backend == KARPENTER else TEMPLATE
 
 
-@check("nodes-require-imdsv2", subject="pool", fix="require a token of the metadata service")
+@check(
+    "nodes-require-imdsv2",
+    subject="pool",
+    fix="require a token of the metadata service",
+    sources=(
+        sources.EC2_GUIDE,
+        sources.NODE_IMAGES,
+    ),
+)
 def imds_v2(context: Context) -> Iterator[Said]:
     """With IMDSv1, anyone who can make a pod request a URL gets the credentials of the node's role."""
     for pool in context.pools:
@@ -36,7 +50,7 @@ def imds_v2(context: Context) -> Iterator[Said]:
         yield verdict(pool.name, problem, "metadata needs a session token")
 
 
-@check("node-disks-are-encrypted", subject="pool", fix="encrypt every disk of the nodes")
+@check("node-disks-are-encrypted", subject="pool", fix="encrypt every disk of the nodes", sources=(sources.EC2_GUIDE,))
 def encrypted(context: Context) -> Iterator[Said]:
     """Container images, caches and emptyDir volumes are on the disk unencrypted."""
     for pool in context.pools:
@@ -50,7 +64,29 @@ def encrypted(context: Context) -> Iterator[Said]:
             sizes = ", ".join(f"{disk.gib} GiB" for disk in plain)
             setting = "encrypted: true" if pool.backend == KARPENTER else 'encrypted="true"'
             problem = Problem(f"its disk of {sizes} is not encrypted", f"set {setting} in the {_source(pool)}")
+        elif pool.disks and (root := _root_left_out(pool, context.graph)):
+            said = f"its {_source(pool)} names no {root}: the root disk is the image's own, which is not encrypted"
+            problem = Problem(said, f"name the device {root}")
         yield verdict(pool.name, problem, "every disk is encrypted")
+
+
+def _root_left_out(pool: Pool, graph: Graph) -> str:
+    """The root device of the nodes if other devices are named and it is not; empty for what may be Bottlerocket."""
+    template, made = template_of(pool, graph), graph.get(pool.urn)
+    node_class = node_pool(made, graph).node_class if made and made.type == NODE_POOL else None
+    inputs = part(node_class.inputs, "spec") if node_class else template.inputs if template else {}
+    devices = [str(mapping.get("deviceName")) for mapping in inputs.get("blockDeviceMappings") or ()]
+    if not devices or ROOT_DEVICES[0] in devices:
+        return ""
+    node = joined_node(inputs.get("userData"))
+    images = [str(term.get("alias")) for term in inputs.get("amiSelectorTerms") or ()]
+    images += [str(made.inputs.get("amiType")).lower()] if made else []
+    is_al2023 = any(image.startswith("al2023") for image in images) or bool(node and node.image == "al2023")
+    if is_al2023:
+        return ROOT_DEVICES[0]
+    # Bottlerocket's second disk may stand alone: its root is read-only.
+    known = (*ROOT_DEVICES, BOTTLEROCKET_DATA_DEVICE)
+    return "" if any(device in known for device in devices) else " or ".join(ROOT_DEVICES)
 
 
 @check(
@@ -59,6 +95,7 @@ def encrypted(context: Context) -> Iterator[Said]:
     severity="warning",
     fix=f"use gp3 of {_LARGE_GIB} GiB or more",
     scope=ACCELERATED,
+    sources=(sources.LAB,),
 )
 def hold_images(context: Context) -> Iterator[Said]:
     """An image with CUDA and a model does not fit on the disk, or takes ten minutes or more to start."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from eks_gpu.checks import sources
 from eks_gpu.checks.names import subject
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.checks.roles import given_to
@@ -66,6 +67,7 @@ def _late(graph: Graph, resource: Resource, releases: Iterable[Software]) -> lis
     "custom-resources-follow-their-definitions",
     subject="object whose kind a chart of the stack brings",
     fix="let the objects depend on the release that installs their kind",
+    sources=(sources.LAB,),
 )
 def after_definitions(context: Context) -> Iterator[Said]:
     """The first update fails with `no matches for kind`, because the chart that installs the kind comes later."""
@@ -88,6 +90,10 @@ def after_definitions(context: Context) -> Iterator[Said]:
     "node-pools-go-before-karpenter",
     subject="node pool and class of Karpenter",
     fix="let node pools and node classes depend on the release of Karpenter",
+    sources=(
+        sources.KARPENTER,
+        sources.LAB,
+    ),
 )
 def before_karpenter(context: Context) -> Iterator[Said]:
     """A destroy hangs, and the nodes keep costing money, because no controller is left to terminate them."""
@@ -104,6 +110,10 @@ def before_karpenter(context: Context) -> Iterator[Said]:
     subject="node pool of Karpenter",
     severity="warning",
     fix="let node pools, or the release of Karpenter, depend on the policies and the association of its role",
+    sources=(
+        sources.KARPENTER,
+        sources.LAB,
+    ),
 )
 def permissions_stay(context: Context) -> Iterator[Said]:
     """A destroy hangs, and the nodes keep costing money, because Karpenter may no longer terminate them."""
@@ -121,6 +131,7 @@ def permissions_stay(context: Context) -> Iterator[Said]:
     "load-balanced-services-go-before-their-controller",
     subject="Service with a load balancer, Ingress",
     fix=f"let the objects depend on the release of {LOAD_BALANCER_CONTROLLER}",
+    sources=(sources.LOAD_BALANCER_CONTROLLER,),
 )
 def before_balancer(context: Context) -> Iterator[Said]:
     """The load balancer is not deleted, costs money, and blocks the deletion of the network."""
@@ -136,6 +147,7 @@ def before_balancer(context: Context) -> Iterator[Said]:
     "what-makes-aws-resources-is-deleted",
     subject="node pool, node class, volume claim, Service with a load balancer, Ingress, controller",
     fix=f"remove {' and '.join(_KEPT)}",
+    sources=(sources.PULUMI,),
 )
 def deleted(context: Context) -> Iterator[Said]:
     """A destroy leaves instances, disks or load balancers behind that no stack knows about."""

@@ -1,20 +1,27 @@
 """Services and Ingresses: none is open to the internet by accident, and each has pods that drain."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from eks_gpu.checks import sources
 from eks_gpu.checks.names import subject
 from eks_gpu.checks.pod_specs import PodSpec, pod_specs
+from eks_gpu.checks.ranges import too_wide
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
+from eks_gpu.checks.security_rules import SECURITY_GROUP, rules
+from eks_gpu.checks.sources import BALANCER_ANNOTATIONS
+from eks_gpu.graph.graph import Graph
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.karpenter.objects import part
+from eks_gpu.pods.demand import SCALABLE
 from eks_gpu.pools.software import LOAD_BALANCER_CONTROLLER
 from eks_gpu_components.catalog import (
     AUTO_MODE_READINESS_LABEL,
     CONTROLLER_READINESS_LABEL,
     INGRESS_ANNOTATION,
     SERVICE_ANNOTATION,
+    SOURCE_RANGES_ANNOTATION,
 )
 
 WORLD = ("0.0.0.0/0", "::/0")
@@ -37,36 +44,58 @@ def balances_load(manifest: Mapping[str, Any]) -> bool:
     "services-are-private-or-restricted",
     subject="Service with a load balancer, Ingress",
     fix="name the source ranges, or make the load balancer internal",
+    sources=(BALANCER_ANNOTATIONS,),
 )
 def private_or_restricted(context: Context) -> Iterator[Said]:
     """An inference server has no authentication: everyone who finds its address can use its GPUs.
 
-    A list of source ranges without 0.0.0.0/0 passes.
+    A list of source ranges passes if they are no more than a /8 together: two halves of the internet do not. So do
+    prefix lists, and security groups of your own, unless the stack makes them and they are as wide. The annotation
+    aws-load-balancer-source-ranges is one that no controller reads.
     """
     for _, manifest in kubernetes_objects(context.graph):
         spec, annotations = part(manifest, "spec"), part(manifest, "metadata", "annotations")
         if manifest["kind"] == "Ingress":
-            public = annotations.get(f"{INGRESS_ANNOTATION}scheme") == "internet-facing"
-            ranges, key = (
-                _split(annotations.get(f"{INGRESS_ANNOTATION}inbound-cidrs")),
-                f"annotation {INGRESS_ANNOTATION}inbound-cidrs",
-            )
+            prefix, key = INGRESS_ANNOTATION, f"annotation {INGRESS_ANNOTATION}inbound-cidrs"
+            scheme, ranges = _of_class(spec, annotations, context)
+            public = scheme == "internet-facing"
         elif manifest["kind"] == "Service" and spec.get("type") == "LoadBalancer":
+            prefix, key = SERVICE_ANNOTATION, "spec.loadBalancerSourceRanges"
             public = _is_public(spec, annotations, context)
-            given = spec.get("loadBalancerSourceRanges") or _split(
-                annotations.get(f"{SERVICE_ANNOTATION}source-ranges")
-            )
-            ranges, key = list(given), "spec.loadBalancerSourceRanges"
+            ranges = list(spec.get("loadBalancerSourceRanges") or _split(annotations.get(SOURCE_RANGES_ANNOTATION)))
         else:
             continue
-        open_ = public and (not ranges or any(world in ranges for world in WORLD))
-        problem = (
-            Problem("its load balancer takes connections from the whole internet", f"set {key}, or make it internal")
-            if open_
-            else None
-        )
-        holds = f"open to {', '.join(ranges)}" if public else "reachable from the VPC alone"
+        limits = _split(annotations.get(f"{prefix}security-group-prefix-lists"))
+        groups = _split(annotations.get(f"{prefix}security-groups"))
+        wide = too_wide(_let_in(groups, context.graph)) if groups else too_wide(ranges)
+        problem = None
+        if public and (wide or not (ranges or limits or groups)):
+            whence = f"{wide}, much of the internet" if wide and wide not in WORLD else "the whole internet"
+            said = f"its load balancer takes connections from {whence}"
+            problem = Problem(said, f"set {key}, or make it internal")
+        holds = f"open to {', '.join((*ranges, *limits, *groups))}" if public else "reachable from the VPC alone"
         yield verdict(subject(manifest), problem, holds)
+
+
+def _let_in(groups: Sequence[str], graph: Graph) -> Iterator[str]:
+    """Ranges that security groups of the stack let in; nothing of those that another stack makes."""
+    for name in groups:
+        named = (found for found in graph.of(SECURITY_GROUP) if name in (found.id, found["name"], found.name))
+        for group in named:
+            yield from (cidr for rule in rules(group, graph) if not rule.egress for cidr in rule.cidrs)
+
+
+def _of_class(spec: Mapping[str, Any], annotations: Mapping[str, str], context: Context) -> tuple[str, list[str]]:
+    """Scheme and ranges of an Ingress: those of its class's parameters come first. Source: the controller's guide."""
+    made = [manifest for _, manifest in kubernetes_objects(context.graph)]
+    classes = (one for one in made if one["kind"] == "IngressClass")
+    named = next((one for one in classes if one["metadata"]["name"] == spec.get("ingressClassName")), {})
+    wanted = part(named, "spec", "parameters").get("name") if named else None
+    given = (one for one in made if one["kind"] == "IngressClassParams" and one["metadata"]["name"] == wanted)
+    parameters = part(next(given, {}), "spec")
+    scheme = parameters.get("scheme") or annotations.get(f"{INGRESS_ANNOTATION}scheme")
+    ranges = parameters.get("inboundCIDRs") or _split(annotations.get(f"{INGRESS_ANNOTATION}inbound-cidrs"))
+    return str(scheme), [str(one) for one in ranges]
 
 
 def _is_public(spec: Mapping[str, Any], annotations: Mapping[str, str], context: Context) -> bool:
@@ -98,41 +127,60 @@ def _split(text: str | None) -> list[str]:
     subject="Service with a selector",
     severity="warning",
     fix="select labels that the pods have, and a port that they name",
+    sources=(sources.kubernetes("service"),),
 )
 def lead_to_pods(context: Context) -> Iterator[Said]:
     """No pod answers at the Service's address."""
     specs = list(pod_specs(context.graph))
     # Pods that a chart brings are not known.
     unseen = {release.namespace for release in context.software}
-    for service in _services(context):
-        here = [found for found in specs if found.namespace == _namespace(service)]
-        if here and _namespace(service) not in unseen:
-            yield verdict(subject(service), _astray(service, _selected(service, here)), "it selects pods of the stack")
+    idle = {found.urn for found in context.workloads if found.kind in SCALABLE and found.max_replicas == 0}
+    for service in services_with_selector(context):
+        here = [found for found in specs if found.namespace == namespace_of(service)]
+        if here and namespace_of(service) not in unseen:
+            problem = _astray(service, selected_by(service, here), idle)
+            yield verdict(subject(service), problem, "it selects pods of the stack")
 
 
-def _services(context: Context) -> Iterator[Mapping[str, Any]]:
+def services_with_selector(context: Context) -> Iterator[Mapping[str, Any]]:
+    """Services that lead to pods by a selector."""
     for _, manifest in kubernetes_objects(context.graph):
         if manifest["kind"] == "Service" and part(manifest, "spec", "selector"):
             yield manifest
 
 
-def _namespace(manifest: Mapping[str, Any]) -> str:
+def namespace_of(manifest: Mapping[str, Any]) -> str:
+    """The namespace of an object; default where it names none."""
     return str(manifest["metadata"].get("namespace") or "default")
 
 
-def _selected(service: Mapping[str, Any], specs: Sequence[PodSpec]) -> list[PodSpec]:
+def selected_by(service: Mapping[str, Any], specs: Sequence[PodSpec]) -> list[PodSpec]:
+    """The pods that a Service leads to."""
     wanted = part(service, "spec", "selector").items()
-    return [found for found in specs if found.namespace == _namespace(service) and wanted <= dict(found.labels).items()]
+    here = (found for found in specs if found.namespace == namespace_of(service))
+    return [found for found in here if wanted <= dict(found.labels).items()]
 
 
-def _astray(service: Mapping[str, Any], selected: Sequence[PodSpec]) -> Problem | None:
+def _astray(service: Mapping[str, Any], selected: Sequence[PodSpec], idle: Collection[str]) -> Problem | None:
+    if selected and all(found.urn in idle for found in selected):
+        return Problem("none of its pods runs: it has no replicas", "raise the replicas, or let an autoscaler do it")
     if not selected:
         wanted = ", ".join(f"{key}={value}" for key, value in part(service, "spec", "selector").items())
         return Problem(f"no pod of its namespace has {wanted}", "select labels that the pods have")
     ports = {port.get("name") for found in selected for one in found.containers for port in one.get("ports") or ()}
     targets = (port.get("targetPort") for port in part(service, "spec").get("ports") or ())
     unknown = [target for target in targets if isinstance(target, str) and not target.isdigit() and target not in ports]
-    return Problem(f"no container names a port {', '.join(unknown)}", "name the port in the pods") if unknown else None
+    if unknown:
+        return Problem(f"no container names a port {', '.join(unknown)}", "name the port in the pods")
+    # A container may listen on a port that it does not name, unless it names its ports.
+    given = part(service, "spec").get("ports") or ()
+    numbers = {int(number) for port in given if str(number := port.get("targetPort") or port.get("port")).isdigit()}
+    if all(one.get("ports") for found in selected for one in found.containers):
+        named = [port for found in selected for one in found.containers for port in one["ports"]]
+        strange = sorted(numbers - {int(port.get("containerPort") or 0) for port in named})
+        if strange and all(port.get("containerPort") for port in named):
+            return Problem(f"no container has port {', '.join(map(str, strange))}", "name a port that they have")
+    return None
 
 
 @check(
@@ -140,6 +188,7 @@ def _astray(service: Mapping[str, Any], selected: Sequence[PodSpec]) -> Problem 
     subject="Service with targets by address",
     severity="warning",
     fix="give the pods a readiness probe, a preStop hook that sleeps, and the namespace the label of readiness gates",
+    sources=(sources.LOAD_BALANCER_CONTROLLER,),
 )
 def drain(context: Context) -> Iterator[Said]:
     """Requests are lost whenever a pod starts or stops."""
@@ -149,12 +198,12 @@ def drain(context: Context) -> Iterator[Said]:
         for _, manifest in kubernetes_objects(context.graph)
         if manifest["kind"] == "Namespace"
     }
-    for service in _services(context):
+    for service in services_with_selector(context):
         target = part(service, "metadata", "annotations").get(f"{SERVICE_ANNOTATION}nlb-target-type")
-        selected = _selected(service, specs)
+        selected = selected_by(service, specs)
         if target != "ip" or not balances_load(service) or not selected:
             continue
-        labels = namespaces.get(_namespace(service))
+        labels = namespaces.get(namespace_of(service))
         problems = [problem for found in selected for problem in _lossy(found)]
         if labels is not None and not any(labels.get(gate) == "enabled" for gate in _READINESS_GATES):
             said = "pods count as ready before the load balancer knows them"

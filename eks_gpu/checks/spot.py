@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from eks_gpu.checks import sources
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.checks.roles import allowed, allows, role_of
 from eks_gpu.pools.pool import KARPENTER
@@ -19,6 +20,10 @@ SPOT = "spot.amazonaws.com"
     severity="warning",
     fix="allow iam:CreateServiceLinkedRole for spot.amazonaws.com to the role of Karpenter's controller",
     scope=Scope((KARPENTER,), capacity_types=(CapacityType.SPOT,)),
+    sources=(
+        sources.EC2_GUIDE,
+        sources.KARPENTER,
+    ),
 )
 def can_be_made(context: Context) -> Iterator[Said]:
     """In an account that never used Spot, Spot pools start on-demand nodes or none, and only an event says why."""

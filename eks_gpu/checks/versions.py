@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
+from eks_gpu.checks import sources
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.cost.money import Marks, usd
 from eks_gpu_components.catalog import (
@@ -21,6 +22,7 @@ SOON = timedelta(days=60)
     "kubernetes-version-is-served",
     subject="cluster with a version",
     fix=f"take {SUPPORTED[0]} or later, one minor at a time on a cluster that there is",
+    sources=(sources.eks_guide("kubernetes-versions"),),
 )
 def served(context: Context) -> Iterator[Said]:
     """EKS refuses to create the cluster, or updates it to a newer minor by itself: extended support has ended.
@@ -42,6 +44,7 @@ def served(context: Context) -> Iterator[Said]:
     subject="cluster with a version",
     severity="warning",
     fix="update the cluster before that day, one minor at a time",
+    sources=(sources.eks_guide("kubernetes-versions"),),
 )
 def lasts(context: Context) -> Iterator[Said]:
     """The cluster soon costs more or is updated by EKS: its standard or extended support ends within 60 days."""

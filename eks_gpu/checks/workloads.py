@@ -1,11 +1,12 @@
 """Workloads: each has a pool that takes it, and none runs on GPU nodes without need."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import ceil, floor
 from typing import Any
 
 from eks_gpu.api.rules import is_whole
+from eks_gpu.checks import sources
 from eks_gpu.checks.pod_specs import PodSpec, pod_specs
 from eks_gpu.checks.registry import Context, Problem, Said, check, no_verdict, verdict
 from eks_gpu.cost.admission import ACCELERATOR_RESOURCES, Room
@@ -35,6 +36,10 @@ def scheduled(context: Context) -> Iterator[Workload]:
     subject="workload",
     fix="change the pods' tolerations, selectors or size so that a pool takes them, or add such a pool",
     relies_on=("nodes",),
+    sources=(
+        sources.kubernetes("assign-pod-node"),
+        sources.LAB,
+    ),
 )
 def admitted(context: Context) -> Iterator[Said]:
     """No pool takes the pods: they stay Pending, and the autoscaler does not say why."""
@@ -57,6 +62,10 @@ def admitted(context: Context) -> Iterator[Said]:
     "cpu-work-stays-off-gpu-nodes",
     subject="workload without GPU request",
     fix="remove the pod's toleration, or taint the nodes",
+    sources=(
+        sources.KARPENTER,
+        sources.AUTOSCALER,
+    ),
 )
 def off_gpu_nodes(context: Context) -> Iterator[Said]:
     """A pod without a GPU request on a GPU node keeps the node from being removed.
@@ -85,6 +94,10 @@ def off_gpu_nodes(context: Context) -> Iterator[Said]:
     severity="warning",
     fix="raise max_gpus of a pool that takes them, or lower the replicas",
     relies_on=("nodes",),
+    sources=(
+        sources.KARPENTER,
+        sources.AUTOSCALER,
+    ),
 )
 def find_room(context: Context) -> Iterator[Said]:
     """Replicas beyond the limits of the pools stay Pending."""
@@ -107,6 +120,10 @@ def find_room(context: Context) -> Iterator[Said]:
     subject="Deployment with GPUs whose rollout needs one more pod",
     severity="warning",
     fix="set strategy Recreate, or maxSurge 0 with maxUnavailable 1, or raise the limits of the pools",
+    sources=(
+        sources.kubernetes("deployment"),
+        sources.LAB,
+    ),
 )
 def rollouts(context: Context) -> Iterator[Said]:
     """A rollout waits for ever: the new pod finds no GPU, and no old pod may go before it is ready.
@@ -182,6 +199,10 @@ def _no_room(more: Workload, needs: Mapping[str, int], context: Context) -> str:
     "device-requests-are-limits",
     subject="workload that asks for devices or huge pages",
     fix="write the whole number of devices in resources.limits",
+    sources=(
+        sources.kubernetes("device-plugins"),
+        sources.LAB,
+    ),
 )
 def limited(context: Context) -> Iterator[Said]:
     """The API server refuses the pod: devices cannot be requested in fractions, or without a limit.
@@ -233,6 +254,7 @@ def _are_equal(one: Any, other: Any) -> bool:
     subject="PodDisruptionBudget",
     severity="warning",
     fix="allow at least one pod to be unavailable",
+    sources=(sources.kubernetes("disruptions"),),
 )
 def may_move(context: Context) -> Iterator[Said]:
     """A node can neither be updated nor removed while its pods must not be evicted."""
@@ -260,6 +282,7 @@ def may_move(context: Context) -> Iterator[Said]:
     severity="warning",
     fix="name an existing workload in the autoscaler, and add the EKS add-on metrics-server",
     relies_on=("software", "pods"),
+    sources=(sources.kubernetes("horizontal-pod-autoscale"),),
 )
 def have_metrics(context: Context) -> Iterator[Said]:
     """The workload keeps its number of replicas, whatever the load."""
@@ -282,4 +305,22 @@ def have_metrics(context: Context) -> Iterator[Said]:
         measured = {metric.get("type") for metric in spec.get("metrics") or ()}
         if "Resource" in measured and context.clusters and METRICS_SERVER not in there:
             problems.append(Problem("nothing measures CPU and memory", f"add the EKS add-on {METRICS_SERVER}"))
+        problems += _unmeasured(
+            spec,
+            [one for one in pod_specs(context.graph) if (one.namespace, one.name) == (namespace, target.get("name"))],
+        )
         yield verdict(f"HorizontalPodAutoscaler {namespace}/{metadata['name']}", problems, "it sees what it scales by")
+
+
+def _unmeasured(spec: Mapping[str, Any], targets: Sequence[PodSpec]) -> Iterator[Problem]:
+    """Containers that do not say of what an autoscaler's percentage is one. Source: Kubernetes, HPA, Utilization."""
+    for metric in spec.get("metrics") or ():
+        name = str(part(metric, "resource").get("name"))
+        if metric.get("type") != "Resource" or part(metric, "resource", "target").get("type") != "Utilization":
+            continue
+        for target in targets:
+            for container in target.containers:
+                resources = part(container, "resources")
+                if name not in part(resources, "requests") and name not in part(resources, "limits"):
+                    said = f"container {container.get('name')} requests no {name}, of which it wants a percentage"
+                    yield Problem(said, f"set resources.requests.{name}")

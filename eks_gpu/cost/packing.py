@@ -126,9 +126,10 @@ def _profile(rooms: Iterable[Room], takers: Collection[str]) -> Pool | None:
 
 
 def _run_on_fargate(workload: Workload, profile: Pool, fleet: Fleet) -> None:
-    if given := size(workload.pod):
-        fleet.on_fargate.setdefault(profile.urn, Counter())[given] += workload.replicas
-        fleet.nodes[profile.urn] += workload.replicas
+    given, replicas = size(workload.pod), workload.replicas or 0
+    if given:
+        fleet.on_fargate.setdefault(profile.urn, Counter())[given] += replicas
+        fleet.nodes[profile.urn] += replicas
 
 
 def has_room_for_one_more(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from eks_gpu.importers.fields import Fields
 from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.model import Described
-from eks_gpu_components.catalog import INGRESS_ANNOTATION, SERVICE_ANNOTATION
+from eks_gpu_components.catalog import INGRESS_ANNOTATION, SERVICE_ANNOTATION, SOURCE_RANGES_ANNOTATION
 
 _RULE = "services-are-private-or-restricted"
 _WORLD = ("0.0.0.0/0", "::/0")
@@ -18,7 +18,7 @@ def read_service(document: Fields, described: Described, findings: Findings) -> 
     if spec.text("type") != "LoadBalancer":
         return
     described.load_balancers = True
-    ranges = spec.texts("loadBalancerSourceRanges") or _split(annotations.get(f"{SERVICE_ANNOTATION}source-ranges"))
+    ranges = spec.texts("loadBalancerSourceRanges") or _split(annotations.get(SOURCE_RANGES_ANNOTATION))
     if _is_public(spec, annotations) and _open(ranges):
         encrypted = f"{SERVICE_ANNOTATION}ssl-cert" in annotations
         how = "encrypted" if encrypted else "plain HTTP, which anybody on the way reads and changes"

@@ -29,7 +29,7 @@ RETIRED = {
 }
 """GPUs and GiB of each. Source: Karpenter 1.0, reference of instance types."""
 
-MAX_NAMES = 100
+MAX_NAMES = 20
 """Unknown instance types of one list for each of which the nearest is looked for."""
 _PLACEHOLDER = re.compile(r"\$\{?\w+\}?|<[^>]*>|\{\{.*?\}\}")
 """A shell variable, or what a text leaves for its reader to fill in."""

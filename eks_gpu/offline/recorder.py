@@ -122,6 +122,7 @@ class Recorder(MockMonitor):
         self._answers, self._project, self._stack, self._preview = answers, project, stack, preview
         self.applied = Applied()
         self._lock = threading.Lock()
+        self._named_by_number: set[str] = set()
         self._transforms = Transforms()
         self._made: dict[str, Made] = {}
         self._late: list[Callable[[Graph], Mapping[str, Mapping[str, Any]]]] = []
@@ -179,9 +180,11 @@ class Recorder(MockMonitor):
         if is_unknown_text(request.name):
             name = request.name = request.name.replace(UNKNOWN + ONE_OF_A_LIST, UNKNOWN).replace(UNKNOWN, "unknown")
             number = 1
-            while self.make_urn(request.parent, request.type, request.name) in self.recorded:
-                number += 1
-                request.name = f"{name}-{number}"
+            with self._lock:  # two may come at once, each in a thread of its own
+                while (urn := self.make_urn(request.parent, request.type, request.name)) in self._named_by_number:
+                    number += 1
+                    request.name = f"{name}-{number}"
+                self._named_by_number.add(urn)
         return self.make_urn(request.parent, request.type, request.name)
 
     def _state(self, request: Any, resource: Resource, raw: Mapping[str, Any], *, made_inside: bool) -> dict[str, Any]:

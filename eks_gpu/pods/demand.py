@@ -14,10 +14,9 @@ from eks_gpu.pods.makers import made_pods, templates
 from eks_gpu.pods.pod import Pod, pod_from_template
 from eks_gpu_components.values.validation_messages import written
 
-KINDS = (
-    *("Deployment", "ReplicaSet", "ReplicationController", "StatefulSet"),
-    *("DaemonSet", "Job", "CronJob", "Pod"),
-)
+SCALABLE = ("Deployment", "ReplicaSet", "ReplicationController", "StatefulSet")
+"""Kubernetes' own kinds with a number of replicas."""
+KINDS = (*SCALABLE, "DaemonSet", "Job", "CronJob", "Pod")
 """Kubernetes' own kinds with pods."""
 
 _NUMBERS = (

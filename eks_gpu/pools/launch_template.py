@@ -14,6 +14,7 @@ LAUNCH_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 MASK = "[secret]"
 _OF_A_NODE = ("bootstrap", "cloud-config", "eks", "kube", "nodeadm")
 ROOT_DEVICES = ("/dev/xvda", "/dev/sda1")
+BOTTLEROCKET_DATA_DEVICE = "/dev/xvdb"
 # Sizes that images come with. Source: EKS API, CreateNodegroup, diskSize; Bottlerocket's README.
 IMAGE_DISK_GIB, BOTTLEROCKET_ROOT_GIB = 20, 2
 

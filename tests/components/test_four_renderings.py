@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from components.auto_mode_gpu_pool import auto_mode_problems
 from components.catalog import allocatable, on_demand_price
 from components.nodes.auto_scaling_group import auto_scaling_group
+from components.nodes.autoscaler_tags import autoscaler_tags
 from components.nodes.managed_node_group import managed_node_group
 from components.nodes.node_group import NodeGroup
 from components.nodes.node_pool import AUTO_MODE, KARPENTER, Provisioner, node_pool
@@ -56,8 +57,12 @@ def _camel(key: str) -> str:
 
 
 def managed(name: str, group: NodeGroup) -> Iterator[Resource]:
-    inputs = wire(managed_node_group(group)) | {"nodeGroupName": name}
-    yield Resource(f"urn:managed:{name}", "aws:eks/nodeGroup:NodeGroup", name, inputs=inputs)
+    inputs, made = wire(managed_node_group(group)) | {"nodeGroupName": name}, f"eks-{name}"
+    outputs = {"resources": [{"autoscalingGroups": [{"name": made}]}]}
+    yield Resource(f"urn:managed:{name}", "aws:eks/nodeGroup:NodeGroup", name, inputs=inputs, outputs=outputs)
+    for number, (key, value) in enumerate(autoscaler_tags(group.node).items()):
+        tag = {"autoscalingGroupName": made, "tag": {"key": key, "value": value}}
+        yield Resource(f"urn:tag:{name}-{number}", "aws:autoscaling/tag:Tag", f"{name}-{number}", inputs=tag)
 
 
 def self_managed(name: str, group: NodeGroup) -> Iterator[Resource]:

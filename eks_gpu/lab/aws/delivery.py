@@ -11,7 +11,7 @@ from typing import Any
 from moto.events.models import Rule
 from moto.sqs.models import sqs_backends
 
-from eks_gpu.lab.aws.policy import Asked, allowed
+from eks_gpu.graph.iam import Call, allowed
 
 EVENTBRIDGE = "events.amazonaws.com"
 
@@ -39,4 +39,4 @@ def send_to_queue(rule: Any, queue_name: str, event: dict[str, Any], group_id: s
 def _lets_send(queue: Any, rule: Any) -> bool:
     context = {"aws:SourceArn": rule.arn, "aws:SourceAccount": rule.account_id, "aws:SecureTransport": "true"}
     documents = [json.loads(queue.policy)] if queue.policy else []
-    return allowed(documents, Asked("sqs:SendMessage", queue.queue_arn, EVENTBRIDGE, context))
+    return allowed(documents, Call("sqs:SendMessage", queue.queue_arn, EVENTBRIDGE, context))

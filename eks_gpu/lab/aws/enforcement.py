@@ -16,9 +16,9 @@ from moto.core.authorization import enable_iam_authentication
 from moto.core.responses import BaseResponse
 from moto.iam.access_control import IAMPolicy, IAMRequest, create_access_key
 
+from eks_gpu.graph.iam import Call, allowed, without_conditions
 from eks_gpu.lab.aws import LAB_KEYS, calls
 from eks_gpu.lab.aws.needs import needed
-from eks_gpu.lab.aws.policy import Asked, allowed, without_conditions
 
 ANYBODY = {"sts:GetCallerIdentity"}
 """What needs no permission."""
@@ -58,7 +58,7 @@ def may(response: Any, action: str, resource: str | None = None) -> bool:
     caller = create_access_key(response.current_account, response.partition, key, response.headers)
     policies = map(IAMPolicy, caller.collect_policies())
     documents = [without_conditions(policy._policy_json) for policy in policies]
-    return allowed(documents, Asked(action, resource))
+    return allowed(documents, Call(action, resource))
 
 
 class Judged(IAMRequest):

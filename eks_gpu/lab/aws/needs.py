@@ -14,7 +14,7 @@ from moto.eks.models import eks_backends
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import iam_backends
 
-from eks_gpu.lab.aws.policy import Asked
+from eks_gpu.graph.iam import Call
 
 Given = Mapping[str, Any]
 
@@ -50,15 +50,15 @@ class Place:
         return autoscaling_backends[self.account][self.region]
 
 
-def needed(place: Place, action: str, given: Given) -> list[Asked]:
+def needed(place: Place, action: str, given: Given) -> list[Call]:
     """What the caller must be allowed, all of it. `given` are the operation's parameters."""
     if action.startswith(ABOUT_ALL):
-        return [Asked(action, "*")]
+        return [Call(action, "*")]
     of_service = RESOURCES.get(action.partition(":")[0])
     found = list(of_service(place, given)) if of_service else []
-    needs = [Asked(action, resource) for resource in found or [None]]
+    needs = [Call(action, resource) for resource in found or [None]]
     if action == "iam:AddRoleToInstanceProfile":
-        needs.append(Asked("iam:PassRole", _role(place, given["RoleName"])))  # whoever uses the profile has the role
+        needs.append(Call("iam:PassRole", _role(place, given["RoleName"])))  # whoever uses the profile has the role
     return needs
 
 

@@ -50,7 +50,8 @@ def facts() -> frozenset[str]:
     constants = [value for home in HOMES for name, value in vars(home).items() if name.isupper()]
     found = {text.strip("/") for text in _strings(constants)}
     telling = {text for text in found if re.search(r"[/.-]|^Amazon|^CriticalAddons", text) and " " not in text}
-    return frozenset(telling | ADDONS) - {*CapacityType} - {row.name for row in instance_types()}
+    policy_language = {"2012-10-17"}  # a version, written in every policy
+    return frozenset(telling | ADDONS) - {*CapacityType} - {row.name for row in instance_types()} - policy_language
 
 
 def modules() -> list[Path]:

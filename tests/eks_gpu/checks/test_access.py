@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.graphs import findings, launch_template
-from tests.whole_graphs import addon, attached, cluster, entry, failure, healthy, holds, inline, user_data
+from tests.graphs import analysed, findings, launch_template
+from tests.whole_graphs import addon, attached, cluster, entry, failure, healthy, holds, inline, role, user_data
 
 JOIN, POLICIES = "nodes-may-join-the-cluster", "node-roles-have-their-policies"
 
@@ -67,5 +67,68 @@ def test_a_cni_that_the_stack_does_not_bring_is_not_judged():
     assert holds(POLICIES, cni=None)
 
 
-def test_policies_of_one_s_own_are_not_judged():
+def test_policies_of_one_s_own_are_evaluated():
     assert holds(POLICIES, worker=inline("shop-node", "ec2:Describe*"))
+    assert failure(POLICIES, worker=inline("shop-node", "s3:*")) == (
+        "shop-node",
+        "it may not describe the cluster it joins: attach AmazonEKSWorkerNodePolicy",
+    )
+
+
+@pytest.mark.parametrize(
+    ("action", "said"),
+    [
+        ("ecr:*", "it may not pull images from Amazon ECR: Shut denies it: take the Deny away"),
+        ("ec2:Describe*", "it may not describe the cluster it joins: Shut denies it: take the Deny away"),
+    ],
+)
+def test_a_deny_beside_the_policies_of_nodes(action, said):
+    denying = inline("shop-node", action, Effect="Deny", Sid="Shut")
+    worker = attached("shop-node", "AmazonEKSWorkerNodePolicy")
+    assert failure(POLICIES, worker=[worker, denying]) == ("shop-node", said)
+    elsewhere = inline("shop-node", action, Effect="Deny", Resource="arn:aws:ecr:us-west-2:1:repository/other")
+    assert holds(POLICIES, worker=[worker, elsewhere])
+
+
+def test_a_role_that_no_instance_gets():
+    assert failure(POLICIES, node_role=role("shop-node", "ecs.amazonaws.com")) == (
+        "shop-node",
+        "it does not trust ec2.amazonaws.com, so no instance gets it: trust ec2.amazonaws.com",
+    )
+
+
+def test_a_cni_whose_role_no_pod_gets():
+    lambdas = [role("cni", "lambda.amazonaws.com"), attached("cni", "AmazonEKS_CNI_Policy")]
+    assert failure(POLICIES, cni_role=lambdas)[1].startswith("no role may give pods addresses of the VPC")
+
+
+def test_an_entry_for_nodes_of_another_system():
+    said = findings(JOIN, *healthy(entry=entry("shop-node", type="EC2_WINDOWS")))
+    assert said["gpu"] == (False, "the access entry of role shop-node is of type EC2_WINDOWS: give it type EC2_LINUX")
+    assert said["EC2NodeClass gpu"] == said["gpu"]
+    readable = launch_template(userData=None)
+    said = findings(JOIN, *healthy(entry=entry("shop-node", type="EC2_WINDOWS"), gpu_template=readable))
+    assert said["gpu"][0]  # nothing says that its nodes are of Linux
+
+
+@pytest.mark.parametrize(
+    "changed", [{"iamInstanceProfile": {"name": "other"}}, {"iamInstanceProfile": {"arn": "a/other"}}]
+)
+def test_nodes_with_a_profile_that_the_stack_does_not_have(changed):
+    stack = healthy(gpu_template=launch_template(**changed))
+    (found,) = [each for each in analysed(*stack).findings if each.id == JOIN and each.failed]
+    assert (found.subject, found.severity, found.message) == (
+        "gpu",
+        "warning",
+        "the stack has no instance profile other with a role, and gives access to role shop-node",
+    )
+
+
+def test_a_cluster_that_reads_no_entries():
+    by_map = cluster(accessConfig={"authenticationMode": "CONFIG_MAP"})
+    assert failure("access-entries-are-read", cluster=by_map) == (
+        "shop",
+        "its authenticationMode is CONFIG_MAP, and the stack has 1 access entries",
+    )
+    assert holds("access-entries-are-read")
+    assert findings("access-entries-are-read", *healthy(cluster=by_map, entry=None)) == {}

@@ -1,5 +1,6 @@
 """Controllers: for this cluster, with nodes and permissions, and beside the add-ons they lean on."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from tests.whole_graphs import (
     ACCOUNT,
     AUTOSCALER_ACTIONS,
     KARPENTER_ACTIONS,
+    association,
     cluster,
     entry,
     failure,
@@ -85,9 +87,31 @@ def test_a_role_that_nobody_gives_to_the_pods():
 def test_an_annotation_gives_a_role_too():
     annotated = {"name": "ca", "annotations": {"eks.amazonaws.com/role-arn": f"{ACCOUNT}/ca"}}
     by_annotation = autoscaler(rbac={"serviceAccount": annotated})
-    assert holds(PERMISSIONS, autoscaler=by_annotation, autoscaler_association=None)
-    less = inline("ca", "autoscaling:Describe*")
-    assert not holds(PERMISSIONS, autoscaler=by_annotation, autoscaler_association=None, autoscaler_policy=less)
+    stack = {
+        "autoscaler": by_annotation,
+        "autoscaler_association": None,
+        "autoscaler_role": by_account("kube-system:ca"),
+    }
+    assert holds(PERMISSIONS, **stack)
+    assert not holds(PERMISSIONS, **stack, autoscaler_policy=inline("ca", "autoscaling:Describe*"))
+    assert failure(PERMISSIONS, **{**stack, "autoscaler_role": by_account("default:ca")}) == (
+        "cluster-autoscaler",
+        "role ca does not trust service account kube-system/ca of an OIDC provider: "
+        "let system:serviceaccount:kube-system:ca take it",
+    )
+
+
+def by_account(account):
+    """The autoscaler's role, for a service account of the cluster's OIDC provider."""
+    issuer = "oidc.eks.us-west-2.amazonaws.com/id/A1"
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Federated": f"{ACCOUNT.rpartition(':')[0]}:oidc-provider/{issuer}"},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringEquals": {f"{issuer}:sub": f"system:serviceaccount:{account}"}},
+    }
+    made = role("ca")
+    return replace(made, inputs={**made.inputs, "assumeRolePolicy": json.dumps({"Statement": [trust]})})
 
 
 def test_a_role_that_pods_cannot_take():
@@ -222,3 +246,131 @@ def test_a_release_may_make_its_namespace():
     assert holds("namespaces-exist", storage_class=maker)
     refused = resource("kubernetes:helm.sh/v3:Release", "x", {**inputs, "createNamespace": False})
     assert failure("namespaces-exist", storage_class=refused)[0] == "Namespace own"
+
+
+def by_karpenter(*statements):
+    """Its policies with one more, which is evaluated with them."""
+    document = json.dumps({"Statement": list(statements)})
+    return [
+        inline("karpenter", *KARPENTER_ACTIONS, "eks:DescribeCluster", "sqs:*"),
+        resource("aws:iam/rolePolicy:RolePolicy", "more", {"role": "karpenter", "policy": document}),
+    ]
+
+
+NODE_POOL = "aws:RequestTag/karpenter.sh/nodepool"
+
+
+def denying(action, **more):
+    return {"Sid": "Shut", "Effect": "Deny", "Action": action, "Resource": "*", **more}
+
+
+@pytest.mark.parametrize(
+    ("statement", "actions"),
+    [
+        (denying("ec2:RunInstances"), "ec2:RunInstances"),
+        (denying("ec2:Run*", Condition={"StringNotEquals": {"aws:RequestedRegion": "eu-west-1"}}), "ec2:RunInstances"),
+        (
+            denying("ec2:Run*", Condition={"StringLike": {"aws:RequestTag/karpenter.sh/nodepool": "*"}}),
+            "ec2:RunInstances",
+        ),
+        (denying("iam:PassRole", Resource=f"{ACCOUNT}/shop-node"), "iam:PassRole"),
+    ],
+)
+def test_a_deny_in_another_policy(statement, actions):
+    subject, message = failure(PERMISSIONS, karpenter_policy=by_karpenter(statement))
+    assert (subject, message.partition(": ")[0]) == ("karpenter", f"Shut denies role karpenter {actions}")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        denying("ec2:Run*", Condition={"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}),
+        denying("iam:PassRole", Resource=f"{ACCOUNT}/other"),
+        denying("s3:*"),
+    ],
+)
+def test_a_deny_of_something_else(statement):
+    assert holds(PERMISSIONS, karpenter_policy=by_karpenter(statement))
+
+
+def test_a_condition_that_only_aws_knows_gives_no_verdict():
+    unknown = denying("ec2:RunInstances", Condition={"DateLessThan": {"aws:CurrentTime": "2027-01-01"}})
+    said = findings(PERMISSIONS, *healthy(karpenter_policy=by_karpenter(unknown)))["karpenter"]
+    assert said == (None, "conditions of role karpenter that only AWS can judge decide on ec2:RunInstances")
+
+
+@pytest.mark.parametrize(
+    ("boundary", "said"),
+    [
+        ("ReadOnlyAccess", "its permissions boundary denies role ca autoscaling:SetDesiredCapacity"),
+        ("AWSDenyAll", "a Deny without a Sid denies role ca autoscaling:DescribeAutoScalingGroups"),
+        ("AdministratorAccess", ""),
+        ("of-another-stack", "conditions of role ca"),
+    ],
+)
+def test_a_permissions_boundary(boundary, said):
+    made = role("ca")
+    bound = {**made.inputs, "permissionsBoundary": f"arn:aws:iam::aws:policy/{boundary}"}
+    passed, message = findings(PERMISSIONS, *healthy(autoscaler_role=replace(made, inputs=bound)))["cluster-autoscaler"]
+    assert (passed, message.startswith(said)) == ({"": True, "conditions of role ca": None}.get(said, False), True)
+
+
+def test_the_autoscaler_may_scale_its_own_groups_alone():
+    scaling = ["autoscaling:SetDesiredCapacity", "autoscaling:TerminateInstanceInAutoScalingGroup"]
+
+    def limited(tag, value):
+        reads = [action for action in AUTOSCALER_ACTIONS if action not in scaling]
+        owned = {"Condition": {"StringEquals": {f"aws:ResourceTag/k8s.io/cluster-autoscaler/{tag}": value}}}
+        return [inline("ca", *reads), replace(inline("ca", *scaling, **owned), urn="urn:scale")]
+
+    assert holds(PERMISSIONS, autoscaler_policy=limited("shop", "owned"))
+    assert failure(PERMISSIONS, autoscaler_policy=limited("shop", "shared")) == (
+        "cluster-autoscaler",
+        f"role ca lacks {', '.join(scaling)}",
+    )
+
+
+def test_a_role_that_is_passed_to_another_service():
+    passing = {"Condition": {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}}
+    policies = [
+        inline("karpenter", *(each for each in KARPENTER_ACTIONS if each != "iam:PassRole"), "eks:*", "sqs:*"),
+        replace(inline("karpenter", "iam:PassRole", **passing), urn="urn:pass"),
+    ]
+    assert failure(PERMISSIONS, karpenter_policy=policies) == ("karpenter", "role karpenter lacks iam:PassRole")
+
+
+@pytest.mark.parametrize(
+    ("condition", "trusted"),
+    [
+        ({"StringEquals": {"aws:SourceAccount": "999999999999"}}, False),
+        ({"StringEquals": {"aws:RequestTag/kubernetes-namespace": "default"}}, False),
+        ({"StringEquals": {"aws:RequestTag/kubernetes-namespace": "kube-system"}}, True),
+        ({"ArnLike": {"aws:SourceArn": "arn:aws:eks:*:*:cluster/other"}}, False),
+        ({"StringEquals": {"aws:PrincipalOrgID": "o-1"}}, True),
+    ],
+)
+def test_a_trust_under_a_condition(condition, trusted):
+    made = role("ca")
+    trust = json.loads(made.inputs["assumeRolePolicy"])
+    trust["Statement"][0]["Condition"] = condition
+    under = replace(
+        made, inputs={**made.inputs, "assumeRolePolicy": json.dumps(trust)}, outputs={"arn": f"{ACCOUNT}/ca"}
+    )
+    assert holds(PERMISSIONS, autoscaler_role=under) is trusted
+
+
+def test_a_session_that_pods_may_not_tag():
+    made = role("ca")
+    plain = made.inputs["assumeRolePolicy"].replace(', "sts:TagSession"', "")
+    assert failure(PERMISSIONS, autoscaler_role=replace(made, inputs={**made.inputs, "assumeRolePolicy": plain})) == (
+        "cluster-autoscaler",
+        "role ca does not let pods.eks.amazonaws.com tag its session: allow it sts:TagSession too",
+    )
+
+
+def test_an_association_with_a_role_that_is_not_there():
+    assert failure(PERMISSIONS, autoscaler_association=association("ca", roleArn=f"{ACCOUNT}/other")) == (
+        "cluster-autoscaler",
+        "role ca has its permissions, but nothing gives it to service account kube-system/ca: add a Pod Identity "
+        "association",
+    )

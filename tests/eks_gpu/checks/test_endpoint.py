@@ -24,6 +24,8 @@ def test_an_api_that_is_open_to_the_internet():
         "its public endpoint is open to 0.0.0.0/0",
     )
     assert holds(check, cluster=cluster(vpcConfig=network(publicAccessCidrs=["192.88.99.7/32"])))
+    for ranges in (["0.0.0.0/1", "128.0.0.0/1"], ["192.88.99.7/32", "::/0"], ["64.0.0.0/3"]):
+        assert not holds(check, cluster=cluster(vpcConfig=network(publicAccessCidrs=ranges))), ranges
 
 
 @pytest.mark.parametrize(

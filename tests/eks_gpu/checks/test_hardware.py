@@ -409,3 +409,28 @@ def test_the_standard_image_of_bottlerocket_drives_neuron_devices():
         made = node_class(amiSelectorTerms=[{"name": name}])
         said = findings("gpu-nodes-have-a-driver", *on_karpenter(gpu=neuron, node_class=made))
         assert said["gpu"][0] is passed
+
+
+@pytest.mark.parametrize(
+    ("made", "passed"),
+    [
+        ({"deviceName": "/dev/sdf"}, False),
+        ({"deviceName": "/dev/xvdb"}, False),
+        ({"deviceName": "/dev/xvda"}, True),
+    ],
+)
+def test_a_disk_beside_the_root_leaves_the_root_in_the_clear(made, passed):
+    mapping = {**made, "ebs": {"volumeSize": 100, "volumeType": "gp3", "encrypted": "true"}}
+    template = launch_template(blockDeviceMappings=[mapping])
+    found, message = findings("node-disks-are-encrypted", *healthy(gpu_template=template))["gpu"]
+    assert found is passed
+    said = "its launch template names no /dev/xvda: the root disk is the image's own, which is not encrypted"
+    assert passed or message == f"{said}: name the device /dev/xvda"
+
+
+def test_the_root_of_an_image_that_nobody_knows_may_be_either():
+    ebs = {"volumeSize": 100, "volumeType": "gp3", "encrypted": "true"}
+    for device, passed in (("/dev/sda1", True), ("/dev/xvdb", True), ("/dev/nvme1n1", False)):
+        template = launch_template(userData=None, blockDeviceMappings=[{"deviceName": device, "ebs": ebs}])
+        said = findings("node-disks-are-encrypted", *healthy(gpu_template=template))
+        assert said["gpu"][0] is passed, device

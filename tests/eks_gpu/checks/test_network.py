@@ -4,6 +4,8 @@ import pytest
 
 from tests.graphs import findings
 from tests.whole_graphs import (
+    cluster,
+    endpoint,
     failure,
     healthy,
     holds,
@@ -28,9 +30,9 @@ def shut_in(**instead) -> set[str]:
 
 def test_a_private_subnet_without_route():
     assert shut_in(private_route=None) == {
-        "subnet subnet-a has no route to the internet, and its VPC no endpoint of ec2, ecr.api, ecr.dkr, s3, sts",
-        "subnet subnet-a has no route to the internet, and its VPC no endpoint of ec2, ecr.api, ecr.dkr, s3, sts; "
-        "subnet subnet-b has no route to the internet, and its VPC no endpoint of ec2, ecr.api, ecr.dkr, s3, sts",
+        "subnet subnet-a has no route to the internet, and its VPC no endpoint of ec2, ecr.api, ecr.dkr, sts",
+        "subnet subnet-a has no route to the internet, and its VPC no endpoint of ec2, ecr.api, ecr.dkr, sts; "
+        "subnet subnet-b has no route to the internet, and its VPC no endpoint of ec2, ecr.api, ecr.dkr, sts",
     }
 
 
@@ -41,18 +43,45 @@ def test_a_route_in_the_table_itself_counts():
 
 def test_endpoints_of_all_that_a_node_calls_are_enough():
     names = ("ec2", "ecr.api", "ecr.dkr", "s3", "sts")
-    endpoints = [
-        resource(
-            "aws:ec2/vpcEndpoint:VpcEndpoint",
-            name,
-            {"vpcId": "vpc-1", "serviceName": f"com.amazonaws.us-west-2.{name}"},
-        )
-        for name in names
-    ]
-    assert holds(WAY_OUT, private_route=endpoints)
-    assert shut_in(private_route=endpoints[1:]) >= {
+    endpoints = [endpoint(name) for name in names]
+    assert holds(WAY_OUT, private_route=endpoints, s3=None)
+    assert shut_in(private_route=endpoints[1:], s3=None) >= {
         "subnet subnet-a has no route to the internet, and its VPC no endpoint of ec2"
     }
+
+
+def test_two_halves_of_the_internet_are_a_route_to_it():
+    halves = [
+        resource(
+            "aws:ec2/route:Route",
+            cidr,
+            {"destinationCidrBlock": cidr, "routeTableId": "rtb-private", "natGatewayId": "nat-1"},
+        )
+        for cidr in ("0.0.0.0/1", "128.0.0.0/1")
+    ]
+    assert holds(WAY_OUT, private_route=halves)
+    assert not holds(WAY_OUT, private_route=halves[:1])
+
+
+def test_a_nat_gateway_behind_a_nat_gateway():
+    said = {"subnet subnet-a leads to NAT gateway nat, whose subnet subnet-a leads to a NAT gateway itself"}
+    assert said <= shut_in(nat=nat("subnet-a"))
+
+
+def test_pods_of_an_ipv6_cluster_need_their_own_way():
+    of_ipv6 = cluster(kubernetesNetworkConfig={"ipFamily": "ipv6"})
+    ranges = {letter: subnet(letter, ipv6CidrBlock=f"2600:1f14::{letter}:0/64") for letter in "ab"}
+    placed = {"cluster": of_ipv6, "subnet_a": ranges["a"], "subnet_b": ranges["b"]}
+    assert "subnet subnet-a has no IPv6 range, and the cluster's pods have no other addresses" in shut_in(
+        cluster=of_ipv6
+    )
+    assert "subnet subnet-a has no route to ::/0, by which pods of an IPv6 cluster get out" in shut_in(**placed)
+    out = resource(
+        "aws:ec2/route:Route",
+        "six",
+        {"destinationIpv6CidrBlock": "::/0", "routeTableId": "rtb-private", "egressOnlyGatewayId": "eigw-1"},
+    )
+    assert holds(WAY_OUT, **placed, private_route=[route("private", natGatewayId="nat-1"), out])
 
 
 def test_a_subnet_without_route_table():

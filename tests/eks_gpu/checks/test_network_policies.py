@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.graphs import findings, resource
-from tests.whole_graphs import cluster, cni, healthy, network_policy
+from tests.graphs import findings, kubernetes, resource
+from tests.whole_graphs import cluster, cni, failure, healthy, holds, network_policy
 
 CHECK = "network-policies-have-an-enforcer"
 SUBJECT = "NetworkPolicy serving/api"
@@ -97,3 +97,45 @@ def test_without_a_policy_nothing_is_said_and_in_somebody_else_s_cluster_nothing
 def test_policies_of_another_kind_are_their_own_plugin_s_affair():
     other = replace(network_policy(), inputs={**network_policy().inputs, "apiVersion": "crd.projectcalico.org/v1"})
     assert said(network_policy=other, cni=cni("{}")) == {}
+
+
+THROUGH = "network-policies-let-services-through"
+
+
+def policy(ingress, **spec):
+    given = {"podSelector": {"matchLabels": {"app": "api"}}, "ingress": ingress, **spec}
+    return kubernetes("NetworkPolicy", "api", given, group="networking.k8s.io/v1", namespace="serving")
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        policy([]),
+        policy(None),
+        policy([{"ports": [{"port": 80}]}]),
+        policy([{"ports": [{"port": 9000, "endPort": 9100}]}]),
+        policy([], podSelector={}),
+    ],
+)
+def test_a_policy_that_lets_nobody_in(made):
+    said = "NetworkPolicy api lets nobody in on 8501"
+    assert failure(THROUGH, network_policy=made) == ("Service serving/api", said)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        policy([{}]),
+        policy([{"ports": [{"port": "rest"}]}]),
+        policy([{"ports": [{"port": 8000, "endPort": 9000}]}]),
+        policy([{"from": [{"podSelector": {}}]}]),
+        [policy([]), replace(policy([{"ports": [{"port": 8501}]}]), urn="urn:another")],  # policies add up
+    ],
+)
+def test_policies_that_let_somebody_in(made):
+    assert holds(THROUGH, network_policy=made)
+
+
+def test_policies_of_other_pods_or_of_what_goes_out_are_not_judged():
+    for made in (policy([], podSelector={"matchLabels": {"app": "db"}}), policy(None, policyTypes=["Egress"]), None):
+        assert findings(THROUGH, *healthy(network_policy=made)) == {}

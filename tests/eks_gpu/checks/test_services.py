@@ -34,6 +34,33 @@ def test_a_port_that_no_container_names():
     assert holds(LEAD, service=service(ports=[{"port": 80, "targetPort": 8501}]))
 
 
+def test_a_port_that_no_container_has():
+    wrong = service(ports=[{"port": 80, "targetPort": 9999}])
+    assert failure(LEAD, service=wrong) == (
+        "Service serving/api",
+        "no container has port 9999: name a port that they have",
+    )
+    assert failure(LEAD, service=service(ports=[{"port": 80}]))[1].startswith("no container has port 80")
+    silent = changed(serving(), ports=None)
+    assert holds(LEAD, service=wrong, serving=silent)  # it may listen on a port that it does not name
+
+
+def test_pods_of_which_none_runs():
+    said = "none of its pods runs: it has no replicas: raise the replicas, or let an autoscaler do it"
+    assert failure(LEAD, serving=serving(replicas=0), pod_autoscaler=None) == ("Service serving/api", said)
+    assert holds(LEAD, serving=serving(replicas=0))  # its autoscaler has two
+
+
+def test_an_autoscaler_of_a_percentage_of_nothing():
+    check = "autoscaled-workloads-have-metrics"
+    silent = changed(serving(), resources={"requests": {"memory": "1Gi"}})
+    assert failure(check, serving=silent) == (
+        "HorizontalPodAutoscaler serving/api",
+        "container api requests no cpu, of which it wants a percentage: set resources.requests.cpu",
+    )
+    assert holds(check, serving=changed(serving(), resources={"limits": {"cpu": "1"}}))
+
+
 def test_pods_of_a_chart_are_not_known():
     chart = release("web")
     chart.inputs["namespace"] = "serving"  # pyright: ignore[reportIndexIssue] - a plain dict here

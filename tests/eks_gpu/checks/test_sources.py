@@ -38,6 +38,23 @@ def test_a_rule_of_one_source_that_is_not_sure_warns(sources: tuple[Source, ...]
     assert CHECKS["made-here"].severity == severity
 
 
+OWN = {
+    "maximum-within-budget",
+    "api-address-is-given",
+    "nodes-are-all-read",
+    "workloads-are-all-read",
+    "software-is-all-read",
+    "catalog-is-recent",
+    "waivers-are-needed",
+}
+"""Checks of what the user says, and of the tool itself."""
+
+
+def test_every_other_check_says_where_its_rule_is_from():
+    assert {check.id for check in CHECKS.values() if not check.sources} == OWN
+    assert all(source.read.year == 2026 and source.title for check in CHECKS.values() for source in check.sources)
+
+
 def test_a_source_as_people_and_programs_read_it():
     assert str(PROGRAM) == "Karpenter 1.15.0, package instancetype (read 2026-11-28)"
     assert str(ISSUE) == "an issue of NVIDIA/aicr (one source, read 2026-11-28)"

@@ -463,12 +463,18 @@ def test_a_rule_of_sarif_carries_the_reason_the_fix_and_a_link():
         },
         "helpUri": "https://gpus.example/docs/checks.md#spot-is-diverse-with-a-fallback",
         "defaultConfiguration": {"level": "warning"},
+        "properties": {
+            "sources": [
+                {"title": "Amazon EC2 User Guide", "read": "2026-11-21", "sure": True},
+                {"title": "Karpenter documentation", "read": "2026-11-28", "sure": True},
+            ]
+        },
     }
 
 
 SPOT = (
     "Spot capacity runs out by type and zone: with few of them, pods stay Pending. The check fails with fewer than "
-    "three types or two zones, or without an on-demand pool for the same pods."
+    "three types or two zones, or if no on-demand pool takes a workload that it takes."
 )
 
 

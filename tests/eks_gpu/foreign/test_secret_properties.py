@@ -66,11 +66,17 @@ def properties(told: documents.Document) -> Iterator[tuple[int, str]]:
                 yield at, key
 
 
+STEP = 3
+"""Every so many places one is tried; `tests/e2e/test_laws.py` tries all."""
+
+
 @pytest.mark.parametrize("file", STATES, ids=lambda file: file.stem)
 def test_any_property_of_a_state_may_be_encrypted(file):
     told = documents.state(file)
     refused = []
-    for at, key in properties(told):
+    for number, (at, key) in enumerate(properties(told)):
+        if number % STEP and not told.registered[at].type.startswith("pulumi:providers:"):
+            continue
         try:
             judge(foreign(with_secret(told, at, key, encrypted)), DAY).as_json()
         except InputError as error:
@@ -122,6 +128,8 @@ def test_any_value_of_a_plan_may_be_unknown_at_any_depth(folder, types, count):
             kind = (resource.type, *("[]" if isinstance(part, int) else part for part in path))
             if kind not in seen and resource.type.startswith(types):
                 seen.add(kind)
+                if len(seen) % STEP:
+                    continue
                 analyse(Graph([*rows[:at], with_hidden(resource, path), *rows[at + 1 :]]), plan.region, DAY)
     assert len(seen) > count
 

@@ -355,6 +355,7 @@ def test_what_a_full_cluster_becomes_is_taken_by_the_program(tmp_path):
     config = cluster_config(
         metadata={"version": "1.35"},
         vpc={"cidr": "10.1.0.0/16", "nat": {"gateway": "Single"}},
+        cloudWatch={"clusterLogging": {"enableTypes": ["audit"]}},
         managedNodeGroups=[
             {"name": "system", "instanceTypes": ["m6i.large", "m5.large"], "minSize": 3, "maxSize": 3},
             gpu_group(amiFamily="Bottlerocket", instanceType="g5.xlarge"),

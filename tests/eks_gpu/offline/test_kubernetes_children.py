@@ -85,7 +85,7 @@ def write(folder: Path, files: dict[str, str]) -> None:
         (folder / name).write_text(textwrap.dedent(text))
 
 
-def seen(ran: Run) -> tuple[list[tuple[str, int]], list[str]]:
+def seen(ran: Run) -> tuple[list[tuple[str, int | None]], list[str]]:
     """Workloads with their replicas, and the names of the pools."""
     return [(made.name, made.replicas) for made in workloads(ran.graph)], [
         made.name for made in pools(ran.graph, REGION)

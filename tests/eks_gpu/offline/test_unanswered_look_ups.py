@@ -120,8 +120,8 @@ def test_an_output_of_what_was_made_of_it_is_unknown(shop):
 
 def test_names_that_are_made_of_it_are_told_apart(shop):
     body = AMI + IDS + "for each in (ami.id, ids[0]):\n    aws.sqs.Queue(f'queue-{each}')\n"
-    names = [each.name for each in graph(shop(body)).of("aws:sqs/queue:Queue")]
-    assert names == ["queue-unknown", "queue-unknown-2"]
+    names = {each.name for each in graph(shop(body)).of("aws:sqs/queue:Queue")}
+    assert names == {"queue-unknown", "queue-unknown-2"}
 
 
 def test_a_policy_with_an_unknown_part_is_unknown_as_a_whole(shop):

@@ -8,9 +8,9 @@ import pytest
 from moto import mock_aws
 
 from components.nodes.interruption_queue import queue_policy
+from eks_gpu.graph.iam import Call, allowed
 from eks_gpu.lab.aws.completed import complete_moto
 from eks_gpu.lab.aws.moto_server import moto
-from eks_gpu.lab.aws.policy import Asked, allowed
 
 REGION = "us-west-2"
 HERE = "us-west-2:123456789012"
@@ -50,7 +50,7 @@ def test_outside_the_labs_moto_nothing_is_refused_and_an_account_is_empty():
     ],
 )
 def test_statements_are_judged_together(statements, action, resource, verdict):
-    assert allowed([{"Statement": statements}], Asked(action, resource)) is verdict
+    assert allowed([{"Statement": statements}], Call(action, resource)) is verdict
 
 
 RULE = f"arn:aws:events:{HERE}:rule/spot"
