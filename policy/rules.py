@@ -124,6 +124,8 @@ def plain(value: Any) -> Any:
         return {str(key): _item(value, key) for key in value}
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [_item(value, position) for position in range(len(value))]
+    if isinstance(value, float) and value.is_integer():  # the engine hands every number over as a float
+        return int(value)
     return value
 
 
