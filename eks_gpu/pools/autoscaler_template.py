@@ -21,6 +21,7 @@ from eks_gpu_components.catalog import (
     OS_LABEL,
     REGION_LABEL,
     ZONE_LABEL,
+    InstanceType,
     Taint,
 )
 
@@ -89,7 +90,7 @@ def node_at_zero(pool: Pool) -> NodeAtZero | None:
         PODS: Fraction(PODS_AT_ZERO),
         CPU: Fraction(first.vcpus),
         MEMORY: Fraction(first.memory_mib * MIB),
-        GPU_RESOURCE: Fraction(first.gpus),
+        GPU_RESOURCE: Fraction(_gpus(first)),
     }
     stated = {name: quantity(text) for name, text in _readable(pool.template.resources).items()}
     return NodeAtZero(
@@ -97,6 +98,11 @@ def node_at_zero(pool: Pool) -> NodeAtZero | None:
         taints=pool.template.taints,
         resources={**capacity, **stated},
     )
+
+
+def _gpus(row: InstanceType) -> int:
+    """What EC2 calls GPUs, of whatever maker: the autoscaler takes them all for NVIDIA's."""
+    return row.accelerators if row.accelerator and row.accelerator.kind != "neuron" else 0
 
 
 def _is_label(tag: str) -> bool:
