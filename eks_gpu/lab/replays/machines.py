@@ -93,7 +93,8 @@ class Machine:
 
 def machines(graph: Graph, region: str, each: int, program: str = "") -> list[Machine]:
     """Up to `each` nodes of every pool that may have one, as unlike in type, zone and capacity type as they can be."""
-    found = rooms(read_pools(graph, region), (), addon_requests(graph))
+    there = [replace(pool, desired_nodes=max(pool.desired_nodes or 0, 1)) for pool in read_pools(graph, region)]
+    found = rooms(there, (), addon_requests(graph))
     return [
         _machine(graph, room, candidate, f"{program} {room.pool.name}".strip(), number)
         for place, room in enumerate(found)
