@@ -11,7 +11,7 @@ from eks_gpu.checks.pod_specs import PodSpec, pod_specs
 from eks_gpu.checks.registry import Context, Problem, Said, check, no_verdict, verdict
 from eks_gpu.cost.admission import ACCELERATOR_RESOURCES, Room
 from eks_gpu.cost.node_cost import Expected
-from eks_gpu.cost.packing import Fleet, has_room_for_one_more, pack
+from eks_gpu.cost.packing import Fleet, as_tried, has_room_for_one_more, pack
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.karpenter.objects import part
 from eks_gpu.pods.demand import Workload
@@ -45,7 +45,7 @@ def admitted(context: Context) -> Iterator[Said]:
     """No pool takes the pods: they stay Pending, and the autoscaler does not say why."""
     for workload in scheduled(context):
         verdicts = context.verdicts[workload.urn]
-        takers = [found.pool for found in verdicts if found.admits]
+        takers = _in_order(context, [found.pool for found in verdicts if found.admits])
         reasons = [f"{found.pool}: {found.reason}" for found in verdicts[:SHOWN]]
         more = f"; and {len(verdicts) - SHOWN} more" if len(verdicts) > SHOWN else ""
         if not takers and (context.of_another_stack or any(found.reason.rule is Rule.GANG for found in verdicts)):
@@ -56,6 +56,13 @@ def admitted(context: Context) -> Iterator[Said]:
         said = f"no pool takes its pods, which stay Pending. {'; '.join(reasons)}{more}".rstrip(". ")
         problem = None if takers else Problem(said)
         yield verdict(str(workload), problem, f"taken by {', '.join(takers)}", certain=bool(takers))
+
+
+def _in_order(context: Context, names: Sequence[str]) -> list[str]:
+    """As Karpenter asks its node pools, then the others by name: the same in whatever order the stack has them."""
+    pools = {pool.name: pool for pool in context.pools}
+    known = as_tried([name for name in names if name in pools], pools.__getitem__, str)
+    return [*known, *sorted(name for name in names if name not in pools)]
 
 
 @check(
