@@ -54,8 +54,8 @@ def test_a_row_of_the_page_of_checks():
     assert (
         '| <a id="gpu-pools-start-at-zero"></a>`gpu-pools-start-at-zero` | error | GPU pool | NVIDIA, Neuron, AMD, '
         "Habana | Nodes run and cost money without work. DaemonSets do not count as work. | Set minimum and desired "
-        "size to 0. | Cluster Autoscaler, its code and README for AWS (read 2026-11-21); Karpenter 1.15.0, its code and "
-        "its CRDs (read 2026-11-28) |\n"
+        "size to 0. | Cluster Autoscaler, its code and README for AWS (read 2026-11-21); Karpenter 1.15.0, its code "
+        "and its CRDs (read 2026-11-28) |\n"
     ) in page("checks.md")
 
 

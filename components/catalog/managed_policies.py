@@ -56,11 +56,14 @@ AUTO_MODE_ACCESS_POLICY = "AmazonEKSAutoNodePolicy"
 """EKS access: the policy that the role of your own Auto Mode node class needs, in an access entry of type EC2."""
 ADMIN_ACCESS_POLICY = "AmazonEKSClusterAdminPolicy"
 """EKS access: full access to a cluster, like the group system:masters."""
-ADMINISTRATOR_POLICIES = (ADMIN_ACCESS_POLICY, "AmazonEKSAdminPolicy")
-"""EKS access: each lets its bearer change what runs in any namespace."""
+NAMESPACE_ADMIN_POLICY = "AmazonEKSAdminPolicy"
+"""EKS access: full access to most of what is in a namespace, or in all of them."""
+ADMINISTRATOR_POLICIES = (ADMIN_ACCESS_POLICY, NAMESPACE_ADMIN_POLICY)
+"""EKS access: each lets its bearer change what runs."""
 ACCESS_POLICIES = (
-    *ADMINISTRATOR_POLICIES,
+    NAMESPACE_ADMIN_POLICY,
     "AmazonEKSAdminViewPolicy",
+    ADMIN_ACCESS_POLICY,
     "AmazonEKSEditPolicy",
     "AmazonEKSViewPolicy",
 )

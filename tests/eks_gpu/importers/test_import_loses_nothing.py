@@ -74,7 +74,7 @@ def with_field(document: Any, path: str, value: Any) -> tuple[Any, str]:
             break
         below: Any = [] if steps[number + 1] == "[]" else {}
         if step == "[]":
-            at.extend([below] if not at else [])
+            at[:] = at or [below]
         elif at.get(key) is None:
             at[key] = below
         at = at[key]
