@@ -23,6 +23,12 @@ BROKEN_CLUSTER_CONFIGS: list[Broken] = [
         "open to the whole internet",
     ),
     (
+        "api-is-private-or-restricted",
+        [cluster_config(vpc={"publicAccessCIDRs": ["0.0.0.0/1", "128.0.0.0/1"]})],
+        "vpc.publicAccessCIDRs",
+        "open to 0.0.0.0/1, 128.0.0.0/1, much of the internet: it stays private",
+    ),
+    (
         "autoscaler-plans-with-the-smallest-type",
         managed(instanceType=None, instanceTypes=["g6.4xlarge", "g6.xlarge"]),
         "managedNodeGroups[0].instanceTypes[0]",

@@ -249,6 +249,12 @@ BROKEN_MANIFESTS: list[Broken] = [
     ),
     ("services-are-private-or-restricted", [node_pool(), service({})], "spec.type", "the whole internet"),
     (
+        "services-are-private-or-restricted",
+        [node_pool(), service({}, loadBalancerSourceRanges=["0.0.0.0/1", "128.0.0.0/1"])],
+        "spec.type",
+        "0.0.0.0/1, 128.0.0.0/1, much of the internet",
+    ),
+    (
         "tolerations-use-exists",
         [auto_mode_pool(), deployment(tolerations=[{"key": "nvidia.com/gpu", "effect": "NoSchedule"}])],
         f"{POD}.tolerations[0].key",

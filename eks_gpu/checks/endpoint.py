@@ -7,12 +7,11 @@ from ipaddress import ip_address, ip_network
 
 from eks_gpu.checks import sources
 from eks_gpu.checks.network import SUBNET, VPC
-from eks_gpu.checks.ranges import too_wide
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
-from eks_gpu.checks.services import WORLD
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.karpenter.objects import part
 from eks_gpu.pools.clusters import RESOURCE, Cluster
+from eks_gpu.pools.ranges import WORLD, too_wide
 from eks_gpu_components.catalog import ADDRESS_NOT_GIVEN, PRINT_ADDRESS
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from eks_gpu.checks import sources
 from eks_gpu.checks.network import subnet_ids
-from eks_gpu.checks.ranges import network
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.checks.routes import SUBNET, VPC, default_routes, table_id
 from eks_gpu.graph.graph import Graph, Resource
+from eks_gpu.pools.ranges import network
 
 _ACL, _DEFAULT_ACL = "aws:ec2/networkAcl:NetworkAcl", "aws:ec2/defaultNetworkAcl:DefaultNetworkAcl"
 _RULE, _ASSOCIATION = (

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from eks_gpu.checks import sources
-from eks_gpu.checks.ranges import covers_the_internet
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.graph.graph import Graph, Resource
+from eks_gpu.pools.ranges import covers_the_internet
 
 SUBNET, VPC = "aws:ec2/subnet:Subnet", "aws:ec2/vpc:Vpc"
 ROUTE, TABLE = "aws:ec2/route:Route", "aws:ec2/routeTable:RouteTable"

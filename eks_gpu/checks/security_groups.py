@@ -6,7 +6,6 @@ from typing import Any
 from eks_gpu.checks import sources
 from eks_gpu.checks.access import template_of
 from eks_gpu.checks.network import subnet_ids
-from eks_gpu.checks.ranges import too_wide
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.checks.routes import NAT_GATEWAY, SUBNET, default_routes, table_id
 from eks_gpu.checks.security_rules import DEFAULT_GROUP, SECURITY_GROUP, Rule, lets_in, lets_out, rules
@@ -14,6 +13,7 @@ from eks_gpu.checks.sources import EKS_REMOTE_ACCESS, EKS_SECURITY_GROUPS
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.karpenter.objects import NODE_POOL, node_pool, part
 from eks_gpu.pools.pool import Pool
+from eks_gpu.pools.ranges import too_wide
 
 _WEB = (80, 443)
 

@@ -7,7 +7,6 @@ from typing import Any
 from eks_gpu.checks import sources
 from eks_gpu.checks.names import subject
 from eks_gpu.checks.pod_specs import PodSpec, pod_specs
-from eks_gpu.checks.ranges import too_wide
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.checks.security_rules import SECURITY_GROUP, rules
 from eks_gpu.checks.sources import BALANCER_ANNOTATIONS
@@ -15,6 +14,7 @@ from eks_gpu.graph.graph import Graph
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.karpenter.objects import part
 from eks_gpu.pods.demand import SCALABLE
+from eks_gpu.pools.ranges import much_of_the_internet
 from eks_gpu.pools.software import LOAD_BALANCER_CONTROLLER
 from eks_gpu_components.catalog import (
     AUTO_MODE_READINESS_LABEL,
@@ -24,7 +24,6 @@ from eks_gpu_components.catalog import (
     SOURCE_RANGES_ANNOTATION,
 )
 
-WORLD = ("0.0.0.0/0", "::/0")
 _READINESS_GATES = (CONTROLLER_READINESS_LABEL, AUTO_MODE_READINESS_LABEL)
 _GRACE_S = 30
 """Seconds that a pod has to end where it does not say. Source: Kubernetes API, PodSpec."""
@@ -67,10 +66,10 @@ def private_or_restricted(context: Context) -> Iterator[Said]:
             continue
         limits = _split(annotations.get(f"{prefix}security-group-prefix-lists"))
         groups = _split(annotations.get(f"{prefix}security-groups"))
-        wide = too_wide(_let_in(groups, context.graph)) if groups else too_wide(ranges)
+        opened = list(_let_in(groups, context.graph)) if groups else ranges
+        whence = much_of_the_internet(opened) if opened or not (limits or groups) else ""
         problem = None
-        if public and (wide or not (ranges or limits or groups)):
-            whence = f"{wide}, much of the internet" if wide and wide not in WORLD else "the whole internet"
+        if public and whence:
             said = f"its load balancer takes connections from {whence}"
             problem = Problem(said, f"set {key}, or make it internal")
         holds = f"open to {', '.join((*ranges, *limits, *groups))}" if public else "reachable from the VPC alone"

@@ -6,13 +6,13 @@ from itertools import combinations
 
 from eks_gpu.checks import sources
 from eks_gpu.checks.network import subnet_ids
-from eks_gpu.checks.ranges import network
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.checks.routes import SUBNET, VPC
 from eks_gpu.checks.sources import EKS_NETWORK
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.karpenter.objects import node_pools, part
 from eks_gpu.pools.lookups import Lookups
+from eks_gpu.pools.ranges import network
 from eks_gpu_components.catalog import ZONE_LABEL
 
 _MORE_RANGES = "aws:ec2/vpcIpv4CidrBlockAssociation:VpcIpv4CidrBlockAssociation"

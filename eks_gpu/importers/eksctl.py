@@ -10,6 +10,7 @@ from eks_gpu.importers.fields import Fields
 from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.model import MANAGED, MAX_POOLS, SELF_MANAGED, Described
 from eks_gpu.importers.units_and_names import has_placeholder, network, whole
+from eks_gpu.pools.ranges import much_of_the_internet, too_wide
 from eks_gpu_components.catalog import (
     CLUSTER_ADDONS,
     DEFAULT_KUBERNETES,
@@ -190,15 +191,17 @@ def _endpoint(vpc: Fields, private: bool, settings: dict[str, Any], findings: Fi
             findings.lose(vpc.place("publicAccessCIDRs", index), f"EKS refuses a block that is {why}, got {cidr}")
         elif cidr != _WORLD:
             narrow.append(cidr)
+    narrow = [] if too_wide(narrow) else narrow
     if public is False or private:
         settings["endpoint"] = {"private": True}
     elif narrow:
         settings["endpoint"] = {"private": inside is not False, "public": True, "public_cidrs": narrow}
     if inside is False and settings.get("endpoint", {}).get("private") is not False:
         findings.lose(access.place("privateAccess"), "the API stays open to the VPC, where nodes reach it")
-    if _WORLD in cidrs or (public and not cidrs):
+    if too_wide(cidrs) or (public and not cidrs):
         place = vpc.place("publicAccessCIDRs") if cidrs else access.place("publicAccess")
-        message = "the API is open to the whole internet: it stays private, until endpoint names your own addresses"
+        whence = much_of_the_internet(cidrs)
+        message = f"the API is open to {whence}: it stays private, until endpoint names your own addresses"
         findings.tell("api-is-private-or-restricted", place, message)
 
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from eks_gpu.importers.fields import Fields
 from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.model import Described
+from eks_gpu.pools.ranges import much_of_the_internet
 from eks_gpu_components.catalog import INGRESS_ANNOTATION, SERVICE_ANNOTATION, SOURCE_RANGES_ANNOTATION
 
 _RULE = "services-are-private-or-restricted"
-_WORLD = ("0.0.0.0/0", "::/0")
 
 
 def read_service(document: Fields, described: Described, findings: Findings) -> None:
@@ -19,11 +19,12 @@ def read_service(document: Fields, described: Described, findings: Findings) -> 
         return
     described.load_balancers = True
     ranges = spec.texts("loadBalancerSourceRanges") or _split(annotations.get(SOURCE_RANGES_ANNOTATION))
-    if _is_public(spec, annotations) and _open(ranges):
+    whence = _whence(ranges, SERVICE_ANNOTATION, annotations)
+    if whence and _is_public(spec, annotations):
         encrypted = f"{SERVICE_ANNOTATION}ssl-cert" in annotations
         how = "encrypted" if encrypted else "plain HTTP, which anybody on the way reads and changes"
         message = (
-            f"its load balancer takes connections from the whole internet, {how}, and no server behind it asks for a "
+            f"its load balancer takes connections from {whence}, {how}, and no server behind it asks for a "
             "password: make it internal, or set spec.loadBalancerSourceRanges and a certificate"
         )
         scheme = f"{SERVICE_ANNOTATION}scheme"
@@ -36,8 +37,10 @@ def read_ingress(document: Fields, findings: Findings) -> None:
     metadata = document.part("metadata")
     annotations = metadata.strings("annotations")
     public = annotations.get(f"{INGRESS_ANNOTATION}scheme") == "internet-facing"
-    if public and _open(_split(annotations.get(f"{INGRESS_ANNOTATION}inbound-cidrs"))):
-        message = f"its load balancer takes connections from the whole internet: set {INGRESS_ANNOTATION}inbound-cidrs"
+    ranges = _split(annotations.get(f"{INGRESS_ANNOTATION}inbound-cidrs"))
+    whence = _whence(ranges, INGRESS_ANNOTATION, annotations)
+    if public and whence:
+        message = f"its load balancer takes connections from {whence}: set {INGRESS_ANNOTATION}inbound-cidrs"
         findings.tell(_RULE, metadata.below("annotations", f"{INGRESS_ANNOTATION}scheme"), message)
 
 
@@ -53,8 +56,12 @@ def _is_public(spec: Fields, annotations: Mapping[str, str]) -> bool:
     )
 
 
-def _open(ranges: list[str]) -> bool:
-    return not ranges or any(world in ranges for world in _WORLD)
+def _whence(ranges: list[str], prefix: str, annotations: Mapping[str, str]) -> str:
+    """Much of the internet, in words; empty if ranges, prefix lists or security groups of one's own narrow it."""
+    groups, lists = annotations.get(f"{prefix}security-groups"), annotations.get(f"{prefix}security-group-prefix-lists")
+    if groups or (lists and not ranges):
+        return ""
+    return much_of_the_internet(ranges)
 
 
 def _split(text: str | None) -> list[str]:

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from eks_gpu.importers.findings import RULES
+from eks_gpu_components.catalog import SERVICE_ANNOTATION
 from tests.broken_cluster_configs import BROKEN_CLUSTER_CONFIGS
-from tests.broken_manifests import BROKEN_MANIFESTS
+from tests.broken_manifests import BROKEN_MANIFESTS, service
 from tests.imports import (
     auto_mode_pool,
     cluster_config,
@@ -42,8 +43,9 @@ def test_a_document_that_breaks_one_rule_is_told_of_it_and_of_nothing_else(rule,
         [node_class(), node_pool()],
         [auto_mode_pool(), deployment()],
         [cluster_config()],
+        [node_pool(), service({f"{SERVICE_ANNOTATION}security-group-prefix-lists": "pl-00000000"})],
     ],
-    ids=["managed", "self-managed", "node pool", "with class", "auto mode", "cluster"],
+    ids=["managed", "self-managed", "node pool", "with class", "auto mode", "cluster", "prefix list"],
 )
 def test_what_the_broken_documents_are_made_from_breaks_nothing(documents, tmp_path):
     assert imported(write(tmp_path, *documents))[1] == []

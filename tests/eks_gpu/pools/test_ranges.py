@@ -2,7 +2,7 @@
 
 import pytest
 
-from eks_gpu.checks.ranges import covers_the_internet, too_wide
+from eks_gpu.pools.ranges import covers_the_internet, much_of_the_internet, too_wide
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,20 @@ from eks_gpu.checks.ranges import covers_the_internet, too_wide
 )
 def test_what_is_too_wide(cidrs, said):
     assert too_wide(cidrs) == said
+
+
+@pytest.mark.parametrize(
+    ("cidrs", "said"),
+    [
+        ([], "the whole internet"),
+        (["0.0.0.0/0", "203.0.113.0/24"], "the whole internet"),
+        (["::/0"], "the whole internet"),
+        (["0.0.0.0/1"], "0.0.0.0/1, much of the internet"),
+        (["203.0.113.0/24"], ""),
+    ],
+)
+def test_much_of_the_internet_in_words(cidrs, said):
+    assert much_of_the_internet(cidrs) == said
 
 
 def test_the_whole_internet_in_pieces():
