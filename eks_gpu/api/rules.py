@@ -12,7 +12,7 @@ from typing import Any
 from eks_gpu.api import names
 from eks_gpu.api.said import Finding, Refused, Unjudged, joined, maps
 from eks_gpu.api.types import schema
-from eks_gpu.pods.quantities import quantity
+from eks_gpu.pods.quantities import HUGE_PAGES, quantity
 from eks_gpu_components.catalog.label_rules import KUBERNETES_DOMAINS
 from eks_gpu_components.catalog.nearest import hint
 
@@ -522,7 +522,7 @@ def is_extended(name: str) -> bool:
 
 def is_whole(name: str) -> bool:
     """Whether a pod must ask for the same in requests and limits."""
-    return is_extended(name) or name.startswith("hugepages-")
+    return is_extended(name) or name.startswith(HUGE_PAGES)
 
 
 @_rule("core.v1.ResourceRequirements")
@@ -533,15 +533,15 @@ def _resources(given: Mapping[str, Any], path: str) -> Iterator[Finding]:
             yield from _amount(name, value, f"{path}.{kind}.{name}")
     yield from _against_limits(limits, requests, path)
     for kind, amounts in (("limits", limits), ("requests", requests)):
-        pages = [name for name in amounts if name.startswith("hugepages-")]
+        pages = [name for name in amounts if name.startswith(HUGE_PAGES)]
         if pages and not {"cpu", "memory"} & {*limits, *requests}:
             yield Refused(f"{path}.{kind}.{pages[0]}", "needs cpu or memory beside it")
 
 
 def _amount(name: str, value: Any, path: str) -> Iterator[Finding]:
-    if (why := names.key(name)) and not name.startswith("hugepages-"):
+    if (why := names.key(name)) and not name.startswith(HUGE_PAGES):
         yield Refused(path, f"is no name of a resource: it {why}")
-    elif "/" not in name and name not in _CORE_RESOURCES and not name.startswith("hugepages-"):
+    elif "/" not in name and name not in _CORE_RESOURCES and not name.startswith(HUGE_PAGES):
         yield Refused(path, f"is no resource of a container{hint(name, _CORE_RESOURCES)}")
     elif "/" in name and not is_extended(name):
         yield Unjudged(path)
@@ -550,9 +550,9 @@ def _amount(name: str, value: Any, path: str) -> Iterator[Finding]:
         yield Refused(path, f"must be at least 0, got {value}")
     elif is_extended(name) and ceil(found * 1000) % 1000:
         yield Refused(path, f"must be a whole number, because nobody gets a part of a device, got {value}")
-    elif name.startswith("hugepages-"):
+    elif name.startswith(HUGE_PAGES):
         try:
-            size = quantity(name.removeprefix("hugepages-"))
+            size = quantity(name.removeprefix(HUGE_PAGES))
         except ValueError:
             yield Refused(path, "must have the size of its pages behind hugepages-, as hugepages-2Mi")
             return

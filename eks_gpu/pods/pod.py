@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from eks_gpu.graph.unknown import Told
-from eks_gpu.pods.quantities import CPU, MEMORY, in_units, kept
+from eks_gpu.pods.quantities import CPU, HUGE_PAGES, MEMORY, in_units, kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ def _expressions(data: Iterable[Mapping[str, Any]] | None) -> tuple[Expression, 
 Quantities = dict[str, Fraction]
 """By resource, in whole cores, bytes or ones: memory is rounded to MiB when it is summed, not each part of it."""
 
-_OF_WHOLE_PODS = (CPU, MEMORY, "hugepages-")
+_OF_WHOLE_PODS = (CPU, MEMORY, HUGE_PAGES)
 """What the names of resources start with that a pod's own `resources` decide."""
 
 

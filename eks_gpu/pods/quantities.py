@@ -12,6 +12,8 @@ from reprlib import repr as shortened
 from typing import Any
 
 CPU, MEMORY, EPHEMERAL_STORAGE, PODS = "cpu", "memory", "ephemeral-storage", "pods"
+HUGE_PAGES = "hugepages-"
+"""Before the size of the pages in the resource's name. An amount of them is in bytes."""
 
 MIB = 2**20
 GIB = 2**30
@@ -99,14 +101,18 @@ def kept(value: Any) -> Fraction:
 
 
 def written(resource: str, value: int) -> str:
-    """An amount written as a quantity: `3500m`, `1024Mi`, `1`."""
+    """An amount written as a quantity: `3500m`, `1024Mi`, `1`. Of huge pages the largest unit that fits: `100Mi`."""
+    if resource.startswith(HUGE_PAGES):
+        units = ((size, unit) for unit, size in (("Mi", MIB), ("Ki", 2**10)) if value and value % size == 0)
+        size, unit = next(units, (1, ""))
+        return f"{value // size}{unit}"
     unit = {CPU: "m", MEMORY: "Mi", EPHEMERAL_STORAGE: "Mi"}.get(resource, "")
     return f"{value}{unit}"
 
 
 def as_json(resources: Mapping[str, int]) -> dict[str, str | int]:
-    """CPU, memory and storage with their unit, counts as numbers."""
+    """CPU, memory, storage and huge pages with their unit, counts as numbers."""
     return {
-        name: written(name, value) if name in (CPU, MEMORY, EPHEMERAL_STORAGE) else value
+        name: written(name, value) if name in _UNITS or name.startswith(HUGE_PAGES) else value
         for name, value in sorted(resources.items())
     }

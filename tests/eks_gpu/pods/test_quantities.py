@@ -125,7 +125,10 @@ def test_rounding_never_takes_away_of_what_is_asked_for_nor_adds_to_a_limit(text
     assert gib(text) == -(-exact // 2**30)
 
 
-@given(st.sampled_from(["cpu", "memory", "ephemeral-storage", "nvidia.com/gpu"]), st.integers(0, 10**9))
+RESOURCES = ["cpu", "memory", "ephemeral-storage", "nvidia.com/gpu", "hugepages-2Mi"]
+
+
+@given(st.sampled_from(RESOURCES), st.integers(0, 10**9))
 def test_what_is_written_is_read_again(resource, number):
     assert amount(resource, written(resource, number)) == limit(resource, written(resource, number)) == number
 
@@ -165,9 +168,25 @@ def test_a_disk_has_whole_gib(text, expected):
     assert gib(text) == expected
 
 
+@pytest.mark.parametrize(
+    ("resource", "text", "expected"),
+    [
+        ("hugepages-2Mi", "100Mi", "100Mi"),
+        ("hugepages-2Mi", 104857600, "100Mi"),
+        ("hugepages-1Gi", "2Gi", "2048Mi"),
+        ("hugepages-64Ki", "192Ki", "192Ki"),
+        ("hugepages-2Mi", "0", "0"),
+        ("hugepages-2Mi", "1000", "1000"),
+    ],
+)
+def test_huge_pages_are_written_as_memory_is(resource, text, expected):
+    assert written(resource, amount(resource, text)) == expected
+
+
 def test_json_has_units_where_kubernetes_has_them():
-    assert as_json({"cpu": 500, "memory": 1024, "nvidia.com/gpu": 1}) == {
+    assert as_json({"cpu": 500, "memory": 1024, "nvidia.com/gpu": 1, "hugepages-2Mi": 4 * 2**20}) == {
         "cpu": "500m",
+        "hugepages-2Mi": "4Mi",
         "memory": "1024Mi",
         "nvidia.com/gpu": 1,
     }
