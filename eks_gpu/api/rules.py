@@ -1,10 +1,11 @@
 """What Kubernetes holds the fields of its own kinds to, beyond their types: bounds, words, names, rules between them.
 
-Source: Kubernetes 1.36, pkg/apis, package validation of core, apps, batch, autoscaling, policy, networking and storage.
+Source: Kubernetes 1.36, pkg/apis, package validation of core, apps, batch, autoscaling, policy, networking,
+node and storage.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from ipaddress import ip_network
 from math import ceil
 from typing import Any
@@ -533,9 +534,13 @@ def _resources(given: Mapping[str, Any], path: str) -> Iterator[Finding]:
             yield from _amount(name, value, f"{path}.{kind}.{name}")
     yield from _against_limits(limits, requests, path)
     for kind, amounts in (("limits", limits), ("requests", requests)):
-        pages = [name for name in amounts if name.startswith(HUGE_PAGES)]
-        if pages and not {"cpu", "memory"} & {*limits, *requests}:
-            yield Refused(f"{path}.{kind}.{pages[0]}", "needs cpu or memory beside it")
+        yield from _lonely_pages(amounts, {*limits, *requests}, f"{path}.{kind}")
+
+
+def _lonely_pages(amounts: Iterable[str], beside: Iterable[str], path: str) -> Iterator[Finding]:
+    pages = [name for name in amounts if name.startswith(HUGE_PAGES)]
+    if pages and not {"cpu", "memory"} & {*beside}:
+        yield Refused(f"{path}.{pages[0]}", "needs cpu or memory beside it")
 
 
 def _amount(name: str, value: Any, path: str) -> Iterator[Finding]:
@@ -727,6 +732,9 @@ _judges("networking.v1.NetworkPolicyEgressRule", "to ports")
 _judges("networking.v1.NetworkPolicyPort", "port protocol:TCP|UDP|SCTP")
 _judges("networking.v1.NetworkPolicyPeer", "ipBlock namespaceSelector podSelector")
 _judges("networking.v1.IPBlock", "cidr except", "cidr")
+_judges("node.v1.RuntimeClass", "metadata handler overhead scheduling")
+_judges("node.v1.Overhead", "podFixed")
+_judges("node.v1.Scheduling", "nodeSelector tolerations")
 _judges(
     "storage.v1.StorageClass",
     "allowVolumeExpansion metadata mountOptions parameters provisioner reclaimPolicy:|Delete|Retain "
@@ -900,3 +908,28 @@ def _class(given: Mapping[str, Any], path: str) -> Iterator[Finding]:
     for key in given.get("parameters") or {}:
         if not key:
             yield Refused("parameters", "must have no empty key")
+
+
+@_rule("node.v1.RuntimeClass")
+def _runtime(given: Mapping[str, Any], path: str) -> Iterator[Finding]:
+    yield from _check("handler", names.dns_label(given.get("handler") or ""))
+
+
+@_rule("node.v1.Overhead")
+def _overhead(given: Mapping[str, Any], path: str) -> Iterator[Finding]:
+    """What a pod may be given beside its own, under the rules of a container's limits."""
+    amounts = given.get("podFixed") or {}
+    for name, value in amounts.items():
+        yield from _amount(name, value, f"{path}.podFixed.{name}")
+    yield from _lonely_pages(amounts, amounts, f"{path}.podFixed")
+
+
+@_rule("node.v1.Scheduling")
+def _scheduling(given: Mapping[str, Any], path: str) -> Iterator[Finding]:
+    yield from _labels(given.get("nodeSelector"), joined(path, "nodeSelector"))
+    seen = []
+    for index, toleration in enumerate(maps(given.get("tolerations"))):
+        key = [toleration.get(field) or "" for field in ("key", "operator", "value", "effect")]
+        if key in seen:
+            yield Refused(f"{path}.tolerations[{index}]", "is the same as another")
+        seen.append(key)

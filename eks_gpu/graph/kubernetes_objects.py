@@ -7,6 +7,22 @@ from typing import Any
 from eks_gpu.graph.graph import Resource
 from eks_gpu.graph.unknown import merged, without
 
+OF_THE_CLUSTER = frozenset(
+    {
+        *("APIService", "CSIDriver", "CSINode", "CertificateSigningRequest", "ClusterRole", "ClusterRoleBinding"),
+        *("ComponentStatus", "CustomResourceDefinition", "DeviceClass", "FlowSchema", "IPAddress", "IngressClass"),
+        *("MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding", "MutatingWebhookConfiguration", "Namespace"),
+        *("Node", "PersistentVolume", "PriorityClass", "PriorityLevelConfiguration", "ResourceSlice", "RuntimeClass"),
+        *("ServiceCIDR", "StorageClass", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"),
+        *("ValidatingWebhookConfiguration", "VolumeAttachment", "VolumeAttributesClass"),
+        *("NodePool", "NodeClaim", "NodeOverlay", "EC2NodeClass", "NodeClass", "Provisioner", "AWSNodeTemplate"),
+        *("ClusterPolicy", "NVIDIADriver", "ClusterIssuer", "IngressClassParams", "ClusterQueue", "ResourceFlavor"),
+        *("ClusterSecretStore", "ClusterExternalSecret"),
+    }
+)
+"""Kinds without a namespace. Source: Kubernetes 1.36, API reference; Karpenter 1.14; EKS Auto Mode; GPU operator 26.7.
+"""
+
 
 def kubernetes_objects(graph: Iterable[Resource]) -> Iterator[tuple[Resource, dict[str, Any]]]:
     """Each object with its resource; its `apiVersion`, `kind`, name and namespace are texts. Releases are no objects.

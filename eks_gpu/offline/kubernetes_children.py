@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from eks_gpu.graph.graph import Graph, Resource
+from eks_gpu.graph.kubernetes_objects import OF_THE_CLUSTER
 from eks_gpu.graph.unread import Unread, What
 from eks_gpu.graph.values import shown
 from eks_gpu.io.documents import parse, plain, read
@@ -44,20 +45,6 @@ SKIP_AWAIT = "pulumi.com/skipAwait"
 _KEEP = ("helm.sh/resource-policy", "keep")
 _DEPENDS_ON = "config.kubernetes.io/depends-on"
 
-# Kinds without a namespace. Source: Kubernetes 1.36, API reference; Karpenter 1.14, EKS Auto Mode, GPU operator 26.7.
-_OF_THE_CLUSTER = frozenset(
-    {
-        *("APIService", "CSIDriver", "CSINode", "CertificateSigningRequest", "ClusterRole", "ClusterRoleBinding"),
-        *("ComponentStatus", "CustomResourceDefinition", "DeviceClass", "FlowSchema", "IPAddress", "IngressClass"),
-        *("MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding", "MutatingWebhookConfiguration", "Namespace"),
-        *("Node", "PersistentVolume", "PriorityClass", "PriorityLevelConfiguration", "ResourceSlice", "RuntimeClass"),
-        *("ServiceCIDR", "StorageClass", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"),
-        *("ValidatingWebhookConfiguration", "VolumeAttachment", "VolumeAttributesClass"),
-        *("NodePool", "NodeClaim", "NodeOverlay", "EC2NodeClass", "NodeClass", "Provisioner", "AWSNodeTemplate"),
-        *("ClusterPolicy", "NVIDIADriver", "ClusterIssuer", "IngressClassParams", "ClusterQueue", "ResourceFlavor"),
-        *("ClusterSecretStore", "ClusterExternalSecret"),
-    }
-)
 # Charts that the checks judge by their values, which is all that they want to know of them.
 _JUDGED_BY_VALUES = frozenset(
     chart.short_name
@@ -374,7 +361,7 @@ def _comes_before(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
 def _in(namespace: str, manifest: Properties) -> dict[str, Any]:
     """The object in a namespace, if it has none and needs one."""
     metadata = dict(manifest["metadata"])
-    if manifest["kind"] not in _OF_THE_CLUSTER and not metadata.get("namespace"):
+    if manifest["kind"] not in OF_THE_CLUSTER and not metadata.get("namespace"):
         metadata["namespace"] = namespace
     return {**manifest, "metadata": metadata}
 

@@ -21,6 +21,21 @@ def test_a_misspelt_field():
     )
 
 
+@pytest.mark.parametrize(
+    ("group", "kind", "body", "holds"),
+    [
+        ("node.k8s.io/v1", "RuntimeClass", {"handler": "nvidia"}, True),
+        ("scheduling.k8s.io/v1", "PriorityClass", {"value": 1000}, None),
+        ("rbac.authorization.k8s.io/v1", "ClusterRole", {"rules": []}, None),
+        ("storage.k8s.io/v1", "StorageClass", {"provisioner": "ebs.csi.aws.com"}, True),
+    ],
+)
+def test_a_kind_without_a_namespace_is_told_without_one(group, kind, body, holds):
+    inputs = {"apiVersion": group, "kind": kind, "metadata": {"name": "fast"}, **body}
+    made = resource(f"kubernetes:{group}:{kind}", "fast", inputs)
+    assert findings(ACCEPTED, *healthy(), made)[f"{kind} fast"][0] is holds
+
+
 def test_a_deployment_without_a_selector():
     made = kubernetes("Deployment", "train", {"template": {"spec": pod({"cpu": 1})}})
     assert failure(ACCEPTED, train=made) == ("Deployment default/train", "spec.selector is required")

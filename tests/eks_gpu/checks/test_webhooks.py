@@ -12,7 +12,7 @@ ON_GPUS = changed(
 
 def test_a_webhook_on_nodes_that_come_and_go():
     subject, message = failure(CHECK, serving=ON_GPUS)
-    assert subject == "ValidatingWebhookConfiguration default/policy"
+    assert subject == "ValidatingWebhookConfiguration policy"
     assert message == "pods of policy.example.com run on gpu, fast, reserved, where no node stands ready"
 
 
