@@ -195,8 +195,9 @@ def _rows(old: Sequence[SavedRow], new: Sequence[SavedRow], *keys: str) -> Itera
 
 
 def _upgrades(plan: Snapshot) -> Iterator[str]:
-    told = ((pool.name, (pool.model_extra or {}).get("upgrade")) for pool in plan.pools)
-    yield from sentences((name, upgrade) for name, upgrade in told if upgrade)
+    told = ((pool.name, pool.model_extra or {}) for pool in plan.pools)
+    known = ((name, row) for name, row in told if row.get("upgrade"))
+    yield from sentences((name, str(row.get("cluster") or ""), row["upgrade"]) for name, row in known)
 
 
 def _fields(

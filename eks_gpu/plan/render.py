@@ -118,7 +118,7 @@ def _first(names: Sequence[str], shown: int = 3) -> str:
 
 def upgrades(found: Iterable[Pool]) -> Iterator[str]:
     """One sentence for all pools with the same answer; it completes `UPGRADE`."""
-    return sentences((pool.name, pool.upgrade.as_json()) for pool in found)
+    return sentences((pool.name, pool.cluster, pool.upgrade.as_json()) for pool in found)
 
 
 def workloads(found: Analysis) -> RenderableType:

@@ -36,13 +36,16 @@ _AUTO_MODE_GRACE = "24h"
 _NO_CHANGE = ("$Latest", "$Default", "")
 
 
-def sentences(pools: Iterable[tuple[str, Mapping[str, str]]]) -> Iterator[str]:
+def sentences(pools: Iterable[tuple[str, str, Mapping[str, str]]]) -> Iterator[str]:
     """`drain and replace a, b: 1 at a time`, once for all pools of which the same is true; from names, each with
-    its upgrade as JSON.
+    its cluster and its upgrade as JSON. Pools of several clusters are `a in north, a in south`.
     """
+    told = list(pools)
+    several = len({cluster for _, cluster, _ in told}) > 1
     alike: dict[tuple[str, str], list[str]] = {}
-    for name, upgrade in pools:
-        alike.setdefault((upgrade["how"], upgrade["why"]), []).append(name)
+    for name, cluster, upgrade in told:
+        place = f" in {cluster}" if several and cluster else ""
+        alike.setdefault((upgrade["how"], upgrade["why"]), []).append(name + place)
     for (how, why), names in alike.items():
         yield f"{_DOES.get(how, _DOES[UNKNOWN]).format(', '.join(names))}: {why}"
 

@@ -262,12 +262,12 @@ def test_of_every_pool_of_a_plan_it_is_known_what_an_upgrade_does(folder, stack)
 
 def test_pools_with_the_same_answer_share_a_sentence():
     told = [
-        ("a", {"how": "drift", "why": "10% at a time"}),
-        ("b", {"how": "stays", "why": "10% at a time"}),
-        ("c", {"how": "drift", "why": "10% at a time"}),
-        ("d", {"how": "unknown", "why": "nobody says"}),
-        ("e", {"how": "drained", "why": "1 at a time"}),
-        ("f", {"how": "refresh", "why": "EC2 does"}),
+        ("a", "shop", {"how": "drift", "why": "10% at a time"}),
+        ("b", "shop", {"how": "stays", "why": "10% at a time"}),
+        ("c", "shop", {"how": "drift", "why": "10% at a time"}),
+        ("d", "shop", {"how": "unknown", "why": "nobody says"}),
+        ("e", "shop", {"how": "drained", "why": "1 at a time"}),
+        ("f", "shop", {"how": "refresh", "why": "EC2 does"}),
     ]
     assert list(sentences(told)) == [
         "replace a, c by drift: 10% at a time",
@@ -276,3 +276,9 @@ def test_pools_with_the_same_answer_share_a_sentence():
         "drain and replace e: 1 at a time",
         "refresh f: EC2 does",
     ]
+
+
+def test_pools_of_two_clusters_are_told_apart():
+    drift = {"how": "drift", "why": "10% at a time"}
+    told = [("gpu", "north", drift), ("gpu", "south", drift), ("cpu", "", drift)]
+    assert list(sentences(told)) == ["replace gpu in north, gpu in south, cpu by drift: 10% at a time"]
