@@ -41,7 +41,7 @@ class Item:
 
     def marks(self, region: str) -> Marks:
         """What its amount must be read with."""
-        return marks_of(self.unit, region) if self.unit else Marks(missing=True)
+        return marks_of(self.unit, self.region or region) if self.unit else Marks(missing=True)
 
     def as_json(self) -> dict[str, Any]:
         """The plan's row; `price_region` is where the price is of."""
@@ -153,5 +153,12 @@ def bill(
     made = Bill(region, kept, ())
     without = [f"no price is known for {name}" for name in made.unpriced]
     without += uncounted
-    borrowed = [f"prices of {other} are used where those of {region} are not known" for other in made.borrowed_from]
+    places: dict[str, set[str]] = {}
+    for item in kept:
+        if item.unit and item.borrowed(region):
+            places.setdefault(item.unit.region, set()).add(item.region or region)
+    borrowed = [
+        f"prices of {other} are used where those of {', '.join(sorted(places[other]))} are not known"
+        for other in sorted(places)
+    ]
     return Bill(region, kept, (*notes, *without, *borrowed), uncounted, tuple(unread))

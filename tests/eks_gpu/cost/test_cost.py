@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from eks_gpu.cost.bill import Item, bill
 from eks_gpu.cost.cost import Bill
 from eks_gpu.cost.money import Marks
 from eks_gpu.graph.graph import Graph
@@ -13,6 +14,7 @@ from eks_gpu.io.problems import InputError
 from eks_gpu.plan import analysis
 from eks_gpu.plan.analysis import analyse
 from eks_gpu.pods.demand import workloads
+from eks_gpu_components.catalog import Price
 from tests.graphs import (
     TODAY,
     analysed,
@@ -121,6 +123,14 @@ def test_a_price_of_another_region_is_never_silent():
         "prices of us-east-1 are used where those of us-west-2 are not known",
     )
     assert analysed(cluster(), region="us-east-1").cost.idle.notes == ()
+
+
+def test_the_regions_without_a_price_are_those_of_what_is_priced():
+    price = Price(1.0, "us-east-1", "2026-11-24")
+    items = [Item("a", 1, price, region="ap-northeast-1"), Item("b", 1, price, region="eu-west-1")]
+    note = "prices of us-east-1 are used where those of ap-northeast-1, eu-west-1 are not known"
+    assert bill("us-west-2", items).notes == (note,)
+    assert bill("us-west-2", [Item("c", 1, price, region="us-east-1")]).marks == Marks()
 
 
 @pytest.mark.parametrize(
