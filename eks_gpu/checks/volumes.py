@@ -7,7 +7,7 @@ from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.checks.sources import Source
 from eks_gpu.checks.workloads import scheduled
 from eks_gpu.pools.offered import INTERFACES, not_offered
-from eks_gpu_components.catalog.image_families import least_gib
+from eks_gpu.pools.small_volumes import sized_volumes
 
 _READ = date(2026, 11, 29)
 
@@ -30,22 +30,9 @@ def hold_their_image(context: Context) -> Iterator[Said]:
     """
     minors = {cluster.name: cluster.version for cluster in context.clusters}
     for pool in context.pools:
-        nvidia, minor = pool.accelerator == "nvidia", minors.get(pool.cluster, "")
-        sizes = [
-            (disk, least_gib(pool.image, disk.device, nvidia=nvidia, minor=minor))
-            for disk in pool.disks or ()
-            if disk.sized
-        ]
-        problems = [
-            Problem(
-                f"its volume {disk.device} has {disk.gib} GiB, and the image for its nodes has {least}: EC2 refuses "
-                "it, so no node starts",
-                f"set {disk.device} to {least}Gi or more",
-            )
-            for disk, least in sizes
-            if disk.gib < least
-        ]
-        if any(least for _, least in sizes):
+        found = list(sized_volumes(pool, minors.get(pool.cluster, "")))
+        problems = [Problem(volume.says, volume.fix) for volume in found if volume.is_small]
+        if any(volume.least_gib for volume in found):
             yield verdict(pool.name, problems, "each volume is as large as its image")
 
 

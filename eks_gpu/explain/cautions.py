@@ -10,9 +10,11 @@ from eks_gpu.explain.pod_file import PodSource
 from eks_gpu.graph.graph import Graph
 from eks_gpu.pods.pod import Pod
 from eks_gpu.pods.probes import patience
+from eks_gpu.pools.clusters import clusters
 from eks_gpu.pools.model_load import model_load
 from eks_gpu.pools.offered import not_offered
 from eks_gpu.pools.pool import Candidate, Pool
+from eks_gpu.pools.small_volumes import sized_volumes
 from eks_gpu_components.catalog import image_supports
 from eks_gpu_components.catalog.container_images import image_architecture
 from eks_gpu_components.catalog.requirement_rules import requirement_faults
@@ -43,6 +45,14 @@ def of_resources(graph: Graph, pool: Pool, pod: Pod) -> Iterator[Caution]:
     """What the pod asks for and the controller counts, and nothing in the stack makes nodes offer."""
     for found in not_offered(graph, pool, pod):
         yield Caution(f"{found.says}: {found.fix}" if found.fix else found.says)
+
+
+def of_volumes(graph: Graph, pool: Pool) -> Iterator[Caution]:
+    """Volumes that are smaller than the image, so that the pool starts no node."""
+    minor = next((cluster.version for cluster in clusters(graph) if cluster.name == pool.cluster), "")
+    for volume in sized_volumes(pool, minor):
+        if volume.is_small:
+            yield Caution(f"{volume.says}: {volume.fix}")
 
 
 def of_node(pool: Pool, node: Candidate, source: PodSource) -> Iterator[Caution]:

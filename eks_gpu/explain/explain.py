@@ -12,7 +12,7 @@ from eks_gpu.cost.expander import Expander, expander_of
 from eks_gpu.cost.gangs import judged_together
 from eks_gpu.cost.node_cost import Expected
 from eks_gpu.cost.packing import Fleet, as_tried, pack
-from eks_gpu.explain.cautions import Caution, of_node, of_requirements, of_resources
+from eks_gpu.explain.cautions import Caution, of_node, of_requirements, of_resources, of_volumes
 from eks_gpu.explain.node_class_changes import node_class_changes
 from eks_gpu.explain.places import PoolPlace, pool_place
 from eks_gpu.explain.pod_file import PodSource, completed, keys_of
@@ -315,7 +315,7 @@ def _answer(stack: StackRooms, room: Room, verdict: Verdict, source: PodSource, 
             return Answer(pool, verdict, settings_place=settings, fargate=size(source.workload.pod))
         new_nodes = None if source.pods is None else fleet.nodes[pool.urn] - pool.min_nodes
         launch = _launch(room, source, new_nodes)
-        on_node = of_node(pool, launch.node, source) if launch else ()
+        on_node = (*of_volumes(stack.graph, pool), *of_node(pool, launch.node, source)) if launch else ()
         return Answer(
             pool,
             verdict,

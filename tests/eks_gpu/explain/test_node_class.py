@@ -188,3 +188,16 @@ def test_branch_interfaces_need_a_setting_of_the_network_plugin(explained, offer
 def test_a_type_without_trunking_has_no_branch_interface(explained):
     row = explained(limits=f"{BRANCH}: 1", kinds=("t3.large",))
     assert row["reason"] == f"pod needs 1 of {BRANCH}, an empty t3.large has 0"
+
+
+@pytest.mark.parametrize(("size", "cautions"), [("2Gi", 1), ("4Gi", 0)])
+def test_a_volume_that_is_smaller_than_its_image_is_a_caution(explained, size, cautions):
+    sizes = [("/dev/xvda", size), ("/dev/xvdb", "100Gi")]
+    mappings = [{"deviceName": device, "ebs": {"volumeSize": gib}} for device, gib in sizes]
+    bottlerocket = [{"alias": "bottlerocket@v1.46.0"}]
+    row = explained(amiSelectorTerms=bottlerocket, blockDeviceMappings=mappings)
+    assert row["admits"]
+    assert [each["text"] for each in row["cautions"]] == cautions * [
+        "its volume /dev/xvda has 2 GiB, and the image for its nodes has 4: EC2 refuses it, so no node starts: set "
+        "/dev/xvda to 4Gi or more"
+    ]
