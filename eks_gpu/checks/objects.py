@@ -1,6 +1,7 @@
 """Kubernetes objects of a stack: the API server takes each of them, and what pods name is there."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from eks_gpu.api.judged import judged
 from eks_gpu.api.rules import is_whole
@@ -8,12 +9,26 @@ from eks_gpu.api.said import Refused
 from eks_gpu.checks.names import subject
 from eks_gpu.checks.pod_specs import pod_specs
 from eks_gpu.checks.registry import Context, Problem, Said, check, no_verdict, verdict
-from eks_gpu.checks.sources import API_SERVER, RUNTIME_CLASS_ADMISSION
+from eks_gpu.checks.sources import API_SERVER, RUNTIME_CLASS_ADMISSION, kubernetes
 from eks_gpu.graph.graph import Graph
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
-from eks_gpu.pods.named import Named, named_by
+from eks_gpu.pods.named import Named, Without, named_by
 from eks_gpu.pools.software import GPU_OPERATOR, Software
-from eks_gpu_components.catalog import GPU_OPERATOR_RUNTIME_CLASSES
+from eks_gpu_components.catalog import (
+    CLUSTER_AUTOSCALER_CHART,
+    DCGM_EXPORTER_CHART,
+    DEVICE_PLUGIN_CHART,
+    GPU_OPERATOR_CHART,
+    GPU_OPERATOR_RUNTIME_CLASSES,
+    KARPENTER_CHART,
+    KARPENTER_CRD_CHART,
+    KEDA_CHART,
+    LOAD_BALANCER_CONTROLLER_CHART,
+    METRICS_SERVER_CHART,
+    NEURON_CHART,
+    NFD_CHART,
+    TERMINATION_HANDLER_CHART,
+)
 
 SHOWN = 5
 """Fields named in one message."""
@@ -26,6 +41,26 @@ _BUILT_IN = frozenset(
     }
 )
 """What every cluster has."""
+_KNOWN_CHARTS = frozenset(
+    chart.short_name
+    for chart in (
+        CLUSTER_AUTOSCALER_CHART,
+        DCGM_EXPORTER_CHART,
+        DEVICE_PLUGIN_CHART,
+        GPU_OPERATOR_CHART,
+        KARPENTER_CHART,
+        KARPENTER_CRD_CHART,
+        KEDA_CHART,
+        LOAD_BALANCER_CONTROLLER_CHART,
+        METRICS_SERVER_CHART,
+        NEURON_CHART,
+        NFD_CHART,
+        TERMINATION_HANDLER_CHART,
+    )
+)
+"""Outside their own namespace they bring nothing that pods name, but for the GPU operator's classes."""
+_SECRET_MAKERS = ("Certificate", "ClusterExternalSecret", "ExternalSecret", "SealedSecret", "SecretProviderClass")
+"""Kinds that operators make Secrets of."""
 
 
 @check(
@@ -72,14 +107,15 @@ def _listed(paths: tuple[str, ...]) -> str:
     severity="warning",
     fix="make the object in the stack, or name one that is there",
     relies_on=("software", "pods"),
-    sources=(RUNTIME_CLASS_ADMISSION,),
+    sources=(RUNTIME_CLASS_ADMISSION, kubernetes("configure-pod-container")),
 )
 def there(context: Context) -> Iterator[Said]:
     """The API server refuses the pods, or they wait for ever, because nothing makes what they name.
 
-    The check looks for RuntimeClasses, PriorityClasses, ServiceAccounts, PersistentVolumeClaims and ConfigMaps in the
-    stack, and at what the GPU operator and the charts of a namespace may bring. It says nothing of a cluster of another
-    stack, and nothing of Secrets, which are often made elsewhere on purpose.
+    The check looks for RuntimeClasses, PriorityClasses, ServiceAccounts, PersistentVolumeClaims, ConfigMaps and Secrets
+    in the stack, and knows the RuntimeClasses of the GPU operator. It says nothing of a cluster of another stack, of
+    what any chart may bring into its own namespace or an unknown one anywhere, and of Secrets that an operator of
+    secrets may make.
     """
     if context.of_another_stack:
         return
@@ -92,8 +128,18 @@ def there(context: Context) -> Iterator[Said]:
             yield verdict(str(spec), problems, f"{names}: something makes it, or may")
 
 
-Made = tuple[frozenset[tuple[str, str, str]], frozenset[str]]
-"""Kind, namespace and name of each object; namespaces with releases."""
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a stack makes that pods may name."""
+
+    objects: frozenset[tuple[str, str, str]]
+    """Kind, namespace and name of each object."""
+    released: frozenset[str]
+    """Namespaces with releases."""
+    anything: bool
+    """Whether a chart that the catalog does not know may bring more."""
+    secrets: bool
+    """Whether an operator may make Secrets of other objects."""
 
 
 def made_in(graph: Graph, software: Iterable[Software]) -> Made:
@@ -106,24 +152,35 @@ def made_in(graph: Graph, software: Iterable[Software]) -> Made:
     }
     if any(release.chart == GPU_OPERATOR for release in releases):
         objects |= {("RuntimeClass", "", name) for name in GPU_OPERATOR_RUNTIME_CLASSES}
-    return frozenset(objects), frozenset(release.namespace for release in releases)
+    return Made(
+        objects=frozenset(objects),
+        released=frozenset(release.namespace for release in releases),
+        anything=any(release.chart not in _KNOWN_CHARTS for release in releases),
+        secrets=any(kind in _SECRET_MAKERS for kind, _, _ in objects),
+    )
 
 
 def is_made(named: Named, namespace: str, made: Made) -> bool:
-    """Whether the stack makes it, a release in the namespace may, or every cluster has it."""
-    objects, released = made
-    if (named.kind, named.name) in _BUILT_IN:
+    """Whether the stack makes it, a release or an operator of secrets may, or every cluster has it."""
+    if made.anything or (named.kind, named.name) in _BUILT_IN or (made.secrets and named.kind == "Secret"):
         return True
     place = _place(named.kind, namespace)
-    return (named.kind, place, named.name) in objects or (bool(place) and place in (*released, "kube-system"))
+    return (named.kind, place, named.name) in made.objects or (bool(place) and place in (*made.released, "kube-system"))
 
 
 def _place(kind: str, namespace: str) -> str:
     return "" if kind in ("RuntimeClass", "PriorityClass") else namespace
 
 
+_THEN = {
+    Without.REFUSED: "the API server refuses its pods",
+    Without.WAITS: "its pods wait for it",
+    Without.PULLS: "its images are pulled without it",
+}
+
+
 def _missing(named: Named) -> str:
-    then = "the API server refuses its pods" if named.refused else "its pods wait for it"
+    then = _THEN[named.without]
     return f"spec.{named.path} names {named}, which nothing in the stack makes: {then}"
 
 

@@ -271,8 +271,7 @@ def _needs(stack: StackRooms, source: PodSource) -> Iterator[Placed]:
     made = made_in(stack.graph, software(stack.graph))
     for named in named_by(source.spec):
         if not is_made(named, source.workload.namespace, made):
-            then = "the API server refuses the pod" if named.refused else "the pod waits for it"
-            text = f"{named} must exist, which nothing in the stack makes: otherwise {then}"
+            text = f"{named} must exist, which nothing in the stack makes: otherwise {named.without.value}"
             yield Placed(text, source.place("spec", *named.keys))
 
 

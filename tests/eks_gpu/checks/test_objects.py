@@ -96,6 +96,9 @@ def test_a_thousand_may_be_written_in_two_ways():
 NVIDIA = kubernetes("RuntimeClass", "nvidia", {}, group="node.k8s.io/v1")
 
 
+HUB = {"name": "hub", "key": "token"}
+
+
 def named(*more: Resource, **spec: Any) -> tuple[Any, str]:
     return findings(THERE, *healthy(train=gpu_work(**spec)), *more)["Deployment default/train"]
 
@@ -124,11 +127,58 @@ def test_a_runtime_class_of_the_stack_or_of_the_gpu_operator():
             "spec.volumes[0].persistentVolumeClaim.claimName names PersistentVolumeClaim models",
         ),
         ({"volumes": [{"name": "a", "configMap": {"name": "b"}}]}, "spec.volumes[0].configMap.name names ConfigMap b"),
+        (
+            {"volumes": [{"name": "a", "secret": {"secretName": "b"}}]},
+            "spec.volumes[0].secret.secretName names Secret b",
+        ),
+        (
+            {"volumes": [{"name": "a", "projected": {"sources": [{"secret": {"name": "b"}}]}}]},
+            "spec.volumes[0].projected.sources[0].secret.name names Secret b",
+        ),
     ],
 )
 def test_another_object_that_nothing_makes(spec, missing):
     passed, message = named(**spec)
     assert (passed, message.partition(",")[0]) == (False, missing)
+
+
+@pytest.mark.parametrize(
+    ("container", "missing"),
+    [
+        (
+            {"env": [{"name": "A", "valueFrom": {"secretKeyRef": HUB}}]},
+            "env[0].valueFrom.secretKeyRef.name names Secret hub",
+        ),
+        ({"envFrom": [{"configMapRef": HUB}]}, "envFrom[0].configMapRef.name names ConfigMap hub"),
+        (
+            {"envFrom": [{"secretRef": {**HUB, "optional": True}}, {"secretRef": HUB}]},
+            "envFrom[1].secretRef.name names Secret hub",
+        ),
+    ],
+)
+@pytest.mark.parametrize("group", ["containers", "initContainers"])
+def test_what_the_environment_of_a_container_is_from(group, container, missing):
+    passed, message = named(**{group: [{"name": "main", "image": "a", **container}]})
+    assert (passed, message.partition(",")[0]) == (False, f"spec.{group}[0].{missing}")
+
+
+def test_a_missing_pull_secret_and_those_who_may_make_it():
+    secrets = {"imagePullSecrets": [{"name": "registry"}]}
+    assert named(**secrets) == (
+        False,
+        "spec.imagePullSecrets[0].name names Secret registry, which nothing in the stack makes: its images are pulled "
+        "without it",
+    )
+    assert named(kubernetes("Secret", "registry", {}, group="core/v1"), **secrets)[0]
+    operator = resource("kubernetes:external-secrets.io/v1:ExternalSecret", "registry", {"kind": "ExternalSecret"})
+    assert named(operator, **secrets)[0]
+    assert not named(operator, serviceAccountName="trainer")[0]
+
+
+def test_what_an_unknown_chart_may_bring_is_not_missing():
+    for spec in ({"priorityClassName": "high"}, {"serviceAccountName": "trainer"}):
+        assert named(release("my-platform"), **spec)[0]
+        assert not named(release("karpenter"), **spec)[0]
 
 
 def test_what_every_cluster_has_what_is_optional_and_what_is_made():

@@ -1,14 +1,12 @@
-"""What pods belong to and what they name."""
+"""Selectors of workloads, and images that no node pulls."""
 
 from dataclasses import replace
 
 import pytest
 
-from tests.graphs import analysed, findings, kubernetes, release, resource
-from tests.graphs import cluster as a_cluster
 from tests.whole_graphs import changed, failure, holds, serving
 
-MATCH, PULL, NAMES = "selectors-match-their-pods", "new-nodes-can-pull-images", "pods-find-what-they-name"
+MATCH, PULL = "selectors-match-their-pods", "new-nodes-can-pull-images"
 API = "Deployment serving/api"
 
 
@@ -44,64 +42,3 @@ def test_an_image_that_nobody_pulls():
     never = changed(serving(), imagePullPolicy="Never")
     assert failure(PULL, serving=never) == (API, "imagePullPolicy of api is Never")
     assert holds(PULL, serving=changed(serving(), imagePullPolicy="Always"))
-
-
-def said_of(made, *more) -> tuple:
-    return findings(NAMES, a_cluster(), made, *more)[API]
-
-
-def env(**source):
-    return changed(serving(), env=[{"name": "A", "valueFrom": source}])
-
-
-def volume(**source):
-    return serving(volumes=[{"name": "v", **source}])
-
-
-@pytest.mark.parametrize(
-    ("made", "missing"),
-    [
-        (serving(serviceAccountName="runner"), "ServiceAccount runner"),
-        (serving(priorityClassName="first"), "PriorityClass first"),
-        (serving(runtimeClassName="nvidia"), "RuntimeClass nvidia"),
-        (serving(imagePullSecrets=[{"name": "registry"}]), "Secret registry"),
-        (volume(persistentVolumeClaim={"claimName": "models"}), "PersistentVolumeClaim models"),
-        (volume(configMap={"name": "settings"}), "ConfigMap settings"),
-        (volume(secret={"secretName": "tls"}), "Secret tls"),
-        (env(secretKeyRef={"name": "hub", "key": "token"}), "Secret hub"),
-        (changed(serving(), envFrom=[{"configMapRef": {"name": "settings"}}]), "ConfigMap settings"),
-    ],
-)
-def test_what_a_pod_names_and_the_stack_does_not_have(made, missing):
-    assert said_of(made) == (False, f"the stack has no {missing}")
-    kind, name = missing.split()
-    place = {} if kind.endswith("Class") else {"namespace": "serving"}
-    assert said_of(made, kubernetes(kind, name, {}, group="core/v1", **place))[0]
-    assert findings(NAMES, made) == {}  # without a cluster it may be there
-
-
-@pytest.mark.parametrize(
-    "made",
-    [
-        serving(serviceAccountName="default"),
-        serving(priorityClassName="system-node-critical"),
-        env(secretKeyRef={"name": "hub", "key": "token", "optional": True}),
-        volume(configMap={"name": "settings", "optional": True}),
-        volume(emptyDir={}),
-    ],
-)
-def test_what_is_always_there_or_need_not_be(made):
-    assert said_of(made)[0]
-
-
-def test_what_an_unknown_chart_or_an_operator_may_bring_is_not_missing():
-    made = serving(imagePullSecrets=[{"name": "registry"}])
-    assert said_of(made, release("my-platform"))[0]
-    assert not said_of(made, release("karpenter"))[0]
-    secret = resource("kubernetes:external-secrets.io/v1:ExternalSecret", "registry", {"kind": "ExternalSecret"})
-    assert said_of(made, secret)[0]
-
-
-def test_a_missing_object_is_a_warning():
-    found = analysed(a_cluster(), serving(serviceAccountName="runner")).findings
-    assert {one.severity for one in found if one.id == NAMES} == {"warning"}
