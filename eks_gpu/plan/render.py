@@ -87,10 +87,17 @@ def pools(found: Analysis) -> RenderableType:
     for pool in found.pools:
         most = "no limit" if pool.max_nodes is None else str(pool.max_nodes)
         nodes = most if not pool.autoscaled else f"{pool.min_nodes}..{most}"
-        gpus = "" if not pool.accelerator else "no limit" if pool.max_gpus is None else f"0..{pool.max_gpus}"
+        gpus = _accelerators(pool) if pool.accelerator else ""
         place = f" in {pool.cluster}" if several and pool.cluster else ""
         shown.add_row(Text.assemble(pool.name, (f"{place}\n{_nature(pool)}", "dim")), nodes, gpus)
     return shown
+
+
+def _accelerators(pool: Pool) -> str:
+    """`8`, `0..4`, `8..no limit`."""
+    if pool.max_gpus is None:
+        return f"{pool.min_gpus}..no limit"
+    return str(pool.max_gpus) if pool.min_gpus == pool.max_gpus else f"{pool.min_gpus}..{pool.max_gpus}"
 
 
 def _nature(pool: Pool) -> str:

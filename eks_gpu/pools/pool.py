@@ -242,6 +242,11 @@ class Pool:
         return counts.pop() if len(counts) == 1 else None
 
     @property
+    def min_gpus(self) -> int:
+        """Accelerators when only the least number of nodes is there and each is of the smallest kind."""
+        return self.min_nodes * min((row.accelerators for row in self.types), default=0)
+
+    @property
     def max_gpus(self) -> int | None:
         """Accelerators when every node is there and of the largest kind; None without a limit."""
         if self.limits and self.scales_to_zero:

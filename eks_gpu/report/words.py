@@ -19,11 +19,16 @@ def nodes(pool: Pool) -> str:
 
 
 def accelerators(pool: Pool) -> str:
-    """`up to 8 GPUs`, `any number of Neuron devices`; empty for a pool without."""
+    """`up to 8 GPUs`, `8 to 16 GPUs`, `8 GPUs`, `any number of Neuron devices`, `8 GPUs or more`; empty without any."""
     if not pool.accelerator:
         return ""
     noun = _NOUNS.get(pool.accelerator, "GPU")
-    return f"any number of {noun}s" if pool.max_gpus is None else f"up to {count(pool.max_gpus, noun)}"
+    least, most = pool.min_gpus, pool.max_gpus
+    if most is None:
+        return f"{count(least, noun)} or more" if least else f"any number of {noun}s"
+    if least == most:
+        return count(most, noun)
+    return f"{least} to {count(most, noun)}" if least else f"up to {count(most, noun)}"
 
 
 def replicas(workload: Workload) -> str:

@@ -1,10 +1,15 @@
 """A plan as text: what is not read, and what is not judged, stands where a reader looks for it."""
 
+import pytest
+
 from eks_gpu.checks import Finding
 from eks_gpu.plan.render import render
+from eks_gpu.report.words import accelerators
 from tests import reports
 from tests.console import shown
-from tests.graphs import cluster, cpu_work, resource
+from tests.graphs import cluster, cpu_work, gpu_group, healthy, overrides, resource
+from tests.karpenter_graphs import healthy as on_karpenter
+from tests.karpenter_graphs import node_pool
 
 FLEET = resource("aws:ec2/fleet:Fleet", "spare", {})
 
@@ -56,3 +61,35 @@ def test_what_is_not_judged_is_counted_and_named_once_for_its_reason():
     assert checks[at + 1] == "it needs subnetIds"
     assert any(line.endswith("0 fail, 0 warn, 2 not judged") for line in checks)
     assert "not judged" not in shown(render(reports.plan()), 120)
+
+
+def sizes(*resources, pool: str = "gpu") -> tuple[list[str], str]:
+    """A pool's nodes and GPUs in the text, and its GPUs in the report."""
+    made = reports.plan(*resources)
+    (line,) = [
+        line.split() for line in between(shown(render(made), 100), "Pools", "Workloads") if line.split()[0] == pool
+    ]
+    (found,) = [found for found in made.analysis.pools if found.name == pool]
+    return line[1:], accelerators(found)
+
+
+@pytest.mark.parametrize(
+    ("types", "least", "most", "line", "report"),
+    [
+        (["g4dn.12xlarge"], 2, 4, ["2..4", "8..16"], "8 to 16 GPUs"),
+        (["g4dn.12xlarge"], 0, 4, ["0..4", "0..16"], "up to 16 GPUs"),
+        (["g4dn.12xlarge"], 2, 2, ["2", "8"], "8 GPUs"),
+        (["g4dn.xlarge", "g4dn.12xlarge"], 2, 4, ["2..4", "2..16"], "2 to 16 GPUs"),
+        (["g4dn.xlarge"], 1, 1, ["1", "1"], "1 GPU"),
+    ],
+)
+def test_a_pools_gpus_are_those_of_its_least_and_most_nodes(types, least, most, line, report):
+    group = gpu_group(minSize=least, desiredCapacity=least, maxSize=most, mixedInstancesPolicy=overrides(*types))
+    assert sizes(*healthy(gpu=group)) == (line, report)
+
+
+def test_a_pool_without_a_limit_says_so():
+    assert sizes(*on_karpenter(gpu=[node_pool(limits={})])) == (
+        ["0..no", "limit", "0..no", "limit"],
+        "any number of GPUs",
+    )
