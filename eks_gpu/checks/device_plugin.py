@@ -1,6 +1,6 @@
 """The NVIDIA device plugin and driver: a GPU node needs each of them once, and a CPU node neither."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from eks_gpu.checks import sources
 from eks_gpu.checks.pod_specs import pod_of_values
@@ -236,11 +236,7 @@ def driver(context: Context) -> Iterator[Said]:
             missing = Problem(f"its image has no {plugin.title} driver", "take one that has it")
             yield verdict(pool.name, None if pool.driver else missing, "it is of its image")
             continue
-        installers = [
-            release.name
-            for release in context.charts(GPU_OPERATOR)
-            if release.value("driver", "enabled", default=True) and not _rejection(operator_pod(release), pool)
-        ]
+        installers = [release.name for release in driver_installers(context.software, pool)]
         if not installers and not pool.driver and context.of_another_stack:
             continue
         problem = (
@@ -252,6 +248,14 @@ def driver(context: Context) -> Iterator[Said]:
             yield verdict(pool.name, problem, "", "warning")
             continue
         yield verdict(pool.name, problem, f"it is of {'its image' if pool.driver else ', '.join(installers)}")
+
+
+def driver_installers(releases: Iterable[Software], pool: Pool) -> Iterator[Software]:
+    """GPU operators that install the driver of NVIDIA GPUs on every node of the pool."""
+    for release in releases:
+        installs = release.chart == GPU_OPERATOR and release.value("driver", "enabled", default=True)
+        if installs and not _rejection(operator_pod(release), pool):
+            yield release
 
 
 def _too_new(pool: Pool) -> str:

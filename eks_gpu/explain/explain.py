@@ -6,6 +6,7 @@ from math import inf
 from typing import Any
 
 from eks_gpu.api.judged import judged
+from eks_gpu.checks.device_plugin import driver_installers
 from eks_gpu.checks.objects import is_made, made_in
 from eks_gpu.cost.admission import Room, Verdict, rooms_of_clusters
 from eks_gpu.cost.expander import Expander, expander_of
@@ -20,7 +21,7 @@ from eks_gpu.explain.remedy import Remedy, nearest_remedy
 from eks_gpu.explain.time_to_running import NEW_NODE, Step, steps
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
-from eks_gpu.graph.unread import Unread
+from eks_gpu.graph.unread import Unread, may_bring
 from eks_gpu.pods.demand import Objects, workloads
 from eks_gpu.pods.named import named_by
 from eks_gpu.pods.reasons import Reason, Rule
@@ -32,7 +33,7 @@ from eks_gpu.pools.given import pools_of
 from eks_gpu.pools.pool import FARGATE, Candidate, Pool, told_apart
 from eks_gpu.pools.prices import on_demand_price
 from eks_gpu.pools.readers import pools as read_pools
-from eks_gpu.pools.software import software
+from eks_gpu.pools.software import GPU_OPERATOR, software
 from eks_gpu.pools.unread import unread
 from eks_gpu_components.catalog import CapacityType
 
@@ -313,7 +314,7 @@ def _answer(stack: StackRooms, room: Room, verdict: Verdict, source: PodSource, 
         if pool.backend == FARGATE:
             return Answer(pool, verdict, settings_place=settings, fargate=size(source.workload.pod))
         new_nodes = None if source.pods is None else fleet.nodes[pool.urn] - pool.min_nodes
-        launch = _launch(room, source, new_nodes)
+        launch = _launch(stack, room, source, new_nodes)
         on_node = (*of_volumes(stack.graph, pool), *of_node(pool, launch.node, source)) if launch else ()
         return Answer(
             pool,
@@ -338,7 +339,7 @@ def _answer(stack: StackRooms, room: Room, verdict: Verdict, source: PodSource, 
 # --- the node of a taker ---------------------------------------------------------------------------------------------
 
 
-def _launch(room: Room, source: PodSource, new_nodes: int | None) -> Launch | None:
+def _launch(stack: StackRooms, room: Room, source: PodSource, new_nodes: int | None) -> Launch | None:
     pool, workload = room.pool, source.workload
     expected = Expected()
     node = None if workload.daemon else expected.node(room, workload.pod)
@@ -354,8 +355,18 @@ def _launch(room: Room, source: PodSource, new_nodes: int | None) -> Launch | No
         estimate=capacity_type == CapacityType.SPOT,
         price_region=base.region if base else None,
         new_nodes=new_nodes,
-        steps=tuple(steps(pool, node.instance_type, workload.pod, source.spec)),
+        steps=tuple(steps(pool, node.instance_type, workload.pod, source.spec, installs=_installs_driver(stack, pool))),
     )
+
+
+def _installs_driver(stack: StackRooms, pool: Pool) -> bool | None:
+    """Whether a GPU operator of the pool's cluster does; None if one may that the stack does not show."""
+    owners = Owners(stack.graph)
+    releases = [release for release in software(stack.graph) if owners.at(release.urn) in ("", pool.cluster)]
+    if any(driver_installers(releases, pool)):
+        return True
+    elsewhere = not owners.made or may_bring(unread(stack.graph), GPU_OPERATOR)
+    return None if elsewhere else False
 
 
 def _capacity_type(pool: Pool) -> str:

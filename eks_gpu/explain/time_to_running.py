@@ -74,6 +74,13 @@ _INSTALLED = Step(
     "the GPU operator installs driver and toolkit: 3 to 5 minutes",
     DRIVER_INSTALLATION.source,
 )
+_INSTALLED_ELSEWHERE = Step(
+    "driver",
+    DRIVER_INSTALLATION.usual_s,
+    "nothing in this stack installs the driver; 3 to 5 minutes if a GPU operator from elsewhere does",
+    DRIVER_INSTALLATION.source,
+)
+_NOT_INSTALLED = Step("driver", 0, "nothing installs the driver, which the image lacks: the node never offers its GPU")
 _NO_DRIVER = Step("driver", 0, "no image of EKS is known to have its driver: the node may never offer it")
 _NO_DEVICE = Step("driver", 0, "the pod asks for no accelerator")
 
@@ -81,24 +88,31 @@ _IMAGE_GB: Mapping[str, float] = {TRITON_IMAGE.partition(":")[0]: 15.5}  # trito
 _ACCELERATED_GB, _OTHER_GB = 8.0, 0.5
 
 
-def steps(pool: Pool, row: InstanceType, pod: Pod, spec: Mapping[str, Any]) -> list[Step]:
-    """For a pod on a new node of the type; `spec` is the pod's own, as written."""
+def steps(pool: Pool, row: InstanceType, pod: Pod, spec: Mapping[str, Any], *, installs: bool | None) -> list[Step]:
+    """For a pod on a new node of the type; `spec` is the pod's own, as written.
+
+    `installs` says whether a GPU operator installs the driver where the image has none, None if one from elsewhere may.
+    """
     accelerated = bool(row.accelerator and pod.requests_any(row.accelerator.offered))
     return [
         _BATCH if pool.made_by.looks_at_pods else _SCAN,
         _BARE_METAL if row.bare_metal else _ACCELERATED if row.accelerator else _PLAIN,
-        _driver(pool, row) if accelerated else _NO_DEVICE,
+        _driver(pool, row, installs) if accelerated else _NO_DEVICE,
         _pull(pod, accelerated),
         _model_load(pool, row, accelerated, spec),
     ]
 
 
-def _driver(pool: Pool, row: InstanceType) -> Step:
+def _driver(pool: Pool, row: InstanceType, installs: bool | None) -> Step:
     if pool.driver is not None and not image_supports(row):
         return _NO_DRIVER
     if pool.device_plugin:
         return _BUILT_IN
-    return {True: _PLUGIN, False: _INSTALLED, None: _UNKNOWN_IMAGE}[pool.driver]
+    if pool.driver is not False:
+        return _PLUGIN if pool.driver else _UNKNOWN_IMAGE
+    if pool.accelerator != "nvidia":
+        return _NOT_INSTALLED
+    return {True: _INSTALLED, False: _NOT_INSTALLED, None: _INSTALLED_ELSEWHERE}[installs]
 
 
 def _pull(pod: Pod, accelerated: bool) -> Step:

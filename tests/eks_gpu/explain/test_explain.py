@@ -9,10 +9,12 @@ from eks_gpu.explain.explain import Explanation, StackRooms, explain, stack_room
 from eks_gpu.explain.places import settings_places
 from eks_gpu.explain.pod_file import read_pods
 from eks_gpu.graph.graph import Graph, Resource
-from tests.graphs import gpu_group, healthy, kubernetes, managed_group, overrides, resource, subnet
+from tests.graphs import gpu_group, healthy, kubernetes, managed_group, overrides, release, resource, subnet
 from tests.karpenter_graphs import node_class, node_pool, requirement, types
 from tests.karpenter_graphs import subnet as tagged_subnet
 
+HARD = {"key": "nvidia.com/gpu", "value": "true", "effect": "NO_SCHEDULE"}
+TOLERANT_OF_NONE = release("gpu-operator", daemonsets={"tolerations": []})
 POD = """\
 apiVersion: v1
 kind: Pod
@@ -356,9 +358,39 @@ def test_a_pod_without_accelerator_waits_for_no_driver(explained):
     assert taker.launch.seconds_on_node == 8
 
 
+def driver_step(found: Explanation) -> tuple[int, str]:
+    (step,) = [step for step in row(found, "gpu")["launch"]["time_to_running"]["steps"] if step["step"] == "driver"]
+    return step["seconds"], step["assumption"]
+
+
+PLAIN = managed_group("gpu", instanceTypes=["g4dn.xlarge"], taints=[])
+NOBODY = (0, "nothing installs the driver, which the image lacks: the node never offers its GPU")
+
+
 def test_a_driver_that_an_operator_installs_takes_minutes(explained):
-    plain = managed_group("gpu", instanceTypes=["g4dn.xlarge"], taints=[])
-    assert seconds(explained(POD, groups(gpu=plain)))["driver"] == 240
+    installed = (240, "the GPU operator installs driver and toolkit: 3 to 5 minutes")
+    operator = release("gpu-operator")
+    assert driver_step(explained(POD, groups(gpu=PLAIN, device_plugin=operator))) == installed
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"device_plugin": release("gpu-operator", driver={"enabled": False})},
+        {"gpu": managed_group("gpu", instanceTypes=["g4dn.xlarge"], taints=[HARD]), "device_plugin": TOLERANT_OF_NONE},
+    ],
+)
+def test_a_driver_that_nothing_installs_is_never_there(more, explained):
+    assert driver_step(explained(POD, groups(**{"gpu": PLAIN} | more))) == NOBODY
+
+
+def test_a_driver_that_another_stack_may_install(explained):
+    others = [found for found in healthy(gpu=PLAIN) if not found.type.endswith(":Cluster")]
+    assert driver_step(explained(POD, stack_rooms(Graph(others), "us-west-2"))) == (
+        240,
+        "nothing in this stack installs the driver; 3 to 5 minutes if a GPU operator from elsewhere does",
+    )
 
 
 def test_bare_metal_takes_longest(explained):
