@@ -6,7 +6,7 @@ from math import floor
 from typing import Any
 
 from eks_gpu.importers.findings import Findings
-from eks_gpu.importers.gpu_types import GpuTypes, gpu_types, why_unusable
+from eks_gpu.importers.gpu_types import GpuTypes, gpu_types, why_needed, why_unusable
 from eks_gpu.importers.model import AUTO_MODE, KARPENTER, MANAGED, Overlay, Pool
 from eks_gpu.importers.taints import tell_of_missing_values
 from eks_gpu.importers.units_and_names import fitting_name
@@ -80,7 +80,7 @@ def settle_gpu_pool(
     settings: dict[str, Any] = {"instance_types": [row.name for row in types.rows]}
     if types.need:
         settings = {"need": types.need}
-        notes["need"] = "the named types are no longer to be had, and the catalog finds others"
+        notes["need"] = why_needed(pool)
     settings["max_gpus"] = _ceiling(pool, types, shares_of_a_gpu(pool, types.rows, overlays), notes, findings)
     settings |= _capacity(pool, notes, findings)
     settings |= _disk(pool, findings)

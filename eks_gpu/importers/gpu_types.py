@@ -9,7 +9,7 @@ from eks_gpu.importers.fields import Place
 from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.model import AUTO_MODE, Named, Pool
 from eks_gpu.importers.requirements import why_none
-from eks_gpu.importers.units_and_names import MAX_NAMES, RETIRED, is_known_type, unknown_type
+from eks_gpu.importers.units_and_names import MAX_NAMES, REPLACED, is_known_type, unknown_type
 from eks_gpu_components.catalog import (
     ARCH_LABEL,
     AUTO_MODE_GROUP,
@@ -31,6 +31,7 @@ from eks_gpu_components.catalog import (
     zones_offering,
 )
 from eks_gpu_components.catalog.auto_mode import starts
+from eks_gpu_components.catalog.instance_types import MAKERS
 from eks_gpu_components.catalog.narrowing import Place as Where
 from eks_gpu_components.catalog.narrowing import Wanted, offering
 
@@ -67,7 +68,7 @@ class GpuTypes:
 def is_accelerated(pool: Pool) -> bool:
     """Whether its nodes are for pods that ask for an accelerator."""
     names = {named.name for named in pool.types}
-    accelerated = {name for name in names if name in RETIRED or _has_accelerator(name)}
+    accelerated = {name for name in names if name in REPLACED or _has_accelerator(name)}
     if not pool.chosen_by_requirements:
         return bool(accelerated)
     wanted = any(taint.key in _GPU_LIMITS for taint in pool.taints) or any(key in pool.limits for key in _GPU_LIMITS)
@@ -101,7 +102,7 @@ def gpu_types(
         findings.tell("instance-types-offered-in-zones", *told)
     if named_resource(pool) in _WITHOUT_POOLS:
         return None
-    gone = [RETIRED[named.name] for named in pool.types if named.name in RETIRED]
+    gone = [REPLACED[named.name] for named in pool.types if named.name in REPLACED]
     rows = _of_one_kind(pool, rows, findings)
     counts = sorted({row.accelerators for row in rows} | {count for count, _ in gone})
     if not counts:
@@ -117,6 +118,20 @@ def gpu_types(
     memory = min((gib for found, gib in gone if found == count), default=0)
     kind = kept[0].accelerator.kind if kept and kept[0].accelerator else "nvidia"
     return _found_by_need(pool, count, memory, kind, region, zones)
+
+
+def why_needed(pool: Pool) -> str:
+    """Why a need stands in place of the types that the file names, which no pool of the program can have there."""
+    names = dict.fromkeys(named.name for named in pool.types)
+    known = [instance_type(name) for name in names if is_known_type(name)]
+    reasons = ["types that it names are no longer to be had"] if len(known) < len(names) else []
+    others = {row.family: row.accelerator.kind for row in known if row.accelerator and not image_supports(row)}
+    for family, kind in others.items():
+        whose = f"{family}'s GPU is {MAKERS[kind]}'s" if kind not in DEVICE_PLUGINS else f"{family}'s GPU is too new"
+        reasons.append(f"{whose}, and EKS makes no image with a driver for it")
+    if not all(_unusable(row, pool) for row in known):
+        reasons.append("types that it names are not offered in its zones")
+    return f"{'; '.join(reasons)}: the catalog finds others"
 
 
 def why_unusable(pool: Pool, region: str) -> tuple[Place, str] | None:

@@ -1,4 +1,4 @@
-"""Small facts of other formats: retired instance types, and names."""
+"""Small facts of other formats: instance types that no pool can have, and names."""
 
 import re
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from eks_gpu_components.catalog import (
     instance_types,
 )
 
-RETIRED = {
+REPLACED = {
     "p2.xlarge": (1, 12),
     "p2.8xlarge": (8, 12),
     "p2.16xlarge": (16, 12),
@@ -27,7 +27,10 @@ RETIRED = {
     "g4ad.8xlarge": (2, 8),
     "g4ad.16xlarge": (4, 8),
 }
-"""GPUs and GiB of each. Source: Karpenter 1.0, reference of instance types."""
+"""GPUs and GiB of each that a need replaces: no longer offered, or g4ad, which is sold and has GPUs of AMD.
+
+Source: Karpenter 1.0, reference of instance types.
+"""
 
 MAX_NAMES = 20
 """Unknown instance types of one list for each of which the nearest is looked for."""

@@ -145,6 +145,29 @@ def test_a_groups_field_reaches_its_pool(given, wanted, tmp_path):
     assert pool == {**own, **wanted}
 
 
+AMD = "g4ad's GPU is AMD's, and EKS makes no image with a driver for it"
+GONE = "types that it names are no longer to be had"
+OTHERS = "the catalog finds others"
+
+
+@pytest.mark.parametrize(
+    ("types", "zone", "why"),
+    [
+        (["g4ad.xlarge"], "us-west-2a", AMD),
+        (["g4ad.8xlarge", "g4ad.16xlarge"], "us-west-2a", AMD),
+        (["p2.8xlarge"], "us-west-2a", GONE),
+        (["p2.xlarge", "g4ad.xlarge"], "us-west-2a", f"{GONE}; {AMD}"),
+        (["g4dn.xlarge"], "us-west-2d", "types that it names are not offered in its zones"),
+    ],
+)
+def test_a_need_in_place_of_types_says_why(types, zone, why, tmp_path):
+    made = gpu_group(instanceType=None, instanceTypes=types, availabilityZones=[zone])
+    config = cluster_config(managedNodeGroups=[made], availabilityZones=["us-west-2a", "us-west-2d"])
+    answer, _ = imported(write(tmp_path, config))
+    assert "need" in answer.settings["gpu_node_groups"]["gpu"]["pool"]
+    assert answer.notes["gpu_node_groups", "gpu", "pool", "need"] == f"{why}: {OTHERS}"
+
+
 def test_a_selector_finds_types_of_exactly_that_shape(tmp_path):
     found = group(tmp_path, instanceType=None, instanceSelector={"gpus": 1, "vCPUs": 8, "memory": "32GiB"})
     assert found["pool"]["instance_types"] == ["g4dn.2xlarge", "g5.2xlarge", "g6.2xlarge"]
