@@ -14,6 +14,7 @@ LOCKS = {
     "requirements.txt": [],  # what `pulumi up` needs
     "requirements/plan.txt": ["--extra", "plan", "--extra", "report"],  # what `eks-gpu plan` needs, its page too
     "requirements/prices.txt": ["--extra", "plan", "--extra", "prices"],  # what `eks-gpu prices refresh` needs
+    "requirements/live.txt": ["--extra", "live"],  # what reads a running cluster, and its account
     "requirements/policy.txt": ["--extra", "policy"],  # the policy pack, in an environment of its own
     "requirements/test.txt": ["--extra", "test"],
 }

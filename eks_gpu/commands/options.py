@@ -17,3 +17,18 @@ PoolsFile = Annotated[
         help="Pools of another stack, as `kubectl get nodepools,ec2nodeclasses,nodeclasses -o yaml` prints them.",
     ),
 ]
+
+Kubeconfig = Annotated[
+    Path | None,
+    typer.Option("--kubeconfig", metavar="FILE", help="A kubeconfig; by default the one that kubectl takes."),
+]
+Context = Annotated[
+    str, typer.Option("--context", metavar="NAME", help="A context of the kubeconfig; by default the current one.")
+]
+ClusterName = Annotated[
+    str,
+    typer.Option(
+        "--cluster-name", metavar="NAME", help="Name of the EKS cluster; by default the one with the context's server."
+    ),
+]
+Profile = Annotated[str, typer.Option("--profile", metavar="NAME", help="A profile of AWS's command line.")]

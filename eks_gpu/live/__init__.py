@@ -1,1 +1,4 @@
-"""Current data from AWS, read only, with the credentials of the user who runs the command."""
+"""What runs, read and never changed: a cluster through its API server, an account through AWS, and current prices.
+
+Nothing here writes, and nothing is guessed: what may not be read is a row of `unread`, with the permission it takes.
+"""

@@ -1,0 +1,66 @@
+"""What is read of a cluster: its kinds, each with what nobody knows without it. The ClusterRole of the docs is made of
+this table.
+"""
+
+from collections.abc import Mapping
+
+from eks_gpu.graph.unread import What
+from eks_gpu.live.cluster import Kind
+from eks_gpu.pods.makers import MAKERS
+
+NODE, POD, EVENT = Kind("", "Node"), Kind("", "Pod"), Kind("", "Event")
+NAMESPACE, SECRET, CONFIG_MAP = Kind("", "Namespace"), Kind("", "Secret"), Kind("", "ConfigMap")
+NODE_POOL, NODE_CLAIM = Kind("karpenter.sh", "NodePool"), Kind("karpenter.sh", "NodeClaim")
+EC2_NODE_CLASS, AUTO_NODE_CLASS = Kind("karpenter.k8s.aws", "EC2NodeClass"), Kind("eks.amazonaws.com", "NodeClass")
+DISRUPTION_BUDGET = Kind("policy", "PodDisruptionBudget")
+
+_NODES: tuple[Kind, ...] = (
+    NODE,
+    NODE_POOL,
+    NODE_CLAIM,
+    EC2_NODE_CLASS,
+    AUTO_NODE_CLASS,
+    Kind("karpenter.sh", "NodeOverlay"),
+    Kind("autoscaling.x-k8s.io", "CapacityBuffer"),
+    Kind("karpenter.sh", "Provisioner"),  # of Karpenter before 0.32
+    Kind("karpenter.k8s.aws", "AWSNodeTemplate"),
+)
+_DECIDE_ON_PODS: tuple[Kind, ...] = (
+    NAMESPACE,
+    DISRUPTION_BUDGET,
+    Kind("", "LimitRange"),
+    Kind("", "PersistentVolume"),
+    Kind("", "PersistentVolumeClaim"),
+    Kind("", "ResourceQuota"),
+    Kind("", "Service"),
+    Kind("", "ServiceAccount"),
+    Kind("autoscaling", "HorizontalPodAutoscaler"),
+    Kind("keda.sh", "ScaledObject"),
+    Kind("kueue.x-k8s.io", "ClusterQueue"),
+    Kind("kueue.x-k8s.io", "LocalQueue"),
+    Kind("kueue.x-k8s.io", "ResourceFlavor"),
+    Kind("networking.k8s.io", "NetworkPolicy"),
+    Kind("node.k8s.io", "RuntimeClass"),
+    Kind("resource.k8s.io", "DeviceClass"),
+    Kind("resource.k8s.io", "ResourceClaim"),
+    Kind("resource.k8s.io", "ResourceClaimTemplate"),
+    Kind("resource.k8s.io", "ResourceSlice"),
+    Kind("scheduling.k8s.io", "PriorityClass"),
+    Kind("storage.k8s.io", "StorageClass"),
+)
+_SOFTWARE: tuple[Kind, ...] = (
+    Kind("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
+    Kind("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
+    Kind("nvidia.com", "ClusterPolicy"),
+    Kind("nvidia.com", "NVIDIADriver"),
+)
+
+READ: Mapping[Kind, What] = {
+    **dict.fromkeys(_NODES, "nodes"),
+    **dict.fromkeys((Kind(group, name) for group, name in MAKERS if group != "extensions"), "pods"),
+    **dict.fromkeys(_DECIDE_ON_PODS, "pods"),
+    **dict.fromkeys(_SOFTWARE, "software"),
+}
+"""Every kind that is read, by what is unknown where it may not be. Of Secrets, releases of Helm alone are read, and
+only if they may be; of ConfigMaps, those that are asked for by name; of Events, those of one object.
+"""

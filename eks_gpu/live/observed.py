@@ -1,0 +1,73 @@
+"""What a cluster has at one moment: objects by kind, one list a kind, without what nobody asks of them."""
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from eks_gpu.graph.unread import Unread
+from eks_gpu.live.cluster import ClusterReader, Kind, Manifest, Refused
+from eks_gpu.live.kinds import READ
+
+AT_ONCE = 4
+"""Lists that are asked for at the same time: more make the API server wait, not the reader."""
+_FORBIDDEN = 403
+_NOISE = ("managedFields", "selfLink")
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+@dataclass(frozen=True)
+class Observed:
+    """One cluster at one moment."""
+
+    at: datetime
+    server: str
+    objects: Mapping[Kind, list[Manifest]] = field(repr=False)
+    """As the API server has them, `status` too; an empty list for a kind that it does not have."""
+    unread: tuple[Unread, ...] = ()
+    """Kinds that may not be read, each with the permission that it takes."""
+
+    def of(self, kind: Kind) -> list[Manifest]:
+        """The objects of a kind; none of one that may not be read, of which `is_read` tells."""
+        return self.objects.get(kind, [])
+
+    def is_read(self, kind: Kind) -> bool:
+        """Whether the cluster's objects of this kind are known."""
+        return kind in self.objects
+
+
+def observe(cluster: ClusterReader, kinds: Iterable[Kind] = READ) -> Observed:
+    """Reads the kinds. Raises Refused if not even the list of kinds may be read, and InputError if nobody answers."""
+    at, wanted = datetime.now(UTC), list(kinds)
+    _ = cluster.served  # asked once, before the threads
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        answers = dict(zip(wanted, threads.map(lambda kind: _listed(cluster, kind), wanted), strict=True))
+    return Observed(
+        at,
+        cluster.server,
+        {kind: answer for kind, answer in answers.items() if not isinstance(answer, Unread)},
+        tuple(answer for answer in answers.values() if isinstance(answer, Unread)),
+    )
+
+
+def _listed(cluster: ClusterReader, kind: Kind) -> list[Manifest] | Unread:
+    try:
+        return cluster.objects(kind, kept)
+    except Refused as refused:
+        plural = cluster.served[kind].plural
+        why = f"the API server refuses it: {refused}"
+        if refused.status == _FORBIDDEN:
+            why = f"RBAC does not allow to list {plural}"
+        permission = (
+            f"allow `list` of {plural} in API group {kind.group!r}" if refused.status == _FORBIDDEN else "ask again"
+        )
+        return Unread(f"{kind} objects", READ.get(kind, "values"), why, permission)
+
+
+def kept(manifest: Manifest) -> Manifest:
+    """An object without the bookkeeping of its fields."""
+    metadata: dict[str, Any] = {key: value for key, value in manifest["metadata"].items() if key not in _NOISE}
+    if _LAST_APPLIED in (annotations := metadata.get("annotations") or {}):
+        metadata["annotations"] = {key: value for key, value in annotations.items() if key != _LAST_APPLIED}
+    return {**manifest, "metadata": metadata}

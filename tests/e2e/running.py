@@ -1,0 +1,45 @@
+"""A cluster that runs in the lab, as somebody with a kubeconfig and AWS credentials asks about it."""
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from typing import Any
+
+from eks_gpu.lab.aws import LAB_KEYS
+from eks_gpu.lab.state import Lab
+from tests.e2e.lives import COMMAND
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+def asking(lab: Lab, **credentials: str) -> dict[str, str]:
+    """The environment of who asks: the lab's administrator, unless other credentials are given."""
+    keys = {key.upper(): value for key, value in {**LAB_KEYS, **credentials}.items()}
+    return {
+        **os.environ,
+        "AWS_ENDPOINT_URL": lab.aws_endpoint,
+        "AWS_REGION": lab.region,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "KUBECONFIG": str(lab.kubeconfig),
+        **keys,
+    }
+
+
+def ask(lab: Lab, *arguments: str, **credentials: str) -> Answer:
+    """Runs `eks-gpu` with these arguments against the lab."""
+    done = subprocess.run(
+        [str(COMMAND), *arguments], env=asking(lab, **credentials), capture_output=True, text=True, check=False
+    )
+    return Answer(done.returncode, done.stdout, done.stderr)
