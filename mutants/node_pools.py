@@ -128,7 +128,7 @@ OPERATORS = (
     ),
     Edit(
         "nothing says when empty nodes go",
-        "the API server refuses it",
+        "charts before 1.15 require it",
         _POOLS,
         (*_DISRUPTION, "consolidateAfter"),
         gone,

@@ -1,12 +1,13 @@
 """Nodes: their metadata service and their disks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from eks_gpu.checks import sources
 from eks_gpu.checks.access import template_of
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.graph.graph import Graph
 from eks_gpu.karpenter.objects import NODE_POOL, node_pool, part
+from eks_gpu.pods.quantities import CPU, MEMORY, PODS
 from eks_gpu.pools.launch_template import BOTTLEROCKET_DATA_DEVICE, ROOT_DEVICES
 from eks_gpu.pools.pool import KARPENTER, Pool
 from eks_gpu.pools.scope import ACCELERATED
@@ -112,3 +113,30 @@ def hold_images(context: Context) -> Iterator[Said]:
         if slow := sorted({disk.volume_type for disk in disks} & _SLOW):
             problems.append(Problem(f"volumes of type {', '.join(slow)} read an image slowly", "take gp3"))
         yield verdict(pool.name, problems, f"{filled.gib} GiB of {filled.volume_type}")
+
+
+@check(
+    "nodes-have-room-for-a-pod",
+    subject="pool with accelerators",
+    fix="let a node have more pods, or larger instance types",
+    relies_on=("nodes",),
+    sources=(sources.KARPENTER, sources.kubernetes("manage-resources-containers")),
+    scope=ACCELERATED,
+)
+def have_room(context: Context) -> Iterator[Said]:
+    """DaemonSets and add-ons take all that an empty node has, so no pod ever runs on one."""
+    for room in context.rooms:
+        nodes = [(node, room.left(node)) for node in room.pool.candidates]
+        if not nodes or not room.pool.accelerator:
+            continue
+        full = [(node.instance_type.name, what) for node, left in nodes if (what := _used_up(left))]
+        # EC2 chooses a group's type without looking at the pod; Karpenter takes one that has room.
+        wrong = full if room.pool.chooses_node_itself or len(full) == len(nodes) else []
+        problem = Problem(f"of an empty {wrong[0][0]}, DaemonSets take {wrong[0][1]}") if wrong else None
+        yield verdict(room.pool.name, problem, "an empty node has room for a pod")
+
+
+def _used_up(left: Mapping[str, int]) -> str:
+    """What no pod can have of a node any more; empty if each resource is left."""
+    said = {PODS: "every pod that it takes", CPU: "all CPU", MEMORY: "all memory"}
+    return next((words for resource, words in said.items() if left.get(resource, 1) <= 0), "")

@@ -1,4 +1,4 @@
-"""Reservations, EFA, repair, drivers, disks, metrics and shared GPUs."""
+"""Reservations, EFA, repair, drivers, disks, metrics, shared GPUs and room for a pod."""
 
 import json
 
@@ -434,3 +434,13 @@ def test_the_root_of_an_image_that_nobody_knows_may_be_either():
         template = launch_template(userData=None, blockDeviceMappings=[{"deviceName": device, "ebs": ebs}])
         said = findings("node-disks-are-encrypted", *healthy(gpu_template=template))
         assert said["gpu"][0] is passed, device
+
+
+ROOM = "nodes-have-room-for-a-pod"
+
+
+@pytest.mark.parametrize(("max_pods", "room"), [(1, False), (3, False), (4, True)])
+def test_a_node_whose_daemon_sets_take_every_pod_never_runs_one(max_pods, room):
+    (said,) = findings(ROOM, *on_karpenter(node_class=node_class(kubelet={"maxPods": max_pods}))).items()
+    full = "of an empty g4dn.xlarge, DaemonSets take every pod that it takes"
+    assert said == ("gpu", (True, "an empty node has room for a pod") if room else (False, full))
