@@ -14,7 +14,7 @@ try:
 except ImportError as missing:  # the library alone, without the extra
     sys.exit(f"eks-gpu needs {missing.name}: pip install 'eks-gpu-components[plan]'")
 
-from eks_gpu.commands import check, explain, plan, prices, types
+from eks_gpu.commands import audit, check, drift, explain, plan, prices, types
 from eks_gpu.io.output import end_stdout
 from eks_gpu.io.problems import InputError
 from eks_gpu.io.terminal import complain
@@ -39,7 +39,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-OWN = {"plan": plan, "check": check, "explain": explain, "types": types}
+OWN = {"plan": plan, "check": check, "explain": explain, "types": types, "drift": drift, "audit": audit}
 """Commands of this room, each with its module: they run without the others being looked for."""
 for name, module in OWN.items():
     app.command(name, epilog=module.EXAMPLES)(getattr(module, name))

@@ -1,9 +1,13 @@
 """Options that several commands have."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from eks_gpu.io.problems import InputError
 
 BaselineFile = Annotated[
     Path | None,
@@ -32,3 +36,12 @@ ClusterName = Annotated[
     ),
 ]
 Profile = Annotated[str, typer.Option("--profile", metavar="NAME", help="A profile of AWS's command line.")]
+
+
+@contextmanager
+def needs_live(command: str) -> Iterator[None]:
+    """Around the imports of a command that reads AWS or a cluster. Raises InputError where a client is missing."""
+    try:
+        yield
+    except ImportError as missing:
+        raise InputError(f"eks-gpu {command} needs {missing.name}: pip install 'eks-gpu-components[live]'") from None

@@ -14,12 +14,15 @@ from unittest.mock import patch
 from botocore.awsrequest import AWSRequest
 from moto.core.authorization import enable_iam_authentication
 from moto.core.responses import BaseResponse
+from moto.elb import urls as elb_urls
 from moto.iam.access_control import IAMPolicy, IAMRequest, create_access_key
 
 from eks_gpu.graph.iam import Call, allowed, without_conditions
 from eks_gpu.lab.aws import LAB_KEYS, calls
 from eks_gpu.lab.aws.needs import needed
 
+ELB_PATH = "{0}/$"
+"""By which moto has load balancers of both generations."""
 ANYBODY = {"sts:GetCallerIdentity"}
 """What needs no permission."""
 
@@ -33,6 +36,12 @@ def enforced() -> Iterator[None]:
         request.get_data()  # keeps the body as it was signed; moto takes a form apart
         set_up(response, request, *given, **named)
 
+    def signed(*given: Any, **named: Any) -> Any:
+        given[0].get_data()  # which of two services is meant, moto reads from the form, before anything else
+        return balancers(*given, **named)
+
+    balancers = elb_urls.url_paths[ELB_PATH]
+
     def authorize_others(response: Any, judge: Any, resource: str = "*") -> None:
         key = response.headers.get("Authorization", "").partition("Credential=")[2].partition("/")[0]
         if not key:
@@ -44,6 +53,7 @@ def enforced() -> Iterator[None]:
 
     with (
         enable_iam_authentication(),
+        patch.dict(elb_urls.url_paths, {ELB_PATH: signed}),
         patch.object(BaseResponse, "setup_class", set_up_signed),
         patch.object(BaseResponse, "_authenticate_and_authorize_action", authorize_others),
     ):
