@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from eks_gpu.commands.options import Profile, needs_live
+from eks_gpu.commands.options import Profile, ProjectFolder, Stack, needs_live
 from eks_gpu.io.output import STDOUT, write_json
 from eks_gpu.io.terminal import Terminal
 
@@ -13,8 +13,8 @@ EXAMPLES = "Examples:  pulumi destroy --stack dev && eks-gpu audit --stack dev  
 
 
 def audit(
-    project: Annotated[Path, typer.Argument(help="Folder with Pulumi.yaml.", show_default=True)] = Path(),
-    stack: Annotated[str, typer.Option(help="Stack that was destroyed.")] = "dev",
+    project: ProjectFolder = Path(),
+    stack: Stack = "dev",
     profile: Profile = "",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the answer as JSON; - is stdout.")] = None,
 ) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from eks_gpu.commands.options import ClusterName, Context, Kubeconfig, Profile, needs_live
+from eks_gpu.commands.options import ClusterName, Context, Kubeconfig, Profile, ProjectFolder, Stack, needs_live
 from eks_gpu.io.output import STDOUT, write_json
 from eks_gpu.io.problems import InputError
 from eks_gpu.io.terminal import Terminal
@@ -14,8 +14,8 @@ EXAMPLES = "Examples:  eks-gpu drift --stack prod --cluster  ·  eks-gpu drift .
 
 
 def drift(
-    project: Annotated[Path, typer.Argument(help="Folder with Pulumi.yaml.", show_default=True)] = Path(),
-    stack: Annotated[str, typer.Option(help="Stack whose Pulumi.<stack>.yaml holds the values.")] = "dev",
+    project: ProjectFolder = Path(),
+    stack: Stack = "dev",
     cluster: Annotated[bool, typer.Option("--cluster", help="Compare with the running cluster.")] = False,
     kubeconfig: Kubeconfig = None,
     context: Context = "",

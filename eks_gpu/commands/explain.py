@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eks_gpu.commands.options import PoolsFile
+from eks_gpu.commands.options import PROJECT_FOLDER, STACK, PoolsFile, stack_names
 from eks_gpu.io.output import STDOUT, write_json
 from eks_gpu.io.problems import InputError
 from eks_gpu.io.terminal import Terminal
@@ -25,10 +25,8 @@ def explain(
     pod: Annotated[
         Path, typer.Argument(metavar="POD.yaml", help="File with pods or objects with a pod template; - is stdin.")
     ],
-    project: Annotated[Path | None, typer.Argument(help="Folder with Pulumi.yaml.", show_default=".")] = None,
-    stack: Annotated[
-        str | None, typer.Option(help="Stack whose Pulumi.<stack>.yaml holds the values.", show_default="dev")
-    ] = None,
+    project: Annotated[Path | None, typer.Argument(help=PROJECT_FOLDER, show_default=".")] = None,
+    stack: Annotated[str | None, typer.Option(autocompletion=stack_names, help=STACK, show_default="dev")] = None,
     plan: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Use a plan that `plan --json` wrote; no program runs.")
     ] = None,

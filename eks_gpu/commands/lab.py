@@ -8,6 +8,7 @@ from typing import Annotated, Any, ParamSpec
 
 import typer
 
+from eks_gpu.commands.options import ProjectFolder, Stack
 from eks_gpu.io.output import STDOUT, write, write_json
 from eks_gpu.io.problems import InputError
 from eks_gpu.io.terminal import Terminal, complain
@@ -28,8 +29,6 @@ app = typer.Typer(
 )
 
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the answer as JSON; - is stdout.")]
-ProjectFolder = Annotated[Path, typer.Argument(metavar="[PROJECT]", help="Folder with a Pulumi project in Python.")]
-StackName = Annotated[str, typer.Option("--stack", help="Stack whose Pulumi.<stack>.yaml is used.")]
 UpdateFrom = Annotated[
     str,
     typer.Option(
@@ -109,7 +108,7 @@ def outage(
 
 
 @command
-def preview(project: ProjectFolder = Path(), stack: StackName = "dev", update_from: UpdateFrom = "outside") -> None:
+def preview(project: ProjectFolder = Path(), stack: Stack = "dev", update_from: UpdateFrom = "outside") -> None:
     """Show what apply would do to each resource. Changes nothing."""
     from eks_gpu.lab import apply as engine
     from eks_gpu.lab import report
@@ -121,7 +120,7 @@ def preview(project: ProjectFolder = Path(), stack: StackName = "dev", update_fr
 
 
 @command
-def apply(project: ProjectFolder = Path(), stack: StackName = "dev", update_from: UpdateFrom = "outside") -> None:
+def apply(project: ProjectFolder = Path(), stack: Stack = "dev", update_from: UpdateFrom = "outside") -> None:
     """Run a project's program in the lab with the real Pulumi engine."""
     from eks_gpu.lab import apply as engine
     from eks_gpu.lab import report
@@ -133,7 +132,7 @@ def apply(project: ProjectFolder = Path(), stack: StackName = "dev", update_from
 
 
 @command
-def destroy(project: ProjectFolder = Path(), stack: StackName = "dev", update_from: UpdateFrom = "outside") -> None:
+def destroy(project: ProjectFolder = Path(), stack: Stack = "dev", update_from: UpdateFrom = "outside") -> None:
     """Delete a project's stack, and name what is left in the lab."""
     from eks_gpu.lab import apply as engine
     from eks_gpu.lab import report
@@ -147,7 +146,7 @@ def destroy(project: ProjectFolder = Path(), stack: StackName = "dev", update_fr
 
 
 @command
-def cancel(project: ProjectFolder = Path(), stack: StackName = "dev") -> None:
+def cancel(project: ProjectFolder = Path(), stack: Stack = "dev") -> None:
     """Unlock a stack whose engine was killed, and find out which of its resources exist."""
     from eks_gpu.lab import apply as engine
 

@@ -6,8 +6,9 @@ import os
 import sys
 import traceback
 import warnings
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
 from pathlib import Path
+from typing import Annotated
 
 try:
     import typer
@@ -19,6 +20,8 @@ from eks_gpu.io.output import end_stdout
 from eks_gpu.io.problems import InputError
 from eks_gpu.io.terminal import complain
 
+PACKAGE = "eks-gpu-components"
+"""By which it is installed."""
 TRACEBACK = "EKS_GPU_TRACEBACK"
 """Environment variable with which a fault of this tool is shown in full."""
 MAX_SAID = 300
@@ -38,6 +41,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 OWN = {"plan": plan, "check": check, "explain": explain, "types": types, "drift": drift, "audit": audit}
 """Commands of this room, each with its module: they run without the others being looked for."""
@@ -51,8 +55,18 @@ for name, group in GROUPS.items():
     app.add_typer(group, name=name)
 
 
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"eks-gpu {version(PACKAGE)}")
+        raise typer.Exit
+
+
 @app.callback()
-def _commands() -> None:
+def _commands(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
     """Keeps a command a command of its own where it is the only one."""
 
 

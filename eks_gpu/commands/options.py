@@ -9,6 +9,23 @@ import typer
 
 from eks_gpu.io.problems import InputError
 
+
+def stack_names(context: typer.Context) -> list[str]:
+    """Stacks of the project among the words typed so far, or of the folder that one stands in; none without one."""
+    from eks_gpu.offline.project import Project
+
+    for folder in (*map(Path, context.args), Path()):  # words are not yet arguments while the line is unfinished
+        try:
+            return Project.load(folder).stack_names()
+        except (InputError, OSError):
+            continue
+    return []
+
+
+PROJECT_FOLDER = "Folder with Pulumi.yaml; by default this one or the next above."
+STACK = "Stack whose Pulumi.<stack>.yaml holds the values."
+ProjectFolder = Annotated[Path, typer.Argument(metavar="[PROJECT]", help=PROJECT_FOLDER, show_default=True)]
+Stack = Annotated[str, typer.Option("--stack", autocompletion=stack_names, help=STACK)]
 BaselineFile = Annotated[
     Path | None,
     typer.Option("--baseline", metavar="FILE", help="Record failures there once; then fail on new or worse ones."),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eks_gpu.commands.options import BaselineFile, PoolsFile
+from eks_gpu.commands.options import BaselineFile, PoolsFile, ProjectFolder, Stack
 from eks_gpu.io.output import STDOUT, write, write_json
 from eks_gpu.io.problems import InputError
 from eks_gpu.io.terminal import Terminal
@@ -25,8 +25,8 @@ EXAMPLES = (
 
 
 def plan(
-    project: Annotated[Path, typer.Argument(help="Folder with Pulumi.yaml.", show_default=True)] = Path(),
-    stack: Annotated[str, typer.Option(help="Stack whose Pulumi.<stack>.yaml holds the values.")] = "dev",
+    project: ProjectFolder = Path(),
+    stack: Stack = "dev",
     all_stacks: Annotated[bool, typer.Option("--all", help="Plan every stack that has a Pulumi.<stack>.yaml.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the plan as JSON; - is stdout.")] = None,
     html_file: Annotated[

@@ -69,8 +69,13 @@ class Project:
 
     @classmethod
     def load(cls, root: Path) -> "Project":
-        """Raises InputError for a folder without a Python project."""
-        file = next((root / name for name in ("Pulumi.yaml", "Pulumi.yml") if (root / name).exists()), None)
+        """The project in a folder; of the current one also the next above, as Pulumi has it.
+
+        Raises InputError for a folder without a Python project.
+        """
+        above = root.resolve().parents if root == Path() else ()
+        file = next((found for folder in (root, *above) if (found := _file_in(folder))), None)
+        root = file.parent if file else root
         if file is None:
             raise InputError(f"{root / 'Pulumi.yaml'}: no such file; PROJECT must be a folder with a Pulumi project")
         data = plain(read_map(file, PULUMI))
@@ -175,6 +180,11 @@ class Project:
     def main(self) -> None:
         """Run the program in this process. Call it inside `entered`, which must last until its outputs are resolved."""
         runpy.run_path(str(self.program), run_name="__main__")
+
+
+def _file_in(folder: Path) -> Path | None:
+    """What makes the folder a project's."""
+    return next((folder / name for name in ("Pulumi.yaml", "Pulumi.yml") if (folder / name).exists()), None)
 
 
 def misspelt(stack: StackConfig, keys: Iterable[str], known: Collection[str]) -> list[str]:

@@ -1,8 +1,10 @@
 """The command line: what it prints, writes and returns."""
 
 import json
+import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from typer.testing import CliRunner
 
 from eks_gpu.commands import main as cli
 from eks_gpu.io.problems import InputError
+from eks_gpu.offline.project import Project
 from tests.programs import ROOT, plan_of
 
 EXAMPLE = str(ROOT / "examples/spot-autoscaling-groups")
@@ -153,3 +156,39 @@ def test_an_unknown_option_or_command_ends_with_2(args):
 def test_help_shows_examples():
     result = CliRunner().invoke(cli.app, ["plan", "--help"])
     assert "eks-gpu plan --stack prod" in result.output
+
+
+def test_it_says_its_version():
+    ran = CliRunner().invoke(cli.app, ["--version"])
+    assert (ran.exit_code, ran.output) == (0, f"eks-gpu {metadata.version('eks-gpu-components')}\n")
+
+
+@pytest.mark.parametrize("command", [[], ["plan"], ["explain"], ["check"], ["types"], ["audit"], ["drift"]])
+def test_a_short_h_is_help(command):
+    asked, whole = (CliRunner().invoke(cli.app, [*command, word]) for word in ("-h", "--help"))
+    assert asked.exit_code == 0
+    assert asked.output == whole.output
+
+
+def test_the_project_of_a_folder_within_it_is_found(monkeypatch):
+    monkeypatch.chdir(ROOT / "docs")
+    assert Project.load(Path()).root == ROOT.resolve()
+    with pytest.raises(InputError, match=r"no such file; PROJECT must be a folder"):
+        Project.load(Path("images"))  # a folder that is named is taken at its word
+
+
+def test_a_folder_outside_of_every_project_has_none(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"^Pulumi.yaml: no such file; PROJECT must be a folder"):
+        Project.load(Path())
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [("plan", ["dev", "lab", "prod", "staging"]), ("plan examples/gpu-operator", ["dev", "ubuntu"])],
+)
+def test_a_stack_is_completed_from_the_project_that_is_named(words, names):
+    typed = f"eks-gpu {words} --stack "
+    asked = {"_EKS_GPU_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()))}
+    ran = subprocess.run([EKS_GPU], cwd=ROOT, capture_output=True, text=True, env={**os.environ, **asked})
+    assert ran.stdout.split() == names
