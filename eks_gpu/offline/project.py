@@ -14,6 +14,7 @@ from eks_gpu.graph.values import MASK
 from eks_gpu.io.documents import PULUMI, Map, lines_by_path, plain, read_map, shown
 from eks_gpu.io.problems import InputError
 from eks_gpu.offline.given import read as read_answers
+from eks_gpu.offline.library import LIBRARY, under_its_own_name
 from eks_gpu.offline.questions import ANSWERS_FILE
 from eks_gpu_components.catalog import regions
 from eks_gpu_components.catalog.nearest import hint, hint_or_all, nearest
@@ -161,20 +162,22 @@ class Project:
         """The program's folder is the working directory and first on the path; afterwards all is as before.
 
         Its own modules are forgotten then: the next stack must not meet this one's globals, nor another project its
-        `components`.
+        `components`. This library and this tool stay, also where they lie in that folder.
         """
         directory = self.program if self.program.is_dir() else self.program.parent
         cwd, path, before = Path.cwd(), list(sys.path), set(sys.modules)
         os.chdir(directory)
         sys.path.insert(0, str(directory))
         try:
-            yield
+            with under_its_own_name(directory):
+                yield
         finally:
             os.chdir(cwd)
             sys.path[:] = path
             for name in set(sys.modules) - before:
                 file = getattr(sys.modules[name], "__file__", None)
-                if file and directory in Path(file).parents and "site-packages" not in file:
+                own = name.partition(".")[0] not in (LIBRARY, "eks_gpu")
+                if own and file and directory in Path(file).parents and "site-packages" not in file:
                     del sys.modules[name]
 
     def main(self) -> None:

@@ -70,6 +70,35 @@ def test_modules_of_the_program_are_its_own_and_leave_with_it(shop):
     assert "parts" not in sys.modules
 
 
+ONCE = """
+import eks_gpu_components
+import parts
+from parts.values import value as checked
+assert parts is eks_gpu_components
+assert checked is eks_gpu_components.values.value
+try:
+    import parts.bolts
+except ModuleNotFoundError as missing:
+    assert missing.name == "parts.bolts"
+import pulumi
+pulumi.Config().require("size")
+"""
+
+
+def test_a_library_in_the_programs_folder_is_the_one_that_the_tool_has(shop, monkeypatch):
+    import sys
+
+    import eks_gpu_components
+
+    folder = shop(program=ONCE)
+    monkeypatch.setattr("eks_gpu.offline.library.HOME", folder / "parts")
+    recorded(folder)
+    assert "parts" not in sys.modules
+    assert sys.modules["eks_gpu_components"] is eks_gpu_components
+    with pytest.raises(ModuleNotFoundError):
+        import parts  # noqa: F401  # pyright: ignore[reportMissingImports]
+
+
 def test_a_folder_without_a_project_is_named(tmp_path):
     assert refusal(tmp_path) == [
         f"{tmp_path}/Pulumi.yaml: no such file; PROJECT must be a folder with a Pulumi project"
