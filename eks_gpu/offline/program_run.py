@@ -2,8 +2,8 @@
 
 Each run has a `contextvars` context and an event loop of its own, so nothing leaks into the next.
 
-This file, recorder.py and applied.py (`Output._data`) lean on names of the SDK that are not public (`MockSettings`,
-`settings.ROOT`, the manager of requests); pyproject.toml bounds pulumi's version because of it.
+This file, recorder.py, applied.py (`Output._data`) and source_lines.py lean on names of the SDK that are not public
+(`MockSettings`, `settings.ROOT`, the manager of requests); pyproject.toml bounds pulumi's version because of it.
 """
 
 # ruff: noqa: N802  # the protocol's own names
@@ -28,6 +28,7 @@ from pulumi.runtime.stack import run_in_stack
 from eks_gpu.graph.graph import Graph
 from eks_gpu.offline.questions import Question, Unanswered
 from eks_gpu.offline.recorder import Answers, Recorder
+from eks_gpu.offline.source_lines import lines_alone
 from eks_gpu.offline.stand_ins import handed_out
 from eks_gpu.offline.wire import UNKNOWN
 
@@ -127,7 +128,8 @@ def run(
             )
             pulumi.runtime.set_all_config({}, list(secret_keys))
             runtime_config.CONFIG.set(keys)
-            with recorder.applied.watched(), handed_out(recorder.decide, recorder.applied.place_of, recorder.look_up):
+            stand_ins = handed_out(recorder.decide, recorder.applied.place_of, recorder.look_up)
+            with recorder.applied.watched(), stand_ins, lines_alone():
                 loop.run_until_complete(_ended(run_in_stack(program), timeout_s))
         finally:
             _close(loop)

@@ -1,7 +1,9 @@
 """The offline run: what it records, what it answers, what it refuses."""
 
 import json
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -10,6 +12,7 @@ import pulumi_eks as eks
 import pulumi_kubernetes as k8s
 import pytest
 
+from eks_gpu.offline import source_lines
 from eks_gpu.offline.recorder import DuplicateUrn
 from tests.engine import run
 
@@ -40,6 +43,32 @@ def test_a_registration_keeps_parent_dependencies_and_options():
     template = ran.one("aws:ec2/launchTemplate:LaunchTemplate")
     assert child.property_dependencies["launchTemplate"] == {template.urn}
     assert ran.one("test:index:Component").outputs["done"] is True
+
+
+def test_the_line_of_a_registration_is_the_one_that_the_sdk_tells(monkeypatch):
+    sdks_own, told = sys.modules["pulumi.runtime.resource"]._get_stack_trace, []
+    ours = source_lines._trace
+
+    def both():
+        told.append((sdks_own().frames[0].pc, ours().frames[0].pc))
+        return ours()
+
+    class Component(pulumi.ComponentResource):
+        def __init__(self):
+            super().__init__("test:index:Component", "component")
+            group("child", opts=pulumi.ResourceOptions(parent=self))
+
+    def program():
+        Component()
+        exec("group('text')", {"group": lambda name: group(name)})
+        pulumi.ProviderResource("aws", "provider", {})
+
+    monkeypatch.setattr(source_lines, "_trace", both)
+    run(program)
+
+    assert [theirs for theirs, _ in told] == [ours for _, ours in told]
+    assert len({ours.line for _, ours in told}) == 4  # the stack has one of its own
+    assert all(ours.uri == Path(__file__).as_uri() for _, ours in told[1:])
 
 
 def test_whole_numbers_arrive_as_integers():
