@@ -44,6 +44,10 @@ class PodSpec:
 
 def pod_specs(graph: Graph) -> Iterator[PodSpec]:
     """Of every workload, in the order of registration."""
+    return graph.replayed(_pod_specs)
+
+
+def _pod_specs(graph: Graph) -> Iterator[PodSpec]:
     objects = list(kubernetes_objects(graph))
     others = Objects(objects)
     for resource, manifest in objects:

@@ -146,7 +146,13 @@ class Context:
 
     def within(self, scope: Scope) -> "Context":
         """The stack with those pools alone that a scope may have: of one it may be unknown."""
-        return self if scope.is_whole else self._with_pools(lambda pool: _may_be_in(scope, pool))
+        if scope not in self._scoped:
+            self._scoped[scope] = self if scope.is_whole else self._with_pools(lambda pool: _may_be_in(scope, pool))
+        return self._scoped[scope]
+
+    @cached_property
+    def _scoped(self) -> "dict[Scope, Context]":
+        return {}
 
     def _with_pools(self, keep: Callable[[Pool], bool]) -> "Context":
         """The stack with some of its pools, and what is said of them."""

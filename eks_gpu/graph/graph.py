@@ -3,10 +3,13 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
+from eks_gpu.graph.unknown import Asked, steps, tell
 from eks_gpu.graph.unread import Unread
 from eks_gpu.graph.values import shown
+
+T = TypeVar("T")
 
 STACK = "pulumi:pulumi:Stack"
 
@@ -108,6 +111,23 @@ class Graph:
     def only(self, keep: Callable[[Resource], bool]) -> "Graph":
         """The graph of these resources alone, with what was not read."""
         return self.of_resources(resource for resource in self if keep(resource))
+
+    def replayed(self, make: Callable[["Graph"], Iterable[T]]) -> Iterator[T]:
+        """What `make` gives for this graph. It is made once; everyone who goes through it asks, step by step, for the
+        unknown properties that it was made from.
+        """
+        if make not in self._made:
+            self._made[make] = list(steps(make(self)))
+        for item, asked in self._made[make]:
+            tell(asked)
+            yield from item
+
+    @cached_property
+    def _made(self) -> dict[Callable[["Graph"], Iterable[Any]], list[tuple[tuple[Any, ...], frozenset[Asked]]]]:
+        return {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key != "_made"}
 
     def get(self, urn: str) -> Resource | None:
         return self._by_urn.get(urn)

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 Document = Mapping[str, Any]
@@ -109,7 +109,7 @@ def listed(value: Any) -> list[Any]:
 
 
 def _fits(statement: Statement, call: Call) -> Answer:
-    action = _named(statement, "Action", lambda given: _like(given.lower(), call.action.lower()))
+    action = _named(statement, "Action", _one_is_the_action, call.action)
     if action is False or (call.service is not None and not _names_the_service(statement, call.service)):
         return False
     conditions = (
@@ -124,15 +124,24 @@ def _about(statement: Statement, call: Call) -> Answer:
     resource = call.resource
     if resource is None or not {"Resource", "NotResource"} & statement.keys():
         return True  # a trust policy is about its own role
-    if resource == "*":
-        return _named(statement, "Resource", lambda arn: like(arn, "*"))
-    return _named(statement, "Resource", lambda arn: _like(arn, resource))
+    return _named(statement, "Resource", _one_is_the_resource, resource)
 
 
-def _named(statement: Statement, element: str, matches: Callable[[str], Answer]) -> Answer:
+def _named(statement: Statement, element: str, one_is: Callable[[tuple[str, ...], str], Answer], value: str) -> Answer:
     if f"Not{element}" in statement:
-        return _not(_any(matches(str(one)) for one in listed(statement[f"Not{element}"])))
-    return _any(matches(str(one)) for one in listed(statement.get(element)))
+        return _not(one_is(tuple(map(str, listed(statement[f"Not{element}"]))), value))
+    return one_is(tuple(map(str, listed(statement.get(element)))), value)
+
+
+# A plan asks the statements of a few roles for hundreds of calls, and for those again in each of its checks.
+@lru_cache(maxsize=100_000)
+def _one_is_the_action(patterns: tuple[str, ...], action: str) -> Answer:
+    return _any(_like(pattern.lower(), action.lower()) for pattern in patterns)
+
+
+@lru_cache(maxsize=100_000)
+def _one_is_the_resource(patterns: tuple[str, ...], resource: str) -> Answer:
+    return _any(like(pattern, "*") if resource == "*" else _like(pattern, resource) for pattern in patterns)
 
 
 def _names_the_service(statement: Statement, service: str) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from eks_gpu.graph.graph import Resource
+from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.graph.unknown import merged, without
 
 OF_THE_CLUSTER = frozenset(
@@ -29,6 +29,10 @@ def kubernetes_objects(graph: Iterable[Resource]) -> Iterator[tuple[Resource, di
 
     Raises AttributeError, TypeError or ValueError for metadata that is no map.
     """
+    return graph.replayed(_objects) if isinstance(graph, Graph) else _objects(graph)
+
+
+def _objects(graph: Iterable[Resource]) -> Iterator[tuple[Resource, dict[str, Any]]]:
     for resource in graph:
         package, _, rest = resource.type.partition(":")
         if package != "kubernetes" or not resource.custom or rest.startswith(("helm.sh/", "yaml:", "kustomize")):

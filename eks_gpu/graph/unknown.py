@@ -5,8 +5,7 @@ answer needed it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -43,19 +42,27 @@ class Asked:
 _HEARD: ContextVar[set[Asked] | None] = ContextVar("heard", default=None)
 
 
-@contextmanager
-def listening(*, alone: bool = False) -> Iterator[set[Asked]]:
+class listening:  # noqa: N801 - a class is twice as fast as a generator, and a plan listens thousands of times
     """The set gets every unknown property that is asked for inside; an outer listener hears it too, unless `alone`,
     for whoever tells it on when what was computed is used.
     """
-    outer, heard = _HEARD.get(), set[Asked]()
-    token = _HEARD.set(heard)
-    try:
-        yield heard
-    finally:
-        _HEARD.reset(token)
-        if outer is not None and not alone:
-            outer |= heard
+
+    __slots__ = ("_alone", "_heard", "_token")
+    _token: Token[set[Asked] | None]
+
+    def __init__(self, *, alone: bool = False):
+        self._alone = alone
+        self._heard: set[Asked] = set()
+
+    def __enter__(self) -> set[Asked]:
+        self._token = _HEARD.set(self._heard)
+        return self._heard
+
+    def __exit__(self, *_: object) -> None:
+        _HEARD.reset(self._token)
+        outer = _HEARD.get()
+        if outer is not None and not self._alone:
+            outer |= self._heard
 
 
 def tell(asked: Iterable[Asked]) -> None:
@@ -63,6 +70,17 @@ def tell(asked: Iterable[Asked]) -> None:
     heard = _HEARD.get()
     if heard is not None:
         heard.update(asked)
+
+
+def steps(items: Iterable[T]) -> Iterator[tuple[tuple[T, ...], frozenset[Asked]]]:
+    """Each item with what was asked for to get it; then none, with what was asked for after the last."""
+    going, end = iter(items), object()
+    while True:
+        with listening(alone=True) as heard:
+            found: Any = next(going, end)
+        yield (() if found is end else (found,)), frozenset(heard)
+        if found is end:
+            return
 
 
 class Told(dict[str, Any]):

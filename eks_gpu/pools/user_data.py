@@ -7,6 +7,7 @@ from base64 import b64decode
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email import message_from_string
+from functools import lru_cache
 from typing import Any
 
 from eks_gpu.io.documents import parse
@@ -28,8 +29,11 @@ class JoinedNode:
 def joined_node(user_data: Any) -> JoinedNode | None:
     """From a launch template's user data, base64 or not; None where it cannot be read."""
     text = decoded(user_data)
-    if text is None:
-        return None
+    return None if text is None else _joined(text)
+
+
+@lru_cache(maxsize=1000)  # several readers of a plan ask for the same groups
+def _joined(text: str) -> JoinedNode | None:
     found = list(_nodes(text))
     if not found:
         return None

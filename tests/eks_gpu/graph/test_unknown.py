@@ -1,10 +1,12 @@
 """Unknown values: as if they were not there, and who asks for one is heard."""
 
-from collections.abc import Callable
+import pickle
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.graph.unknown import (
     Asked,
     Remembered,
@@ -125,3 +127,33 @@ def test_an_outer_listener_hears_what_an_inner_one_does_unless_that_one_is_alone
         assert len(asked) == 1
 
     assert heard(inner) == outside
+
+
+def test_what_is_made_of_a_graph_is_made_once_and_asks_at_each_step_every_time():
+    made = []
+
+    def sizes(graph: Graph) -> Iterator[Any]:
+        for each in graph:
+            made.append(each.name)
+            yield each.inputs.get("size")
+        tell([Asked(URN, "end")])
+
+    group = Resource(URN, "t", "gpu", inputs=told({"size": ANY}))
+    graph = Graph([Resource("urn:a", "t", "a", inputs={"size": 1}), group])
+    for _ in range(2):
+        steps = graph.replayed(sizes)
+        assert heard(lambda steps=steps: next(steps)) == []
+        assert heard(lambda steps=steps: next(steps)) == ["size of gpu"]
+        assert heard(lambda steps=steps: list(steps)) == ["end of gpu"]
+    assert made == ["a", "gpu"]
+    assert list(pickle.loads(pickle.dumps(graph)).replayed(sizes)) == [1, None]
+    assert len(made) == 4
+
+
+def test_what_is_heard_alone_is_not_heard_outside():
+    def alone() -> None:
+        with listening(alone=True):
+            tell([Asked(URN, "size")])
+
+    assert heard(alone) == []
+    assert heard(lambda: tell([Asked(URN, "size")])) == ["size of gpu"]
