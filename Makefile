@@ -5,6 +5,9 @@ PYTHON ?= python3
 STACK  ?= dev
 BIN    := .venv/bin
 
+# Tests start Python hundreds of times. What it has compiled is kept, whatever the environment says.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: plan test e2e lab replays packing faults mutants benchmark pages lock clean help
 
 help:

@@ -1,5 +1,6 @@
 """The slow tests run when they are named: `pytest tests/e2e`, which is `make e2e`. All judge what is committed."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -10,6 +11,10 @@ from eks_gpu_components.catalog import READ_ON
 from tests.committed import committed
 from tests.session import begin
 
+LOOKS_FOR_GARBAGE = (50_000, 10, 10)
+"""Python's thresholds beside a million objects of the SDKs that stay: by default it looks through them a tenth of the
+time."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Makes the folder that the tests judge before any worker starts, so that all of them have the same."""
@@ -18,6 +23,13 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         begin()
         committed()
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: Python need not look through it again."""
+    gc.set_threshold(*LOOKS_FOR_GARBAGE)
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
