@@ -1,10 +1,12 @@
 """`python -m benchmarks`: ratios with their limits. Exit code 1 when one is over."""
 
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from datetime import date
+from functools import cache
 from pathlib import Path
 from statistics import median
 
@@ -28,13 +30,26 @@ FACTS = "import eks_gpu_components.catalog as catalog; catalog.resolve(catalog.N
 
 
 def seconds(command: list[str], runs: int = 5) -> float:
-    """The median of whole processes."""
-    times = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        subprocess.run(command, cwd=committed(), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        times.append(time.perf_counter() - start)
-    return median(times)
+    """CPU seconds of whole processes, the least: others who use the machine only ever add to it."""
+    return min(_of_one(command) for _ in range(runs))
+
+
+def _of_one(command: list[str]) -> float:
+    before = os.times()
+    subprocess.run(
+        command, cwd=committed(), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=_installed()
+    )
+    after = os.times()
+    return after.children_user + after.children_system - before.children_user - before.children_system
+
+
+@cache
+def _installed() -> dict[str, str]:
+    """An environment in which what is committed is installed, as a clone is in its own `.venv`."""
+    packages = committed().parent / "installed"
+    packages.mkdir()
+    (packages / "eks_gpu_components").symlink_to(committed() / "components")
+    return {**os.environ, "PYTHONPATH": f"{packages}:{committed()}", "PYTHONDONTWRITEBYTECODE": ""}
 
 
 def pools(count: int) -> Graph:
@@ -93,8 +108,8 @@ def main() -> int:
     readers = seconds([sys.executable, "-c", READERS])
     imported = seconds([*EKS_GPU, "import", str(committed() / "tests" / "imported" / "nothing-lost.yaml")])
     ratios: list[tuple[str, Callable[[], float], float]] = [
-        ("plan of one stack / importing the SDKs it uses", lambda: one / sdk, 1.6),
-        ("plan of every stack / plan of one", lambda: every / one, 2.2),
+        ("plan of one stack / importing the SDKs it uses", lambda: one / sdk, 1.5),
+        ("plan of every stack / plan of one", lambda: every / one, 1.6),
         ("import of a cluster / importing the readers it uses", lambda: imported / readers, 3.5),
         ("reading the facts / starting Python", lambda: facts / python, 4.0),
         ("5,000 workloads / ten times the CPU of 500", lambda: admission(5000) / (10 * admission(500)), 1.3),
