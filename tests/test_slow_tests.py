@@ -1,5 +1,6 @@
 """How `make e2e` shares its tests out: those of a lab go to one worker, the longest come first and alone."""
 
+import os
 import re
 import subprocess
 import sys
@@ -42,8 +43,9 @@ def test_tests_of_a_group_go_to_one_worker_and_nothing_waits_behind_the_longest(
     (tmp_path / "test_lives.py").write_text(GROUPS)
     (tmp_path / "conftest.py").write_text((E2E / "conftest.py").read_text())
     (tmp_path / "told").touch()
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options()]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=PATIENCE_S)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "xdist", *options()]
+    alone = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=PATIENCE_S, env=alone)
 
     told = [line.split() for line in (tmp_path / "told").read_text().splitlines()]
     assert len(told) == 9

@@ -178,7 +178,7 @@ def all_renderings_agree(data: st.DataObject) -> None:
         assert len(set(taken.values())) == 1, (pod, taken)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_all_renderings_of_a_pool_admit_the_same_pods_under_the_same_ceiling(data):
     all_renderings_agree(data)

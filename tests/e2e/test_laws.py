@@ -21,4 +21,5 @@ def test_every_property_may_be_secret_and_every_value_unknown(monkeypatch):
     monkeypatch.setattr(secrets, "STEP", 1)
     for file in secrets.STATES:
         secrets.test_any_property_of_a_state_may_be_encrypted(file)
+        secrets.test_a_secret_in_the_clear_is_judged_as_any_other_value(file)
     secrets.test_any_value_of_a_plan_may_be_unknown_at_any_depth("examples/gpu-operator", "", 400)

@@ -66,7 +66,7 @@ def properties(told: documents.Document) -> Iterator[tuple[int, str]]:
                 yield at, key
 
 
-STEP = 3
+STEP = 6
 """Every so many places one is tried; `tests/e2e/test_laws.py` tries all."""
 
 
@@ -89,9 +89,8 @@ def test_a_secret_in_the_clear_is_judged_as_any_other_value(file):
     told = documents.state(file)
     plain = judge(foreign(told), DAY)
     said = [finding.as_json() for finding in plain.findings]
-    for at, key in properties(told):
-        if told.registered[at].type not in DECIDING:
-            continue
+    deciding = [(at, key) for at, key in properties(told) if told.registered[at].type in DECIDING]
+    for at, key in deciding[:: STEP // 2 or 1]:
         found = judge(foreign(with_secret(told, at, key, in_the_clear)), DAY)
         assert [finding.as_json() for finding in found.findings] == said, (told.registered[at].type, key)
         assert found.analysis.cost.max.hourly == plain.analysis.cost.max.hourly
