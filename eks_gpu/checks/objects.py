@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from eks_gpu.api.judged import judged
-from eks_gpu.api.rules import is_whole
+from eks_gpu.api.rules.resources import is_whole
 from eks_gpu.api.said import Refused
 from eks_gpu.checks.names import subject
 from eks_gpu.checks.pod_specs import pod_specs

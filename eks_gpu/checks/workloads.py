@@ -5,7 +5,7 @@ from dataclasses import replace
 from math import ceil, floor
 from typing import Any
 
-from eks_gpu.api.rules import is_whole
+from eks_gpu.api.rules.resources import is_whole
 from eks_gpu.checks import sources
 from eks_gpu.checks.pod_specs import PodSpec, pod_specs
 from eks_gpu.checks.registry import Context, Problem, Said, check, no_verdict, verdict
