@@ -1,7 +1,10 @@
 """Who makes pods that end, or pods of one template: Kubernetes' own kinds, and those of training.
 
-Sources, each the controller's own types and defaults: Kubernetes 1.36; JobSet 0.11.1, LeaderWorkerSet 0.8.0, Kubeflow
-Trainer 2.2.0, training operator 1.9.3, MPI operator 0.6.0, KubeRay 1.6.0, Volcano's API 1.13.0, AppWrapper 1.1.
+Sources, each the controller's own types and defaults: Kubernetes 1.36, training operator 1.9.3, MPI operator 0.6.0,
+AppWrapper 1.1; read 2026-11-30 JobSet 0.12.0, api/jobset/v1alpha2; LeaderWorkerSet 0.10.0, api/leaderworkerset/v1;
+Kubeflow Trainer 2.0 to 2.3, pkg/apis/trainer/v1alpha1 and pkg/runtime; KubeRay 1.7.0, ray-operator/apis/ray/v1;
+Volcano 1.15.1, its types and pkg/webhooks/admission/jobs; KEDA 2.20.2, apis/keda/v1alpha1 and its executor; Kubeflow's
+notebook-controller at 177b098.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,7 +15,7 @@ from eks_gpu.pods.made_pods import NONE, SPEC, UNKNOWN, Count, Manifest, Path, P
 
 ANOTHER_SCHEDULER = "a scheduler of another name"
 _STEP = "trainer.kubeflow.org/trainjob-ancestor-step"
-_TRAINER = "trainer"
+_TRAINER, _LAUNCHER = "trainer", "launcher"
 _EXCLUSIVE = (
     "leaderworkerset.sigs.k8s.io/exclusive-topology",
     "leaderworkerset.sigs.k8s.io/subgroup-exclusive-topology",
@@ -49,24 +52,32 @@ def for_others(found: Manifest) -> Iterator[PodTemplate]:
 
 
 def job(found: Manifest) -> Iterator[PodTemplate]:
-    yield found.template("spec", "template", count=_of_a_job(found, SPEC))
+    yield found.template("spec", "template", count=of_a_job(found, SPEC))
 
 
 def cron_job(found: Manifest) -> Iterator[PodTemplate]:
     base = ("spec", "jobTemplate", "spec")
-    count = NONE if found.is_true("spec", "suspend") else _of_a_job(found, base).later
+    count = NONE if found.is_true("spec", "suspend") else of_a_job(found, base).later
     yield found.template(*base, "template", count=count)
 
 
+_KEDA_JOBS, _KEDA_PAUSED = 100, "autoscaling.keda.sh/paused"
+
+
 def scaled_job(found: Manifest) -> Iterator[PodTemplate]:
-    """KEDA's: so many Jobs at once, 100 unless given. Source: KEDA 2.21, ScaledJob specification."""
+    """KEDA's: so many Jobs at once, unless given 100 over the least."""
     base = ("spec", "jobTargetRef")
-    least, most = (found.whole("spec", key, default=n) for key, n in (("minReplicaCount", 0), ("maxReplicaCount", 100)))
+    least = found.whole("spec", "minReplicaCount", default=0)
+    most = found.whole("spec", "maxReplicaCount", default=_KEDA_JOBS + least)
+    least = min(least, most)
+    if found.is_true("metadata", "annotations", _KEDA_PAUSED):
+        least = most = 0
     at_once = at_the_same_time(found, base)
     yield found.template(*base, "template", count=Count(least, least, most) * at_once)
 
 
-def _of_a_job(found: Manifest, base: Path) -> Count:
+def of_a_job(found: Manifest, base: Path) -> Count:
+    """Pods of a Job, whose specification stands at `base`."""
     return found.paused(*base, "suspend")(exactly(at_the_same_time(found, base)).while_it_runs)
 
 
@@ -131,11 +142,20 @@ def volcano_job(found: Manifest) -> Iterator[PodTemplate]:
     """Volcano starts `minAvailable` pods together, those of all tasks unless given, and asks no other scheduler."""
     tasks = list(found.each("spec", "tasks"))
     replicas = [found.whole(*task, "replicas", default=0) for task in tasks]
-    least = [found.whole(*task, "minAvailable", default=n) for task, n in zip(tasks, replicas, strict=True)]
+    least = [
+        found.whole(*task, "minAvailable", default=_parts(found, task) or n)
+        for task, n in zip(tasks, replicas, strict=True)
+    ]
     together = _first(found.whole("spec", "minAvailable", default=0) or sum(least), replicas)
     for task, pods, gang in zip(tasks, replicas, together, strict=True):
         count = exactly(pods).while_it_runs
         yield found.template(*task, "template", count=count, gang=gang, not_judged=(ANOTHER_SCHEDULER,))
+
+
+def _parts(found: Manifest, task: Path) -> int:
+    """Pods that a task's policy of partitions wants together, 0 for none."""
+    policy = (*task, "partitionPolicy")
+    return found.whole(*policy, "minPartitions", default=0) * found.whole(*policy, "partitionSize", default=0)
 
 
 def volcano_cron_job(found: Manifest) -> Iterator[PodTemplate]:
@@ -196,7 +216,7 @@ def kubeflow_job(found: Manifest) -> Iterator[PodTemplate]:
 
 def notebook(found: Manifest) -> Iterator[PodTemplate]:
     """One pod, until somebody stops it."""
-    stopped = found.text("metadata", "annotations", "kubeflow-resource-stopped")
+    stopped = "kubeflow-resource-stopped" in found.map("metadata", "annotations")
     yield found.template("spec", "template", count=NONE if stopped else exactly(1))
 
 
@@ -221,15 +241,38 @@ def train_job(found: Manifest) -> Iterator[PodTemplate]:
     spec = {**Manifest(given).map("spec"), "suspend": found.at("spec", "suspend")}
     runtime = Manifest({"metadata": found.map("metadata"), "spec": spec}, strict=found.strict)
     policy = runtime.whole("spec", "mlPolicy", "numNodes", default=1)
+    launcher = runtime.is_true("spec", "mlPolicy", "mpi", "runLauncherAsNode")
+    number = policy if nodes is None else max(nodes - 1, 1) if launcher else nodes
     base = ("spec", "template", "spec")
     training = _training(runtime, base)
-    yield from (
-        replace(made, template=_with_resources(made.template, asked), composed=True)
-        if asked and runtime.text(*made.path[:5], "name") in training
-        else replace(made, composed=True)
-        for made in _replicated_jobs(runtime, base, dict.fromkeys(training, policy if nodes is None else nodes))
-    )
+    for made in _replicated_jobs(runtime, base, dict.fromkeys(training, number)):
+        name, template = runtime.text(*made.path[:5], "name"), made.template
+        if asked and (name in training or (launcher and name == _LAUNCHER)):
+            template = _with_resources(template, asked)
+        for job, spec in _patches(found):
+            if job in ("", name):
+                template = {**template, "spec": _patched(template.get("spec") or {}, spec)}
+        yield replace(made, template=template, composed=True)
     found.wrong += runtime.wrong
+
+
+def _patches(found: Manifest) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """What a TrainJob lays over the pods of a replicated job, of all without a name: in 2.2, in 2.1 and in 2.0."""
+    for path in found.each("spec", "runtimePatches"):
+        for job in found.each(*path, "trainingRuntimeSpec", "template", "spec", "replicatedJobs"):
+            yield found.text(*job, "name"), found.map(*job, "template", "spec", "template", "spec")
+    for key, spec in (("podTemplateOverrides", SPEC), ("podSpecOverrides", ())):
+        for path in found.each("spec", key):
+            for target in list(found.each(*path, "targetJobs")) or [()]:
+                yield found.text(*target, "name") if target else "", found.map(*path, *spec)
+
+
+def _patched(spec: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """Where its pods run, as the patch has it; labels of nodes are added to those that it wants already."""
+    given = {key: patch[key] for key in ("tolerations", "affinity", "schedulerName") if patch.get(key) is not None}
+    selectors = [each for each in (spec.get("nodeSelector"), patch.get("nodeSelector")) if isinstance(each, Mapping)]
+    labels = {key: value for each in selectors for key, value in each.items()}
+    return {**spec, **given, **({"nodeSelector": labels} if labels else {})}
 
 
 def _training(runtime: Manifest, base: Path) -> set[str]:
@@ -248,9 +291,16 @@ def _with_resources(template: Mapping[str, Any], asked: Mapping[str, Any]) -> Ma
     """The template, whose container `node` asks for these."""
     spec = template.get("spec") or {}
     containers = [
-        {**each, "resources": asked} if each.get("name") == "node" else each for each in spec.get("containers") or ()
+        {**each, "resources": _more(each.get("resources") or {}, asked)} if each.get("name") == "node" else each
+        for each in spec.get("containers") or ()
     ]
     return {**template, "spec": {**spec, "containers": containers}}
+
+
+def _more(own: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Amounts of a TrainJob over those of its runtime."""
+    kinds = ("requests", "limits")
+    return {**own, **{kind: {**(own.get(kind) or {}), **(asked.get(kind) or {})} for kind in kinds}}
 
 
 def _filled(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -273,7 +323,8 @@ def ray_job(found: Manifest) -> Iterator[PodTemplate]:
     paused = found.paused("spec", "suspend")
     for made in _ray(found, ("spec", "rayClusterSpec")):
         yield replace(made, count=paused(made.count.while_it_runs))
-    if found.map("spec", "submitterPodTemplate"):
+    by_a_pod = (found.text("spec", "submissionMode") or "K8sJobMode") == "K8sJobMode"
+    if found.map("spec", "submitterPodTemplate") and by_a_pod:
         yield found.template("spec", "submitterPodTemplate", count=paused(exactly(1).while_it_runs))
 
 

@@ -21,10 +21,10 @@ KINDS = (*SCALABLE, "DaemonSet", "Job", "CronJob", "Pod")
 
 _NUMBERS = (
     *("replicas", "parallelism", "completions", "suspend", "size", "numNodes", "numOfHosts", "minReplicas"),
-    *("maxReplicas", "instances", "minAvailable", "enableInTreeAutoscaling"),
+    *("maxReplicas", "instances", "minAvailable", "enableInTreeAutoscaling", "nodeCount", "pipeline"),
 )
-# What a ScaledObject has where it does not say. Source: KEDA 2.20, ScaledObject specification.
-_KEDA_MIN, _KEDA_MAX = 0, 100
+# What a ScaledObject has where it does not say. Source: KEDA 2.20.2, apis/keda/v1alpha1, read 2026-11-30.
+_KEDA_MIN, _KEDA_MAX, _KEDA_PAUSED_AT = 0, 100, "autoscaling.keda.sh/paused-replicas"
 
 
 def is_number(asked: Asked) -> bool:
@@ -122,7 +122,7 @@ def workloads(graph: Graph) -> list[Workload]:
     others = Objects(objects)
     for resource, manifest in objects:
         try:
-            if scaled := _scaled(manifest):
+            if scaled := _scaler(manifest):
                 target, low, high = scaled
                 ranges[resource.provider, target] = (low, high)
                 continue
@@ -224,22 +224,31 @@ def pod_from_manifest(manifest: Mapping[str, Any]) -> Pod:
     return pod_from_template(made.template, written(made.spec_path))
 
 
-def _whole(spec: Mapping[str, Any], key: str, default: int) -> int:
+def _whole(spec: Mapping[str, Any], key: str, default: int, at: str = "spec") -> int:
     value = spec.get(key)
     if value is None:
         return default
     try:
         return int(value)
     except (TypeError, ValueError):
-        raise ValueError(f"spec.{key} must be a whole number, got {value!r}") from None
+        raise ValueError(f"{at}.{key} must be a whole number, got {value!r}") from None
 
 
 Target = tuple[str, str, str]
 """Namespace, kind and name of what an autoscaler scales."""
 
 
+def _scaler(manifest: Mapping[str, Any]) -> tuple[Target, int, int] | None:
+    """What an autoscaler scales, and between which numbers. Raises ValueError that names the object."""
+    metadata = manifest["metadata"]
+    try:
+        return _scaled(manifest)
+    except ValueError as error:
+        where = f"{metadata.get('namespace') or 'default'}/{metadata['name']}"
+        raise ValueError(f"{manifest['kind']} {where}: {error}") from None
+
+
 def _scaled(manifest: Mapping[str, Any]) -> tuple[Target, int, int] | None:
-    """What an autoscaler scales, and between which numbers."""
     spec = manifest.get("spec") or {}
     target = spec.get("scaleTargetRef") or {}
     match manifest["kind"]:
@@ -247,6 +256,9 @@ def _scaled(manifest: Mapping[str, Any]) -> tuple[Target, int, int] | None:
             low, high = _whole(spec, "minReplicas", 1), _whole(spec, "maxReplicas", 1)
         case "ScaledObject":
             low, high = _whole(spec, "minReplicaCount", _KEDA_MIN), _whole(spec, "maxReplicaCount", _KEDA_MAX)
+            low = _whole(spec, "idleReplicaCount", low)  # while nothing is to do
+            if (annotations := manifest["metadata"].get("annotations") or {}).get(_KEDA_PAUSED_AT) is not None:
+                low = high = _whole(annotations, _KEDA_PAUSED_AT, low, "metadata.annotations")
         case _:
             return None
     namespace = manifest["metadata"].get("namespace") or "default"

@@ -9,6 +9,8 @@ from typing import Any
 
 from eks_gpu.graph.unknown import listening
 from eks_gpu.pods import batch_makers as batch
+from eks_gpu.pods import kruise_makers as kruise
+from eks_gpu.pods import pipeline_makers as pipeline
 from eks_gpu.pods import serving_makers as serving
 from eks_gpu.pods.made_pods import NONE, UNKNOWN, Find, Manifest, Path, PodTemplate
 
@@ -81,17 +83,23 @@ MAKERS: Mapping[tuple[str, str], Maker] = {
     ("apps.nvidia.com", "NIMService"): serving.nim_service,
     ("apps.nvidia.com", "NIMPipeline"): serving.nim_pipeline,
     ("nvidia.com", "DynamoGraphDeployment"): serving.dynamo_graph,
-    ("argoproj.io", "Rollout"): serving.rollout,
-    ("argoproj.io", "Workflow"): serving.workflow,
-    ("argoproj.io", "WorkflowTemplate"): serving.workflow,
-    ("argoproj.io", "ClusterWorkflowTemplate"): serving.workflow,
-    ("argoproj.io", "CronWorkflow"): serving.cron_workflow,
-    ("sparkoperator.k8s.io", "SparkApplication"): serving.spark_application,
-    ("sparkoperator.k8s.io", "ScheduledSparkApplication"): serving.scheduled_spark_application,
-    ("flink.apache.org", "FlinkDeployment"): serving.flink_deployment,
+    ("nvidia.com", "DynamoComponentDeployment"): serving.dynamo_component,
+    ("argoproj.io", "Rollout"): pipeline.rollout,
+    ("argoproj.io", "Experiment"): pipeline.experiment,
+    ("argoproj.io", "Workflow"): pipeline.workflow,
+    ("argoproj.io", "WorkflowTemplate"): pipeline.workflow,
+    ("argoproj.io", "ClusterWorkflowTemplate"): pipeline.workflow,
+    ("argoproj.io", "CronWorkflow"): pipeline.cron_workflow,
+    ("sparkoperator.k8s.io", "SparkApplication"): pipeline.spark_application,
+    ("sparkoperator.k8s.io", "ScheduledSparkApplication"): pipeline.scheduled_spark_application,
+    ("flink.apache.org", "FlinkDeployment"): pipeline.flink_deployment,
+    ("flink.apache.org", "FlinkBlueGreenDeployment"): pipeline.flink_blue_green,
     ("apps.kruise.io", "CloneSet"): batch.replicated,
     ("apps.kruise.io", "StatefulSet"): batch.replicated,
     ("apps.kruise.io", "DaemonSet"): batch.one_a_node,
+    ("apps.kruise.io", "UnitedDeployment"): kruise.united_deployment,
+    ("apps.kruise.io", "AdvancedCronJob"): kruise.advanced_cron_job,
+    ("apps.kruise.io", "SidecarSet"): _nothing,
 }
 
 _NEVER_SEARCHED = (

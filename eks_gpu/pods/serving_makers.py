@@ -1,37 +1,28 @@
-"""Who makes pods that serve, or pods from fields of their own: KServe, Knative, NVIDIA, Argo, Spark and Flink.
+"""Who makes pods that serve models: Knative, KServe and NVIDIA.
 
-Sources, each the controller's own types: KServe 0.15.2, Knative Serving 1.20 (autoscaling annotations), NIM operator 3,
-Dynamo 0.7, Argo Rollouts 1.8, Argo Workflows 3.7, Spark operator 2.4.0, Flink operator 1.13.
+Sources, each the controller's own types and defaults, read 2026-11-30: Knative Serving 1.23, pkg/apis/autoscaling and
+pkg/reconciler/autoscaling; KServe 0.20, pkg/apis/serving, its predictor.go, pkg/controller/v1alpha2/llmisvc; NIM
+operator 3.1.2, api/apps/v1alpha1 and internal/controller/platform; Dynamo, deploy/operator/api at 015d780.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from math import ceil
 from typing import Any
 
-from eks_gpu.pods.made_pods import NONE, SPEC, UNKNOWN, Count, Manifest, Path, PodTemplate, exactly
+from eks_gpu.pods.composed import maps, placed, scaled
+from eks_gpu.pods.made_pods import SPEC, UNKNOWN, Count, Manifest, Path, PodTemplate, exactly
 from eks_gpu_components.catalog import GPU_RESOURCE
-
-_PLACEMENT = ("nodeSelector", "tolerations", "affinity", "schedulerName", "topologySpreadConstraints")
-
-
-def _placed(*given: Mapping[str, Any]) -> dict[str, Any]:
-    """Where a pod may run, each field by the first that has it."""
-    return {key: value for each in reversed(given) for key in _PLACEMENT if (value := each.get(key)) is not None}
-
-
-def _scaled(stated: int, least: int, most: int | None) -> Count:
-    """An autoscaler's bounds, and what it starts with between them."""
-    start = max(stated, least)
-    return Count(start if most is None else min(start, max(most, least)), least, most)
-
 
 # --- Knative, KServe -------------------------------------------------------------------------------------------------
 
 
+_OF_KUBERNETES = "hpa.autoscaling.knative.dev"
+
+
 def knative_service(found: Manifest) -> Iterator[PodTemplate]:
-    """By the annotations of its revisions: from zero to any number, unless they say it, and one to begin with."""
+    """By the annotations of its revisions: from zero to any number, unless they say it, and one to begin with. An
+    autoscaler of Kubernetes does not go to zero.
+    """
     path = ("spec", "template", "metadata", "annotations")
     told = Manifest(found.map(*path), strict=False)
     bounds = {}
@@ -44,22 +35,22 @@ def knative_service(found: Manifest) -> Iterator[PodTemplate]:
         bounds[key] = next((number for number in given if number is not None), None)
     found.wrong += [((*path, *place), value) for place, value in told.wrong]
     first = 1 if bounds["first"] is None else bounds["first"]
-    yield found.template("spec", "template", count=_scaled(first, bounds["least"] or 0, bounds["most"] or None))
+    least = max(bounds["least"] or 0, int(told.text("autoscaling.knative.dev/class") == _OF_KUBERNETES))
+    yield found.template("spec", "template", count=scaled(first, least, bounds["most"] or None))
 
 
-_MODE = "serving.kserve.io/deploymentMode"
+_MODE, _AUTOSCALER = "serving.kserve.io/deploymentMode", "serving.kserve.io/autoscalerClass"
 _OF_DEPLOYMENTS = ("RawDeployment", "Standard")
 
 
 def inference_service(found: Manifest) -> Iterator[PodTemplate]:
     """Predictor, transformer and explainer. A model's container comes from a serving runtime, which KServe chooses."""
-    mode = found.text("metadata", "annotations", _MODE)
     for part in ("predictor", "transformer", "explainer"):
         base = ("spec", part)
         given = found.map(*base)
         if not given:
             continue
-        count = _of_kserve(found, base, mode in _OF_DEPLOYMENTS)
+        count = _of_kserve(found, base)
         models = [path for path in found.each(*base) if _is_model(found, path)]
         if not models and found.at(*base, "containers"):
             yield found.spec(*base, count=count)
@@ -69,12 +60,12 @@ def inference_service(found: Manifest) -> Iterator[PodTemplate]:
         partly = f"a part of its pods is in {named}, which the planner does not read"
         several = bool(found.map(*base, "workerSpec"))
         containers = [{"name": "kserve-container", **_container(found.map(*path))} for path in models]
-        spec = {**_placed(given), "containers": [*containers, *_maps(found.at(*base, "containers"))]}
+        spec = {**placed(given), "containers": [*containers, *maps(found.at(*base, "containers"))]}
         yield found.composed(*base, spec=spec, count=count, partly=partly)
         if several:
-            size = found.whole_or_none(*base, "workerSpec", "pipelineParallelSize")
             worker = found.map(*base, "workerSpec")
-            shape = {**_placed(worker, given), "containers": _maps(worker.get("containers")) or containers}
+            shape = {**placed(worker, given), "containers": maps(worker.get("containers")) or containers}
+            size = _nodes_of_kserve(found, base, spec, worker)
             workers = UNKNOWN if size is None else count * (size - 1)
             yield found.composed(*base, "workerSpec", spec=shape, count=workers, partly=partly)
 
@@ -93,18 +84,36 @@ def _container(given: Mapping[str, Any]) -> dict[str, Any]:
     return {key: given[key] for key in ("image", "resources") if given.get(key) is not None}
 
 
-def _maps(given: Any) -> list[Any]:
-    return [each for each in given if isinstance(each, Mapping)] if isinstance(given, list | tuple) else []
-
-
-def _of_kserve(found: Manifest, base: Path, of_deployments: bool) -> Count:
-    """One unless given, without an end on Knative; as a Deployment no more than the minimum."""
+def _of_kserve(found: Manifest, base: Path) -> Count:
+    """One unless given, without an end on Knative; as a Deployment no more than the minimum, and none by KEDA alone."""
     least = found.whole(*base, "minReplicas", default=1)
     most = found.whole(*base, "maxReplicas", default=0)
-    if of_deployments:
+    if found.text("metadata", "annotations", _MODE) not in _OF_DEPLOYMENTS:
+        return scaled(least, least, most or None)
+    autoscaler = found.text("metadata", "annotations", _AUTOSCALER)
+    if autoscaler == "none":
+        return exactly(least)
+    if autoscaler != "keda":
         least = max(least, 1)
-        return _scaled(least, least, max(least, most))
-    return _scaled(least, least, most or None)
+    return scaled(least, least, max(least, most))
+
+
+def _nodes_of_kserve(found: Manifest, base: Path, head: Mapping[str, Any], worker: Mapping[str, Any]) -> int | None:
+    """Pods of one model on several nodes: a stage of its pipeline in each, or as many as Ray needs for its GPUs."""
+    pipeline = found.whole_or_none(*base, "workerSpec", "pipelineParallelSize")
+    tensor = found.whole_or_none(*base, "workerSpec", "tensorParallelSize")
+    if pipeline is None or tensor is None:
+        return pipeline
+    gpus, of_head, of_worker = pipeline * tensor, _first_gpus(head), _first_gpus(worker)
+    if of_worker:
+        return 1 if of_head >= gpus else ceil(gpus / of_worker)
+    return 1 + max(gpus - of_head, 0) if of_head else pipeline
+
+
+def _first_gpus(spec: Mapping[str, Any]) -> int:
+    """What the first container requests; KServe does not look at limits."""
+    containers = maps(spec.get("containers"))
+    return Manifest(containers[0]).whole("resources", "requests", GPU_RESOURCE, default=0) if containers else 0
 
 
 def llm_inference_service(found: Manifest) -> Iterator[PodTemplate]:
@@ -113,17 +122,33 @@ def llm_inference_service(found: Manifest) -> Iterator[PodTemplate]:
     for base in (SPEC, ("spec", "prefill")):
         if base != SPEC and not found.map(*base):
             continue
-        stated = found.whole(*base, "replicas", default=1)
+        count = exactly(found.whole(*base, "replicas", default=1))
+        if found.map(*base, "scaling"):
+            least = found.whole(*base, "scaling", "minReplicas", default=1)
+            count = scaled(count.stated or 0, least, found.whole(*base, "scaling", "maxReplicas", default=least))
         several = bool(found.map(*base, "worker"))
+        size = _size_of_llm(found, base) if several else 1
         template = found.map(*base, "template")
-        containers = _maps(template.get("containers")) or [{"name": "main"}]
-        count = UNKNOWN if several else exactly(stated)
+        containers = maps(template.get("containers")) or [{"name": "main"}]
         shape = {**template, "containers": containers}
-        yield found.composed(*base, "template", spec=shape, count=exactly(stated), partly=partly)
+        yield found.composed(
+            *base, "template", spec=shape, count=count, partly=partly, gang=1 if several and size else 0
+        )
         if several:
             worker = found.map(*base, "worker")
-            shape = {**worker, "containers": _maps(worker.get("containers")) or [{"name": "main"}]}
-            yield found.composed(*base, "worker", spec=shape, count=count, partly=partly)
+            shape = {**worker, "containers": maps(worker.get("containers")) or [{"name": "main"}]}
+            workers = UNKNOWN if size is None else count * (size - 1)
+            yield found.composed(*base, "worker", spec=shape, count=workers, partly=partly, gang=(size or 1) - 1)
+
+
+def _size_of_llm(found: Manifest, base: Path) -> int | None:
+    """Pods of one replica, its leader too; None if only a preset says how it is split."""
+    data, local, pipeline = (
+        found.whole(*base, "parallelism", key, default=0) for key in ("data", "dataLocal", "pipeline")
+    )
+    if data or local:
+        return max(max(data, 1) // max(local, 1), 1)
+    return pipeline or None
 
 
 # --- NVIDIA ----------------------------------------------------------------------------------------------------------
@@ -140,232 +165,73 @@ def nim_pipeline(found: Manifest) -> Iterator[PodTemplate]:
 
 
 def _nim(found: Manifest, base: Path) -> Iterator[PodTemplate]:
-    """Replicas, or an autoscaler's bounds, times the pods of an instance over several nodes."""
+    """Replicas, or an autoscaler's bounds, times the stages of a pipeline, each on a node. Unless they say it, the pods
+    get the GPUs of the tensor's parts, of the cached model's profile, or one.
+    """
     given = found.map(*base)
     image = found.map(*base, "image")
     name = ":".join(str(image[key]) for key in ("repository", "tag") if image.get(key))
-    container = {"name": "nim", "image": name, "resources": dict(found.map(*base, "resources"))}
     stated = found.whole(*base, "replicas", default=1)
     count = exactly(stated)
     if found.is_true(*base, "scale", "enabled"):
         hpa = (*base, "scale", "hpa")
         least = found.whole(*hpa, "minReplicas", default=1)
-        count = _scaled(least, least, found.whole(*hpa, "maxReplicas", default=least))
-    size = found.whole(*base, "multiNode", "size", default=1)
-    if size > 1 and GPU_RESOURCE not in (container["resources"].get("limits") or {}):
-        gpus = found.whole(*base, "multiNode", "gpusPerPod", default=1)
-        limits = {**(container["resources"].get("limits") or {}), GPU_RESOURCE: gpus}
-        container["resources"] = {**container["resources"], "limits": limits}
+        count = scaled(least, least, found.whole(*hpa, "maxReplicas", default=least))
+    size = max(found.whole(*base, "multiNode", "parallelism", "pipeline", default=1), 1)
+    resources, partly = dict(found.map(*base, "resources")), ""
+    kinds = {kind: found.map(*base, "resources", kind) for kind in ("requests", "limits")}
+    if not any(GPU_RESOURCE in amounts for amounts in kinds.values()) and not found.at(*base, "draResources"):
+        several = found.at(*base, "multiNode") is not None
+        gpus = found.whole(*base, "multiNode", "parallelism", "tensor", default=0) if several else 1
+        resources |= {kind: {**amounts, GPU_RESOURCE: gpus} for kind, amounts in kinds.items()}
+        if not several and found.text(*base, "storage", "nimCache", "name"):
+            partly = "how many GPUs it asks for is in the profile of its NIMCache, which the planner does not read"
     yield found.composed(
         *base,
-        spec={**_placed(given), "containers": [container]},
+        spec={**placed(given), "containers": [{"name": "nim", "image": name, "resources": resources}]},
         count=count * size,
         per_replica=size,
         gang=size if size > 1 else 0,
+        partly=partly,
     )
 
 
 def dynamo_graph(found: Manifest) -> Iterator[PodTemplate]:
-    """For each service its replicas, times the nodes that one runs on; `gpu` is NVIDIA's unless its type says another.
+    """For each service its replicas, times the nodes that one runs on. Its field `autoscaling` is ignored.
 
     Of v1beta1 the services are `components`, each with a pod template.
     """
-    for number, path in enumerate(found.each("spec", "services")):
-        given, extra = found.map(*path), found.map(*path, "extraPodSpec")
-        main = dict(found.map(*path, "extraPodSpec", "mainContainer"))
-        asked = {kind: _of_dynamo(found.map(*path, "resources", kind)) for kind in ("requests", "limits")}
-        own = main.get("resources")
-        kinds = {key: value for key, value in asked.items() if value}
-        container = {**main, "name": "main", "resources": {**kinds, **(own if isinstance(own, Mapping) else {})}}
-        nodes = found.whole(*path, "multinode", "nodeCount", default=1)
-        stated = found.whole(*path, "replicas", default=1)
-        count = exactly(stated)
-        if found.is_true(*path, "autoscaling", "enabled"):
-            least = found.whole(*path, "autoscaling", "minReplicas", default=1)
-            count = _scaled(stated, least, found.whole(*path, "autoscaling", "maxReplicas", default=least))
-        yield found.composed(
-            *path,
-            spec={**_placed(extra, given), "containers": [container, *_maps(extra.get("containers"))]},
-            count=count * nodes,
-            per_replica=0,
-            gang=nodes if nodes > 1 else 0,
-            gang_of=number,
-        )
-    for path in found.each("spec", "components"):
-        nodes = found.whole(*path, "multinode", "nodeCount", default=1)
-        count = exactly(found.whole(*path, "replicas", default=1)) * nodes
-        yield found.template(*path, "podTemplate", count=count, per_replica=0)
+    for number, path in enumerate((*found.each("spec", "services"), *found.each("spec", "components"))):
+        yield _of_dynamo(found, path, number)
 
 
-def _of_dynamo(given: Mapping[str, Any]) -> dict[str, Any]:
+def dynamo_component(found: Manifest) -> Iterator[PodTemplate]:
+    """One service by itself."""
+    yield _of_dynamo(found, SPEC, 0)
+
+
+def _of_dynamo(found: Manifest, path: Path, number: int) -> PodTemplate:
+    """A service; `gpu` is NVIDIA's unless its type says another, and one on several nodes is on two unless given."""
+    several = found.at(*path, "multinode") is not None
+    nodes = found.whole(*path, "multinode", "nodeCount", default=2) if several else 1
+    count = exactly(found.whole(*path, "replicas", default=1)) * nodes
+    gang = nodes if several else 0
+    if found.at(*path, "podTemplate") is not None:
+        return found.template(*path, "podTemplate", count=count, per_replica=0, gang=gang, gang_of=number)
+    given, extra = found.map(*path), found.map(*path, "extraPodSpec")
+    main = dict(found.map(*path, "extraPodSpec", "mainContainer"))
+    asked = {kind: _resources_of_dynamo(found.map(*path, "resources", kind)) for kind in ("requests", "limits")}
+    own = main.get("resources")
+    kinds = {key: value for key, value in asked.items() if value}
+    container = {**main, "name": "main", "resources": {**kinds, **(own if isinstance(own, Mapping) else {})}}
+    spec = {**placed(extra, given), "containers": [container, *maps(extra.get("containers"))]}
+    return found.composed(*path, spec=spec, count=count, per_replica=0, gang=gang, gang_of=number)
+
+
+def _resources_of_dynamo(given: Mapping[str, Any]) -> dict[str, Any]:
     """Resources by their names in Kubernetes."""
     told = {key: given[key] for key in ("cpu", "memory") if given.get(key) is not None}
     if given.get("gpu") is not None:
         told[str(given.get("gpuType") or GPU_RESOURCE)] = given["gpu"]
     custom = given.get("custom")
     return told | (dict(custom) if isinstance(custom, Mapping) else {})
-
-
-# --- Argo ------------------------------------------------------------------------------------------------------------
-
-
-def rollout(found: Manifest) -> Iterator[PodTemplate]:
-    """A Deployment's pods by Argo Rollouts; the template may be that of a Deployment."""
-    count = exactly(found.whole("spec", "replicas", default=1))
-    reference = found.map("spec", "workloadRef")
-    if not reference:
-        yield found.template("spec", "template", count=count)
-        return
-    kind, name = str(reference.get("kind") or "Deployment"), str(reference.get("name") or "")
-    other = found.find(kind, found.namespace, name)
-    template = Manifest(other or {}).map("spec", "template")
-    partly = "" if template else f"its template is in {kind} {name}, which was not read"
-    path = ("spec", "workloadRef")
-    yield PodTemplate(path, count, template or {"spec": {"containers": [{}]}}, path, composed=True, partly=partly)
-
-
-_BY_ITS_RUNS = "each run decides how often it needs this step, and nobody knows before how many runs there are"
-
-
-def workflow(found: Manifest) -> Iterator[PodTemplate]:
-    yield from _steps(found, SPEC)
-
-
-def cron_workflow(found: Manifest) -> Iterator[PodTemplate]:
-    yield from _steps(found, ("spec", "workflowSpec"))
-
-
-def _steps(found: Manifest, base: Path) -> Iterator[PodTemplate]:
-    """Each template with containers; how often its steps run is known to nobody before they do."""
-    whole = found.map(*base)
-    for path in found.each(*base, "templates"):
-        given = found.map(*path)
-        own = [found.map(*path, key) for key in ("container", "script") if found.map(*path, key)]
-        several = _maps(found.at(*path, "containerSet", "containers"))
-        if not own and not several:
-            continue
-        containers = [{"name": "main", **dict(each)} for each in own] + several + _maps(given.get("sidecars"))
-        spec = {**_placed(given, whole), "containers": containers, "initContainers": given.get("initContainers")}
-        yield found.composed(*path, spec=spec, count=UNKNOWN, uncounted=_BY_ITS_RUNS)
-
-
-# --- Spark, Flink ----------------------------------------------------------------------------------------------------
-
-
-def spark_application(found: Manifest) -> Iterator[PodTemplate]:
-    yield from _spark(found, SPEC, NONE if _stopped(found) else None)
-
-
-def scheduled_spark_application(found: Manifest) -> Iterator[PodTemplate]:
-    for made in _spark(found, ("spec", "template"), NONE if _stopped(found) else None):
-        yield replace(made, count=made.count.later)
-
-
-def _stopped(found: Manifest) -> bool:
-    return found.is_true("spec", "suspend") and not found.waits_in_a_queue
-
-
-def _spark(found: Manifest, base: Path, none: Count | None) -> Iterator[PodTemplate]:
-    """One driver, and executors: one unless given, or between the bounds of dynamic allocation, by default from zero
-    without an end.
-    """
-    later = found.is_true("spec", "suspend")
-    executors = exactly(found.whole(*base, "executor", "instances", default=1))
-    dynamic = (*base, "dynamicAllocation")
-    if found.is_true(*dynamic, "enabled"):
-        least = found.whole(*dynamic, "minExecutors", default=0)
-        given = found.whole(*base, "executor", "instances", default=least)
-        first = max(found.whole(*dynamic, "initialExecutors", default=least), given)
-        executors = _scaled(first, least, found.whole_or_none(*dynamic, "maxExecutors"))
-    for role, count in (("driver", exactly(1)), ("executor", executors)):
-        ends = count.while_it_runs
-        yield found.composed(
-            *base, role, spec=_spark_pod(found, base, role), count=none or (ends.later if later else ends)
-        )
-
-
-_LEAST_OVERHEAD_MIB = 384
-_JVM = re.compile(r"(\d+)\s*([kmgtp]?)i?b?", re.IGNORECASE)
-_POWERS = {"k": 1, "": 2, "m": 2, "g": 3, "t": 4, "p": 5}
-
-
-def _spark_pod(found: Manifest, base: Path, role: str) -> dict[str, Any]:
-    """Its own fields over those of its template: whole cores, memory of the JVM and what comes on top, GPUs."""
-    given, whole = found.map(*base, role), found.map(*base)
-    template = found.map(*base, role, "template", "spec")
-    others = _maps(template.get("containers"))
-    memory = _mib(given.get("memory") or "1g")
-    overhead = given.get("memoryOverhead")
-    factor = found.text(*base, "memoryOverheadFactor") or (
-        "0.1" if found.text(*base, "type") in ("Java", "Scala", "") else "0.4"
-    )
-    if isinstance(memory, int):
-        top = _mib(overhead) if overhead else max(int(memory * _number(factor)), _LEAST_OVERHEAD_MIB)
-        memory = f"{memory + top}Mi" if isinstance(top, int) else memory
-    requests = {"cpu": given.get("coreRequest") or given.get("cores") or 1, "memory": memory}
-    gpu = found.map(*base, role, "gpu")
-    limits = {str(gpu["name"]): gpu.get("quantity")} if gpu.get("name") else {}
-    container = {
-        "name": f"spark-kubernetes-{role}",
-        "image": given.get("image") or whole.get("image"),
-        "resources": {"requests": requests, "limits": limits},
-    }
-    sidecars = [*_maps(given.get("sidecars")), *others[1:]]
-    return {
-        **_placed(given, template, {"nodeSelector": whole.get("nodeSelector")}),
-        "containers": [container, *sidecars],
-        "initContainers": given.get("initContainers") or template.get("initContainers"),
-    }
-
-
-def _mib(text: Any) -> int | Any:
-    """Spark's way: `4g`, `512m`, mebibytes without a unit. What it is none of is returned as it is."""
-    told = _JVM.fullmatch(str(text).strip())
-    if told is None:
-        return text
-    return ceil(int(told[1]) * 1024 ** _POWERS[told[2].lower()] / 1024**2)
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return 0.1
-
-
-def flink_deployment(found: Manifest) -> Iterator[PodTemplate]:
-    """JobManagers, one unless given, and TaskManagers: as many as stated, or as the job's parallelism fills."""
-    running = found.text("spec", "job", "state") != "suspended"
-    managers = found.whole("spec", "jobManager", "replicas", default=1)
-    workers = found.whole_or_none("spec", "taskManager", "replicas")
-    if workers is None and (parallelism := found.whole_or_none("spec", "job", "parallelism")):
-        conf = Manifest(found.map("spec", "flinkConfiguration"))
-        workers = ceil(parallelism / max(1, conf.whole("taskmanager.numberOfTaskSlots", default=1)))
-    counts = {"jobManager": exactly(managers), "taskManager": UNKNOWN if workers is None else exactly(workers)}
-    for role, count in counts.items():
-        base = ("spec", role)
-        common, own = (found.map(*path, "podTemplate", "spec") for path in (SPEC, base))
-        asked = {key: found.at(*base, "resource", key) for key in ("cpu", "memory")}
-        asked["memory"] = _as_quantity(asked["memory"])
-        main = _named("flink-main-container", [*_maps(common.get("containers")), *_maps(own.get("containers"))])
-        resources = main.get("resources")
-        limits = resources.get("limits") if isinstance(resources, Mapping) else None
-        requests = {key: value for key, value in asked.items() if value is not None}
-        container = {**main, "name": "flink", "resources": {"requests": requests, "limits": limits or {}}}
-        spec = {**_placed(own, common), "containers": [container]}
-        yield found.composed(*base, spec=spec, count=count if running else NONE)
-
-
-def _as_quantity(memory: Any) -> Any:
-    """`2048m` and `2g` are mebibytes and gibibytes to Flink."""
-    mib = _mib(memory) if memory is not None else None
-    return f"{mib}Mi" if isinstance(mib, int) else mib
-
-
-def _named(name: str, containers: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """All containers of a name in one, later fields over earlier ones."""
-    found: dict[str, Any] = {}
-    for each in containers:
-        if each.get("name") == name:
-            found |= dict(each)
-    return found

@@ -1,30 +1,12 @@
 """Who makes pods: where each kind has its pod templates, and how many pods its controller makes of each."""
 
-from typing import Any
-
 import pytest
 import yaml
 
 from eks_gpu.graph.graph import Graph
-from eks_gpu.pods.demand import Workload, workloads, workloads_of
+from eks_gpu.pods.demand import workloads
+from tests.eks_gpu.pods.made import GPU, TEMPLATE, counts, gangs, made
 from tests.graphs import kubernetes
-
-GPU = "{containers: [{name: a, image: b, resources: {limits: {nvidia.com/gpu: 1}}}]}"
-TEMPLATE = f"template: {{spec: {GPU}}}"
-
-
-def made(text: str, find: Any = None) -> list[Workload]:
-    manifest = yaml.safe_load(text)
-    return workloads_of({"metadata": {"name": "it"}, **manifest}, find)
-
-
-def counts(text: str, find: Any = None) -> list[tuple[str, int | None, int | None, int | None]]:
-    return [(each.template, each.replicas, each.min_replicas, each.max_replicas) for each in made(text, find)]
-
-
-def gangs(text: str) -> list[tuple[int, int]]:
-    return [(each.gang, each.gang_of) for each in made(text)]
-
 
 JOB_SET = """\
 apiVersion: jobset.x-k8s.io/v1alpha2
@@ -161,7 +143,8 @@ def ray(kind: str, *keys: str, more: str = "") -> str:
             [("driver", 1, 0, 1), ("executor", 2, 0, 8)],
         ),
         (
-            "{apiVersion: apps.nvidia.com/v1alpha1, kind: NIMService, spec: {replicas: 2, multiNode: {size: 3}, "
+            "{apiVersion: apps.nvidia.com/v1alpha1, kind: NIMService, spec: {replicas: 2, multiNode: "
+            "{parallelism: {pipeline: 3}}, "
             "resources: {limits: {nvidia.com/gpu: 1}}}}",
             [("", 6, 6, 6)],
         ),
