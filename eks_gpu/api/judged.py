@@ -60,8 +60,8 @@ def _metadata(manifest: Mapping[str, Any]) -> Iterator[Finding]:
 def _name(manifest: Mapping[str, Any]) -> Iterator[Finding]:
     name, kind = str((manifest.get("metadata") or {}).get("name") or ""), manifest["kind"]
     if kind in _FREELY_NAMED:
-        if "/" in name or "%" in name or name in ("", ".", ".."):
-            yield Refused("metadata.name", f"must be without '/' and '%', got {name!r}")
+        if why := names.path_segment(name):
+            yield Refused("metadata.name", why)
     elif kind == "Service" and name[:1].isdigit() and not names.dns_label(name):
         yield Unjudged("metadata.name")  # taken from some version on
     elif why := _SHORT_NAMES.get(str(kind), names.subdomain)(name):

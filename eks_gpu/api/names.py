@@ -57,6 +57,12 @@ def label_value(value: str) -> str:
     return f"must be at most 63 letters, digits, '-', '_' and '.', got {value!r}"
 
 
+def path_segment(value: str) -> str:
+    """Why it is no part of a path."""
+    good = value not in ("", ".", "..") and "/" not in value and "%" not in value
+    return "" if good else f"must be without '/' and '%', got {value!r}"
+
+
 def port_name(value: str) -> str:
     """Why it is no name of a port."""
     good = len(value) <= 15 and _PORT_NAME.fullmatch(value) and "--" not in value and re.search("[a-z]", value)

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from eks_gpu.lab import control_plane
 from eks_gpu.lab.apply import lab_stack
 from eks_gpu.lab.aws.accounts import ACCOUNTS
 from eks_gpu.lab.cluster_api import ClusterApi
@@ -17,6 +16,7 @@ from eks_gpu.lab.state import Lab
 from eks_gpu.lab.status import status
 from tests.committed import committed
 from tests.e2e.lives import unprotected
+from tests.e2e.own_lab import own_lab
 from tests.programs import plan_of
 from tests.waiting import until
 
@@ -35,12 +35,8 @@ each_account = pytest.mark.parametrize("account", ACCOUNTS)
 @pytest.fixture
 def lab(account: str, tmp_path: Path) -> Iterator[Lab]:
     """A lab that no other test uses."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-        try:
-            yield control_plane.up(account=account)
-        finally:
-            control_plane.down()
+    with own_lab(tmp_path / "state", account) as made:
+        yield made
 
 
 @each_account

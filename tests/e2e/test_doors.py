@@ -13,11 +13,11 @@ import pytest
 from eks_gpu.foreign import documents
 from eks_gpu.foreign.judged import Judged, judge
 from eks_gpu.foreign.stack import foreign
-from eks_gpu.lab import control_plane
 from eks_gpu.lab.apply import lab_stack
 from eks_gpu.lab.toolchain import toolchain
 from eks_gpu.offline.project import Project
 from eks_gpu.plan.plan import Plan, make_plan
+from tests.e2e.own_lab import own_lab
 
 REGION = "us-west-2"
 PROGRAM = """
@@ -107,13 +107,10 @@ class Seen:
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("lab")))
         helm = toolchain(["helm"])["helm"]  # the real provider looks for it too
         patch.setenv("PATH", f"{helm.parent}{os.pathsep}{os.environ['PATH']}")
-        try:
-            yield control_plane.up()
-        finally:
-            control_plane.down()
+        with own_lab(tmp_path_factory.mktemp("lab")) as made:
+            yield made
 
 
 def written(door: str, folder: Path) -> Path:

@@ -1,35 +1,21 @@
 """The real API server takes every object of every stack; nodes that pods are tried on are as Karpenter's own."""
 
 import copy
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
-from eks_gpu.lab import control_plane
 from eks_gpu.lab.apply import lab_stack
 from eks_gpu.lab.cluster_api import ClusterApi
 from eks_gpu.lab.replays.machines import machines
 from eks_gpu.lab.replays.manifests import StrictApi
-from eks_gpu.lab.state import Lab
 from tests.programs import IDS, PROGRAMS, ROOT, plan_of
 
 pytestmark = [
     pytest.mark.xdist_group("lab_admission"),
     pytest.mark.minutes(2),
 ]  # what its fixtures bring up is brought up once
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A lab that nobody else uses."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("lab")))
-        try:
-            yield control_plane.up()
-        finally:
-            control_plane.down()
 
 
 @pytest.mark.parametrize(("folder", "stack"), PROGRAMS, ids=IDS)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from eks_gpu.lab import control_plane, leftovers
+from eks_gpu.lab import leftovers
 from eks_gpu.lab.apply import lab_stack
 from eks_gpu.lab.engine import backend
 from eks_gpu.lab.interrupted import locks
@@ -117,17 +117,6 @@ def nothing_is_left_for_other_tests() -> Iterator[None]:
     """What warns when it is collected warns here, where it is expected."""
     yield
     gc.collect()
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A lab that nobody else uses, for the whole file."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("lab")))
-        try:
-            yield control_plane.up()
-        finally:
-            control_plane.down()
 
 
 @pytest.fixture(scope="module")

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from eks_gpu.lab import control_plane
 from eks_gpu.lab.apply import UPDATES_COME_FROM, lab_stack
 from eks_gpu.lab.nodes import aws_client
 from eks_gpu.lab.outcomes import Applied, Destroyed
 from eks_gpu.lab.state import Lab
 from tests.committed import CHECKOUT, committed
 from tests.e2e.lives import touched, unprotected
+from tests.e2e.own_lab import own_lab
 
 BEFORE = "e0d21d0"
 """The commit of the version before."""
@@ -124,14 +124,9 @@ each_stack = pytest.mark.parametrize("stack", [upgraded_once(each) for each in S
 @pytest.fixture(scope="module")
 def lab(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A lab for this stack alone, in whose account none has asked for Spot yet."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("lab")))
-        try:
-            lab = control_plane.up()
-            aws_client(lab, "iam").delete_service_linked_role(RoleName=SPOT_ROLE)
-            yield lab
-        finally:
-            control_plane.down()
+    with own_lab(tmp_path_factory.mktemp("lab")) as made:
+        aws_client(made, "iam").delete_service_linked_role(RoleName=SPOT_ROLE)
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,8 @@ _JUDGED: dict[str, frozenset[str]] = {}
 _BOUNDS: dict[tuple[str, str], tuple[int, int | None]] = {}
 _WORDS: dict[tuple[str, str], tuple[str, ...]] = {}
 _NAMES: dict[tuple[str, str], Callable[[str], str]] = {}
+_FREE: set[tuple[str, str]] = set()
+"""Fields in which the API server takes whatever fits their type."""
 _NEEDED: dict[str, tuple[str, ...]] = {}
 _RULES: dict[str, list[Rule]] = {}
 
@@ -35,6 +37,8 @@ def ruled(type_: Any, value: Any, path: str) -> Iterator[Finding]:
         for asked in _RULES.get(name, ()):
             yield from asked(given, path)
         for key, item in given.items():
+            if (name, key) in _FREE:
+                continue
             yield from ruled(schema()["types"][name].get(key, "any"), item, joined(path, key))
 
 
@@ -66,7 +70,8 @@ def _fields(name: str, given: Mapping[str, Any], path: str) -> Iterator[Finding]
 def judges(name: str, fields: str, needs: str = "") -> None:
     """Fields of a type whose rules are all here, and those that it needs.
 
-    A field is `name`, `name>=0`, `name=1..65535`, `name:One|Other` or `name~form`.
+    A field is `name`, `name>=0`, `name=1..65535`, `name:One|Other` or `name~form`; `name*` is taken with
+    whatever is in it.
     """
     found = set()
     for field in fields.split():
@@ -83,6 +88,9 @@ def judges(name: str, fields: str, needs: str = "") -> None:
         elif "~" in field:
             key, _, form = field.partition("~")
             _NAMES[name, key] = getattr(names, form)
+        elif field.endswith("*"):
+            key = field.removesuffix("*")
+            _FREE.add((name, key))
         else:
             key = field
         found.add(key)

@@ -44,14 +44,19 @@ def lonely_pages(amounts: Iterable[str], beside: Iterable[str], path: str) -> It
         yield Refused(f"{path}.{pages[0]}", "needs cpu or memory beside it")
 
 
-def is_amount(name: str, value: Any, path: str) -> Iterator[Finding]:
-    """A resource that a container may ask for, and how much of it."""
+def is_resource(name: str, path: str) -> Iterator[Finding]:
+    """A resource that a container may ask for."""
     if (why := names.key(name)) and not name.startswith(HUGE_PAGES):
         yield Refused(path, f"is no name of a resource: it {why}")
     elif "/" not in name and name not in _CORE_RESOURCES and not name.startswith(HUGE_PAGES):
         yield Refused(path, f"is no resource of a container{hint(name, _CORE_RESOURCES)}")
     elif "/" in name and not is_extended(name):
         yield Unjudged(path)
+
+
+def is_amount(name: str, value: Any, path: str) -> Iterator[Finding]:
+    """A resource that a container may ask for, and how much of it."""
+    yield from is_resource(name, path)
     found = quantity(value)
     if found < 0:
         yield Refused(path, f"must be at least 0, got {value}")

@@ -1,4 +1,4 @@
-"""Rules of volumes, of their mounts, and of the classes that they are made of."""
+"""Rules of volumes, of their mounts and claims, and of the classes that they are made of."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,6 +8,7 @@ from eks_gpu.api.rules.common import inside, refused
 from eks_gpu.api.rules.registry import judges, rule
 from eks_gpu.api.said import Finding, Refused, Unjudged
 from eks_gpu.pods.quantities import quantity
+from eks_gpu_components.catalog.nearest import hint
 
 judges(
     "core.v1.VolumeMount",
@@ -25,6 +26,64 @@ judges(
     "path",
 )
 judges("core.v1.PersistentVolumeClaimVolumeSource", "claimName readOnly", "claimName")
+
+
+judges("core.v1.PersistentVolumeClaim", "metadata spec", "spec")
+judges(
+    "core.v1.PersistentVolumeClaimSpec",
+    "accessModes dataSource dataSourceRef resources selector storageClassName~subdomain "
+    "volumeAttributesClassName~subdomain volumeMode:Filesystem|Block volumeName",
+    "accessModes resources",
+)
+judges("core.v1.VolumeResourceRequirements", "limits requests")
+judges("core.v1.TypedObjectReference", "apiGroup kind name namespace")
+
+_ACCESS_MODES = ("ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod")
+_SNAPSHOTS = "snapshot.storage.k8s.io"
+
+
+@rule("core.v1.PersistentVolumeClaimSpec")
+def _claim(given: Mapping[str, Any], path: str) -> Iterator[Finding]:
+    modes = given.get("accessModes") or ()
+    for index, mode in enumerate(modes):
+        if mode not in _ACCESS_MODES:
+            why = f"must be one of {', '.join(_ACCESS_MODES)}, got {mode!r}{hint(mode, _ACCESS_MODES)}"
+            yield Refused(f"{path}.accessModes[{index}]", why)
+    if _ACCESS_MODES[-1] in modes and set(modes) & {*_ACCESS_MODES[:-1]}:
+        yield Refused(f"{path}.accessModes", f"must have nothing beside {_ACCESS_MODES[-1]}")
+    size = ((given.get("resources") or {}).get("requests") or {}).get("storage")
+    if size is None:
+        if given.get("resources"):
+            yield Refused(f"{path}.resources.requests.storage", "is required")
+    elif quantity(size) <= 0:
+        yield Refused(f"{path}.resources.requests.storage", f"must be greater than 0, got {size}")
+    yield from _sources(given, path)
+
+
+def _sources(given: Mapping[str, Any], path: str) -> Iterator[Finding]:
+    """What a claim is filled from. The API server drops a `dataSource` that is neither a claim nor a snapshot."""
+    old, new = given.get("dataSource"), given.get("dataSourceRef")
+    if old is not None and new is not None:
+        yield Unjudged(f"{path}.dataSource")
+        return
+    if new is not None and new.get("namespace"):
+        yield Unjudged(f"{path}.dataSourceRef.namespace")
+        return
+    for key, source in (("dataSource", old), ("dataSourceRef", new)):
+        if source is None:
+            continue
+        at, kind, group = f"{path}.{key}", source.get("kind") or "", source.get("apiGroup") or ""
+        known = (kind, group) in (("PersistentVolumeClaim", ""), ("VolumeSnapshot", _SNAPSHOTS))
+        if key == "dataSource" and not known:
+            yield Unjudged(at)
+            continue
+        for field in ("kind", "name"):
+            if not source.get(field):
+                yield Refused(f"{at}.{field}", "is required")
+        if not group and kind != "PersistentVolumeClaim":
+            yield Refused(at, "must be a PersistentVolumeClaim where there is no apiGroup")
+        elif group:
+            yield from refused(f"{at}.apiGroup", names.subdomain(group))
 
 
 @rule("core.v1.VolumeMount")

@@ -4,7 +4,7 @@ import copy
 from typing import Any
 
 from eks_gpu.api.judged import judged
-from tests.e2e.mutated_objects import RICH
+from tests.e2e.rich_objects import RICH
 
 
 def of(kind: str, name: str = "") -> dict[str, Any]:

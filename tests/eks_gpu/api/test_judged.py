@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from eks_gpu.api.judged import judged
-from tests.e2e.mutated_objects import RICH, places
+from tests.e2e.mutated_objects import places
+from tests.e2e.rich_objects import RICH
 from tests.eks_gpu.api.asked import of, said
 
 

@@ -1,8 +1,9 @@
-"""A RuntimeClass that the API server refuses."""
+"""Classes that pods name, and what the API server refuses of them."""
 
 import pytest
 
-from tests.eks_gpu.api.asked import said
+from eks_gpu.api.judged import judged
+from tests.eks_gpu.api.asked import of, said
 
 TOLERATION = {"key": "nvidia.com/gpu", "operator": "Exists"}
 
@@ -38,3 +39,23 @@ TOLERATION = {"key": "nvidia.com/gpu", "operator": "Exists"}
 def test_a_runtime_class(change, refused):
     made = {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "kata"}, "handler": "kata"}
     assert said({**made, **change}) == refused
+
+
+@pytest.mark.parametrize(
+    ("change", "refused"),
+    [
+        ({"value": 10**9}, []),
+        ({"value": 10**9 + 1}, ["value must be at most 1000000000, got 1000000001"]),
+        (
+            {"preemptionPolicy": "never"},
+            ["preemptionPolicy must be one of Never, PreemptLowerPriority, got 'never'; nearest: Never"],
+        ),
+    ],
+)
+def test_a_priority_class(change, refused):
+    assert said({**of("PriorityClass"), **change}) == refused
+
+
+def test_a_default_of_the_cluster_is_not_judged_because_there_may_be_another():
+    found = judged({**of("PriorityClass"), "globalDefault": True})
+    assert found and (found.refused, found.unjudged) == ((), ("globalDefault",))
