@@ -210,8 +210,9 @@ COLUMNS = (
 """A row of ec2.json: the fields of InstanceType after its name, then the zones as `use1:124 usw2:12`."""
 
 
-# Types that AWS's recorded answers lack, without their zones: the regions are those of AWS's announcements.
-# Source: Karpenter 1.15, tables of prices and of the VPC's limits; EC2 Auto Scaling API, AcceleratorName.
+# Types that AWS's recorded answers lack, without their zones. Source of the regions: AWS's announcements, and its price
+# list for g4ad. Of the rest: Karpenter 1.15, zz_generated.vpclimits.go; the cluster autoscaler, ec2_instance_types.go;
+# EC2 Auto Scaling API, AcceleratorName; read 2026-11-30. Disks and EFA are held against no second source.
 _V520, _GAUDI = ("amd", "radeon-pro-v520"), ("habana", "gaudi-hl-205")
 _NITRO, _SOLD = ("nitro", False), (True, True)
 _UNLISTED: dict[str, list] = {
