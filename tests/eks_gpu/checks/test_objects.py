@@ -25,8 +25,9 @@ def test_a_misspelt_field():
     ("group", "kind", "body", "holds"),
     [
         ("node.k8s.io/v1", "RuntimeClass", {"handler": "nvidia"}, True),
-        ("scheduling.k8s.io/v1", "PriorityClass", {"value": 1000}, None),
-        ("rbac.authorization.k8s.io/v1", "ClusterRole", {"rules": []}, None),
+        ("scheduling.k8s.io/v1", "PriorityClass", {"value": 1000}, True),
+        ("scheduling.k8s.io/v1", "PriorityClass", {"value": 1000, "globalDefault": True}, None),
+        ("rbac.authorization.k8s.io/v1", "ClusterRole", {"rules": []}, True),
         ("storage.k8s.io/v1", "StorageClass", {"provisioner": "ebs.csi.aws.com"}, True),
     ],
 )
