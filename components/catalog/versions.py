@@ -119,6 +119,15 @@ TERMINATION_HANDLER_CHART = Chart(
 )
 METRICS_SERVER_CHART = Chart("metrics-server", "3.13.1", "https://kubernetes-sigs.github.io/metrics-server", "0.8.1")
 KEDA_CHART = Chart("keda", "2.20.2", "https://kedacore.github.io/charts", "2.20.2")
+KNOWN_CHARTS = frozenset(
+    chart.short_name
+    for chart in (
+        *(CLUSTER_AUTOSCALER_CHART, DCGM_EXPORTER_CHART, DEVICE_PLUGIN_CHART, GPU_OPERATOR_CHART, KARPENTER_CHART),
+        *(KARPENTER_CRD_CHART, KEDA_CHART, LOAD_BALANCER_CONTROLLER_CHART, METRICS_SERVER_CHART, NEURON_CHART),
+        *(NFD_CHART, TERMINATION_HANDLER_CHART),
+    )
+)
+"""Charts whose objects are known by their values, by short name."""
 
 # Nodes of the AMI release that Karpenter's alias is pinned to. Source: amazon-eks-ami, CHANGELOG.md.
 AMI_RELEASE = "v20260714"

@@ -14,21 +14,7 @@ from eks_gpu.graph.graph import Graph
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.pods.named import Named, Without, named_by
 from eks_gpu.pools.software import GPU_OPERATOR, Software
-from eks_gpu_components.catalog import (
-    CLUSTER_AUTOSCALER_CHART,
-    DCGM_EXPORTER_CHART,
-    DEVICE_PLUGIN_CHART,
-    GPU_OPERATOR_CHART,
-    GPU_OPERATOR_RUNTIME_CLASSES,
-    KARPENTER_CHART,
-    KARPENTER_CRD_CHART,
-    KEDA_CHART,
-    LOAD_BALANCER_CONTROLLER_CHART,
-    METRICS_SERVER_CHART,
-    NEURON_CHART,
-    NFD_CHART,
-    TERMINATION_HANDLER_CHART,
-)
+from eks_gpu_components.catalog import GPU_OPERATOR_RUNTIME_CLASSES, KNOWN_CHARTS
 
 SHOWN = 5
 """Fields named in one message."""
@@ -41,24 +27,6 @@ _BUILT_IN = frozenset(
     }
 )
 """What every cluster has."""
-_KNOWN_CHARTS = frozenset(
-    chart.short_name
-    for chart in (
-        CLUSTER_AUTOSCALER_CHART,
-        DCGM_EXPORTER_CHART,
-        DEVICE_PLUGIN_CHART,
-        GPU_OPERATOR_CHART,
-        KARPENTER_CHART,
-        KARPENTER_CRD_CHART,
-        KEDA_CHART,
-        LOAD_BALANCER_CONTROLLER_CHART,
-        METRICS_SERVER_CHART,
-        NEURON_CHART,
-        NFD_CHART,
-        TERMINATION_HANDLER_CHART,
-    )
-)
-"""Outside their own namespace they bring nothing that pods name, but for the GPU operator's classes."""
 _SECRET_MAKERS = ("Certificate", "ClusterExternalSecret", "ExternalSecret", "SealedSecret", "SecretProviderClass")
 """Kinds that operators make Secrets of."""
 
@@ -155,7 +123,8 @@ def made_in(graph: Graph, software: Iterable[Software]) -> Made:
     return Made(
         objects=frozenset(objects),
         released=frozenset(release.namespace for release in releases),
-        anything=any(release.chart not in _KNOWN_CHARTS for release in releases),
+        # Outside their own namespace they bring nothing that pods name, but for the GPU operator's classes.
+        anything=any(release.chart not in KNOWN_CHARTS for release in releases),
         secrets=any(kind in _SECRET_MAKERS for kind, _, _ in objects),
     )
 

@@ -21,20 +21,7 @@ from eks_gpu.io.problems import InputError
 from eks_gpu.offline.account import Properties
 from eks_gpu.offline.provider_outputs import References
 from eks_gpu.offline.renderers import LocalChart, NotRendered, rendered_chart, rendered_kustomization
-from eks_gpu_components.catalog import (
-    CLUSTER_AUTOSCALER_CHART,
-    DCGM_EXPORTER_CHART,
-    DEVICE_PLUGIN_CHART,
-    GPU_OPERATOR_CHART,
-    KARPENTER_CHART,
-    KARPENTER_CRD_CHART,
-    KEDA_CHART,
-    LOAD_BALANCER_CONTROLLER_CHART,
-    METRICS_SERVER_CHART,
-    NEURON_CHART,
-    NFD_CHART,
-    TERMINATION_HANDLER_CHART,
-)
+from eks_gpu_components.catalog import KNOWN_CHARTS, METRICS_SERVER_CHART
 
 CONFIG_FILE, CONFIG_GROUP = "kubernetes:yaml/v2:ConfigFile", "kubernetes:yaml/v2:ConfigGroup"
 DIRECTORY, CHART = "kubernetes:kustomize/v2:Directory", "kubernetes:helm.sh/v4:Chart"
@@ -46,14 +33,7 @@ _KEEP = ("helm.sh/resource-policy", "keep")
 _DEPENDS_ON = "config.kubernetes.io/depends-on"
 
 # Charts that the checks judge by their values, which is all that they want to know of them.
-_JUDGED_BY_VALUES = frozenset(
-    chart.short_name
-    for chart in (
-        *(CLUSTER_AUTOSCALER_CHART, DCGM_EXPORTER_CHART, DEVICE_PLUGIN_CHART, GPU_OPERATOR_CHART, KARPENTER_CHART),
-        *(KARPENTER_CRD_CHART, KEDA_CHART, LOAD_BALANCER_CONTROLLER_CHART, NEURON_CHART, NFD_CHART),
-        TERMINATION_HANDLER_CHART,
-    )
-)
+_JUDGED_BY_VALUES = KNOWN_CHARTS - {METRICS_SERVER_CHART.short_name}
 # Charts that are about node pools by their name, as their authors publish them or as many name their own.
 _BRINGS_POOLS = re.compile(r"karpenter-?(?:node-?pools?|resources|provisioners?|crs?|config|nodes|node-?class(?:es)?)$")
 
@@ -118,7 +98,7 @@ class KubernetesChildren:
                 path=chart, release=name, namespace=namespace, values=values, crds=not given.get("skipCrds")
             )
             self._expanded(resource, self._chart(wanted, resource, place), prefix=resource.name, namespace=namespace)
-        elif _short(chart) not in _JUDGED_BY_VALUES | {METRICS_SERVER_CHART.short_name}:
+        elif _short(chart) not in KNOWN_CHARTS:
             self._elsewhere(chart, "Release", resource.name)
         return {"values": values} if given.get("valueYamlFiles") else {}
 
@@ -258,7 +238,7 @@ class KubernetesChildren:
     def recorded(self, release: Resource) -> None:
         """Notes a Release of a preview or a state, which have its values, and not its objects."""
         chart = str(release.inputs.get("chart") or "")
-        if chart and _short(chart) not in _JUDGED_BY_VALUES | {METRICS_SERVER_CHART.short_name}:
+        if chart and _short(chart) not in KNOWN_CHARTS:
             name = str(release["name"] or release.name)
             why = "the file has the values of a Release, and not its objects"
             how = f"`helm get manifest {name} --namespace {release['namespace'] or 'default'}` prints them"
