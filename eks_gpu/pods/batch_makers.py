@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from eks_gpu.pods.composed import maps
 from eks_gpu.pods.made_pods import NONE, SPEC, UNKNOWN, Count, Manifest, Path, PodTemplate, exactly
 
 ANOTHER_SCHEDULER = "a scheduler of another name"
@@ -251,7 +252,7 @@ def train_job(found: Manifest) -> Iterator[PodTemplate]:
             template = _with_resources(template, asked)
         for job, spec in _patches(found):
             if job in ("", name):
-                template = {**template, "spec": _patched(template.get("spec") or {}, spec)}
+                template = {**template, "spec": _patched(Manifest(template).map("spec"), spec)}
         yield replace(made, template=template, composed=True)
     found.wrong += runtime.wrong
 
@@ -289,18 +290,22 @@ def _training(runtime: Manifest, base: Path) -> set[str]:
 
 def _with_resources(template: Mapping[str, Any], asked: Mapping[str, Any]) -> Mapping[str, Any]:
     """The template, whose container `node` asks for these."""
-    spec = template.get("spec") or {}
+    spec = Manifest(template).map("spec")
     containers = [
-        {**each, "resources": _more(each.get("resources") or {}, asked)} if each.get("name") == "node" else each
-        for each in spec.get("containers") or ()
+        {**each, "resources": _more(each.get("resources"), asked)} if each.get("name") == "node" else each
+        for each in maps(spec.get("containers"))
     ]
     return {**template, "spec": {**spec, "containers": containers}}
 
 
-def _more(own: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
+def _more(own: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
     """Amounts of a TrainJob over those of its runtime."""
-    kinds = ("requests", "limits")
-    return {**own, **{kind: {**(own.get(kind) or {}), **(asked.get(kind) or {})} for kind in kinds}}
+    both = [Manifest({"resources": each}) for each in (own, asked)]
+    amounts = {
+        kind: {name: amount for each in both for name, amount in each.map("resources", kind).items()}
+        for kind in ("requests", "limits")
+    }
+    return {**both[0].map("resources"), **amounts}
 
 
 def _filled(given: Mapping[str, Any]) -> dict[str, Any]:

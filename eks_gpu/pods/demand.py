@@ -257,7 +257,8 @@ def _scaled(manifest: Mapping[str, Any]) -> tuple[Target, int, int] | None:
         case "ScaledObject":
             low, high = _whole(spec, "minReplicaCount", _KEDA_MIN), _whole(spec, "maxReplicaCount", _KEDA_MAX)
             low = _whole(spec, "idleReplicaCount", low)  # while nothing is to do
-            if (annotations := manifest["metadata"].get("annotations") or {}).get(_KEDA_PAUSED_AT) is not None:
+            annotations = manifest["metadata"].get("annotations")
+            if isinstance(annotations, Mapping) and annotations.get(_KEDA_PAUSED_AT) is not None:
                 low = high = _whole(annotations, _KEDA_PAUSED_AT, low, "metadata.annotations")
         case _:
             return None

@@ -9,7 +9,6 @@ Flink 2, its external resources.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from math import ceil
 from typing import Any
 
 from eks_gpu.pods.composed import maps, placed, scaled
@@ -176,7 +175,7 @@ def _spark_pod(found: Manifest, base: Path, role: str) -> dict[str, Any]:
 def _devices_of_spark(conf: Mapping[str, Any], role: str) -> dict[str, Any]:
     """`spark.executor.resource.gpu.amount` of the vendor nvidia.com is a limit on nvidia.com/gpu."""
     prefix, found = f"spark.{role}.resource.", {}
-    for key, amount in conf.items():
+    for key, amount in ((str(key), amount) for key, amount in conf.items()):
         name = key.removeprefix(prefix).removesuffix(".amount")
         vendor = conf.get(f"{prefix}{name}.vendor")
         if key == f"{prefix}{name}.amount" and vendor:
@@ -189,7 +188,7 @@ def _mib(text: Any) -> int | Any:
     told = _JVM.fullmatch(str(text).strip())
     if told is None:
         return text
-    return ceil(int(told[1]) * 1024 ** _POWERS[told[2].lower()] / 1024**2)
+    return -(-int(told[1]) * 1024 ** _POWERS[told[2].lower()] // 1024**2)
 
 
 def _number(text: str) -> float:
@@ -219,7 +218,7 @@ def _flink(found: Manifest, base: Path) -> Iterator[PodTemplate]:
     managers = found.whole(*base, "jobManager", "replicas", default=1) or 1
     workers = found.whole_or_none(*base, "taskManager", "replicas")
     if workers is None and (parallelism := found.whole_or_none(*base, "job", "parallelism")):
-        workers = ceil(parallelism / max(1, conf.whole("taskmanager.numberOfTaskSlots", default=1)))
+        workers = -(-parallelism // max(1, conf.whole("taskmanager.numberOfTaskSlots", default=1)))
     found.wrong += [((*base, "flinkConfiguration", *path), value) for path, value in conf.wrong]
     counts = {"jobManager": exactly(managers), "taskManager": UNKNOWN if workers is None else exactly(workers)}
     for role, count in counts.items():
@@ -258,7 +257,8 @@ def _external_resources(conf: Manifest) -> dict[str, Any]:
     names = named if isinstance(named, list) else re.split(r"[;,]", str(named))
     keys = [f"external-resource.{str(name).strip()}" for name in names]
     told = {key: conf.text(f"{key}.kubernetes.config-key") for key in keys}
-    return {name: conf.at(f"{key}.amount") for key, name in told.items() if name}
+    amounts = {name: conf.at(f"{key}.amount") for key, name in told.items() if name}
+    return {name: amount for name, amount in amounts.items() if amount is not None}
 
 
 def _flat(given: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

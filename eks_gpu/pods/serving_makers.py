@@ -6,7 +6,6 @@ operator 3.1.2, api/apps/v1alpha1 and internal/controller/platform; Dynamo, depl
 """
 
 from collections.abc import Iterator, Mapping
-from math import ceil
 from typing import Any
 
 from eks_gpu.pods.composed import maps, placed, scaled
@@ -106,7 +105,7 @@ def _nodes_of_kserve(found: Manifest, base: Path, head: Mapping[str, Any], worke
         return pipeline
     gpus, of_head, of_worker = pipeline * tensor, _first_gpus(head), _first_gpus(worker)
     if of_worker:
-        return 1 if of_head >= gpus else ceil(gpus / of_worker)
+        return 1 if of_head >= gpus else -(-gpus // of_worker)
     return 1 + max(gpus - of_head, 0) if of_head else pipeline
 
 
