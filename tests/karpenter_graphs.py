@@ -112,6 +112,11 @@ def karpenter(chart: str = "karpenter", version: str = "1.15.0", **settings: Any
     return resource("kubernetes:helm.sh/v3:Release", chart, inputs)
 
 
+def node_overlay(name: str = "shares", *requirements: Mapping[str, Any], **spec: Any) -> Resource:
+    given = {"requirements": list(requirements), **spec}
+    return after_karpenter(kubernetes("NodeOverlay", name, given, group="karpenter.sh/v1alpha1"))
+
+
 def queue(**inputs: Any) -> Resource:
     return resource("aws:sqs/queue:Queue", "interruption", {"name": "shop"} | inputs, outputs={"arn": QUEUE_ARN})
 

@@ -12,6 +12,15 @@ NEURON_CORE_RESOURCE = "aws.amazon.com/neuroncore"
 EFA_RESOURCE = "vpc.amazonaws.com/efa"
 BRANCH_INTERFACE_RESOURCE = "vpc.amazonaws.com/pod-eni"
 """What pods with security groups of their own ask for."""
+MIG_RESOURCE = "nvidia.com/mig-"
+"""Begins the resource of a slice of a GPU, before its profile, such as `1g.5gb`."""
+_SHARED_GPU_RESOURCE = f"{GPU_RESOURCE}.shared"
+
+
+def device_of(resource: str) -> str:
+    """The device that a resource is a share or slice of, by the names of NVIDIA's device plugin; else the resource."""
+    return GPU_RESOURCE if resource.startswith((MIG_RESOURCE, _SHARED_GPU_RESOURCE)) else resource
+
 
 # Tags of an auto scaling group that the cluster autoscaler reads. Source: its AWS README, version 1.35.
 AUTOSCALER_TAG = "k8s.io/cluster-autoscaler/"

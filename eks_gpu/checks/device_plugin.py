@@ -4,10 +4,9 @@ from collections.abc import Iterable, Iterator
 
 from eks_gpu.checks import sources
 from eks_gpu.checks.pod_specs import pod_of_values
-from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
+from eks_gpu.checks.registry import Context, Problem, Said, check, no_verdict, verdict
 from eks_gpu.checks.sources import DRIVER_OF_G7
 from eks_gpu.cost.admission import untolerated
-from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.graph.unread import may_bring
 from eks_gpu.karpenter.objects import node_pools, part
 from eks_gpu.pods.pod import Pod
@@ -32,11 +31,13 @@ from eks_gpu_components.catalog import (
     DEVICE_PLUGINS,
     FEATURE_DISCOVERY_TOLERATIONS,
     GPU_PRESENT_LABEL,
+    GPU_RESOURCE,
     INSTANCE_TYPE_LABEL,
     DevicePlugin,
 )
 from eks_gpu_components.catalog.images import GPUS_WITHOUT_DRIVER
 from eks_gpu_components.catalog.instance_types import MAKERS
+from eks_gpu_components.catalog.scheduling import device_of
 
 _LIKE_A_PLUGIN = ("nvidia", "gpu", "neuron", "device", "accelerator")
 # A fix says what NVIDIA's needs; for the others stands here what they need in its place.
@@ -277,7 +278,6 @@ def _too_new(pool: Pool) -> str:
 )
 def shared(context: Context) -> Iterator[Said]:
     """A node starts for every pod, although several could share one GPU: controllers count physical GPUs."""
-    overlays = any(manifest["kind"] == "NodeOverlay" for _, manifest in kubernetes_objects(context.graph))
     classes = {found.resource.urn: found.node_class for found in node_pools(context.graph)}
     for pool in context.pools:
         replicas = max((sharing_replicas(one, pool.labels) for one in context.charts(DEVICE_PLUGIN)), default=1)
@@ -287,9 +287,24 @@ def shared(context: Context) -> Iterator[Said]:
         if pool.backend == AUTO_MODE and DEVICE_PLUGIN_CONFIG_LABEL in pool.labels:
             said = f"Auto Mode's device plugin reads no label {DEVICE_PLUGIN_CONFIG_LABEL}, so no GPU is shared"
             problem = Problem(said, "share GPUs on nodes of your own")
-        elif pool.backend != AUTO_MODE and replicas > 1 and not overlays:
-            problem = Problem(f"{replicas} pods share a GPU there, but Karpenter plans a whole one for each")
+        elif pool.backend != AUTO_MODE and replicas > 1:
+            counted, gate = _counts_shares(pool), pool.overlaid.gate
+            if counted and gate is None:
+                yield no_verdict(pool.name, "its NodeOverlay counts shares if the gate is on, which nothing here says")
+                continue
+            said = f"{replicas} pods share a GPU there, but Karpenter plans a whole one for each"
+            if counted and not gate:
+                fix = "set settings.featureGates.nodeOverlay of Karpenter's chart to true"
+                problem = Problem(f"{said}: the gate NodeOverlay is off", fix)
+            elif not counted:
+                problem = Problem(said)
         yield verdict(pool.name, problem, "a GPU counts as what pods get")
+
+
+def _counts_shares(pool: Pool) -> bool:
+    """Whether overlays say of each of the pool's GPU types how many shares its nodes offer, under whatever name."""
+    given = [pool.overlaid.capacity.get(row.name, {}) for row in pool.types if row.gpus]
+    return all(any(device_of(resource) == GPU_RESOURCE for resource in found) for found in given)
 
 
 @check(

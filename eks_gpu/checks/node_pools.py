@@ -35,6 +35,7 @@ from eks_gpu_components.catalog.narrowing import offering, why_empty
 from eks_gpu_components.catalog.nearest import nearest
 from eks_gpu_components.catalog.requirement_rules import VALUE, Fault, requirement_faults
 from eks_gpu_components.catalog.requirements import Required
+from eks_gpu_components.catalog.scheduling import MIG_RESOURCE, device_of
 
 _REAL = KNOWN_RESOURCES | {NODES, *RESOURCES.values()}
 _MEANT = {"gpu": GPU_RESOURCE, "gpus": GPU_RESOURCE, "neuron": NEURON_RESOURCE}
@@ -74,10 +75,12 @@ def real_resources(context: Context) -> Iterator[Said]:
     for found, pool in _pools(context):
         if not found.limits:
             continue
+        given = {name for of_type in pool.overlaid.applied.capacity.values() for name in of_type}
         problems = [
-            _unreal(name) for name in found.limits if name not in _REAL and not name.startswith("nvidia.com/mig-")
+            _unreal(name) for name in found.limits if name not in _REAL | given and not name.startswith(MIG_RESOURCE)
         ]
-        if pool.accelerator and found.replicas is None and not {*_resources(pool)} & {*found.limits}:
+        counted = {*_resources(pool), *(name for name in given if device_of(name) in _resources(pool))}
+        if pool.accelerator and found.replicas is None and not counted & {*found.limits}:
             problems.append(
                 Problem(f"no limit counts {_resource(pool)}, so only the other limits stop new GPUs", "add one")
             )
@@ -264,12 +267,18 @@ def packing(context: Context) -> Iterator[Said]:
     for _, pool in _pools(context, accelerated=True):
         prices = {row: price for row in pool.types if (price := on_demand_price(row.name, pool.region))}
         hourly = {row: price.hourly for row, price in prices.items()}
-        rows = [row for row in hourly if row.accelerators]
+        rows = [row for row in hourly if _counts_devices(pool, row)]
         least = min((row.accelerators for row in rows), default=0)
         small = min((row for row in rows if row.accelerators == least), key=lambda row: hourly[row], default=None)
         larger = [row for row in rows if row.accelerators > least]
         problem = _dearer(small, larger, prices, pool.region) if small else None
         yield verdict(pool.name, problem, "no larger type costs more for a GPU than the smallest")
+
+
+def _counts_devices(pool: Pool, row: InstanceType) -> bool:
+    """Whether Karpenter counts devices of the type: an overlay may count slices of them in their place."""
+    counted = pool.node.capacity(row) if pool.node else {}
+    return row.accelerator is not None and any(counted.get(name) for name in row.accelerator.offered)
 
 
 def _dearer(

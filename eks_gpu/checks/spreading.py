@@ -40,7 +40,8 @@ def run_apart(context: Context) -> Iterator[Said]:
 
 def _crowded(workload: Workload, spec: PodSpec, takers: list[Pool]) -> Iterator[Problem]:
     replicas = workload.max_replicas or workload.replicas or 0
-    nodes = None if any(pool.max_nodes is None for pool in takers) else sum(pool.max_nodes or 0 for pool in takers)
+    most = [pool.max_nodes_for_pods for pool in takers]
+    nodes = None if None in most else sum(each or 0 for each in most)
     zones = {zone for pool in takers for zone in pool.zones} if all(pool.zones for pool in takers) else set[str]()
     for key in dict.fromkeys(_apart(spec)):
         if key == HOSTNAME_LABEL and nodes is not None and replicas > nodes:

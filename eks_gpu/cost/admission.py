@@ -20,7 +20,7 @@ from eks_gpu.pools import fargate_profile
 from eks_gpu.pools.autoscaler_template import node_at_zero
 from eks_gpu.pools.cluster_of import Owners, same_cluster
 from eks_gpu.pools.karpenter_node import KNOWN_RESOURCES
-from eks_gpu.pools.pool import AUTO_MODE, FARGATE, Candidate, Pool
+from eks_gpu.pools.pool import AUTO_MODE, FARGATE, KARPENTER, Candidate, Pool
 from eks_gpu.pools.software import addon_requests, device_plugin_pods, pods_of_eks
 from eks_gpu_components.catalog import DEVICE_RESOURCES, HARD_EFFECTS, InstanceType, Taint, allocatable
 from eks_gpu_components.catalog.narrowing import offering, why_empty
@@ -125,7 +125,7 @@ class Room:
             named = ", ".join(pool.instance_types) or "it names none"
             return Reason(f"no instance type of the pool is known: {named}", Rule.TYPES)
         if pool.max_nodes == 0:
-            return Reason("the pool's maximum is 0 nodes", Rule.SIZE)
+            return Reason(pool.starts_none or "the pool's maximum is 0 nodes", Rule.SIZE)
         if pod.node_name:
             return Reason(f"the pod names its node itself, {pod.node_name}", Rule.NODE_NAME)
         if reason := untolerated(pod, pool.hard_taints):
@@ -194,13 +194,23 @@ class Room:
         if reason.subject == PODS and (most := node_resources(self.pool, row)[PODS]) >= 0:
             taken = f"of {most} pod{'s' * (most != 1)} that an empty {row.name} takes, DaemonSets take all"
             return Reason(taken, reason.rule, PODS)
-        if self.pool.node and reason and reason.subject not in KNOWN_RESOURCES:
-            said = f"Karpenter knows of no instance type that has {reason.subject}, so it starts no node for it"
-            return Reason(f"{said}; a NodeOverlay can say that nodes have it", reason.rule, reason.subject)
+        if self.pool.node and reason.rule is Rule.RESOURCE:
+            return self._untold(row, pod, reason)
         other = row.accelerator and reason.subject not in row.accelerator.offered
         if not self.pool.chooses_node_itself or reason.subject not in ACCELERATOR_RESOURCES or not other:
             return reason
         return Reason(f"{reason}: {offering(reason.subject).why_not(row)}", reason.rule, reason.subject)
+
+    def _untold(self, row: InstanceType, pod: Pod, reason: Reason) -> Reason:
+        """The reason with what Karpenter does not know of the node, and why no NodeOverlay says it."""
+        resource, said = reason.subject, str(reason)
+        nowhere = self.pool.node is not None and resource not in {*KNOWN_RESOURCES, *self.pool.node.capacity(row)}
+        if nowhere:
+            said = f"Karpenter knows of no instance type that has {resource}, so it starts no node for it"
+        overlay = self.pool.overlaid.why_not(resource, pod.requests.get(resource, 1))
+        if nowhere and not overlay and self.pool.backend == KARPENTER:
+            overlay = "a NodeOverlay can say that nodes have it"
+        return Reason("; ".join(filter(None, (said, overlay))), reason.rule, resource)
 
     @cached_property
     def _left(self) -> dict[tuple[str, str, str], Mapping[str, int]]:

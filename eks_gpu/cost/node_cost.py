@@ -8,11 +8,13 @@ from eks_gpu.cost.admission import Room
 from eks_gpu.cost.bill import Item
 from eks_gpu.cost.money import Marks, marks_of
 from eks_gpu.pods.pod import Pod
+from eks_gpu.pools.overlays import Offering, adjusted
 from eks_gpu.pools.pool import AUTO_MODE, Candidate, Disk, Pool
 from eks_gpu.pools.prices import auto_mode_surcharge, on_demand_price, spot_price
 from eks_gpu.pools.prices import volume_price as known_volume_price
 from eks_gpu_components.catalog import CapacityType, Price
 
+_TRIED = (CapacityType.RESERVED, CapacityType.SPOT, CapacityType.ON_DEMAND)
 KINDS = {CapacityType.RESERVED: "reserved", CapacityType.SPOT: "Spot", CapacityType.ON_DEMAND: "on demand"}
 
 
@@ -60,7 +62,8 @@ class Expected:
     def node(self, room: Room, pod: Pod | None) -> Candidate | None:
         """The node that the pool is expected to start.
 
-        If the pool looks at pods, it is the cheapest that fits the pod; a group's node is the same for every pod.
+        If the pool looks at pods, it is the cheapest that fits the pod, by the prices of NodeOverlays where there are
+        some; a group's node is the same for every pod. What it costs is AWS's price all the same.
         """
         pool = room.pool
         key = (pool.urn, None if pod is None or pool.chooses_node_itself else pod.shape)
@@ -74,7 +77,20 @@ class Expected:
             name, _ = expected_type(pool, pool.on_demand_percentage < 100)
             return next((node for node in pool.candidates if node.instance_type.name == name), None)
         suiting = (node for node in pool.candidates if pod is None or room.suits(node, pod))
-        return min(suiting, key=lambda node: self.hourly(pool, node), default=None)
+        return min(suiting, key=lambda node: self._order(pool, node), default=None)
+
+    def _order(self, pool: Pool, node: Candidate) -> tuple[int, float]:
+        """What the least of decides on the node: the price, or Karpenter's where NodeOverlays change one.
+
+        Karpenter takes Spot before on demand whatever their prices are, and asks EC2 for the type with the least of its
+        own prices if an overlay changes one. Source: Karpenter 1.15, getCapacityType and Priority of CreateFleet.
+        """
+        prices = pool.overlaid.applied.prices
+        if not prices:
+            return 0, self.hourly(pool, node)
+        hourly = self.hourly(pool, node) - _beside(pool, node.instance_type.name)
+        price = prices.get(Offering(node.instance_type.name, node.capacity_type, node.zone))
+        return _TRIED.index(node.capacity_type), hourly if price is None else adjusted(hourly, price)
 
     def hourly(self, pool: Pool, node: Candidate) -> float:
         """USD per hour for one node of this kind, with disks and Auto Mode's surcharge; infinite without a price."""
@@ -132,7 +148,7 @@ def dearest_nodes(pool: Pool) -> Iterator[Item]:
         yield Item(f"pool {pool.name}: {(pool.instance_types or ('',))[0]}, on demand", pool.max_nodes, None, note)
         yield from _disk_items(pool, pool.max_nodes)
         return
-    limits = pool.limits if pool.scales_to_zero else None
+    limits = pool.deciding_limits
     count = {row: int(limits.nodes_of(row)) if limits else pool.max_nodes for row in priced}
     row = max(priced, key=lambda row: count[row] * worth[row])
     yield Item(f"pool {pool.name}: {row.name}, on demand", count[row], priced[row], note)

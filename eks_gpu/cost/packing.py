@@ -61,7 +61,7 @@ class Fleet:
 
     def has_room_for(self, pool: Pool, kind: Candidate) -> bool:
         """Whether the pool may have one more node, of this kind."""
-        if pool.max_nodes is not None and self.nodes[pool.urn] >= pool.max_nodes:
+        if pool.max_nodes_for_pods is not None and self.nodes[pool.urn] >= pool.max_nodes_for_pods:
             return False
         if pool.limits is None:
             return True

@@ -89,6 +89,6 @@ def _most_vcpus(pool: Pool, capacity_type: CapacityType, rows: Sequence[Instance
     used = {CapacityType.SPOT if each == CapacityType.SPOT else CapacityType.ON_DEMAND for each in pool.capacity_types}
     if capacity_type not in used:
         return 0
-    if pool.limits and pool.scales_to_zero:
-        return pool.limits.most({row: float(row.vcpus) for row in rows})
+    if limits := pool.deciding_limits:
+        return limits.most({row: float(row.vcpus) for row in rows})
     return inf if pool.max_nodes is None else pool.max_nodes * dearest

@@ -42,9 +42,12 @@ def of_requirements(pool: Pool) -> Iterator[Caution]:
 
 
 def of_resources(graph: Graph, pool: Pool, pod: Pod) -> Iterator[Caution]:
-    """What the pod asks for and the controller counts, and nothing in the stack makes nodes offer."""
+    """What the pod asks for and nothing in the stack makes nodes offer though the controller counts it, and what the
+    controller does not count though a NodeOverlay says it.
+    """
     for found in not_offered(graph, pool, pod):
         yield Caution(f"{found.says}: {found.fix}" if found.fix else found.says)
+    yield from (Caution(said) for resource in pod.requests if (said := pool.overlaid.uncounted(resource)))
 
 
 def of_volumes(graph: Graph, pool: Pool) -> Iterator[Caution]:

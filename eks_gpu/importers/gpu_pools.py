@@ -7,11 +7,13 @@ from typing import Any
 
 from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.gpu_types import GpuTypes, gpu_types, why_needed, why_unusable
-from eks_gpu.importers.model import AUTO_MODE, KARPENTER, MANAGED, Overlay, Pool
+from eks_gpu.importers.model import AUTO_MODE, KARPENTER, MANAGED, Pool
 from eks_gpu.importers.taints import tell_of_missing_values
 from eks_gpu.importers.units_and_names import fitting_name
 from eks_gpu.pods.quantities import CPU, MEMORY, MIB
 from eks_gpu.pools.limits import NODES
+from eks_gpu.pools.overlays import Nodes, Overlay, overlaid
+from eks_gpu.pools.pool import zone_ids
 from eks_gpu_components.catalog import (
     GPU_RESOURCE,
     GPU_TAINT,
@@ -28,7 +30,6 @@ from eks_gpu_components.catalog import (
     Taint,
     label_problem,
     syntax_problem,
-    type_may_meet,
 )
 from eks_gpu_components.catalog.image_families import least_gib
 from eks_gpu_components.catalog.images import ROOT_DEVICE
@@ -81,7 +82,7 @@ def settle_gpu_pool(
     if types.need:
         settings = {"need": types.need}
         notes["need"] = why_needed(pool)
-    settings["max_gpus"] = _ceiling(pool, types, shares_of_a_gpu(pool, types.rows, overlays), notes, findings)
+    settings["max_gpus"] = _ceiling(pool, types, shares_of_a_gpu(pool, types.rows, overlays, region), notes, findings)
     settings |= _capacity(pool, notes, findings)
     settings |= _disk(pool, findings)
     _system_disk(pool, types, findings)
@@ -129,13 +130,16 @@ def _zones(pool: Pool, zones: Sequence[str], findings: Findings) -> list[str]:
     return kept if {*kept} != {*zones} else []
 
 
-def shares_of_a_gpu(pool: Pool, rows: Sequence[InstanceType], overlays: Sequence[Overlay]) -> tuple[int, str]:
-    """How many Karpenter counts each GPU of a pool, and what says so: the heaviest NodeOverlay, or the user data."""
-    concerned = [found for found in overlays if GPU_RESOURCE in found.capacity and pool.backend == KARPENTER]
-    for overlay in sorted(concerned, key=lambda found: -found.weight):
-        for row in rows:
-            if row.gpus and all(type_may_meet(row, *found.parts) for found in overlay.requirements if found.of_type):
-                return max(floor(overlay.capacity[GPU_RESOURCE] / row.gpus), 1), f"NodeOverlay {overlay.name}"
+def shares_of_a_gpu(
+    pool: Pool, rows: Sequence[InstanceType], overlays: Sequence[Overlay], region: str
+) -> tuple[int, str]:
+    """How many Karpenter counts each GPU of a pool, and what says so: a NodeOverlay, or the user data."""
+    ids = zone_ids(region)
+    nodes = Nodes(pool.name, region, pool.labels, {zone: ids.get(zone, "") for zone in pool.zones})
+    found = overlaid(overlays if pool.backend == KARPENTER else (), nodes, rows).capacity
+    for row in rows:
+        if row.gpus and (given := found.get(row.name, {}).get(GPU_RESOURCE)):
+            return max(floor(given.amount / row.gpus), 1), f"NodeOverlay {given.by}"
     return (pool.storage.shares, "its nodes' user data") if pool.storage else (1, "")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from eks_gpu.importers.fields import Place
 from eks_gpu.importers.findings import Findings, PoolFindings
 from eks_gpu.importers.requirements import Requirement
+from eks_gpu.pools.overlays import Overlay
 from eks_gpu.pools.pool import AUTO_MODE, KARPENTER
 from eks_gpu.pools.pool import AUTO_SCALING_GROUP as SELF_MANAGED
 from eks_gpu.pools.pool import MANAGED_NODE_GROUP as MANAGED
@@ -24,7 +25,6 @@ __all__ = [
     "Named",
     "NodeClass",
     "NodeTaint",
-    "Overlay",
     "Pool",
     "Selection",
     "Toleration",
@@ -76,19 +76,6 @@ class NodeClass:
     """What is wrong with its disks for nodes with accelerators."""
     shares: int = 1
     """Pods on one GPU, by its user data."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Overlay:
-    """A NodeOverlay that tells Karpenter of other resources than EC2 does."""
-
-    name: str
-    requirements: list[Requirement]
-    """What nodes have that it is for."""
-    capacity: dict[str, Fraction]
-    """Resource to the amount that each of them offers instead."""
-    weight: int
-    """The heavier of two that are for one node counts."""
 
 
 @dataclass(kw_only=True)

@@ -1,12 +1,13 @@
-"""Karpenter's NodeOverlay, which counts shares of a GPU as GPUs. Source: Karpenter 1.15, its CRD."""
+"""Karpenter's NodeOverlay, which counts shares of a GPU as GPUs."""
 
 from fractions import Fraction
 
 from eks_gpu.importers.fields import Fields
 from eks_gpu.importers.findings import Findings
-from eks_gpu.importers.model import Overlay
 from eks_gpu.importers.requirements import read_requirements
+from eks_gpu.pods.pod import Expression
 from eks_gpu.pods.quantities import quantity
+from eks_gpu.pools.overlays import Overlay
 
 
 def read_node_overlay(name: str, spec: Fields, findings: Findings) -> Overlay:
@@ -22,5 +23,5 @@ def read_node_overlay(name: str, spec: Fields, findings: Findings) -> Overlay:
         spec.quantity(key)
     message = "the settings have no NodeOverlay: keep its file, beside the gate NodeOverlay of Karpenter"
     findings.lose(spec.place(), message)
-    requirements = read_requirements(spec, findings, required=False)
-    return Overlay(name=name, requirements=requirements, capacity=capacity, weight=spec.whole("weight") or 0)
+    requirements = tuple(Expression(*each.parts) for each in read_requirements(spec, findings, required=False))
+    return Overlay(name, requirements, capacity, weight=spec.whole("weight") or 0)

@@ -86,7 +86,7 @@ def pools(found: Analysis) -> RenderableType:
     shown = table("pool", "nodes", "GPUs", right=("nodes", "GPUs"))
     for pool in found.pools:
         most = "no limit" if pool.max_nodes is None else str(pool.max_nodes)
-        nodes = most if not pool.autoscaled else f"{pool.min_nodes}..{most}"
+        nodes = most if pool.is_fixed else f"{pool.min_nodes}..{most}"
         gpus = _accelerators(pool) if pool.accelerator else ""
         place = f" in {pool.cluster}" if several and pool.cluster else ""
         shown.add_row(Text.assemble(pool.name, (f"{place}\n{_nature(pool)}", "dim")), nodes, gpus)

@@ -8,6 +8,7 @@ from typing import Any
 
 from eks_gpu.graph.unknown import Told
 from eks_gpu.pods.quantities import CPU, HUGE_PAGES, MEMORY, in_units, kept
+from eks_gpu_components.catalog.scheduling import device_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,9 @@ class Pod:
         return tuple(requests), tuple(selector), self.node_affinity, self.tolerations, self.node_name
 
     def requests_any(self, resources: Iterable[str]) -> bool:
-        """Whether the pod asks for one or more of any of these."""
-        return any(self.requests.get(resource, 0) > 0 for resource in resources)
+        """Whether the pod asks for one or more of any of these, or for a share or slice of one."""
+        asked = {name for name, amount in self.requests.items() if amount > 0}
+        return not {*asked, *map(device_of, asked)}.isdisjoint(resources)
 
 
 def pod_from_template(template: Mapping[str, Any], path: str = "spec") -> Pod:

@@ -12,7 +12,7 @@ from math import ceil, floor
 from typing import Any
 
 from eks_gpu.karpenter.objects import part
-from eks_gpu.pods.quantities import CPU, EPHEMERAL_STORAGE, GIB, MEMORY, MIB, PODS, quantity
+from eks_gpu.pods.quantities import CPU, EPHEMERAL_STORAGE, GIB, HUGE_PAGES, MEMORY, MIB, PODS, quantity
 from eks_gpu_components.catalog import GPU_RESOURCE, NEURON_CORE_RESOURCE, NEURON_RESOURCE, InstanceType
 from eks_gpu_components.catalog.image_families import (
     DEFAULT_VOLUME_GIB,
@@ -71,6 +71,10 @@ class Controller:
     """`settings.vmMemoryOverheadPercent`: the share of the listed memory that it leaves to the hypervisor."""
     reserved_interfaces: int = 0
     """`settings.reservedENIs`: interfaces whose addresses no pod gets."""
+    node_overlays: bool | None = None
+    """Whether the gate NodeOverlay is on; None if nothing says."""
+    static_capacity: bool | None = None
+    """Whether the gate StaticCapacity is on; None if nothing says."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,8 @@ class KarpenterNode:
     controller: Controller = Controller()
     unknown: frozenset[str] = frozenset()
     """Resources of which nobody says how many such a node has."""
+    overlaid: Mapping[str, Mapping[str, Fraction]] = field(default_factory=dict)
+    """Instance type -> resource -> the amount that NodeOverlays give it in place of its own."""
 
     def starts(self, row: InstanceType) -> bool:
         """Whether the image runs on the type."""
@@ -96,7 +102,8 @@ class KarpenterNode:
 
     def exact_capacity(self, row: InstanceType) -> dict[str, Fraction]:
         """What the node has: CPU in millicores, memory and storage in bytes, everything else in ones."""
-        return {name: Fraction(amount) for name, amount in self._all(row).items() if name not in self.unknown}
+        own = {name: Fraction(amount) for name, amount in self._all(row).items() if name not in self.unknown}
+        return own | dict(self.overlaid.get(row.name, {}))
 
     def _all(self, row: InstanceType) -> dict[str, int]:
         return {
@@ -113,7 +120,13 @@ class KarpenterNode:
     def exact_allocatable(self, row: InstanceType) -> dict[str, Fraction]:
         """What pods get of it, in the units of `exact_capacity`. It may be less than nothing."""
         capacity = self.exact_capacity(row)
-        kept = (self._kube_reserved(row), _amounts(self.kubelet.system_reserved), self._evicted_below(row))
+        pages = sum(amount for name, amount in capacity.items() if name.startswith(HUGE_PAGES))
+        kept = (
+            self._kube_reserved(row),
+            _amounts(self.kubelet.system_reserved),
+            self._evicted_below(row),
+            {MEMORY: pages},
+        )
         return {name: amount - sum(each.get(name, 0) for each in kept) for name, amount in capacity.items()}
 
     def capacity(self, row: InstanceType) -> Mapping[str, int]:

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 from eks_gpu.graph.graph import Graph
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
-from eks_gpu.graph.unknown import merged, pairs
+from eks_gpu.graph.unknown import is_unknown, listening, merged, pairs
 from eks_gpu.karpenter.objects import part
+from eks_gpu.karpenter.settings import gate
 from eks_gpu.pools.cluster_of import Owners, same_cluster
-from eks_gpu.pools.karpenter_node import KNOWN_RESOURCES, Controller
+from eks_gpu.pools.karpenter_node import Controller
+from eks_gpu.pools.overlays import Overlay, read_overlay
 from eks_gpu.pools.software import KARPENTER, Software, software
 from eks_gpu_components.catalog import GPU_PRESENT_LABEL, SUPPORTED
 
@@ -47,7 +50,21 @@ class Lookups:
     def _controllers(self) -> list[tuple[str, Controller]]:
         """Cluster -> the settings of its Karpenter."""
         releases = (release for release in software(self.graph) if release.chart == KARPENTER)
-        return [(self.owners.at(release.urn), _controller(release)) for release in releases]
+        return [(self.owners.at(release.urn), self._controller(release)) for release in releases]
+
+    def _controller(self, release: Software) -> Controller:
+        """From the chart's settings; a broken value is passed over, which Karpenter does not start with."""
+        default = Controller()
+        settings, resource = release.value("settings", default={}), self.graph.get(release.urn)
+        told = not resource or not is_unknown(resource.inputs, "values")
+        gates = (_gate(settings, name) if told else None for name in ("nodeOverlay", "staticCapacity"))
+        made = Controller(default.memory_overhead, default.reserved_interfaces, *gates)
+        try:
+            overhead = float(release.value("settings", "vmMemoryOverheadPercent", default=default.memory_overhead))
+            reserved = int(release.value("settings", "reservedENIs", default=default.reserved_interfaces))
+        except (TypeError, ValueError):
+            return made
+        return replace(made, memory_overhead=overhead, reserved_interfaces=reserved)
 
     def controller(self, cluster: str) -> Controller:
         """The settings of a cluster's Karpenter that decide what it takes a node for; its defaults if it has no release
@@ -56,10 +73,18 @@ class Lookups:
         return next((found for owner, found in self._controllers if same_cluster(owner, cluster)), Controller())
 
     @cached_property
-    def overlaid(self) -> frozenset[str]:
-        """Resources that NodeOverlays give to nodes beside those that Karpenter counts by itself."""
-        overlays = (body for _, body in kubernetes_objects(self.graph) if body["kind"] == "NodeOverlay")
-        return frozenset(str(name) for body in overlays for name in part(body, "spec", "capacity")) - KNOWN_RESOURCES
+    def _overlays(self) -> list[tuple[str, Overlay]]:
+        """Cluster -> a NodeOverlay of it."""
+        bodies = (
+            (self.owners.of(resource), str(body["metadata"]["name"]), part(body, "spec"))
+            for resource, body in kubernetes_objects(self.graph)
+            if body["kind"] == "NodeOverlay"
+        )
+        return [(cluster, found) for cluster, name, spec in bodies if (found := read_overlay(name, spec))]
+
+    def overlays(self, cluster: str) -> list[Overlay]:
+        """The NodeOverlays of a cluster."""
+        return [found for owner, found in self._overlays if same_cluster(owner, cluster)]
 
     @cached_property
     def _minors(self) -> Mapping[str, str]:
@@ -105,15 +130,11 @@ class Lookups:
         return [id_ for id_, tags in self._subnet_tags if any(_selects(term, id_, tags) for term in terms)]
 
 
-def _controller(release: Software) -> Controller:
-    """From the chart's settings; a broken value is passed over, which Karpenter does not start with."""
-    default = Controller()
-    try:
-        overhead = float(release.value("settings", "vmMemoryOverheadPercent", default=default.memory_overhead))
-        reserved = int(release.value("settings", "reservedENIs", default=default.reserved_interfaces))
-    except (TypeError, ValueError):
-        return default
-    return Controller(overhead, reserved)
+def _gate(settings: Any, name: str) -> bool | None:
+    """Whether a gate is on; None where only an update will tell."""
+    with listening() as asked:
+        found = gate(settings if isinstance(settings, Mapping) else {}, name)
+    return None if asked else found
 
 
 def _selects(term: Mapping[str, Any], id_: str, tags: Mapping[str, str]) -> bool:

@@ -5,15 +5,17 @@ from dataclasses import replace
 from typing import Any
 
 from eks_gpu.graph.graph import Resource
-from eks_gpu.karpenter.objects import NodePool, node_pool, part
+from eks_gpu.karpenter.objects import NodePool, node_pool, node_pools, part
 from eks_gpu.pods.pod import Expression
 from eks_gpu.pods.quantities import limit
 from eks_gpu.pods.selection import matches
+from eks_gpu.pools.cluster_of import same_cluster
 from eks_gpu.pools.clusters import COMPONENT, clusters
-from eks_gpu.pools.karpenter_node import auto_mode_node
-from eks_gpu.pools.limits import Limits
+from eks_gpu.pools.karpenter_node import Controller, auto_mode_node
+from eks_gpu.pools.limits import NODES, Limits
 from eks_gpu.pools.lookups import Lookups
 from eks_gpu.pools.node_class import AUTO_MODE_GIB, node_class
+from eks_gpu.pools.overlays import Nodes, Overlaid, overlaid
 from eks_gpu.pools.pool import AUTO_MODE, KARPENTER, Disk, Pool, accelerator_kind, has_nvidia, is_offered, zone_ids
 from eks_gpu.pools.prices import on_demand_price
 from eks_gpu.pools.upgrade import built_in, of_node_pool
@@ -51,13 +53,17 @@ def read_node_pool(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
     """One pool: Karpenter looks at pods first, then takes the cheapest type that its requirements leave."""
     found = node_pool(resource, lookups.graph)
     cluster = lookups.owners.of(resource)
-    nodes = node_class(found, lookups.controller(cluster))
+    controller = lookups.controller(cluster)
+    nodes = node_class(found, controller)
     subnet_ids = lookups.selected_subnets(nodes.subnet_terms)
     zones = _zones(found, lookups.zones(subnet_ids), lookups.region)
     rows = [row for row in _selectable(found, lookups.region) if is_offered(row, lookups.region, zones)]
     rows = [row for row in rows if nodes.node.starts(row)]
     names = tuple(row.name for row in rows)
-    limits = Limits(dict(_amounts(found.limits)), nodes.node)
+    overlays = _overlaid(found, rows, lookups)
+    node = replace(nodes.node, overlaid=overlays.applied.amounts())
+    limits = Limits(dict(_amounts(found.limits)), node)
+    least, most, starts_none = _size(found, limits, rows, controller)
     capacity_types = _capacity_types(found)
     required = tuple(item.required for item in found.requirements)
     place = Place(found.prefix, lookups.region, tuple(lookups.zones(subnet_ids)))
@@ -76,10 +82,12 @@ def read_node_pool(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
         on_demand_percentage=0 if CapacityType.SPOT in capacity_types else 100,
         zones=zones,
         subnets=len(subnet_ids),
-        min_nodes=found.replicas or 0,
-        desired_nodes=found.replicas,
-        max_nodes=limits.nodes(rows) if found.replicas is None else found.replicas,
+        min_nodes=least,
+        desired_nodes=None if found.replicas is None else least,
+        max_nodes=most,
         limits=limits,
+        static=found.replicas is not None,
+        starts_none=starts_none,
         weight=int(found.spec.get("weight") or 0),
         labels={key: value for key, value in found.labels.items() if not is_well_known_label(key)},
         taints=tuple(_taints(found.template.get("taints") or ())),
@@ -93,7 +101,8 @@ def read_node_pool(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
         disks=nodes.disks,
         instance_store=nodes.instance_store,
         image=nodes.image,
-        node=replace(nodes.node, unknown=nodes.node.unknown | lookups.overlaid),
+        node=node,
+        overlaid=overlays,
         imds_v2=nodes.imds_v2,
         driver=nodes.drivers.get(kind) if kind else None,
         device_plugin=kind in nodes.device_plugins,
@@ -216,6 +225,54 @@ def _capacity_types(pool: NodePool) -> tuple[str, ...]:
         for kind in CapacityType
         if (kind is not CapacityType.RESERVED or kind in named)
         and all(matches(item, {CAPACITY_TYPE_LABEL: kind.value}) for item in required)
+    )
+
+
+def _size(
+    pool: NodePool, limits: Limits, rows: Sequence[InstanceType], controller: Controller
+) -> tuple[int, int | None, str]:
+    """Nodes at least and at most, and why there never is one.
+
+    A static pool has `replicas`, and while nodes are replaced up to the limit of nodes; without that limit the more
+    that come for a time are not counted. While the gate is off Karpenter starts none of them, and none for pods.
+    """
+    if pool.replicas is None:
+        return 0, limits.nodes(rows), ""
+    if controller.static_capacity is False and not pool.auto_mode:
+        return 0, 0, "it has spec.replicas, and the gate StaticCapacity is off, so Karpenter starts no node of it"
+    most = limits.amounts.get(NODES, pool.replicas)
+    least = min(pool.replicas, most)
+    return least, most if least else 0, "" if least else "it keeps 0 nodes, whatever the pods"
+
+
+def _overlaid(pool: NodePool, rows: Sequence[InstanceType], lookups: Lookups) -> Overlaid:
+    """Of Auto Mode nothing, because EKS has no NodeOverlays there."""
+    cluster = lookups.owners.of(pool.resource)
+    overlays = [] if pool.auto_mode else lookups.overlays(cluster)
+    if not overlays:
+        return Overlaid()
+    others = [
+        other
+        for other in node_pools(lookups.graph)
+        if not other.auto_mode
+        and other.resource.urn != pool.resource.urn
+        and same_cluster(lookups.owners.of(other.resource), cluster)
+    ]
+    beside = [_nodes(other, lookups) for other in others]
+    return overlaid(overlays, _nodes(pool, lookups), rows, lookups.controller(cluster).node_overlays, beside)
+
+
+def _nodes(pool: NodePool, lookups: Lookups) -> Nodes:
+    spec = part(pool.node_class.inputs, "spec") if pool.node_class else {}
+    zones = lookups.zones(lookups.selected_subnets(spec.get("subnetSelectorTerms") or ()))
+    ids = zone_ids(lookups.region)
+    reserved = [kind for kind in _capacity_types(pool) if kind == CapacityType.RESERVED]
+    return Nodes(
+        pool=pool.name,
+        region=lookups.region,
+        labels=pool.labels,
+        zones={zone: ids.get(zone, "") for zone in zones},
+        capacity_types=(*reserved, CapacityType.SPOT, CapacityType.ON_DEMAND),
     )
 
 

@@ -11,6 +11,7 @@ from eks_gpu.graph.unknown import merged
 from eks_gpu.pods.pod import Expression
 from eks_gpu.pools.karpenter_node import KarpenterNode
 from eks_gpu.pools.limits import Limits
+from eks_gpu.pools.overlays import Overlaid
 from eks_gpu.pools.software import CLUSTER_AUTOSCALER
 from eks_gpu.pools.software import KARPENTER as KARPENTER_CHART
 from eks_gpu_components.catalog import (
@@ -166,6 +167,10 @@ class Pool:
     """Maximum number of nodes; None without a limit."""
     limits: Limits | None = None
     """Limits of a node pool for all its nodes together. `max_nodes` follows from them."""
+    static: bool = False
+    """Whether a node pool keeps `min_nodes` whatever the pods: those up to `max_nodes` come to replace others alone."""
+    starts_none: str = ""
+    """Why the pool never has a node whatever its types and limits are, as a clause; empty if it may have some."""
     weight: int = 0
     """The heavier of two node pools is tried first."""
 
@@ -194,6 +199,8 @@ class Pool:
     """Whether pods' storage is on the instance's own disks, where it has some."""
     node: KarpenterNode | None = None
     """What Karpenter or Auto Mode takes a new node for; None for groups."""
+    overlaid: Overlaid = field(default_factory=Overlaid)
+    """What NodeOverlays make of its nodes, or would if Karpenter's gate were on. `node` has what they do make of it."""
     image: str = ""
     """al2023 or bottlerocket if nodes start from an image of EKS; empty for any other image."""
     imds_v2: bool | None = None
@@ -247,10 +254,15 @@ class Pool:
         return self.min_nodes * min((row.accelerators for row in self.types), default=0)
 
     @property
+    def deciding_limits(self) -> Limits | None:
+        """Limits by which a mix of types ends; None where a number of nodes ends it."""
+        return self.limits if self.scales_to_zero and not self.static else None
+
+    @property
     def max_gpus(self) -> int | None:
         """Accelerators when every node is there and of the largest kind; None without a limit."""
-        if self.limits and self.scales_to_zero:
-            return self.limits.accelerators(self._of_its_kind)
+        if limits := self.deciding_limits:
+            return limits.accelerators(self._of_its_kind)
         if self.max_nodes is None:
             return None
         return self.max_nodes * max((row.accelerators for row in self.types), default=0)
@@ -273,8 +285,18 @@ class Pool:
 
     @property
     def autoscaled(self) -> bool:
-        """Whether its size may change at all."""
-        return self.max_nodes is None or self.max_nodes > self.min_nodes
+        """Whether its size may follow the pods."""
+        return not self.static and not self.is_fixed
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether it has one number of nodes at all times."""
+        return self.max_nodes == self.min_nodes
+
+    @property
+    def max_nodes_for_pods(self) -> int | None:
+        """Nodes that pods may count on, at most: without those that only replace others. None without a limit."""
+        return self.min_nodes if self.static else self.max_nodes
 
     @property
     def made_by(self) -> BackEnd:

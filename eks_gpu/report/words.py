@@ -15,7 +15,7 @@ def nodes(pool: Pool) -> str:
     """`2 nodes`, `0 to 4 nodes`, `0 nodes or more`."""
     if pool.max_nodes is None:
         return f"{pool.min_nodes} nodes or more"
-    return f"{pool.min_nodes} to {pool.max_nodes} nodes" if pool.autoscaled else count(pool.max_nodes, "node")
+    return f"{pool.min_nodes} to {pool.max_nodes} nodes" if not pool.is_fixed else count(pool.max_nodes, "node")
 
 
 def accelerators(pool: Pool) -> str:

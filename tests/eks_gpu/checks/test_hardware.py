@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from eks_gpu.graph.graph import Resource
 from tests.graphs import device_plugin, findings, gpu_group, launch_template, managed_group, overrides, release
 from tests.karpenter_graphs import (
     ARCH,
@@ -12,7 +13,9 @@ from tests.karpenter_graphs import (
     THREE_TYPES,
     auto_mode_failure,
     auto_mode_pool,
+    karpenter,
     node_class,
+    node_overlay,
     node_pool,
     types,
 )
@@ -26,7 +29,6 @@ from tests.whole_graphs import (
     healthy,
     holds,
     karpenter_release,
-    kubernetes,
     monitoring,
     reservation,
     reserved_pool,
@@ -230,8 +232,23 @@ def test_shared_gpus_that_karpenter_does_not_know_of():
         "reserved",
         "4 pods share a GPU there, but Karpenter plans a whole one for each",
     )
-    overlay = kubernetes("NodeOverlay", "shared", {"capacity": {"nvidia.com/gpu": "4"}}, group="karpenter.sh/v1alpha1")
-    assert holds("shared-gpus-are-planned", device_plugin=sharing_plugin(), storage_class=overlay)
+
+
+def test_an_overlay_plans_shared_gpus_once_its_gate_is_on():
+    def said(release: Resource | None, *types_: str) -> tuple[bool, str]:
+        overlay = node_overlay("shared", *(types(name) for name in types_), capacity={"nvidia.com/gpu": "4"})
+        parts = {"gpu": [node_pool(), overlay], "device_plugin": sharing_plugin(), "karpenter": release}
+        return findings("shared-gpus-are-planned", *on_karpenter(**parts))["gpu"]
+
+    on = karpenter(featureGates={"nodeOverlay": True})
+    alone = "4 pods share a GPU there, but Karpenter plans a whole one for each"
+    assert said(on) == (True, "a GPU counts as what pods get")
+    assert said(on, "g5.xlarge") == (False, alone)
+    assert said(karpenter()) == (
+        False,
+        f"{alone}: the gate NodeOverlay is off: set settings.featureGates.nodeOverlay of Karpenter's chart to true",
+    )
+    assert said(None) == (None, "its NodeOverlay counts shares if the gate is on, which nothing here says")
 
 
 @pytest.mark.parametrize(("strategy", "replicas"), [("time-slicing", 4), ("mps", 2)])

@@ -9,6 +9,7 @@ from tests.karpenter_graphs import (
     THREE_TYPES,
     failure,
     healthy,
+    karpenter,
     node_class,
     node_pool,
     requirement,
@@ -154,7 +155,8 @@ def test_a_node_pool_without_taint():
 
 def test_a_static_gpu_pool_runs_without_work():
     made = node_pool(ARCH, ON_DEMAND, THREE_TYPES, replicas=2, limits={"nodes": "2"})
-    assert failure("gpu-pools-start-at-zero", gpu=made) == (
+    on = karpenter(featureGates={"staticCapacity": True})
+    assert failure("gpu-pools-start-at-zero", gpu=made, karpenter=on) == (
         "gpu",
         "2 GPU nodes run while nothing asks for them (minimum 2, desired 2): set both to 0",
     )

@@ -2,7 +2,7 @@
 
 from eks_gpu.cost.cost import Bill
 from tests.graphs import analysed, gpu_work
-from tests.karpenter_graphs import ARCH, ON_DEMAND, PREFIX, healthy, healthy_auto_mode, node_pool, types
+from tests.karpenter_graphs import ARCH, ON_DEMAND, PREFIX, healthy, healthy_auto_mode, karpenter, node_pool, types
 
 
 def lines(bill: Bill, pool_name: str) -> dict[str, tuple[int, float]]:
@@ -114,4 +114,6 @@ def test_pools_without_a_ceiling_are_left_out_of_the_maximum_with_a_note():
 
 def test_a_static_pool_is_paid_while_idle():
     made = node_pool(ARCH, ON_DEMAND, types("g4dn.xlarge"), replicas=2, limits={"nodes": "2"})
-    assert lines(analysed(*healthy(gpu=made)).cost.idle, "gpu")["g4dn.xlarge, on demand"] == (2, 1.052)
+    on = karpenter(featureGates={"staticCapacity": True})
+    assert lines(analysed(*healthy(gpu=made, karpenter=on)).cost.idle, "gpu")["g4dn.xlarge, on demand"] == (2, 1.052)
+    assert lines(analysed(*healthy(gpu=made)).cost.idle, "gpu") == {}

@@ -1,13 +1,15 @@
 """Pools as they are read from NodePools of Karpenter and of EKS Auto Mode: places, ceilings and nodes."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from eks_gpu.graph.graph import Resource
+from eks_gpu.graph.unknown import Asked, Told
 from eks_gpu.pools.pool import Disk
 from eks_gpu_components.catalog import Taint
-from tests.graphs import analysed, cluster, resource
+from tests.graphs import analysed, cluster, gpu_work, resource
 from tests.karpenter_graphs import (
     ARCH,
     AUTO_MODE,
@@ -16,7 +18,10 @@ from tests.karpenter_graphs import (
     auto_mode_cluster,
     auto_mode_node_class,
     auto_mode_pool,
+    healthy,
+    karpenter,
     node_class,
+    node_overlay,
     node_pool,
     pool,
     requirement,
@@ -145,8 +150,72 @@ def test_limits_give_the_ceiling(limits, names_, expected):
 
 def test_a_static_pool_has_its_nodes_and_no_others():
     found = pool(node_pool(ARCH, types("g5.12xlarge"), replicas=2, limits={"nodes": "3"}), node_class())
-    assert (found.min_nodes, found.desired_nodes, found.max_nodes, found.max_gpus) == (2, 2, 2, 8)
-    assert not found.autoscaled
+    assert (found.min_nodes, found.desired_nodes, found.max_nodes, found.max_gpus) == (2, 2, 3, 12)
+    assert (found.max_nodes_for_pods, found.autoscaled, found.starts_none) == (2, False, "")
+
+
+@pytest.mark.parametrize(
+    ("spec", "gates", "nodes"),
+    [
+        ({"replicas": 2, "limits": {}}, {"staticCapacity": True}, (2, 2, 2, 8)),
+        ({"replicas": 5, "limits": {"nodes": "3"}}, {"staticCapacity": True}, (3, 3, 3, 12)),
+        ({"replicas": 0, "limits": {"nodes": "3"}}, {"staticCapacity": True}, (0, 0, 0, 0)),
+        ({"replicas": 2, "limits": {"nodes": "3"}}, {"staticCapacity": False}, (0, 0, 0, 0)),
+        ({"replicas": 2, "limits": {"nodes": "3"}}, {}, (0, 0, 0, 0)),
+    ],
+    ids=["no limit", "a limit below", "no replicas", "off", "off by default"],
+)
+def test_the_nodes_of_a_static_pool_end_at_its_limit_of_nodes_and_need_the_gate(spec, gates, nodes):
+    found = pool(node_pool(ARCH, types("g5.12xlarge"), **spec), node_class(), karpenter(featureGates=gates))
+    assert (found.min_nodes, found.desired_nodes, found.max_nodes, found.max_gpus) == nodes
+
+
+def test_a_gate_that_only_an_update_tells_counts_as_one_that_nobody_names():
+    release = karpenter()
+    settings = Told({}, {"featureGates": Asked(release.urn, "values.settings.featureGates")})
+    told = replace(release, inputs={**release.inputs, "values": {"settings": settings}})
+    static = pool(node_pool(ARCH, types("g5.12xlarge"), replicas=2, limits={"nodes": "3"}), node_class(), told)
+    assert static.min_nodes == 2
+    shared = pool(node_pool(), node_class(), told, node_overlay(capacity={"nvidia.com/gpu": "4"}))
+    assert shared.overlaid.gate is None
+    hidden = Told({"chart": "oci://public.ecr.aws/karpenter/karpenter"}, {"values": Asked(release.urn, "values")})
+    assert pool(static_pool(), replace(release, inputs=hidden)).min_nodes == 2
+
+
+def static_pool():
+    return node_pool(ARCH, types("g5.12xlarge"), replicas=2, limits={"nodes": "3"})
+
+
+def test_auto_mode_needs_no_gate_for_a_static_pool():
+    made = auto_mode_pool(ARCH, types("g5.12xlarge"), replicas=2, limits={"nodes": "3"})
+    assert pool(made, auto_mode_node_class(), karpenter()).min_nodes == 2
+
+
+def test_pods_start_no_node_of_a_static_pool():
+    static = node_pool(ARCH, ON_DEMAND, types("g5.xlarge"), replicas=1, limits={"nodes": "3"})
+    on = karpenter(featureGates={"staticCapacity": True})
+    found = analysed(*healthy(gpu=static, karpenter=on, train=gpu_work(replicas=3)))
+    for bill in (found.cost.idle, found.cost.steady):
+        assert [item.quantity for item in bill.items if "g5.xlarge" in item.name] == [1]
+    assert found.cost.steady.notes[0] == (
+        "2 of Deployment default/train find no room: the pools that take them are at their maximum"
+    )
+    assert [item.quantity for item in found.cost.max.items if "g5.xlarge" in item.name] == [3]
+    assert [need.needed for need in found.quotas if need.quota.code == "L-DB2E81BA"] == [12]
+
+
+def test_a_static_pool_whose_gate_is_off_takes_no_pod_and_costs_nothing():
+    static = node_pool(ARCH, ON_DEMAND, types("g5.xlarge"), replicas=1, limits={"nodes": "3"})
+    found = analysed(*healthy(gpu=static))
+    reason = found.verdicts["urn:pulumi:dev::shop::kubernetes:apps/v1:Deployment::train"][-1].reason
+    assert reason == "it has spec.replicas, and the gate StaticCapacity is off, so Karpenter starts no node of it"
+    assert [item.name for item in found.cost.max.items if "g5" in item.name] == []
+    assert [need.needed for need in found.quotas if need.quota.code == "L-DB2E81BA"] == []
+    (said,) = [each for each in found.findings if (each.id, each.subject) == ("groups-may-start-nodes", "gpu")]
+    assert (said.message, said.fix) == (
+        "it has spec.replicas, and the gate StaticCapacity is off, so Karpenter starts no node of it",
+        "set spec.replicas above 0, and turn the gate StaticCapacity on",
+    )
 
 
 def test_weight_taints_and_labels_are_read():

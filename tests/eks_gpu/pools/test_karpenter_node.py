@@ -8,13 +8,15 @@ from eks_gpu.graph.graph import Resource
 from eks_gpu.pods.pod import Pod, Toleration
 from eks_gpu.pools.pool import Pool
 from eks_gpu_components.catalog import instance_type
-from tests.graphs import analysed, kubernetes, resource
+from tests.graphs import analysed, resource
 from tests.karpenter_graphs import (
     ARCH,
     AUTO_MODE,
     ON_DEMAND,
     auto_mode_node_class,
+    karpenter,
     node_class,
+    node_overlay,
     node_pool,
     pool,
     subnet,
@@ -162,7 +164,7 @@ def test_a_resource_that_karpenter_does_not_know_starts_no_node_unless_an_overla
         "Karpenter knows of no instance type that has example.com/slot, so it starts no node for it; "
         "a NodeOverlay can say that nodes have it"
     )
-    spec = {"requirements": [], "capacity": {"example.com/slot": "4"}}
-    overlay = kubernetes("NodeOverlay", "slots", spec, group="karpenter.sh/v1alpha1")
-    assert rejection({"example.com/slot": 1}, overlay) == ""
-    assert rejection({"nvidia.com/gpu": 2}, overlay) == "pod needs 2 of nvidia.com/gpu, an empty g5.2xlarge has 1"
+    stack = [node_overlay("slots", capacity={"example.com/slot": "4"}), karpenter(featureGates={"nodeOverlay": True})]
+    assert rejection({"example.com/slot": 4}, *stack) == ""
+    assert rejection({"example.com/slot": 5}, *stack) == "pod needs 5 of example.com/slot, an empty g5.2xlarge has 4"
+    assert rejection({"nvidia.com/gpu": 2}, *stack) == "pod needs 2 of nvidia.com/gpu, an empty g5.2xlarge has 1"
