@@ -150,13 +150,15 @@ def _code(text: str) -> str:
     return f"{fence}{pad}{said}{pad}{fence}"
 
 
-_MARKUP = frozenset("\\`*_[]<>|#&~")
+_MARKUP = frozenset("\\`*_[]<>|#&~$^")
 _BREAK = "\u200b"
-"""A space without width: what it stands in is no address, no mention and no number of an issue."""
+"""A space without width: what it stands in is no address, no mention, no number of an issue and no picture."""
+# Those who show Markdown look for these in its text once it is read, so that an escape does not stop them.
+_ALIVE = re.compile(r"@|#|:(?=//)|\bwww(?=\.)|\bGH-(?=\d)|:(?=[\w+-]+:)|[!%](?=\d)", re.IGNORECASE)
 
 
 def _plain(text: str) -> str:
     """Without what Markdown, or who shows it, would take for markup, a link or a mention."""
     said = " ".join(visible(text).split())
-    said = re.sub(r"(@|#|:(?=//)|\bwww(?=\.))", rf"\1{_BREAK}", said)
+    said = _ALIVE.sub(rf"\g<0>{_BREAK}", said)
     return "".join(f"\\{letter}" if letter in _MARKUP else letter for letter in said)

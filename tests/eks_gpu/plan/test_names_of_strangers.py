@@ -52,6 +52,10 @@ def test_a_name_stays_in_its_code_span(name):
         ("&lt;b&gt;", r"(?<!\\)&"),
         ("www.x.example", r"www\."),
         ("~~gone~~ **bold** _it_", r"(?<!\\)[~*_]"),
+        ("GH-1 and gh-23", r"(?i)gh-\d"),
+        (":tada: or :+1:", r":[\w+]+:"),
+        ("$x^2$ and $`y`$", r"(?<!\\)[$^]"),
+        ("!12 and %3", r"[!%]\d"),
     ],
 )
 def test_nothing_in_a_message_comes_to_life(name, alive):
