@@ -7,9 +7,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from eks_gpu.graph.values import Unknown, decoded
 from eks_gpu.io.json_files import read_json
 from eks_gpu.io.problems import InputError
-from eks_gpu_components.values.validation_messages import problems_of
+from eks_gpu_components.values.validation_messages import problems_of, shown
 
 
 class Registered(BaseModel):
@@ -124,11 +125,23 @@ def _registered(file: Path, given: Any) -> Iterator[Registered]:
     wrong: list[str] = []
     for place, value in given:
         try:
-            yield Registered.model_validate(value)
+            found = Registered.model_validate(value)
         except ValidationError as error:
             wrong += [f"{file}: {problem.at(place)}" for problem in problems_of(error, Registered)]
+            continue
+        wrong += [f"{file}: {place}.inputs.{problem} ({found.urn.rpartition('::')[2]})" for problem in _misnamed(found)]
+        yield found
     if wrong:
         raise InputError(wrong)
+
+
+def _misnamed(found: Registered) -> Iterator[str]:
+    """Names of a Kubernetes object that are no texts; the provider leaves out a namespace that is null, and no name."""
+    metadata = decoded(found.inputs.get("metadata")) if found.type.startswith("kubernetes:") else None
+    for key in ("name", "namespace") if isinstance(metadata, Mapping) and found.custom else ():
+        value = metadata.get(key, "")
+        if not isinstance(value, str | Unknown) and not (key == "namespace" and value is None):
+            yield f"metadata.{key} must be a text, got {shown(value)}"
 
 
 def _read(file: Path) -> dict[str, Any]:

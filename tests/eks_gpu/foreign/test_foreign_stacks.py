@@ -404,6 +404,42 @@ def test_what_is_no_preview_is_wrong_input(tmp_path, text, problem):
     assert problem in str(found.exception)
 
 
+@pytest.mark.parametrize(
+    ("metadata", "problem"),
+    [
+        ({"name": None}, "metadata.name must be a text, got nothing (web)"),
+        ({"name": 5}, "metadata.name must be a text, got 5 (web)"),
+        ({"name": ["a", "b"]}, "metadata.name must be a text, got ['a', 'b'] (web)"),
+        ({"name": {"a": 1}}, "metadata.name must be a text, got {'a': 1} (web)"),
+        ({"name": "web", "namespace": 7}, "metadata.namespace must be a text, got 7 (web)"),
+    ],
+)
+def test_a_name_that_is_no_text_is_wrong_input(tmp_path, metadata, problem):
+    assert str(checked_object(tmp_path, metadata)).endswith(f"deployment.resources[0].inputs.{problem}")
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"name": "web", "namespace": None},
+        {"generateName": "web-"},
+        {"name": {**SECRET, "ciphertext": "v1:abc"}},
+        {"name": "04da6b54-80e4-46f7-96ec-b56ff0331ba9"},
+    ],
+    ids=["no namespace", "no name yet", "secret", "unknown"],
+)
+def test_a_name_that_nobody_knows_is_none_that_is_wrong(tmp_path, metadata):
+    assert not isinstance(checked_object(tmp_path, metadata), InputError)
+
+
+def checked_object(tmp_path, metadata) -> BaseException | None:
+    urn = "urn:pulumi:dev::shop::kubernetes:core/v1:ConfigMap::web"
+    row = {"urn": urn, "type": "kubernetes:core/v1:ConfigMap", "custom": True, "inputs": {"metadata": metadata}}
+    file = tmp_path / "state.json"
+    file.write_text(json.dumps({"version": 3, "deployment": {"resources": [row]}}))
+    return run("--state", str(file)).exception
+
+
 def test_one_document_is_asked_for():
     for arguments in ([], ["--state", "a", "--preview", "b"]):
         found = run(*arguments)
