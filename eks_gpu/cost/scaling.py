@@ -25,7 +25,7 @@ class Scaling:
 
     def is_certain(self, pool: Pool) -> bool:
         """Whether something scales the pool: a controller of the stack, or of one that has the cluster."""
-        if not pool.chooses_node_itself or not self._makes_its_cluster(pool) or pool.name in self._targeted:
+        if not pool.chooses_node_itself or not self._makes_its_cluster(pool) or self._is_targeted(pool):
             return True
         chart = pool.made_by.scaled_by
         charts = {release.chart for release in self.software if same_cluster(release.cluster, pool.cluster)}
@@ -38,6 +38,11 @@ class Scaling:
 
     def _makes_its_cluster(self, pool: Pool) -> bool:
         return pool.cluster in self.made if pool.cluster else bool(self.made)
+
+    def _is_targeted(self, pool: Pool) -> bool:
+        """By its own name, or by that of its auto scaling group in AWS."""
+        group = self.graph.get(pool.urn)
+        return not self._targeted.isdisjoint({pool.name, str(group["name"]) if group else ""})
 
     @cached_property
     def _targeted(self) -> frozenset[str]:

@@ -39,7 +39,7 @@ def auto_scaling_group(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
     image = started.node.image if started.node else ""
     cluster = (started.node.cluster if started.node else "") or next(_clusters_in(tags), "") or lookups.owners.only
     yield Pool(
-        name=name,
+        name=resource.name if "#" in resource.urn else name,  # in a template its own, and AWS's only without one
         backend=AUTO_SCALING_GROUP,
         urn=resource.urn,
         upgrade=of_auto_scaling_group(resource, lookups.graph),

@@ -216,7 +216,7 @@ def _of_template(stack: Resource) -> Iterator[Resource]:
         yield Resource(
             urn=urn,
             type=type_,
-            name=name,
+            name=_of_pulumi_eks(stack) or name,
             parent=stack.urn,
             id=urn,
             inputs=inputs,
@@ -224,6 +224,14 @@ def _of_template(stack: Resource) -> Iterator[Resource]:
             options=_SIZE_IS_AWS_S,
             dependencies=stack.dependencies,
         )
+
+
+def _of_pulumi_eks(stack: Resource) -> str:
+    """Name of the node group of pulumi-eks that the stack is, which no user of it calls by AWS's name; empty for
+    another stack.
+    """
+    mark = "-nodes"
+    return stack.name.removesuffix(mark) if "eks:index:" in stack.urn and stack.name.endswith(mark) else ""
 
 
 @dataclass(frozen=True)

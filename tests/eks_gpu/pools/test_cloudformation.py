@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from eks_gpu.pools.clusters import clusters
 from eks_gpu.pools.pool import Pool
 from eks_gpu.pools.readers import pools as read
 from eks_gpu.pools.unread import unread
-from tests.graphs import launch_template, resource, user_data
+from tests.graphs import analysed, cluster, launch_template, resource, user_data
 
 LAUNCH_CONFIGURATION = "aws:ec2/launchConfiguration:LaunchConfiguration"
 
@@ -73,6 +74,29 @@ def test_a_group_has_the_name_that_an_output_tells_else_its_stacks():
     made = (launch_configuration(), stack(YAML, outputs={"Group": "work-nodes-Nodes-1X"}))
     assert [pool.name for pool in pools(*made)] == ["work-nodes-Nodes-1X"]
     assert [pool.name for pool in pools(launch_configuration(), stack(YAML))] == ["work-nodes"]
+
+
+def test_a_group_of_pulumi_eks_is_called_as_its_program_calls_it():
+    told = stack(YAML, outputs={"Group": "work-nodes-NodeGroup-1X"})
+    within = told.urn.replace("::aws:cloudformation", "::eks:index:Cluster$eks:index:NodeGroup$aws:cloudformation")
+    made = replace(told, urn=within)
+    assert [pool.name for pool in pools(launch_configuration(), made)] == ["work"]
+    other = replace(made, name="work-group")
+    assert [pool.name for pool in pools(launch_configuration(), other)] == ["work-nodes-NodeGroup-1X"]
+
+
+def test_a_policy_that_scales_a_group_of_a_template_names_it_as_aws_does():
+    told = stack(YAML, outputs={"Group": "work-nodes-NodeGroup-1X"})
+    made = replace(told, urn=told.urn.replace("::aws:cloudformation", "::eks:index:Cluster$aws:cloudformation"))
+    policy = resource("aws:autoscaling/policy:Policy", "p", {"autoscalingGroupName": "work-nodes-NodeGroup-1X"})
+    eks = cluster()
+
+    def notes(*more: Resource) -> list[str]:
+        kept = analysed(eks, launch_configuration(), made, *more).cost.idle.notes
+        return [note for note in kept if note.startswith("nothing scales")]
+
+    assert notes() == ["nothing scales pool work: it has its desired size, 4, at any load"]
+    assert notes(policy) == []
 
 
 def test_a_parameter_has_the_stacks_value_before_its_default():
