@@ -15,7 +15,7 @@ from eks_gpu.pools.pool import Pool
 from eks_gpu.pools.software import ADDON, Software
 from eks_gpu.report.charts import svg
 from eks_gpu.report.palette import LIGHT
-from eks_gpu.report.words import count, nodes, replicas
+from eks_gpu.report.words import count, nodes, pool_names, replicas
 
 RANKS = ("network", "cluster", "controllers", "pools", "workloads")
 WIDTHS = (130, 150, 212, 262, 180)
@@ -66,11 +66,12 @@ def boxes_and_edges(graph: Graph, found: Analysis) -> tuple[list[Box], list[tupl
     """An edge ends at a pool where what adds and removes its nodes starts, and at a workload where a pool takes it."""
     owners = clusters(graph)
     networks = list(_networks(graph))
+    names = pool_names(found.pools)
     boxes = [
         *networks,
         *(_cluster(owner, len(graph.of(ADDON)) if len(owners) == 1 else 0) for owner in owners),
         *(Box(release.urn, 2, release.name, _release(release)) for release in found.software),
-        *(Box(pool.urn, 3, pool.name, tuple(_pool(pool)), bool(pool.accelerator)) for pool in found.pools),
+        *(Box(pool.urn, 3, names[pool.urn], tuple(_pool(pool)), bool(pool.accelerator)) for pool in found.pools),
         *(
             Box(work.urn, 4, work.name, (f"{work.kind}, {replicas(work)}", *_devices(work.requests)))
             for work in found.workloads

@@ -14,6 +14,7 @@ from eks_gpu.pods.pod import Expression
 from eks_gpu.pods.quantities import as_json
 from eks_gpu.pools.pool import FARGATE, KARPENTER, Pool, Template
 from eks_gpu.pools.software import DEVICE_PLUGIN, Software, sharing_replicas
+from eks_gpu.report.words import pool_names
 from eks_gpu_components.catalog import AUTOSCALER_LABEL_TAG, AUTOSCALER_RESOURCE_TAG, AUTOSCALER_TAINT_TAG, Taint
 
 _SHOWN = 6
@@ -52,10 +53,12 @@ class Proof:
 def proofs(graph: Graph, found: Analysis) -> list[Proof]:
     """Of each pool that scales from zero, in the order of the stack; pools that differ in nothing share one."""
     alike: dict[tuple[Any, ...], list[str]] = {}
-    for pool in found.pools:
+    names = pool_names(found.pools)
+    for index, pool in enumerate(found.pools):
         if pool.scales_to_zero and pool.autoscaled and pool.backend != FARGATE:  # there is no node to bring up
-            takes = (work.name for work in found.workloads if not work.daemon and pool.name in found.admitted_by(work))
-            alike.setdefault((*_told(graph, pool, found.software), tuple(takes)), []).append(pool.name)
+            verdicts = ((work, found.verdicts[work.urn][index]) for work in found.workloads if not work.daemon)
+            takes = tuple(work.name for work, verdict in verdicts if verdict.admits)
+            alike.setdefault((*_told(graph, pool, found.software), takes), []).append(names[pool.urn])
     return [Proof(tuple(names), *said) for said, names in alike.items()]
 
 

@@ -17,6 +17,7 @@ from eks_gpu.pools.pool import Pool
 from eks_gpu.report.charts import NARROW, WIDE, amount, cost_chart, subject
 from eks_gpu.report.diagram import diagram
 from eks_gpu.report.proof import Proof, proofs
+from eks_gpu.report.words import pool_names
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ class View:
     legend: tuple[str, ...]
     matrix: tuple[tuple[Pool, tuple[Verdict, ...]], ...]
     """Each pool with its verdict on each workload."""
+    names: Mapping[str, str]
+    """What each pool is called, by its URN."""
     upgrades: tuple[str, ...]
     """What an upgrade of Kubernetes would do with the pools, a sentence for all with the same answer."""
     proofs: tuple[Proof, ...]
@@ -102,6 +105,7 @@ def view(plan: Plan, changes: Changes | None = None) -> View:
             (pool, tuple(found.verdicts[work.urn][index] for work in found.workloads))
             for index, pool in enumerate(found.pools)
         ),
+        names=pool_names(found.pools),
         upgrades=tuple(upgrades(found.pools)),
         proofs=tuple(proofs(found.graph, found)),
         failing=tuple(finding for finding in not_held if finding.fails_plan),

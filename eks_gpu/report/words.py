@@ -1,5 +1,7 @@
 """Words that the page's parts share."""
 
+from collections.abc import Sequence
+
 from eks_gpu.pods.demand import Workload
 from eks_gpu.pools.pool import Pool
 
@@ -9,6 +11,12 @@ _NOUNS = {"neuron": "Neuron device", "habana": "Gaudi device"}
 def count(number: int, noun: str) -> str:
     """`1 node`, `2 nodes`."""
     return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def pool_names(pools: Sequence[Pool]) -> dict[str, str]:
+    """URN -> `gpu`, or `gpu in north` where pools are of more than one cluster."""
+    several = len({pool.cluster for pool in pools}) > 1
+    return {pool.urn: f"{pool.name} in {pool.cluster}" if several and pool.cluster else pool.name for pool in pools}
 
 
 def nodes(pool: Pool) -> str:

@@ -13,6 +13,7 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from eks_gpu.commands import plan as command
+from eks_gpu.graph.graph import Resource
 from eks_gpu.io.problems import InputError
 from eks_gpu.report.charts import cost_chart
 from eks_gpu.report.diagram import boxes_and_edges, laid_out
@@ -21,7 +22,7 @@ from eks_gpu.report.palette import DARK, LIGHT
 from eks_gpu.report.proof import Fact, proofs
 from tests import karpenter_graphs, reports
 from tests.found import every
-from tests.graphs import GPU_TAGS, TEMPLATE, device_plugin, gpu_group, gpu_work, healthy, tags
+from tests.graphs import GPU_TAGS, TEMPLATE, cluster, device_plugin, gpu_group, gpu_work, healthy, managed_group, tags
 from tests.programs import IDS, PROGRAMS, ROOT, plan_of
 
 EXAMPLE = "examples/spot-autoscaling-groups"
@@ -341,3 +342,21 @@ def test_without_the_extra_the_message_names_it(monkeypatch, missing):
     ran = eks_gpu(ROOT / EXAMPLE, "--html", "x.html")
     assert isinstance(ran.exception, InputError)
     assert ran.exception.problems == [f"--html needs {missing}: pip install 'eks-gpu-components[report]'"]
+
+
+def test_pools_of_one_name_in_two_clusters_are_told_apart():
+    def group(of: str) -> Resource:
+        sizes = {"minSize": 0, "desiredSize": 0, "maxSize": 2}
+        return managed_group(f"{of}-gpu", clusterName=of, nodeGroupName="gpu", scalingConfig=sizes)
+
+    two = reports.plan(*(made for of in ("north", "south") for made in (cluster(of), group(of))))
+    pools = Reader(page([two])).sections["stack-dev-pools"]
+    assert [text for text in pools if text.startswith("gpu")] == ["gpu in north", "gpu in south"]
+    boxes, _ = boxes_and_edges(two.graph, two.analysis)
+    assert [box.title for box in boxes if box.rank == 3] == ["gpu in north", "gpu in south"]
+    assert [name for proof in proofs(two.graph, two.analysis) for name in proof.pools] == [
+        "gpu in north",
+        "gpu in south",
+    ]
+    one = Reader(page([reports.plan(cluster("north"), group("north"))])).sections["stack-dev-pools"]
+    assert [text for text in one if text.startswith("gpu")] == ["gpu"]
