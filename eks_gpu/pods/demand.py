@@ -71,8 +71,9 @@ class Workload:
 
     @property
     def unknown_numbers(self) -> list[Asked]:
-        """Those that say how many pods it has."""
-        return sorted(each for each in self.asked if each.path.rpartition(".")[2] in (*_NUMBERS, "spec"))
+        """Those that say how many pods it has; a Pod is one, whatever its spec is."""
+        names = () if self.kind == "Pod" else (*_NUMBERS, "spec")
+        return sorted(each for each in self.asked if each.path.rpartition(".")[2] in names)
 
     @property
     def unknown_pod(self) -> frozenset[Asked]:
@@ -134,7 +135,7 @@ def workloads(graph: Graph) -> list[Workload]:
         for workload, template in made:
             urn = f"{resource.urn}#{workload.template}" if workload.template else resource.urn
             known = replace(workload, urn=urn, resource=resource.urn, asked=frozenset(asked))
-            found.append((known, resource.provider, template.per_replica))
+            found.append((_counted(known), resource.provider, template.per_replica))
     if problems:
         raise InputError(problems)
     return [
@@ -264,6 +265,14 @@ def _scaled(manifest: Mapping[str, Any]) -> tuple[Target, int, int] | None:
             return None
     namespace = manifest["metadata"].get("namespace") or "default"
     return (namespace, target.get("kind", "Deployment"), target.get("name", "")), low, high
+
+
+def _counted(workload: Workload) -> Workload:
+    """The workload without numbers of pods where an unknown property says them. A CronJob has none between its runs."""
+    if workload.daemon or not workload.unknown_numbers:
+        return workload
+    stated = 0 if workload.kind == "CronJob" else None
+    return replace(workload, replicas=stated, min_replicas=stated, max_replicas=None)
 
 
 def _widened(workload: Workload, between: tuple[int, int] | None, per_replica: int) -> Workload:

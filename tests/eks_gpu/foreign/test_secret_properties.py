@@ -162,6 +162,10 @@ def test_a_secret_spec_is_told_where_it_cannot_be_read(tmp_path):
         "spec of front (kubernetes:apps/v1:Deployment): secret and encrypted, so not read"
         in json.loads(ran.stdout)["assumed"]
     )
+    (front,) = json.loads(ran.stdout)["workloads"]
+    assert [front[key] for key in ("replicas", "min_replicas", "max_replicas")] == [None, None, None]
+    bills = json.loads(ran.stdout)["cost"]
+    assert [bills[level]["hourly"] for level in ("idle", "steady", "demand_max")] == [0.0, None, None]
 
 
 def test_a_secret_spec_is_read_where_it_is_in_the_clear_and_not_printed(tmp_path):

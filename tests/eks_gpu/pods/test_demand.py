@@ -1,8 +1,11 @@
 """Workloads of a stack: how many pods, and what a pod of each needs."""
 
+from dataclasses import replace
+
 import pytest
 
 from eks_gpu.graph.graph import Graph
+from eks_gpu.graph.unknown import Asked, Told
 from eks_gpu.io.problems import InputError
 from eks_gpu.pods.demand import pod_from_manifest, workload_from_manifest, workloads
 from tests.graphs import cpu_work, deployment, kubernetes, pod
@@ -61,6 +64,35 @@ def test_what_a_pod_asks_for_itself_counts_in_place_of_what_its_containers_ask_f
     own = {"requests": {"cpu": 2, "hugepages-2Mi": "4Mi"}}
     expected = {"cpu": 2250, "hugepages-2Mi": 4194304, "memory": 1024, "nvidia.com/gpu": 1}
     assert requests(containers=[run], resources=own, overhead={"cpu": "250m"}) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "unknown", "expected"),
+    [
+        ("Deployment", "replicas", (None, None, None)),
+        ("Deployment", "template", (1, 1, 1)),
+        ("Job", "parallelism", (None, None, None)),
+        ("CronJob", "jobTemplate", (0, 0, 1)),
+        ("DaemonSet", "template", (0, 0, None)),
+    ],
+)
+def test_a_number_that_an_unknown_property_says_is_none(kind, unknown, expected):
+    spec = Told({}, {unknown: Asked("urn", f"spec.{unknown}")})
+    (found,) = workloads(Graph([kubernetes(kind, "x", spec, group="apps/v1" if kind[0] == "D" else "batch/v1")]))
+    assert (found.replicas, found.min_replicas, found.max_replicas) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [("Deployment", (None, None, None)), ("CronJob", (0, 0, None)), ("DaemonSet", (0, 0, None)), ("Pod", (1, 1, 1))],
+)
+def test_the_number_of_pods_of_an_unknown_spec(kind, expected):
+    group = {"Pod": "core/v1", "CronJob": "batch/v1"}.get(kind, "apps/v1")
+    made = kubernetes(kind, "x", {}, group=group)
+    known = {key: value for key, value in made.inputs.items() if key != "spec"}
+    told = replace(made, inputs=Told(known, {"spec": Asked(made.urn, "spec")}))
+    (found,) = workloads(Graph([told]))
+    assert (found.replicas, found.min_replicas, found.max_replicas) == expected
 
 
 @pytest.mark.parametrize(("asked", "expected"), [({}, 2000), ({"cpu": "500m"}, 500), ({"cpu": 0}, 0)])
