@@ -117,11 +117,10 @@ class Told(dict[str, Any]):
         tell(self.unknown.values())
         return super().values()
 
-    # A dict's own operators are overloaded by the types of both sides; these say one thing of any two maps.
-    def __or__(self, other: Mapping[str, Any]) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def __or__(self, other: Mapping[str, Any]) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride] - a dict's has overloads
         return _joined(self, other)
 
-    def __ror__(self, other: Mapping[str, Any]) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def __ror__(self, other: Mapping[str, Any]) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride] - a dict's has overloads
         return _joined(other, self)
 
     def _tell(self, key: object) -> None:

@@ -26,7 +26,7 @@ def too_wide(cidrs: Iterable[Any]) -> str:
     found = [one for one in map(network, cidrs) if one]
     for version, world in ((4, WORLD_OF_IPV4), (6, WORLD_OF_IPV6)):
         public = [one for one in found if one.version == version and (one == world or not one.is_private)]
-        merged = list(collapse_addresses(public))  # pyright: ignore[reportArgumentType]
+        merged = list(collapse_addresses(public))  # pyright: ignore[reportArgumentType] - all are of one version
         if sum(one.num_addresses for one in merged) > MUCH[version]:
             return ", ".join(dict.fromkeys(map(str, public)))
     return ""
