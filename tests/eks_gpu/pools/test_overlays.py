@@ -4,7 +4,9 @@ from fractions import Fraction
 
 import pytest
 
-from eks_gpu.graph.graph import Resource
+from eks_gpu.explain.cautions import of_resources
+from eks_gpu.graph.graph import Graph, Resource
+from eks_gpu.pods.pod import Pod
 from eks_gpu.pools.overlays import Nodes, Offering, Overlay, adjusted, overlaid, read_overlay
 from eks_gpu.pools.pool import Pool
 from eks_gpu_components.catalog import instance_type
@@ -222,6 +224,16 @@ def test_a_rejection_says_that_an_overlay_waits_for_its_gate():
         "a NodeOverlay would give it, and the gate NodeOverlay is off"
     )
     assert asked(GPU, 5, shares) == "pod needs 5 of nvidia.com/gpu, an empty g5.xlarge has 4"
+
+
+def test_a_pool_that_takes_the_pod_has_a_caution_where_an_overlay_does_not_count():
+    def cautions(release: Resource) -> list[str]:
+        found = counted(node_overlay("quarters", capacity={GPU: "4"}), release=release)
+        return [each.text for each in of_resources(Graph([]), found, Pod(requests={GPU: 1}))]
+
+    off = "NodeOverlay quarters says that a g5.xlarge has 4 nvidia.com/gpu, and the gate NodeOverlay is off"
+    assert cautions(OFF) == [off]
+    assert cautions(ON) == []
 
 
 def test_a_rejection_says_that_an_overlay_is_for_other_nodes():
