@@ -76,7 +76,9 @@ def _certain(pool: Pool, context: Context) -> Iterator[Problem]:
 
 
 def _uncertain(pool: Pool, context: Context) -> Iterator[Problem]:
-    if pool.max_nodes == 0:
+    if pool.emptied:
+        yield Problem(pool.emptied.says, "change the requirement")
+    elif pool.max_nodes == 0:
         fix = "set spec.replicas above 0, and turn the gate StaticCapacity on" if pool.static else ""
         yield Problem(pool.starts_none or "it may have no node", fix or "raise its maximum or its limits")
     template = _template(pool, context)

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from tests.graphs import analysed, findings, gpu_group, launch_template, overrides, resource
+from tests.karpenter_graphs import healthy as on_karpenter
+from tests.karpenter_graphs import node_pool, requirement
 from tests.node_graphs import AUTHORITY, ENDPOINT, agent, cluster, failure, healthy, holds
 from tests.whole_graphs import reserving_class
 
@@ -25,6 +27,15 @@ def test_a_healthy_stack(check):
 def severity(check, **instead):
     (found,) = [each for each in analysed(*healthy(**instead)).findings if each.id == check and each.failed]
     return found.severity, found.message
+
+
+def test_a_node_pool_whose_requirements_leave_nothing_is_told_the_requirement():
+    none = node_pool(requirement("karpenter.k8s.aws/instance-gpu-manufacturer", "true"))
+    assert findings(START, *on_karpenter(gpu=none))["gpu"] == (
+        False,
+        "spec.template.spec.requirements[0] karpenter.k8s.aws/instance-gpu-manufacturer In [true] leaves no instance "
+        "type: true is no maker of GPUs; there are: amd, habana, nvidia: change the requirement",
+    )
 
 
 def test_a_group_that_may_start_nothing():
