@@ -9,7 +9,7 @@ from eks_gpu.checks.sources import ECR_ENDPOINTS
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.graph.iam import Call, decide, json_of
 
-_ENDPOINT = "aws:ec2/vpcEndpoint:VpcEndpoint"
+ENDPOINT = "aws:ec2/vpcEndpoint:VpcEndpoint"
 _TABLE_ASSOCIATION = "aws:ec2/vpcEndpointRouteTableAssociation:VpcEndpointRouteTableAssociation"
 _SUBNET_ASSOCIATION = "aws:ec2/vpcEndpointSubnetAssociation:VpcEndpointSubnetAssociation"
 _GROUP_ASSOCIATION = "aws:ec2/vpcEndpointSecurityGroupAssociation:VpcEndpointSecurityGroupAssociation"
@@ -41,7 +41,7 @@ def endpoints_of(subnet: Resource, graph: Graph) -> list[Resource]:
     table = table_id(subnet, graph)
     return [
         found
-        for found in graph.of(_ENDPOINT)
+        for found in graph.of(ENDPOINT)
         if found.inputs.get("vpcId") == subnet.inputs.get("vpcId")
         and (
             _is_interface(found) or table in _linked(found, graph, "routeTableIds", _TABLE_ASSOCIATION, "routeTableId")
@@ -73,7 +73,7 @@ def serve_the_nodes(context: Context) -> Iterator[Said]:
     The check reads the endpoint's policy, its route tables or its subnets and security groups, and private DNS where
     nothing else leads out of the VPC. A condition that only AWS can judge gives no verdict.
     """
-    for endpoint in context.graph.of(_ENDPOINT):
+    for endpoint in context.graph.of(ENDPOINT):
         service = service_of(endpoint)
         calls = (_CALLS | _MORE_CALLS).get(service)
         if calls:

@@ -11,7 +11,7 @@ from eks_gpu.checks.routes import SUBNET, VPC, default_routes, table_id
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.pools.ranges import network
 
-_ACL, _DEFAULT_ACL = "aws:ec2/networkAcl:NetworkAcl", "aws:ec2/defaultNetworkAcl:DefaultNetworkAcl"
+ACL, DEFAULT_ACL = "aws:ec2/networkAcl:NetworkAcl", "aws:ec2/defaultNetworkAcl:DefaultNetworkAcl"
 _RULE, _ASSOCIATION = (
     "aws:ec2/networkAclRule:NetworkAclRule",
     "aws:ec2/networkAclAssociation:NetworkAclAssociation",
@@ -57,12 +57,12 @@ def _acls(subnet: Resource, graph: Graph) -> list[Resource]:
     }
     own = [
         found
-        for found in graph.of(_ACL, _DEFAULT_ACL)
+        for found in graph.of(ACL, DEFAULT_ACL)
         if found.id in named or subnet.id in (found.inputs.get("subnetIds") or ())
     ]
     vpc = graph.by_id(str(subnet.inputs.get("vpcId")), VPC)
     default = vpc["defaultNetworkAclId"] if vpc else None
-    of_vpc = [found for found in graph.of(_DEFAULT_ACL) if default and found["defaultNetworkAclId"] == default]
+    of_vpc = [found for found in graph.of(DEFAULT_ACL) if default and found["defaultNetworkAclId"] == default]
     return own or of_vpc
 
 

@@ -11,7 +11,7 @@ from eks_gpu.pools.ranges import covers_the_internet
 SUBNET, VPC = "aws:ec2/subnet:Subnet", "aws:ec2/vpc:Vpc"
 ROUTE, TABLE = "aws:ec2/route:Route", "aws:ec2/routeTable:RouteTable"
 INTERNET_GATEWAY, NAT_GATEWAY = "aws:ec2/internetGateway:InternetGateway", "aws:ec2/natGateway:NatGateway"
-_ASSOCIATION = "aws:ec2/routeTableAssociation:RouteTableAssociation"
+TABLE_ASSOCIATION = "aws:ec2/routeTableAssociation:RouteTableAssociation"
 _ATTACHMENT = "aws:ec2/internetGatewayAttachment:InternetGatewayAttachment"
 # Properties of a route that are a target. Source: pulumi-aws, ec2.Route.
 _TARGETS = (
@@ -25,7 +25,7 @@ def table_id(subnet: Resource, graph: Graph) -> str:
     return next(
         (
             str(found.inputs.get("routeTableId"))
-            for found in graph.of(_ASSOCIATION)
+            for found in graph.of(TABLE_ASSOCIATION)
             if found.inputs.get("subnetId") == subnet.id
         ),
         "",

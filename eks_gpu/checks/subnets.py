@@ -15,7 +15,7 @@ from eks_gpu.pools.lookups import Lookups
 from eks_gpu.pools.ranges import network
 from eks_gpu_components.catalog import ZONE_LABEL
 
-_MORE_RANGES = "aws:ec2/vpcIpv4CidrBlockAssociation:VpcIpv4CidrBlockAssociation"
+MORE_RANGES = "aws:ec2/vpcIpv4CidrBlockAssociation:VpcIpv4CidrBlockAssociation"
 _PREFIXES = range(16, 29)
 """Prefix lengths that EC2 gives a subnet. Source: Amazon EC2 API, CreateSubnet."""
 _RESERVED = 5
@@ -42,7 +42,7 @@ def fit_their_vpc(context: Context) -> Iterator[Said]:
     for vpc in graph.of(VPC):
         here = [found for found in graph.of(SUBNET) if found.inputs.get("vpcId") == vpc.id]
         ranges = [(found.name, cidr) for found in here if (cidr := _range(found))]
-        beside = (found for found in graph.of(_MORE_RANGES) if found.inputs.get("vpcId") == vpc.id)
+        beside = (found for found in graph.of(MORE_RANGES) if found.inputs.get("vpcId") == vpc.id)
         whole = [one for found in (vpc, *beside) if (one := _range(found))]
         problems = [
             Problem(f"subnet {name}, {cidr}, is not in {', '.join(map(str, whole))}")

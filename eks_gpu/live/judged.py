@@ -12,6 +12,7 @@ from eks_gpu.graph.graph import Graph
 from eks_gpu.live.account import AccountReader
 from eks_gpu.live.account_resources import account_resources
 from eks_gpu.live.cluster import ClusterReader
+from eks_gpu.live.mentioned import mentioned
 from eks_gpu.live.observed import Observed, observe
 from eks_gpu.live.resources import object_resources
 
@@ -45,7 +46,7 @@ def running(
     Raises InputError where nobody answers.
     """
     observed = observe(cluster)
-    rows, unread = account_resources(account, described)
+    rows, unread = account_resources(account, described, mentioned(observed))
     graph = Graph([*rows, *object_resources(observed)], unread=[*observed.unread, *unread], options_known=False)
     told = Foreign(str(described["name"]), "running", account.region, graph, [], {}, {})
     return Running(cluster, account, described, observed, judge(told, on, waivers))

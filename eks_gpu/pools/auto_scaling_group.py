@@ -14,7 +14,7 @@ from eks_gpu_components.catalog import CLUSTER_TAG, DEVICE_PLUGINS, CapacityType
 from eks_gpu_components.catalog.label_rules import KUBERNETES_DOMAINS
 
 # Tags by which a group tells that its instances are nodes, with the name of the cluster as value or without.
-_NAME_TAGS = ("eks:cluster-name", "aws:eks:cluster-name", "alpha.eksctl.io/cluster-name", "KubernetesCluster")
+NAME_TAGS = ("eks:cluster-name", "aws:eks:cluster-name", "alpha.eksctl.io/cluster-name", "KubernetesCluster")
 _CLUSTER_TAGS = tuple(f"{domain}/" for domain in KUBERNETES_DOMAINS)
 
 
@@ -71,13 +71,13 @@ def auto_scaling_group(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
 
 
 def _is_of_kubernetes(tag: str) -> bool:
-    return tag.startswith((CLUSTER_TAG, *_CLUSTER_TAGS)) or tag in _NAME_TAGS
+    return tag.startswith((CLUSTER_TAG, *_CLUSTER_TAGS)) or tag in NAME_TAGS
 
 
 def _clusters_in(tags: Mapping[str, str]) -> Iterator[str]:
     """Names of clusters that the tags of a group tell."""
     yield from (tag.removeprefix(CLUSTER_TAG) for tag in keys(tags) if tag.startswith(CLUSTER_TAG))
-    yield from (tags[tag] for tag in _NAME_TAGS if tag in tags)
+    yield from (tags[tag] for tag in NAME_TAGS if tag in tags)
 
 
 def _instance_types(mixed: Mapping[str, Any], started: Start) -> tuple[str, ...]:
