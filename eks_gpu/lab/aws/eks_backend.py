@@ -65,7 +65,7 @@ class LabEksBackend(EKSBackend):
             vpc_id=subnet.vpc_id,
             tags={f"{CLUSTER_TAG}{name}": "owned", "aws:eks:cluster-name": name},
         )
-        self.ec2.authorize_security_group_ingress(group.id, "-1", None, None, [], [{"GroupId": group.id}])
+        self.ec2.authorize_security_group_ingress(group.id, "-1", None, None, [], source_groups=[{"GroupId": group.id}])
         cluster.resources_vpc_config = {
             **resources_vpc_config,
             "clusterSecurityGroupId": group.id,

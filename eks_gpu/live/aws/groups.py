@@ -13,13 +13,35 @@ from eks_gpu.live.aws.wire import Row, camel, resource, tags, told
 from eks_gpu.pools.auto_scaling_group import NAME_TAGS
 from eks_gpu.pools.cloudformation import FARGATE_PROFILE, GROUP, NODE_GROUP
 from eks_gpu.pools.launch_template import LAUNCH_TEMPLATE
-from eks_gpu_components.catalog import AUTOSCALER_TEMPLATE_TAG, CLUSTER_TAG, autoscaler_cluster_tag
+from eks_gpu_components.catalog import (
+    AUTOSCALER_ENABLED_TAG,
+    AUTOSCALER_TEMPLATE_TAG,
+    CLUSTER_TAG,
+    autoscaler_cluster_tag,
+)
 
 TAG, POLICY = "aws:autoscaling/tag:Tag", "aws:autoscaling/policy:Policy"
 SCHEDULE = "aws:autoscaling/schedule:Schedule"
 _OF_A_MANAGED_GROUP = "eks:nodegroup-name"
 _NEWEST, _DEFAULT = "$Latest", "$Default"
-_OTHERWISE = {"VCpuCount": "vcpuCount", "Groups": "securityGroups", "SecurityGroups": "securityGroupNames"}
+_OTHERWISE = {
+    "AcceleratorTotalMemoryMiB": "acceleratorTotalMemoryMib",
+    "Groups": "securityGroups",
+    "MemoryGiBPerVCpu": "memoryGibPerVcpu",
+    "MemoryMiB": "memoryMib",
+    "TotalLocalStorageGB": "totalLocalStorageGb",
+    "VCpuCount": "vcpuCount",
+}
+_OF_A_TEMPLATE = (
+    *("CapacityReservationSpecification", "CpuOptions", "IamInstanceProfile", "ImageId", "InstanceMarketOptions"),
+    *("InstanceRequirements", "InstanceType", "KeyName", "MetadataOptions", "Placement", "UserData"),
+)
+_WITH_TEXTS = ("BlockDeviceMappings", "EbsOptimized")
+"""Where the provider has true and false as texts, as in network interfaces."""
+_OF_AN_INTERFACE = (
+    *("AssociatePublicIpAddress", "DeleteOnTermination", "Description", "DeviceIndex", "Groups", "InterfaceType"),
+    *("NetworkCardIndex", "SubnetId"),
+)
 
 
 @dataclass(frozen=True)
@@ -35,9 +57,9 @@ class Groups:
     """Keys of their disks."""
 
 
-def groups(reading: Reading, cluster: str, instances: Iterable[str]) -> Groups:
+def groups(reading: Reading, cluster: str, instances: Iterable[str], scaled: bool) -> Groups:
     """Managed and self-managed groups of a cluster. A group belongs to it by its tags, or by a node of the cluster that
-    is one of its `instances`.
+    is one of its `instances`. `scaled` is whether the cluster autoscaler runs there.
     """
     managed = [_managed(row) for row in _described(reading, cluster)]
     of_account = reading.rows("autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups")
@@ -46,6 +68,8 @@ def groups(reading: Reading, cluster: str, instances: Iterable[str]) -> Groups:
     self_managed = [_group(row, reading) for row in own]
     names = {str(row["AutoScalingGroupName"]) for row in own}
     profiles = [_fargate(row) for row in _fargate_profiles(reading, cluster)]
+    if scaled:
+        managed, self_managed = list(map(_at_rest, managed)), list(map(_at_rest, self_managed))
     all_groups, templates = _with_templates(reading, [*managed, *self_managed])
     roles = [each.inputs.get("nodeRoleArn") for each in managed]
     roles += [each.inputs.get("podExecutionRoleArn") for each in profiles]
@@ -55,6 +79,16 @@ def groups(reading: Reading, cluster: str, instances: Iterable[str]) -> Groups:
         [str(name) for each in templates for name in _profile(each)],
         [str(disk["ebs"]["kmsKeyId"]) for each in templates for disk in _encrypted(each)],
     )
+
+
+def _at_rest(group: Resource) -> Resource:
+    """A group of the autoscaler's, at its minimum: its present size is what pods asked for, and nobody's wish."""
+    inputs = dict(group.inputs)
+    if "scalingConfig" in inputs:
+        inputs["scalingConfig"] = {**inputs["scalingConfig"], "desiredSize": inputs["scalingConfig"].get("minSize")}
+    elif any(tag.get("key") == AUTOSCALER_ENABLED_TAG for tag in inputs.get("tags") or ()):
+        inputs["desiredCapacity"] = inputs.get("minSize")
+    return replace(group, inputs=inputs)
 
 
 # --- managed groups and Fargate --------------------------------------------------------------------------------------
@@ -78,7 +112,9 @@ def _managed(row: Row) -> Resource:
         "subnetIds": row.get("subnets"),
         **{key: row.get(key) for key in (*same, *more)},
     }
-    if access := row.get("remoteAccess"):
+    if row.get("launchTemplate"):  # beside which EKS takes neither
+        inputs |= {"diskSize": None, "remoteAccess": None}
+    elif access := row.get("remoteAccess"):
         inputs["remoteAccess"] = told(
             {"ec2SshKey": access.get("ec2SshKey"), "sourceSecurityGroupIds": access.get("sourceSecurityGroups")}
         )
@@ -294,10 +330,12 @@ def _template(row: Row, id_: str) -> Resource:
     """User data is part of it, and shown to nobody: it may hold secrets."""
     data: Row = row.get("LaunchTemplateData") or {}
     inputs = {
-        **camel(
-            {key: value for key, value in data.items() if key not in ("SecurityGroupIds", "TagSpecifications")},
-            _OTHERWISE,
-        ),
+        **camel({key: data.get(key) for key in _OF_A_TEMPLATE}, _OTHERWISE),
+        **_texts(camel({key: data.get(key) for key in _WITH_TEXTS})),
+        "networkInterfaces": [
+            _texts(camel({key: each.get(key) for key in _OF_AN_INTERFACE}, _OTHERWISE))
+            for each in data.get("NetworkInterfaces") or ()
+        ],
         "name": row.get("LaunchTemplateName"),
         "vpcSecurityGroupIds": data.get("SecurityGroupIds"),
         "tagSpecifications": [
@@ -316,6 +354,14 @@ def _template(row: Row, id_: str) -> Resource:
         outputs={"latestVersion": row.get("VersionNumber")},
         masked=hidden,
     )
+
+
+def _texts(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _texts(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_texts(item) for item in value]
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def _profile(template: Resource) -> Iterator[Any]:

@@ -153,7 +153,9 @@ def _gateways(reading: Reading, vpc: str) -> list[Resource]:
 
 
 def _nats(reading: Reading, vpc: str) -> list[Resource]:
-    rows = [row for row in _of_vpc(reading, "describe_nat_gateways", "NatGateways", vpc) if not _has_ended(row)]
+    wanted = [{"Name": "vpc-id", "Values": [vpc]}]
+    found = reading.rows("ec2", "describe_nat_gateways", "NatGateways", Filter=wanted)
+    rows = [row for row in found if not _has_ended(row)]
     ids = [str(each["AllocationId"]) for row in rows for each in _addresses(row) if each.get("AllocationId")]
     by_id = [{"Name": "allocation-id", "Values": ids}]
     addresses = reading.rows("ec2", "describe_addresses", "Addresses", Filters=by_id) if ids else []

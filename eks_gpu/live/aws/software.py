@@ -19,13 +19,18 @@ class Addons:
 
 
 def addons(reading: Reading, cluster: str, associations: list[Row]) -> Addons:
-    """The add-ons; `associations` are pod identity associations, some of which an add-on owns."""
+    """The add-ons; `associations` are pod identity associations, of which add-ons own some."""
     names = reading.rows("eks", "list_addons", "addons", clusterName=cluster)
     rows = reading.each(
         lambda name: reading.get("eks", "describe_addon", "addon", clusterName=cluster, addonName=name), names
     )
-    made = [_addon(row, [each for each in associations if each.get("ownerArn") == row.get("addonArn")]) for row in rows]
+    made = [_addon(row, _owned(row, associations)) for row in rows]
     return Addons(made, [arn for each in made for arn in _roles(each)])
+
+
+def _owned(addon: Row, associations: list[Row]) -> list[Row]:
+    arns = addon.get("podIdentityAssociations") or ()
+    return [each for each in associations if each.get("associationArn") in arns]
 
 
 def _addon(row: Row, associations: list[Row]) -> Resource:

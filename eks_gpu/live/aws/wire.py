@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from eks_gpu.graph.graph import Resource
@@ -34,8 +35,14 @@ def resource(
 
 
 def told(given: Mapping[str, Any]) -> dict[str, Any]:
-    """What has a value."""
-    return {key: value for key, value in given.items() if value not in _NOTHING}
+    """What has a value; inside of one, what is not null: an empty text may be that of a tag."""
+    return {str(key): _plain(value) for key, value in given.items() if value not in _NOTHING}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items() if item is not None}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
 def camel(value: Any, names: Mapping[str, str] | None = None) -> Any:
@@ -45,7 +52,9 @@ def camel(value: Any, names: Mapping[str, str] | None = None) -> Any:
     if isinstance(value, Mapping):
         called = names or {}
         return told({called.get(key, f"{key[0].lower()}{key[1:]}"): camel(item, names) for key, item in value.items()})
-    return [camel(item, names) for item in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [camel(item, names) for item in value]
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def tags(row: Row) -> dict[str, str]:
