@@ -4,6 +4,7 @@ A part stands between `<!-- generated: NAME WORD... -->` and `<!-- end -->`. NAM
 gets the words. A file that is generated as a whole, such as a picture, is one more entry of what `generated` returns.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
@@ -13,6 +14,7 @@ from typing import get_args, get_origin
 from eks_gpu.checks import CHECKS
 from eks_gpu.importers.findings import RULES
 from eks_gpu.lab.aws.refusals import REFUSALS
+from eks_gpu.live import permissions
 from eks_gpu_components.catalog import versions
 from eks_gpu_components.values.shapes import arms
 from tools import pictures, rooms
@@ -88,11 +90,24 @@ def floors_of(house: str) -> str:
     return table(("Layer", "Package", "What is in it"), rooms.floor_rows(house))
 
 
+def iam_policy() -> str:
+    """The policy of a reader, for `aws iam create-policy`."""
+    return f"```json\n{json.dumps(permissions.policy(), indent=2)}\n```\n"
+
+
+def iam_permissions() -> str:
+    """What stays unread without each action."""
+    rows = ((f"`{each.action}`", each.subject, each.what) for each in permissions.READ)
+    return table(("Without", "not read", "and so not known"), rows)
+
+
 PARTS: dict[str, Callable[..., str]] = {
     "arguments": arguments_of,
     "charts": charts,
     "checks": checks,
     "floors": floors_of,
+    "iam-permissions": iam_permissions,
+    "iam-policy": iam_policy,
     "import-rules": import_rules,
     "lab-refusals": lab_refusals,
     "tree": rooms.tree,

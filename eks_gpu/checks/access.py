@@ -44,6 +44,7 @@ _EC2_NODE_CLASS = NODE_CLASSES[KARPENTER_GROUP, "EC2NodeClass"]
     "nodes-may-join-the-cluster",
     subject="self-managed group, EC2NodeClass",
     fix="give the role of the nodes an access entry of type EC2_LINUX",
+    relies_on=("values",),
     sources=(
         sources.eks_guide("access-entries"),
         sources.LAB,
@@ -177,6 +178,7 @@ def are_read(context: Context) -> Iterator[Said]:
     "node-roles-have-their-policies",
     subject="role of nodes",
     fix=f"attach {WORKER_POLICY} and {REGISTRY_PULL_POLICY}, and let the CNI have {CNI_POLICY}",
+    relies_on=("values",),
     sources=(sources.eks_guide("create-node-role"),),
 )
 def may_work(context: Context) -> Iterator[Said]:

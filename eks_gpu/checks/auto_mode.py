@@ -19,6 +19,7 @@ ENTRY, ASSOCIATION = "aws:eks/accessEntry:AccessEntry", "aws:eks/accessPolicyAss
     "auto-mode-node-class-has-an-access-entry",
     subject="NodeClass of Auto Mode",
     fix=f"give its role an access entry of type EC2 and the policy {AUTO_MODE_ACCESS_POLICY} for the whole cluster",
+    relies_on=("values",),
     sources=(sources.eks_guide("create-node-class"),),
 )
 def may_join(context: Context) -> Iterator[Said]:

@@ -97,6 +97,7 @@ def of_this_cluster(context: Context) -> Iterator[Said]:
     "controllers-work-for-this-cluster",
     subject="Karpenter, autoscaler, load balancer controller, termination handler with a queue",
     fix="give the chart the name and the region of the stack's cluster",
+    relies_on=("values",),
     sources=(
         sources.KARPENTER_CHART,
         sources.AUTOSCALER,
@@ -134,6 +135,7 @@ def _at(release: Software, paths: Mapping[str, tuple[str, ...]]) -> tuple[Any, s
     "controllers-have-their-permissions",
     subject="Karpenter, autoscaler, load balancer controller, termination handler with a queue",
     fix="give the controller's role the policy that its documentation lists, and the role to its service account",
+    relies_on=("values",),
     sources=(
         sources.IAM_GUIDE,
         sources.KARPENTER,

@@ -36,7 +36,7 @@ _HOOK_S = 3600
     severity="warning",
     fix=f"install {TERMINATION_HANDLER} in queue mode and tag the group's nodes for it, as NodeTerminationHandler "
     "and drain_s do",
-    relies_on=("software", "pods"),
+    relies_on=("software", "pods", "values"),
     scope=OWN_GROUPS,
     sources=(
         sources.TERMINATION_HANDLER,

@@ -39,6 +39,7 @@ _BALANCED_SINCE, _ENCLAVES_SINCE, _CONSOLIDATE_AFTER_OPTIONAL_SINCE = "1.14", "1
     subject="Karpenter release beside a Spot node pool",
     fix="make a queue that EventBridge may send to, five rules with the queue as target, and name it in the chart's "
     "settings.interruptionQueue",
+    relies_on=("values",),
     sources=(
         sources.KARPENTER_GUIDE,
         sources.LAB,

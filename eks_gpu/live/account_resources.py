@@ -44,7 +44,7 @@ def account_resources(
         caller = parts.submit(lambda: account.caller["Account"])
         vpc = str((described.get("resourcesVpcConfig") or {}).get("vpcId") or "")
         of_network = parts.submit(network, reading, vpc)
-        of_nodes = parts.submit(groups, reading, name, names.instances, names.scaled)
+        of_nodes = parts.submit(groups, reading, name, names.instances)
         of_access = parts.submit(entries, reading, described)
         of_pods = parts.submit(associations, reading, name)
         of_identity = parts.submit(oidc_provider, reading, issuer(described), str(described["arn"]))

@@ -8,7 +8,6 @@ from eks_gpu.karpenter.objects import part
 from eks_gpu.live.cluster import Kind, Manifest
 from eks_gpu.live.kinds import AUTO_NODE_CLASS, EC2_NODE_CLASS, NODE
 from eks_gpu.live.observed import Observed
-from eks_gpu.pools.software import CLUSTER_AUTOSCALER
 from eks_gpu_components.catalog import SERVICE_ACCOUNT_ROLE_ANNOTATION
 
 _SERVICE_ACCOUNT = Kind("", "ServiceAccount")
@@ -27,8 +26,6 @@ class Mentioned:
     queues: frozenset[str] = field(default_factory=frozenset)
     instances: frozenset[str] = field(default_factory=frozenset)
     """Ids of EC2 instances that are nodes."""
-    scaled: bool = False
-    """Whether the cluster autoscaler is among the workloads."""
 
 
 def mentioned(observed: Observed) -> Mentioned:
@@ -38,14 +35,13 @@ def mentioned(observed: Observed) -> Mentioned:
         part(each, "metadata", "annotations").get(SERVICE_ACCOUNT_ROLE_ANNOTATION)
         for each in observed.of(_SERVICE_ACCOUNT)
     )
-    workloads = [each for kind in _WORKLOADS for each in observed.of(kind)]
+    workloads = (each for kind in _WORKLOADS for each in observed.of(kind))
     ids = (str(part(each, "spec").get("providerID") or "").rpartition("/")[2] for each in observed.of(NODE))
     return Mentioned(
         _set(*of_accounts, *(part(each, "spec").get("role") for each in classes)),
         _set(*(part(each, "spec").get("instanceProfile") for each in classes)),
         _set(*_queues(workloads)),
         frozenset(id_ for id_ in ids if id_.startswith("i-")),
-        any(CLUSTER_AUTOSCALER in str(container.get("image")) for each in workloads for container in _containers(each)),
     )
 
 

@@ -12,17 +12,16 @@ from typing import Any, NoReturn
 from unittest.mock import patch
 
 from botocore.awsrequest import AWSRequest
+from flask import request as flask_request
 from moto.core.authorization import enable_iam_authentication
 from moto.core.responses import BaseResponse
-from moto.elb import urls as elb_urls
+from moto.core.utils import convert_to_flask_response
 from moto.iam.access_control import IAMPolicy, IAMRequest, create_access_key
 
 from eks_gpu.graph.iam import Call, allowed, without_conditions
 from eks_gpu.lab.aws import LAB_KEYS, calls
 from eks_gpu.lab.aws.needs import needed
 
-ELB_PATH = "{0}/$"
-"""By which moto has load balancers of both generations."""
 ANYBODY = {"sts:GetCallerIdentity"}
 """What needs no permission."""
 
@@ -30,17 +29,11 @@ ANYBODY = {"sts:GetCallerIdentity"}
 @contextmanager
 def enforced() -> Iterator[None]:
     """While it lasts, moto in this process refuses callers it does not know, and what a caller may not do."""
-    set_up, authorize = BaseResponse.setup_class, BaseResponse._authenticate_and_authorize_action
+    answer, authorize = convert_to_flask_response.__call__, BaseResponse._authenticate_and_authorize_action
 
-    def set_up_signed(response: Any, request: Any, *given: Any, **named: Any) -> None:
-        request.get_data()  # keeps the body as it was signed; moto takes a form apart
-        set_up(response, request, *given, **named)
-
-    def signed(*given: Any, **named: Any) -> Any:
-        given[0].get_data()  # which of two services is meant, moto reads from the form, before anything else
-        return balancers(*given, **named)
-
-    balancers = elb_urls.url_paths[ELB_PATH]
+    def answer_signed(served: Any, *given: Any, **named: Any) -> Any:
+        flask_request.get_data()  # keeps the body as it was signed; moto takes a form apart
+        return answer(served, *given, **named)
 
     def authorize_others(response: Any, judge: Any, resource: str = "*") -> None:
         key = response.headers.get("Authorization", "").partition("Credential=")[2].partition("/")[0]
@@ -53,8 +46,7 @@ def enforced() -> Iterator[None]:
 
     with (
         enable_iam_authentication(),
-        patch.dict(elb_urls.url_paths, {ELB_PATH: signed}),
-        patch.object(BaseResponse, "setup_class", set_up_signed),
+        patch.object(convert_to_flask_response, "__call__", answer_signed),
         patch.object(BaseResponse, "_authenticate_and_authorize_action", authorize_others),
     ):
         yield

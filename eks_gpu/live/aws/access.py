@@ -25,6 +25,7 @@ class Entries:
     """Who may enter a cluster."""
 
     resources: list[Resource]
+    """None where some are not known: nobody could tell what is missing."""
     roles: list[str]
     """ARNs of roles of nodes."""
     complete: bool
@@ -51,7 +52,7 @@ def entries(reading: Reading, described: Row) -> Entries:
         "eks", "list_access_entries", "describe_access_entry", "list_associated_access_policies"
     )
     return Entries(
-        [*map(_entry, rows), *(each for some in given for each in some)],
+        [*map(_entry, rows), *(each for some in given for each in some)] if known else [],
         [str(row["principalArn"]) for row in rows if str(row.get("type")).startswith("EC2")],
         known,
     )

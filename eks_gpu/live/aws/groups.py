@@ -14,7 +14,6 @@ from eks_gpu.pools.auto_scaling_group import NAME_TAGS
 from eks_gpu.pools.cloudformation import FARGATE_PROFILE, GROUP, NODE_GROUP
 from eks_gpu.pools.launch_template import LAUNCH_TEMPLATE
 from eks_gpu_components.catalog import (
-    AUTOSCALER_ENABLED_TAG,
     AUTOSCALER_TEMPLATE_TAG,
     CLUSTER_TAG,
     autoscaler_cluster_tag,
@@ -57,9 +56,9 @@ class Groups:
     """Keys of their disks."""
 
 
-def groups(reading: Reading, cluster: str, instances: Iterable[str], scaled: bool) -> Groups:
+def groups(reading: Reading, cluster: str, instances: Iterable[str]) -> Groups:
     """Managed and self-managed groups of a cluster. A group belongs to it by its tags, or by a node of the cluster that
-    is one of its `instances`. `scaled` is whether the cluster autoscaler runs there.
+    is one of its `instances`.
     """
     managed = [_managed(row) for row in _described(reading, cluster)]
     of_account = reading.rows("autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups")
@@ -68,8 +67,6 @@ def groups(reading: Reading, cluster: str, instances: Iterable[str], scaled: boo
     self_managed = [_group(row, reading) for row in own]
     names = {str(row["AutoScalingGroupName"]) for row in own}
     profiles = [_fargate(row) for row in _fargate_profiles(reading, cluster)]
-    if scaled:
-        managed, self_managed = list(map(_at_rest, managed)), list(map(_at_rest, self_managed))
     all_groups, templates = _with_templates(reading, [*managed, *self_managed])
     roles = [each.inputs.get("nodeRoleArn") for each in managed]
     roles += [each.inputs.get("podExecutionRoleArn") for each in profiles]
@@ -79,16 +76,6 @@ def groups(reading: Reading, cluster: str, instances: Iterable[str], scaled: boo
         [str(name) for each in templates for name in _profile(each)],
         [str(disk["ebs"]["kmsKeyId"]) for each in templates for disk in _encrypted(each)],
     )
-
-
-def _at_rest(group: Resource) -> Resource:
-    """A group of the autoscaler's, at its minimum: its present size is what pods asked for, and nobody's wish."""
-    inputs = dict(group.inputs)
-    if "scalingConfig" in inputs:
-        inputs["scalingConfig"] = {**inputs["scalingConfig"], "desiredSize": inputs["scalingConfig"].get("minSize")}
-    elif any(tag.get("key") == AUTOSCALER_ENABLED_TAG for tag in inputs.get("tags") or ()):
-        inputs["desiredCapacity"] = inputs.get("minSize")
-    return replace(group, inputs=inputs)
 
 
 # --- managed groups and Fargate --------------------------------------------------------------------------------------
@@ -272,9 +259,9 @@ def _with_templates(reading: Reading, found: list[Resource]) -> tuple[list[Resou
             group = replace(group, inputs=_renamed(group.inputs, f"{which[0]}:{which[1]}"))
         if which and which not in read and not _says_types(group):
             why = f"its launch template {which[0]} is not read"
-            reading.add(
-                Unread(f"{group.type.rpartition(':')[2]} {group.name}", "nodes", why, "let the template be read")
-            )
+            refused = reading.refused("ec2", "describe_launch_template_versions")
+            how = "allow ec2:DescribeLaunchTemplateVersions" if refused else "start it from a template that is there"
+            reading.add(Unread(f"{group.type.rpartition(':')[2]} {group.name}", "nodes", why, how))
         else:
             kept.append(group)
     return kept, [
