@@ -140,6 +140,7 @@ def where_pods_run(context: Context) -> Iterator[Said]:
     fix="register the Namespace, or let the release create it",
     relies_on=("software", "pods"),
     sources=(sources.kubernetes("namespaces"),),
+    of_a_program=True,
 )
 def namespaces_exist(context: Context) -> Iterator[Said]:
     """The API server refuses objects in the namespace, and the update stops.

@@ -81,6 +81,7 @@ _OF_A_CLUSTER = (
     fix="name the stack's cluster in clusterName",
     each_cluster=False,
     sources=(sources.EKS_API,),
+    of_a_program=True,
 )
 def of_this_cluster(context: Context) -> Iterator[Said]:
     """EKS refuses the resource, or creates it in the wrong cluster."""

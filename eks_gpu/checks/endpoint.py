@@ -47,6 +47,7 @@ def _endpoints(context: Context) -> Iterator[tuple[Cluster, Endpoint]]:
     subject="cluster with a public endpoint",
     severity="warning",
     fix=f"write public_cidrs: [ADDRESS/32] with your own, which `{PRINT_ADDRESS}` prints",
+    of_a_program=True,
 )
 def address_is_given(context: Context) -> Iterator[Said]:
     """`pulumi up` stops before its first resource: the settings do not say who may reach the API.
@@ -107,6 +108,7 @@ def is_reached(context: Context) -> Iterator[Said]:
     fix="open it for the first update, bootstrap: {public_cidrs: [ADDRESS/32]}, or say bootstrap: false where the "
     "update runs inside the VPC",
     sources=(sources.eks_guide("cluster-endpoint", date(2026, 11, 28)),),
+    of_a_program=True,
 )
 def update_arrives(context: Context) -> Iterator[Said]:
     """The first update creates a cluster that it cannot reach: its Kubernetes objects time out.

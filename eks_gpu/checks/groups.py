@@ -216,6 +216,7 @@ def not_rebalanced(context: Context) -> Iterator[Said]:
         sources.PULUMI,
         sources.AUTOSCALER,
     ),
+    of_a_program=True,
 )
 def desired_is_ignored(context: Context) -> Iterator[Said]:
     """Every `pulumi up` resets the number of nodes: it ends nodes in use or starts nodes that no pod needs."""
@@ -275,6 +276,7 @@ _BY_EKS = "eks:nodegroup-name"
         sources.eks_guide("launch-templates", date(2026, 11, 28)),
         sources.EKS_API,
     ),
+    of_a_program=True,
 )
 def fits_its_template(context: Context) -> Iterator[Said]:
     """EKS refuses the group: a setting is in the group and in its launch template, or in the wrong one of them.

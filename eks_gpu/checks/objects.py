@@ -27,6 +27,8 @@ _BUILT_IN = frozenset(
     }
 )
 """What every cluster has."""
+_NOT_READ = ("ConfigMap", "Secret")
+"""Kinds that are in no graph of a running cluster."""
 _SECRET_MAKERS = ("Certificate", "ClusterExternalSecret", "ExternalSecret", "SealedSecret", "SecretProviderClass")
 """Kinds that operators make Secrets of."""
 
@@ -36,6 +38,7 @@ _SECRET_MAKERS = ("Certificate", "ClusterExternalSecret", "ExternalSecret", "Sea
     subject="Kubernetes object",
     fix="correct the field",
     sources=(API_SERVER,),
+    of_a_program=True,
 )
 def accepted(context: Context) -> Iterator[Said]:
     """The update ends at an object that the API server refuses.
@@ -82,14 +85,14 @@ def there(context: Context) -> Iterator[Said]:
 
     The check looks for RuntimeClasses, PriorityClasses, ServiceAccounts, PersistentVolumeClaims, ConfigMaps and Secrets
     in the stack, and knows the RuntimeClasses of the GPU operator. It says nothing of a cluster of another stack, of
-    what any chart may bring into its own namespace or an unknown one anywhere, and of Secrets that an operator of
-    secrets may make.
+    what any chart may bring into its own namespace or an unknown one anywhere, of Secrets that an operator of secrets
+    may make, and of the Secrets and ConfigMaps of a cluster that runs, which nobody reads.
     """
     if context.of_another_stack:
         return
     made = made_in(context.graph, context.software)
     for spec in pod_specs(context.graph):
-        wanted = list(named_by(spec.spec))
+        wanted = [each for each in named_by(spec.spec) if not (context.graph.running and each.kind in _NOT_READ)]
         problems = [Problem(_missing(each), _fix(each)) for each in wanted if not is_made(each, spec.namespace, made)]
         if wanted:
             names = ", ".join(dict.fromkeys(str(each) for each in wanted))

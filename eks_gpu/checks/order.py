@@ -68,6 +68,7 @@ def _late(graph: Graph, resource: Resource, releases: Iterable[Software]) -> lis
     subject="object whose kind a chart of the stack brings",
     fix="let the objects depend on the release that installs their kind",
     sources=(sources.LAB,),
+    of_a_program=True,
 )
 def after_definitions(context: Context) -> Iterator[Said]:
     """The first update fails with `no matches for kind`, because the chart that installs the kind comes later."""
@@ -94,6 +95,7 @@ def after_definitions(context: Context) -> Iterator[Said]:
         sources.KARPENTER,
         sources.LAB,
     ),
+    of_a_program=True,
 )
 def before_karpenter(context: Context) -> Iterator[Said]:
     """A destroy hangs, and the nodes keep costing money, because no controller is left to terminate them."""
@@ -114,6 +116,7 @@ def before_karpenter(context: Context) -> Iterator[Said]:
         sources.KARPENTER,
         sources.LAB,
     ),
+    of_a_program=True,
 )
 def permissions_stay(context: Context) -> Iterator[Said]:
     """A destroy hangs, and the nodes keep costing money, because Karpenter may no longer terminate them."""
@@ -132,6 +135,7 @@ def permissions_stay(context: Context) -> Iterator[Said]:
     subject="Service with a load balancer, Ingress",
     fix=f"let the objects depend on the release of {LOAD_BALANCER_CONTROLLER}",
     sources=(sources.LOAD_BALANCER_CONTROLLER,),
+    of_a_program=True,
 )
 def before_balancer(context: Context) -> Iterator[Said]:
     """The load balancer is not deleted, costs money, and blocks the deletion of the network."""
@@ -148,6 +152,7 @@ def before_balancer(context: Context) -> Iterator[Said]:
     subject="node pool, node class, volume claim, Service with a load balancer, Ingress, controller",
     fix=f"remove {' and '.join(_KEPT)}",
     sources=(sources.PULUMI,),
+    of_a_program=True,
 )
 def deleted(context: Context) -> Iterator[Said]:
     """A destroy leaves instances, disks or load balancers behind that no stack knows about."""

@@ -21,6 +21,7 @@ _SELECTING = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet")
         sources.kubernetes("labels"),
         sources.LAB,
     ),
+    of_a_program=True,
 )
 def match_their_pods(context: Context) -> Iterator[Said]:
     """The API server refuses the workload: its selector does not match the labels of its own pods."""

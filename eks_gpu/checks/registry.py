@@ -260,6 +260,8 @@ class Check:
     """Where the rule is from. One that is not sure makes the check a warning."""
     scope: Scope = EVERYWHERE
     """The pools that it is asked about."""
+    of_a_program: bool = False
+    """Whether it speaks of what a program does or sends, and so has nothing to say of a cluster that runs."""
 
     @property
     def reason(self) -> str:
@@ -401,13 +403,15 @@ def check(
     each_cluster: bool = True,
     sources: Iterable[Source] = (),
     scope: Scope = EVERYWHERE,
+    of_a_program: bool = False,
 ) -> Callable[[Callable[[Context], Iterator[Said]]], Any]:
     """Registers a function that says something of each subject the check applies to.
 
     Its docstring's first line says what goes wrong for the user where the check does not hold; the rest is for readers
     of `docs/checks.md`, which `make pages` writes. `relies_on` is what must all be read for a failure to be certain.
     `sources` is where the rule is from; a rule of one source that is not sure is a warning, whatever `severity` is.
-    The function sees the pools of its `scope` and no others.
+    The function sees the pools of its `scope` and no others. A check `of_a_program` is not asked about a cluster that
+    runs.
     """
 
     def register(function: Callable[[Context], Iterator[Said]]) -> Callable[[Context], Iterator[Said]]:
@@ -415,7 +419,8 @@ def check(
             raise ValueError(f"two checks are named {id_}")
         rests_on = tuple(sources)
         level = severity if is_sure(rests_on) else "warning"
-        CHECKS[id_] = Check(id_, level, subject, fix, function, frozenset(relies_on), each_cluster, rests_on, scope)
+        needed = frozenset(relies_on)
+        CHECKS[id_] = Check(id_, level, subject, fix, function, needed, each_cluster, rests_on, scope, of_a_program)
         return function
 
     return register
@@ -423,4 +428,5 @@ def check(
 
 def findings(context: Context) -> list[Finding]:
     """The findings of every check, passed ones too, by check and then by subject in the order of registration."""
-    return [finding for registered in CHECKS.values() for finding in registered.findings(context)]
+    asked = [each for each in CHECKS.values() if not (each.of_a_program and context.graph.running)]
+    return [finding for each in asked for finding in each.findings(context)]

@@ -1,19 +1,28 @@
 """`eks-gpu check`."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eks_gpu.commands.options import BaselineFile, PoolsFile
+from eks_gpu.commands.options import BaselineFile, ClusterName, Context, Kubeconfig, PoolsFile, Profile
 from eks_gpu.io.output import STDOUT, write, write_json
 from eks_gpu.io.problems import InputError
 from eks_gpu.io.terminal import Terminal
 from eks_gpu.io.today import today
 
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from eks_gpu.checks import Waiver
+    from eks_gpu.foreign.judged import Judged
+
 EXAMPLES = (
     "Examples:  pulumi preview --json --show-sames > p.json; eks-gpu check --preview p.json  ·  "
-    "pulumi stack export > s.json; eks-gpu check --state s.json --sarif s.sarif"
+    "pulumi stack export > s.json; eks-gpu check --state s.json --sarif s.sarif  ·  "
+    "eks-gpu check --cluster --context prod"
 )
 
 
@@ -24,7 +33,20 @@ def check(
     state: Annotated[
         Path | None, typer.Option(metavar="FILE", help="What `pulumi stack export` printed; - is stdin.")
     ] = None,
-    region: Annotated[str, typer.Option(help="AWS region, for a stack that does not name its region.")] = "",
+    cluster: Annotated[
+        bool,
+        typer.Option("--cluster", help="The running cluster of a kubeconfig, and its account; both are only read."),
+    ] = False,
+    kubeconfig: Kubeconfig = None,
+    context: Context = "",
+    cluster_name: ClusterName = "",
+    profile: Profile = "",
+    no_account: Annotated[
+        bool, typer.Option("--no-account", help="Of a running cluster Kubernetes alone: AWS is not asked.")
+    ] = False,
+    region: Annotated[
+        str, typer.Option(help="AWS region, for a stack or a cluster that does not name its region.")
+    ] = "",
     waivers_file: Annotated[
         Path | None, typer.Option("--waivers", metavar="FILE", help="Failures that the stack accepts, with reasons.")
     ] = None,
@@ -34,26 +56,30 @@ def check(
     sarif_file: Annotated[Path | None, typer.Option("--sarif", help="Write failures as SARIF for code review.")] = None,
     junit_file: Annotated[Path | None, typer.Option("--junit", help="Write all checks as JUnit XML, for CI.")] = None,
 ) -> None:
-    """Check a stack of any program, in any language, from its preview or state; the program does not run."""
+    """Check a stack of any program, in any language, from its preview or state, or a cluster that runs."""
 
-    from eks_gpu.foreign import documents
-    from eks_gpu.foreign.judged import judge
-    from eks_gpu.foreign.render import render
-    from eks_gpu.foreign.stack import foreign
-    from eks_gpu.plan.baseline import since
     from eks_gpu.plan.waivers_file import read_waivers
-    from eks_gpu.pools.given import given_pools
 
-    if (preview is None) == (state is None):
-        raise InputError("either --preview FILE or --state FILE is required, and not both")
-    given = given_pools(pools) if pools else []
-    document = documents.preview(preview) if preview else documents.state(state or STDOUT)
+    if [preview is not None, state is not None, cluster].count(True) != 1:
+        raise InputError("one of --preview FILE, --state FILE and --cluster is required, and only one")
+    way = {"--kubeconfig": kubeconfig, "--context": context, "--cluster-name": cluster_name, "--profile": profile}
+    given = [option for option, value in {**way, "--no-account": no_account}.items() if value]
+    if given and not cluster:
+        raise InputError(f"{given[0]}: is of a running cluster, and so needs --cluster")
+    if pools and cluster:
+        raise InputError("--pools: is for a stack without its pools; a cluster has its own")
     waivers = read_waivers(waivers_file) if waivers_file else ()
-    judged = judge(foreign(document, region, whole=True), waivers=waivers, given=given)
+    if cluster:
+        found = _running(kubeconfig, context, cluster_name, region, profile, no_account, waivers)
+    else:
+        found = _of_file(preview, state, region, pools, waivers)
+    judged = found.judged
     if baseline_file:
+        from eks_gpu.plan.baseline import since
+
         judged = judged.held_against(since(baseline_file, today(), {judged.name: judged.findings})[judged.name])
-    Terminal(stderr=STDOUT in (json_file, sarif_file, junit_file)).print(render(judged))
-    write_json(json_file, judged.as_json())
+    Terminal(stderr=STDOUT in (json_file, sarif_file, junit_file)).print(found.rendered(judged))
+    write_json(json_file, {**judged.as_json(), **found.more})
     if sarif_file:
         from eks_gpu.plan.sarif import sarif
 
@@ -64,3 +90,55 @@ def check(
 
         write(junit_file, junit(judged.name, judged.findings))
     raise typer.Exit(1 if judged.failed else 0)
+
+
+@dataclass(frozen=True)
+class _Found:
+    judged: "Judged"
+    title: str
+    """Of a running cluster, which one it was and when; empty for a file."""
+    more: Mapping[str, Any]
+    """Keys that the answer has beside those of a stack."""
+
+    def rendered(self, judged: "Judged") -> "RenderableType":
+        from eks_gpu.foreign.render import render
+
+        return render(judged, self.title)
+
+
+def _of_file(
+    preview: Path | None, state: Path | None, region: str, pools: Path | None, waivers: "Sequence[Waiver]"
+) -> _Found:
+    from eks_gpu.foreign import documents
+    from eks_gpu.foreign.judged import judge
+    from eks_gpu.foreign.stack import foreign
+    from eks_gpu.pools.given import given_pools
+
+    given = given_pools(pools) if pools else []
+    document = documents.preview(preview) if preview else documents.state(state or STDOUT)
+    return _Found(judge(foreign(document, region, whole=True), waivers=waivers, given=given), "", {})
+
+
+def _running(
+    kubeconfig: Path | None,
+    context: str,
+    cluster_name: str,
+    region: str,
+    profile: str,
+    no_account: bool,
+    waivers: "Sequence[Waiver]",
+) -> _Found:
+    try:
+        from eks_gpu.live.cluster import Refused
+        from eks_gpu.live.judged import running
+        from eks_gpu.live.way_in import way_in_or_less
+    except ModuleNotFoundError as missing:
+        raise InputError(
+            f"eks-gpu check --cluster needs {missing.name}: pip install 'eks-gpu-components[live]'"
+        ) from None
+    try:
+        way = way_in_or_less(kubeconfig, context, cluster_name, region, profile, ask_account=not no_account)
+        found = running(*way, waivers=waivers)
+    except Refused as refused:
+        raise InputError(f"the API server refuses to tell what it has: {refused}") from None
+    return _Found(found.judged, found.headline, found.more)

@@ -68,18 +68,21 @@ class Graph:
         created: Collection[str] | None = None,
         unread: Iterable[Unread] = (),
         looked_up: Collection[str] | None = None,
+        running: bool = False,
     ):
         """`options_known` is whether resources tell their options: in a preview they do not.
 
         `created` are the URNs of what is not there yet; None for all, as in a plan. `unread` is what whoever made the
         graph could not read. `looked_up` are the ids and releases of images that the program's look-ups gave,
-        and that so move without a change of the program; None if nobody can tell.
+        and that so move without a change of the program; None if nobody can tell. `running` is whether these are the
+        resources of a cluster and its account, and of no program.
         """
         self._by_urn = {resource.urn: resource for resource in resources}
         self.options_known = options_known
         self._created = created
         self.unread = tuple(unread)
         self.looked_up = looked_up
+        self.running = running
 
     def __iter__(self) -> Iterator[Resource]:
         return iter(self._by_urn.values())
@@ -102,6 +105,7 @@ class Graph:
             created=self._created,
             unread=unread,
             looked_up=self.looked_up,
+            running=self.running,
         )
 
     def is_new(self, resource: Resource) -> bool:

@@ -1,20 +1,27 @@
 """A running cluster, judged as a stack is: pools, workloads, cost and checks of what it is told to be."""
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from eks_gpu.checks import Waiver
 from eks_gpu.foreign.judged import Judged, judge
 from eks_gpu.foreign.stack import Foreign
-from eks_gpu.graph.graph import Graph
+from eks_gpu.graph.graph import Graph, Resource
+from eks_gpu.graph.unread import Unread
 from eks_gpu.live.account import AccountReader
 from eks_gpu.live.account_resources import account_resources
 from eks_gpu.live.cluster import ClusterReader
+from eks_gpu.live.kinds import NODE, POD
 from eks_gpu.live.mentioned import mentioned
 from eks_gpu.live.observed import Observed, observe
-from eks_gpu.live.resources import object_resources
+from eks_gpu.live.recognised import recognised
+from eks_gpu.live.releases import KNOWN_CHARTS, releases
+from eks_gpu.live.resources import is_over, object_resources, of_releases, release_resource
+from eks_gpu.live.way_in import Unasked
+from eks_gpu.pools.clusters import clusters
 
 
 @dataclass(frozen=True)
@@ -24,7 +31,7 @@ class Running:
     cluster: ClusterReader
     account: AccountReader
     described: dict[str, Any]
-    """EKS's description of the cluster."""
+    """EKS's description of the cluster; of an account that is not asked, name and version alone."""
     observed: Observed
     judged: Judged
 
@@ -32,6 +39,24 @@ class Running:
     def name(self) -> str:
         """The name of the EKS cluster."""
         return str(self.described["name"])
+
+    @property
+    def more(self) -> dict[str, Any]:
+        """Keys of the JSON that a stack does not have: which cluster it was, and when."""
+        at = self.observed.at.isoformat(timespec="seconds")
+        return {"cluster": self.name, "context": self.cluster.context, "at": at}
+
+    @property
+    def headline(self) -> str:
+        """Which cluster it is, from where and when it was read, and how much was seen."""
+        counts = (
+            (len(self.observed.of(NODE)), "node"),
+            (sum(not is_over(each) for each in self.observed.of(POD)), "pod"),
+            (len(self.judged.told.graph), "resource"),
+        )
+        seen = ", ".join(f"{number} {noun}{'' if number == 1 else 's'}" for number, noun in counts)
+        at = f"{self.observed.at:%Y-%m-%d %H:%M:%S} UTC"
+        return f"{self.name}  {self.account.region}, context {self.cluster.context}, {at}: {seen}"
 
 
 def running(
@@ -46,7 +71,69 @@ def running(
     Raises InputError where nobody answers.
     """
     observed = observe(cluster)
-    rows, unread = account_resources(account, described, mentioned(observed))
-    graph = Graph([*rows, *object_resources(observed)], unread=[*observed.unread, *unread], options_known=False)
+    rows, unread = (
+        account.told(described)
+        if isinstance(account, Unasked)
+        else account_resources(account, described, mentioned(observed))
+    )
+    software, refused = _software(cluster, observed)
+    built_in = [pool for each in clusters(Graph(rows)) for pool in each.built_in_pools]
+    objects = object_resources(
+        observed, without=software.uids, built_in=built_in, addons_known=not isinstance(account, Unasked)
+    )
+    graph = Graph(
+        [*rows, *software.resources, *objects],
+        unread=[*observed.unread, *refused, *unread],
+        options_known=False,
+        running=True,
+    )
     told = Foreign(str(described["name"]), "running", account.region, graph, [], {}, {})
-    return Running(cluster, account, described, observed, judge(told, on, waivers))
+    judged = judge(told, on, waivers)
+    return Running(cluster, account, described, observed, _in_words_of_a_cluster(judged))
+
+
+@dataclass(frozen=True)
+class _Software:
+    resources: list[Resource]
+    uids: set[str]
+    """Objects that the releases stand for."""
+
+
+def _software(cluster: ClusterReader, observed: Observed) -> tuple[_Software, list[Unread]]:
+    known, unread = releases(cluster)
+    seen, uids = recognised(observed, known)
+    told = [(each.namespace, each.name) for each in (*known, *seen) if each.chart in KNOWN_CHARTS]
+    objects = (each for found in observed.objects.values() for each in found)
+    rows = [
+        release_resource(each.name, each.namespace, each.chart, each.version, each.values) for each in (*known, *seen)
+    ]
+    return _Software(rows, uids | of_releases(objects, told)), unread
+
+
+_WORDS = (
+    (re.compile(r"\bthe stack's cluster\b"), "this cluster"),
+    (re.compile(r"\b(the|this) stack\b"), "the cluster"),
+    (re.compile(r"\ba stack\b"), "a cluster"),
+    (re.compile(r"^stack$"), "cluster"),
+    (re.compile(r"\bthe plan\b"), "this reading"),
+)
+
+
+def in_words_of_a_cluster(text: str) -> str:
+    """What a check says of a stack, said of the cluster that runs."""
+    for pattern, word in _WORDS:
+        text = pattern.sub(word, text)
+    return text
+
+
+def _in_words_of_a_cluster(judged: Judged) -> Judged:
+    said = [
+        replace(
+            each,
+            subject=in_words_of_a_cluster(each.subject),
+            message=in_words_of_a_cluster(each.message),
+            fix=in_words_of_a_cluster(each.fix),
+        )
+        for each in judged.analysis.findings
+    ]
+    return replace(judged, analysis=replace(judged.analysis, findings=said))

@@ -48,6 +48,11 @@ _DECIDE_ON_PODS: tuple[Kind, ...] = (
     Kind("scheduling.k8s.io", "PriorityClass"),
     Kind("storage.k8s.io", "StorageClass"),
 )
+_BETWEEN: tuple[Kind, ...] = (
+    Kind("serving.knative.dev", "Revision"),
+    Kind("nvidia.com", "DynamoComponentDeployment"),
+)
+"""Made of one kind that makes pods, and making another: by them one knows whose the pods are."""
 _SOFTWARE: tuple[Kind, ...] = (
     Kind("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
     Kind("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
@@ -55,12 +60,20 @@ _SOFTWARE: tuple[Kind, ...] = (
     Kind("nvidia.com", "NVIDIADriver"),
 )
 
+NAMED: tuple[tuple[str, str], ...] = (
+    ("kube-system", "amazon-vpc-cni"),
+    ("kube-system", "cluster-autoscaler-priority-expander"),
+)
+"""Namespace and name of the ConfigMaps that are read: what enforces policies on Auto Mode, and which groups come first.
+"""
+
 READ: Mapping[Kind, What] = {
     **dict.fromkeys(_NODES, "nodes"),
     **dict.fromkeys((Kind(group, name) for group, name in MAKERS if group != "extensions"), "pods"),
+    **dict.fromkeys(_BETWEEN, "pods"),
     **dict.fromkeys(_DECIDE_ON_PODS, "pods"),
     **dict.fromkeys(_SOFTWARE, "software"),
 }
 """Every kind that is read, by what is unknown where it may not be. Of Secrets, releases of Helm alone are read, and
-only if they may be; of ConfigMaps, those that are asked for by name; of Events, those of one object.
+only if they may be; of ConfigMaps, those that are `NAMED`; of Events, those of one object.
 """

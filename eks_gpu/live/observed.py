@@ -8,12 +8,14 @@ from typing import Any
 
 from eks_gpu.graph.unread import Unread
 from eks_gpu.live.cluster import ClusterReader, Kind, Manifest, Refused
-from eks_gpu.live.kinds import READ
+from eks_gpu.live.kinds import CONFIG_MAP, NAMED, READ
 
 AT_ONCE = 4
 """Lists that are asked for at the same time: more make the API server wait, not the reader."""
-_FORBIDDEN = 403
+_FORBIDDEN, _NOT_FOUND = 403, 404
 _NOISE = ("managedFields", "selfLink")
+_EKS = "eks"
+"""How EKS calls itself in `managedFields`."""
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -43,12 +45,12 @@ def observe(cluster: ClusterReader, kinds: Iterable[Kind] = READ) -> Observed:
     _ = cluster.served  # asked once, before the threads
     with ThreadPoolExecutor(AT_ONCE) as threads:
         answers = dict(zip(wanted, threads.map(lambda kind: _listed(cluster, kind), wanted), strict=True))
-    return Observed(
-        at,
-        cluster.server,
-        {kind: answer for kind, answer in answers.items() if not isinstance(answer, Unread)},
-        tuple(answer for answer in answers.values() if isinstance(answer, Unread)),
-    )
+        named = list(threads.map(lambda name: _named(cluster, *name), NAMED)) if kinds is READ else []
+    found = {kind: answer for kind, answer in answers.items() if not isinstance(answer, Unread)}
+    if named:
+        found[CONFIG_MAP] = [each for each in named if each and not isinstance(each, Unread)]
+    rows = (each for each in (*answers.values(), *named) if isinstance(each, Unread))
+    return Observed(at, cluster.server, found, tuple(rows))
 
 
 def _listed(cluster: ClusterReader, kind: Kind) -> list[Manifest] | Unread:
@@ -65,9 +67,33 @@ def _listed(cluster: ClusterReader, kind: Kind) -> list[Manifest] | Unread:
         return Unread(f"{kind} objects", READ.get(kind, "values"), why, permission)
 
 
+def _named(cluster: ClusterReader, namespace: str, name: str) -> Manifest | Unread | None:
+    """One ConfigMap; None if the cluster does not have it."""
+    try:
+        found = cluster.get(f"/api/v1/namespaces/{namespace}/configmaps/{name}")
+    except Refused as refused:
+        if refused.status == _NOT_FOUND:
+            return None
+        why = f"the API server refuses it: {refused}"
+        if refused.status == _FORBIDDEN:
+            why = "RBAC does not allow to get it"
+        return Unread(f"ConfigMap {namespace}/{name}", "software", why, f"allow `get` of configmaps named {name}")
+    return kept({**found, "apiVersion": "v1", "kind": CONFIG_MAP.name})
+
+
+def is_of_eks(manifest: Manifest) -> bool:
+    """Whether EKS keeps the object, as it does those of its add-ons. Source: Amazon EKS User Guide, "Determine fields
+    you can customize for Amazon EKS add-ons".
+    """
+    metadata = manifest["metadata"]
+    return bool(metadata.get("managedFields")) or "eks.amazonaws.com/component" in (metadata.get("labels") or {})
+
+
 def kept(manifest: Manifest) -> Manifest:
-    """An object without the bookkeeping of its fields."""
+    """An object without the bookkeeping of its fields, of which only that EKS keeps it is left."""
     metadata: dict[str, Any] = {key: value for key, value in manifest["metadata"].items() if key not in _NOISE}
+    if any(each.get("manager") == _EKS for each in manifest["metadata"].get("managedFields") or ()):
+        metadata["managedFields"] = [{"manager": _EKS}]
     if _LAST_APPLIED in (annotations := metadata.get("annotations") or {}):
         metadata["annotations"] = {key: value for key, value in annotations.items() if key != _LAST_APPLIED}
     return {**manifest, "metadata": metadata}

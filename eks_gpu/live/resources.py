@@ -1,33 +1,317 @@
-"""The objects of a running cluster as resources of the graph, where whatever judges a stack judges them too."""
+"""The objects of a running cluster as resources of the graph, as a program would have registered them: without what the
+API server and controllers add, and without what they make.
+"""
 
-from collections.abc import Iterator
+import json
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from eks_gpu.graph.graph import Resource
-from eks_gpu.live.cluster import Manifest
-from eks_gpu.live.kinds import EVENT, NODE, NODE_CLAIM
-from eks_gpu.live.observed import Observed
+from eks_gpu.live.cluster import Kind, Manifest
+from eks_gpu.live.kinds import AUTO_NODE_CLASS, CONFIG_MAP, EVENT, NODE, NODE_CLAIM, NODE_POOL, POD
+from eks_gpu.live.observed import Observed, is_of_eks
 
 _NOT_WISHED = (NODE, NODE_CLAIM, EVENT)
 """What controllers make of the rest: seen, and no part of what a cluster is told to be."""
+_OF_THE_SERVER = frozenset(
+    {
+        *("uid", "resourceVersion", "creationTimestamp", "generation", "finalizers", "deletionTimestamp"),
+        *("deletionGracePeriodSeconds", "generateName", "managedFields", "ownerReferences", "selfLink"),
+    }
+)
+"""Keys of `metadata` that no program writes."""
+_OF_CONTROLLERS = re.compile(
+    r"(deployment\.kubernetes\.io|control-plane\.alpha\.kubernetes\.io|autoscaling\.alpha\.kubernetes\.io"
+    r"|pv\.kubernetes\.io|volume(\.beta)?\.kubernetes\.io|kubectl\.kubernetes\.io|batch\.kubernetes\.io"
+    r"|karpenter(\.k8s\.aws|\.sh)/\w*-?hash|deprecated\.daemonset)"
+)
+"""Annotations that controllers write."""
+_SYSTEM_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
+_MADE_BY_ITSELF: Mapping[tuple[str, str], re.Pattern[str]] = {
+    ("", "Namespace"): re.compile("|".join(_SYSTEM_NAMESPACES)),
+    ("", "ServiceAccount"): re.compile(r"[^/]+/default"),
+    ("", "Service"): re.compile(r"default/kubernetes|kube-system/(kube-dns|eks-extension-metrics-api)"),
+    ("apps", "DaemonSet"): re.compile(r"kube-system/(aws-node|kube-proxy)"),
+    ("apps", "Deployment"): re.compile(r"kube-system/coredns"),
+    ("policy", "PodDisruptionBudget"): re.compile(r"kube-system/coredns"),
+    ("scheduling.k8s.io", "PriorityClass"): re.compile(r"system-(cluster|node)-critical"),
+    ("storage.k8s.io", "StorageClass"): re.compile(r"gp2"),
+    ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"): re.compile(
+        r"pod-identity-webhook|vpc-resource-mutating-webhook"
+    ),
+    ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"): re.compile(
+        r"vpc-resource-validating-webhook|eks-aws-auth-configmap-validation-webhook"
+    ),
+}
+"""API group and kind -> `namespace/name`, or name, of what every cluster of EKS has without anybody's wish."""
+_SPEC: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("", "Namespace"): ("finalizers",),
+    ("", "PersistentVolume"): ("claimRef",),
+    ("", "PersistentVolumeClaim"): ("volumeName",),
+    ("", "Pod"): ("nodeName", "priority", "serviceAccount"),
+    ("", "Service"): ("clusterIPs", "healthCheckNodePort", "ipFamilies", "ipFamilyPolicy"),
+}
+"""Keys of `spec` that the API server and controllers fill."""
+_ENDED = frozenset({"Complete", "Completed", "Failed", "Finished", "Succeeded"})
+_ENDING_KINDS = frozenset(
+    {
+        *("Job", "JobSet", "TrainJob", "RayJob", "Workflow", "SparkApplication", "AppWrapper", "FlinkDeployment"),
+        *("MPIJob", "PyTorchJob", "TFJob", "XGBoostJob", "PaddleJob", "JAXJob"),
+    }
+)
+"""Kinds whose pods end, after which the object stays."""
+_ENDED_STATES = frozenset(
+    {"complete", "completed", "failed", "succeeded", "error", "aborted", "terminated", "finished", "stopped"}
+)
+_OF_DAEMONS = re.compile(
+    r"node\.kubernetes\.io/(not-ready|unreachable|(disk|memory|pid)-pressure|unschedulable"
+    r"|network-unavailable)"
+)
+"""Taints that every pod is let tolerate by admission, or a DaemonSet's by its controller."""
+UNREAD_CONTROLLER = "controllers.not-read/v1"
+"""API version of workloads that are known by their pods alone: their controllers' objects are not read."""
+_REVISIONS = ("controller-revision-hash", "pod-template-hash", "pod-template-generation")
+_DECIDES = (
+    *("affinity", "hostNetwork", "nodeSelector", "overhead", "priorityClassName", "resourceClaims"),
+    *("runtimeClassName", "schedulerName", "schedulingGates", "tolerations", "topologySpreadConstraints"),
+)
+"""Keys of a pod's `spec` by which pods of one owner are told apart."""
+
+Pods = dict[tuple[str, ...], list[Manifest]]
 
 
-def object_resources(observed: Observed) -> Iterator[Resource]:
-    """What somebody wished for: an object that has no controller, or whose controller is not read."""
+def object_resources(
+    observed: Observed, *, without: Collection[str] = (), built_in: Collection[str] = (), addons_known: bool = True
+) -> Iterator[Resource]:
+    """What somebody wished for: an object that has no controller, or whose controller is not read.
+
+    `without` are the uids of objects that are told otherwise, as those of a release are by its values, and `built_in`
+    the names of the node pools that Auto Mode makes itself. `addons_known` is whether the account has told the add-ons
+    of EKS, whose objects are then no workloads of their own.
+    """
     known = {each["metadata"].get("uid") for objects in observed.objects.values() for each in objects}
+    pods: Pods = {}
     for kind, objects in observed.objects.items():
-        if kind not in _NOT_WISHED:
-            yield from (_resource(each) for each in objects if _controller(each) not in known)
+        if kind in _NOT_WISHED:
+            continue
+        for each in objects:
+            owner = owner_of(each)
+            if (owner and owner.get("uid") in known) or each["metadata"].get("uid") in without or is_over(each):
+                continue
+            if is_made_by_itself(kind, each, built_in) or (addons_known and kind != CONFIG_MAP and is_of_eks(each)):
+                continue
+            if kind == POD and owner:
+                pods.setdefault(_alike(each, owner), []).append(each)
+            else:
+                yield _resource(wished(each))
+    yield from _of_pods(pods)
 
 
-def _controller(manifest: Manifest) -> str:
-    """The uid of what makes the object; empty for one that stands for itself."""
+def owner_of(manifest: Manifest) -> Mapping[str, Any] | None:
+    """The reference to what makes the object; None for one that stands for itself."""
     owners = manifest["metadata"].get("ownerReferences") or ()
-    return next((owner["uid"] for owner in owners if owner.get("controller")), "")
+    return next((owner for owner in owners if owner.get("controller")), None)
 
 
-def _resource(manifest: Manifest) -> Resource:
+def is_over(manifest: Manifest) -> bool:
+    """Whether its pods have ended, so that it asks for nothing any more."""
+    status = manifest.get("status") or {}
+    if manifest["kind"] == "Pod":
+        return status.get("phase") in ("Succeeded", "Failed")
+    if manifest["kind"] not in _ENDING_KINDS:
+        return False
+    conditions = status.get("conditions") or ()
+    if any(each.get("type") in _ENDED and each.get("status") == "True" for each in conditions):
+        return True
+    states = (
+        *(status.get("phase"), status.get("jobDeploymentStatus"), status.get("jobStatus")),
+        *((status.get("state") or {}).get("phase") if isinstance(status.get("state"), Mapping) else None,),
+        *((status.get("applicationState") or {}).get("state"),),
+    )
+    return any(isinstance(state, str) and state.lower() in _ENDED_STATES for state in states)
+
+
+def is_made_by_itself(kind: Kind, manifest: Manifest, built_in: Collection[str] = ()) -> bool:
+    """Whether Kubernetes or EKS makes it in every cluster."""
+    metadata = manifest["metadata"]
+    name = "/".join(filter(None, (metadata.get("namespace"), metadata["name"])))
+    if (pattern := _MADE_BY_ITSELF.get((kind.group, kind.name))) and pattern.fullmatch(name):
+        return True
+    if (
+        kind.name == "ServiceAccount" and metadata.get("namespace") == "kube-system"
+    ):  # those of controllers have neither
+        return not (metadata.get("labels") or metadata.get("annotations"))
+    if built_in and kind in (NODE_POOL, AUTO_NODE_CLASS):
+        return metadata["name"] in (*built_in, "default") and _is_auto_modes(kind, manifest)
+    # A volume that a driver made for a claim.
+    return kind.name == "PersistentVolume" and "pv.kubernetes.io/provisioned-by" in (metadata.get("annotations") or {})
+
+
+def _is_auto_modes(kind: Kind, manifest: Manifest) -> bool:
+    if kind == AUTO_NODE_CLASS:
+        return manifest["metadata"]["name"] == "default"
+    template = (manifest.get("spec") or {}).get("template") or {}
+    return ((template.get("spec") or {}).get("nodeClassRef") or {}).get("group") == AUTO_NODE_CLASS.group
+
+
+def wished(manifest: Manifest) -> Manifest:
+    """The object without what the API server and controllers add to it."""
+    kind = (str(manifest["apiVersion"]).rpartition("/")[0], str(manifest["kind"]))
+    found = {key: value for key, value in manifest.items() if key != "status"}
+    found["metadata"] = _metadata(manifest["metadata"], kind)
+    if isinstance(spec := found.get("spec"), Mapping):
+        spec = {key: value for key, value in spec.items() if key not in _SPEC.get(kind, ())}
+        if kind == ("", "Service"):
+            spec = _service(spec)
+        if kind == ("", "Pod"):
+            spec = _pod(spec)
+        found["spec"] = spec
+        if kind == ("", "Namespace") and not spec:
+            del found["spec"]
+    if kind[0] == "admissionregistration.k8s.io":
+        found["webhooks"] = [_webhook(each) for each in found.get("webhooks") or ()]
+    return found
+
+
+def _metadata(given: Mapping[str, Any], kind: tuple[str, str]) -> dict[str, Any]:
+    found = {key: value for key, value in given.items() if key not in _OF_THE_SERVER}
+    annotations = {
+        key: value for key, value in (given.get("annotations") or {}).items() if not _OF_CONTROLLERS.match(key)
+    }
+    labels = dict(given.get("labels") or {})
+    if kind == ("", "Namespace"):
+        labels.pop("kubernetes.io/metadata.name", None)
+    for key, kept in (("annotations", annotations), ("labels", labels)):
+        found.pop(key, None)
+        if kept:
+            found[key] = kept
+    return found
+
+
+def _service(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Without addresses; `None`, of a headless one, is its program's."""
+    found = {key: value for key, value in spec.items() if key != "clusterIP" or value == "None"}
+    ports = [{key: value for key, value in port.items() if key != "nodePort"} for port in spec.get("ports") or ()]
+    return {**found, "ports": ports} if ports else found
+
+
+def _webhook(given: Mapping[str, Any]) -> dict[str, Any]:
+    client = {key: value for key, value in (given.get("clientConfig") or {}).items() if key != "caBundle"}
+    return {**given, "clientConfig": client}
+
+
+def _pod(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Without its node, and without the token and the tolerations that admission adds."""
+    tolerations = [
+        each
+        for each in spec.get("tolerations") or ()
+        if not (each.get("operator") == "Exists" and _OF_DAEMONS.fullmatch(str(each.get("key") or "")))
+    ]
+    volumes = [each for each in spec.get("volumes") or () if not _is_token(each.get("name"))]
+    containers = {
+        key: [_without_token(each) for each in spec[key]] for key in ("containers", "initContainers") if spec.get(key)
+    }
+    found = {**spec, "tolerations": tolerations, "volumes": volumes, **containers}
+    if affinity := _without_node(spec.get("affinity")):
+        found["affinity"] = affinity
+    else:
+        found.pop("affinity", None)
+    return {key: value for key, value in found.items() if value not in ([], None)}
+
+
+def _without_token(container: Mapping[str, Any]) -> Mapping[str, Any]:
+    mounts = [each for each in container.get("volumeMounts") or () if not _is_token(each.get("name"))]
+    found = {key: value for key, value in container.items() if key != "volumeMounts"}
+    return {**found, "volumeMounts": mounts} if mounts else found
+
+
+def _is_token(volume: Any) -> bool:
+    return str(volume).startswith("kube-api-access-")
+
+
+def _without_node(affinity: Any) -> dict[str, Any]:
+    """Without the name of the one node that a DaemonSet's controller writes into each of its pods."""
+    found = dict(affinity or {})
+    required = (found.get("nodeAffinity") or {}).get("requiredDuringSchedulingIgnoredDuringExecution") or {}
+    terms = required.get("nodeSelectorTerms") or ()
+    if not any(term.get("matchFields") for term in terms):
+        return found
+    kept = [{"matchExpressions": term["matchExpressions"]} for term in terms if term.get("matchExpressions")]
+    node = {
+        key: value
+        for key, value in found["nodeAffinity"].items()
+        if key != "requiredDuringSchedulingIgnoredDuringExecution"
+    }
+    if kept:
+        node["requiredDuringSchedulingIgnoredDuringExecution"] = {"nodeSelectorTerms": kept}
+    return {
+        **{key: value for key, value in found.items() if key != "nodeAffinity"},
+        **({"nodeAffinity": node} if node else {}),
+    }
+
+
+def _alike(pod: Manifest, owner: Mapping[str, Any]) -> tuple[str, ...]:
+    """What pods of one owner have in common that need the same of a node."""
+    spec = _pod(pod["spec"])
+    containers = [
+        [each.get("image"), each.get("resources"), each.get("ports"), each.get("restartPolicy")]
+        for key in ("initContainers", "containers")
+        for each in spec.get(key) or ()
+    ]
+    decides = json.dumps([containers, {key: spec.get(key) for key in _DECIDES}], sort_keys=True)
+    return (pod["metadata"].get("namespace") or "", str(owner["kind"]), str(owner["name"]), decides)
+
+
+def _of_pods(groups: Pods) -> Iterator[Resource]:
+    """A workload for each group of equal pods: as many as run, and nobody knows how many there may be."""
+    seen: dict[tuple[str, ...], int] = {}
+    for (namespace, kind, name, _), pods in groups.items():
+        first = wished(pods[0])
+        labels = {key: value for key, value in (first["metadata"].get("labels") or {}).items() if key not in _REVISIONS}
+        number = seen[namespace, kind, name] = seen.get((namespace, kind, name), 0) + 1
+        template = {"metadata": {"labels": labels}, "spec": first["spec"]}
+        manifest = {
+            "apiVersion": UNREAD_CONTROLLER,
+            "kind": kind,
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": {"template": template},
+            "status": {"replicas": len(pods)},
+        }
+        yield _resource(manifest, suffix="" if number == 1 else f"-{number}")
+
+
+def _resource(manifest: Manifest, suffix: str = "") -> Resource:
     version, kind, metadata = manifest["apiVersion"], manifest["kind"], manifest["metadata"]
     type_ = f"kubernetes:{version if '/' in version else f'core/{version}'}:{kind}"
     name = "/".join(filter(None, (metadata.get("namespace"), metadata["name"])))
-    inputs = {key: value for key, value in manifest.items() if key != "status"}
-    return Resource(f"urn:pulumi:live::cluster::{type_}::{name}", type_, metadata["name"], inputs=inputs, id=name)
+    return Resource(
+        f"urn:pulumi:live::cluster::{type_}::{name}{suffix}", type_, metadata["name"], inputs=manifest, id=name
+    )
+
+
+def release_resource(
+    name: str, namespace: str, chart: str, version: str, values: Mapping[str, Any] | None = None
+) -> Resource:
+    """A release of Helm, or what does the same without Helm, as a program registers it."""
+    type_ = "kubernetes:helm.sh/v3:Release"
+    inputs = {"name": name, "namespace": namespace, "chart": chart, "version": version, "values": dict(values or {})}
+    id_ = f"{namespace}/{name}"
+    return Resource(f"urn:pulumi:live::cluster::{type_}::{id_}", type_, name, inputs=inputs, id=id_)
+
+
+def of_releases(objects: Iterable[Manifest], releases: Sequence[tuple[str, str]]) -> set[str]:
+    """Uids of the objects that Helm made for releases, each by namespace and name."""
+    wanted = set(releases)
+    return {str(each["metadata"].get("uid")) for each in objects if release_of(each) in wanted}
+
+
+def release_of(manifest: Manifest) -> tuple[str, str] | None:
+    """Namespace and name of the release that Helm made the object for; None if it did not."""
+    annotations = manifest["metadata"].get("annotations") or {}
+    name = annotations.get("meta.helm.sh/release-name")
+    if not name:
+        return None
+    return str(annotations.get("meta.helm.sh/release-namespace") or manifest["metadata"].get("namespace") or ""), str(
+        name
+    )

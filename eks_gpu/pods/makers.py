@@ -157,10 +157,11 @@ def _made(found: Manifest) -> Iterator[PodTemplate]:
     elif is_searched(found.given):
         with listening(alone=True):  # whoever is not asked for pods tells nothing
             holders = list(_holders(found.given, (), set()))
+        running = found.whole_or_none("status", "replicas")  # a program tells none: of a cluster that runs
         for path in holders:
             template = path[:-1] if path and path[-1] == "spec" else path
             given = found.map(*template) if template != path else {"spec": found.map(*path)}
-            yield PodTemplate(template, UNKNOWN, given, path)
+            yield PodTemplate(template, replace(UNKNOWN, stated=running), given, path)
 
 
 def is_searched(manifest: Mapping[str, Any]) -> bool:

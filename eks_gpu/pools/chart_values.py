@@ -21,7 +21,7 @@ from eks_gpu.pools.software import (
 from eks_gpu_components.catalog import DCGM_EXPORTER_CHART, KEDA_CHART, NEURON_CHART, NFD_CHART
 from eks_gpu_components.values.validation_messages import written
 
-_READ_BY_THEIR_VALUES = (
+READ_BY_THEIR_VALUES = (
     *(CLUSTER_AUTOSCALER, DEVICE_PLUGIN, GPU_OPERATOR, KARPENTER, KARPENTER_CRDS, LOAD_BALANCER_CONTROLLER),
     *(TERMINATION_HANDLER, *(chart.short_name for chart in (DCGM_EXPORTER_CHART, KEDA_CHART, NEURON_CHART, NFD_CHART))),
 )
@@ -47,7 +47,7 @@ def asked_in_values(graph: Graph) -> list[Unread]:
 
 def _of(release: Software, graph: Graph) -> Iterator[Unread]:
     rendered = any(child.type.startswith("kubernetes:") for child in graph.children(release.urn))
-    if rendered or release.chart in _READ_BY_THEIR_VALUES:
+    if rendered or release.chart in READ_BY_THEIR_VALUES:
         return
     for path, number in _asked(release.values, ()):
         why = (
