@@ -14,7 +14,7 @@ from typing import get_args, get_origin
 from eks_gpu.checks import CHECKS
 from eks_gpu.importers.findings import RULES
 from eks_gpu.lab.aws.refusals import REFUSALS
-from eks_gpu.live import permissions
+from eks_gpu.live import cluster_role, permissions
 from eks_gpu_components.catalog import versions
 from eks_gpu_components.values.shapes import arms
 from tools import pictures, rooms
@@ -101,10 +101,23 @@ def iam_permissions() -> str:
     return table(("Without", "not read", "and so not known"), rows)
 
 
+def cluster_role_block() -> str:
+    """The ClusterRoles of a reader, to be applied."""
+    return f"```yaml\n{cluster_role.written()}```"
+
+
+def checks_of_a_program() -> str:
+    """The checks that a running cluster is not asked about."""
+    names = sorted(id_ for id_, check in CHECKS.items() if check.of_a_program)
+    return ", ".join(f"[{id_}](checks.md#{id_})" for id_ in names)
+
+
 PARTS: dict[str, Callable[..., str]] = {
     "arguments": arguments_of,
     "charts": charts,
     "checks": checks,
+    "checks-of-a-program": checks_of_a_program,
+    "cluster-role": cluster_role_block,
     "floors": floors_of,
     "iam-permissions": iam_permissions,
     "iam-policy": iam_policy,

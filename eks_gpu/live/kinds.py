@@ -53,6 +53,8 @@ _BETWEEN: tuple[Kind, ...] = (
     Kind("nvidia.com", "DynamoComponentDeployment"),
 )
 """Made of one kind that makes pods, and making another: by them one knows whose the pods are."""
+_LEFT_OUT = (("apps", "ControllerRevision"),)
+"""Many, and nothing is made of them."""
 _SOFTWARE: tuple[Kind, ...] = (
     Kind("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
     Kind("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
@@ -69,7 +71,7 @@ NAMED: tuple[tuple[str, str], ...] = (
 
 READ: Mapping[Kind, What] = {
     **dict.fromkeys(_NODES, "nodes"),
-    **dict.fromkeys((Kind(group, name) for group, name in MAKERS if group != "extensions"), "pods"),
+    **dict.fromkeys((Kind(*each) for each in MAKERS if each not in _LEFT_OUT and each[0] != "extensions"), "pods"),
     **dict.fromkeys(_BETWEEN, "pods"),
     **dict.fromkeys(_DECIDE_ON_PODS, "pods"),
     **dict.fromkeys(_SOFTWARE, "software"),

@@ -228,7 +228,7 @@ def _gates(text: str, key: Callable[[str], str]) -> Values:
 def _autoscaler(manifest: Manifest) -> Values:
     flags = _flags(manifest)
     tags = [tag for flag, value in flags if flag == _DISCOVERY for tag in value.partition("tag=")[2].split(",") if tag]
-    names = [found[1] for tag in tags if (found := _TAGGED.fullmatch(tag.partition("=")[0]))]
+    names = [own[1] for tag in tags if (own := _TAGGED.fullmatch(tag.partition("=")[0]))]
     discovery: Values = {"tags": tags} if tags else {}
     if names:
         discovery["clusterName"] = names[0]

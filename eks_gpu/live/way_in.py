@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-import boto3
+from boto3.session import Session
 
 from eks_gpu.graph.graph import Resource
 from eks_gpu.graph.unread import Unread, What
@@ -22,7 +22,7 @@ class Unasked(AccountReader):
 
     def __init__(self, region: str, why: str, how: str):
         """`why` it is not asked, and `how` one lets it be: clauses."""
-        super().__init__(boto3.session.Session(aws_access_key_id="", aws_secret_access_key=""), region)
+        super().__init__(Session(aws_access_key_id="", aws_secret_access_key=""), region)
         self._why, self._how = why, how
 
     def ask(self, service: str, operation: str, **arguments: Any) -> dict[str, Any]:
