@@ -5,7 +5,6 @@ then read one by one, and of each no more is kept than that.
 """
 
 import base64
-import binascii
 import gzip
 import json
 import zlib
@@ -104,8 +103,8 @@ def decoded(secret: Manifest) -> Release:
         name, version = str(chart["name"]), str(chart["version"])
         values = (found.get("config") or {}) if name in KNOWN_CHARTS else {}
         return Release(str(found["namespace"]), str(found["name"]), name, version, values)
-    except (KeyError, TypeError, AttributeError, OSError, EOFError, binascii.Error, zlib.error) as error:
-        raise ValueError("no release of Helm") from error
+    except (KeyError, TypeError, AttributeError, ValueError, OSError, EOFError, zlib.error):
+        raise ValueError("no release of Helm") from None
 
 
 def _not_listed(refused: Refused) -> Unread:
