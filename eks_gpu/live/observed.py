@@ -1,5 +1,6 @@
 """What a cluster has at one moment: objects by kind, one list a kind, without what nobody asks of them."""
 
+import marshal
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -7,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from eks_gpu.graph.unread import Unread
-from eks_gpu.live.cluster import ClusterReader, Kind, Manifest, Refused
+from eks_gpu.live.cluster import ClusterReader, Keep, Kind, Manifest, Refused
 from eks_gpu.live.kinds import CONFIG_MAP, NAMED, READ
 
 AT_ONCE = 4
@@ -44,7 +45,8 @@ def observe(cluster: ClusterReader, kinds: Iterable[Kind] = READ) -> Observed:
     at, wanted = datetime.now(UTC), list(kinds)
     _ = cluster.served  # asked once, before the threads
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        answers = dict(zip(wanted, threads.map(lambda kind: _listed(cluster, kind), wanted), strict=True))
+        keep = Alike().kept
+        answers = dict(zip(wanted, threads.map(lambda kind: _listed(cluster, kind, keep), wanted), strict=True))
         named = list(threads.map(lambda name: _named(cluster, *name), NAMED)) if kinds is READ else []
     found = {kind: answer for kind, answer in answers.items() if not isinstance(answer, Unread)}
     if named:
@@ -53,9 +55,9 @@ def observe(cluster: ClusterReader, kinds: Iterable[Kind] = READ) -> Observed:
     return Observed(at, cluster.server, found, tuple(rows))
 
 
-def _listed(cluster: ClusterReader, kind: Kind) -> list[Manifest] | Unread:
+def _listed(cluster: ClusterReader, kind: Kind, keep: Keep) -> list[Manifest] | Unread:
     try:
-        return cluster.objects(kind, kept)
+        return cluster.objects(kind, keep)
     except Refused as refused:
         plural = cluster.served[kind].plural
         why = f"the API server refuses it: {refused}"
@@ -87,6 +89,59 @@ def is_of_eks(manifest: Manifest) -> bool:
     """
     metadata = manifest["metadata"]
     return bool(metadata.get("managedFields")) or "eks.amazonaws.com/component" in (metadata.get("labels") or {})
+
+
+class Alike:
+    """Holds what objects have in common once: ten thousand pods are made of a few hundred templates."""
+
+    def __init__(self) -> None:
+        self._held: dict[bytes, Any] = {}
+
+    def kept(self, manifest: Manifest) -> Manifest:
+        """What is kept of an object: nothing of the template of a revision that has no pods any more."""
+        found = kept(manifest)
+        if found["kind"] == "Pod":
+            spec = self._shared({**found["spec"], **_without_token(found["spec"])})
+        elif is_past(found):
+            spec = {key: value for key, value in found["spec"].items() if key != "template"}
+        else:
+            return found
+        return {**found, "metadata": self._shared(found["metadata"]), "spec": spec}
+
+    def _shared(self, parts: Mapping[str, Any]) -> dict[str, Any]:
+        """The same with each part that another object has too being that object's."""
+        return {key: self._one(value) if isinstance(value, dict | list) else value for key, value in parts.items()}
+
+    def _one(self, value: Any) -> Any:
+        return self._held.setdefault(marshal.dumps(value, 2), value)
+
+
+def is_past(manifest: Manifest) -> bool:
+    """Whether it is a ReplicaSet of an earlier revision, which its Deployment keeps to go back to."""
+    owned = manifest["kind"] == "ReplicaSet" and manifest["metadata"].get("ownerReferences")
+    return bool(owned) and (manifest.get("spec") or {}).get("replicas") == 0
+
+
+def _without_token(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Containers and volumes without the token that admission gives each pod under another name."""
+    containers = {
+        key: [
+            {**each, "volumeMounts": [one for one in each["volumeMounts"] if not is_token(one.get("name"))]}
+            if each.get("volumeMounts")
+            else each
+            for each in spec[key]
+        ]
+        for key in ("initContainers", "containers")
+        if spec.get(key)
+    }
+    if not spec.get("volumes"):
+        return containers
+    return {**containers, "volumes": [each for each in spec["volumes"] if not is_token(each.get("name"))]}
+
+
+def is_token(volume: Any) -> bool:
+    """Whether a volume is the one in which a pod finds the token of its service account."""
+    return str(volume).startswith("kube-api-access-")
 
 
 def kept(manifest: Manifest) -> Manifest:

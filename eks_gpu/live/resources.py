@@ -10,7 +10,7 @@ from typing import Any
 from eks_gpu.graph.graph import Resource
 from eks_gpu.live.cluster import Kind, Manifest
 from eks_gpu.live.kinds import AUTO_NODE_CLASS, CONFIG_MAP, EVENT, NODE, NODE_CLAIM, NODE_POOL, POD
-from eks_gpu.live.observed import Observed, is_of_eks
+from eks_gpu.live.observed import Observed, is_of_eks, is_past, is_token
 
 _NOT_WISHED = (NODE, NODE_CLAIM, EVENT)
 """What controllers make of the rest: seen, and no part of what a cluster is told to be."""
@@ -97,7 +97,9 @@ def object_resources(
             continue
         for each in objects:
             owner = owner_of(each)
-            if (owner and owner.get("uid") in known) or each["metadata"].get("uid") in without or is_over(each):
+            if (owner and owner.get("uid") in known) or each["metadata"].get("uid") in without:
+                continue
+            if is_over(each) or is_past(each):
                 continue
             if is_made_by_itself(kind, each, built_in) or (addons_known and kind != CONFIG_MAP and is_of_eks(each)):
                 continue
@@ -208,7 +210,7 @@ def _pod(spec: Mapping[str, Any]) -> dict[str, Any]:
         for each in spec.get("tolerations") or ()
         if not (each.get("operator") == "Exists" and _OF_DAEMONS.fullmatch(str(each.get("key") or "")))
     ]
-    volumes = [each for each in spec.get("volumes") or () if not _is_token(each.get("name"))]
+    volumes = [each for each in spec.get("volumes") or () if not is_token(each.get("name"))]
     containers = {
         key: [_without_token(each) for each in spec[key]] for key in ("containers", "initContainers") if spec.get(key)
     }
@@ -221,13 +223,9 @@ def _pod(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _without_token(container: Mapping[str, Any]) -> Mapping[str, Any]:
-    mounts = [each for each in container.get("volumeMounts") or () if not _is_token(each.get("name"))]
+    mounts = [each for each in container.get("volumeMounts") or () if not is_token(each.get("name"))]
     found = {key: value for key, value in container.items() if key != "volumeMounts"}
     return {**found, "volumeMounts": mounts} if mounts else found
-
-
-def _is_token(volume: Any) -> bool:
-    return str(volume).startswith("kube-api-access-")
 
 
 def _without_node(affinity: Any) -> dict[str, Any]:
