@@ -65,7 +65,8 @@ def of_managed_group(group: Resource, graph: Graph) -> Upgrade:
         return Upgrade(STAYS, f"its version is {own}, not the cluster's {cluster}")
     release = dict(group.inputs).get("releaseVersion")
     if not _states(group, "releaseVersion"):
-        return Upgrade(DRAINED, f"{_pace(group)}; a newer image alone replaces none")
+        alone = "its program decides on a newer image" if graph.running else "a newer image alone replaces none"
+        return Upgrade(DRAINED, f"{_pace(group)}; {alone}")
     follows = _follows(release, graph)
     if follows:
         return Upgrade(DRAINED, f"{_pace(group)}; a newer image does the same")
