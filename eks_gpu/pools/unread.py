@@ -61,13 +61,12 @@ _KINDS: Mapping[str, Kind] = {
     "castai:index:NodeTemplate": _not_read("a node template of CAST AI"),
     "rancher2:index/clusterV2:ClusterV2": _not_read("a cluster of Rancher"),
     "rancher2:index/nodePool:NodePool": _not_read("a node pool of Rancher"),
-    **dict.fromkeys(
-        (
-            f"kubernetes:{KARPENTER_CORE_GROUP}/v1beta1:NodePool",
-            f"kubernetes:{KARPENTER_CORE_GROUP}/v1alpha5:Provisioner",
-        ),
-        Kind("nodes", f"node pools are read of {KARPENTER_API_VERSION} only", _UPGRADE),
-    ),
+    **{
+        f"kubernetes:{KARPENTER_CORE_GROUP}/{version}:{kind}": Kind(
+            "nodes", f"it is of {version}, and node pools are read of {KARPENTER_API_VERSION} only", _UPGRADE
+        )
+        for version, kind in (("v1beta1", "NodePool"), ("v1alpha5", "Provisioner"))
+    },
     **dict.fromkeys(
         ("aws-native:ec2:Vpc", "aws-native:ec2:Subnet", "aws-native:ec2:NatGateway"),
         Kind("network", "networks are read of the AWS provider only", "make it with the AWS provider, pulumi_aws"),

@@ -219,6 +219,32 @@ def test_without_secrets_no_release_is_known_and_none_is_said_to_be_missing(lab,
 
 
 @karpenter
+def test_karpenter_is_known_by_what_runs_where_its_release_may_not_be_read(lab, reader):
+    file, api = reader
+    ensured(api, ROLES, cluster_role(RELEASES_READER, []))
+    path, settings = "/apis/apps/v1/namespaces/kube-system/deployments", {"CLUSTER_NAME": "another"}
+    container = {
+        "name": "controller",
+        "image": "public.ecr.aws/karpenter/controller:1.15.0",
+        "env": [{"name": key, "value": value} for key, value in settings.items()],
+    }
+    labels = {"app": "karpenter"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
+    spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": template}
+    ensured(api, path, {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "karpenter"}, "spec": spec})
+    try:
+        until(lambda: bool(releases(connect(file))[1]))
+        asked = ("--region", lab.region, "--kubeconfig", str(file))
+        answer = ask(lab, "check", "--cluster", "--json", "-", *asked).json
+    finally:
+        api.delete(f"{path}/karpenter")
+    told = {(each["id"], each["subject"]): each for each in answer["checks"]}
+    assert told["what-needs-a-controller-has-one", "gpu"]["passed"] is True
+    assert "settings.clusterName is another" in told["controllers-work-for-this-cluster", "karpenter"]["message"]
+    assert "karpenter" not in {workload["name"] for workload in answer["workloads"]}
+
+
+@karpenter
 def test_nothing_but_get_reaches_the_api_server(lab, tmp_path):
     with recording(lab) as (server, methods):
         config = kubeconfig(lab)

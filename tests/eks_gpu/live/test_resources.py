@@ -10,6 +10,7 @@ from eks_gpu.live.cluster import Kind, Manifest
 from eks_gpu.live.observed import Observed, kept
 from eks_gpu.live.resources import is_over, object_resources, wished
 from eks_gpu.pods.demand import workloads
+from eks_gpu.pools.unread import unread
 
 CONTAINER = {"name": "a", "image": "b", "resources": {"limits": {"nvidia.com/gpu": 1}}}
 
@@ -171,3 +172,18 @@ def test_pods_of_a_daemon_set_that_may_not_be_read_start_no_node():
 )
 def test_what_has_ended_asks_for_nothing(kind, status, over):
     assert is_over(made(kind, "a", status=status)) is over
+
+
+@pytest.mark.parametrize(("kind", "version"), [("NodePool", "v1beta1"), ("Provisioner", "v1alpha5")])
+def test_pools_of_an_older_karpenter_are_named_with_how_to_go_on(kind, version):
+    pool = made(kind, "gpu", f"karpenter.sh/{version}", spec={})
+    (row,) = unread(Graph(object_resources(observed(pool)), running=True))
+    assert (row.subject, row.what) == (f"{kind} gpu", "nodes")
+    assert row.why == f"it is of {version}, and node pools are read of karpenter.sh/v1 only"
+    assert row.how == "move it to karpenter.sh/v1, whose node pools are read"
+
+
+@pytest.mark.parametrize(("replicas", "resources"), [(0, []), (2, ["ml/web-1"])])
+def test_of_a_replica_set_whose_deployment_may_not_be_read_the_pods_that_it_has_count(replicas, resources):
+    of = owner("Deployment", "web", "not-read")
+    assert names(made("ReplicaSet", "web-1", "apps/v1", "ml", metadata=of, spec={"replicas": replicas})) == resources
