@@ -19,7 +19,7 @@ from eks_gpu.live.mentioned import mentioned
 from eks_gpu.live.observed import Observed, observe
 from eks_gpu.live.recognised import recognised
 from eks_gpu.live.releases import KNOWN_CHARTS, releases
-from eks_gpu.live.resources import is_over, object_resources, of_releases, release_resource
+from eks_gpu.live.resources import is_over, object_resources, of_releases, readable, release_resource
 from eks_gpu.live.way_in import Unasked
 from eks_gpu.pools.clusters import clusters
 
@@ -78,12 +78,14 @@ def running(
     )
     software, refused = _software(cluster, observed)
     built_in = [pool for each in clusters(Graph(rows)) for pool in each.built_in_pools]
-    objects = object_resources(
-        observed, without=software.uids, built_in=built_in, addons_known=not isinstance(account, Unasked)
+    objects, wrong = readable(
+        object_resources(
+            observed, without=software.uids, built_in=built_in, addons_known=not isinstance(account, Unasked)
+        )
     )
     graph = Graph(
         [*rows, *software.resources, *objects],
-        unread=[*observed.unread, *refused, *unread],
+        unread=[*observed.unread, *wrong, *refused, *unread],
         options_known=False,
         running=True,
     )

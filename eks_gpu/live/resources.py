@@ -8,9 +8,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from eks_gpu.graph.graph import Resource
+from eks_gpu.graph.unread import Unread
 from eks_gpu.live.cluster import Kind, Manifest
 from eks_gpu.live.kinds import AUTO_NODE_CLASS, CONFIG_MAP, EVENT, NODE, NODE_CLAIM, NODE_POOL, POD
 from eks_gpu.live.observed import Observed, is_of_eks, is_past, is_token
+from eks_gpu.pods.demand import workloads_of
 
 _NOT_WISHED = (NODE, NODE_CLAIM, EVENT)
 """What controllers make of the rest: seen, and no part of what a cluster is told to be."""
@@ -108,6 +110,24 @@ def object_resources(
             else:
                 yield _resource(wished(each))
     yield from _of_pods(pods)
+
+
+def readable(found: Iterable[Resource]) -> tuple[list[Resource], list[Unread]]:
+    """The objects whose pods can be read, and a row for each other one: an API server takes what it has no rules for,
+    such as a text for a number in a custom resource, and one such object is no reason to read nothing.
+    """
+    kept: list[Resource] = []
+    rows: list[Unread] = []
+    for each in found:
+        try:
+            workloads_of(each.inputs)
+        except ValueError as error:
+            subject = f"{each.inputs['kind']} {each.id}"
+            why = str(error).removeprefix(f"{subject}: ")
+            rows.append(Unread(subject, "pods", why, "correct the object, whose controller cannot read it either"))
+        else:
+            kept.append(each)
+    return kept, rows
 
 
 def owner_of(manifest: Manifest) -> Mapping[str, Any] | None:

@@ -8,7 +8,7 @@ import pytest
 from eks_gpu.graph.graph import Graph
 from eks_gpu.live.cluster import Kind, Manifest
 from eks_gpu.live.observed import Observed, kept
-from eks_gpu.live.resources import is_over, object_resources, wished
+from eks_gpu.live.resources import is_over, object_resources, readable, wished
 from eks_gpu.pods.demand import workloads
 from eks_gpu.pools.unread import unread
 
@@ -187,3 +187,13 @@ def test_pools_of_an_older_karpenter_are_named_with_how_to_go_on(kind, version):
 def test_of_a_replica_set_whose_deployment_may_not_be_read_the_pods_that_it_has_count(replicas, resources):
     of = owner("Deployment", "web", "not-read")
     assert names(made("ReplicaSet", "web-1", "apps/v1", "ml", metadata=of, spec={"replicas": replicas})) == resources
+
+
+def test_one_object_that_nobody_can_read_hides_no_other():
+    template = {"spec": {"containers": [{**CONTAINER, "resources": {"limits": {"cpu": "many"}}}]}}
+    spec = {"pytorchReplicaSpecs": {"Worker": {"replicas": 2, "template": template}}}
+    broken = made("PyTorchJob", "train", "kubeflow.org/v1", "ml", spec=spec)
+    kept_, (row,) = readable(object_resources(observed(broken, pod("web"))))
+    assert [each.id for each in kept_] == ["ml/web"]
+    assert (row.subject, row.what) == ("PyTorchJob ml/train", "pods")
+    assert "resources.limits.cpu" in row.why
