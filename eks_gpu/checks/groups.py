@@ -164,9 +164,9 @@ def _not_offered(pool: Pool) -> Iterator[Problem]:
 def start_at_zero(context: Context) -> Iterator[Said]:
     """Nodes run and cost money without work.
 
-    DaemonSets do not count as work. In a cluster that runs, the desired size of a group that something scales is its
-    size of the moment, and does not count either.
+    DaemonSets do not count as work.
     """
+    # In a cluster that runs, the desired size of a group that something scales is its size of the moment.
     of_the_moment = {pool.urn for pool in context.scaled_groups if pool.autoscaled} if context.graph.running else set()
     for pool in context.gpu_pools:
         floor = pool.min_nodes if pool.urn in of_the_moment else max(pool.min_nodes, pool.desired_nodes or 0)
