@@ -15,7 +15,7 @@ try:
 except ImportError as missing:  # the library alone, without the extra
     sys.exit(f"eks-gpu needs {missing.name}: pip install 'eks-gpu-components[plan]'")
 
-from eks_gpu.commands import audit, check, drift, explain, plan, prices, types
+from eks_gpu.commands import audit, check, drift, explain, plan, prices, types, why
 from eks_gpu.io.output import end_stdout
 from eks_gpu.io.problems import InputError
 from eks_gpu.io.terminal import complain
@@ -49,7 +49,7 @@ for name, module in OWN.items():
     app.command(name, epilog=module.EXAMPLES)(getattr(module, name))
 
 
-GROUPS = {"prices": prices.app}
+GROUPS = {"prices": prices.app, "why": why.app}
 """Commands of this room that have commands of their own."""
 for name, group in GROUPS.items():
     app.add_typer(group, name=name)

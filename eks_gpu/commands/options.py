@@ -53,6 +53,9 @@ ClusterName = Annotated[
     ),
 ]
 Profile = Annotated[str, typer.Option("--profile", metavar="NAME", help="A profile of AWS's command line.")]
+Region = Annotated[
+    str, typer.Option("--region", help="Region of the cluster; by default that of its server, or the caller's.")
+]
 
 
 @contextmanager

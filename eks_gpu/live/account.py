@@ -1,5 +1,6 @@
 """An AWS account in one region, with the caller's own credentials: questions, answered or told why not."""
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, cached_property
@@ -15,6 +16,9 @@ from eks_gpu_components.catalog import regions
 from eks_gpu_components.catalog.nearest import hint_or_all
 
 T = TypeVar("T")
+
+REGION = "AWS_REGION"
+"""Environment variable with the region, for AWS's other tools; boto3 reads another."""
 
 SETTINGS = Config(
     retries={"mode": "standard", "total_max_attempts": 8},
@@ -120,7 +124,7 @@ def account(region: str, profile: str = "") -> AccountReader:
     except ProfileNotFound:
         known = boto3.session.Session().available_profiles
         raise InputError(f"--profile: must be one of AWS's, got {profile!r}{hint_or_all(profile, known)}") from None
-    found = region or session.region_name or ""
+    found = region or os.environ.get(REGION) or session.region_name or ""
     if found not in regions():
         rule = f"must be a region of AWS, got {found!r}{hint_or_all(found, regions())}" if found else "is required"
         raise InputError(f"--region: {rule}")

@@ -1,0 +1,379 @@
+"""The one cause for which a pod waits: what controllers say of it comes before what our rules expect."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from eks_gpu.cost.admission import ACCELERATOR_RESOURCES, Room
+from eks_gpu.graph.graph import Graph
+from eks_gpu.live.cluster import Manifest
+from eks_gpu.live.kinds import NODE
+from eks_gpu.live.why.causes import Cause, Id
+from eks_gpu.live.why.gangs import Gangs
+from eks_gpu.live.why.held_back import queued, refused_pod
+from eks_gpu.live.why.launches import POOL_LABEL, Rest, Stage, about, reached, rest, row_of, stage
+from eks_gpu.live.why.no_pool import PoolRow, no_pool, rejecting, taking
+from eks_gpu.live.why.on_node import on_node
+from eks_gpu.live.why.pool_states import NOT_JOINED_FIX, Obstacle, PoolStates, first_in_line, without_plugin
+from eks_gpu.live.why.refused_launches import newest, refusal, shortened
+from eks_gpu.live.why.said import (
+    AUTOSCALER,
+    INSUFFICIENT,
+    KARPENTER,
+    NOMINATED,
+    NOT_TRIGGERED,
+    SCHEDULER,
+    TRIGGERED,
+    Said,
+    condition,
+    failing,
+    moment,
+    of_condition,
+)
+from eks_gpu.live.why.volumes import Volumes
+from eks_gpu.live.why.waiting_pods import Waiting
+from eks_gpu.pods.pod import Pod, pod_from_template
+from eks_gpu.pools.pool import Pool
+from eks_gpu.pools.software import Software
+
+_FRESH_S = 60
+"""Seconds that controllers have for a word about a new pod."""
+_CLAIM = re.compile(r"nodeclaim/(\S+)")
+_KUEUE = "kueue.x-k8s.io/"
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Why one pod waits."""
+
+    waiting: Waiting
+    cause: Cause
+    pools: tuple[PoolRow, ...] = ()
+    said: tuple[Said, ...] = ()
+
+
+Judged = tuple[tuple[PoolRow, ...], tuple[tuple[Room, Obstacle | None], ...]]
+"""The row of each pool, and the pools that take a pod with what stands in their way."""
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """Everything that is asked for a cause."""
+
+    graph: Graph
+    rooms: Sequence[Room]
+    states: PoolStates
+    volumes: Volumes
+    gangs: Gangs
+    releases: Sequence[Software] = ()
+    unread: Sequence[str] = ()
+    """What may not be read, for the answer that is not known."""
+    _rows: dict[Any, Judged] = field(default_factory=dict)
+
+    @property
+    def at(self) -> datetime:
+        return self.states.observed.at
+
+    def diagnose(self, waiting: Waiting) -> Diagnosis:
+        """The cause of one pod's wait."""
+        if waiting.missing:
+            return Diagnosis(waiting, self._never_made(waiting), said=self._said_of_missing(waiting))
+        pod = replace(pod_from_template(waiting.manifest), node_name="", namespace=waiting.namespace)
+        told = tuple(_newest_of_each(self.states.events.of(waiting.called, waiting.uid)))
+        rows, takers = self.pools(pod, waiting.owner, waiting.since)
+        cause, more = Case(self, waiting, pod, told, takers).cause()
+        return Diagnosis(waiting, cause, () if waiting.node else rows, tuple(dict.fromkeys([*told, *more])))
+
+    # --- pods that do not exist ---
+
+    def _never_made(self, waiting: Waiting) -> Cause:
+        if waiting.workload is not None:
+            return queued(waiting.workload)
+        text = waiting.refused.message if waiting.refused else ""
+        return refused_pod(text, waiting)
+
+    def _said_of_missing(self, waiting: Waiting) -> tuple[Said, ...]:
+        if waiting.refused:
+            return (waiting.refused,)
+        return tuple(failing(waiting.workload, "kueue")) if waiting.workload else ()
+
+    # --- pools ---
+
+    def pools(self, pod: Pod, owner: str, since: datetime | None) -> Judged:
+        """The row of each pool, and those that take the pod with what stands in their way."""
+        old = since is not None and (self.at - since).total_seconds() > _FRESH_S
+        key = (pod.shape, pod.namespace, tuple(sorted(pod.labels.items())), owner, old, since if old else None)
+        if key not in self._rows:
+            takers: list[tuple[Room, Obstacle | None]] = []
+            rows: list[PoolRow] = []
+            for room in self.rooms:
+                if room.verdict(pod).admits:
+                    takers.append((room, self.states.obstacle(room, pod, since)))
+                    rows.append(taking(*takers[-1]))
+                else:
+                    rows.append(rejecting(self.graph, room, pod, owner))
+            self._rows[key] = tuple(rows), tuple(takers)
+        return self._rows[key]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One pod that exists and waits."""
+
+    doctor: Doctor
+    waiting: Waiting
+    pod: Pod
+    told: tuple[Said, ...]
+    """What was said of the pod: the last of each controller for each reason."""
+    takers: tuple[tuple[Room, Obstacle | None], ...]
+    """Pools that take the pod, with what stands in their way."""
+
+    def cause(self) -> tuple[Cause, tuple[Said, ...]]:
+        """The first of these that gives an answer."""
+        questions: tuple[Callable[[], tuple[Cause, tuple[Said, ...]] | None], ...] = (
+            self._on_its_node,
+            self._gated,
+            self._gang,
+            self._volume,
+            self._preempting,
+            self._claimed,
+            self._launch_refused,
+            self._no_taker,
+            self._obstacle,
+            self._scaling,
+            self._new,
+        )
+        for question in questions:
+            if found := question():
+                return found
+        return self._unknown(), ()
+
+    # --- it has a node, or may not have one yet ---
+
+    def _on_its_node(self) -> tuple[Cause, tuple[Said, ...]] | None:
+        if not self.waiting.node:
+            return None
+        cause = on_node(self.waiting, self.told)
+        if cause is None:
+            left = self._rest(self._node, Stage.READY, condition(self.waiting.manifest, "PodScheduled"))
+            message = f"it has node {self.waiting.node}, and its containers are being started"
+            cause = Cause(Id.LAUNCHING, f"{message}{f': {left}' if left else ''}", "wait")
+            if left and left.overdue:
+                why = f"{message} for long; kubelet says nothing of why"
+                cause = Cause(Id.UNKNOWN, why, f"kubectl describe pod -n {self.waiting.namespace} {self.waiting.name}")
+        return cause, ()
+
+    @property
+    def _node(self) -> Manifest | None:
+        nodes = self.doctor.states.observed.of(NODE)
+        return next((each for each in nodes if each["metadata"]["name"] == self.waiting.node), None)
+
+    def _gated(self) -> tuple[Cause, tuple[Said, ...]] | None:
+        gates = self.waiting.gates
+        if not gates:
+            return None
+        if any(gate.startswith(_KUEUE) for gate in gates):
+            workload = self.doctor.gangs.workload_of(self.waiting)
+            if workload:
+                return queued(workload), tuple(failing(workload, "kueue"))
+        message = f"its scheduling is held back by {', '.join(gates)}"
+        fix = "whoever set spec.schedulingGates has to remove them: look at the controller that the name belongs to"
+        return Cause(Id.GATED, message, fix), self._scheduled()
+
+    def _gang(self) -> tuple[Cause, tuple[Said, ...]] | None:
+        cause = self.doctor.gangs.incomplete(self.waiting)
+        return (cause, self._scheduled()) if cause else None
+
+    def _volume(self) -> tuple[Cause, tuple[Said, ...]] | None:
+        found = self.doctor.volumes.problem(self.waiting, self.pod, self.doctor.rooms)
+        return (found[0], (*found[1], *self._scheduled())) if found else None
+
+    def _preempting(self) -> tuple[Cause, tuple[Said, ...]] | None:
+        node = (self.waiting.manifest.get("status") or {}).get("nominatedNodeName")
+        if not node:
+            return None
+        message = f"pods of lower priority on node {node} are being ended for it"
+        return Cause(Id.LAUNCHING, message, "wait"), self._scheduled()
+
+    # --- machines ---
+
+    def _claimed(self) -> tuple[Cause, tuple[Said, ...]] | None:
+        """A NodeClaim that is there was made for it."""
+        said = self._last(NOMINATED, KARPENTER)
+        found = _CLAIM.search(said.message) if said else None
+        claim = self.doctor.states.claims.get(found[1].rstrip(",.")) if found else None
+        if claim is None or said is None or self._overruled(said, claim):
+            return None
+        pool = self._pool(str((claim["metadata"].get("labels") or {}).get(POOL_LABEL)))
+        return self._launch(claim, pool), (said, *_progress(claim))
+
+    def _overruled(self, nominated: Said, claim: Manifest) -> bool:
+        """Whether its node is ready and Karpenter has found since that the pod does not fit it."""
+        failed = self._last("FailedScheduling", KARPENTER)
+        later = failed is not None and nominated.at is not None and failed.at is not None and failed.at > nominated.at
+        return later and stage(claim) is Stage.READY
+
+    def _launch(self, claim: Manifest, pool: Pool | None) -> Cause:
+        name, at = claim["metadata"]["name"], stage(claim)
+        where = f"NodeClaim {name}" + (f" of pool {pool.name}" if pool else "")
+        launched = condition(claim, "Launched")
+        if at is Stage.LAUNCHING and launched.get("reason") == "LaunchFailed":
+            return refusal(of_condition(claim, launched, KARPENTER), pool)
+        left = self._rest(claim, at, since=reached(claim))
+        if at is Stage.PREPARING and (cause := self._without_device(claim, left, pool)):
+            return cause
+        if at is Stage.STARTING and left and left.overdue:
+            message = f"the machine of {where} started {self._ago(reached(claim))} ago and did not join the cluster"
+            return Cause(Id.NOT_JOINED, message, NOT_JOINED_FIX)
+        doing = {
+            Stage.LAUNCHING: "EC2 is asked for a machine",
+            Stage.STARTING: "the machine is starting",
+            Stage.PREPARING: "its node is there, and its devices are being registered",
+            Stage.READY: "its node is ready",
+        }[at]
+        return Cause(Id.LAUNCHING, f"{where}: {doing}{f'; {left} (estimate)' if left else ''}", "wait")
+
+    def _without_device(self, claim: Manifest, left: Rest | None, pool: Pool | None) -> Cause | None:
+        wants = next((each for each in ACCELERATOR_RESOURCES if self.pod.requests.get(each)), "")
+        said = condition(claim, "Initialized")
+        if not wants or not (left and left.overdue):
+            return None
+        named = (claim.get("status") or {}).get("nodeName")
+        node = next((each for each in self.doctor.states.observed.of(NODE) if each["metadata"]["name"] == named), None)
+        if node is not None and self.doctor.states.lacks(node, wants):
+            return without_plugin(node, wants, pool.name if pool else "")
+        message = f"node {named} does not get ready: {said.get('reason')}: {said.get('message')}"
+        return Cause(Id.NOT_JOINED, message, f"kubectl describe node {named}")
+
+    def _launch_refused(self) -> tuple[Cause, tuple[Said, ...]] | None:
+        """A launch for this very pod was refused, and no later one succeeded."""
+        said = self._last(INSUFFICIENT, KARPENTER)
+        if said is None:
+            return None
+        found = re.search(r"NodeClaim (\S+) nominated", said.message)
+        pool = self._pool(found[1].rpartition("-")[0]) if found else None
+        if pool and not any(room.pool is pool for room, _ in self.takers):
+            return None  # the pool was changed since
+        if pool and self.doctor.states.refused_launch(pool) is None:
+            return None
+        return refusal(said, pool), (said,)
+
+    # --- pools ---
+
+    def _no_taker(self) -> tuple[Cause, tuple[Said, ...]] | None:
+        if self.takers:
+            return None
+        cause = no_pool(self.doctor.graph, self.doctor.rooms, self.pod, self.waiting.owner)
+        if said := self._last(TRIGGERED, AUTOSCALER):
+            cause = replace(cause, message=f"{cause.message}; but {said.by} says: {shortened(said.message)}")
+        return cause, self._scheduled()
+
+    def _obstacle(self) -> tuple[Cause, tuple[Said, ...]] | None:
+        found = [(room.pool, obstacle) for room, obstacle in self.takers if obstacle]
+        if len(found) < len(self.takers):
+            return None
+        first = first_in_line(found)
+        return first.cause, (*first.said, *self._scheduled())
+
+    def _scaling(self) -> tuple[Cause, tuple[Said, ...]] | None:
+        """The autoscaler has a word on pods."""
+        started, refused = self._last(TRIGGERED, AUTOSCALER), self._last(NOT_TRIGGERED, AUTOSCALER)
+        if started and not (refused and started.at and refused.at and refused.at > started.at):
+            pool = next((room.pool for room, _ in self.takers if room.pool.name in started.message), None)
+            left = self._rest(None, Stage.STARTING, since=started.at, pool=pool or self.takers[0][0].pool)
+            if left and left.overdue:
+                message = f"Cluster Autoscaler raised the group {self._ago(started.at)} ago, and no node came"
+                return Cause(Id.NOT_JOINED, message, NOT_JOINED_FIX), (started,)
+            message = f"Cluster Autoscaler has raised a group{f'; {left} (estimate)' if left else ''}"
+            return Cause(Id.LAUNCHING, message, "wait"), (started,)
+        if refused and "max node group size reached" in refused.message:
+            message = f"Cluster Autoscaler: {shortened(refused.message)}"
+            return Cause(Id.LIMIT, message, "raise the maximum size of the group that takes the pod"), (refused,)
+        return None
+
+    def _new(self) -> tuple[Cause, tuple[Said, ...]] | None:
+        since = self.waiting.since
+        if (
+            since is None
+            or (self.doctor.at - since).total_seconds() > _FRESH_S
+            or self._last("FailedScheduling", KARPENTER)
+        ):
+            return None
+        names = ", ".join(room.pool.name for room, obstacle in self.takers if not obstacle)
+        left = self._rest(None, Stage.LAUNCHING, since=since, pool=self.takers[0][0].pool)
+        message = f"it is new, and pool {names} takes it{f'; {left} (estimate)' if left else ''}"
+        return Cause(Id.LAUNCHING, message, "wait"), ()
+
+    def _unknown(self) -> Cause:
+        takes = ", ".join(room.pool.name for room, obstacle in self.takers if not obstacle)
+        said = [
+            each for each in (self._last("FailedScheduling", KARPENTER), self._last(NOT_TRIGGERED, AUTOSCALER)) if each
+        ]
+        message = f"by our rules pool {takes} takes it and nothing is in its way"
+        if said:
+            last = newest(said)
+            assert last
+            message = f"{message}; but {last.by} says: {shortened(last.message)}"
+        elif not self.doctor.unread:
+            message = f"{message}; no controller has said why it does not come"
+        looked = (
+            "; looked at: rules of pools, events, NodeClaims, node classes, limits, volumes, what AWS says of groups"
+        )
+        hidden = f"; could not read: {', '.join(self.doctor.unread)}" if self.doctor.unread else ""
+        fix = "read the log of the controller that scales the pool"
+        if self.doctor.unread:
+            fix = "allow what `unread` names, and ask again"
+        return Cause(Id.UNKNOWN, f"{message}{looked}{hidden}", fix)
+
+    # --- words and times ---
+
+    def _last(self, reason: str, by: str) -> Said | None:
+        return newest([each for each in self.told if each.reason == reason and by in each.by])
+
+    def _scheduled(self) -> tuple[Said, ...]:
+        """What the scheduler wrote into the pod, unless an event tells it."""
+        found = condition(self.waiting.manifest, "PodScheduled")
+        if found.get("status") != "False" or any(each.by == SCHEDULER for each in self.told):
+            return ()
+        return (of_condition(self.waiting.manifest, found, SCHEDULER),)
+
+    def _pool(self, name: str) -> Pool | None:
+        return next((room.pool for room in self.doctor.rooms if room.pool.name == name), None)
+
+    def _rest(
+        self,
+        machine: Manifest | None,
+        at: Stage,
+        since: Mapping[str, Any] | datetime | None = None,
+        pool: Pool | None = None,
+    ) -> Rest | None:
+        begun = moment(since.get("lastTransitionTime")) if isinstance(since, Mapping) else since
+        labels = (machine["metadata"].get("labels") or {}) if machine else {}
+        pool = pool or self._pool(str(labels.get(POOL_LABEL)))
+        if begun is None:
+            return None
+        row = row_of(machine) if machine else None
+        spec = self.waiting.manifest.get("spec") or {}
+        for_s = (self.doctor.at - begun).total_seconds()
+        return rest(pool, row, self.pod, spec, self.doctor.releases, at, for_s)
+
+    def _ago(self, at: datetime | None) -> str:
+        return about((self.doctor.at - at).total_seconds()) if at else "long"
+
+
+# --- words of others -------------------------------------------------------------------------------------------------
+
+
+def _newest_of_each(rows: Sequence[Said]) -> Iterator[Said]:
+    """The last that each said for each reason, in order of time."""
+    last = {(each.by, each.reason): each for each in rows}
+    yield from (each for each in rows if last[each.by, each.reason] is each)
+
+
+def _progress(claim: Manifest) -> list[Said]:
+    """Conditions that a claim does not have yet."""
+    waits = ("Launched", "Registered", "Initialized")
+    found = [condition(claim, each) for each in waits]
+    return [of_condition(claim, each, KARPENTER) for each in found if each and each.get("status") != "True"]
