@@ -77,7 +77,7 @@ def _situations() -> dict[str, list[tuple[str, dict[str, Any]]]]:
         "limit": [_deployment("one", selector=small), _deployment("two", selector=small, replicas=3)],
         "taint": [_deployment("web", tolerations=[])],
         "label": [_deployment("web", selector={POOL_LABEL: "nobody-has-it"})],
-        "large": [_deployment("web", asks={"nvidia.com/gpu": "1", "cpu": "64"})],
+        "large": [_deployment("web", asks={"nvidia.com/gpu": "1", "cpu": "200"})],
         "quota": [_deployment("web", selector={POOL_LABEL: "quota"})],
         "outage": [_deployment("web", selector={POOL_LABEL: "outage"})],
         "broken": [_deployment("web", selector={POOL_LABEL: "broken"})],

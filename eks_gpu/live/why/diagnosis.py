@@ -41,6 +41,14 @@ from eks_gpu.pools.software import Software
 _FRESH_S = 60
 """Seconds that controllers have for a word about a new pod."""
 _CLAIM = re.compile(r"nodeclaim/(\S+)")
+_UNSCHEDULED = ("FailedScheduling", "Unschedulable")
+_BETWEEN_PODS = {
+    "topology": "topologySpreadConstraints or podAffinity",
+    "anti-affinity": "podAntiAffinity",
+    "pod affinity rules": "podAffinity",
+    "free ports": "hostPort",
+}
+"""What a scheduler says -> the field of the pod."""
 _KUEUE = "kueue.x-k8s.io/"
 
 
@@ -101,6 +109,10 @@ class Doctor:
 
     # --- pools ---
 
+    def open_first(self, pod: Pod) -> list[Room]:
+        """The pools, those first that could start a node now if they took the pod."""
+        return sorted(self.rooms, key=lambda room: self.states.obstacle(room, pod, None) is not None)
+
     def pools(self, pod: Pod, owner: str, since: datetime | None) -> Judged:
         """The row of each pool, and those that take the pod with what stands in their way."""
         old = since is not None and (self.at - since).total_seconds() > _FRESH_S
@@ -144,6 +156,8 @@ class Case:
             self._obstacle,
             self._scaling,
             self._new,
+            self._beside_others,
+            self._other_scheduler,
         )
         for question in questions:
             if found := question():
@@ -207,7 +221,10 @@ class Case:
         if claim is None or said is None or self._overruled(said, claim):
             return None
         pool = self._pool(str((claim["metadata"].get("labels") or {}).get(POOL_LABEL)))
-        return self._launch(claim, pool), (said, *_progress(claim))
+        cause = self._launch(claim, pool)
+        if not self.takers:
+            cause = replace(cause, message=f"{cause.message}; by our rules no pool takes the pod")
+        return cause, (said, *_progress(claim))
 
     def _overruled(self, nominated: Said, claim: Manifest) -> bool:
         """Whether its node is ready and Karpenter has found since that the pod does not fit it."""
@@ -265,7 +282,7 @@ class Case:
     def _no_taker(self) -> tuple[Cause, tuple[Said, ...]] | None:
         if self.takers:
             return None
-        cause = no_pool(self.doctor.graph, self.doctor.rooms, self.pod, self.waiting.owner)
+        cause = no_pool(self.doctor.graph, self.doctor.open_first(self.pod), self.pod, self.waiting.owner)
         if said := self._last(TRIGGERED, AUTOSCALER):
             cause = replace(cause, message=f"{cause.message}; but {said.by} says: {shortened(said.message)}")
         return cause, self._scheduled()
@@ -305,6 +322,25 @@ class Case:
         left = self._rest(None, Stage.LAUNCHING, since=since, pool=self.takers[0][0].pool)
         message = f"it is new, and pool {names} takes it{f'; {left} (estimate)' if left else ''}"
         return Cause(Id.LAUNCHING, message, "wait"), ()
+
+    def _beside_others(self) -> tuple[Cause, tuple[Said, ...]] | None:
+        """Rules between pods, which are judged by the scheduler and Karpenter alone."""
+        told = [*self.told, *self._scheduled()]
+        for words, field_ in _BETWEEN_PODS.items():
+            said = newest([each for each in told if each.reason in _UNSCHEDULED and words in each.message])
+            if said:
+                message = f"{field_} of the pod leaves no node for it: {said.by}: {shortened(said.message)}"
+                fix = f"in {self.waiting.owner or 'the pod'}: relax {field_}"
+                return Cause(Id.NO_POOL, message, fix), self._scheduled()
+        return None
+
+    def _other_scheduler(self) -> tuple[Cause, tuple[Said, ...]] | None:
+        name = (self.waiting.manifest.get("spec") or {}).get("schedulerName") or SCHEDULER
+        heard = condition(self.waiting.manifest, "PodScheduled") or any(each.by == name for each in self.told)
+        if name == SCHEDULER or heard:
+            return None
+        message = f"its scheduler {name} has said nothing of it"
+        return Cause(Id.NO_CONTROLLER, message, f"start {name}, or leave spec.schedulerName out"), ()
 
     def _unknown(self) -> Cause:
         takes = ", ".join(room.pool.name for room, obstacle in self.takers if not obstacle)

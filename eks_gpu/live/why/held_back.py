@@ -29,13 +29,10 @@ def refused_pod(text: str, waiting: Waiting) -> Cause:
     text = re.sub(r"^\(combined from similar events\): ", "", text)
     where = waiting.owner or waiting.called
     if found := _OVER_QUOTA.search(text):
-        name, asked, used, most = found.groups()
-        message = (
-            f"ResourceQuota {name} of namespace {waiting.namespace} is used up: {used} of {most}, one pod asks {asked}"
-        )
-        return Cause(
-            Id.NAMESPACE_QUOTA, message, f"raise spec.hard of ResourceQuota {name}, or let {where} ask for less"
-        )
+        name, used = found[1], _used(*found.groups()[1:])
+        message = f"ResourceQuota {name} of namespace {waiting.namespace} is used up: {used}"
+        fix = f"raise spec.hard of ResourceQuota {name}, or let {where} ask for less"
+        return Cause(Id.NAMESPACE_QUOTA, message, fix)
     if found := _MUST_SPECIFY.search(text):
         message = f"ResourceQuota {found[1]} of namespace {waiting.namespace} takes only pods that ask for {found[2]}"
         return Cause(Id.NAMESPACE_QUOTA, message, f"set the resources of each container of {where}")
@@ -47,3 +44,17 @@ def refused_pod(text: str, waiting: Waiting) -> Cause:
         fix = "change the pods as the webhook says; if it does not answer, look at the pods of its Service"
         return Cause(Id.REFUSED, f"an admission webhook refuses its pods: {shortened(said)}", fix)
     return Cause(Id.REFUSED, f"the API server refuses its pods: {shortened(said)}", f"change {where} as it says")
+
+
+def _used(asked: str, used: str, most: str) -> str:
+    """`3 of 4 requests.nvidia.com/gpu, one pod asks for 2`."""
+    wants, has, limits = map(_amounts, (asked, used, most))
+    return "; ".join(
+        f"{has.get(name, '?')} of {limits.get(name, '?')} {name}, one pod asks for {amount}"
+        for name, amount in wants.items()
+    )
+
+
+def _amounts(text: str) -> dict[str, str]:
+    """Of `requests.cpu=4,requests.nvidia.com/gpu=1`."""
+    return {name: amount for name, _, amount in (each.partition("=") for each in text.split(","))}

@@ -71,7 +71,7 @@ class Rest:
 
     def __str__(self) -> str:
         if self.seconds < 0:
-            return f"it should be over for {about(-self.seconds)}"
+            return f"overdue by {about(-self.seconds)}"
         return f"about {about(self.seconds)} left"
 
 

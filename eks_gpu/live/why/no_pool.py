@@ -13,6 +13,7 @@ from eks_gpu.graph.graph import Graph
 from eks_gpu.live.why.causes import Cause, Id
 from eks_gpu.live.why.pool_states import Obstacle
 from eks_gpu.pods.pod import Pod
+from eks_gpu.pods.reasons import Reason, Rule
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,21 @@ def rejecting(graph: Graph, room: Room, pod: Pod, owner: str) -> PoolRow:
     said = [*map(str, reasons), *(caution.text for caution in of_requirements(room.pool))]
     remedy = remedy_for(room, pod)
     fixes = [in_pod(remedy, owner)] if remedy else []
-    places = list(dict.fromkeys(str(place) for each in reasons if (place := pool_place(graph, room.pool, each))))
+    places = list(dict.fromkeys(place for each in reasons if (place := _in_pool(graph, room, each))))
     if places:
-        fixes.append(f"{'or change' if remedy else 'change'} {', '.join(places)}")
+        fixes.append(f"{'or ' if remedy else ''}{', '.join(places)}")
     fixes += [f"or {change}" for change in node_class_changes(room, pod, verdict)]
     return PoolRow(room.pool.name, False, "; ".join(said), "; ".join(fixes))
+
+
+def _in_pool(graph: Graph, room: Room, reason: Reason) -> str:
+    """What to change in the pool, by the resource and its field; empty if its resource is not known."""
+    place = pool_place(graph, room.pool, reason)
+    if place is None:
+        return ""
+    if reason.rule is Rule.LABEL and not place.field:
+        return f"give the nodes of {place.resource} the label {reason.subject}"
+    return f"change {place}"
 
 
 def taking(room: Room, obstacle: Obstacle | None) -> PoolRow:
@@ -62,8 +73,7 @@ def no_pool(graph: Graph, rooms: Sequence[Room], pod: Pod, owner: str) -> Cause:
         return Cause(Id.NO_POOL, f"no pool takes it; nearest is {remedy.room.pool.name}: {why}", in_pod(remedy, owner))
     nearest = min(rooms, key=lambda room: len(room.reasons(pod)))
     reason = nearest.verdict(pod).reason
-    place = pool_place(graph, nearest.pool, reason)
-    fix = f"no change of the pod alone helps: change {place or nearest.pool.name}"
+    fix = f"no change of the pod alone helps: {_in_pool(graph, nearest, reason) or f'change {nearest.pool.name}'}"
     return Cause(Id.NO_POOL, f"no pool takes it; nearest is {nearest.pool.name}: {reason}", fix)
 
 

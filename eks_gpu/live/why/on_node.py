@@ -34,7 +34,7 @@ def on_node(waiting: Waiting, told: Sequence[Said]) -> Cause | None:
         if said := _said(told, reason):
             return Cause(Id.VOLUME, f"node {waiting.node}: {shortened(said)}", "make or free the volume that it names")
     if said := _said(told, _SANDBOX):
-        fix = "where it names an address, the node's subnet or its interfaces are full; where a runtime, the node lacks it"
+        fix = "if it names an address, the node's subnet or interfaces are full; if a runtime, the node lacks it"
         return Cause(Id.CONTAINER, f"node {waiting.node} cannot begin the pod: {shortened(said)}", fix)
     return None
 

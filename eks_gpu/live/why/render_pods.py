@@ -18,6 +18,9 @@ from eks_gpu.live.why.waiting_pods import Waiting
 _SAID = 6
 """Words of controllers that are shown of one entry, the newest."""
 _NAMED = 3
+"""Pods of an entry whose words are looked through."""
+_POOLS = 8
+"""Answers of pools that are shown of one entry."""
 
 
 def render(answer: PodAnswer) -> RenderableType:
@@ -41,7 +44,8 @@ def _alike(found: Sequence[Diagnosis]) -> Iterator[list[Diagnosis]]:
     for each in found:
         waiting = each.waiting
         whose = waiting.owner or waiting.name
-        groups.setdefault((waiting.namespace, whose, bool(waiting.missing), each.cause), []).append(each)
+        why = each.cause.id if each.cause.passes else each.cause  # each machine that comes has its own name
+        groups.setdefault((waiting.namespace, whose, bool(waiting.missing), why), []).append(each)
     yield from sorted(groups.values(), key=lambda group: group[0].cause.passes)
 
 
@@ -53,7 +57,9 @@ def _entry(answer: PodAnswer, alike: list[Diagnosis]) -> Iterator[RenderableType
     rows.add_column(overflow="fold")
     cause = first.cause
     colour = "yellow" if cause.passes else "red"
-    rows.add_row(Text("cause", "bold"), Text.assemble((f"{cause.id.value}: ", f"bold {colour}"), cause.message))
+    others = len({each.cause.message for each in alike}) - 1
+    more = f"; and {others} more like this" if others else ""
+    rows.add_row(Text("cause", "bold"), Text.assemble((f"{cause.id.value}: ", f"bold {colour}"), cause.message, more))
     rows.add_row(Text("fix", "bold"), Text(cause.fix))
     yield rows
     if first.pools:
@@ -93,12 +99,15 @@ def _pools(rows: Sequence[PoolRow]) -> RenderableType:
     table = headless(gap=2)
     table.add_column()
     table.add_column(overflow="fold")
-    for (admits, reason, fix), names in sorted(alike.items(), key=lambda item: not item[0][0]):
+    ordered = sorted(alike.items(), key=lambda item: not item[0][0])
+    for (admits, reason, fix), names in ordered[:_POOLS]:
         text = Text(("takes it, but " if reason else "takes it") if admits else "")
         text.append(reason)
         if fix and not admits:
             text.append(f"\n{fix}", "dim")
         table.add_row(Text("\n".join(f"  {name}" for name in names), "green" if admits else "red"), text)
+    if left := [name for _, names in ordered[_POOLS:] for name in names]:
+        table.add_row(Text("  …"), Text(f"{len(left)} more, in --json", "dim"))
     return table
 
 
