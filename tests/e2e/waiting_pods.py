@@ -10,7 +10,6 @@ from eks_gpu.lab.quotas import set_quotas
 from eks_gpu.lab.state import Lab
 from tests.waiting import until
 
-PODS, EVENTS = "/api/v1/pods", "/api/v1/events"
 NODE_POOLS, NODE_CLASSES = "/apis/karpenter.sh/v1/nodepools", "/apis/karpenter.k8s.aws/v1/ec2nodeclasses"
 P_QUOTA = "L-417A185B"
 """Of EC2: vCPUs of P types on demand."""
@@ -24,16 +23,39 @@ TYPES = {"small": "g5.xlarge", "quota": "p4d.24xlarge", "outage": "g6.xlarge", "
 
 
 def set_up(lab: Lab) -> None:
-    """All situations at once; returns when each has been said by who has to say it."""
+    """All situations at once; returns when each has been told by who has to tell it."""
     api = ClusterApi(lab)
     set_quotas(lab, {P_QUOTA: 0})
     set_outages(lab, [(TYPES["outage"], f"{lab.region}{zone}") for zone in "abc"])
     _pools(api)
     for name, manifests in _situations().items():
-        api.ensure("/api/v1/namespaces", {"metadata": {"name": name, "labels": _NAMESPACES.get(name, {})}})
-        for path, manifest in manifests:
-            api.ensure(path.format(name), manifest)
+        make(api, name, *manifests)
     _images_are_refused(api)
+    for namespace in ("outage", "quota"):
+        until(lambda namespace=namespace: said(api, namespace, "InsufficientCapacityError"), pause_s=0.5)
+    for namespace in ("full", "refused"):
+        until(lambda namespace=namespace: said(api, namespace, "FailedCreate"), pause_s=0.5)
+    until(lambda: "nvidia.com/gpu" in _resources(api, "small") and _runs(api, "limit"), pause_s=0.5)
+
+
+def make(api: ClusterApi, namespace: str, *manifests: tuple[str, dict[str, Any]]) -> None:
+    """A namespace with these objects."""
+    api.ensure("/api/v1/namespaces", {"metadata": {"name": namespace, "labels": _NAMESPACES.get(namespace, {})}})
+    for path, manifest in manifests:
+        api.ensure(path.format(namespace), manifest)
+
+
+def said(api: ClusterApi, namespace: str, reason: str) -> bool:
+    """Whether an event of the namespace has the reason."""
+    return any(each["reason"] == reason for each in api.list(f"/api/v1/namespaces/{namespace}/events"))
+
+
+def _resources(api: ClusterApi, pool: str) -> dict[str, str]:
+    return api.get(f"{NODE_POOLS}/{pool}").get("status", {}).get("resources", {})
+
+
+def _runs(api: ClusterApi, namespace: str) -> bool:
+    return any(each["status"]["phase"] == "Running" for each in api.list(f"/api/v1/namespaces/{namespace}/pods"))
 
 
 _NAMESPACES = {"refused": {"pod-security.kubernetes.io/enforce": "restricted"}}
@@ -61,7 +83,7 @@ def _head(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _situations() -> dict[str, list[tuple[str, dict[str, Any]]]]:
-    """Namespace -> path and object."""
+    """Namespace -> its objects, each with the path of its kind."""
     small = {POOL_LABEL: "small"}
     claim = {
         "metadata": {"name": "weights"},
@@ -74,22 +96,22 @@ def _situations() -> dict[str, list[tuple[str, dict[str, Any]]]]:
     volume = {"volumes": [{"name": "weights", "persistentVolumeClaim": {"claimName": "weights"}}]}
     quota = {"metadata": {"name": "gpus"}, "spec": {"hard": {"requests.nvidia.com/gpu": "0"}}}
     return {
-        "limit": [_deployment("one", selector=small), _deployment("two", selector=small, replicas=3)],
-        "taint": [_deployment("web", tolerations=[])],
-        "label": [_deployment("web", selector={POOL_LABEL: "nobody-has-it"})],
-        "large": [_deployment("web", asks={"nvidia.com/gpu": "1", "cpu": "200"})],
-        "quota": [_deployment("web", selector={POOL_LABEL: "quota"})],
-        "outage": [_deployment("web", selector={POOL_LABEL: "outage"})],
-        "broken": [_deployment("web", selector={POOL_LABEL: "broken"})],
-        "image": [_deployment("web", asks={"cpu": "10m"}, tolerations=[])],
+        "limit": [deployment("web", selector=small, replicas=2)],
+        "taint": [deployment("web", tolerations=[])],
+        "label": [deployment("web", selector={POOL_LABEL: "nobody-has-it"})],
+        "large": [deployment("web", asks={"nvidia.com/gpu": "1", "cpu": "200"})],
+        "quota": [deployment("web", selector={POOL_LABEL: "quota"})],
+        "outage": [deployment("web", selector={POOL_LABEL: "outage"})],
+        "broken": [deployment("web", selector={POOL_LABEL: "broken"})],
+        "image": [deployment("web", asks={"cpu": "10m"}, tolerations=[])],
         "gated": [_pod("web", schedulingGates=[{"name": "example.com/approval"}])],
         "volume": [("/api/v1/namespaces/{}/persistentvolumeclaims", claim), _pod("web", **volume)],
-        "full": [("/api/v1/namespaces/{}/resourcequotas", quota), _deployment("web")],
-        "refused": [_deployment("web")],
+        "full": [("/api/v1/namespaces/{}/resourcequotas", quota), deployment("web")],
+        "refused": [deployment("web")],
     }
 
 
-def _deployment(name: str, replicas: int = 1, **pod: Any) -> tuple[str, dict[str, Any]]:
+def deployment(name: str, replicas: int = 1, **pod: Any) -> tuple[str, dict[str, Any]]:
     labels = {"app": name}
     template = {"metadata": {"labels": labels}, "spec": _spec(**pod)}
     spec = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template}

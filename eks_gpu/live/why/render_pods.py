@@ -64,7 +64,7 @@ def _entry(answer: PodAnswer, alike: list[Diagnosis]) -> Iterator[RenderableType
     yield rows
     if first.pools:
         yield Text("pools", "bold")
-        yield _pools(first.pools)
+        yield _pools(first.pools, cause.message)
     if said := list(dict.fromkeys(each for found in alike[:_NAMED] for each in found.said)):
         yield Text("said", "bold")
         yield _said(_newest(said))
@@ -91,8 +91,8 @@ def _since(answer: PodAnswer, alike: list[Diagnosis]) -> str:
     return f", for {about(max(times))}" if times else ""
 
 
-def _pools(rows: Sequence[PoolRow]) -> RenderableType:
-    """Pools with the same words once."""
+def _pools(rows: Sequence[PoolRow], cause: str) -> RenderableType:
+    """Pools with the same words once, and the words of the cause not again."""
     alike: dict[tuple[bool, str, str], list[str]] = {}
     for row in rows:
         alike.setdefault((row.admits, row.reason, row.fix), []).append(str(row.pool))
@@ -101,8 +101,10 @@ def _pools(rows: Sequence[PoolRow]) -> RenderableType:
     table.add_column(overflow="fold")
     ordered = sorted(alike.items(), key=lambda item: not item[0][0])
     for (admits, reason, fix), names in ordered[:_POOLS]:
-        text = Text(("takes it, but " if reason else "takes it") if admits else "")
-        text.append(reason)
+        but = f", but {reason}" if reason else ""
+        if reason == cause:
+            but = "; the cause keeps it from starting a node"
+        text = Text(f"takes it{but}" if admits else reason)
         if fix and not admits:
             text.append(f"\n{fix}", "dim")
         table.add_row(Text("\n".join(f"  {name}" for name in names), "green" if admits else "red"), text)
