@@ -180,4 +180,4 @@ def _plurals(api: ClusterApi, prefix: str, group: str, hidden: str) -> list[str]
     else:
         version = "v1"
     rows = api.get(f"{prefix}/{version}")["resources"]
-    return sorted(row["name"] for row in rows if "/" not in row["name"] and row["name"] != hidden)
+    return sorted(row["name"] for row in rows if "/" not in row["name"] and row["name"] not in (hidden, "secrets"))

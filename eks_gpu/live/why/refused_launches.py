@@ -71,7 +71,7 @@ def _of_capacity(text: str, rows: Sequence[InstanceType], where: str, pool: Pool
     by_type: dict[str, list[str]] = {}
     for type_, zone in pairs:
         by_type.setdefault(type_, []).append(zone)
-    named = "; ".join(f"{type_} in {', '.join(zones)}" for type_, zones in by_type.items())
+    named = "; ".join(f"{type_} in {', '.join(sorted(zones))}" for type_, zones in by_type.items())
     named = named or ", ".join(row.name for row in rows) or "the types that were asked for"
     fix = "add instance types or zones to the pool; EC2 may have some again in minutes or hours"
     if pool and CapacityType.ON_DEMAND.value not in pool.capacity_types:
