@@ -57,7 +57,7 @@ def status(config_map: Mapping[str, Any]) -> AutoscalerStatus:
         found = yaml.safe_load(text)
     except yaml.YAMLError:
         found = None
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or "autoscalerStatus" not in found:
         return AutoscalerStatus(_moment(noted), dict(_BEFORE_1_30.findall(text)))
     groups = {str(each.get("name")): _scale_up(each.get("scaleUp") or {}) for each in found.get("nodeGroups") or ()}
     return AutoscalerStatus(_moment(found.get("time") or noted), groups)
