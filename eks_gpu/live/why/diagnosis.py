@@ -9,7 +9,6 @@ from typing import Any
 from eks_gpu.cost.admission import ACCELERATOR_RESOURCES, Room
 from eks_gpu.graph.graph import Graph
 from eks_gpu.live.cluster import Manifest
-from eks_gpu.live.kinds import NODE
 from eks_gpu.live.why.causes import Cause, Id
 from eks_gpu.live.why.gangs import Gangs
 from eks_gpu.live.why.held_back import queued, refused_pod
@@ -78,6 +77,8 @@ class Doctor:
     releases: Sequence[Software] = ()
     unread: Sequence[str] = ()
     """What may not be read, for the answer that is not known."""
+    hidden_pools: Sequence[str] = ()
+    """Of that, what may hold pools."""
     _rows: dict[Any, Judged] = field(default_factory=dict)
 
     @property
@@ -111,21 +112,35 @@ class Doctor:
 
     def open_first(self, pod: Pod) -> list[Room]:
         """The pools, those first that could start a node now if they took the pod."""
-        return sorted(self.rooms, key=lambda room: self.states.obstacle(room, pod, None) is not None)
+        return sorted(self.rooms, key=lambda room: self.states.obstacle(room, pod) is not None)
 
     def pools(self, pod: Pod, owner: str, since: datetime | None) -> Judged:
         """The row of each pool, and those that take the pod with what stands in their way."""
-        old = since is not None and (self.at - since).total_seconds() > _FRESH_S
-        key = (pod.shape, pod.namespace, tuple(sorted(pod.labels.items())), owner, old, since if old else None)
+        rows, takers = self._judged(pod, owner)
+        silent = {
+            room.pool.name: found
+            for room, obstacle in takers
+            if obstacle is None and (found := self.states.without_controller(room.pool, since))
+        }
+        if not silent:
+            return rows, takers
+        return (
+            tuple(taking(row.pool, silent[row.pool]) if row.pool in silent and row.admits else row for row in rows),
+            tuple((room, obstacle or silent.get(room.pool.name)) for room, obstacle in takers),
+        )
+
+    def _judged(self, pod: Pod, owner: str) -> Judged:
+        """Equal pods once: what a pool says does not depend on how long they wait."""
+        key = (pod.shape, pod.namespace, tuple(sorted(pod.labels.items())), owner)
         if key not in self._rows:
-            takers: list[tuple[Room, Obstacle | None]] = []
-            rows: list[PoolRow] = []
-            for room in self.rooms:
-                if room.verdict(pod).admits:
-                    takers.append((room, self.states.obstacle(room, pod, since)))
-                    rows.append(taking(*takers[-1]))
-                else:
-                    rows.append(rejecting(self.graph, room, pod, owner))
+            takers = [(room, self.states.obstacle(room, pod)) for room in self.rooms if room.verdict(pod).admits]
+            of = {room.pool.urn: obstacle for room, obstacle in takers}
+            rows = [
+                taking(room.pool.name, of[room.pool.urn])
+                if room.pool.urn in of
+                else rejecting(self.graph, room, pod, owner)
+                for room in self.rooms
+            ]
             self._rows[key] = tuple(rows), tuple(takers)
         return self._rows[key]
 
@@ -149,6 +164,7 @@ class Case:
             self._gated,
             self._gang,
             self._volume,
+            self._of_daemon_set,
             self._preempting,
             self._claimed,
             self._launch_refused,
@@ -171,18 +187,17 @@ class Case:
             return None
         cause = on_node(self.waiting, self.told)
         if cause is None:
-            left = self._rest(self._node, Stage.READY, condition(self.waiting.manifest, "PodScheduled"))
+            left = self._rest(
+                self.doctor.states.nodes.get(self.waiting.node),
+                Stage.READY,
+                condition(self.waiting.manifest, "PodScheduled"),
+            )
             message = f"it has node {self.waiting.node}, and its containers are being started"
             cause = Cause(Id.LAUNCHING, f"{message}{f': {left}' if left else ''}", "wait")
             if left and left.overdue:
                 why = f"{message} for long; kubelet says nothing of why"
                 cause = Cause(Id.UNKNOWN, why, f"kubectl describe pod -n {self.waiting.namespace} {self.waiting.name}")
         return cause, ()
-
-    @property
-    def _node(self) -> Manifest | None:
-        nodes = self.doctor.states.observed.of(NODE)
-        return next((each for each in nodes if each["metadata"]["name"] == self.waiting.node), None)
 
     def _gated(self) -> tuple[Cause, tuple[Said, ...]] | None:
         gates = self.waiting.gates
@@ -210,6 +225,15 @@ class Case:
             return None
         message = f"pods of lower priority on node {node} are being ended for it"
         return Cause(Id.LAUNCHING, message, "wait"), self._scheduled()
+
+    def _of_daemon_set(self) -> tuple[Cause, tuple[Said, ...]] | None:
+        """It is for one node that is there, and no pool starts another for it."""
+        if not self.waiting.owner.startswith("DaemonSet "):
+            return None
+        words = condition(self.waiting.manifest, "PodScheduled").get("message") or "the scheduler has said nothing yet"
+        message = f"its own node has no place for it: {shortened(str(words))}"
+        fix = f"let {self.waiting.owner} ask for less, give it a higher priorityClassName, or end other pods there"
+        return Cause(Id.NO_POOL, message, fix), self._scheduled()
 
     # --- machines ---
 
@@ -258,7 +282,7 @@ class Case:
         if not wants or not (left and left.overdue):
             return None
         named = (claim.get("status") or {}).get("nodeName")
-        node = next((each for each in self.doctor.states.observed.of(NODE) if each["metadata"]["name"] == named), None)
+        node = self.doctor.states.nodes.get(str(named))
         if node is not None and self.doctor.states.lacks(node, wants):
             return without_plugin(node, wants, pool.name if pool else "")
         message = f"node {named} does not get ready: {said.get('reason')}: {said.get('message')}"
@@ -275,13 +299,20 @@ class Case:
             return None  # the pool was changed since
         if pool and self.doctor.states.refused_launch(pool) is None:
             return None
-        return refusal(said, pool), (said,)
+        cause = refusal(said, pool)
+        if others := [room.pool.name for room, obstacle in self.takers if obstacle is None and room.pool is not pool]:
+            cause = replace(cause, message=f"{cause.message}; pool {', '.join(others)} takes it too")
+        return cause, (said,)
 
     # --- pools ---
 
     def _no_taker(self) -> tuple[Cause, tuple[Said, ...]] | None:
         if self.takers:
             return None
+        if self.doctor.hidden_pools:
+            hidden = ", ".join(self.doctor.hidden_pools)
+            message = f"no pool that may be read takes it; could not read: {hidden}"
+            return Cause(Id.UNKNOWN, message, "allow what `unread` names, and ask again"), self._scheduled()
         cause = no_pool(self.doctor.graph, self.doctor.open_first(self.pod), self.pod, self.waiting.owner)
         if said := self._last(TRIGGERED, AUTOSCALER):
             cause = replace(cause, message=f"{cause.message}; but {said.by} says: {shortened(said.message)}")

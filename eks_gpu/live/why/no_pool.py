@@ -55,11 +55,11 @@ def _in_pool(graph: Graph, room: Room, reason: Reason) -> str:
     return f"change {place}"
 
 
-def taking(room: Room, obstacle: Obstacle | None) -> PoolRow:
+def taking(pool: str, obstacle: Obstacle | None) -> PoolRow:
     """A pool that takes the pod."""
     if obstacle is None:
-        return PoolRow(room.pool.name, True)
-    return PoolRow(room.pool.name, True, obstacle.cause.message, obstacle.cause.fix)
+        return PoolRow(pool, True)
+    return PoolRow(pool, True, obstacle.cause.message, obstacle.cause.fix)
 
 
 def no_pool(graph: Graph, rooms: Sequence[Room], pod: Pod, owner: str) -> Cause:

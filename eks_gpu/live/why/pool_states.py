@@ -18,7 +18,7 @@ from eks_gpu.live.why.refused_launches import newest, refusal, shortened
 from eks_gpu.live.why.said import AUTOSCALER, INSUFFICIENT, KARPENTER, Events, Said, condition, created, failing, holds
 from eks_gpu.pods.pod import Pod
 from eks_gpu.pods.quantities import limit, written
-from eks_gpu.pools.pool import AUTO_MODE, FARGATE, Pool
+from eks_gpu.pools.pool import AUTO_MODE, Pool
 from eks_gpu.pools.pool import KARPENTER as KARPENTER_POOL
 from eks_gpu_components.catalog import NODE_GROUP_LABEL
 
@@ -60,18 +60,17 @@ class PoolStates:
     status: AutoscalerStatus = field(default_factory=AutoscalerStatus)
     """What the cluster autoscaler wrote of its groups."""
 
-    def obstacle(self, room: Room, pod: Pod, since: datetime | None) -> Obstacle | None:
+    def obstacle(self, room: Room, pod: Pod) -> Obstacle | None:
         """The first thing that keeps a pool from starting a node for the pod; None if nothing is known to."""
-        return next(self._obstacles(room, pod, since), None)
+        return next(self._obstacles(room, pod), None)
 
-    def _obstacles(self, room: Room, pod: Pod, since: datetime | None) -> Iterator[Obstacle]:
+    def _obstacles(self, room: Room, pod: Pod) -> Iterator[Obstacle]:
         if room.pool.backend in (KARPENTER_POOL, AUTO_MODE):
             yield from self._not_ready(room.pool)
         yield from self._refused(room.pool)
         yield from self._unhealthy(room.pool)
         yield from self._at_limit(room, pod)
         yield from self._without_devices(room.pool, pod)
-        yield from self._without_controller(room.pool, since)
 
     # --- node class ---
 
@@ -104,6 +103,11 @@ class PoolStates:
     def node_pools(self) -> dict[str, Manifest]:
         """By name."""
         return {each["metadata"]["name"]: each for each in self.observed.of(NODE_POOL)}
+
+    @cached_property
+    def nodes(self) -> dict[str, Manifest]:
+        """By name."""
+        return {each["metadata"]["name"]: each for each in self.observed.of(NODE)}
 
     @cached_property
     def claims(self) -> dict[str, Manifest]:
@@ -240,22 +244,26 @@ class PoolStates:
 
     # --- controllers ---
 
-    def _without_controller(self, pool: Pool, since: datetime | None) -> Iterator[Obstacle]:
-        """Nothing was said since the pod is there, and no pod of the controller is ready."""
-        controller = pool.made_by.scaled_by
-        if not controller or pool.backend == FARGATE or since is None or self._age(since) < GRACE_S / 3:
-            return
+    def without_controller(self, pool: Pool, since: datetime | None) -> Obstacle | None:
+        """Nothing was said since a pod is there, and no pod of the pool's controller is ready."""
+        if not pool.made_by.scaled_by or since is None or self._age(since) < GRACE_S / 3:
+            return None
         who = KARPENTER if pool.backend == KARPENTER_POOL else AUTOSCALER
         unknown = self.events.unread or not self.observed.is_read(POD)
         alive = who == AUTOSCALER and self.status.is_alive(self.observed.at)
-        if unknown or alive or self.events.heard_from(who, since) or self._runs(who):
-            return
+        if unknown or alive or self.events.heard_from(who, since) or who in self._running:
+            return None
         name = "Karpenter" if who == KARPENTER else "Cluster Autoscaler"
         message = f"nothing scales pool {pool.name}: no pod of {name} is ready, and it said nothing since the pod waits"
         fix = (
             f"kubectl get pods -A -l app.kubernetes.io/name={_CONTROLLER_NAMES[who][-1]}; start it, then read its logs"
         )
-        yield Obstacle(Cause(Id.NO_CONTROLLER, message, fix))
+        return Obstacle(Cause(Id.NO_CONTROLLER, message, fix))
+
+    @cached_property
+    def _running(self) -> set[str]:
+        """Controllers with a pod that is ready."""
+        return {who for who in _CONTROLLER_NAMES if self._runs(who)}
 
     def _runs(self, controller: str) -> bool:
         names = _CONTROLLER_NAMES[controller]

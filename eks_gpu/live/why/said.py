@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from eks_gpu.graph.unread import Unread
@@ -66,9 +67,16 @@ class Events:
 
     def heard_from(self, by: str, since: datetime) -> bool:
         """Whether a controller said anything since then."""
-        return any(
-            each.by == by and each.at is not None and each.at >= since for rows in self.rows.values() for each in rows
-        )
+        return by in self._last and self._last[by] >= since
+
+    @cached_property
+    def _last(self) -> dict[str, datetime]:
+        """When each controller said something for the last time."""
+        found: dict[str, datetime] = {}
+        for each in (row for rows in self.rows.values() for row in rows):
+            if each.at:
+                found[each.by] = max(found.get(each.by, each.at), each.at)
+        return found
 
     def about(self, kind: str) -> Iterator[Said]:
         """What was said of objects of one kind."""

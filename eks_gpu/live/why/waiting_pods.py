@@ -51,10 +51,8 @@ class Waiting:
 
     @property
     def phase(self) -> str:
-        """The pod's phase."""
-        if self.missing:
-            return "NotCreated"
-        return str((self.manifest.get("status") or {}).get("phase") or PENDING)
+        """The pod's phase; Terminating for one that is being deleted."""
+        return "NotCreated" if self.missing else _phase(self.manifest)
 
     @property
     def node(self) -> str:
@@ -110,6 +108,8 @@ def waiting_pods(observed: Observed, events: Events, namespace: str = "") -> lis
 
 
 def _phase(pod: Manifest) -> str:
+    if pod["metadata"].get("deletionTimestamp"):
+        return "Terminating"
     return str((pod.get("status") or {}).get("phase") or PENDING)
 
 

@@ -34,7 +34,7 @@ def meta(name: str, namespace: str = "", seconds: float = 600, **more: Any) -> d
     return {"name": name, **where, "uid": f"uid-of-{name}", "creationTimestamp": ago(seconds), **more}
 
 
-def pod(name: str = "web", seconds: float = 600, spec: Any = None, status: Any = None, **metadata: Any) -> Manifest:
+def pod(name: str = "web", *, seconds: float = 600, spec: Any = None, status: Any = None, **metadata: Any) -> Manifest:
     """One GPU, and tolerant."""
     container = {"name": "server", "image": "x:1", "resources": {"limits": {"nvidia.com/gpu": "1"}}}
     base = {"containers": [container], "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists"}]}
@@ -112,6 +112,7 @@ def diagnosed(
     pod_groups: Iterable[Manifest] = (),
     resources: Iterable[Resource] = (),
     unread: Iterable[str] = (),
+    hidden_pools: Iterable[str] = (),
 ) -> list[Diagnosis]:
     """Every pod of the cluster that waits."""
     by_kind: dict[Kind, list[Manifest]] = {kind: [] for kind in READ}
@@ -130,6 +131,7 @@ def diagnosed(
         Gangs(observed, list(pod_groups)),
         analysis.software,
         tuple(unread),
+        tuple(hidden_pools),
     )
     return [doctor.diagnose(each) for each in waiting_pods(observed, heard)]
 

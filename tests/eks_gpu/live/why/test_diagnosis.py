@@ -272,3 +272,31 @@ def test_the_autoscalers_own_status_tells_of_a_backoff_and_that_it_is_alive():
     assert cause(pod(), resources=[GROUP], status=alive)[0] == "unknown"
     backoff = AutoscalerStatus(NOW, {"workers": "Backoff: OutOfResource.VcpuLimitExceeded VcpuLimitExceeded"})
     assert cause(pod(), resources=[GROUP], status=backoff)[0] == "quota"
+
+
+def test_pools_that_may_not_be_read_leave_the_cause_unknown():
+    found, message, _ = cause(pod(), hidden_pools=["NodePool.karpenter.sh objects"])
+    assert (found, message) == (
+        "unknown",
+        "no pool that may be read takes it; could not read: NodePool.karpenter.sh objects",
+    )
+    assert cause(pod())[1] == "the cluster has no pool of nodes that anything scales"
+
+
+def test_a_pod_of_a_daemon_set_waits_for_its_own_node():
+    owners = [{"controller": True, "kind": "DaemonSet", "name": "agent", "uid": "a"}]
+    why = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "1 Too many pods"}
+    found, message, _ = cause(*POOL, pod(ownerReferences=owners, status={"conditions": [why]}))
+    assert (found, message) == ("no-pool-takes-it", "its own node has no place for it: 1 Too many pods")
+
+
+def test_a_pod_that_is_being_deleted_waits_for_nothing():
+    assert diagnosed(*POOL, pod(deletionTimestamp=ago(1))) == []
+
+
+def test_a_pool_that_takes_it_beside_the_refused_one_is_told():
+    said = word("InsufficientCapacityError", f"NodeClaim gpu-zzzzz nominated for this pod failed to launch: {QUOTA}")
+    of_claim = word("InsufficientCapacityError", QUOTA, of="NodeClaim gpu-zzzzz")
+    found, message, _ = cause(*POOL, node_pool("other"), pod(), said=[said, of_claim])
+    assert found == "quota"
+    assert message.endswith("; pool other takes it too")

@@ -8,11 +8,11 @@ from eks_gpu.live.why.render_pods import render
 from tests.console import DOCS, console_blocks, printed, shown
 from tests.eks_gpu.live.why.doctors import NOW, diagnosed, node_class, node_pool, pod, word
 
-OWNED = {"ownerReferences": [{"controller": True, "kind": "Deployment", "name": "llm", "uid": "llm"}]}
+OWNERS = [{"controller": True, "kind": "Deployment", "name": "llm", "uid": "llm"}]
 
 
 def test_the_page_shows_what_is_printed():
-    pods = [pod(name, **OWNED) for name in ("llm-1", "llm-2")]
+    pods = [pod(name, ownerReferences=OWNERS) for name in ("llm-1", "llm-2")]
     asks = {"containers": [{"name": "s", "image": "x:1", "resources": {"requests": {"cpu": "6"}, **GPU}}]}
     for each in pods:
         each["spec"] |= asks
