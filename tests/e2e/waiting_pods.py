@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from eks_gpu.lab.cluster_api import ClusterApi
@@ -30,12 +31,14 @@ def set_up(lab: Lab) -> None:
     _pools(api)
     for name, manifests in _situations().items():
         make(api, name, *manifests)
-    _images_are_refused(api)
+    image_is_refused(api)
     for namespace in ("outage", "quota"):
         until(lambda namespace=namespace: said(api, namespace, "InsufficientCapacityError"), pause_s=0.5)
     for namespace in ("full", "refused"):
         until(lambda namespace=namespace: said(api, namespace, "FailedCreate"), pause_s=0.5)
     until(lambda: "nvidia.com/gpu" in _resources(api, "small") and _runs(api, "limit"), pause_s=0.5)
+    until(lambda: _runs(api, "starting"), pause_s=0.5)
+    image_is_pulled(api)
 
 
 def make(api: ClusterApi, namespace: str, *manifests: tuple[str, dict[str, Any]]) -> None:
@@ -104,6 +107,7 @@ def _situations() -> dict[str, list[tuple[str, dict[str, Any]]]]:
         "outage": [deployment("web", selector={POOL_LABEL: "outage"})],
         "broken": [deployment("web", selector={POOL_LABEL: "broken"})],
         "image": [deployment("web", asks={"cpu": "10m"}, tolerations=[])],
+        "starting": [deployment("web", selector={"node.kubernetes.io/instance-type": "g4dn.2xlarge"})],
         "gated": [_pod("web", schedulingGates=[{"name": "example.com/approval"}])],
         "volume": [("/api/v1/namespaces/{}/persistentvolumeclaims", claim), _pod("web", **volume)],
         "full": [("/api/v1/namespaces/{}/resourcequotas", quota), deployment("web")],
@@ -131,18 +135,27 @@ def _spec(
     return {"containers": [container], "nodeSelector": dict(selector or {}), "tolerations": list(tolerations)}
 
 
-def _images_are_refused(api: ClusterApi) -> None:
+def image_is_refused(api: ClusterApi) -> None:
     """As a kubelet tells that it cannot pull an image."""
-    path = until(lambda: _bound(api, "image"))
-    state = {
-        "waiting": {
-            "reason": "ImagePullBackOff",
-            "message": 'Back-off pulling image "registry.example/server:1": ErrImagePull: 404 Not Found',
-        }
-    }
+    message = 'Back-off pulling image "registry.example/server:1": ErrImagePull: 404 Not Found'
+    _container_waits(api, "image", {"reason": "ImagePullBackOff", "message": message})
+
+
+def image_is_pulled(api: ClusterApi) -> None:
+    """As a kubelet tells that it has just got a pod."""
+    _container_waits(api, "starting", {"reason": "ContainerCreating"})
+
+
+def _container_waits(api: ClusterApi, namespace: str, waiting: Mapping[str, str]) -> None:
+    path = until(lambda: _bound(api, namespace))
     status = {"name": "server", "image": "registry.example/server:1", "imageID": "", "ready": False, "restartCount": 0}
-    waits = [{"type": "Ready", "status": "False", "reason": "ContainersNotReady"}]
-    changes = {"phase": "Pending", "conditions": waits, "containerStatuses": [{**status, "state": state}]}
+    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    conditions = [
+        {"type": "PodScheduled", "status": "True", "lastTransitionTime": now},
+        {"type": "Ready", "status": "False", "reason": "ContainersNotReady"},
+    ]
+    containers = [{**status, "state": {"waiting": dict(waiting)}}]
+    changes = {"phase": "Pending", "conditions": conditions, "containerStatuses": containers}
     api.patch(f"{path}/status", {"status": changes})
 
 

@@ -193,7 +193,7 @@ class Case:
                 condition(self.waiting.manifest, "PodScheduled"),
             )
             message = f"it has node {self.waiting.node}, and its containers are being started"
-            cause = Cause(Id.LAUNCHING, f"{message}{f': {left}' if left else ''}", "wait")
+            cause = Cause(Id.LAUNCHING, f"{message}{f'; {left} (estimate)' if left else ''}", "wait")
             if left and left.overdue:
                 why = f"{message} for long; kubelet says nothing of why"
                 cause = Cause(Id.UNKNOWN, why, f"kubectl describe pod -n {self.waiting.namespace} {self.waiting.name}")
