@@ -15,7 +15,7 @@ try:
 except ImportError as missing:  # the library alone, without the extra
     sys.exit(f"eks-gpu needs {missing.name}: pip install 'eks-gpu-components[plan]'")
 
-from eks_gpu.commands import audit, check, drift, explain, plan, prices, types, why
+from eks_gpu.commands import audit, check, cost, drift, explain, plan, prices, types, why
 from eks_gpu.io.output import end_stdout
 from eks_gpu.io.problems import InputError
 from eks_gpu.io.terminal import complain
@@ -43,7 +43,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-OWN = {"plan": plan, "check": check, "explain": explain, "types": types, "drift": drift, "audit": audit}
+OWN = {
+    "plan": plan,
+    "check": check,
+    "explain": explain,
+    "types": types,
+    "cost": cost,
+    "drift": drift,
+    "audit": audit,
+}
 """Commands of this room, each with its module: they run without the others being looked for."""
 for name, module in OWN.items():
     app.command(name, epilog=module.EXAMPLES)(getattr(module, name))

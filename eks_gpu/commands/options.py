@@ -22,6 +22,7 @@ def stack_names(context: typer.Context) -> list[str]:
     return []
 
 
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the answer as JSON; - is stdout.")]
 PROJECT_FOLDER = "Folder with Pulumi.yaml; by default this one or the next above."
 STACK = "Stack whose Pulumi.<stack>.yaml holds the values."
 ProjectFolder = Annotated[Path, typer.Argument(metavar="[PROJECT]", help=PROJECT_FOLDER, show_default=True)]

@@ -1,10 +1,11 @@
-"""Disruption budgets of a NodePool: whether they let an empty node go at some time.
+"""Disruption budgets of a NodePool: whether they let an empty node go at some time, and how many now.
 
 Source: Karpenter 1.15, concepts, disruption; robfig/cron, which reads the schedules, in UTC.
 """
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from typing import Any
 
 from eks_gpu.pods import durations
@@ -34,9 +35,61 @@ def keeps_empty_nodes(budgets: Iterable[Mapping[str, Any]]) -> bool:
     return bool(closed) and _covers_all_time([(str(each["schedule"]), each.get("duration")) for each in closed])
 
 
-def _is_closed(budget: Mapping[str, Any]) -> bool:
+def allowed(budgets: Iterable[Mapping[str, Any]], reason: str, nodes: int, now: datetime) -> int | None:
+    """How many nodes of a pool of so many may go at once for this reason, None without a bound.
+
+    A schedule that is not known allows none, as Karpenter has it.
+    """
+    numbers = [_number_of(budget, nodes) for budget in budgets if _is_of(budget, reason) and _is_active(budget, now)]
+    return min(numbers, default=None)
+
+
+def opens_at(budgets: Iterable[Mapping[str, Any]], reason: str, now: datetime) -> datetime | None:
+    """When budgets of 0 end that forbid now to remove a node for this reason; None if they do not end within weeks."""
+    closed = [budget for budget in budgets if _is_of(budget, reason) and _number_of(budget, 1) == 0]
+    try:
+        windows = [_window(budget) for budget in closed]
+    except (KeyError, ValueError):  # no schedule, or one that is not known
+        return None
+    start, covered_until = now.replace(second=0, microsecond=0), 0
+    for minute in range(-max((length for _, length in windows), default=0), _MINUTES):
+        later = start + timedelta(minutes=minute)
+        covered_until = max([covered_until, *(minute + length for fields, length in windows if _fires(fields, later))])
+        if minute >= 0 and covered_until <= minute:
+            return max(later, now)
+    return None
+
+
+def _is_of(budget: Mapping[str, Any], reason: str) -> bool:
     reasons = budget.get("reasons")
-    return str(budget.get("nodes")) in ("0", "0%") and (not reasons or "Empty" in reasons)
+    return not reasons or reason in reasons
+
+
+def _number_of(budget: Mapping[str, Any], nodes: int) -> int:
+    text = str(budget.get("nodes", "10%"))
+    try:
+        return ceil(nodes * int(text[:-1]) / 100) if text.endswith("%") else int(text)
+    except ValueError:
+        return 0
+
+
+def _is_active(budget: Mapping[str, Any], now: datetime) -> bool:
+    """Whether its window has begun within its duration before now; always without a schedule."""
+    try:
+        fields, length = _window(budget)
+    except (KeyError, ValueError):
+        return True
+    start = now.replace(second=0, microsecond=0)
+    return any(_fires(fields, start - timedelta(minutes=back)) for back in range(length))
+
+
+def _window(budget: Mapping[str, Any]) -> tuple[list[frozenset[int]], int]:
+    """When it begins, and its minutes. Raises KeyError without a schedule, and ValueError for one that is not known."""
+    return _fields(str(budget["schedule"])), int(durations.seconds(budget.get("duration"))) // 60
+
+
+def _is_closed(budget: Mapping[str, Any]) -> bool:
+    return str(budget.get("nodes")) in ("0", "0%") and _is_of(budget, "Empty")
 
 
 def _covers_all_time(windows: list[tuple[str, Any]]) -> bool:

@@ -1,6 +1,7 @@
 """A running cluster: objects by kind, in pages. Every request is a GET; what is refused is told with its permission."""
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,6 +33,14 @@ _NO_LONGER_THERE = 410
 """A list whose next page was asked for too late begins anew."""
 
 Manifest = dict[str, Any]
+WATCHED_S = 300
+"""Seconds after which the API server ends a watch, and the next one goes on where it ended."""
+_BREATH_S = 1.0
+"""Seconds between two watches, so that a server which ends them at once is not asked without pause."""
+
+LISTED, DELETED = "LISTED", "DELETED"
+Happened = tuple[str, list[dict[str, Any]]]
+"""What happened, and to which objects: `LISTED` has all that there are; `ADDED`, `MODIFIED` and `DELETED` have one."""
 Keep = Callable[[Manifest], Manifest | None]
 """What is kept of an object of a page, None for nothing: ten thousand pods are never in memory whole."""
 
@@ -121,14 +130,39 @@ class ClusterReader:
         """The same without `spec`, `status` and data, which the API server then does not send. Raises Refused."""
         return self._list(kind, keep, "", query, _METADATA_ALONE)
 
+    def watch(self, kind: Kind, keep: Keep, since: str = "") -> Iterator[Happened]:
+        """What happens to the objects of a kind, for as long as somebody asks for the next: first `LISTED`, and again
+        whenever the API server has forgotten where the watch was (410). Nothing of a kind that it does not have.
+
+        `since` is a resource version to begin at, without a list. Raises Refused, and InputError where nobody answers.
+        """
+        served = self.served.get(kind)
+        if served is None or not served.listed:
+            return
+        path, head = self._at(kind, served)
+        while True:
+            if not since:
+                since, objects = self._listed(path, keep, head)
+                yield LISTED, objects
+            began = time.monotonic()
+            try:
+                for event in self._events(path, since):
+                    if event["type"] == "ERROR":
+                        raise Refused(int(event["object"].get("code") or 0), str(event["object"].get("message")))
+                    since = event["object"]["metadata"]["resourceVersion"]
+                    if event["type"] != "BOOKMARK" and (kept := keep({**event["object"], **head})) is not None:
+                        yield event["type"], [kept]
+            except Refused as refused:
+                if refused.status != _NO_LONGER_THERE:
+                    raise
+                since = ""
+            time.sleep(max(0.0, _BREATH_S - (time.monotonic() - began)))
+
     def _list(self, kind: Kind, keep: Keep, namespace: str, query: Mapping[str, str], accept: str) -> list[Manifest]:
         served = self.served.get(kind)
         if served is None or not served.listed:
             return []
-        version = f"{kind.group}/{served.version}" if kind.group else served.version
-        within = f"namespaces/{quote(namespace)}/" if namespace else ""
-        path = f"/{'apis' if kind.group else 'api'}/{version}/{within}{served.plural}"
-        head = {"apiVersion": version, "kind": kind.name}
+        path, head = self._at(kind, served, namespace)
         try:
             return [kept for each in self._pages(path, query, accept) if (kept := keep({**each, **head})) is not None]
         except Refused as refused:
@@ -136,26 +170,60 @@ class ClusterReader:
                 raise
         return [kept for each in self._pages(path, query, accept) if (kept := keep({**each, **head})) is not None]
 
-    def _pages(self, path: str, query: Mapping[str, str], accept: str) -> Iterator[Manifest]:
+    def _listed(self, path: str, keep: Keep, head: Manifest) -> tuple[str, list[Manifest]]:
+        """All objects, and the resource version at which they were so."""
+        versions: list[str] = []
+        pages = self._pages(path, {}, "", versions.append)
+        found = [kept for each in pages if (kept := keep({**each, **head})) is not None]
+        return versions[0], found
+
+    def _at(self, kind: Kind, served: Served, namespace: str = "") -> tuple[str, Manifest]:
+        """The path of a kind's objects, and what a list leaves out of each of them."""
+        version = f"{kind.group}/{served.version}" if kind.group else served.version
+        within = f"namespaces/{quote(namespace)}/" if namespace else ""
+        path = f"/{'apis' if kind.group else 'api'}/{version}/{within}{served.plural}"
+        return path, {"apiVersion": version, "kind": kind.name}
+
+    def _pages(
+        self, path: str, query: Mapping[str, str], accept: str, tell_version: Callable[[str], Any] | None = None
+    ) -> Iterator[Manifest]:
         more = ""
         while True:
             page = self._get(path, {**query, "limit": str(PAGE), **({"continue": more} if more else {})}, accept)
+            if tell_version:
+                tell_version(str((page.get("metadata") or {}).get("resourceVersion", "")))
             yield from page.get("items") or ()
             more = (page.get("metadata") or {}).get("continue") or ""
             if not more:
                 return
 
+    def _events(self, path: str, since: str) -> Iterator[Manifest]:
+        """One watch, until the API server or the network ends it."""
+        query = {"watch": "1", "allowWatchBookmarks": "true", "resourceVersion": since}
+        answer = self._answered(path, {**query, "timeoutSeconds": str(WATCHED_S)}, "", WATCHED_S + TIMEOUT_S)
+        try:
+            for line in answer.response:
+                yield json.loads(line)
+        except urllib3.exceptions.HTTPError:  # the next watch goes on from there
+            return
+        finally:
+            answer.response.close()
+
     def _get(self, path: str, query: Mapping[str, str] | None = None, accept: str = "") -> Manifest:
+        return json.loads(self._answered(path, query or {}, accept, TIMEOUT_S).read() or b"")
+
+    def _answered(self, path: str, query: Mapping[str, str], accept: str, timeout_s: int) -> Any:
+        """An answer that nobody has read yet. Raises Refused, and InputError."""
         request = self._client.param_serialize(
             "GET",
             path,
-            query_params=list((query or {}).items()),
+            query_params=list(query.items()),
             header_params={"Accept": accept or "application/json"},
             auth_settings=["BearerToken"],
         )
         try:
-            answer = self._client.call_api(*request, _request_timeout=TIMEOUT_S)
-            body = answer.read() or b""
+            answer = self._client.call_api(*request, _request_timeout=timeout_s)
+            body = (answer.read() or b"") if answer.status >= 400 or "watch" not in query else b""
         except urllib3.exceptions.HTTPError as problem:
             raise InputError(f"context {self.context}: {self.server} does not answer: {_cause(problem)}") from None
         if answer.status == 401:
@@ -165,7 +233,7 @@ class ClusterReader:
             )
         if answer.status >= 400:
             raise Refused(answer.status, _message(body))
-        return json.loads(body)
+        return answer
 
 
 def connect(kubeconfig: Path | None = None, context: str = "") -> ClusterReader:

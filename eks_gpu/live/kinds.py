@@ -13,6 +13,7 @@ NAMESPACE, SECRET, CONFIG_MAP = Kind("", "Namespace"), Kind("", "Secret"), Kind(
 NODE_POOL, NODE_CLAIM = Kind("karpenter.sh", "NodePool"), Kind("karpenter.sh", "NodeClaim")
 EC2_NODE_CLASS, AUTO_NODE_CLASS = Kind("karpenter.k8s.aws", "EC2NodeClass"), Kind("eks.amazonaws.com", "NodeClass")
 DISRUPTION_BUDGET = Kind("policy", "PodDisruptionBudget")
+RESOURCE_CLAIM = Kind("resource.k8s.io", "ResourceClaim")
 
 _NODES: tuple[Kind, ...] = (
     NODE,
@@ -42,7 +43,7 @@ _DECIDE_ON_PODS: tuple[Kind, ...] = (
     Kind("networking.k8s.io", "NetworkPolicy"),
     Kind("node.k8s.io", "RuntimeClass"),
     Kind("resource.k8s.io", "DeviceClass"),
-    Kind("resource.k8s.io", "ResourceClaim"),
+    RESOURCE_CLAIM,
     Kind("resource.k8s.io", "ResourceClaimTemplate"),
     Kind("resource.k8s.io", "ResourceSlice"),
     Kind("scheduling.k8s.io", "PriorityClass"),

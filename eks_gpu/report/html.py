@@ -23,8 +23,12 @@ from eks_gpu.report.words import accelerators, count, nodes, replicas
 _FOLDER = Path(__file__).parent
 
 
-def page(plans: Sequence[Plan], changes: Mapping[str, Changes] | None = None) -> str:
-    """All stacks of one project, one after the other. `changes` are by stack."""
+def page(
+    plans: Sequence[Plan], changes: Mapping[str, Changes] | None = None, now: Mapping[str, Any] | None = None
+) -> str:
+    """All stacks of one project, one after the other. `changes` are by stack; `now` is what `now.html.j2` says of the
+    cluster that runs.
+    """
     style = f"{stylesheet()}\n{_FOLDER.joinpath('page.css').read_text(encoding='utf-8')}"
     script = _FOLDER.joinpath("page.js").read_text(encoding="utf-8")
     environment = jinja2.Environment(
@@ -39,6 +43,7 @@ def page(plans: Sequence[Plan], changes: Mapping[str, Changes] | None = None) ->
     environment.globals |= {**words, "signed": signed, "usd": usd, "drawn": Markup, "upgrade": UPGRADE}
     made = environment.get_template("page.html.j2").render(
         project=plans[0].project,
+        now=now,
         stacks=[view(plan, (changes or {}).get(plan.stack)) for plan in plans],
         style=Markup(style),
         script=Markup(script),
