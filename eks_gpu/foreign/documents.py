@@ -137,8 +137,10 @@ def _registered(file: Path, given: Any) -> Iterator[Registered]:
 
 def _misnamed(found: Registered) -> Iterator[str]:
     """Names of a Kubernetes object that are no texts; the provider leaves out a namespace that is null, and no name."""
-    metadata = decoded(found.inputs.get("metadata")) if found.type.startswith("kubernetes:") else None
-    for key in ("name", "namespace") if isinstance(metadata, Mapping) and found.custom else ():
+    metadata = decoded(found.inputs.get("metadata")) if found.type.startswith("kubernetes:") and found.custom else {}
+    if not isinstance(metadata, Mapping):
+        return
+    for key in ("name", "namespace"):
         value = metadata.get(key, "")
         if not isinstance(value, str | Unknown) and not (key == "namespace" and value is None):
             yield f"metadata.{key} must be a text, got {shown(value)}"
