@@ -12,7 +12,9 @@ class Quota:
     name: str
     code: str
     default: int = 0
-    """Value in a new account. Source: EC2 and VPC endpoints and quotas, AWS General Reference."""
+    """Value in a new account. Source: each service's page of endpoints and quotas, AWS General Reference."""
+    service: str = "ec2"
+    """Its service code in Service Quotas."""
 
 
 # Source: EC2 User Guide, "On-Demand Instance quotas" and "Spot Instance quotas"; codes as ListServiceQuotas answers.
@@ -43,8 +45,30 @@ _SPOT = {
 VCPU_QUOTAS = (*_ON_DEMAND.values(), *_SPOT.values())
 """Quotas of EC2 that count vCPUs, on demand and Spot."""
 ELASTIC_IPS = Quota("EC2-VPC Elastic IPs", "L-0263D0A3", default=5)
-VPCS = Quota("VPCs per Region", "L-F678F1CE", default=5)
-"""Quota of VPCs, which belongs to the service `vpc`, not `ec2`."""
+VPCS = Quota("VPCs per Region", "L-F678F1CE", 5, "vpc")
+INTERNET_GATEWAYS = Quota("Internet gateways per Region", "L-A4707A72", 5, "vpc")
+NAT_GATEWAYS = Quota("NAT gateways per Availability Zone", "L-FE5A380F", 5, "vpc")
+SECURITY_GROUPS = Quota("VPC security groups per Region", "L-E79EC296", 2_500, "vpc")
+GATEWAY_ENDPOINTS = Quota("Gateway VPC endpoints per Region", "L-1B52E74A", 20, "vpc")
+CLUSTERS = Quota("Clusters", "L-1194D53C", 100, "eks")
+NODE_GROUPS_OF_A_CLUSTER = Quota("Managed node groups per cluster", "L-6D54EA21", 30, "eks")
+NODES_OF_A_GROUP = Quota("Nodes per managed node group", "L-BD136A63", 450, "eks")
+FARGATE_PROFILES_OF_A_CLUSTER = Quota("Fargate profiles per cluster", "L-33415657", 10, "eks")
+AUTO_SCALING_GROUPS = Quota("Auto Scaling groups per region", "L-CDE20ADC", 500, "autoscaling")
+NETWORK_LOAD_BALANCERS = Quota("Network Load Balancers per Region", "L-69A177A2", 50, "elasticloadbalancing")
+APPLICATION_LOAD_BALANCERS = Quota("Application Load Balancers per Region", "L-53DA6B97", 50, "elasticloadbalancing")
+ROLES = Quota("Roles per account", "L-FE177D64", 1_000, "iam")
+POLICIES = Quota("Customer managed policies per account", "L-E95E4862", 1_500, "iam")
+INSTANCE_PROFILES = Quota("Instance profiles per account", "L-6E65F664", 1_000, "iam")
+IDENTITY_PROVIDERS = Quota("OpenId connect providers per account", "L-858F3967", 100, "iam")
+
+COUNTED_QUOTAS = (
+    *(ELASTIC_IPS, VPCS, INTERNET_GATEWAYS, NAT_GATEWAYS, SECURITY_GROUPS, GATEWAY_ENDPOINTS),
+    *(CLUSTERS, NODE_GROUPS_OF_A_CLUSTER, NODES_OF_A_GROUP, FARGATE_PROFILES_OF_A_CLUSTER, AUTO_SCALING_GROUPS),
+    *(NETWORK_LOAD_BALANCERS, APPLICATION_LOAD_BALANCERS),
+    *(ROLES, POLICIES, INSTANCE_PROFILES, IDENTITY_PROVIDERS),
+)
+"""Quotas that count things other than vCPUs."""
 
 
 def quota(row: InstanceType, *, spot: bool = False) -> Quota | None:

@@ -15,7 +15,7 @@ try:
 except ImportError as missing:  # the library alone, without the extra
     sys.exit(f"eks-gpu needs {missing.name}: pip install 'eks-gpu-components[plan]'")
 
-from eks_gpu.commands import audit, check, cost, drift, explain, plan, prices, types, why
+from eks_gpu.commands import audit, check, cost, drift, explain, plan, preflight, prices, types, why
 from eks_gpu.io.output import end_stdout
 from eks_gpu.io.problems import InputError
 from eks_gpu.io.terminal import complain
@@ -48,6 +48,7 @@ OWN = {
     "check": check,
     "explain": explain,
     "types": types,
+    "preflight": preflight,
     "cost": cost,
     "drift": drift,
     "audit": audit,

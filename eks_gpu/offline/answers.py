@@ -72,7 +72,7 @@ class CatalogAnswers:
                 result = self.invoke(token, args, region)
             except Unanswered:
                 return None
-            recorder.note_look_up(token, result)
+            recorder.note_look_up(token, args, result, region)
             return result
 
         return looked_up

@@ -26,7 +26,7 @@ from pulumi.runtime.proto import engine_pb2
 from pulumi.runtime.stack import run_in_stack
 
 from eks_gpu.graph.graph import Graph
-from eks_gpu.offline.questions import Question, Unanswered
+from eks_gpu.offline.questions import LookUp, Question, Unanswered
 from eks_gpu.offline.recorder import Answers, Recorder
 from eks_gpu.offline.source_lines import lines_alone
 from eks_gpu.offline.stand_ins import handed_out
@@ -46,6 +46,8 @@ class Recording:
     """Region of AWS; empty where the stack has none."""
     asked: tuple[Question, ...] = ()
     """Look-ups without an answer."""
+    look_ups: tuple[LookUp, ...] = ()
+    """Look-ups with one, the cloud's or an assumed one."""
 
 
 class _Log:
@@ -144,7 +146,7 @@ def run(
     graph = recorder.graph()
     logged = [(severity, told.replace(UNKNOWN, "unknown")) for severity, told in log.lines]
     said = [*logged, *(("warning", told) for told in recorder.applied.stopped)]
-    return Recording(graph, recorder.exports, said, asked=tuple(recorder.questions))
+    return Recording(graph, recorder.exports, said, asked=tuple(recorder.questions), look_ups=tuple(recorder.look_ups))
 
 
 def _unanswered(recorder: Recorder) -> Unanswered:

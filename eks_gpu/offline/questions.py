@@ -21,6 +21,19 @@ class Question:
     """Of a resource that exists: the outputs that are wanted; empty if any may be."""
 
 
+@dataclass(frozen=True)
+class LookUp:
+    """Something that a program asked the cloud for, and what the plan took for the answer."""
+
+    token: str
+    """Of the function, as `aws:ssm/getParameter:getParameter`, or of the type of a resource that is read."""
+    args: Mapping[str, Any]
+    """For a resource that is read, its `id`."""
+    result: Mapping[str, Any] = field(default_factory=dict)
+    region: str = ""
+    """Region of the provider that was asked; empty for the stack's own."""
+
+
 class Unanswered(Exception):
     """The program asked the cloud something that the answers do not hold. Its text says what and how to answer."""
 

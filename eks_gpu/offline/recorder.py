@@ -26,7 +26,7 @@ from eks_gpu.graph.values import decoded, is_unknown_text, known, replaced, show
 from eks_gpu.offline import sdk_types
 from eks_gpu.offline.applied import STACK_REFERENCE, Applied
 from eks_gpu.offline.left_out import LENGTH, counts, decides_on, decision_rows
-from eks_gpu.offline.questions import ANSWERS_FILE, Question, Unanswered
+from eks_gpu.offline.questions import ANSWERS_FILE, LookUp, Question, Unanswered
 from eks_gpu.offline.registered import Asked, Made
 from eks_gpu.offline.requests import changed, place, struct, unmarked
 from eks_gpu.offline.stand_ins import ONE_OF_A_LIST, is_unknown, list_in_turn
@@ -117,6 +117,8 @@ class Recorder(MockMonitor):
         self._decisions: Counter[str] = Counter()
         self.looked_up: set[str] = set()
         """Images and releases that were looked up, so that they move by themselves."""
+        self.look_ups: list[LookUp] = []
+        """What was looked up and answered, in the order of the answers."""
         self.places: dict[str, str] = {}
         """`file:line` of the program's own line that registers a resource, by URN."""
         self._answers, self._project, self._stack, self._preview = answers, project, stack, preview
@@ -234,8 +236,10 @@ class Recorder(MockMonitor):
         with self._lock:
             self._late.append(change)
 
-    def note_look_up(self, token: str, result: Mapping[str, Any]) -> None:
-        """Remembers an image or a release that moves by itself, because it was looked up."""
+    def note_look_up(self, token: str, args: Mapping[str, Any], result: Mapping[str, Any], region: str = "") -> None:
+        """Remembers what was looked up; an image or a release moves by itself because of it."""
+        with self._lock:
+            self.look_ups.append(LookUp(token, dict(args), dict(result), region))
         if (found := result.get(IMAGE_LOOK_UPS.get(token, ""))) is not None:
             self.looked_up.add(str(found))
 
@@ -336,6 +340,9 @@ class Recorder(MockMonitor):
         state = {**sdk_types.handed_back(request.type, raw), **(read or {})}
         if id_:
             self.read[f"{request.type} {id_}"] = resource
+            self.note_look_up(
+                request.type, {"id": id_}, read or {}, provider_region(request.provider, self.recorded.get)
+            )
         self.resources[urn] = self.ResourceRegistration(urn, id_, state)
         self._made[urn] = Made(urn, id_, state)
         response = resource_pb2.ReadResourceResponse(urn=urn, properties=struct(state))
@@ -373,7 +380,7 @@ class Recorder(MockMonitor):
             given, in_part = plain(without_unknown(told)), any(unknowns(decoded(told)))
         result = self._asked(lambda: self._answers.invoke(token, given, region, in_part=in_part))
         if result is not None:
-            self.note_look_up(token, result)
+            self.note_look_up(token, given, result, region)
         return unknown_within(result) if token.startswith("kubernetes:") else result
 
     def Call(self, request):  # a method of a resource

@@ -13,7 +13,7 @@ from eks_gpu.graph.secrets import redacted, secret_texts
 from eks_gpu.io.problems import InputError
 from eks_gpu.io.today import today
 from eks_gpu.offline.project import Project, StackConfig
-from eks_gpu.offline.questions import Question
+from eks_gpu.offline.questions import LookUp, Question
 from eks_gpu.offline.run import PLAN_KEY, record
 from eks_gpu.plan.analysis import Analysis, analyse
 from eks_gpu.plan.baseline import Compared
@@ -49,6 +49,8 @@ class Plan:
     """What the program told its user: (severity, message)."""
     asked: tuple[Question, ...] = ()
     """Look-ups of the program without an answer."""
+    look_ups: tuple[LookUp, ...] = ()
+    """Look-ups of the program with an answer, most of which the plan assumed."""
     baseline: Compared | None = None
     """What changed since the baseline, where one is given; the analysis has the findings that it left."""
 
@@ -116,8 +118,8 @@ def make_plan(project: Project, stack: StackConfig, on: date | None = None, give
     with read(recording.graph):
         analysis = analyse(recording.graph, recording.region, day, settings.monthly_budget_usd, settings.waive, given)
     analysis = analysis.without(secret_texts(recording.graph))
-    said, asked = recording.log, recording.asked
-    return Plan(project.name, stack.name, recording.region, recording.graph, analysis, assumed, said, asked)
+    said, asked, look_ups = recording.log, recording.asked, recording.look_ups
+    return Plan(project.name, stack.name, recording.region, recording.graph, analysis, assumed, said, asked, look_ups)
 
 
 def plan_settings(project: Project, stack: StackConfig) -> PlanSettings:

@@ -18,6 +18,7 @@ from moto.iam.responses import IamResponse
 from moto.ssm.models import Parameter, SimpleSystemManagerBackend
 
 from eks_gpu.lab.aws import delivery
+from eks_gpu.lab.aws.asked_before import answer_before
 from eks_gpu.lab.aws.eks_api import LabEksResponse
 from eks_gpu.lab.aws.eks_backend import LabEksBackend
 from eks_gpu.lab.node_kind import node_name
@@ -58,8 +59,13 @@ def complete_moto(endpoint: str = "", certificate: Path | None = None, closed: P
     eks_backends.backend = LabEksBackend
     eks_backends.clear()
     eks_urls.url_paths = dict.fromkeys(
-        ("{0}/clusters$", "{0}/clusters/(?P<rest>.+)$", "{0}/tags/(?P<rest>.+)$"), LabEksResponse.dispatch
+        (
+            *("{0}/clusters$", "{0}/clusters/(?P<rest>.+)$", "{0}/tags/(?P<rest>.+)$"),
+            *("{0}/cluster-versions$", "{0}/addons/supported-versions$", "{0}/access-policies$"),
+        ),
+        LabEksResponse.dispatch,
     )
+    answer_before()
     for owner, name, ours in (
         (FakeAutoScalingGroup, "instance_type", property(_instance_type)),
         (Instance, "private_dns_name", property(_private_dns_name)),

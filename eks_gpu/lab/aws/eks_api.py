@@ -8,6 +8,7 @@ from moto.core.utils import utcnow
 from moto.eks.exceptions import ResourceInUseException
 from moto.eks.responses import EKSResponse
 
+from eks_gpu.lab.aws.asked_before import OLDEST_BUILD, access_policies, addon_versions, cluster_versions
 from eks_gpu.lab.aws.eks_backend import done
 
 # What moto's own handlers drop, by the attribute under which its answer finds it.
@@ -39,6 +40,18 @@ class LabEksResponse(EKSResponse):
 
     def _arn(self, *path: str) -> str:
         return f"arn:{self.partition}:eks:{self.region}:{self.current_account}:{'/'.join(path)}"
+
+    # What is on offer
+
+    def describe_cluster_versions(self) -> ActionResult:
+        return ActionResult({"clusterVersions": cluster_versions()})
+
+    def describe_addon_versions(self) -> ActionResult:
+        addons = addon_versions(self._get_param("addonName"), self._get_param("kubernetesVersion"))
+        return ActionResult({"addons": addons})
+
+    def list_access_policies(self) -> ActionResult:
+        return ActionResult({"accessPolicies": access_policies(self.partition)})
 
     # Clusters and node groups
 
@@ -100,7 +113,7 @@ class LabEksResponse(EKSResponse):
         part = {
             "addonName": name,
             "addonArn": self._arn("addon", cluster, name, str(uuid.uuid4())),
-            "addonVersion": "v1.0.0-eksbuild.1",
+            "addonVersion": OLDEST_BUILD,
             "status": "ACTIVE",
             "health": {"issues": []},
             **self._addon_parts(),

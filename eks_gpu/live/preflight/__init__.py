@@ -1,0 +1,1 @@
+"""What an account allows of a plan, asked before `pulumi up`. Nothing here creates or changes anything."""
