@@ -92,7 +92,10 @@ def _value(row: Quota) -> float:
 
 
 def _service_quota(response: Any) -> str:
+    """Of a quota that the lab's accounts leave alone there is the default and no value, as of many in AWS."""
     _, row = _known(response)
+    if row not in (*VCPU_QUOTAS, ELASTIC_IPS, VPCS):
+        calls.refuse(response, "NoSuchResourceException", _NO_QUOTA, 400)
     return json.dumps({"Quota": _told(row, _value(row))})
 
 

@@ -13,6 +13,8 @@ from moto.ec2.models.instances import Instance
 from moto.ec2.responses.spot_instances import SpotInstances
 from moto.eks import urls as eks_urls
 from moto.eks.models import eks_backends
+from moto.elb import urls as elb_urls
+from moto.elbv2 import urls as elbv2_urls
 from moto.events.models import Rule
 from moto.iam.responses import IamResponse
 from moto.ssm.models import Parameter, SimpleSystemManagerBackend
@@ -65,6 +67,7 @@ def complete_moto(endpoint: str = "", certificate: Path | None = None, closed: P
         ),
         LabEksResponse.dispatch,
     )
+    elb_urls.url_paths = elbv2_urls.url_paths = dict.fromkeys(elb_urls.url_paths, _balancers)
     answer_before()
     for owner, name, ours in (
         (FakeAutoScalingGroup, "instance_type", property(_instance_type)),
@@ -83,6 +86,12 @@ def _instance_type(group: Any) -> str:
     overrides = ((group.mixed_instances_policy or {}).get("LaunchTemplate") or {}).get("Overrides") or []
     types = [override["InstanceType"] for override in overrides if override.get("InstanceType")]
     return types[0] if types else MOTO["type"].fget(group)
+
+
+def _balancers(request: Any, *given: Any, **named: Any) -> Any:
+    """Keeps the body as it was signed: moto takes the form apart to tell the two services of load balancers apart."""
+    request.get_data()
+    return elb_urls.api_version_elb_backend(request, *given, **named)
 
 
 def _private_dns_name(instance: Any) -> str:

@@ -102,7 +102,7 @@ def _of_class(spec: Mapping[str, Any], pool: Pool, kubernetes: str) -> Iterator[
 def _pinned(newest: str, family: str, release: str, kubernetes: str) -> str:
     if family == "bottlerocket":
         return newest.replace(f"/{_NEWEST}/", f"/{release.removeprefix('v')}/")
-    machine, variant = newest.split("/")[6:8]
+    machine, variant = newest.split("/")[7:9]
     return newest.replace("/recommended/", f"/amazon-eks-node-al2023-{machine}-{variant}-{kubernetes}-{release}/")
 
 
