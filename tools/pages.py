@@ -15,6 +15,7 @@ from eks_gpu.checks import CHECKS
 from eks_gpu.importers.findings import RULES
 from eks_gpu.lab.aws.refusals import REFUSALS
 from eks_gpu.live import cluster_role, permissions
+from eks_gpu.live.preflight.permissions import PERMISSIONS, policy
 from eks_gpu_components.catalog import versions
 from eks_gpu_components.values.shapes import arms
 from tools import pictures, rooms
@@ -74,6 +75,17 @@ def lab_refusals() -> str:
     return table(("Operation", "Refused", "Code", "Source"), rows)
 
 
+def preflight_permissions() -> str:
+    """The table of permissions that preflight needs."""
+    rows = [(for_, ", ".join(f"`{action}`" for action in actions)) for for_, actions in PERMISSIONS.items()]
+    return table(("To read", "it needs"), rows)
+
+
+def preflight_policy() -> str:
+    """The least policy of who runs preflight, as JSON."""
+    return f"```json\n{json.dumps(policy(), indent=2)}\n```"
+
+
 def _shown(source: str) -> str:
     """A source with links in place of addresses and of issues on GitHub."""
     linked = re.sub(r"https://\S+?([^/;\s]+)\.html", r"[\1](\g<0>)", source)
@@ -123,6 +135,8 @@ PARTS: dict[str, Callable[..., str]] = {
     "iam-policy": iam_policy,
     "import-rules": import_rules,
     "lab-refusals": lab_refusals,
+    "preflight-permissions": preflight_permissions,
+    "preflight-policy": preflight_policy,
     "tree": rooms.tree,
 }
 

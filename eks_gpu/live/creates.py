@@ -246,7 +246,7 @@ _EKS_TYPES = {
         update=("eks:UpdateNodegroupConfig", "eks:UpdateNodegroupVersion", *_EKS_TAGS),
         delete=("eks:DeleteNodegroup",),
         made_on=_CLUSTER,
-        passes={"nodeRoleArn": ""},
+        passes={"nodeRoleArn": "eks.amazonaws.com"},
     ),
     "aws:eks/fargateProfile:FargateProfile": Rights(
         f"{_EKS}fargateprofile/{{clusterName}}/{{name}}/{_NO_UUID}",
@@ -255,7 +255,7 @@ _EKS_TYPES = {
         update=_EKS_TAGS,
         delete=("eks:DeleteFargateProfile",),
         made_on=_CLUSTER,
-        passes={"podExecutionRoleArn": ""},
+        passes={"podExecutionRoleArn": "eks.amazonaws.com"},
     ),
     "aws:eks/addon:Addon": Rights(
         f"{_EKS}addon/{{clusterName}}/{{addonName}}/{_NO_UUID}",

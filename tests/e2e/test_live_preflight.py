@@ -4,23 +4,28 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cache
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
+from eks_gpu.io.terminal import Terminal
 from eks_gpu.lab.aws import LAB_KEYS
 from eks_gpu.lab.aws.accounts import ACCOUNTS
 from eks_gpu.lab.aws.capacity import Capacity, having
 from eks_gpu.lab.aws.moto_server import moto
 from eks_gpu.live.preflight.permissions import PERMISSIONS, policy
 from eks_gpu.live.preflight.preflight import Preflight, preflight
+from eks_gpu.live.preflight.render import render
 from eks_gpu.offline.project import Project
 from eks_gpu.plan.plan import Plan, make_plan
 from tests.e2e.lives import COMMAND
-from tests.programs import plan_of
+from tests.programs import ROOT, plan_of
 
 pytestmark = [pytest.mark.minutes(2), pytest.mark.xdist_group("preflight")]
 
@@ -64,7 +69,7 @@ class Aws:
 
     def as_user(self, document: dict[str, Any]) -> dict[str, str]:
         """Keys of a user who may do this alone, which AWS's SDK takes from now on."""
-        iam, name = self.client("iam"), "caller"
+        iam, name = self.client("iam"), "deploy"
         if name not in [user["UserName"] for user in iam.list_users()["Users"]]:
             iam.create_user(UserName=name)
         iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=json.dumps(document))
@@ -150,6 +155,18 @@ def test_a_new_account_lacks_vcpus_for_the_system_nodes_of_this_projects_prod(aw
     assert {each.id for each in found.checks if each.failed} == {"quotas-are-enough"}
 
 
+def test_the_page_shows_what_stack_dev_is_told_in_a_new_account(aws):
+    with having(Capacity(ACCOUNTS["new"])):
+        found = preflight(plan_of(".", "dev"))
+    terminal = Terminal(file=StringIO())
+    terminal.width = 80
+    with terminal.capture() as captured:
+        terminal.print(render(replace(found, at=datetime(2026, 11, 30, 9, 0, tzinfo=UTC))))
+    lines = [line.rstrip() for line in captured.get().splitlines()]
+    shown = lines[1 : lines.index("Quotas")]
+    assert "\n".join(shown) in (ROOT / "docs/preflight.md").read_text(encoding="utf-8")
+
+
 def test_what_others_use_counts_and_a_request_that_is_with_aws_is_told(aws):
     ec2, quotas = aws.client("ec2"), aws.client("service-quotas")
     image = ec2.describe_images()["Images"][0]["ImageId"]
@@ -198,9 +215,9 @@ SHORTAGES = [
 
 @pytest.mark.parametrize(("config", "id_", "subject", "says"), SHORTAGES, ids=[row[1] for row in SHORTAGES])
 def test_what_the_account_lacks_is_found(aws, config, id_, subject, says):
-    found = [row for row in failed(aws.asked(**config)) if row[0] == id_]
-    assert found and found[0][1].startswith(subject), found
-    assert says in found[0][2]
+    found = failed(aws.asked(**config))
+    assert [row for row in found if row[0] == id_ and row[1].startswith(subject) and says in row[2]], found
+    assert {row[0] for row in found} == {id_}
 
 
 def test_a_role_that_the_account_has_may_be_named(aws):
@@ -304,7 +321,7 @@ def test_the_command_writes_json(aws, run):
     answer = json.loads(run("--json", "-").stdout)
     assert answer.keys() == {"project", "stack", "region", "account", "caller", "at", "quotas", "checks", "unread"}
     assert (answer["project"], answer["stack"], answer["region"]) == ("shortages", "dev", "us-west-2")
-    assert answer["caller"] == "arn:aws:iam::123456789012:user/caller"
+    assert answer["caller"] == "arn:aws:iam::123456789012:user/deploy"
     row = next(row for row in answer["quotas"] if row["code"] == G_SPOT)
     expected = {"needed": 8, "value": 100_000, "usage": 0, "short": False, "command": None, "pending": None}
     assert {key: row[key] for key in expected} == expected

@@ -64,7 +64,7 @@ def _short(rows: list[Row]) -> RenderableType:
 
 
 def _quotas(rows: Sequence[Row]) -> RenderableType:
-    several = len({row.region for row in rows}) > 1
+    several = len({row.region for row in rows if row.need.quota.service != "iam"}) > 1
     columns = ("quota", *(("region",) if several else ()), "code", "needed", "used", "quota is")
     shown = table(*columns, right=("needed", "used", "quota is"), whole=("code", *(("region",) if several else ())))
     for row in rows:
