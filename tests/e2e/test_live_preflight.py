@@ -41,9 +41,8 @@ def plan(**config: str) -> Plan:
     """The plan of the stack with other configuration."""
     loaded = Project.load(PROJECT)
     stack = loaded.stack("dev")
-    for key, value in config.items():
-        stack.config[f"shortages:{key}"] = value
-    return make_plan(loaded, stack)
+    own = {f"shortages:{key}": value for key, value in config.items()}
+    return make_plan(loaded, replace(stack, config={**stack.config, **own}))
 
 
 class Aws:

@@ -93,7 +93,7 @@ def _finding(inquiry: Inquiry, row: Named, resource: Resource) -> Finding:
     name = str(resource.inputs[row.key])
     subject = f"{row.thing} {name}"
     region = inquiry.region_of(resource)
-    arguments = {
+    arguments: dict[str, Any] = {
         key: inquiry.real(value) if isinstance(value, str) else value for key, value in row.arguments(resource).items()
     }
     answer = inquiry.ask(region, row.service, row.operation, f"whether {subject} is there", **arguments)

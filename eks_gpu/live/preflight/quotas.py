@@ -153,7 +153,7 @@ def _value(inquiry: Inquiry, usage: Usage, need: Need) -> tuple[int | None, bool
         if told is not None:
             return int(told), True, ""
     about = f"quotas of {counted.service} in {need.region}"
-    asked = {"ServiceCode": counted.service, "QuotaCode": counted.code}
+    asked: dict[str, Any] = {"ServiceCode": counted.service, "QuotaCode": counted.code}
     answer = inquiry.ask(need.region, "service-quotas", "get_service_quota", about, **asked)
     if isinstance(answer, Refused) and answer.missing:  # what was never changed may have its default alone
         answer = inquiry.ask(need.region, "service-quotas", "get_aws_default_service_quota", about, **asked)

@@ -82,7 +82,7 @@ def _addons(inquiry: Inquiry, offers: dict[str, list[Any] | Refused]) -> Iterato
         key = region, name, version
         if key not in known:
             about = f"versions of add-on {name} on offer in {region}"
-            asked = {"addonName": name, **({"kubernetesVersion": version} if version else {})}
+            asked: dict[str, Any] = {"addonName": name, **({"kubernetesVersion": version} if version else {})}
             known[key] = inquiry.rows(region, "eks", "describe_addon_versions", "addons", about, **asked)
         yield _addon(addon, name, version, known[key])
 

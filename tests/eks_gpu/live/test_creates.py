@@ -3,8 +3,8 @@
 from functools import cache
 from typing import Any
 
-import boto3
 import pytest
+from boto3.session import Session
 
 from eks_gpu.lab.aws.table import TABLE
 from eks_gpu.live.account import AccountReader
@@ -22,7 +22,7 @@ READS = ("Describe", "Get", "List", "Simulate")
 
 @cache
 def account() -> AccountReader:
-    session = boto3.session.Session(aws_access_key_id="nobody", aws_secret_access_key="nobody")
+    session = Session(aws_access_key_id="nobody", aws_secret_access_key="nobody")
     return AccountReader(session, REGION)
 
 
