@@ -83,6 +83,13 @@ def make_account() -> None:
     iam.create_open_id_connect_provider(Url=issuer, ClientIDList=["sts.amazonaws.com"], ThumbprintList=["0" * 40])
     eks.create_addon(clusterName=CLUSTER, addonName="vpc-cni")
     eks.create_access_entry(clusterName=CLUSTER, principalArn=node, type="EC2_LINUX")
+    eks.create_access_entry(clusterName=CLUSTER, principalArn=pods, type="STANDARD")
+    eks.associate_access_policy(
+        clusterName=CLUSTER,
+        principalArn=pods,
+        policyArn="arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy",
+        accessScope={"type": "cluster"},
+    )
     eks.create_pod_identity_association(
         clusterName=CLUSTER, namespace="kube-system", serviceAccount="karpenter", roleArn=pods
     )

@@ -22,8 +22,11 @@ from tests.eks_gpu.live.test_account_resources import READ_TYPES
 
 pytestmark = [pytest.mark.minutes(1.5), pytest.mark.xdist_group("live-account")]
 
-BESIDE = {"aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"}
-"""What every VPC has, and one of everything has not."""
+BESIDE = {
+    "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
+    "aws:eks/podIdentityAssociation:PodIdentityAssociation",
+}
+"""Types of which this account has something too: each VPC's own group, and an association that no add-on owns."""
 USER = "reader"
 UNREAD_CHECKS = {"nodes": "nodes-are-all-read", "software": "software-is-all-read"}
 
