@@ -12,7 +12,7 @@ REGION, CLUSTER, ACCOUNT = "us-west-2", "demo", "123456789012"
 
 def client(service: str, **credentials: str) -> Any:
     """boto3's client of the lab's administrator, unless other credentials are given."""
-    return boto3.client(service, region_name=REGION, **{**LAB_KEYS, **credentials})  # pyright: ignore
+    return boto3.client(service, region_name=REGION, **{**LAB_KEYS, **credentials})
 
 
 def _trust(service: str) -> str:

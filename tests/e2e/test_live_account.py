@@ -6,8 +6,8 @@ moto, which stands in for AWS, has every operation that is asked; who may ask is
 import json
 from collections.abc import Iterator
 
-import boto3
 import pytest
+from boto3.session import Session
 
 from eks_gpu.foreign.judged import judge
 from eks_gpu.foreign.stack import Foreign
@@ -40,7 +40,7 @@ def account() -> Iterator[AccountReader]:
         iam = client("iam")
         iam.create_user(UserName=USER)
         key = iam.create_access_key(UserName=USER)["AccessKey"]
-        session = boto3.session.Session(key["AccessKeyId"], key["SecretAccessKey"])
+        session = Session(key["AccessKeyId"], key["SecretAccessKey"])
         allow()
         yield AccountReader(session, REGION)
 

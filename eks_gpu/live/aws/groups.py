@@ -248,9 +248,7 @@ def _with_templates(reading: Reading, found: list[Resource]) -> tuple[list[Resou
     """
     named = {each.urn: _template_named(each) for each in found}
     wanted = list(dict.fromkeys(which for which in named.values() if which))
-    read = dict(
-        reading.each(lambda which: (which, row) if (row := _version(reading, which)) else None, wanted)  # pyright: ignore
-    )
+    read = dict(reading.each(lambda which: (which, row) if (row := _version(reading, which)) else None, wanted))
     several = {id_ for id_ in (which[0] for which in wanted) if sum(id_ == other[0] for other in wanted) > 1}
     kept: list[Resource] = []
     for group in found:

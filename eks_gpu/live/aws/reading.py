@@ -10,7 +10,8 @@ from eks_gpu.graph.unread import Unread
 from eks_gpu.live.account import AccountReader, Denied
 from eks_gpu.live.permissions import BY_ACTION
 
-T, R = TypeVar("T"), TypeVar("R")
+T = TypeVar("T")
+R = TypeVar("R")
 
 SERVICES = ("autoscaling", "ec2", "eks", "elbv2", "events", "iam", "kms", "sqs", "sts")
 """Whose clients are made before the threads begin: boto3 makes one at a time."""

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, cast
 
-import boto3
+from boto3.session import Session
 from botocore.model import Shape
 
 from eks_gpu.live.account import AccountReader
@@ -47,7 +47,7 @@ class ModelledAccount(AccountReader):
     """Keeps the actions that it was asked for. Raises AssertionError for what the models do not have."""
 
     def __init__(self) -> None:
-        session = boto3.session.Session(aws_access_key_id="nobody", aws_secret_access_key="nothing")
+        session = Session(aws_access_key_id="nobody", aws_secret_access_key="nothing")
         super().__init__(session, REGION)
         self.client = cache(lambda name: session.client(name, region_name=REGION))
         self.asked: set[str] = set()

@@ -32,8 +32,8 @@ class Given:
         return self.ask(service, operation, **arguments).get(key, [])
 
     def ask(self, service: str, operation: str, **arguments: Any) -> dict[str, Any]:
-        found = self.answers.get(operation, {})
-        found = found(arguments) if callable(found) else found
+        given: Any = self.answers.get(operation, {})
+        found: Any = given(arguments) if callable(given) else given
         if isinstance(found, Exception):
             raise found
         return found
