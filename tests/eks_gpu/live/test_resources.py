@@ -134,7 +134,7 @@ def test_built_in_pools_of_auto_mode_are_those_of_the_cluster():
 
 def test_pods_of_an_unknown_controller_are_one_workload_for_each_kind_of_pod():
     of = owner("SomethingJob", "train", "not-read")
-    large = {"containers": [{**CONTAINER, "resources": {"limits": {"nvidia.com/gpu": 8}}}]}
+    large: Any = {"containers": [{**CONTAINER, "resources": {"limits": {"nvidia.com/gpu": 8}}}]}
     found = workloads(
         Graph(
             object_resources(
