@@ -296,7 +296,7 @@ def recording(lab: Lab) -> Iterator[tuple[str, set[str]]]:
             self.end_headers()
             self.wfile.write(answer.data)
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - so the base class calls it
+        def log_message(self, format: str, *args: Any) -> None:
             """Says nothing."""
 
     proxy = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
