@@ -443,7 +443,7 @@ def checked_object(tmp_path, metadata) -> BaseException | None:
 def test_one_document_is_asked_for():
     for arguments in ([], ["--state", "a", "--preview", "b"]):
         found = run(*arguments)
-        assert str(found.exception) == "either --preview FILE or --state FILE is required, and not both"
+        assert str(found.exception) == "one of --preview FILE, --state FILE and --cluster is required, and only one"
 
 
 # What other tools read
