@@ -606,3 +606,17 @@ def test_files_of_values_in_a_state_are_in_the_values_that_the_provider_told(tmp
 
     (release,) = software(foreign(documents.state(file), "us-west-2").graph)
     assert release.values == {"replicas": 1, "settings": {"clusterName": "shop"}}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--state", "a", "--context", "b"], "--context: is of a running cluster, and so needs --cluster"),
+        (["--state", "a", "--no-account"], "--no-account: is of a running cluster, and so needs --cluster"),
+        (["--cluster", "--pools", "a"], "--pools: is for a stack without its pools; a cluster has its own"),
+        (["--cluster", "--kubeconfig", "none"], "--kubeconfig: none: there is no such file"),
+        (["--cluster", "--state", "a"], "one of --preview FILE, --state FILE and --cluster is required, and only one"),
+    ],
+)
+def test_options_of_a_stack_and_of_a_cluster_do_not_mix(arguments, said):
+    assert str(run(*arguments).exception) == said
