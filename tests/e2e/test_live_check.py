@@ -130,18 +130,11 @@ def test_a_first_run_with_a_baseline_records_what_fails_and_writes_every_form(la
     files = {form: tmp_path / f"out.{form}" for form in ("baseline", "sarif", "junit")}
     options = [word for form, file in files.items() for word in (f"--{form}", str(file))]
     asked = ("--region", lab.region, "--no-account", *options)
-    assert ask(lab, "check", "--cluster", *asked, "--waivers", str(waiving(tmp_path))).code == 1  # nodes are unread
+    assert ask(lab, "check", "--cluster", *asked).code == 1  # nodes are unread
     results = json.loads(files["sarif"].read_text())["runs"][0]["results"]
     assert "nodes-are-all-read" in {result["ruleId"] for result in results}
     assert 'classname="device-plugin-reaches-gpu-pools"' in files["junit"].read_text()
     assert "nodes-are-all-read" in files["baseline"].read_text()
-
-
-def waiving(folder: Path) -> Path:
-    """A file of waivers."""
-    file = folder / "waivers.yaml"
-    file.write_text("waive:\n- {check: software-is-all-read, reason: the account is not ours}\n")
-    return file
 
 
 # --- what it may, and what it does ------------------------------------------------------
