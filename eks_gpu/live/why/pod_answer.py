@@ -13,7 +13,8 @@ from eks_gpu.live.kinds import NODE, NODE_CLAIM
 from eks_gpu.live.observed import Observed, observe
 from eks_gpu.live.why.account_says import ask_groups
 from eks_gpu.live.why.autoscaler_status import AutoscalerStatus, read_status
-from eks_gpu.live.why.diagnosis import Diagnosis, Doctor
+from eks_gpu.live.why.diagnosis import Diagnosis, diagnose
+from eks_gpu.live.why.doctor import Doctor
 from eks_gpu.live.why.gangs import POD_GROUPS, Gangs
 from eks_gpu.live.why.pool_states import PoolStates
 from eks_gpu.live.why.said import Events, read_events
@@ -90,7 +91,7 @@ def why_pods(running: Running, namespace: str = "", name: str = "") -> PodAnswer
     waiting = waiting_pods(observed, events, namespace)
     asked = named(observed, waiting, namespace, name) if name else waiting
     doctor, unread = _doctor(running, observed, events, [each for each in asked if each.waits()])
-    found = [doctor.diagnose(each) for each in asked if each.waits()]
+    found = [diagnose(doctor, each) for each in asked if each.waits()]
     return PodAnswer(
         running.name,
         observed.at,

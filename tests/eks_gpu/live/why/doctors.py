@@ -13,7 +13,8 @@ from eks_gpu.live.observed import Observed
 from eks_gpu.live.resources import object_resources
 from eks_gpu.live.why.account_says import GroupSays
 from eks_gpu.live.why.autoscaler_status import AutoscalerStatus
-from eks_gpu.live.why.diagnosis import Diagnosis, Doctor
+from eks_gpu.live.why.diagnosis import Diagnosis, diagnose
+from eks_gpu.live.why.doctor import Doctor
 from eks_gpu.live.why.gangs import Gangs
 from eks_gpu.live.why.pool_states import PoolStates
 from eks_gpu.live.why.said import Said, events
@@ -133,7 +134,7 @@ def diagnosed(
         tuple(unread),
         tuple(hidden_pools),
     )
-    return [doctor.diagnose(each) for each in waiting_pods(observed, heard)]
+    return [diagnose(doctor, each) for each in waiting_pods(observed, heard)]
 
 
 def cause(*objects: Manifest, **more: Any) -> tuple[str, str, str]:
