@@ -216,15 +216,12 @@ class SeenNode:
             told = part(self.claim, "status").get("lastPodEventTime")
             return moment(told) or moment((self.condition("Initialized") or {}).get("lastTransitionTime"))
         marked = self.taint(DELETION_CANDIDATE)
-        return datetime.fromtimestamp(int(marked["value"]), self.since.tzinfo) if _is_a_time(marked) else None
+        second = str((marked or {}).get("value", ""))
+        return datetime.fromtimestamp(int(second), self.since.tzinfo) if second.isdigit() else None
 
 
 DELETION_CANDIDATE, TO_BE_DELETED = "DeletionCandidateOfClusterAutoscaler", "ToBeDeletedByClusterAutoscaler"
 """Taints of the autoscaler, whose values are the second at which it set them. Source: its utils/taints, 1.33."""
-
-
-def _is_a_time(taint: Mapping[str, Any] | None) -> bool:
-    return bool(taint and str(taint.get("value", "")).isdigit())
 
 
 def moment(text: object) -> datetime | None:

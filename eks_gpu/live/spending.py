@@ -126,18 +126,22 @@ class Levels:
 
 def levels(of: str, idle: Bill, steady: Bill, most: Bill, budget: float | None = None) -> Levels:
     """Of an analysis."""
-    return Levels(of, *(Level(bill.hourly, bill.monthly, bill.marks) for bill in (idle, steady, most)), budget)
+    return Levels(of, _level(idle), _level(steady), _level(most), budget)
+
+
+def _level(bill: Bill) -> Level:
+    return Level(bill.hourly, bill.monthly, bill.marks)
 
 
 def saved_levels(of: str, idle: SavedBill, steady: SavedBill, most: SavedBill, region: str) -> Levels:
     """Of a plan that was saved."""
-    found = [
-        None
-        if bill.hourly is None
-        else Level(bill.hourly, bill.monthly or bill.hourly * HOURS_PER_MONTH, bill.marks(region))
-        for bill in (idle, steady, most)
-    ]
-    return Levels(of, *found)
+    return Levels(of, _saved_level(idle, region), _saved_level(steady, region), _saved_level(most, region))
+
+
+def _saved_level(bill: SavedBill, region: str) -> Level | None:
+    if bill.hourly is None:
+        return None
+    return Level(bill.hourly, bill.monthly or bill.hourly * HOURS_PER_MONTH, bill.marks(region))
 
 
 @dataclass(frozen=True)

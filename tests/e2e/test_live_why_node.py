@@ -239,6 +239,7 @@ def test_the_least_size_of_a_group_keeps_its_nodes_and_the_autoscaler_removes_th
     api.create("/api/v1/namespaces/kube-system/pods", autoscaler_pod(arguments))
     timer = until(lambda: found if "unneeded" in (found := why(lab, name)).out else None, pause_s=0.5)
     left = until(lambda: found if len(found := system_nodes(api)) == 2 else None, pause_s=0.5)
+    assert timer and left
     until(lambda: the_cause(lab, left[0]) == "minimum-size", pause_s=0.5)
 
     assert (kept_by_size.code, kept_by_size.json["nodes"][0]["cause"]["id"]) == (1, "minimum-size")

@@ -33,7 +33,7 @@ TAGS = {"k8s.io/cluster-autoscaler/enabled": "true", "k8s.io/cluster-autoscaler/
 GROUP = Group("spot-a", "", 0, 1, 4, TAGS, ("i-1",))
 NO_MACHINES = Machines()
 RUNS = RunningAutoscaler({}, None, NOW)
-TOLERATES = {"tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists"}]}
+TOLERATES: dict[str, Any] = {"tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists"}]}
 
 
 def ago(**time: float) -> str:
@@ -133,11 +133,11 @@ MARKED = {"key": "DeletionCandidateOfClusterAutoscaler", "value": str(int(NOW.ti
 UNTIL_LATER = {"karpenter.sh/nodeclaim-termination-timestamp": (NOW + timedelta(hours=2)).isoformat()}
 HELD = {"karpenter.sh/do-not-disrupt": "true"}
 KEPT_FOR = {"karpenter.sh/do-not-disrupt": "1h"}
-STARTED = {"status": {"startTime": ago(minutes=20)}}
-LOCAL = {"spec": {"volumes": [{"name": "scratch", "emptyDir": {}}]}}
-MEMORY = {"spec": {"volumes": [{"name": "shm", "emptyDir": {"medium": "Memory"}}]}}
-NO_EVICTION = {"annotations": {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"}}
-MAY_GO = {"annotations": {"cluster-autoscaler.kubernetes.io/safe-to-evict": "true"}}
+STARTED: dict[str, Any] = {"status": {"startTime": ago(minutes=20)}}
+LOCAL: dict[str, Any] = {"spec": {"volumes": [{"name": "scratch", "emptyDir": {}}]}}
+MEMORY: dict[str, Any] = {"spec": {"volumes": [{"name": "shm", "emptyDir": {"medium": "Memory"}}]}}
+NO_EVICTION: dict[str, Any] = {"annotations": {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"}}
+MAY_GO: dict[str, Any] = {"annotations": {"cluster-autoscaler.kubernetes.io/safe-to-evict": "true"}}
 DAEMON = pod("plugin", owner="DaemonSet")
 MIRROR = pod("proxy", owner="Node")
 DONE = pod("job", gpus=1, owner="Job", status={"phase": "Succeeded"})
