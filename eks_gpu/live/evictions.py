@@ -21,18 +21,29 @@ def matches(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bo
     )
 
 
-def budgets_of(pod: SeenPod, budgets: Iterable[Manifest]) -> list[Manifest]:
-    """PodDisruptionBudgets that select the pod."""
-    return [
-        each
-        for each in budgets
-        if each["metadata"]["namespace"] == pod.namespace and matches(part(each, "spec").get("selector"), pod.labels)
-    ]
+class DisruptionBudgets:
+    """PodDisruptionBudgets of a cluster, by the pods that they select."""
+
+    def __init__(self, budgets: Iterable[Manifest]):
+        self._in: dict[str, list[Manifest]] = {}
+        for each in budgets:
+            self._in.setdefault(each["metadata"]["namespace"], []).append(each)
+        self._of: dict[tuple[str, frozenset[tuple[str, str]]], list[Manifest]] = {}
+
+    def of(self, pod: SeenPod) -> list[Manifest]:
+        """Those that select the pod; pods with the same labels are looked at once."""
+        if pod.namespace not in self._in:
+            return []
+        key = pod.namespace, frozenset(pod.labels.items())
+        if key not in self._of:
+            rows = self._in[pod.namespace]
+            self._of[key] = [each for each in rows if matches(part(each, "spec").get("selector"), pod.labels)]
+        return self._of[key]
 
 
-def blocking(pod: SeenPod, budgets: Iterable[Manifest]) -> Iterator[Keeper]:
+def blocking(pod: SeenPod, budgets: DisruptionBudgets) -> Iterator[Keeper]:
     """Budgets by which the API server refuses to evict the pod now."""
-    found = budgets_of(pod, budgets)
+    found = budgets.of(pod)
     if len(found) > 1:
         names = ", ".join(_name(each) for each in found)
         yield Keeper("PodDisruptionBudget", names, f"select pod {pod.name} all, and no pod of two budgets is evicted")

@@ -3,7 +3,7 @@
 Source: cluster-autoscaler 1.33, core/scaledown/eligibility, simulator/drainability/rules, utils/drain.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,8 +11,7 @@ from eks_gpu.checks.pinned import SAFE_TO_EVICT
 from eks_gpu.karpenter.objects import part
 from eks_gpu.live import causes
 from eks_gpu.live.causes import Cause, Keeper, clock, until
-from eks_gpu.live.cluster import Manifest
-from eks_gpu.live.evictions import blocking, budgets_of
+from eks_gpu.live.evictions import DisruptionBudgets, blocking
 from eks_gpu.live.kept_by_karpenter import place_elsewhere
 from eks_gpu.live.running_autoscaler import RunningAutoscaler
 from eks_gpu.live.seen_nodes import DELETION_CANDIDATE, TO_BE_DELETED, SeenNode, SeenPod, moment
@@ -39,7 +38,7 @@ class Surroundings:
     """Whether an autoscaler would have been seen."""
     groups_are_known: bool
     """Whether the account has told which groups there are."""
-    disruption_budgets: Sequence[Manifest]
+    disruption_budgets: DisruptionBudgets
     newest: datetime | None
     """When the youngest node of all groups was made."""
 
@@ -121,7 +120,7 @@ def _pod_rules(pod: SeenPod, runs: RunningAutoscaler, around: Surroundings) -> I
     if runs.is_on("skip-nodes-with-system-pods") and pod.namespace == "kube-system":
         made = moment(pod.manifest["metadata"].get("creationTimestamp"))
         waits = runs.time("blocking-system-pod-distruption-timeout")
-        if not budgets_of(pod, around.disruption_budgets) and made and around.now < made + waits:
+        if not around.disruption_budgets.of(pod) and made and around.now < made + waits:
             rule = f"is of kube-system without a PodDisruptionBudget, for {until(made + waits, around.now)} more"
             yield causes.SYSTEM_POD, Keeper("Pod", pod.name, rule)
     if pod.annotations.get(SAFE_TO_EVICT) == "false":

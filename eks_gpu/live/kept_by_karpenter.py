@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 from eks_gpu.checks.pinned import DO_NOT_DISRUPT as ANNOTATION
@@ -15,7 +16,7 @@ from eks_gpu.karpenter.objects import DEFAULT_BUDGET, DEFAULT_POLICY, part
 from eks_gpu.live import causes
 from eks_gpu.live.causes import Cause, Keeper, clock, until
 from eks_gpu.live.cluster import Manifest
-from eks_gpu.live.evictions import blocking
+from eks_gpu.live.evictions import DisruptionBudgets, blocking
 from eks_gpu.live.seen_nodes import SeenNode, SeenPod, moment
 from eks_gpu.pods import durations
 from eks_gpu.pods.durations import NEVER
@@ -41,7 +42,7 @@ class Surroundings:
     """Its NodePool."""
     peers: Sequence[SeenNode]
     """All nodes of the NodePool."""
-    disruption_budgets: Sequence[Manifest]
+    disruption_budgets: DisruptionBudgets
 
     @property
     def disruption(self) -> Any:
@@ -62,6 +63,16 @@ class Surroundings:
     def budgets(self) -> Sequence[Any]:
         """How many may go at once."""
         return self.disruption.get("budgets") or [DEFAULT_BUDGET]
+
+    @cached_property
+    def whole(self) -> list[SeenNode]:
+        """Nodes of the NodePool that are initialized, of which budgets are a part."""
+        return [each for each in self.peers if each.is_condition("Initialized")]
+
+    @cached_property
+    def gone(self) -> int:
+        """How many of them are going or not ready."""
+        return sum(not each.is_ready or bool(each.taint(DISRUPTED)) or _is_deleted(each) for each in self.whole)
 
 
 def keepers(node: SeenNode, around: Surroundings) -> Iterator[tuple[str, Keeper]]:
@@ -232,8 +243,7 @@ def place_elsewhere(node: SeenNode, name: str) -> str:
 
 def _budget(node: SeenNode, around: Surroundings) -> Cause | None:
     reason = _UNDERUTILIZED if node.counted else _EMPTY
-    whole = [each for each in around.peers if each.is_condition("Initialized")]
-    bound = allowed(around.budgets, reason, len(whole), around.now)
+    bound = allowed(around.budgets, reason, len(around.whole), around.now)
     if bound is None:
         return None
     pool = f"NodePool {node.pool}"
@@ -246,9 +256,8 @@ def _budget(node: SeenNode, around: Surroundings) -> Cause | None:
         timer = _timer(node, around)
         goes = max(opens, timer.goes_at) if timer and timer.goes_at else opens
         return Cause(causes.BUDGET, message, goes_at=goes)
-    gone = [each for each in whole if not each.is_ready or each.taint(DISRUPTED) or _is_deleted(each)]
-    if bound <= len(gone):
-        message = f"{pool} lets {bound} go at once, and {len(gone)} of its nodes are going or not ready"
+    if bound <= around.gone:
+        message = f"{pool} lets {bound} go at once, and {around.gone} of its nodes are going or not ready"
         return Cause(causes.BUDGET, message, goes_at=around.now)
     return None
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from eks_gpu.graph.unread import Unread
@@ -12,6 +13,7 @@ from eks_gpu.live import causes, kept_by_autoscaler, kept_by_karpenter
 from eks_gpu.live.account import AccountReader
 from eks_gpu.live.causes import Cause, Keeper
 from eks_gpu.live.cluster import ClusterReader, Refused
+from eks_gpu.live.evictions import DisruptionBudgets
 from eks_gpu.live.kinds import DISRUPTION_BUDGET, EVENT, NODE, NODE_CLAIM, NODE_POOL, POD, RESOURCE_CLAIM
 from eks_gpu.live.machines import Machines, machines
 from eks_gpu.live.observed import Observed, kept, observe
@@ -135,20 +137,59 @@ def why_nodes(read: Facts, cluster: ClusterReader, wanted: str = "") -> WhyNodes
     return WhyNodes(read.cluster, read.observed.at, tuple(told), (*read.unread, *left))
 
 
+class Around:
+    """What decides on nodes beside themselves, made once for all nodes that it decides on."""
+
+    def __init__(self, read: Facts, nodes: Sequence[SeenNode]):
+        self.read = read
+        self._nodes = nodes
+        self._budgets = DisruptionBudgets(read.observed.of(DISRUPTION_BUDGET))
+        self._pools: dict[str | None, kept_by_karpenter.Surroundings] = {}
+
+    def pool(self, name: str | None) -> kept_by_karpenter.Surroundings:
+        """Of a NodePool."""
+        if name not in self._pools:
+            manifests = self.read.observed.of(NODE_POOL)
+            self._pools[name] = kept_by_karpenter.Surroundings(
+                now=self.read.observed.at,
+                pool=next((each for each in manifests if each["metadata"]["name"] == name), None),
+                peers=[each for each in self._nodes if each.pool == name],
+                disruption_budgets=self._budgets,
+            )
+        return self._pools[name]
+
+    @cached_property
+    def groups(self) -> kept_by_autoscaler.Surroundings:
+        """Of all groups."""
+        read = self.read
+        hidden = any("autoscaler" in row.subject for row in read.unread)
+        return kept_by_autoscaler.Surroundings(
+            now=read.observed.at,
+            cluster=read.cluster,
+            autoscaler=read.autoscaler,
+            autoscaler_is_known=read.observed.is_read(POD) and not hidden,
+            groups_are_known=read.machines.groups is not None,
+            disruption_budgets=self._budgets,
+            newest=max((each.since for each in self._nodes if each.group), default=None),
+        )
+
+
 def answers_of(read: Facts, chosen: Iterable[SeenNode], nodes: Sequence[SeenNode]) -> list[Answer]:
     """Why these of all nodes are there, by what was read."""
-    return [answer_of(read, each, nodes) for each in chosen]
+    around = Around(read, nodes)
+    return [answer_of(around, each) for each in chosen]
 
 
-def answer_of(read: Facts, node: SeenNode, nodes: Sequence[SeenNode]) -> Answer:
+def answer_of(around: Around, node: SeenNode) -> Answer:
     """Why a node is there, by what was read."""
+    read = around.read
     now = read.observed.at
     if missing := _missing(read, node):
         return Answer(node, missing)
     if node.node is None:
         return Answer(node, _coming(node, now))
     by_karpenter = node.backend in (KARPENTER, AUTO_MODE)
-    of_karpenter, of_groups = _of_karpenter(read, node, nodes), _of_groups(read, nodes)
+    of_karpenter, of_groups = around.pool(node.pool), around.groups
     going = kept_by_karpenter.drains(node, of_karpenter) if by_karpenter else kept_by_autoscaler.drains(node, of_groups)
     if going:
         return Answer(node, going[0], tuple(going[1]))
@@ -255,28 +296,6 @@ def _orphan(read: Facts, node: SeenNode) -> Cause | None:
         message = f"its kubelet is silent, and instance {instance_of(node.node)} is none of the cluster's that run"
         return Cause(causes.NO_OWNER, message, f"kubectl delete node {node.name}")
     return None
-
-
-def _of_karpenter(read: Facts, node: SeenNode, nodes: Sequence[SeenNode]) -> kept_by_karpenter.Surroundings:
-    pools = read.observed.of(NODE_POOL)
-    return kept_by_karpenter.Surroundings(
-        now=read.observed.at,
-        pool=next((each for each in pools if each["metadata"]["name"] == node.pool), None),
-        peers=[each for each in nodes if each.pool == node.pool],
-        disruption_budgets=read.observed.of(DISRUPTION_BUDGET),
-    )
-
-
-def _of_groups(read: Facts, nodes: Sequence[SeenNode]) -> kept_by_autoscaler.Surroundings:
-    return kept_by_autoscaler.Surroundings(
-        now=read.observed.at,
-        cluster=read.cluster,
-        autoscaler=read.autoscaler,
-        autoscaler_is_known=read.observed.is_read(POD) and not any("autoscaler" in row.subject for row in read.unread),
-        groups_are_known=read.machines.groups is not None,
-        disruption_budgets=read.observed.of(DISRUPTION_BUDGET),
-        newest=max((each.since for each in nodes if each.group), default=None),
-    )
 
 
 def _with_events(answers: Sequence[Answer], cluster: ClusterReader) -> tuple[list[Answer], list[Unread]]:

@@ -6,6 +6,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -101,8 +102,8 @@ def test_a_node_whose_gpu_a_pod_uses_is_fine(lab: Lab):
     assert answer.json["unread"] == []
 
 
-def test_the_nodes_cost_what_the_lab_says(lab: Lab):
-    answer = ask(lab, "cost", "--cluster", "--json", "-")
+def test_the_nodes_cost_what_the_lab_says(lab: Lab, tmp_path: Path):
+    answer = ask(lab, "cost", "--cluster", "--json", "-", "--html", str(tmp_path / "now.html"))
     pools = {pool["name"].rpartition("-")[0] or pool["name"]: pool for pool in answer.json["pools"]}
 
     assert answer.code == 0
@@ -110,6 +111,7 @@ def test_the_nodes_cost_what_the_lab_says(lab: Lab):
     assert pools["gpu"]["hourly"] == 0.526
     assert pools["inference-system"]["types"] == {"m5.large on-demand": 3}
     assert answer.json["plan"]["max"]["hourly"] > answer.json["hourly"]
+    assert '<th scope="row">gpu</th><td>1</td><td>1 of 1</td><td>0.526</td>' in (tmp_path / "now.html").read_text()
 
 
 def test_a_pod_without_a_gpu_keeps_the_node(lab: Lab, kept_node: str):
