@@ -410,6 +410,19 @@ def test_the_true_cause(case):
     assert cause in CAUSES
 
 
+def test_a_budget_that_another_node_uses_up_keeps_a_node_for_a_while():
+    other = claim_of("m", "gpu-2", ago(hours=1))
+    going = node("m", labels=OF_KARPENTER, taints=[{"key": "karpenter.sh/disrupted", "effect": "NoSchedule"}])
+    pools = [node_pool(budgets=[{"nodes": "1"}])]
+    read = facts(nodes=[node(labels=OF_KARPENTER), going], claims=[claim(), other], pools=pools)
+
+    found = {each.node.name: each for each in answers_of(read, read.nodes, read.nodes)}
+
+    assert told(found["m"]) == ("draining", False)
+    assert told(found["n"]) == ("budget", False)
+    assert found["n"].cause.message == "NodePool gpu lets 1 go at once, and 1 of its nodes are going or not ready"
+
+
 def test_every_cause_that_fails_has_a_fix():
     without = [case for case, (found, _, fails) in CASES.items() if fails and not found().cause.fix]
 
