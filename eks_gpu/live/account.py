@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache, cached_property
 from typing import Any, TypeVar
 
-import boto3
+from boto3.session import Session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ProfileNotFound
 
@@ -57,7 +57,7 @@ class Denied(Exception):
 class AccountReader:
     """One account in one region."""
 
-    def __init__(self, session: boto3.session.Session, region: str):
+    def __init__(self, session: Session, region: str):
         self._session = session
         self.region = region
         self.client: Callable[[str], Any] = cache(
@@ -120,9 +120,9 @@ def unread(denied: Denied, subject: str, what: What) -> Unread:
 def account(region: str, profile: str = "") -> AccountReader:
     """The account of the caller's credentials. Raises InputError for a profile that is not there, or no region."""
     try:
-        session = boto3.session.Session(profile_name=profile or None)
+        session = Session(profile_name=profile or None)
     except ProfileNotFound:
-        known = boto3.session.Session().available_profiles
+        known = Session().available_profiles
         raise InputError(f"--profile: must be one of AWS's, got {profile!r}{hint_or_all(profile, known)}") from None
     found = region or os.environ.get(REGION) or session.region_name or ""
     if found not in regions():

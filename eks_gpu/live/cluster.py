@@ -245,8 +245,10 @@ def connect(kubeconfig: Path | None = None, context: str = "") -> ClusterReader:
     file = str(kubeconfig) if kubeconfig else None
     if kubeconfig and not kubeconfig.is_file():
         raise InputError(f"--kubeconfig: {kubeconfig}: there is no such file")
+    contexts: list[dict[str, Any]]
+    current: dict[str, Any] | None
     try:
-        contexts, current = list_kube_config_contexts(file)
+        contexts, current = list_kube_config_contexts(file)  # pyright: ignore[reportAssignmentType]  # has no types
     except ConfigException as problem:
         if kubeconfig is None and not context and _in_a_pod(settings):
             return ClusterReader(ApiClient(settings), "in-cluster")

@@ -47,7 +47,7 @@ class Reading:
         found = self._asked(service, operation, lambda: self.account.ask(service, operation, **arguments)) or {}
         return (found.get(key) or {}) if key else found
 
-    def each(self, ask: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    def each(self, ask: Callable[[T], R | None], items: Iterable[T]) -> list[R]:
         """An answer for each item, in their order, without empty ones. `ask` may not call this itself."""
         return [found for found in self._calls.map(ask, items) if found]
 
