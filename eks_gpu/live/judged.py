@@ -18,7 +18,7 @@ from eks_gpu.live.kinds import NODE, POD
 from eks_gpu.live.mentioned import mentioned
 from eks_gpu.live.observed import Observed, observe
 from eks_gpu.live.recognised import recognised
-from eks_gpu.live.releases import KNOWN_CHARTS, releases
+from eks_gpu.live.releases import JUDGED_CHARTS, releases
 from eks_gpu.live.resources import is_over, object_resources, of_releases, readable, release_resource
 from eks_gpu.live.way_in import Unasked
 from eks_gpu.pools.clusters import clusters
@@ -104,7 +104,7 @@ class _Software:
 def _software(cluster: ClusterReader, observed: Observed) -> tuple[_Software, list[Unread]]:
     known, unread = releases(cluster)
     seen, uids = recognised(observed, known)
-    told = [(each.namespace, each.name) for each in (*known, *seen) if each.chart in KNOWN_CHARTS]
+    told = [(each.namespace, each.name) for each in (*known, *seen) if each.chart in JUDGED_CHARTS]
     objects = (each for found in observed.objects.values() for each in found)
     rows = [
         release_resource(each.name, each.namespace, each.chart, each.version, each.values) for each in (*known, *seen)

@@ -6,7 +6,7 @@ from typing import Any
 
 from eks_gpu.live.cluster import Kind, Manifest
 from eks_gpu.live.observed import Observed
-from eks_gpu.live.releases import KNOWN_CHARTS, Release
+from eks_gpu.live.releases import JUDGED_CHARTS, Release
 from eks_gpu.live.resources import owner_of, release_of
 from eks_gpu.pools.software import (
     CLUSTER_AUTOSCALER,
@@ -86,7 +86,7 @@ def chart_of(manifest: Manifest) -> tuple[str, str] | None:
     """Chart and version of the software in a workload, version empty if nothing tells; None for any other."""
     labels = manifest["metadata"].get("labels") or {}
     by_label = _CHART.fullmatch(str(labels.get("helm.sh/chart") or ""))
-    if by_label and by_label[1] in KNOWN_CHARTS:
+    if by_label and by_label[1] in JUDGED_CHARTS:
         return by_label[1], by_label[2].replace("_", "+")
     for container in _containers(manifest):
         image, tag = _image(container)

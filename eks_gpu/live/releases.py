@@ -18,16 +18,9 @@ from eks_gpu.graph.unread import Unread
 from eks_gpu.live.cluster import ClusterReader, Manifest, Refused
 from eks_gpu.live.kinds import SECRET
 from eks_gpu.live.observed import AT_ONCE
-from eks_gpu.pools.chart_values import READ_BY_THEIR_VALUES
-from eks_gpu_components.catalog import ADDON_CHARTS, METRICS_SERVER_CHART
+from eks_gpu_components.catalog import ADDON_CHARTS, KNOWN_CHARTS
 
-KNOWN_CHARTS = frozenset(
-    {
-        *READ_BY_THEIR_VALUES,
-        *(chart for charts in ADDON_CHARTS.values() for chart in charts),
-        METRICS_SERVER_CHART.short_name,
-    }
-)
+JUDGED_CHARTS = KNOWN_CHARTS.union(*ADDON_CHARTS.values())
 """Charts that the planner judges by their values; of others the objects are read."""
 SELECTOR = "owner=helm,status=deployed"
 TYPE = "helm.sh/release.v1"
@@ -101,7 +94,7 @@ def decoded(secret: Manifest) -> Release:
         found = json.loads(gzip.decompress(packed) if packed.startswith(b"\x1f\x8b") else packed)
         chart = found["chart"]["metadata"]
         name, version = str(chart["name"]), str(chart["version"])
-        values = (found.get("config") or {}) if name in KNOWN_CHARTS else {}
+        values = (found.get("config") or {}) if name in JUDGED_CHARTS else {}
         return Release(str(found["namespace"]), str(found["name"]), name, version, values)
     except (KeyError, TypeError, AttributeError, ValueError, OSError, EOFError, zlib.error):
         raise ValueError("no release of Helm") from None

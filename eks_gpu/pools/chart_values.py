@@ -7,25 +7,10 @@ from typing import Any
 from eks_gpu.graph.graph import Graph
 from eks_gpu.graph.unknown import listening
 from eks_gpu.graph.unread import Unread
-from eks_gpu.pools.software import (
-    CLUSTER_AUTOSCALER,
-    DEVICE_PLUGIN,
-    GPU_OPERATOR,
-    KARPENTER,
-    KARPENTER_CRDS,
-    LOAD_BALANCER_CONTROLLER,
-    TERMINATION_HANDLER,
-    Software,
-    software,
-)
-from eks_gpu_components.catalog import DCGM_EXPORTER_CHART, KEDA_CHART, NEURON_CHART, NFD_CHART
+from eks_gpu.pools.software import Software, software
+from eks_gpu_components.catalog import KNOWN_CHARTS
 from eks_gpu_components.values.validation_messages import written
 
-READ_BY_THEIR_VALUES = (
-    *(CLUSTER_AUTOSCALER, DEVICE_PLUGIN, GPU_OPERATOR, KARPENTER, KARPENTER_CRDS, LOAD_BALANCER_CONTROLLER),
-    *(TERMINATION_HANDLER, *(chart.short_name for chart in (DCGM_EXPORTER_CHART, KEDA_CHART, NEURON_CHART, NFD_CHART))),
-)
-"""Charts whose values set what GPU nodes get, and ask for no GPU."""
 _RESOURCES = re.compile(
     r"(nvidia\.com/(gpu(\.shared)?|mig-[\w.]+)|aws\.amazon\.com/neuron\w*|amd\.com/gpu|habana\.ai/\w+)"
 )
@@ -47,7 +32,7 @@ def asked_in_values(graph: Graph) -> list[Unread]:
 
 def _of(release: Software, graph: Graph) -> Iterator[Unread]:
     rendered = any(child.type.startswith("kubernetes:") for child in graph.children(release.urn))
-    if rendered or release.chart in READ_BY_THEIR_VALUES:
+    if rendered or release.chart in KNOWN_CHARTS:
         return
     for path, number in _asked(release.values, ()):
         why = (
