@@ -24,9 +24,9 @@ def audit(
     """
     with needs_live("audit"):
         from eks_gpu.live.account import account
-        from eks_gpu.live.audit import audit as audited
-        from eks_gpu.live.belongings import Belongings
-        from eks_gpu.live.render_audit import render
+        from eks_gpu.live.audit.audit import audit as audited
+        from eks_gpu.live.audit.belongings import Belongings
+        from eks_gpu.live.audit.render import render
     from eks_gpu.offline.project import Project
     from eks_gpu.plan.plan import make_plan
     from eks_gpu.pools.cluster_of import Owners

@@ -49,7 +49,7 @@ def cost(
         raise InputError("--json, --html: only one of them can be stdout, -")
     try:
         from eks_gpu.live.judged import running
-        from eks_gpu.live.machines import machines
+        from eks_gpu.live.nodes.machines import machines
         from eks_gpu.live.render_spending import render
         from eks_gpu.live.spending import spending
         from eks_gpu.live.way_in import way_in

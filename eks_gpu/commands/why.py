@@ -32,11 +32,11 @@ def why(
         return
     with needs_live("why"):
         from eks_gpu.live.judged import running
-        from eks_gpu.live.render_why_node import render
+        from eks_gpu.live.nodes.render import render
+        from eks_gpu.live.nodes.why_node import facts, why_nodes
         from eks_gpu.live.watching import watch_cluster
         from eks_gpu.live.way_in import way_in
         from eks_gpu.live.why.pod_answer import why_pods
-        from eks_gpu.live.why_node import facts, why_nodes
 
     if watch and json_file:
         raise InputError("--json is of one moment: it and --watch exclude each other")

@@ -29,10 +29,10 @@ def node(
 ) -> None:
     """What keeps a node of the running cluster, what it costs, and whether it goes by itself."""
     with needs_live("why"):
-        from eks_gpu.live.render_why_node import render
+        from eks_gpu.live.nodes.render import render
+        from eks_gpu.live.nodes.why_node import facts, why_nodes
         from eks_gpu.live.watching import watch_cluster
         from eks_gpu.live.way_in import way_in
-        from eks_gpu.live.why_node import facts, why_nodes
 
     if watch and json_file:
         raise InputError("--json is of one moment: it and --watch exclude each other")

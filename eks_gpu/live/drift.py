@@ -7,7 +7,7 @@ from typing import Any
 
 from eks_gpu.graph.unread import Unread
 from eks_gpu.io.problems import InputError
-from eks_gpu.live.belongings import is_named_after
+from eks_gpu.live.audit.belongings import is_named_after
 from eks_gpu.live.judged import Running
 from eks_gpu.plan.plan import Plan
 from eks_gpu.pods.quantities import written

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from eks_gpu.cost.money import Marks, usd
 from eks_gpu.io.tables import bullets, table
-from eks_gpu.live.causes import for_people
+from eks_gpu.live.nodes.causes import for_people
 from eks_gpu.live.spending import Level, Spending
 from eks_gpu_components.catalog import HOURS_PER_MONTH
 

@@ -13,8 +13,8 @@ from eks_gpu.cost.node_cost import disks_price
 from eks_gpu.graph.unread import Unread
 from eks_gpu.io.today import today
 from eks_gpu.live.judged import Running
-from eks_gpu.live.machines import Machines
-from eks_gpu.live.seen_nodes import SeenNode, seen_nodes
+from eks_gpu.live.nodes.machines import Machines
+from eks_gpu.live.nodes.seen_nodes import SeenNode, seen_nodes
 from eks_gpu.plan.analysis import Analysis
 from eks_gpu.plan.saved_plans import SavedBill
 from eks_gpu_components.catalog import HOURS_PER_MONTH

@@ -6,8 +6,8 @@ from typing import Any
 from eks_gpu.cost.bill import Bill, marks_of_items
 from eks_gpu.cost.money import usd
 from eks_gpu.io.problems import InputError
-from eks_gpu.live.causes import clock
 from eks_gpu.live.judged import Running
+from eks_gpu.live.nodes.causes import clock
 from eks_gpu.live.spending import Spending
 from eks_gpu.plan.plan import Plan
 from eks_gpu_components.catalog import HOURS_PER_MONTH

@@ -19,15 +19,15 @@ from eks_gpu.io.problems import InputError
 from eks_gpu.io.tables import table
 from eks_gpu.io.terminal import Terminal, complain
 from eks_gpu.live.account import AccountReader
-from eks_gpu.live.causes import until
 from eks_gpu.live.cluster import DELETED, LISTED, ClusterReader, Happened, Kind, Manifest, Refused
 from eks_gpu.live.kinds import NODE, POD
-from eks_gpu.live.machines import machines
+from eks_gpu.live.nodes.causes import until
+from eks_gpu.live.nodes.machines import machines
+from eks_gpu.live.nodes.running_autoscaler import running_autoscaler
+from eks_gpu.live.nodes.seen_nodes import SeenNode
+from eks_gpu.live.nodes.why_node import KINDS, Answer, Facts, answers_of
 from eks_gpu.live.observed import Observed, kept
-from eks_gpu.live.running_autoscaler import running_autoscaler
-from eks_gpu.live.seen_nodes import SeenNode
 from eks_gpu.live.spending import by_pool, marks_of_nodes
-from eks_gpu.live.why_node import KINDS, Answer, Facts, answers_of
 from eks_gpu_components.catalog.nearest import hint_or_all
 
 ACCOUNT_S = 60.0

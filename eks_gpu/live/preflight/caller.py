@@ -8,7 +8,7 @@ from typing import Any
 
 from eks_gpu.checks import Finding
 from eks_gpu.graph.graph import Resource
-from eks_gpu.live.creates import ANY, CREATES, LINK_ROLE, PASS_ROLE, is_about_all
+from eks_gpu.live.preflight.creates import ANY, CREATES, LINK_ROLE, PASS_ROLE, is_about_all
 from eks_gpu.live.preflight.inquiry import Inquiry, Refused, fails, holds, named, texts, unjudged
 
 MAY_CREATE, MAY_CHANGE, MAY_PASS = "caller-may-create", "caller-may-change-and-delete", "caller-may-pass-roles"

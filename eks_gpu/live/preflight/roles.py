@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from eks_gpu.checks import Finding
 from eks_gpu.graph.iam import Call, decide, json_of
-from eks_gpu.live.creates import LINK_ROLE
 from eks_gpu.live.preflight.caller import Permitted, may_link
+from eks_gpu.live.preflight.creates import LINK_ROLE
 from eks_gpu.live.preflight.inquiry import Inquiry, Refused, fails, holds, named, texts, unjudged
 from eks_gpu.live.preflight.needs import CLUSTER, FARGATE_PROFILE, GROUP, NODE_GROUP
 from eks_gpu.pools.pool import KARPENTER

@@ -8,7 +8,7 @@ from boto3.session import Session
 
 from eks_gpu.lab.aws.table import TABLE
 from eks_gpu.live.account import AccountReader
-from eks_gpu.live.creates import CREATES, is_about_all
+from eks_gpu.live.preflight.creates import CREATES, is_about_all
 from eks_gpu.live.preflight.permissions import PERMISSIONS, policy
 
 REGION = "us-west-2"

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from eks_gpu.io.tables import bullets
-from eks_gpu.live.audit import Audit, Leftover
+from eks_gpu.live.audit.audit import Audit, Leftover
 
 
 def render(found: Audit) -> RenderableType:

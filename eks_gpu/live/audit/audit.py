@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 
 from eks_gpu.graph.unread import Unread
 from eks_gpu.live.account import AccountReader, Denied, unread
-from eks_gpu.live.belongings import Belongings
-from eks_gpu.live.left_behind import (
+from eks_gpu.live.audit.belongings import Belongings
+from eks_gpu.live.audit.left_behind import (
     BALANCER,
     CLUSTER,
     INSTANCE,

@@ -12,10 +12,10 @@ from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.lab.aws import LAB_KEYS
 from eks_gpu.lab.aws.moto_server import moto
 from eks_gpu.live.account import AccountReader, account
-from eks_gpu.live.audit import Audit, audit
-from eks_gpu.live.belongings import Belongings
-from eks_gpu.live.left_behind import KINDS
-from eks_gpu.live.render_audit import render
+from eks_gpu.live.audit.audit import Audit, audit
+from eks_gpu.live.audit.belongings import Belongings
+from eks_gpu.live.audit.left_behind import KINDS
+from eks_gpu.live.audit.render import render
 from tests.console import shown
 from tests.programs import plan_of
 

@@ -8,9 +8,9 @@ from rich.text import Text
 
 from eks_gpu.cost.money import Marks, usd
 from eks_gpu.io.tables import bullets
-from eks_gpu.live.causes import for_people
-from eks_gpu.live.seen_nodes import SeenNode
-from eks_gpu.live.why_node import Answer, WhyNodes, not_counted
+from eks_gpu.live.nodes.causes import for_people
+from eks_gpu.live.nodes.seen_nodes import SeenNode
+from eks_gpu.live.nodes.why_node import Answer, WhyNodes, not_counted
 from eks_gpu_components.catalog import HOURS_PER_MONTH
 
 _NAMED = 3

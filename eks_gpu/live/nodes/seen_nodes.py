@@ -12,7 +12,7 @@ from typing import Any
 from eks_gpu.karpenter.objects import part
 from eks_gpu.live.cluster import Manifest
 from eks_gpu.live.kinds import NODE, NODE_CLAIM, POD, RESOURCE_CLAIM
-from eks_gpu.live.machines import Group, Instance, Machines
+from eks_gpu.live.nodes.machines import Group, Instance, Machines
 from eks_gpu.live.observed import Observed
 from eks_gpu.pods.pod import pod_from_template
 from eks_gpu.pods.quantities import quantity

@@ -13,18 +13,18 @@ from eks_gpu.commands.main import main
 from eks_gpu.cost.money import Marks
 from eks_gpu.graph.unread import Unread
 from eks_gpu.karpenter.budgets import allowed, opens_at
-from eks_gpu.live.causes import CAUSES, FINE
-from eks_gpu.live.evictions import matches
 from eks_gpu.live.kinds import DISRUPTION_BUDGET, NODE, NODE_CLAIM, NODE_POOL, POD, RESOURCE_CLAIM
-from eks_gpu.live.machines import Group, Instance, Machines
+from eks_gpu.live.nodes.causes import CAUSES, FINE
+from eks_gpu.live.nodes.evictions import matches
+from eks_gpu.live.nodes.machines import Group, Instance, Machines
+from eks_gpu.live.nodes.render import render
+from eks_gpu.live.nodes.running_autoscaler import RunningAutoscaler
+from eks_gpu.live.nodes.seen_nodes import SeenNode
+from eks_gpu.live.nodes.why_node import Answer, Facts, WhyNodes, answers_of
 from eks_gpu.live.observed import Observed
 from eks_gpu.live.render_spending import render as render_spending
-from eks_gpu.live.render_why_node import render
-from eks_gpu.live.running_autoscaler import RunningAutoscaler
-from eks_gpu.live.seen_nodes import SeenNode
 from eks_gpu.live.spending import Level, Levels, PoolSpending, Spending, by_pool
 from eks_gpu.live.watching import Picture, changes
-from eks_gpu.live.why_node import Answer, Facts, WhyNodes, answers_of
 from tests.console import DOCS, console_blocks, printed, shown
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)

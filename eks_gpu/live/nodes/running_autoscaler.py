@@ -11,9 +11,9 @@ from eks_gpu.graph.unread import Unread
 from eks_gpu.karpenter.objects import part
 from eks_gpu.live.cluster import ClusterReader, Manifest, Refused
 from eks_gpu.live.kinds import POD
-from eks_gpu.live.machines import Group
+from eks_gpu.live.nodes.machines import Group
+from eks_gpu.live.nodes.seen_nodes import moment
 from eks_gpu.live.observed import Observed
-from eks_gpu.live.seen_nodes import moment
 from eks_gpu.pods import durations
 
 STATUS = "/api/v1/namespaces/kube-system/configmaps/cluster-autoscaler-status"

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from eks_gpu.karpenter.objects import part
-from eks_gpu.live.causes import Keeper
 from eks_gpu.live.cluster import Manifest
-from eks_gpu.live.seen_nodes import SeenPod
+from eks_gpu.live.nodes.causes import Keeper
+from eks_gpu.live.nodes.seen_nodes import SeenPod
 from eks_gpu_components.catalog import requirement_holds
 
 

@@ -1,0 +1,1 @@
+"""What a destroyed stack has left in its account."""
