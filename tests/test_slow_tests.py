@@ -44,7 +44,7 @@ def test_tests_of_a_group_go_to_one_worker_and_nothing_waits_behind_the_longest(
     (tmp_path / "conftest.py").write_text((E2E / "conftest.py").read_text())
     (tmp_path / "told").touch()
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "xdist", *options()]
-    alone = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    alone = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(E2E.parents[1])}
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=PATIENCE_S, env=alone)
 
     told = [line.split() for line in (tmp_path / "told").read_text().splitlines()]

@@ -19,6 +19,8 @@ KARPENTER_API_VERSION = f"{KARPENTER_CORE_GROUP}/v1"
 NODE_POOL_TYPE = f"kubernetes:{KARPENTER_API_VERSION}:NodePool"
 EC2_NODE_CLASS_TYPE = f"kubernetes:{KARPENTER_GROUP}/v1:EC2NodeClass"
 AUTO_MODE_NODE_CLASS_TYPE = f"kubernetes:{AUTO_MODE_GROUP}/v1:NodeClass"
+EKS_PRINCIPAL = AUTO_MODE_GROUP
+"""Service that takes the roles of clusters and node groups, which has the name of Auto Mode's API group."""
 POD_IDENTITY_PRINCIPAL = "pods.eks.amazonaws.com"
 """Service that takes a role for pods. Source: EKS User Guide, "EKS Pod Identity"."""
 SERVICE_ACCOUNT_ROLE_ANNOTATION = f"{AUTO_MODE_GROUP}/role-arn"

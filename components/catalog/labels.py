@@ -35,6 +35,15 @@ ZONE_LABEL = "topology.kubernetes.io/zone"
 ZONE_ID_LABEL = "topology.k8s.aws/zone-id"
 EBS_ZONE_LABEL = "topology.ebs.csi.aws.com/zone"
 
+NAMESPACE_NAME_LABEL = "kubernetes.io/metadata.name"
+"""What every namespace has, by the API server."""
+MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
+"""What the pods of kubelet's own files have."""
+SERVICE_NAME_TAG = "kubernetes.io/service-name"
+"""Tag of a Service's load balancer, which has its namespace and name."""
+INGRESS_CLASS_ANNOTATION = "kubernetes.io/ingress.class"
+"""Class of an Ingress, before there was a field for it."""
+
 # Labels of Karpenter's nodes, and so of Auto Mode's.
 CAPACITY_TYPE_LABEL = "karpenter.sh/capacity-type"
 NODE_POOL_LABEL = "karpenter.sh/nodepool"
@@ -45,6 +54,8 @@ INITIALIZED_LABEL, REGISTERED_LABEL = "karpenter.sh/initialized", "karpenter.sh/
 """`true` once a node is ready for pods, and once Karpenter knows it for its own."""
 
 # Labels that EKS gives the nodes of managed groups. Source: EKS User Guide, "Managed node groups".
+EKS_COMPONENT_LABEL = f"{AUTO_MODE_GROUP}/component"
+"""What the objects of EKS's own software have."""
 NODE_GROUP_LABEL = f"{AUTO_MODE_GROUP}/nodegroup"
 EKS_CAPACITY_TYPE_LABEL = f"{AUTO_MODE_GROUP}/capacityType"
 MANAGED_GROUP_LABELS = frozenset(

@@ -5,6 +5,8 @@ Source: EKS User Guide, "View Amazon EKS networking requirements for VPC and sub
 
 CLUSTER_TAG = "kubernetes.io/cluster/"
 """Prefix of the tag `owned` or `shared`; the cluster's name follows."""
+CLUSTER_NAME_TAGS = ("eks:cluster-name", "aws:eks:cluster-name", "eks:eks-cluster-name")
+"""Tags that EKS, its auto scaling groups and its controllers write; the value is the cluster's name."""
 DISCOVERY_TAG = "karpenter.sh/discovery"
 """Tag by which Karpenter finds subnets and security groups; the value is the cluster's name."""
 INTERNAL_LOAD_BALANCER_TAG = "kubernetes.io/role/internal-elb"

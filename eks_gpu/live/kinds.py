@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from eks_gpu.graph.unread import What
 from eks_gpu.live.cluster import Kind
 from eks_gpu.pods.makers import MAKERS
+from eks_gpu_components.catalog import AUTO_MODE_GROUP, CAPACITY_BUFFER_GROUP, KARPENTER_CORE_GROUP, KARPENTER_GROUP
 
 NODE, POD, EVENT = Kind("", "Node"), Kind("", "Pod"), Kind("", "Event")
 NAMESPACE, SECRET, CONFIG_MAP = Kind("", "Namespace"), Kind("", "Secret"), Kind("", "ConfigMap")
-NODE_POOL, NODE_CLAIM = Kind("karpenter.sh", "NodePool"), Kind("karpenter.sh", "NodeClaim")
-EC2_NODE_CLASS, AUTO_NODE_CLASS = Kind("karpenter.k8s.aws", "EC2NodeClass"), Kind("eks.amazonaws.com", "NodeClass")
+NODE_POOL, NODE_CLAIM = Kind(KARPENTER_CORE_GROUP, "NodePool"), Kind(KARPENTER_CORE_GROUP, "NodeClaim")
+EC2_NODE_CLASS, AUTO_NODE_CLASS = Kind(KARPENTER_GROUP, "EC2NodeClass"), Kind(AUTO_MODE_GROUP, "NodeClass")
+CAPACITY_BUFFER, NODE_OVERLAY = Kind(CAPACITY_BUFFER_GROUP, "CapacityBuffer"), Kind(KARPENTER_CORE_GROUP, "NodeOverlay")
 DISRUPTION_BUDGET = Kind("policy", "PodDisruptionBudget")
 RESOURCE_CLAIM = Kind("resource.k8s.io", "ResourceClaim")
 
@@ -21,10 +23,10 @@ _NODES: tuple[Kind, ...] = (
     NODE_CLAIM,
     EC2_NODE_CLASS,
     AUTO_NODE_CLASS,
-    Kind("karpenter.sh", "NodeOverlay"),
-    Kind("autoscaling.x-k8s.io", "CapacityBuffer"),
-    Kind("karpenter.sh", "Provisioner"),  # of Karpenter before 0.32
-    Kind("karpenter.k8s.aws", "AWSNodeTemplate"),
+    NODE_OVERLAY,
+    CAPACITY_BUFFER,
+    Kind(KARPENTER_CORE_GROUP, "Provisioner"),  # of Karpenter before 0.32
+    Kind(KARPENTER_GROUP, "AWSNodeTemplate"),
 )
 _DECIDE_ON_PODS: tuple[Kind, ...] = (
     NAMESPACE,

@@ -12,6 +12,7 @@ from typing import Any
 from eks_gpu.graph.unread import Unread
 from eks_gpu.live.cluster import ClusterReader, Keep, Kind, Manifest, Refused
 from eks_gpu.live.kinds import CONFIG_MAP, NAMED, READ
+from eks_gpu_components.catalog import EKS_COMPONENT_LABEL
 
 AT_ONCE = 4
 """Lists that are asked for at the same time: more make the API server wait, not the reader."""
@@ -102,7 +103,7 @@ def is_of_eks(manifest: Manifest) -> bool:
     you can customize for Amazon EKS add-ons".
     """
     metadata = manifest["metadata"]
-    return bool(metadata.get("managedFields")) or "eks.amazonaws.com/component" in (metadata.get("labels") or {})
+    return bool(metadata.get("managedFields")) or EKS_COMPONENT_LABEL in (metadata.get("labels") or {})
 
 
 class Alike:

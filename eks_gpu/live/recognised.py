@@ -19,10 +19,13 @@ from eks_gpu.pools.software import (
 from eks_gpu_components.catalog import (
     DCGM_EXPORTER_CHART,
     DEVICE_PLUGINS,
+    EBS_CSI_DRIVER,
     KEDA_CHART,
+    METRICS_SERVER,
     METRICS_SERVER_CHART,
     NEURON_CHART,
     NFD_CHART,
+    POD_IDENTITY_AGENT,
     VPC_CNI_CHART,
 )
 
@@ -43,13 +46,13 @@ _IMAGES: tuple[tuple[re.Pattern[str], str, bool], ...] = tuple(
         (r"k8s-device-plugin", DEVICE_PLUGIN, True),
         (r"neuron-device-plugin", NEURON_CHART.short_name, False),
         (r"gpu-operator", GPU_OPERATOR, True),
-        (r"metrics-server", METRICS_SERVER_CHART.short_name, False),
+        (METRICS_SERVER, METRICS_SERVER_CHART.short_name, False),
         (r"kedacore/keda", KEDA_CHART.short_name, True),
         (r"node-feature-discovery", NFD_CHART.short_name, False),
         (r"dcgm-exporter", DCGM_EXPORTER_CHART.short_name, False),
-        (r"aws-ebs-csi-driver", "aws-ebs-csi-driver", False),
+        (EBS_CSI_DRIVER, EBS_CSI_DRIVER, False),
         (r"amazon-k8s-cni", VPC_CNI_CHART, False),
-        (r"eks-pod-identity-agent", "eks-pod-identity-agent", False),
+        (POD_IDENTITY_AGENT, POD_IDENTITY_AGENT, False),
         (r"cilium/cilium|(?<=cilium/)cilium", "cilium", True),
     )
 )

@@ -13,6 +13,7 @@ from eks_gpu.live.cluster import Kind, Manifest
 from eks_gpu.live.kinds import AUTO_NODE_CLASS, CONFIG_MAP, EVENT, NODE, NODE_CLAIM, NODE_POOL, POD
 from eks_gpu.live.observed import Observed, is_of_eks, is_past, is_token
 from eks_gpu.pods.demand import workloads_of
+from eks_gpu_components.catalog import COREDNS, NAMESPACE_NAME_LABEL
 
 _NOT_WISHED = (NODE, NODE_CLAIM, EVENT)
 """What controllers make of the rest: seen, and no part of what a cluster is told to be."""
@@ -35,8 +36,8 @@ _MADE_BY_ITSELF: Mapping[tuple[str, str], re.Pattern[str]] = {
     ("", "ServiceAccount"): re.compile(r"[^/]+/default"),
     ("", "Service"): re.compile(r"default/kubernetes|kube-system/(kube-dns|eks-extension-metrics-api)"),
     ("apps", "DaemonSet"): re.compile(r"kube-system/(aws-node|kube-proxy)"),
-    ("apps", "Deployment"): re.compile(r"kube-system/coredns"),
-    ("policy", "PodDisruptionBudget"): re.compile(r"kube-system/coredns"),
+    ("apps", "Deployment"): re.compile(f"kube-system/{COREDNS}"),
+    ("policy", "PodDisruptionBudget"): re.compile(f"kube-system/{COREDNS}"),
     ("scheduling.k8s.io", "PriorityClass"): re.compile(r"system-(cluster|node)-critical"),
     ("storage.k8s.io", "StorageClass"): re.compile(r"gp2"),
     ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"): re.compile(
@@ -203,7 +204,7 @@ def _metadata(given: Mapping[str, Any], kind: tuple[str, str]) -> dict[str, Any]
     }
     labels = dict(given.get("labels") or {})
     if kind == ("", "Namespace"):
-        labels.pop("kubernetes.io/metadata.name", None)
+        labels.pop(NAMESPACE_NAME_LABEL, None)
     for key, kept in (("annotations", annotations), ("labels", labels)):
         found.pop(key, None)
         if kept:

@@ -8,6 +8,7 @@ from eks_gpu.api import names
 from eks_gpu.api.rules.common import refused
 from eks_gpu.api.rules.registry import judges, rule
 from eks_gpu.api.said import Finding, Refused, Unjudged, maps
+from eks_gpu_components.catalog import INGRESS_CLASS_ANNOTATION
 
 judges("networking.v1.Ingress", "metadata spec", "spec")
 judges("networking.v1.IngressSpec", "defaultBackend ingressClassName~subdomain rules tls")
@@ -31,7 +32,6 @@ judges(
     "kind name",
 )
 
-_CLASS = "kubernetes.io/ingress.class"
 _NOWHERE, _ENDS = ("//", "/./", "/../", "%2f", "%2F"), ("/..", "/.")
 _ADDRESS = re.compile(r"(\d+)\.(\d+)\.(\d+)\.(\d+)")
 _CONTROLLER = re.compile(r"[-A-Za-z0-9/._~%!$&'()*+,;=:]+")
@@ -42,8 +42,12 @@ _MOST_OF_CONTROLLER = 250
 def _ingress(given: Mapping[str, Any], path: str) -> Iterator[Finding]:
     annotations = (given.get("metadata") or {}).get("annotations") or {}
     named = (given.get("spec") or {}).get("ingressClassName")
-    if annotations.get(_CLASS) is not None and named is not None and annotations[_CLASS] != named:
-        yield Refused(f"metadata.annotations.{_CLASS}", f"must be the ingressClassName, {named}")
+    if (
+        annotations.get(INGRESS_CLASS_ANNOTATION) is not None
+        and named is not None
+        and annotations[INGRESS_CLASS_ANNOTATION] != named
+    ):
+        yield Refused(f"metadata.annotations.{INGRESS_CLASS_ANNOTATION}", f"must be the ingressClassName, {named}")
 
 
 @rule("networking.v1.IngressSpec")

@@ -22,7 +22,7 @@ from eks_gpu.graph.iam import Call, decide, listed, statements
 from eks_gpu.lab.aws import calls
 from eks_gpu.lab.aws.capacity import current
 from eks_gpu_components.catalog import ADDONS, DEFAULT_KUBERNETES, KUBERNETES, instance_types, kubernetes_support
-from eks_gpu_components.catalog.managed_policies import AUTO_MODE_ACCESS_POLICY
+from eks_gpu_components.catalog.managed_policies import ACCESS_POLICIES, AUTO_MODE_ACCESS_POLICY
 from eks_gpu_components.catalog.quotas import COUNTED_QUOTAS, ELASTIC_IPS, VCPU_QUOTAS, VPCS, Quota, quota
 
 LIKELY, UNLIKELY = 9, 1
@@ -34,8 +34,8 @@ OLDEST_BUILD = "v1.0.0-eksbuild.1"
 EVERYTHING = "user/moto"
 """Who moto takes the lab's own keys for; they may do everything."""
 ACCESS_POLICIES = (
-    *("AmazonEKSAdminPolicy", "AmazonEKSClusterAdminPolicy", "AmazonEKSAdminViewPolicy"),
-    *("AmazonEKSEditPolicy", "AmazonEKSViewPolicy", AUTO_MODE_ACCESS_POLICY),
+    *ACCESS_POLICIES,
+    AUTO_MODE_ACCESS_POLICY,
 )
 _NO_QUOTA = "The request failed because the specified resource does not exist."
 _requests: list[dict[str, Any]] = []

@@ -7,15 +7,17 @@ from functools import cached_property
 
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.pools.clusters import clusters
+from eks_gpu_components.catalog import CLUSTER_NAME_TAGS, CLUSTER_TAG, EBS_PROVISIONER, KARPENTER_GROUP
+from eks_gpu_components.catalog.scheduling import AUTOSCALER_TAG
 
 OWNED = "owned"
 """Value of a cluster's tag on what goes with it; what is `shared` was there before, and stays."""
-_OF_A_CLUSTER = ("kubernetes.io/cluster/{}", "k8s.io/cluster-autoscaler/{}", "karpenter.k8s.aws/cluster/{}")
-"""Keys of tags with the cluster's name in them."""
+_OF_A_CLUSTER = (CLUSTER_TAG, AUTOSCALER_TAG, f"{KARPENTER_GROUP}/cluster/")
+"""How keys of tags begin that end with the cluster's name."""
 _NAMES_A_CLUSTER = (
-    *("eks:cluster-name", "eks:eks-cluster-name", "aws:eks:cluster-name", "alpha.eksctl.io/cluster-name"),
+    *(*CLUSTER_NAME_TAGS, "alpha.eksctl.io/cluster-name"),
     *("elbv2.k8s.aws/cluster", "ingress.k8s.aws/cluster", "cluster.k8s.amazonaws.com/name", "KubernetesCluster"),
-    *("ebs.csi.aws.com/cluster-name", "efs.csi.aws.com/cluster-name"),
+    *(f"{EBS_PROVISIONER}/cluster-name", "efs.csi.aws.com/cluster-name"),
 )
 """Keys of tags whose value is the cluster's name: of EKS, its controllers and its storage drivers."""
 _RANDOM = r"-[0-9a-f]{7}"
@@ -38,7 +40,7 @@ class Belongings:
     def by_cluster(self, tags: Mapping[str, str]) -> str:
         """The tag by which something is of one of the clusters; empty if none says so."""
         for name in sorted(self.clusters):
-            for key in (pattern.format(name) for pattern in _OF_A_CLUSTER):
+            for key in (f"{prefix}{name}" for prefix in _OF_A_CLUSTER):
                 if tags.get(key) == OWNED:
                     return f"tag {key}={OWNED}"
             for key in _NAMES_A_CLUSTER:

@@ -18,14 +18,14 @@ from eks_gpu.checks.subnets import MORE_RANGES
 from eks_gpu.graph.graph import Resource
 from eks_gpu.live.aws.reading import Reading
 from eks_gpu.live.aws.wire import Row, camel, document, named, resource, tags
-from eks_gpu_components.catalog import CLUSTER_TAG
+from eks_gpu_components.catalog import CLUSTER_NAME_TAGS, CLUSTER_TAG, SERVICE_NAME_TAG
 
 ADDRESS, LOAD_BALANCER = "aws:ec2/eip:Eip", "aws:lb/loadBalancer:LoadBalancer"
 _ENDED = ("deleted", "deleting", "failed")
 _TAGS_AT_ONCE = 20
 """Load balancers whose tags one question may ask for."""
 _OF_A_CONTROLLER = ("elbv2.k8s.aws/", "service.k8s.aws/", "ingress.k8s.aws/", "service.eks.amazonaws.com/")
-_OF_A_SERVICE = ("kubernetes.io/service-name", "eks:eks-cluster-name")
+_OF_A_SERVICE = (SERVICE_NAME_TAG, *CLUSTER_NAME_TAGS)
 _LOCAL, _IMPLIED_RULE = "local", 32_767
 _ROUTE: dict[str, str] = {
     "DestinationCidrBlock": "cidrBlock",

@@ -21,6 +21,7 @@ from eks_gpu.live.nodes.seen_nodes import SeenNode, SeenPod, moment
 from eks_gpu.pods import durations
 from eks_gpu.pods.durations import NEVER
 from eks_gpu_components.catalog import KARPENTER_CORE_GROUP
+from eks_gpu_components.catalog.label_rules import KUBELET_DOMAINS
 
 DISRUPTED = f"{KARPENTER_CORE_GROUP}/disrupted"
 """Taint of a node that Karpenter is about to remove."""
@@ -232,7 +233,7 @@ def place_elsewhere(node: SeenNode, name: str) -> str:
     """What keeps a pod that needs no accelerator off nodes that have some."""
     pod = next((each for each in node.pods if each.name == name), None)
     hard = [each["key"] for each in node.taints if each.get("effect") in ("NoSchedule", "NoExecute")]
-    hard = [key for key in hard if key not in (DISRUPTED,) and not key.startswith("node.kubernetes.io/")]
+    hard = [key for key in hard if key not in (DISRUPTED,) and not key.startswith(KUBELET_DOMAINS)]
     if not hard:
         return f"taint the nodes of pool {node.pool}, as nvidia.com/gpu=true:NoSchedule, and move pod {name}"
     tolerated = [key for key in hard if pod and pod.tolerates(key)]

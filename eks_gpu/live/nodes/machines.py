@@ -10,6 +10,7 @@ from eks_gpu.live.account import AccountReader, Denied, unread
 from eks_gpu_components.catalog import (
     AUTOSCALER_ENABLED_TAG,
     AUTOSCALER_OPTION_TAG,
+    CLUSTER_TAG,
     CapacityType,
     autoscaler_cluster_tag,
 )
@@ -109,7 +110,7 @@ def _group(row: Mapping[str, Any]) -> Group:
 
 def _instances(account: AccountReader, cluster: str) -> Iterator[Instance]:
     of_cluster = (
-        {"Name": "tag-key", "Values": [f"kubernetes.io/cluster/{cluster}"]},
+        {"Name": "tag-key", "Values": [f"{CLUSTER_TAG}{cluster}"]},
         {"Name": f"tag:{_OF_AUTO_MODE}", "Values": [cluster]},
     )
     for tagged in of_cluster:

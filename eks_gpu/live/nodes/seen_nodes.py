@@ -25,6 +25,7 @@ from eks_gpu_components.catalog import (
     DEVICE_RESOURCES,
     EKS_CAPACITY_TYPE_LABEL,
     INSTANCE_TYPE_LABEL,
+    MIRROR_ANNOTATION,
     NODE_GROUP_LABEL,
     NODE_POOL_LABEL,
     ZONE_LABEL,
@@ -32,10 +33,9 @@ from eks_gpu_components.catalog import (
     UnknownInstanceType,
     instance_type,
 )
+from eks_gpu_components.catalog.scheduling import device_of
 
 DEVICES = frozenset(name for names in DEVICE_RESOURCES.values() for name in names)
-_SLICES = ("nvidia.com/mig-", "nvidia.com/gpu.shared")
-"""What the names of resources begin with that are a part of a device."""
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 _DRIVERS = ("gpu.nvidia.com", "mig.nvidia.com", "gpu.amd.com", "neuron.aws.com", "gpu.habana.ai")
 """DRA drivers of accelerators."""
@@ -78,7 +78,7 @@ class SeenPod:
     @property
     def is_mirror(self) -> bool:
         """Whether the kubelet makes it from a file."""
-        return self.owner == "Node" or "kubernetes.io/config.mirror" in self.annotations
+        return self.owner == "Node" or MIRROR_ANNOTATION in self.annotations
 
     @property
     def has_ended(self) -> bool:
@@ -231,7 +231,7 @@ def moment(text: object) -> datetime | None:
 
 def is_device(resource: str) -> bool:
     """Whether a resource is an accelerator, or a part of one."""
-    return resource in DEVICES or resource.startswith(_SLICES)
+    return device_of(resource) in DEVICES
 
 
 def seen_nodes(observed: Observed, found: Machines, region: str) -> list[SeenNode]:

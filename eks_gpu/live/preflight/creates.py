@@ -6,6 +6,8 @@ Source: the Service Authorization Reference, and the operations that Terraform's
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from eks_gpu_components.catalog import EKS_PRINCIPAL
+
 ANY = "*"
 """In place of an ARN: the action is about no single resource."""
 
@@ -237,7 +239,7 @@ _EKS_TYPES = {
         read=("eks:DescribeCluster",),
         update=("eks:UpdateClusterVersion", "eks:UpdateClusterConfig", "eks:DescribeUpdate", "eks:UntagResource"),
         delete=("eks:DeleteCluster",),
-        passes={"roleArn": "eks.amazonaws.com"},
+        passes={"roleArn": EKS_PRINCIPAL},
     ),
     "aws:eks/nodeGroup:NodeGroup": Rights(
         f"{_EKS}nodegroup/{{clusterName}}/{{name}}/{_NO_UUID}",
@@ -246,7 +248,7 @@ _EKS_TYPES = {
         update=("eks:UpdateNodegroupConfig", "eks:UpdateNodegroupVersion", *_EKS_TAGS),
         delete=("eks:DeleteNodegroup",),
         made_on=_CLUSTER,
-        passes={"nodeRoleArn": "eks.amazonaws.com"},
+        passes={"nodeRoleArn": EKS_PRINCIPAL},
     ),
     "aws:eks/fargateProfile:FargateProfile": Rights(
         f"{_EKS}fargateprofile/{{clusterName}}/{{name}}/{_NO_UUID}",
@@ -255,7 +257,7 @@ _EKS_TYPES = {
         update=_EKS_TAGS,
         delete=("eks:DeleteFargateProfile",),
         made_on=_CLUSTER,
-        passes={"podExecutionRoleArn": "eks.amazonaws.com"},
+        passes={"podExecutionRoleArn": EKS_PRINCIPAL},
     ),
     "aws:eks/addon:Addon": Rights(
         f"{_EKS}addon/{{clusterName}}/{{addonName}}/{_NO_UUID}",

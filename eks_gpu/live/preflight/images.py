@@ -9,11 +9,11 @@ from eks_gpu.karpenter.objects import part
 from eks_gpu.live.preflight.inquiry import Inquiry, Refused, fails, holds, named, unjudged
 from eks_gpu.live.preflight.needs import NODE_GROUP
 from eks_gpu.pools.pool import KARPENTER, Pool
+from eks_gpu_components.catalog import EC2_NODE_CLASS_TYPE
 from eks_gpu_components.catalog.images import AMI_TYPES, ssm_parameter
 
 CHECK = "images-are-there"
 PARAMETER = "aws:ssm/getParameter:getParameter"
-NODE_CLASS = "kubernetes:karpenter.k8s.aws/v1:EC2NodeClass"
 TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 _NEWEST = "latest"
 
@@ -57,7 +57,7 @@ def _parameters(inquiry: Inquiry) -> Iterator[tuple[tuple[str, str], str]]:
         if ami and version and "FIPS" not in ami.name:
             name = ssm_parameter(ami.family, version, ami.architecture, ami.accelerator)
             yield (inquiry.region_of(group), name), f"node group {group.name}"
-    for resource in inquiry.plan.graph.of(NODE_CLASS):
+    for resource in inquiry.plan.graph.of(EC2_NODE_CLASS_TYPE):
         for pool in inquiry.pools:
             if pool.backend == KARPENTER and _uses(inquiry, pool, resource.inputs):
                 for name in _of_class(part(resource.inputs, "spec"), pool, _kubernetes(inquiry, pool.cluster)):
@@ -113,7 +113,7 @@ def _literal(inquiry: Inquiry) -> Iterator[tuple[str, str, str]]:
         id_ = str(template.inputs.get("imageId") or template.inputs.get("ami") or "")
         if id_.startswith("ami-") and id_ not in looked_up:
             yield inquiry.region_of(template), id_, f"launch template {template.name}"
-    for resource in inquiry.plan.graph.of(NODE_CLASS):
+    for resource in inquiry.plan.graph.of(EC2_NODE_CLASS_TYPE):
         for term in part(resource.inputs, "spec").get("amiSelectorTerms") or ():
             if (id_ := str(term.get("id") or "")) and id_ not in looked_up:
                 yield inquiry.home, id_, f"node class {resource.name}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from eks_gpu.cost.cost import ALB, NLB
 from eks_gpu.live.preflight.inquiry import AT_HOME, Inquiry
 from eks_gpu.pools.pool import AUTO_SCALING_GROUP, KARPENTER, MANAGED_NODE_GROUP, Pool
-from eks_gpu_components.catalog import CapacityType
+from eks_gpu_components.catalog import EC2_NODE_CLASS_TYPE, CapacityType
 from eks_gpu_components.catalog import quotas as of
 from eks_gpu_components.catalog.quotas import Quota, quota
 
@@ -125,7 +125,7 @@ def _of_load_balancers(inquiry: Inquiry, region: str) -> Iterator[Need]:
 
 def _of_iam(inquiry: Inquiry) -> Iterator[Need]:
     graph = inquiry.plan.graph
-    classes = len(graph.of("kubernetes:karpenter.k8s.aws/v1:EC2NodeClass"))
+    classes = len(graph.of(EC2_NODE_CLASS_TYPE))
     for counted, number, later in (
         (of.ROLES, len(graph.of("aws:iam/role:Role")), 0),
         (of.POLICIES, len(graph.of("aws:iam/policy:Policy")), 0),

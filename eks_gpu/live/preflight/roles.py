@@ -10,7 +10,7 @@ from eks_gpu.live.preflight.creates import LINK_ROLE
 from eks_gpu.live.preflight.inquiry import Inquiry, Refused, fails, holds, named, texts, unjudged
 from eks_gpu.live.preflight.needs import CLUSTER, FARGATE_PROFILE, GROUP, NODE_GROUP
 from eks_gpu.pools.pool import KARPENTER
-from eks_gpu_components.catalog import CapacityType
+from eks_gpu_components.catalog import EKS_PRINCIPAL, CapacityType
 
 LINKED, ROLE_IS_THERE, POLICY_IS_THERE = "service-linked-roles-are-there", "named-roles-exist", "named-policies-exist"
 ROLE, POLICY = "aws:iam/role:Role", "aws:iam/policy:Policy"
@@ -27,7 +27,7 @@ class Linked:
 
 
 SPOT = Linked("AWSServiceRoleForEC2Spot", "spot.amazonaws.com", "Spot instances")
-_EKS = Linked("AWSServiceRoleForAmazonEKS", "eks.amazonaws.com", "clusters")
+_EKS = Linked("AWSServiceRoleForAmazonEKS", EKS_PRINCIPAL, "clusters")
 _NODES = Linked("AWSServiceRoleForAmazonEKSNodegroup", "eks-nodegroup.amazonaws.com", "managed node groups")
 _GROUPS = Linked("AWSServiceRoleForAutoScaling", "autoscaling.amazonaws.com", "auto scaling groups")
 _FARGATE = Linked("AWSServiceRoleForAmazonEKSForFargate", "eks-fargate.amazonaws.com", "Fargate profiles")

@@ -8,12 +8,12 @@ from typing import Any
 
 from eks_gpu.live.preflight.inquiry import Inquiry, Refused
 from eks_gpu.live.preflight.needs import EIP, FARGATE_PROFILE, NODE_GROUP, Need
-from eks_gpu_components.catalog import CapacityType, UnknownInstanceType, instance_type
+from eks_gpu_components.catalog import CLUSTER_NAME_TAGS, CLUSTER_TAG, CapacityType, UnknownInstanceType, instance_type
 from eks_gpu_components.catalog import quotas as of
 from eks_gpu_components.catalog.quotas import VCPU_QUOTAS, Quota, quota
 
 RUNNING = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
-CLUSTER_TAGS = ("kubernetes.io/cluster/", "aws:eks:cluster-name", "eks:cluster-name", "eks:eks-cluster-name")
+CLUSTER_TAGS = (CLUSTER_TAG, *CLUSTER_NAME_TAGS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from eks_gpu.live.cluster import Manifest
 from eks_gpu.live.why.causes import Cause, Id
 from eks_gpu.live.why.doctor import Doctor
 from eks_gpu.live.why.held_back import queued
-from eks_gpu.live.why.launches import POOL_LABEL, Rest, Stage, about, reached, rest, row_of, stage
+from eks_gpu.live.why.launches import Rest, Stage, about, reached, rest, row_of, stage
 from eks_gpu.live.why.no_pool import no_pool
 from eks_gpu.live.why.on_node import on_node
 from eks_gpu.live.why.pool_states import NOT_JOINED_FIX, Obstacle, first_in_line, without_plugin
@@ -33,6 +33,7 @@ from eks_gpu.live.why.said import (
 from eks_gpu.live.why.waiting_pods import Waiting
 from eks_gpu.pods.pod import Pod
 from eks_gpu.pools.pool import Pool
+from eks_gpu_components.catalog import NODE_POOL_LABEL
 
 _FRESH_S = 60
 """Seconds that controllers have for a word about a new pod."""
@@ -147,7 +148,7 @@ class Case:
         claim = self.doctor.states.claims.get(found[1].rstrip(",.")) if found else None
         if claim is None or said is None or self._overruled(said, claim):
             return None
-        pool = self._pool(str((claim["metadata"].get("labels") or {}).get(POOL_LABEL)))
+        pool = self._pool(str((claim["metadata"].get("labels") or {}).get(NODE_POOL_LABEL)))
         cause = self._launch(claim, pool)
         if not self.takers:
             cause = replace(cause, message=f"{cause.message}; by our rules no pool takes the pod")
@@ -321,7 +322,7 @@ class Case:
     ) -> Rest | None:
         begun = moment(since.get("lastTransitionTime")) if isinstance(since, Mapping) else since
         labels = (machine["metadata"].get("labels") or {}) if machine else {}
-        pool = pool or self._pool(str(labels.get(POOL_LABEL)))
+        pool = pool or self._pool(str(labels.get(NODE_POOL_LABEL)))
         if begun is None:
             return None
         row = row_of(machine) if machine else None

@@ -13,9 +13,13 @@ from eks_gpu.live.why.said import condition, created, holds, moment
 from eks_gpu.pods.pod import Pod
 from eks_gpu.pools.pool import Pool
 from eks_gpu.pools.software import Software
-from eks_gpu_components.catalog import INSTANCE_TYPE_LABEL, InstanceType, UnknownInstanceType, instance_type
+from eks_gpu_components.catalog import (
+    INSTANCE_TYPE_LABEL,
+    InstanceType,
+    UnknownInstanceType,
+    instance_type,
+)
 
-POOL_LABEL = "karpenter.sh/nodepool"
 GRACE_S = 180
 """Seconds beyond the estimate after which something is taken to be wrong."""
 

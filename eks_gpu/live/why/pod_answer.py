@@ -7,9 +7,9 @@ from typing import Any
 
 from eks_gpu.graph.secrets import redacted
 from eks_gpu.graph.unread import Unread
-from eks_gpu.live.cluster import Kind, Manifest
+from eks_gpu.live.cluster import Manifest
 from eks_gpu.live.judged import Running
-from eks_gpu.live.kinds import NODE, NODE_CLAIM
+from eks_gpu.live.kinds import CAPACITY_BUFFER, NODE, NODE_CLAIM, NODE_OVERLAY
 from eks_gpu.live.observed import Observed, observe
 from eks_gpu.live.why.account_says import ask_groups
 from eks_gpu.live.why.autoscaler_status import AutoscalerStatus, read_status
@@ -76,7 +76,6 @@ class PodAnswer:
         return max(0, int((self.at - waiting.since).total_seconds())) if waiting.since else None
 
 
-CAPACITY_BUFFER, NODE_OVERLAY = Kind("autoscaling.x-k8s.io", "CapacityBuffer"), Kind("karpenter.sh", "NodeOverlay")
 _NO_POOLS = {f"{kind} objects" for kind in (NODE, NODE_CLAIM, CAPACITY_BUFFER, NODE_OVERLAY)}
 """What holds nodes and no pools."""
 _NOT_WAITING: dict[str, Any] = {"cause": None, "pools": [], "said": []}

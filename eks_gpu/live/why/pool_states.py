@@ -13,14 +13,14 @@ from eks_gpu.live.observed import Observed
 from eks_gpu.live.why.account_says import GroupSays
 from eks_gpu.live.why.autoscaler_status import AutoscalerStatus
 from eks_gpu.live.why.causes import Cause, Id
-from eks_gpu.live.why.launches import GRACE_S, POOL_LABEL, row_of
+from eks_gpu.live.why.launches import GRACE_S, row_of
 from eks_gpu.live.why.refused_launches import newest, refusal, shortened
 from eks_gpu.live.why.said import AUTOSCALER, INSUFFICIENT, KARPENTER, Events, Said, condition, created, failing, holds
 from eks_gpu.pods.pod import Pod
 from eks_gpu.pods.quantities import limit, written
 from eks_gpu.pools.pool import AUTO_MODE, Pool
 from eks_gpu.pools.pool import KARPENTER as KARPENTER_POOL
-from eks_gpu_components.catalog import NODE_GROUP_LABEL
+from eks_gpu_components.catalog import NODE_GROUP_LABEL, NODE_POOL_LABEL
 
 _LAUNCH_FAILED = (INSUFFICIENT, "LaunchFailed", "FailedLaunch", "UnregisteredTaintMissing")
 _FORGOTTEN_S = 1800
@@ -147,7 +147,7 @@ class PoolStates:
         launched = [
             at
             for each in self.claims.values()
-            if (each["metadata"].get("labels") or {}).get(POOL_LABEL) == pool.name
+            if (each["metadata"].get("labels") or {}).get(NODE_POOL_LABEL) == pool.name
             and holds(each, "Launched")
             and (at := created(each))
         ]
@@ -197,7 +197,7 @@ class PoolStates:
     def nodes_of(self, pool: Pool) -> list[Manifest]:
         """The nodes that a pool has."""
         if not pool.chooses_node_itself:
-            return self._nodes_by(POOL_LABEL).get(pool.name, [])
+            return self._nodes_by(NODE_POOL_LABEL).get(pool.name, [])
         named = self._nodes_by(NODE_GROUP_LABEL).get(pool.name, [])
         if named or pool.name not in self.groups:
             return named
