@@ -26,6 +26,8 @@ KINDS = {
     "node.k8s.io/v1": "RuntimeClass",
 }
 """Kinds of Kubernetes that stacks have, by their API version."""
+KARPENTER_KINDS = ("NodePool", "EC2NodeClass", "NodeOverlay", "NodeClaim")
+"""Kinds of Karpenter that stacks have."""
 
 _FORMATS = {"byte": "bytes", "int32": "int32", "int64": "int64", "date-time": "time"}
 _SPECIAL = {
@@ -77,7 +79,7 @@ def karpenter(folder: Path) -> dict[str, Any]:
     found = {}
     for file in sorted(folder.glob("*.yaml")):
         spec = yaml.safe_load(file.read_text(encoding="utf-8"))["spec"]
-        if spec["names"]["kind"] not in ("NodePool", "EC2NodeClass"):
+        if spec["names"]["kind"] not in KARPENTER_KINDS:
             continue
         for version in spec["versions"]:
             if version["served"]:

@@ -29,6 +29,8 @@ _BUILT_IN = frozenset(
 """What every cluster has."""
 _NOT_READ = ("ConfigMap", "Secret")
 """Kinds that are in no graph of a running cluster."""
+_FITTED = ("NodePool", "EC2NodeClass")
+"""Kinds that `node-pool-fields-fit-the-chart` judges."""
 _SECRET_MAKERS = ("Certificate", "ClusterExternalSecret", "ExternalSecret", "SealedSecret", "SecretProviderClass")
 """Kinds that operators make Secrets of."""
 
@@ -44,12 +46,12 @@ def accepted(context: Context) -> Iterator[Said]:
     """The update ends at an object that the API server refuses.
 
     The check knows every field of Kubernetes 1.36's usual kinds, and the rules of most. If it does not know the rules
-    of a field that an object has, it gives no verdict. Karpenter's kinds, and devices that a pod asks for, have checks
-    of their own.
+    of a field that an object has, it gives no verdict. Karpenter's NodePools and node classes, and devices that a pod
+    asks for, have checks of their own.
     """
     for resource, manifest in kubernetes_objects(context.graph):
         partial = resource.type.endswith("Patch")  # a change of an object that somebody else makes
-        found = None if partial or str(manifest["apiVersion"]).startswith("karpenter.") else judged(manifest)
+        found = None if partial or manifest["kind"] in _FITTED else judged(manifest)
         if found is None:
             continue
         refused = [each for each in found.refused if not _of_devices(each)]

@@ -42,6 +42,30 @@ def test_a_deployment_without_a_selector():
     assert failure(ACCEPTED, train=made) == ("Deployment default/train", "spec.selector is required")
 
 
+@pytest.mark.parametrize(
+    ("spec", "refused"),
+    [
+        ({"requirements": []}, None),
+        ({"requirements": [], "price": "0.5", "weight": 10}, None),
+        ({"price": "0.5"}, "spec.requirements is required"),
+        ({"requirements": [], "prise": "0.5"}, "spec.prise is no field of Karpenter's definition; nearest: price"),
+        ({"requirements": [], "weight": 0}, "spec.weight must be at least 1, got 0"),
+        ({"requirements": [], "price": "1", "priceAdjustment": "+1"}, "cannot set both 'price' and 'priceAdjustment'"),
+        ({"requirements": [], "capacity": {"cpu": "8"}}, "invalid resource restricted"),
+        ({"requirements": [{"key": "a", "operator": "Is"}]}, "spec.requirements[0].operator must be one of In, NotIn"),
+    ],
+)
+def test_an_overlay_of_karpenter(spec, refused):
+    overlay = kubernetes("NodeOverlay", "slots", spec, group="karpenter.sh/v1alpha1")
+    passed, message = findings(ACCEPTED, *on_karpenter(), overlay)["NodeOverlay slots"]
+    assert passed is (refused is None)
+    assert (refused or "takes every field") in message
+
+
+def test_node_pools_have_a_check_of_their_own():
+    assert not any(name.startswith(("NodePool", "EC2NodeClass")) for name in findings(ACCEPTED, *on_karpenter()))
+
+
 def test_a_patch_of_an_object_needs_no_field():
     inputs = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "coredns"}, "spec": {"replicas": 3}}
     patch = resource("kubernetes:apps/v1:DeploymentPatch", "coredns", inputs)
