@@ -11,6 +11,7 @@ from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.cost.admission import untolerated
 from eks_gpu.graph.graph import Resource
 from eks_gpu.karpenter.objects import node_pools, part
+from eks_gpu.karpenter.settings import runs_with
 from eks_gpu.pools.pool import KARPENTER as BACKEND
 from eks_gpu.pools.pool import Pool
 from eks_gpu.pools.software import ADDON, KARPENTER, Software, configuration
@@ -34,7 +35,7 @@ _ENDING = (
 def reservations(context: Context) -> Iterator[Said]:
     """Reserved capacity that is paid for stays unused, or nodes wait for a reservation that has ended."""
     ended = {resource.id: until for resource in context.graph.of(*_ENDING) if (until := _end(resource))}
-    gates = [one.value("settings", "featureGates", "reservedCapacity") for one in context.charts(KARPENTER)]
+    gates = [runs_with(one.values, "reservedCapacity", default=True) for one in context.charts(KARPENTER)]
     pools = {pool.urn: pool for pool in context.pools}
     for found in node_pools(context.graph):
         pool = pools[found.resource.urn]
@@ -162,7 +163,7 @@ def monitoring(context: Context) -> Iterator[Said]:
 
 
 def _has_gate(karpenter: Software) -> bool:
-    return karpenter.value("settings", "featureGates", "nodeRepair") is True
+    return runs_with(karpenter.values, "nodeRepair") is True
 
 
 def _repaired_by_eks(pool: Pool, context: Context) -> bool:

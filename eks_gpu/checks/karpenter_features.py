@@ -8,7 +8,7 @@ from eks_gpu.checks.names import subject
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.karpenter.objects import part
-from eks_gpu.karpenter.settings import DRA_SINCE, NVIDIA_DRA, aws_gates, gate, major_minor, refused
+from eks_gpu.karpenter.settings import DRA_SINCE, NVIDIA_DRA, aws_gates, major_minor, refused, runs_with
 from eks_gpu.pools.software import CLUSTER_AUTOSCALER, KARPENTER, Software
 from eks_gpu_components.catalog import KARPENTER_CORE_GROUP, KARPENTER_GROUP
 from eks_gpu_components.catalog.api_groups import CAPACITY_BUFFER_GROUP
@@ -43,13 +43,17 @@ _SHARED = _Feature(f"awsFeatureGates.{NVIDIA_DRA}", "its annotation keeps the cl
 def gates_are_on(context: Context) -> Iterator[Said]:
     """Karpenter ignores the object or refuses it: its feature is off, as it is by default.
 
-    CapacityBuffers beside a release of the cluster autoscaler are not judged, because the autoscaler may be meant.
+    A variable FEATURE_GATES in the chart's `controller.env` takes the place of `settings.featureGates`. CapacityBuffers
+    beside a release of the cluster autoscaler are not judged, because the autoscaler may be meant.
     """
     releases = context.charts(KARPENTER)
     for _, manifest in kubernetes_objects(context.graph) if releases else ():
         found = _feature(manifest, context)
         if found:
-            off = not any(_is_on(found, release) for release in releases)
+            on = [_is_on(found, release) for release in releases]
+            if True not in on and None in on:
+                continue
+            off = True not in on
             problem = Problem(f"{found.without}: settings.{found.gate} is off", "set it to true") if off else None
             yield verdict(subject(manifest), problem, f"settings.{found.gate} is on")
 
@@ -71,10 +75,12 @@ def _feature(manifest: Mapping[str, Any], context: Context) -> _Feature | None:
     return None
 
 
-def _is_on(feature: _Feature, release: Software) -> bool:
-    settings, name = release.value("settings", default={}), feature.gate.rpartition(".")[2]
+def _is_on(feature: _Feature, release: Software) -> bool | None:
+    """None where the release does not say."""
+    name = feature.gate.rpartition(".")[2]
     if feature is not _SHARED:
-        return gate(settings, name)
+        return runs_with(release.values, name)
+    settings = release.value("settings", default={})
     return major_minor(release.version) < DRA_SINCE or aws_gates(settings).get(name, False)
 
 

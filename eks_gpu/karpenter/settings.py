@@ -1,6 +1,6 @@
 """What Karpenter's chart makes of its `settings`: the features that are on, and combinations that it refuses.
 
-Source: Karpenter 1.15, chart, values.yaml and _helpers.tpl; its defaults of gates.
+Source: Karpenter 1.15, chart, values.yaml, _helpers.tpl and deployment.yaml; its defaults of gates.
 """
 
 from collections.abc import Mapping
@@ -15,6 +15,9 @@ NVIDIA_DRA, EFA_DRA = "draNVIDIAGPU", "draEFA"
 DRIVER_OF_GATE: Mapping[str, str] = {NVIDIA_DRA: "gpu.nvidia.com", EFA_DRA: "dra.net"}
 """Gate in `awsFeatureGates` -> DRA driver whose devices Karpenter then expects on a new node."""
 _GATES_OF_AWS = "awsFeatureGates"
+_VARIABLE = "FEATURE_GATES"
+_TRUE = ("1", "t", "T", "true", "TRUE", "True")
+"""What a gate of the variable is on with. Source: Go, strconv.ParseBool."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,29 @@ def is_on(value: Any) -> bool:
     return str(value).lower() == "true"
 
 
-def gate(settings: Mapping[str, Any], name: str, default: bool = False) -> bool:
-    """Whether a gate of `settings.featureGates` is on."""
-    given = part(settings, "featureGates").get(name)
-    return default if given is None else is_on(given)
+def feature_gates(values: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Gates that the chart's values give, by their names in `settings.featureGates`; None if a ConfigMap or a Secret
+    holds them.
+
+    A variable FEATURE_GATES in `controller.env` stands after the one that the chart writes, so it takes the place of
+    all of them; of several the last one counts.
+    """
+    env = part(values, "controller").get("env") or ()
+    own = [each for each in env if isinstance(each, Mapping) and each.get("name") == _VARIABLE]
+    if not own:
+        return part(values, "settings", "featureGates")
+    if own[-1].get("valueFrom"):
+        return None
+    pairs = (pair.partition("=") for pair in str(own[-1].get("value") or "").split(",") if "=" in pair)
+    return {f"{name.strip()[:1].lower()}{name.strip()[1:]}": value.strip() in _TRUE for name, _, value in pairs}
+
+
+def runs_with(values: Mapping[str, Any], name: str, default: bool = False) -> bool | None:
+    """Whether the controller has a gate on; None where the values do not say."""
+    gates = feature_gates(values)
+    if gates is None:
+        return None
+    return default if gates.get(name) is None else is_on(gates[name])
 
 
 def aws_gates(settings: Mapping[str, Any]) -> dict[str, bool]:
@@ -65,6 +87,6 @@ def refused(settings: Mapping[str, Any]) -> str:
         beside += ["settings.ignoreDRARequests"] if settings.get("ignoreDRARequests") is not None else []
         if beside:
             return f"settings.enableDRA excludes {' and '.join(beside)}"
-    if is_on(settings.get("legacyNodeRepair")) and gate(settings, "terminateFirstRepair"):
+    if is_on(settings.get("legacyNodeRepair")) and is_on(part(settings, "featureGates").get("terminateFirstRepair")):
         return "settings.legacyNodeRepair excludes settings.featureGates.terminateFirstRepair"
     return ""

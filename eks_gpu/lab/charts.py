@@ -18,7 +18,7 @@ from typing import Any
 
 import pulumi
 
-from eks_gpu.karpenter.settings import DRIVER_OF_GATE, aws_gates, dra, is_on, refused
+from eks_gpu.karpenter.settings import DRIVER_OF_GATE, aws_gates, dra, feature_gates, is_on, refused
 from eks_gpu.lab import auto_mode, processes
 from eks_gpu.lab.autoscaler import start_autoscaler
 from eks_gpu.lab.cluster_api import ClusterApi
@@ -106,14 +106,14 @@ def _karpenter(lab: Lab, release: Release, _: Mapping[str, str]) -> Lab:
         cluster,
         settings.get("interruptionQueue", ""),
         _credentials(lab, cluster, release, release.values.get("serviceAccount", {})),
-        _karpenter_variables(settings),
+        _karpenter_variables(settings, feature_gates(release.values) or {}),
     )
 
 
-def _karpenter_variables(settings: Mapping[str, Any]) -> dict[str, str]:
+def _karpenter_variables(settings: Mapping[str, Any], gates: Mapping[str, Any]) -> dict[str, str]:
     """What the chart makes of its settings for the controller's environment, which has defaults for the rest."""
     told = {
-        "FEATURE_GATES": _gates(settings.get("featureGates", {})),
+        "FEATURE_GATES": _gates(gates),
         "AWS_FEATURE_GATES": _gates(aws_gates(settings)),
         "IGNORE_DRA_REQUESTS": "" if dra(settings).ignores_claims else "false",
         "LEGACY_NODE_REPAIR": "true" if is_on(settings.get("legacyNodeRepair")) else "",

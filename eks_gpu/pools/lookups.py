@@ -10,7 +10,7 @@ from eks_gpu.graph.graph import Graph
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.graph.unknown import is_unknown, listening, merged, pairs
 from eks_gpu.karpenter.objects import part
-from eks_gpu.karpenter.settings import gate
+from eks_gpu.karpenter.settings import runs_with
 from eks_gpu.pools.cluster_of import Owners, same_cluster
 from eks_gpu.pools.karpenter_node import Controller
 from eks_gpu.pools.overlays import Overlay, read_overlay
@@ -55,9 +55,9 @@ class Lookups:
     def _controller(self, release: Software) -> Controller:
         """From the chart's settings; a broken value is passed over, which Karpenter does not start with."""
         default = Controller()
-        settings, resource = release.value("settings", default={}), self.graph.get(release.urn)
+        resource = self.graph.get(release.urn)
         told = not resource or not is_unknown(resource.inputs, "values")
-        gates = (_gate(settings, name) if told else None for name in ("nodeOverlay", "staticCapacity"))
+        gates = (_gate(release.values, name) if told else None for name in ("nodeOverlay", "staticCapacity"))
         made = Controller(default.memory_overhead, default.reserved_interfaces, *gates)
         try:
             overhead = float(release.value("settings", "vmMemoryOverheadPercent", default=default.memory_overhead))
@@ -130,10 +130,10 @@ class Lookups:
         return [id_ for id_, tags in self._subnet_tags if any(_selects(term, id_, tags) for term in terms)]
 
 
-def _gate(settings: Any, name: str) -> bool | None:
+def _gate(values: Mapping[str, Any], name: str) -> bool | None:
     """Whether a gate is on; None where only an update will tell."""
     with listening() as asked:
-        found = gate(settings if isinstance(settings, Mapping) else {}, name)
+        found = runs_with(values, name)
     return None if asked else found
 
 

@@ -42,6 +42,40 @@ def test_features_are_off_by_default():
     }
 
 
+def with_variables(*env, **settings):
+    stack = healthy(**(settings or {"clusterName": "shop"}))
+    release = next(made for made in stack if made.name == "karpenter")
+    release.inputs["values"]["controller"] = {"env": list(env)}
+    return stack
+
+
+def variable(value, name="FEATURE_GATES"):
+    return {"name": name, "value": value}
+
+
+def overlays_are_on(stack):
+    return findings(GATES, *stack)["NodeOverlay slots"][0]
+
+
+def test_a_variable_of_the_controller_takes_the_place_of_all_gates():
+    assert overlays_are_on(with_variables(variable("NodeOverlay=true")))
+    assert overlays_are_on(with_variables(variable("StaticCapacity=false, NodeOverlay = 1")))
+    assert not overlays_are_on(with_variables(variable("NodeOverlay=false"), **ON))
+    assert not overlays_are_on(with_variables(variable("StaticCapacity=true"), **ON)), "it names the others no more"
+    assert not overlays_are_on(with_variables(variable("NodeOverlay=true", name="OTHER_GATES")))
+    assert overlays_are_on(with_variables(variable("NodeOverlay=false", name="OTHER_GATES"), **ON))
+
+
+def test_of_two_variables_of_one_name_the_last_one_counts():
+    assert overlays_are_on(with_variables(variable("NodeOverlay=false"), variable("NodeOverlay=true")))
+    assert not overlays_are_on(with_variables(variable("NodeOverlay=true"), variable("NodeOverlay=false")))
+
+
+def test_gates_from_a_config_map_are_not_judged():
+    from_map = {"name": "FEATURE_GATES", "valueFrom": {"configMapKeyRef": {"name": "gates", "key": "all"}}}
+    assert findings(GATES, *with_variables(from_map)).keys() == {"EC2NodeClass gpu"}
+
+
 def test_what_needs_no_feature_is_not_judged():
     assert findings(GATES, *karpenter_graphs.healthy()) == {}
     for off in ("", "disabled"):
