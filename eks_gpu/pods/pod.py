@@ -6,8 +6,9 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-from eks_gpu.graph.unknown import Told
+from eks_gpu.graph.unknown import Told, listening
 from eks_gpu.pods.quantities import CPU, HUGE_PAGES, MEMORY, in_units, kept
+from eks_gpu.pods.shape import misshapen
 from eks_gpu_components.catalog.scheduling import device_of
 
 
@@ -77,20 +78,24 @@ class Pod:
 
 def pod_from_template(template: Mapping[str, Any], path: str = "spec") -> Pod:
     """From a Pod or a pod template: `metadata` and `spec`, which stands at the path. Raises ValueError with the path of
-    a bad quantity.
+    a bad quantity and of what is no map or no list where it must be one.
     """
+    with listening(alone=True):  # a look at the shape asks for no value
+        problems = list(misshapen(template, path))
+    if problems:
+        raise ValueError("; ".join(problems))
     spec = template.get("spec") or {}
     containers = spec.get("containers") or []
     affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
     required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution")
     return Pod(
         requests=_requests(spec, path),
-        node_selector={str(key): str(value) for key, value in sorted((spec.get("nodeSelector") or {}).items())},
+        node_selector=dict(sorted((str(key), str(value)) for key, value in (spec.get("nodeSelector") or {}).items())),
         node_affinity=node_selector_terms(required) if required else None,
         tolerations=tuple(map(toleration, spec.get("tolerations") or ())),
-        labels=dict((template.get("metadata") or {}).get("labels") or {}),
+        labels={str(key): value for key, value in ((template.get("metadata") or {}).get("labels") or {}).items()},
         topology_spread=tuple(spec.get("topologySpreadConstraints") or ()),
-        node_name=spec.get("nodeName") or "",
+        node_name=str(spec.get("nodeName") or ""),
         images=tuple(str(container.get("image", "")) for container in containers),
         namespace=str((template.get("metadata") or {}).get("namespace") or "default"),
         of_the_host=tuple(dict.fromkeys(_of_the_host(spec))),
@@ -108,10 +113,10 @@ def _of_the_host(spec: Mapping[str, Any]) -> Iterator[str]:
 def toleration(data: Mapping[str, Any]) -> Toleration:
     """From a pod's or a chart's values."""
     return Toleration(
-        key=data.get("key") or "",
-        operator=data.get("operator") or "Equal",
+        key=str(data.get("key") or ""),
+        operator=str(data.get("operator") or "Equal"),
         value=str(data.get("value") or ""),
-        effect=data.get("effect") or "",
+        effect=str(data.get("effect") or ""),
     )
 
 
@@ -125,7 +130,7 @@ def node_selector_terms(required: Mapping[str, Any]) -> tuple[Term, ...]:
 
 def _expressions(data: Iterable[Mapping[str, Any]] | None) -> tuple[Expression, ...]:
     return tuple(
-        Expression(item["key"], item["operator"], tuple(str(value) for value in item.get("values") or ()))
+        Expression(str(item.get("key")), str(item.get("operator")), tuple(str(value) for value in item.get("values") or ()))
         for item in data or ()
         if not (isinstance(item, Told) and item.unknown.keys() & {"key", "operator"})  # nobody knows what it asks for
     )
@@ -185,7 +190,7 @@ def _quantities(given: Mapping[str, Any] | None, path: str) -> Quantities:
     found: Quantities = {}
     for resource, text in (given or {}).items():
         try:
-            found[resource] = kept(text)
+            found[str(resource)] = kept(text)
         except ValueError as error:
             raise ValueError(f"{path}.{resource} {error}") from None
     return found
