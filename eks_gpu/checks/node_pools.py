@@ -263,39 +263,47 @@ def _architectures(pool: Pool) -> set[str]:
     ),
 )
 def packing(context: Context) -> Iterator[Said]:
-    """Karpenter puts several pods on one large node, even if several small nodes cost less."""
+    """Karpenter puts several pods on one large node, even if several small nodes cost less.
+
+    Types of which the pool's limits allow no node do not count. Where a NodeOverlay counts shares of GPUs, the check
+    compares the price of a share.
+    """
     for _, pool in _pools(context, accelerated=True):
         prices = {row: price for row in pool.types if (price := on_demand_price(row.name, pool.region))}
         hourly = {row: price.hourly for row, price in prices.items()}
-        rows = [row for row in hourly if _counts_devices(pool, row)]
-        least = min((row.accelerators for row in rows), default=0)
-        small = min((row for row in rows if row.accelerators == least), key=lambda row: hourly[row], default=None)
-        larger = [row for row in rows if row.accelerators > least]
-        problem = _dearer(small, larger, prices, pool.region) if small else None
+        fitting = [row for row in hourly if not (pool.limits and pool.limits.blocked_by(row))]
+        devices = {row: count for row in fitting if (count := _devices(pool, row))}
+        least = min(devices.values(), default=0)
+        smallest = [row for row in devices if devices[row] == least]
+        small = min(smallest, key=lambda row: hourly[row], default=None)
+        problem = _dearer(small, devices, prices, pool.region) if small else None
         yield verdict(pool.name, problem, "no larger type costs more for a GPU than the smallest")
 
 
-def _counts_devices(pool: Pool, row: InstanceType) -> bool:
-    """Whether Karpenter counts devices of the type: an overlay may count slices of them in their place."""
+def _devices(pool: Pool, row: InstanceType) -> int:
+    """Devices that Karpenter counts on a node of the type: an overlay may count shares of them in their place, or
+    slices, which are other devices.
+    """
     counted = pool.node.capacity(row) if pool.node else {}
-    return row.accelerator is not None and any(counted.get(name) for name in row.accelerator.offered)
+    names = row.accelerator.offered if row.accelerator else ()
+    return next((count for name in names if (count := counted.get(name))), 0)
 
 
 def _dearer(
-    small: InstanceType, larger: list[InstanceType], prices: Mapping[InstanceType, Price], region: str
+    small: InstanceType, devices: Mapping[InstanceType, int], prices: Mapping[InstanceType, Price], region: str
 ) -> Problem | None:
     """Of the cheapest type of each larger count, the one that adds most; Karpenter takes no dearer one."""
     hourly = {row: price.hourly for row, price in prices.items()}
-    counts = sorted({row.accelerators for row in larger})
-    cheapest = [min((row for row in larger if row.accelerators == n), key=lambda row: hourly[row]) for n in counts]
-    ratios = {row: hourly[row] / (hourly[small] * row.accelerators / small.accelerators) for row in cheapest}
+    counts = sorted({count for count in devices.values() if count > devices[small]})
+    cheapest = [min((row for row in devices if devices[row] == n), key=lambda row: hourly[row]) for n in counts]
+    ratios = {row: hourly[row] / (hourly[small] * devices[row] / devices[small]) for row in cheapest}
     worst = max(ratios, key=lambda row: ratios[row], default=None)
     if worst is None or ratios[worst] < DEARER:
         return None
     amount = usd(hourly[worst], 2, marks_of(prices[worst], region))
     return Problem(
-        f"pods of {small.accelerators} GPU may be packed on a {worst.name}, at {amount} USD an hour "
-        f"{ratios[worst] - 1:.0%} more than {worst.accelerators // small.accelerators} {small.name}"
+        f"pods of {devices[small]} GPU may be packed on a {worst.name}, at {amount} USD an hour "
+        f"{ratios[worst] - 1:.0%} more than {devices[worst] / devices[small]:.3g} {small.name}"
     )
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from eks_gpu.graph.graph import Resource
 from tests.graphs import analysed, deployment, findings, gpu_work, pod
 from tests.karpenter_graphs import (
     ARCH,
@@ -10,6 +11,8 @@ from tests.karpenter_graphs import (
     THREE_TYPES,
     failure,
     healthy,
+    karpenter,
+    node_overlay,
     node_pool,
     requirement,
     subnet,
@@ -118,6 +121,32 @@ def test_a_family_whose_large_types_cost_more_for_a_gpu():
     assert failure("packing-cannot-cost-more", gpu=made) == (
         "gpu",
         "pods of 1 GPU may be packed on a g4dn.12xlarge, at 3.91 USD an hour 86% more than 4 g4dn.xlarge",
+    )
+
+
+def test_a_type_of_which_the_limit_allows_no_node_is_not_compared():
+    made = node_pool(ARCH, SPOT_FIRST, requirement(FAMILY, "g4dn"), limits={"nvidia.com/gpu": "2"})
+    assert findings("packing-cannot-cost-more", *healthy(gpu=made))["gpu"][0]
+
+
+def shared(amount: int, *names: str) -> Resource:
+    return node_overlay(f"shares-{amount}", types(*names), capacity={"nvidia.com/gpu": str(amount)})
+
+
+def test_shares_that_an_overlay_counts_are_compared_and_not_cards():
+    """A g4dn.xlarge is 0.526 USD an hour, a g4dn.2xlarge 0.752, each with one card."""
+    on = karpenter(featureGates={"nodeOverlay": True})
+    stack = healthy(gpu=node_pool(ARCH, SPOT_FIRST, types("g4dn.xlarge", "g4dn.2xlarge")), karpenter=on)
+
+    def said(*overlays: Resource):
+        return findings("packing-cannot-cost-more", *stack, *overlays)["gpu"]
+
+    assert said()[0]
+    assert said(shared(2, "g4dn.2xlarge"))[0], "0.376 a share is less"
+    assert said(shared(4, "g4dn.xlarge"))[0], "the larger count is the cheaper"
+    assert said(shared(3, "g4dn.xlarge"), shared(4, "g4dn.2xlarge")) == (
+        False,
+        "pods of 3 GPU may be packed on a g4dn.2xlarge, at 0.75 USD an hour 7% more than 1.33 g4dn.xlarge",
     )
 
 
