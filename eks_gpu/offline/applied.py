@@ -61,8 +61,10 @@ def _listen() -> None:
     sys.addaudithook(_heard)
 
 
-def _heard(event: str, args: tuple[Any, ...]) -> None:
-    callback = _CALLBACK.get()
+def _heard(
+    event: str, args: tuple[Any, ...], current: Callable[[], _Callback | None] = _CALLBACK.get  # outlives the module
+) -> None:
+    callback = current()
     if callback is None or not callback.runs:
         return
     what = _opened(args) if event == "open" else _said(event, args) if event in _EVENTS else None
