@@ -49,6 +49,9 @@ from eks_gpu_components.catalog.auto_mode import (
 from eks_gpu_components.catalog.narrowing import Place, why_empty
 
 
+_NO_OVERLAYS = Overlaid()
+
+
 def read_node_pool(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
     """One pool: Karpenter looks at pods first, then takes the cheapest type that its requirements leave."""
     found = node_pool(resource, lookups.graph)
@@ -59,8 +62,9 @@ def read_node_pool(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
     zones = _zones(found, lookups.zones(subnet_ids), lookups.region)
     rows = [row for row in _selectable(found, lookups.region) if is_offered(row, lookups.region, zones)]
     rows = [row for row in rows if nodes.node.starts(row)]
-    names = tuple(row.name for row in rows)
     overlays = _overlaid(found, rows, lookups)
+    rows = _by_price(rows, lookups.region, overlays.applied)
+    names = tuple(row.name for row in rows)
     node = replace(nodes.node, overlaid=overlays.applied.amounts())
     limits = Limits(dict(_amounts(found.limits)), node)
     least, most, starts_none = _size(found, limits, rows, controller)
@@ -169,10 +173,12 @@ def _may_have(row: InstanceType, required: Iterable[Expression]) -> bool:
     return all(type_may_meet(row, found.key, found.operator, found.values) for found in required)
 
 
-def _by_price(rows: Iterable[InstanceType], region: str) -> list[InstanceType]:
+def _by_price(rows: Iterable[InstanceType], region: str, overlays: Overlaid = _NO_OVERLAYS) -> list[InstanceType]:
+    """Cheapest first: by AWS's price on demand, or by Karpenter's own where an overlay changes it."""
+
     def price(row: InstanceType) -> tuple[float, str]:
         found = on_demand_price(row.name, region)
-        return found.hourly if found else float("inf"), row.name
+        return overlays.least(row.name, found.hourly if found else float("inf")), row.name
 
     return sorted(rows, key=price)
 

@@ -131,6 +131,15 @@ class Overlaid:
         """What Karpenter counts with: nothing unless the gate is known to be on."""
         return self if self.gate else Overlaid(gate=self.gate)
 
+    def least(self, name: str, hourly: float) -> float:
+        """Least price of a type on demand in any zone, from AWS's; its own if no overlay changes that one."""
+        prices = [
+            adjusted(hourly, price)
+            for offering, price in self.prices.items()
+            if (offering.type, offering.capacity_type) == (name, CapacityType.ON_DEMAND)
+        ]
+        return min(prices, default=hourly)
+
     def amounts(self) -> dict[str, dict[str, Fraction]]:
         """Instance type -> resource -> amount."""
         return {

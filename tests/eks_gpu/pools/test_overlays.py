@@ -188,6 +188,18 @@ def test_a_price_decides_what_karpenter_starts_and_not_what_aws_bills():
     assert nodes(node_overlay("free", types("g5.xlarge"), price="0.01")) == {"g5.xlarge, on demand": (4, 4.024)}
 
 
+def test_types_are_listed_in_the_order_of_karpenters_prices():
+    names = ("g4dn.xlarge", "g5.xlarge", "g6.xlarge")  # 0.526, 1.006 and 0.805 USD an hour
+    dear = node_overlay("dear", types("g4dn.xlarge"), priceAdjustment="+300%")
+    free = node_overlay("free", types("g5.xlarge"), price="0.01")
+    assert counted(names=names).instance_types == ("g4dn.xlarge", "g6.xlarge", "g5.xlarge")
+    assert counted(dear, names=names).instance_types == ("g6.xlarge", "g5.xlarge", "g4dn.xlarge")
+    assert counted(dear, free, names=names).instance_types == ("g5.xlarge", "g6.xlarge", "g4dn.xlarge")
+    assert counted(dear, release=OFF, names=names).instance_types == ("g4dn.xlarge", "g6.xlarge", "g5.xlarge")
+    spot = node_overlay("spot", requirement("karpenter.sh/capacity-type", "spot"), price="9")
+    assert counted(spot, names=names).instance_types == ("g4dn.xlarge", "g6.xlarge", "g5.xlarge")
+
+
 def test_karpenter_takes_spot_first_whatever_an_overlay_says_of_its_price():
     made = node_pool(limits={GPU: "40"})
     dear = node_overlay("dear", requirement("karpenter.sh/capacity-type", "spot"), priceAdjustment="+900%")
