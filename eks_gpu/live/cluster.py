@@ -12,6 +12,7 @@ from urllib.parse import quote
 import urllib3
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.config import ConfigException, list_kube_config_contexts, load_incluster_config, new_client_from_config
+from yaml import YAMLError
 
 from eks_gpu.io.problems import InputError
 from eks_gpu_components.catalog.nearest import hint_or_all
@@ -249,11 +250,13 @@ def connect(kubeconfig: Path | None = None, context: str = "") -> ClusterReader:
     current: dict[str, Any] | None
     try:
         contexts, current = list_kube_config_contexts(file)  # pyright: ignore[reportAssignmentType]  # has no types
+        names = [str(each["name"]) for each in contexts]
     except ConfigException as problem:
         if kubeconfig is None and not context and _in_a_pod(settings):
             return ClusterReader(ApiClient(settings), "in-cluster")
         raise InputError(f"kubeconfig: {_one_line(problem)}; --kubeconfig FILE names another one") from None
-    names = [each["name"] for each in contexts]
+    except _MALFORMED as problem:
+        raise InputError(f"kubeconfig: {_form(problem)}; --kubeconfig FILE names another one") from None
     chosen = context or str((current or {}).get("name", ""))
     if chosen not in names:
         rule = f"must be one of the kubeconfig's, got {chosen!r}{hint_or_all(chosen, names)}"
@@ -262,9 +265,23 @@ def connect(kubeconfig: Path | None = None, context: str = "") -> ClusterReader:
         client = new_client_from_config(file, chosen, persist_config=False, client_configuration=settings)
     except ConfigException as problem:
         raise InputError(f"context {chosen}: {_one_line(problem)}") from None
+    except _MALFORMED as problem:
+        raise InputError(f"context {chosen}: kubeconfig: {_form(problem)}") from None
     client.configuration.retries = PATIENCE
     entry = next((each.get("context") or {} for each in contexts if each["name"] == chosen), {}).get("cluster", "")
     return ClusterReader(client, chosen, str(entry))
+
+
+_MALFORMED = (YAMLError, OSError, TypeError, KeyError, AttributeError, ValueError)
+"""What the client raises for a file that is no kubeconfig."""
+
+
+def _form(problem: Exception) -> str:
+    if isinstance(problem, YAMLError):
+        return f"not valid YAML: {_one_line(problem)}"
+    if isinstance(problem, OSError):
+        return _one_line(problem)
+    return f"it has not the form of a kubeconfig ({type(problem).__name__}: {_one_line(problem)})"
 
 
 def _in_a_pod(settings: Configuration) -> bool:

@@ -62,7 +62,9 @@ def _listen() -> None:
 
 
 def _heard(
-    event: str, args: tuple[Any, ...], current: Callable[[], _Callback | None] = _CALLBACK.get  # outlives the module
+    event: str,
+    args: tuple[Any, ...],
+    current: Callable[[], _Callback | None] = _CALLBACK.get,  # outlives the module
 ) -> None:
     callback = current()
     if callback is None or not callback.runs:

@@ -130,7 +130,9 @@ def node_selector_terms(required: Mapping[str, Any]) -> tuple[Term, ...]:
 
 def _expressions(data: Iterable[Mapping[str, Any]] | None) -> tuple[Expression, ...]:
     return tuple(
-        Expression(str(item.get("key")), str(item.get("operator")), tuple(str(value) for value in item.get("values") or ()))
+        Expression(
+            str(item.get("key")), str(item.get("operator")), tuple(str(value) for value in item.get("values") or ())
+        )
         for item in data or ()
         if not (isinstance(item, Told) and item.unknown.keys() & {"key", "operator"})  # nobody knows what it asks for
     )

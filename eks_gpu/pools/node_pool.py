@@ -48,7 +48,6 @@ from eks_gpu_components.catalog.auto_mode import (
 )
 from eks_gpu_components.catalog.narrowing import Place, why_empty
 
-
 _NO_OVERLAYS = Overlaid()
 
 
