@@ -28,7 +28,7 @@ _CONTAINERS: Shape = [
         "readinessProbe": {},
     }
 ]
-_TEMPLATE: Shape = {
+_TEMPLATE: Mapping[str, Shape] = {
     "metadata": {"labels": {}, "annotations": {}},
     "spec": {
         "nodeSelector": {},
