@@ -74,7 +74,11 @@ _OF_DAEMONS = re.compile(
 """Taints that every pod is let tolerate by admission, or a DaemonSet's by its controller."""
 UNREAD_CONTROLLER = "controllers.not-read/v1"
 """API version of workloads that are known by their pods alone: their controllers' objects are not read."""
-_REVISIONS = ("controller-revision-hash", "pod-template-hash", "pod-template-generation")
+_REVISION_OF: Mapping[str, str] = {"pod-template-hash": "Deployment", "rollouts-pod-template-hash": "Rollout"}
+"""Label of a pod with what its ReplicaSet's name ends with -> the kind that makes the ReplicaSet."""
+_REVISIONS = ("controller-revision-hash", "pod-template-generation", *_REVISION_OF)
+_RUN = re.compile(r"(.+)-\d{8,}")
+"""Name of a Job that a CronJob makes."""
 _DECIDES = (
     *("affinity", "hostNetwork", "nodeSelector", "overhead", "priorityClassName", "resourceClaims"),
     *("runtimeClassName", "schedulerName", "schedulingGates", "tolerations", "topologySpreadConstraints"),
@@ -94,6 +98,7 @@ def object_resources(
     of EKS, whose objects are then no workloads of their own.
     """
     known = {each["metadata"].get("uid") for objects in observed.objects.values() for each in objects}
+    makers = _makers(observed)
     pods: Pods = {}
     for kind, objects in observed.objects.items():
         if kind in _NOT_WISHED:
@@ -107,7 +112,9 @@ def object_resources(
             if is_made_by_itself(kind, each, built_in) or (addons_known and kind != CONFIG_MAP and is_of_eks(each)):
                 continue
             if kind == POD and owner:
-                pods.setdefault(_alike(each, owner), []).append(each)
+                maker = _maker(each, owner, makers)
+                if maker not in makers and not _is_made_by_itself(*maker):
+                    pods.setdefault((*maker, _needs(each)), []).append(each)
             else:
                 yield _resource(wished(each))
     yield from _of_pods(pods)
@@ -135,6 +142,19 @@ def owner_of(manifest: Manifest) -> Mapping[str, Any] | None:
     """The reference to what makes the object; None for one that stands for itself."""
     owners = manifest["metadata"].get("ownerReferences") or ()
     return next((owner for owner in owners if owner.get("controller")), None)
+
+
+def maker_of(pod: Manifest, owner: Mapping[str, Any]) -> tuple[str, str]:
+    """Kind and name of what a pod's owner belongs to, where the owner itself is not read: of a Deployment for each of
+    its ReplicaSets.
+    """
+    kind, name = str(owner["kind"]), str(owner["name"])
+    labels = pod["metadata"].get("labels") or {}
+    for label, above in _REVISION_OF.items():
+        ending = f"-{labels.get(label)}"
+        if kind == "ReplicaSet" and labels.get(label) and name.endswith(ending):
+            return above, name.removesuffix(ending)
+    return kind, name
 
 
 def is_over(manifest: Manifest) -> bool:
@@ -270,16 +290,45 @@ def _without_node(affinity: Any) -> dict[str, Any]:
     }
 
 
-def _alike(pod: Manifest, owner: Mapping[str, Any]) -> tuple[str, ...]:
-    """What pods of one owner have in common that need the same of a node."""
+_Maker = tuple[str, str, str]
+"""Namespace, kind and name of what makes pods."""
+_ABOVE_UNREAD = ("CronJob", *_REVISION_OF.values())
+
+
+def _makers(observed: Observed) -> set[_Maker]:
+    """What is read, makes what makes pods, and tells of the pods itself."""
+    return {
+        (str(each["metadata"].get("namespace") or ""), kind.name, str(each["metadata"]["name"]))
+        for kind, objects in observed.objects.items()
+        if kind.name in _ABOVE_UNREAD
+        for each in objects
+    }
+
+
+def _maker(pod: Manifest, owner: Mapping[str, Any], makers: Collection[_Maker]) -> _Maker:
+    namespace = str(pod["metadata"].get("namespace") or "")
+    kind, name = maker_of(pod, owner)
+    run = _RUN.fullmatch(name) if kind == "Job" else None
+    if run and (namespace, "CronJob", run[1]) in makers:
+        return namespace, "CronJob", run[1]
+    return namespace, kind, name
+
+
+def _is_made_by_itself(namespace: str, kind: str, name: str) -> bool:
+    """Whether every cluster of EKS has this controller of `apps`."""
+    pattern = _MADE_BY_ITSELF.get(("apps", kind))
+    return bool(pattern and pattern.fullmatch(f"{namespace}/{name}"))
+
+
+def _needs(pod: Manifest) -> str:
+    """What pods of one maker have in common that need the same of a node."""
     spec = _pod(pod["spec"])
     containers = [
         [each.get("image"), each.get("resources"), each.get("ports"), each.get("restartPolicy")]
         for key in ("initContainers", "containers")
         for each in spec.get(key) or ()
     ]
-    decides = json.dumps([containers, {key: spec.get(key) for key in _DECIDES}], sort_keys=True)
-    return (pod["metadata"].get("namespace") or "", str(owner["kind"]), str(owner["name"]), decides)
+    return json.dumps([containers, {key: spec.get(key) for key in _DECIDES}], sort_keys=True)
 
 
 def _of_pods(groups: Pods) -> Iterator[Resource]:

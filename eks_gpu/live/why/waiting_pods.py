@@ -8,6 +8,7 @@ from eks_gpu.io.problems import InputError
 from eks_gpu.live.cluster import Kind, Manifest
 from eks_gpu.live.kinds import POD
 from eks_gpu.live.observed import Observed
+from eks_gpu.live.resources import maker_of, owner_of
 from eks_gpu.live.why.said import FAILED_CREATE, Events, Said, called, condition, created, holds
 from eks_gpu_components.catalog.nearest import hint_or_all
 
@@ -85,12 +86,12 @@ class Owners:
         """The uppermost object that controls this one, itself if none does, and what to call it; empty for none."""
         name = ""
         for _ in range(10):  # an owner of itself ends too
-            refs = manifest["metadata"].get("ownerReferences") or ()
-            ref = next((each for each in refs if each.get("controller")), None)
+            ref = owner_of(manifest)
             if ref is None:
                 break
             name = f"{ref['kind']} {ref['name']}"
             if ref["uid"] not in self._known:
+                name = " ".join(maker_of(manifest, ref))
                 break
             manifest = self._known[ref["uid"]]
         return manifest, name

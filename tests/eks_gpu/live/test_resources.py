@@ -1,10 +1,13 @@
 """Objects of a running cluster, as a program would have registered them."""
 
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from eks_gpu.foreign.judged import judge
+from eks_gpu.foreign.stack import Foreign
 from eks_gpu.graph.graph import Graph
 from eks_gpu.live.cluster import Kind, Manifest
 from eks_gpu.live.observed import Observed, kept
@@ -150,6 +153,73 @@ def test_pods_of_an_unknown_controller_are_one_workload_for_each_kind_of_pod():
     assert rows == [("SomethingJob", "train", "ml", 3, None), ("SomethingJob", "train", "ml", 1, None)]
     assert [each.requests["nvidia.com/gpu"] for each in found] == [1, 8]
     assert [each.uncounted for each in found] == ["", ""]
+
+
+def replica(number: int, deployment: str, revision: str, **spec: Any) -> Manifest:
+    """A pod of a Deployment, whose ReplicaSet is not read."""
+    labels = {"app": deployment, "pod-template-hash": revision}
+    return pod(f"{deployment}-{number}", {"labels": labels, **owner("ReplicaSet", f"{deployment}-{revision}")}, **spec)
+
+
+def test_ten_thousand_pods_of_replica_sets_that_may_not_be_read_are_one_workload_for_each_deployment():
+    pods = [replica(number, f"web{number % 3}", f"{number % 50:x}f") for number in range(10_000)]
+    found = workloads(Graph(object_resources(observed(*pods))))
+    assert [(each.kind, each.name, each.replicas) for each in found] == [
+        ("Deployment", "web0", 3334),
+        ("Deployment", "web1", 3333),
+        ("Deployment", "web2", 3333),
+    ]
+
+
+def test_a_deployment_that_is_read_tells_of_the_pods_of_its_replica_sets_that_are_not():
+    assert names(
+        made("Deployment", "web", "apps/v1", "ml"), replica(1, "web", "5d4c"), replica(2, "other", "5d4c")
+    ) == [
+        "ml/web",
+        "ml/other",
+    ]
+
+
+def test_a_cron_job_that_is_read_tells_of_the_pods_of_its_jobs_that_are_not():
+    runs = [pod(f"{name}-x", owner("Job", name)) for name in ("night-29401920", "train-20261130")]
+    assert names(made("CronJob", "night", "batch/v1", "ml"), *runs) == ["ml/night", "ml/train-20261130"]
+
+
+def test_a_replica_set_whose_name_does_not_end_with_the_label_is_its_own():
+    of = {"labels": {"pod-template-hash": "5d4c"}, **owner("ReplicaSet", "web-of-another")}
+    assert names(pod("a", of)) == ["ml/web-of-another"]
+
+
+def test_what_every_cluster_has_is_no_workload_where_its_controller_may_not_be_read():
+    both = [replica(1, "coredns", "5d4c"), pod("aws-node-x", owner("DaemonSet", "aws-node"))]
+    for each in both:
+        each["metadata"]["namespace"] = "kube-system"
+    assert names(*both) == []
+
+
+def test_the_work_of_judging_grows_as_the_kinds_of_pods_do():
+    def calls(number: int) -> int:
+        """Of functions, to judge so many workloads that have nothing in common."""
+        pods = [pod(f"a{index}", containers=[sized(index + 1)]) for index in range(number)]
+        count = 0
+
+        def tell(frame: object, event: str, argument: object) -> None:
+            nonlocal count
+            count += event == "call"
+
+        sys.setprofile(tell)
+        try:
+            graph = Graph(object_resources(observed(*pods)), options_known=False, running=True)
+            judge(Foreign("a", "running", "us-west-2", graph, [], {}, {}))
+        finally:
+            sys.setprofile(None)
+        return count
+
+    def sized(cpu: int) -> dict[str, Any]:
+        return {**CONTAINER, "resources": {"limits": {"nvidia.com/gpu": 1, "cpu": f"{cpu}m"}}}
+
+    calls(1)  # what is read once
+    assert calls(80) / calls(40) < 2.2
 
 
 def test_pods_of_a_daemon_set_that_may_not_be_read_start_no_node():
