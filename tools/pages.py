@@ -14,8 +14,8 @@ from typing import get_args, get_origin
 from eks_gpu.checks import CHECKS
 from eks_gpu.importers.findings import RULES
 from eks_gpu.lab.aws.refusals import REFUSALS
-from eks_gpu.live import cluster_role, permissions
-from eks_gpu.live.preflight.permissions import PERMISSIONS, policy
+from eks_gpu.live import cluster_role, left_behind, permissions
+from eks_gpu.live.preflight import permissions as preflight
 from eks_gpu_components.catalog import versions
 from eks_gpu_components.values.shapes import arms
 from tools import pictures, rooms
@@ -77,13 +77,18 @@ def lab_refusals() -> str:
 
 def preflight_permissions() -> str:
     """The table of permissions that preflight needs."""
-    rows = [(for_, ", ".join(f"`{action}`" for action in actions)) for for_, actions in PERMISSIONS.items()]
+    rows = [(for_, _actions(actions)) for for_, actions in preflight.PERMISSIONS.items()]
     return table(("To read", "it needs"), rows)
 
 
-def preflight_policy() -> str:
-    """The least policy of who runs preflight, as JSON."""
-    return f"```json\n{json.dumps(policy(), indent=2)}\n```"
+def audit_permissions() -> str:
+    """The table of permissions that an audit needs."""
+    rows = [(f"{kind.what}s", _actions(left_behind.actions(kind))) for kind in left_behind.KINDS]
+    return table(("To look for", "it needs"), rows)
+
+
+def _actions(found: Iterable[str]) -> str:
+    return ", ".join(f"`{action}`" for action in found)
 
 
 def _shown(source: str) -> str:
@@ -102,15 +107,20 @@ def floors_of(house: str) -> str:
     return table(("Layer", "Package", "What is in it"), rooms.floor_rows(house))
 
 
-def iam_policy() -> str:
-    """The policy of a reader, for `aws iam create-policy`."""
-    return f"```json\n{json.dumps(permissions.policy(), indent=2)}\n```\n"
+def iam_policy(of: str) -> str:
+    """The policy of who reads a cluster, or runs preflight or audit, for `aws iam create-policy`."""
+    found = {"cluster": permissions.policy, "preflight": preflight.policy, "audit": left_behind.policy}[of]()
+    return f"```json\n{json.dumps(found, indent=2)}\n```"
 
 
 def iam_permissions() -> str:
     """What stays unread without each action."""
-    rows = ((f"`{each.action}`", each.subject, each.what) for each in permissions.READ)
-    return table(("Without", "not read", "and so not known"), rows)
+    rows = (
+        (f"`{each.action}`", each.subject, each.what, permissions.commands(each))
+        for each in permissions.ALL
+        if each not in permissions.WAY_IN
+    )
+    return table(("Without", "not read", "and so not known", "asked by"), rows)
 
 
 def cluster_role_block() -> str:
@@ -126,6 +136,7 @@ def checks_of_a_program() -> str:
 
 PARTS: dict[str, Callable[..., str]] = {
     "arguments": arguments_of,
+    "audit-permissions": audit_permissions,
     "charts": charts,
     "checks": checks,
     "checks-of-a-program": checks_of_a_program,
@@ -136,7 +147,6 @@ PARTS: dict[str, Callable[..., str]] = {
     "import-rules": import_rules,
     "lab-refusals": lab_refusals,
     "preflight-permissions": preflight_permissions,
-    "preflight-policy": preflight_policy,
     "tree": rooms.tree,
 }
 

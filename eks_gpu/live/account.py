@@ -40,7 +40,7 @@ _WHO_ASKS = frozenset(
         *("AuthFailure", "SignatureDoesNotMatch", "RequestExpired"),
     }
 )
-_PREFIXES = {"elbv2": "elasticloadbalancing", "service-quotas": "servicequotas"}
+PREFIXES = {"elbv2": "elasticloadbalancing", "service-quotas": "servicequotas"}
 """boto3's names of services whose permissions begin otherwise."""
 _ACTIONS = {"s3:ListBuckets": "s3:ListAllMyBuckets"}
 """Permissions that are not called as the operation."""
@@ -91,7 +91,7 @@ class AccountReader:
 
     def action(self, service: str, operation: str) -> str:
         """The permission of an operation: `ec2:DescribeSubnets`."""
-        called = f"{_PREFIXES.get(service, service)}:{self.client(service).meta.method_to_api_mapping[operation]}"
+        called = f"{PREFIXES.get(service, service)}:{self.client(service).meta.method_to_api_mapping[operation]}"
         return _ACTIONS.get(called, called)
 
     def _asked(self, service: str, operation: str, question: Callable[[], T]) -> T:

@@ -1,29 +1,54 @@
-"""The least that RBAC must allow: a ClusterRole of what is read, and one more for the releases of Helm."""
+"""The least that RBAC must allow: a ClusterRole of what is read, each rule with the commands that it is for, and one
+more for the releases of Helm.
+"""
 
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from eks_gpu.live.cluster import Kind
-from eks_gpu.live.kinds import EVENT, NAMED, READ
+from eks_gpu.live.kinds import AUTOSCALER_STATUS, EVENT, NAMED, READ
+from eks_gpu.live.nodes.why_node import KINDS as WATCHED
+from eks_gpu.live.why.gangs import POD_GROUPS
 
 READER, RELEASES_READER = "eks-gpu-reader", "eks-gpu-releases-reader"
-_VERBS = ("get", "list", "watch")
+_THE_WHOLE = "check --cluster, why pod, cost --cluster, drift --cluster"
+_EVERYTHING = "check --cluster, why pod, why node, cost --cluster, drift --cluster; watch: --watch"
 
 Rule = dict[str, Any]
 
 
 def rules() -> list[Rule]:
-    """One for each API group, and one for the ConfigMaps, which are read by name."""
+    """What RBAC must allow, without what each rule is for."""
+    return [rule for rule, _ in rules_and_commands()]
+
+
+def rules_and_commands() -> list[tuple[Rule, str]]:
+    """Each rule with the commands that need it. `why` alone is `why pod` and `why node`."""
+    return [
+        *((rule, _EVERYTHING) for rule in _of(WATCHED, "list", "watch")),
+        *((rule, _THE_WHOLE) for rule in _of((kind for kind in READ if kind not in WATCHED), "list")),
+        (_named(name for _, name in NAMED), _THE_WHOLE),
+        *((rule, "why pod, why node") for rule in _of([EVENT], "list")),
+        (_named([AUTOSCALER_STATUS[1]]), "why pod, why node, --watch"),
+        *((rule, "why pod") for rule in _of(POD_GROUPS, "list")),
+    ]
+
+
+def _of(kinds: Iterable[Kind], *verbs: str) -> list[Rule]:
+    """One for each API group."""
     groups: dict[str, set[str]] = {}
-    for kind in (*READ, EVENT):
+    for kind in kinds:
         groups.setdefault(kind.group, set()).add(plural(kind))
-    found = [
-        {"apiGroups": [group], "resources": sorted(names), "verbs": list(_VERBS)}
+    return [
+        {"apiGroups": [group], "resources": sorted(names), "verbs": list(verbs)}
         for group, names in sorted(groups.items())
     ]
-    names = sorted({name for _, name in NAMED})
-    return [*found, {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": names, "verbs": ["get"]}]
+
+
+def _named(names: Iterable[str]) -> Rule:
+    """Of ConfigMaps, which are read by name."""
+    return {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": sorted(names), "verbs": ["get"]}
 
 
 def rules_of_releases() -> list[Rule]:
@@ -50,19 +75,24 @@ def plural(kind: Kind) -> str:
 
 
 def written() -> str:
-    """Both as YAML, for `kubectl apply`."""
+    """Both as YAML, for `kubectl apply`; above each rule are the commands that it is for."""
     return "---\n".join(
-        "\n".join(_lines(each)) + "\n"
-        for each in (cluster_role(READER, rules()), cluster_role(RELEASES_READER, rules_of_releases()))
+        "\n".join(_lines(name, found)) + "\n"
+        for name, found in (
+            (READER, rules_and_commands()),
+            (RELEASES_READER, [(rule, _THE_WHOLE) for rule in rules_of_releases()]),
+        )
     )
 
 
-def _lines(role: dict[str, Any]) -> Iterator[str]:
+def _lines(name: str, found: Iterable[tuple[Rule, str]]) -> Iterator[str]:
+    role = cluster_role(name, ())
     yield f"apiVersion: {role['apiVersion']}"
     yield f"kind: {role['kind']}"
-    yield f"metadata: {{name: {role['metadata']['name']}}}"
+    yield f"metadata: {{name: {name}}}"
     yield "rules:"
-    for rule in role["rules"]:
+    for rule, commands in found:
+        yield f"# {commands}"
         for start, (key, values) in zip(["- ", *["  "] * len(rule)], rule.items(), strict=False):
             yield from _wrapped(f"{start}{key}: [", [value or '""' for value in values])
 

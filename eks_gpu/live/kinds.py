@@ -71,6 +71,8 @@ NAMED: tuple[tuple[str, str], ...] = (
 )
 """Namespace and name of the ConfigMaps that are read: what enforces policies on Auto Mode, and which groups come first.
 """
+AUTOSCALER_STATUS = ("kube-system", "cluster-autoscaler-status")
+"""The ConfigMap that Cluster Autoscaler writes at each look, where it is installed as in its chart."""
 
 READ: Mapping[Kind, What] = {
     **dict.fromkeys(_NODES, "nodes"),
@@ -80,5 +82,6 @@ READ: Mapping[Kind, What] = {
     **dict.fromkeys(_SOFTWARE, "software"),
 }
 """Every kind that is read, by what is unknown where it may not be. Of Secrets, releases of Helm alone are read, and
-only if they may be; of ConfigMaps, those that are `NAMED`; of Events, those of one object.
+only if they may be; of ConfigMaps, those that are `NAMED`. What `why` asks besides is of its own modules: events, the
+autoscaler's status, and gangs.
 """

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from eks_gpu.graph.unread import Unread
+from eks_gpu.graph.unread import Unread, What
 from eks_gpu.live.cluster import ClusterReader, Keep, Kind, Manifest, Refused
 from eks_gpu.live.kinds import CONFIG_MAP, NAMED, READ
 from eks_gpu_components.catalog import EKS_COMPONENT_LABEL
@@ -87,15 +87,25 @@ def _listed(cluster: ClusterReader, kind: Kind, keep: Keep) -> list[Manifest] | 
 def _named(cluster: ClusterReader, namespace: str, name: str) -> Manifest | Unread | None:
     """One ConfigMap; None if the cluster does not have it."""
     try:
-        found = cluster.get(f"/api/v1/namespaces/{namespace}/configmaps/{name}")
+        found = cluster.get(config_map_path(namespace, name))
     except Refused as refused:
-        if refused.status == _NOT_FOUND:
-            return None
-        why = f"the API server refuses it: {refused}"
-        if refused.status == _FORBIDDEN:
-            why = "RBAC does not allow to get it"
-        return Unread(f"ConfigMap {namespace}/{name}", "software", why, f"allow `get` of configmaps named {name}")
+        return config_map_unread(refused, namespace, name, "software")
     return kept({**found, "apiVersion": "v1", "kind": CONFIG_MAP.name})
+
+
+def config_map_path(namespace: str, name: str) -> str:
+    """Where the API server has a ConfigMap."""
+    return f"/api/v1/namespaces/{namespace}/configmaps/{name}"
+
+
+def config_map_unread(refused: Refused, namespace: str, name: str, what: What) -> Unread | None:
+    """What is unknown because a ConfigMap was refused; None where there is no such one."""
+    if refused.status == _NOT_FOUND:
+        return None
+    forbidden = refused.status == _FORBIDDEN
+    why = "RBAC does not allow to get it" if forbidden else f"the API server refuses it: {refused}"
+    how = f"allow `get` of configmaps named {name}" if forbidden else "ask again"
+    return Unread(f"ConfigMap {namespace}/{name}", what, why, how)
 
 
 def is_of_eks(manifest: Manifest) -> bool:

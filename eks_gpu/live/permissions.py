@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eks_gpu.graph.unread import Unread, What
+from eks_gpu.live.policies import reading
 
 
 @dataclass(frozen=True)
@@ -79,11 +80,29 @@ READ: tuple[Permission, ...] = (
 )
 """What an answer can do without: it then says what is missing."""
 
-BY_ACTION: Mapping[str, Permission] = {each.action: each for each in (*WAY_IN, *READ)}
+OF_MACHINES: tuple[Permission, ...] = (
+    Permission("ec2:DescribeInstances", "instances of the cluster", "nodes"),
+    Permission("autoscaling:DescribeScalingActivities", "what AWS says of groups", "nodes"),
+)
+"""What `why` and `cost` ask besides of the machines that run."""
+
+ALL = (*WAY_IN, *READ, *OF_MACHINES)
+
+BY_ACTION: Mapping[str, Permission] = {each.action: each for each in ALL}
+
+_THE_WHOLE = "check, why pod, cost, drift"
+_COMMANDS = {
+    "autoscaling:DescribeAutoScalingGroups": "check, why pod, why node, cost, drift",
+    "ec2:DescribeInstances": "why node, cost",
+    "autoscaling:DescribeScalingActivities": "why pod",
+}
 
 
-def policy(permissions: Iterable[Permission] = (*WAY_IN, *READ)) -> dict[str, Any]:
+def commands(permission: Permission) -> str:
+    """The commands on a running cluster that ask for it."""
+    return _COMMANDS.get(permission.action, _THE_WHOLE)
+
+
+def policy(permissions: Iterable[Permission] = ALL) -> dict[str, Any]:
     """The policy document that allows these and nothing else; none of them changes anything."""
-    actions = sorted(each.action for each in permissions)
-    statement = {"Sid": "ReadCluster", "Effect": "Allow", "Action": actions, "Resource": "*"}
-    return {"Version": "2012-10-17", "Statement": [statement]}
+    return reading("ReadCluster", (each.action for each in permissions))

@@ -14,26 +14,37 @@ from typing import Any
 import pytest
 import urllib3
 
+from eks_gpu.graph.unread import Unread
 from eks_gpu.lab import control_plane
 from eks_gpu.lab.apply import lab_stack
-from eks_gpu.lab.cluster_api import ApiRefusal, ClusterApi
+from eks_gpu.lab.cluster_api import ClusterApi
 from eks_gpu.lab.kubeconfig import kubeconfig
 from eks_gpu.lab.state import Lab
 from eks_gpu.live.cluster import connect
-from eks_gpu.live.cluster_role import READER, RELEASES_READER, cluster_role, rules, rules_of_releases
-from eks_gpu.live.observed import Observed, observe
+from eks_gpu.live.cluster_role import RELEASES_READER, cluster_role, rules, rules_of_releases
+from eks_gpu.live.drift import drift
+from eks_gpu.live.judged import Running, running
+from eks_gpu.live.nodes.machines import machines
+from eks_gpu.live.nodes.why_node import KINDS as WATCHED
+from eks_gpu.live.nodes.why_node import facts, why_nodes
+from eks_gpu.live.observed import observe
+from eks_gpu.live.permissions import OF_MACHINES
 from eks_gpu.live.releases import releases
+from eks_gpu.live.spending import spending
+from eks_gpu.live.watching import Watched
+from eks_gpu.live.way_in import way_in
+from eks_gpu.live.why.pod_answer import why_pods
 from tests.committed import committed
-from tests.e2e.running import Answer, ask
+from tests.e2e.least_rights import ROLES, User, allow, ensured, may, permissions, service_account, user, written
+from tests.e2e.running import Answer, ask, asking
 from tests.programs import plan_of
 from tests.waiting import until
 
 pytestmark = [pytest.mark.xdist_group("live_check"), pytest.mark.minutes(3)]
 
 KARPENTER, SPOT, ROOT = "examples/karpenter-inference", "examples/spot-autoscaling-groups", "."
-ROLES = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
-BINDINGS = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
-ACCOUNT = "/api/v1/namespaces/default/serviceaccounts"
+POOL = "/apis/karpenter.sh/v1/nodepools/gpu"
+PODS = "/api/v1/namespaces/default/pods"
 
 
 @pytest.fixture(scope="module")
@@ -140,45 +151,39 @@ def test_a_first_run_with_a_baseline_records_what_fails_and_writes_every_form(la
 # --- what it may, and what it does ------------------------------------------------------
 
 
-def ensured(api: ClusterApi, path: str, manifest: dict[str, Any]) -> None:
-    """The object as it is given, whatever is there."""
-    try:
-        api.create(path, manifest)
-    except ApiRefusal:
-        api.apply(f"{path}/{manifest['metadata']['name']}?fieldManager=test&force=true", manifest)
-
-
 @pytest.fixture
 def reader(lab: Lab, tmp_path: Path) -> tuple[Path, ClusterApi]:
     """A kubeconfig of a service account that may read what the docs say and nothing else, and the administrator."""
+    return service_account(lab, tmp_path), ClusterApi(lab)
+
+
+@pytest.fixture(scope="module")
+def asking_user(lab: Lab) -> Iterator[User]:
+    """A user of AWS with the policy of the docs, whom AWS's SDK takes for the asker."""
+    made = user(lab)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in asking(lab, **made.keys).items():
+            patch.setenv(name, value)
+        yield made
+
+
+@pytest.fixture
+def waiting_pod(lab: Lab) -> Iterator[None]:
+    """One that a node group would take, so that what AWS and the autoscaler say of groups is asked for."""
     api = ClusterApi(lab)
-    ensured(api, ACCOUNT, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "reader"}})
-    for role, found in ((READER, rules()), (RELEASES_READER, rules_of_releases())):
-        ensured(api, ROLES, cluster_role(role, found))
-        ensured(
-            api,
-            BINDINGS,
-            {
-                "apiVersion": "rbac.authorization.k8s.io/v1",
-                "kind": "ClusterRoleBinding",
-                "metadata": {"name": role},
-                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
-                "subjects": [{"kind": "ServiceAccount", "name": "reader", "namespace": "default"}],
-            },
-        )
-    token = api._send(
-        "POST",
-        f"{ACCOUNT}/reader/token",
-        {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}},
-    )
-    return written(tmp_path, kubeconfig(lab), token=token["status"]["token"]), api
+    container = {"name": "a", "image": "registry.k8s.io/pause:3.10"}
+    spec = {"schedulingGates": [{"name": "example.com/approval"}], "containers": [container]}
+    api.create(PODS, {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "gated"}, "spec": spec})
+    yield
+    api.delete(f"{PODS}/gated")
 
 
-def written(folder: Path, config: dict[str, Any], **user: Any) -> Path:
-    """The lab's kubeconfig with another user."""
-    file = folder / "kubeconfig"
-    file.write_text(json.dumps({**config, "users": [{"name": "lab", "user": user}]}))
-    return file
+@pytest.fixture
+def read(lab: Lab, reader: tuple[Path, ClusterApi], asking_user: User, waiting_pod: None) -> Running:
+    """The cluster and its account as the service account and the user see them."""
+    file, api = reader
+    until(lambda: all(all(may(api, rule)) for rule in (*rules(), *rules_of_releases())))
+    return running(*way_in(file, region=lab.region))
 
 
 @karpenter
@@ -192,29 +197,77 @@ def test_with_the_roles_of_the_docs_everything_is_read(lab, reader, checked):
 
 
 @karpenter
-def test_with_one_line_less_the_answer_says_which_line(lab, reader):
-    file, api = reader
-    served = {(kind.group, each.plural) for kind, each in connect(file).served.items() if each.listed}
-    whole = rules()
+def test_with_the_roles_and_the_policy_of_the_docs_each_command_reads_everything(read):
+    cluster, account = read.cluster, read.account
+    answers = {
+        "check": read.judged.analysis.unread,
+        "why pod": why_pods(read).unread,
+        "why node": why_nodes(facts(cluster, account, read.name), cluster).unread,
+        "cost": spending(read, machines(account, read.name)).unread,
+        "drift": drift(plan_of(KARPENTER, "dev"), read).unread,
+    }
+    assert [(command, row) for command, rows in answers.items() for row in rows] == []
+    assert {each.waiting.name for each in why_pods(read).waiting} == {"gated"}
+    watched = Watched(cluster)
+    until(lambda: watched.gather(0.1) or watched.is_complete())
+    assert watched.unread == {}
 
-    def unread_without(path: str, role: dict[str, Any]) -> Observed:
-        """What is seen once the API server knows of the smaller role."""
-        ensured(api, path, role)
-        until(lambda: bool(observe(connect(file)).unread))
-        return observe(connect(file))
 
+@karpenter
+def test_with_one_line_less_the_answer_says_which_line(read, reader):
+    _, api = reader
+    served = {(kind.group, each.plural) for kind, each in read.cluster.served.items() if each.listed}
+    whole, wrong = rules(), []
     for index, rule in enumerate(whole):
-        wanted = {(rule["apiGroups"][0], name) for name in rule["resources"]} & served - {("", "events")}
-        if not wanted:
-            continue
-        found = unread_without(ROLES, cluster_role(READER, [*whole[:index], *whole[index + 1 :]]))
-        told = {row.how for row in found.unread}
-        if rule.get("resourceNames"):
-            assert told == {f"allow `get` of configmaps named {name}" for name in rule["resourceNames"]}
-        else:
-            assert told == {f"allow `list` of {name} in API group {group!r}" for group, name in wanted}
-    ensured(api, ROLES, cluster_role(READER, whole))
-    until(lambda: observe(connect(file)).unread == ())
+        group = rule["apiGroups"][0]
+        wanted = {
+            f"allow `list` of {name} in API group {group!r}" for name in rule["resources"] if (group, name) in served
+        }
+        if names := rule.get("resourceNames"):
+            wanted = {f"allow `get` of configmaps named {name}" for name in names}
+        if wanted:
+            allow(api, [*whole[:index], *whole[index + 1 :]])
+            until(lambda rule=rule: not any(may(api, rule)))
+            wrong += [(rule, told)] if (told := permissions(what_kubernetes_hides(read))) != wanted else []
+    allow(api, whole)
+    assert wrong == []
+
+
+def what_kubernetes_hides(read: Running) -> Iterator[Unread]:
+    """Of all that the commands ask the API server for; AWS's part of the answer is not asked for again."""
+    yield from observe(read.cluster).unread
+    yield from why_pods(read).unread
+    yield from facts(read.cluster, read.account, read.name).unread
+
+
+@karpenter
+def test_without_the_right_to_watch_a_watch_says_so(read, reader):
+    _, api = reader
+    watched = [rule for rule in rules() if "watch" in rule["verbs"]]
+    allow(api, [{**rule, "verbs": [verb for verb in rule["verbs"] if verb != "watch"]} for rule in rules()])
+    until(lambda: not any(any(may(api, {**rule, "verbs": ["watch"]})) for rule in watched))
+    found = Watched(read.cluster)
+    kinds = {kind for kind in WATCHED if kind in read.cluster.served}
+    until(lambda: found.gather(0.1) and found.unread.keys() == kinds)
+    allow(api, rules())
+    assert permissions(found.unread.values()) == {
+        f"allow `list` and `watch` of {name} in API group {rule['apiGroups'][0]!r}"
+        for rule in watched
+        for name in rule["resources"]
+    }
+
+
+@karpenter
+def test_with_one_action_less_the_answer_says_which(read, asking_user):
+    """Of the actions that are asked for beside the account's resources, which have a test of their own."""
+    groups = ("eks:DescribeNodegroup", "autoscaling:DescribeAutoScalingGroups")
+    wrong: list[tuple[str, set[str]]] = []
+    for action in (*groups, *(each.action for each in OF_MACHINES)):
+        asking_user.allow(without=action)
+        found = [*why_pods(read).unread, *facts(read.cluster, read.account, read.name).unread]
+        wrong += [(action, told)] if (told := permissions(found)) != {f"allow {action}"} else []
+    asking_user.allow()
+    assert wrong == []
 
 
 @karpenter
@@ -370,3 +423,33 @@ def test_a_way_that_does_not_lead_in_is_said_in_one_line(lab, tmp_path, change, 
     assert said in answer.err
     assert len(answer.err.splitlines()) == 1
     assert os.linesep not in answer.out.strip()
+
+
+@karpenter
+def test_a_limit_and_a_taint_that_somebody_changed_by_hand_are_the_drift(lab, reader, asking_user):
+    file, api = reader
+    given = ("--cluster", "--kubeconfig", str(file), "--json", "-")
+
+    def answer() -> tuple[int, list[dict[str, Any]]]:
+        found = ask(lab, "drift", str(committed() / KARPENTER), *given, **asking_user.keys)
+        assert found.json["unread"] == []
+        return found.code, found.json["differences"]
+
+    def change(limits: dict[str, Any], taints: list[dict[str, Any]]) -> None:
+        api.patch(POOL, {"spec": {"limits": limits, "template": {"spec": {"taints": taints}}}})
+
+    spec = api.get(POOL)["spec"]
+    limits, taints = spec["limits"], spec["template"]["spec"]["taints"]
+    assert answer() == (0, [])
+    change({"nvidia.com/gpu": "9"}, [*taints, {"key": "example.com/by-hand", "effect": "NoSchedule"}])
+    try:
+        code, differences = answer()
+    finally:
+        change(limits, taints)
+    fields = {row["field"]: (row["program"], row["cluster"]) for row in differences}
+    assert code == 1
+    assert {row["pool"] for row in differences} == {"gpu"}
+    assert fields.keys() == {"limit of nvidia.com/gpu", "max_gpus", "max_nodes", "taints"}
+    assert fields["limit of nvidia.com/gpu"] == ("100", "9")
+    assert fields["max_gpus"] == fields["max_nodes"] == (100, 9)  # as the limit lets them be
+    assert [each["key"] for each in fields["taints"][1]] == ["example.com/by-hand", "nvidia.com/gpu"]

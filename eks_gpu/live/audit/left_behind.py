@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from eks_gpu.cost.cost import ADDRESS, ALB, ENDPOINT, KEY, NAT, NLB, UNITS
+from eks_gpu.live.account import PREFIXES
+from eks_gpu.live.policies import reading
 from eks_gpu.pools.prices import on_demand_price, service_price, volume_price
 from eks_gpu_components.catalog import CONTROL_PLANE_HOURLY, HOURS_PER_MONTH
 
@@ -81,6 +83,8 @@ class Kind:
     """Member with its tags; empty where they must be asked for."""
     everywhere: bool = False
     """Whether it is of the account, and of no region."""
+    more: tuple[tuple[str, str], ...] = ()
+    """Service and operation of what is asked besides, for what its list does not tell."""
 
     def id_of(self, row: Any) -> str:
         """What the delete command calls it."""
@@ -124,6 +128,7 @@ BALANCER = Kind(
     "aws elbv2 delete-load-balancer --load-balancer-arn {}",
     name="LoadBalancerName",
     monthly=_balancer,
+    more=(("elbv2", "describe_tags"),),
 )
 TARGET_GROUP = Kind(
     "target group",
@@ -131,6 +136,7 @@ TARGET_GROUP = Kind(
     *("elbv2", "describe_target_groups", "TargetGroups", "TargetGroupArn"),
     "aws elbv2 delete-target-group --target-group-arn {}",
     name="TargetGroupName",
+    more=(("elbv2", "describe_tags"),),
 )
 QUEUE = Kind(
     "queue",
@@ -143,6 +149,7 @@ PROVIDER = Kind(
     *("iam", "list_open_id_connect_providers", "OpenIDConnectProviderList", "Arn"),
     "aws iam delete-open-id-connect-provider --open-id-connect-provider-arn {}",
     everywhere=True,
+    more=(("eks", "list_clusters"), ("eks", "describe_cluster")),
 )
 PROFILE = Kind(
     "instance profile",
@@ -156,6 +163,7 @@ MASTER_KEY = Kind(
     ("aws:kms/key:Key",),
     *("kms", "list_keys", "Keys", "KeyId", "aws kms schedule-key-deletion --pending-window-in-days 7 --key-id {}"),
     monthly=_service(KEY),
+    more=(("kms", "describe_key"),),
 )
 LOG_GROUP = Kind(
     "log group",
@@ -267,3 +275,19 @@ KINDS: tuple[Kind, ...] = (
 """In the order in which they can be ended: what uses another thing before it. Left out is what costs nothing
 and goes with its owner: subnets, route tables and gateways with their VPC, node groups and add-ons with their cluster.
 """
+
+
+def policy() -> dict[str, Any]:
+    """The least IAM policy with which `audit` looks at every kind."""
+    return reading("Audit", (action for kind in KINDS for action in actions(kind)))
+
+
+def actions(kind: Kind) -> list[str]:
+    """What AWS must allow for the kind to be looked at: those to list it, and those to know whose it is."""
+    asked = ((kind.service, kind.operation), *kind.more)
+    return [f"{PREFIXES.get(service, service)}:{_in_capitals(operation)}" for service, operation in asked]
+
+
+def _in_capitals(operation: str) -> str:
+    """boto3's name of an operation as AWS writes it."""
+    return "".join(word.capitalize() for word in operation.split("_")).replace("OpenId", "OpenID")

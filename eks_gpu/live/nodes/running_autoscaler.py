@@ -10,19 +10,16 @@ import yaml
 from eks_gpu.graph.unread import Unread
 from eks_gpu.karpenter.objects import part
 from eks_gpu.live.cluster import ClusterReader, Manifest, Refused
-from eks_gpu.live.kinds import POD
+from eks_gpu.live.kinds import AUTOSCALER_STATUS, POD
 from eks_gpu.live.nodes.machines import Group
 from eks_gpu.live.nodes.seen_nodes import moment
-from eks_gpu.live.observed import Observed
+from eks_gpu.live.observed import Observed, config_map_path, config_map_unread
 from eks_gpu.pods import durations
 
-STATUS = "/api/v1/namespaces/kube-system/configmaps/cluster-autoscaler-status"
-"""The ConfigMap that it writes, where it is installed as in its chart."""
 _UPDATED = "cluster-autoscaler.kubernetes.io/last-updated"
 _PROGRAM = "cluster-autoscaler"
 SILENT_AFTER = timedelta(minutes=10)
 """It writes its status with every look at the cluster, 10 s apart."""
-_FORBIDDEN = 403
 _MOMENT = len("2026-11-30 02:29:11")
 
 DEFAULTS: Mapping[str, str] = {
@@ -78,14 +75,10 @@ def running_autoscaler(cluster: ClusterReader, observed: Observed) -> tuple[Runn
     """The autoscaler by its pod and its status; None where there is neither, or nobody may see them."""
     flags = next(filter(None, map(_flags, observed.of(POD))), None)
     try:
-        told = cluster.get(STATUS)
+        told = cluster.get(config_map_path(*AUTOSCALER_STATUS))
     except Refused as refused:
-        left: list[Unread] = []
-        if refused.status == _FORBIDDEN:
-            why = "RBAC does not allow to get it"
-            how = "allow `get` of configmaps in API group '', resourceNames [cluster-autoscaler-status]"
-            left.append(Unread("ConfigMap kube-system/cluster-autoscaler-status", "nodes", why, how))
-        return (RunningAutoscaler(flags) if flags is not None else None), left
+        row = config_map_unread(refused, *AUTOSCALER_STATUS, "nodes")
+        return (RunningAutoscaler(flags) if flags is not None else None), [row] if row else []
     status = _status(told)
     rows = status.get("nodeGroups")
     groups = rows if isinstance(rows, list) else []

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from eks_gpu.live.policies import reading
+
 PERMISSIONS = {
     "who asks": ("sts:GetCallerIdentity",),
     "quotas, and requests for more": (
@@ -54,8 +56,4 @@ PERMISSIONS = {
 
 def policy() -> dict[str, Any]:
     """The least IAM policy with which preflight asks everything."""
-    actions = sorted(action for each in PERMISSIONS.values() for action in each)
-    return {
-        "Version": "2012-10-17",
-        "Statement": [{"Sid": "Preflight", "Effect": "Allow", "Action": actions, "Resource": "*"}],
-    }
+    return reading("Preflight", (action for each in PERMISSIONS.values() for action in each))

@@ -10,10 +10,10 @@ import yaml
 
 from eks_gpu.graph.unread import Unread
 from eks_gpu.live.cluster import ClusterReader, Refused
-from eks_gpu.live.why.said import FORBIDDEN, moment
+from eks_gpu.live.kinds import AUTOSCALER_STATUS
+from eks_gpu.live.observed import config_map_path, config_map_unread
+from eks_gpu.live.why.said import moment
 
-NAME = "cluster-autoscaler-status"
-_PATH = f"/api/v1/namespaces/kube-system/configmaps/{NAME}"
 _STALE = timedelta(minutes=5)
 _BEFORE_1_30 = re.compile(r"Name:\s+(\S+).*?ScaleUp:\s+(\w+)", re.DOTALL)
 
@@ -39,13 +39,10 @@ class AutoscalerStatus:
 def read_status(cluster: ClusterReader) -> tuple[AutoscalerStatus, list[Unread]]:
     """Empty where there is none."""
     try:
-        return status(cluster.get(_PATH)), []
+        return status(cluster.get(config_map_path(*AUTOSCALER_STATUS))), []
     except Refused as refused:
-        if refused.status != FORBIDDEN:
-            return AutoscalerStatus(), []
-    why = f"RBAC does not allow to get ConfigMap kube-system/{NAME}"
-    how = f"allow `get` of configmaps in API group '', resource name {NAME}, in namespace kube-system"
-    return AutoscalerStatus(), [Unread(f"ConfigMap {NAME}", "nodes", why, how)]
+        row = config_map_unread(refused, *AUTOSCALER_STATUS, "nodes")
+        return AutoscalerStatus(), [row] if row else []
 
 
 def status(config_map: Mapping[str, Any]) -> AutoscalerStatus:

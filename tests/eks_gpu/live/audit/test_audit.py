@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 import pytest
+from boto3.session import Session
 
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.lab.aws import LAB_KEYS
@@ -14,7 +16,7 @@ from eks_gpu.lab.aws.moto_server import moto
 from eks_gpu.live.account import AccountReader, account
 from eks_gpu.live.audit.audit import Audit, audit
 from eks_gpu.live.audit.belongings import Belongings
-from eks_gpu.live.audit.left_behind import KINDS
+from eks_gpu.live.audit.left_behind import KINDS, actions, policy
 from eks_gpu.live.audit.render import render
 from tests.console import shown
 from tests.programs import plan_of
@@ -225,3 +227,13 @@ def test_what_may_not_be_asked_is_never_nothing(url, ours, monkeypatch):
         "AWS refuses ec2:DescribeVolumes",
         "allow ec2:DescribeVolumes",
     )
+
+
+def test_the_policy_allows_what_is_asked_by_aws_own_names_and_nothing_but_reading():
+    account = AccountReader(Session("a", "b"), "us-west-2")
+    for kind in KINDS:
+        asked = ((kind.service, kind.operation), *kind.more)
+        assert actions(kind) == [account.action(service, operation) for service, operation in asked]
+    (statement,) = policy()["Statement"]
+    assert {"elasticloadbalancing:DescribeTags", "kms:DescribeKey", "eks:DescribeCluster"} <= {*statement["Action"]}
+    assert all(re.match(r"\w+:(Describe|List)", action) for action in statement["Action"])
