@@ -6,6 +6,10 @@ import subprocess
 from dataclasses import dataclass
 from typing import Any
 
+from typer.testing import CliRunner
+
+from eks_gpu.commands import main as cli
+from eks_gpu.io.problems import InputError
 from eks_gpu.lab.aws import LAB_KEYS
 from eks_gpu.lab.state import Lab
 from tests.e2e.lives import COMMAND
@@ -43,3 +47,13 @@ def ask(lab: Lab, *arguments: str, **credentials: str) -> Answer:
         [str(COMMAND), *arguments], env=asking(lab, **credentials), capture_output=True, text=True, check=False
     )
     return Answer(done.returncode, done.stdout, done.stderr)
+
+
+def ask_within(lab: Lab, *arguments: str, **credentials: str) -> Answer:
+    """The same without a process of its own, whose start takes longer than most answers."""
+    ran = CliRunner().invoke(cli.app, arguments, env=asking(lab, **credentials))
+    if isinstance(ran.exception, InputError):
+        return Answer(2, ran.stdout, "".join(f"error: {problem}\n" for problem in ran.exception.problems))
+    if ran.exception and not isinstance(ran.exception, SystemExit):
+        raise ran.exception
+    return Answer(ran.exit_code, ran.stdout, ran.stderr)

@@ -23,7 +23,7 @@ from eks_gpu.live.kinds import NODE_CLAIM
 from eks_gpu.live.observed import kept
 from tests.committed import committed
 from tests.e2e.lives import COMMAND
-from tests.e2e.running import Answer, ask, asking
+from tests.e2e.running import Answer, ask, ask_within, asking
 from tests.waiting import until
 
 pytestmark = [pytest.mark.xdist_group("live_why_node"), pytest.mark.minutes(3)]
@@ -80,7 +80,7 @@ def web(node: str) -> dict[str, Any]:
 
 
 def why(lab: Lab, *name: str) -> Answer:
-    return ask(lab, "why", "node", *name, "--json", "-")
+    return ask_within(lab, "why", "node", *name, "--json", "-")
 
 
 def gpu_nodes(lab: Lab) -> list[dict[str, Any]]:
@@ -92,7 +92,7 @@ def the_cause(lab: Lab, *name: str) -> str:
 
 
 def test_a_node_whose_gpu_a_pod_uses_is_fine(lab: Lab):
-    answer = why(lab)
+    answer = ask(lab, "why", "node", "--json", "-")
     (node,) = answer.json["nodes"]
 
     assert answer.code == 0

@@ -15,7 +15,7 @@ from eks_gpu.lab.state import Lab
 from eks_gpu.live.kinds import READ
 from tests.committed import committed
 from tests.e2e.lives import COMMAND
-from tests.e2e.running import Answer, ask
+from tests.e2e.running import Answer, ask, ask_within
 from tests.e2e.waiting_pods import image_is_pulled, set_up
 
 pytestmark = [pytest.mark.xdist_group("why pod"), pytest.mark.minutes(1.5)]
@@ -113,25 +113,25 @@ def test_in_a_terminal_the_cause_comes_first(lab: Lab):
 
 
 def test_one_pod_by_its_name_its_owners_or_a_wrong_one(lab: Lab, pods: dict[str, dict[str, Any]]):
-    named = ask(lab, "why", "pod", f"taint/{pods['taint']['name']}")
+    named = ask_within(lab, "why", "pod", f"taint/{pods['taint']['name']}")
     assert (named.code, "tolerate the taint" in named.out) == (1, True)
-    assert ask(lab, "why", "pod", "taint/web").out.split(", for")[0] == named.out.split(", for")[0]
-    running = ask(lab, "why", "pod", "resnet/resnet")
+    assert ask_within(lab, "why", "pod", "taint/web").out.split(", for")[0] == named.out.split(", for")[0]
+    running = ask_within(lab, "why", "pod", "resnet/resnet")
     assert (running.code, "does not wait: it is Running" in running.out) == (0, True)
-    wrong = ask(lab, "why", "pod", "taint/wib")
+    wrong = ask_within(lab, "why", "pod", "taint/wib")
     assert (wrong.code, wrong.err.strip()) == (2, "error: no pod taint/wib; nearest: web")
 
 
 def test_a_launch_in_progress_is_no_finding(lab: Lab):
     image_is_pulled(ClusterApi(lab))
-    found = ask(lab, "why", "pod", "--namespace", "starting", "--json", "-")
+    found = ask_within(lab, "why", "pod", "--namespace", "starting", "--json", "-")
     assert [row["cause"]["id"] for row in found.json["pods"]] == ["launch-in-progress"]
     assert found.code == 0
 
 
 @pytest.mark.parametrize("hidden", ["events", "nodeclaims"])
 def test_what_may_not_be_read_is_named_with_its_permission(lab: Lab, tmp_path: Path, hidden: str):
-    found = ask(lab, "why", "pod", "--json", "-", "--kubeconfig", str(_reader(lab, tmp_path, hidden)))
+    found = ask_within(lab, "why", "pod", "--json", "-", "--kubeconfig", str(_reader(lab, tmp_path, hidden)))
     assert found.code == 1
     assert any(f"allow `list` of {hidden} in API group" in row["how"] for row in found.json["unread"])
     causes = {row["namespace"]: row["cause"]["id"] for row in found.json["pods"]}
