@@ -50,8 +50,12 @@ def ask(lab: Lab, *arguments: str, **credentials: str) -> Answer:
 
 
 def ask_within(lab: Lab, *arguments: str, **credentials: str) -> Answer:
-    """The same without a process of its own, whose start takes longer than most answers."""
-    ran = CliRunner().invoke(cli.app, arguments, env=asking(lab, **credentials))
+    """The same without a process of its own, whose start takes longer than most answers.
+
+    The kubeconfig is named: Kubernetes' client looks for KUBECONFIG once in a process.
+    """
+    where = () if "--kubeconfig" in arguments else ("--kubeconfig", str(lab.kubeconfig))
+    ran = CliRunner().invoke(cli.app, [*arguments, *where], env=asking(lab, **credentials))
     if isinstance(ran.exception, InputError):
         return Answer(2, ran.stdout, "".join(f"error: {problem}\n" for problem in ran.exception.problems))
     if ran.exception and not isinstance(ran.exception, SystemExit):
