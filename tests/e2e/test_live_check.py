@@ -41,7 +41,7 @@ from tests.e2e.running import Answer, ask, ask_within, asking
 from tests.programs import plan_of
 from tests.waiting import until
 
-pytestmark = [pytest.mark.xdist_group("live_check"), pytest.mark.minutes(3)]
+pytestmark = [pytest.mark.xdist_group("live_check"), pytest.mark.minutes(2.5)]
 
 KARPENTER, SPOT, ROOT = "examples/karpenter-inference", "examples/spot-autoscaling-groups", "."
 POOL = "/apis/karpenter.sh/v1/nodepools/gpu"
