@@ -15,7 +15,7 @@ from eks_gpu.checks import CHECKS
 from eks_gpu.importers.findings import RULES
 from eks_gpu.lab.aws.refusals import REFUSALS
 from eks_gpu.live import cluster_role, permissions
-from eks_gpu.live.audit.audit import left_behind
+from eks_gpu.live.audit import left_behind
 from eks_gpu.live.preflight import permissions as preflight
 from eks_gpu_components.catalog import versions
 from eks_gpu_components.values.shapes import arms
