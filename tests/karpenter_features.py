@@ -20,7 +20,8 @@ def static_pool() -> Resource:
 
 
 def overlay() -> Resource:
-    spec = {"capacity": {"example.com/slot": "4"}}
+    general = requirement("node.kubernetes.io/instance-type", "m5.large")
+    spec = {"requirements": [general], "capacity": {"example.com/slot": "4"}}
     return after_karpenter(kubernetes("NodeOverlay", "slots", spec, group="karpenter.sh/v1alpha1"))
 
 
