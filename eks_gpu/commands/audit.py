@@ -1,11 +1,10 @@
 """`eks-gpu audit`."""
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from eks_gpu.commands.options import Profile, ProjectFolder, Stack, needs_live
+from eks_gpu.commands.options import JsonFile, Profile, ProjectFolder, Stack, needs_live
 from eks_gpu.io.output import STDOUT, write_json
 from eks_gpu.io.terminal import Terminal
 
@@ -16,7 +15,7 @@ def audit(
     project: ProjectFolder = Path(),
     stack: Stack = "dev",
     profile: Profile = "",
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the answer as JSON; - is stdout.")] = None,
+    json_file: JsonFile = None,
 ) -> None:
     """After `pulumi destroy`: what the stack has left in the account, what it costs a month, and how it is ended.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eks_gpu.commands.options import BaselineFile, ClusterName, Context, Kubeconfig, PoolsFile, Profile
+from eks_gpu.commands.options import BaselineFile, ClusterName, Context, Kubeconfig, PoolsFile, Profile, needs_live
 from eks_gpu.io.output import STDOUT, write, write_json
 from eks_gpu.io.problems import InputError
 from eks_gpu.io.terminal import Terminal
@@ -128,14 +128,10 @@ def _running(
     no_account: bool,
     waivers: "Sequence[Waiver]",
 ) -> _Found:
-    try:
+    with needs_live("check --cluster"):
         from eks_gpu.live.cluster import Refused
         from eks_gpu.live.judged import running
         from eks_gpu.live.way_in import way_in_or_less
-    except ModuleNotFoundError as missing:
-        raise InputError(
-            f"eks-gpu check --cluster needs {missing.name}: pip install 'eks-gpu-components[live]'"
-        ) from None
     try:
         way = way_in_or_less(kubeconfig, context, cluster_name, region, profile, ask_account=not no_account)
         found = running(*way, waivers=waivers)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eks_gpu.commands.options import ClusterName, Context, Kubeconfig, Profile
+from eks_gpu.commands.options import ClusterName, Context, JsonFile, Kubeconfig, Profile, Region, needs_live
 from eks_gpu.io.output import STDOUT, write, write_json
 from eks_gpu.io.problems import InputError
 from eks_gpu.io.terminal import Terminal
@@ -33,9 +33,9 @@ def cost(
     kubeconfig: Kubeconfig = None,
     context: Context = "",
     cluster_name: ClusterName = "",
-    region: Annotated[str, typer.Option(help="AWS region; by default that of the cluster.")] = "",
+    region: Region = "",
     profile: Profile = "",
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the answer as JSON; - is stdout.")] = None,
+    json_file: JsonFile = None,
     html_file: Annotated[Path | None, typer.Option("--html", help="Write it and the plan as a page.")] = None,
 ) -> None:
     """Show what the running cluster costs now by pool, what is idle, and what its plan says."""
@@ -47,14 +47,12 @@ def cost(
         raise InputError("--json and --html are of one moment: they and --watch exclude each other")
     if STDOUT == json_file == html_file:
         raise InputError("--json, --html: only one of them can be stdout, -")
-    try:
+    with needs_live("cost"):
         from eks_gpu.live.judged import running
         from eks_gpu.live.nodes.machines import machines
         from eks_gpu.live.render_spending import render
         from eks_gpu.live.spending import spending
         from eks_gpu.live.way_in import way_in
-    except ImportError as missing:
-        raise InputError(f"eks-gpu cost needs {missing.name}: pip install 'eks-gpu-components[live]'") from None
 
     reader, account, described = way_in(kubeconfig, context, cluster_name, region, profile)
     if watch:

@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from eks_gpu.commands.options import ClusterName, Context, Kubeconfig, Profile, ProjectFolder, Stack, needs_live
+from eks_gpu.commands.options import (
+    ClusterName,
+    Context,
+    JsonFile,
+    Kubeconfig,
+    Profile,
+    ProjectFolder,
+    Stack,
+    needs_live,
+)
 from eks_gpu.io.output import STDOUT, write_json
 from eks_gpu.io.problems import InputError
 from eks_gpu.io.terminal import Terminal
@@ -21,7 +30,7 @@ def drift(
     context: Context = "",
     cluster_name: ClusterName = "",
     profile: Profile = "",
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the answer as JSON; - is stdout.")] = None,
+    json_file: JsonFile = None,
 ) -> None:
     """What the program says of its pools, limits, taints and labels, and the running cluster has otherwise.
 

@@ -65,4 +65,5 @@ def needs_live(command: str) -> Iterator[None]:
     try:
         yield
     except ImportError as missing:
-        raise InputError(f"eks-gpu {command} needs {missing.name}: pip install 'eks-gpu-components[live]'") from None
+        package = str(missing.name).partition(".")[0]
+        raise InputError(f"eks-gpu {command} needs {package}: pip install 'eks-gpu-components[live]'") from None

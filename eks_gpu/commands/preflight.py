@@ -1,34 +1,29 @@
 """`eks-gpu preflight`."""
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from eks_gpu.commands.options import Profile
+from eks_gpu.commands.options import JsonFile, Profile, ProjectFolder, Stack, needs_live
 from eks_gpu.io.output import STDOUT, write_json
-from eks_gpu.io.problems import InputError
 from eks_gpu.io.terminal import Terminal
 
 EXAMPLES = "Examples:  eks-gpu preflight --stack prod  ·  eks-gpu preflight --stack prod --profile production --json -"
 
 
 def preflight(
-    project: Annotated[Path, typer.Argument(help="Folder with Pulumi.yaml.", show_default=True)] = Path(),
-    stack: Annotated[str, typer.Option(help="Stack whose Pulumi.<stack>.yaml holds the values.")] = "dev",
+    project: ProjectFolder = Path(),
+    stack: Stack = "dev",
     profile: Profile = "",
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the answer as JSON; - is stdout.")] = None,
+    json_file: JsonFile = None,
 ) -> None:
     """Before `pulumi up`: ask your account, read only, whether what the plan creates can be created and run."""
     from eks_gpu.offline.project import Project
     from eks_gpu.plan.plan import make_plan
 
-    try:
+    with needs_live("preflight"):
         from eks_gpu.live.preflight.preflight import preflight as asked
         from eks_gpu.live.preflight.render import render
-    except ImportError as missing:
-        needed = f"eks-gpu preflight needs {missing.name}: pip install 'eks-gpu-components[live]'"
-        raise InputError(needed) from None
 
     loaded = Project.load(project)
     chosen = loaded.stack(stack)
