@@ -58,7 +58,6 @@ class AccountReader:
     """One account in one region."""
 
     def __init__(self, session: Session, region: str):
-        self._session = session
         self.region = region
         self.client: Callable[[str], Any] = cache(
             lambda name: session.client(name, region_name=region, config=SETTINGS)

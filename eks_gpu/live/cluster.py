@@ -76,7 +76,6 @@ class Served:
     version: str
     """The one that it prefers."""
     plural: str
-    namespaced: bool
     listed: bool
     """Whether it can be listed at all."""
 
@@ -109,7 +108,6 @@ class ClusterReader:
                         served = Served(
                             version["version"],
                             resource["resource"],
-                            resource["scope"] == "Namespaced",
                             "list" in resource["verbs"],
                         )
                         found.setdefault(kind, served)  # the preferred version comes first
@@ -249,7 +247,7 @@ def connect(kubeconfig: Path | None = None, context: str = "") -> ClusterReader:
     contexts: list[dict[str, Any]]
     current: dict[str, Any] | None
     try:
-        contexts, current = list_kube_config_contexts(file)  # pyright: ignore[reportAssignmentType]  # has no types
+        contexts, current = list_kube_config_contexts(file)  # pyright: ignore[reportAssignmentType] - the client says `list` of both
         names = [str(each["name"]) for each in contexts]
     except ConfigException as problem:
         if kubeconfig is None and not context and _in_a_pod(settings):

@@ -211,14 +211,6 @@ def workload_from(made: PodTemplate, name: str, namespace: str, kind: str, *, se
     )
 
 
-def workload_from_manifest(manifest: Mapping[str, Any]) -> Workload:
-    """An object of Kubernetes' own kinds. Raises ValueError for another kind and for a bad quantity, with its path."""
-    kind = manifest.get("kind")
-    if kind not in KINDS or not (made := workloads_of(manifest)):
-        raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind}")
-    return made[0]
-
-
 def pod_from_manifest(manifest: Mapping[str, Any]) -> Pod:
     """The pod of an object of Kubernetes' own kinds. Raises ValueError with the path of a bad quantity."""
     (made,) = templates(made_pods(manifest))

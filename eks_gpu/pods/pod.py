@@ -55,7 +55,6 @@ class Pod:
     """Required terms, of which at least one must hold; None without terms."""
     tolerations: tuple[Toleration, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
-    topology_spread: tuple[Mapping[str, Any], ...] = ()
     node_name: str = ""
     images: tuple[str, ...] = ()
     namespace: str = "default"
@@ -94,7 +93,6 @@ def pod_from_template(template: Mapping[str, Any], path: str = "spec") -> Pod:
         node_affinity=node_selector_terms(required) if required else None,
         tolerations=tuple(map(toleration, spec.get("tolerations") or ())),
         labels={str(key): value for key, value in ((template.get("metadata") or {}).get("labels") or {}).items()},
-        topology_spread=tuple(spec.get("topologySpreadConstraints") or ()),
         node_name=str(spec.get("nodeName") or ""),
         images=tuple(str(container.get("image", "")) for container in containers),
         namespace=str((template.get("metadata") or {}).get("namespace") or "default"),

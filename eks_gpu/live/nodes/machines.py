@@ -31,7 +31,6 @@ class Group:
     """The managed node group that it is of; empty for one that stands for itself."""
     min_size: int
     desired: int
-    max_size: int
     tags: Mapping[str, str] = field(default_factory=dict)
     instances: tuple[str, ...] = ()
 
@@ -102,7 +101,6 @@ def _group(row: Mapping[str, Any]) -> Group:
         node_group=tags.get(NODE_GROUP_TAG, ""),
         min_size=row["MinSize"],
         desired=row["DesiredCapacity"],
-        max_size=row["MaxSize"],
         tags=tags,
         instances=tuple(each["InstanceId"] for each in row.get("Instances") or ()),
     )

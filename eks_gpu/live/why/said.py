@@ -10,7 +10,7 @@ from eks_gpu.graph.unread import Unread
 from eks_gpu.live.cluster import ClusterReader, Manifest, Refused
 from eks_gpu.live.kinds import EVENT
 
-KARPENTER, AUTOSCALER, KUBELET, SCHEDULER = "karpenter", "cluster-autoscaler", "kubelet", "default-scheduler"
+KARPENTER, AUTOSCALER, SCHEDULER = "karpenter", "cluster-autoscaler", "default-scheduler"
 NOMINATED, FAILED_CREATE, INSUFFICIENT = "Nominated", "FailedCreate", "InsufficientCapacityError"
 NOT_TRIGGERED, TRIGGERED = "NotTriggerScaleUp", "TriggeredScaleUp"
 FORBIDDEN = 403

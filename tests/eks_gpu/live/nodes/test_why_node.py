@@ -30,7 +30,7 @@ from tests.console import DOCS, console_blocks, printed, shown
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 KINDS = (NODE, POD, NODE_CLAIM, NODE_POOL, DISRUPTION_BUDGET, RESOURCE_CLAIM)
 TAGS = {"k8s.io/cluster-autoscaler/enabled": "true", "k8s.io/cluster-autoscaler/north": "owned"}
-GROUP = Group("spot-a", "", 0, 1, 4, TAGS, ("i-1",))
+GROUP = Group("spot-a", "", 0, 1, TAGS, ("i-1",))
 NO_MACHINES = Machines()
 RUNS = RunningAutoscaler({}, None, NOW)
 TOLERATES: dict[str, Any] = {"tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists"}]}
