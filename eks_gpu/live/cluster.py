@@ -265,7 +265,6 @@ def connect(kubeconfig: Path | None = None, context: str = "") -> ClusterReader:
         raise InputError(f"context {chosen}: {_one_line(problem)}") from None
     except _MALFORMED as problem:
         raise InputError(f"context {chosen}: kubeconfig: {_form(problem)}") from None
-    client.configuration.retries = PATIENCE
     entry = next((each.get("context") or {} for each in contexts if each["name"] == chosen), {}).get("cluster", "")
     return ClusterReader(client, chosen, str(entry))
 

@@ -1,12 +1,14 @@
-"""A kubeconfig that is none: one message, and no crash."""
+"""The way to an API server: a kubeconfig that is none is one message, and one that is busy is waited for."""
 
 import re
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 import yaml
 
 from eks_gpu.io.problems import InputError
-from eks_gpu.live.cluster import connect
+from eks_gpu.live.cluster import PATIENCE, Refused, connect
 
 WORKING = {
     "apiVersion": "v1",
@@ -57,3 +59,48 @@ def test_an_unknown_context(tmp_path):
     assert said(tmp_path, yaml.safe_dump(WORKING), "its") == (
         "--context: must be one of the kubeconfig's, got 'its'; nearest: it"
     )
+
+
+def busy(times: int) -> tuple[HTTPServer, list[str]]:
+    """A server that refuses as a busy API server does, so many times, and then answers: the lab's is never so busy."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            refused = len(asked) <= times
+            self.send_response(429 if refused else 200)
+            if refused:
+                self.send_header("Retry-After", "0")
+            body = b'{"message": "too many requests"}' if refused else b'{"gitVersion": "v1.36.3"}'
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Says nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server, asked
+
+
+@pytest.mark.parametrize(("times", "answered"), [(2, True), (9, False)])
+def test_a_busy_api_server_is_waited_for_and_not_for_ever(tmp_path, monkeypatch, times, answered):
+    monkeypatch.setattr("eks_gpu.live.cluster.PATIENCE", PATIENCE.new(backoff_factor=0))
+    server, asked = busy(times)
+    try:
+        file = tmp_path / "kubeconfig"
+        file.write_text(
+            yaml.safe_dump(WORKING).replace("https://127.0.0.1:9", f"http://127.0.0.1:{server.server_port}")
+        )
+        cluster = connect(file)
+        if answered:
+            assert cluster.get("/version") == {"gitVersion": "v1.36.3"}
+        else:
+            with pytest.raises(Refused, match="too many requests"):
+                cluster.get("/version")
+        assert len(asked) == (3 if answered else 7)
+    finally:
+        server.shutdown()
+        server.server_close()
