@@ -43,6 +43,9 @@ from .karpenter import KarpenterSettings as KarpenterSettings
 from .karpenter import KarpenterSettingsArgs as KarpenterSettingsArgs
 from .karpenter_gpu_pool import KarpenterGpuPool as KarpenterGpuPool
 from .karpenter_gpu_pool import KarpenterGpuPoolArgs as KarpenterGpuPoolArgs
+from .values.pool_pods import NodesOfPool as NodesOfPool
+from .values.pool_pods import pool_selector as pool_selector
+from .values.pool_pods import pool_tolerations as pool_tolerations
 from .network import Network as Network
 from .network import NetworkArgs as NetworkArgs
 from .network import NetworkSettingsArgs as NetworkSettingsArgs
@@ -73,3 +76,4 @@ from .spot_node_group import SpotPoolArgs as SpotPoolArgs
 from .values.value import BadInput as BadInput
 from .values.value import CheckedAs as CheckedAs
 from .vpc.zones import available_zones as available_zones
+from .vpc.subnets import subnets_by_ids as subnets_by_ids
