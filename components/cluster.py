@@ -21,6 +21,7 @@ from .iam.access_entries import grant
 from .iam.auto_mode_node_role import create_auto_mode_node_role
 from .iam.node_role import role_name
 from .nodes.system_nodes import SystemNodesArgs, create_system_nodes
+from .values.arg_words import AccessPolicyArg, ControlPlaneLogArg, VersionSupportArg
 from .values.aws_credentials import kubeconfig_credentials
 from .values.eks_cluster import EksCluster, from_pulumi_eks
 from .values.names import check_name
@@ -54,7 +55,7 @@ class AccessEntryArgs(TypedDict):
 
     principal_arn: str
     """ARN of the IAM user or role."""
-    policy: str
+    policy: AccessPolicyArg
     """Name of an EKS access policy, such as AmazonEKSViewPolicy."""
     namespaces: NotRequired[Sequence[str]]
     """Namespaces in which the permission holds. Default everywhere."""
@@ -74,7 +75,7 @@ class ClusterSettingsArgs(TypedDict):
     internet during the first update (without it, those of the configuration `eks-gpu-components:api_cidrs`). Afterwards
     set false: the stack is then updated from inside the VPC. Default none.
     """
-    log_types: NotRequired[Sequence[str]]
+    log_types: NotRequired[Sequence[ControlPlaneLogArg]]
     """Control-plane logs that go to CloudWatch: api, audit, authenticator, controllerManager, scheduler. Default none.
     """
     log_retention_days: NotRequired[int]
@@ -87,7 +88,7 @@ class ClusterSettingsArgs(TypedDict):
     """Whether cluster and key are protected: `pulumi destroy` fails in its preview, and EKS refuses to delete them.
     Default yes.
     """
-    support: NotRequired[str]
+    support: NotRequired[VersionSupportArg]
     """STANDARD: EKS upgrades the cluster when standard support of its minor version ends. EXTENDED: the cluster keeps
     its version, for a surcharge. Default STANDARD."""
     access_entries: NotRequired[Mapping[str, AccessEntryArgs]]

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, Literal, NotRequired
+from typing import Any, NotRequired
 
 import pulumi_kubernetes as kubernetes
 from pulumi import ComponentResource, Input, Output, ResourceOptions
@@ -14,10 +14,12 @@ from . import catalog
 from .catalog.name_limits import ROLES
 from .control_plane.disposable import disposable
 from .iam.pod_identity import pod_identity
+from .values.arg_words import AutoscalerExpanderArg
 from .values.eks_cluster import EksCluster
 from .values.gpu_pool import GpuPool, GpuPoolArgs
 from .values.names import check_name
 from .values.value import Value, check
+from .values.words import AutoscalerExpander
 
 NAMESPACE = "kube-system"
 SERVICE_ACCOUNT = "cluster-autoscaler"
@@ -26,7 +28,7 @@ SERVICE_ACCOUNT = "cluster-autoscaler"
 class ClusterAutoscalerSettingsArgs(TypedDict):
     """Settings of the autoscaler: where it runs, and how long it waits before it removes nodes."""
 
-    expander: NotRequired[str]
+    expander: NotRequired[AutoscalerExpanderArg]
     """How the autoscaler chooses between several suitable groups: least-waste, most-pods or random. Default
     least-waste.
     """
@@ -65,7 +67,7 @@ class ClusterAutoscalerSettings(Value):
     """The settings, checked."""
 
     # `price` has no implementation for AWS; `priority` follows from the pools.
-    expander: Literal["least-waste", "most-pods", "random"] = "least-waste"
+    expander: AutoscalerExpander = "least-waste"
     scale_down_unneeded_s: int = Field(default=600, ge=30)
     scale_down_delay_after_add_s: int = Field(default=600, ge=0)
     # At 0 no share is under it: every GPU node would stay for ever.

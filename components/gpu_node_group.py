@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 from .nodes.node_group import Backend
 from .nodes.node_groups import NodeGroupsSpec, check_names, create_node_groups
 from .nodes.placement import placement
+from .values.arg_words import BackendArg
 from .values.eks_cluster import EksCluster
 from .values.gpu_pool import GpuPool, GpuPoolArgs
 from .values.places import NodeSubnet
@@ -25,7 +26,7 @@ class GpuNodeGroupArgs(TypedDict):
     """Private subnets for the nodes, in at least one zone."""
     pool: GpuPoolArgs
     """Description of the nodes; all node groups together have at most its `max_gpus` accelerators."""
-    backend: NotRequired[str]
+    backend: NotRequired[BackendArg]
     """What makes the nodes: managed-node-group or auto-scaling-group. Default managed-node-group."""
     node_policies: NotRequired[Mapping[str, Input[str]]]
     """More IAM policies for the nodes: a map from a name that never changes to an ARN.

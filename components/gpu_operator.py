@@ -1,7 +1,7 @@
 """GpuOperator: NVIDIA's software for GPU nodes, except for what the node image already contains."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, NotRequired, Self
+from typing import Any, NotRequired, Self
 
 import pulumi_kubernetes as kubernetes
 from pulumi import ComponentResource, Output, ResourceOptions
@@ -12,8 +12,10 @@ from . import catalog
 from .control_plane.disposable import disposable
 from .nodes.gpu_sharing import WITHOUT_SHARING, sharing_configurations
 from .nodes.plugin_tolerations import plugin_tolerations
+from .values.arg_words import MigStrategyArg, OperatorImageArg
 from .values.gpu_pool import GpuPool, GpuPoolArgs
 from .values.value import Value, check
+from .values.words import MigStrategy
 
 RELEASE = "gpu-operator"
 DEVICE_PLUGIN_CONFIG_MAP = "nvidia-device-plugin"
@@ -31,13 +33,13 @@ MIG_GPUS = frozenset({"a100", "h100", "h200", "b200", "b300", "rtx-pro-server-60
 class GpuOperatorSettingsArgs(TypedDict):
     """Settings of the operator: what it installs on GPU nodes."""
 
-    node_image: NotRequired[str]
+    node_image: NotRequired[OperatorImageArg]
     """Image of the nodes: eks-nvidia contains driver and container toolkit; on ubuntu the operator installs both.
     Default eks-nvidia.
     """
     dcgm_exporter: NotRequired[bool]
     """Whether each GPU node exposes metrics of its GPUs for Prometheus. Default yes."""
-    mig_strategy: NotRequired[str]
+    mig_strategy: NotRequired[MigStrategyArg]
     """How Kubernetes names the MIG devices of a GPU that the node's label nvidia.com/mig.config divides: none, single
     or mixed. Default none.
     """
@@ -62,7 +64,7 @@ class GpuOperatorSettings(Value):
 
     node_image: str = "eks-nvidia"
     dcgm_exporter: bool = True
-    mig_strategy: Literal["none", "single", "mixed"] = "none"
+    mig_strategy: MigStrategy = "none"
     node_labels: Mapping[str, str] = catalog.SYSTEM_NODE_LABELS
 
     @model_validator(mode="after")

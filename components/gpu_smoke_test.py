@@ -1,6 +1,6 @@
 """GpuSmokeTest: nvidia-smi on one GPU of a given name, which makes Karpenter or Auto Mode start a node that has it."""
 
-from typing import Any, Literal, NotRequired, Self
+from typing import Any, NotRequired, Self
 
 import pulumi_kubernetes as kubernetes
 from pulumi import ComponentResource, CustomTimeouts, Output, ResourceOptions
@@ -10,8 +10,10 @@ from typing_extensions import TypedDict
 from . import catalog
 from .control_plane.disposable import ONCE_TIMEOUT, disposable
 from .nodes import node_pool
+from .values.arg_words import SmokeTestBackendArg
 from .values.gpu_pool import GpuPool, GpuPoolArgs
 from .values.value import Value, check
+from .values.words import SmokeTestBackend
 
 PROVISIONERS = {"auto-mode": node_pool.AUTO_MODE, "karpenter": node_pool.KARPENTER}
 
@@ -23,7 +25,7 @@ class GpuSmokeTestArgs(TypedDict):
     """The GPU pool whose nodes the pods run on."""
     gpu: NotRequired[str]
     """Name of the GPU, such as l40s. Default the one that all the pool's types have."""
-    backend: str
+    backend: SmokeTestBackendArg
     """What makes the pool's nodes: karpenter or auto-mode. The names of node labels depend on it."""
     cpu_millicores: NotRequired[int]
     """CPU request of the pod, in thousandths of a core. Default 100."""
@@ -38,7 +40,7 @@ class GpuSmokeTestSpec(Value):
 
     pool: GpuPool
     gpu: str = ""
-    backend: Literal["karpenter", "auto-mode"]
+    backend: SmokeTestBackend
     cpu_millicores: int = Field(default=100, ge=1)
     memory_mib: int = Field(default=256, ge=32)
     namespace: str = "default"

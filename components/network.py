@@ -9,6 +9,7 @@ from pulumi import ComponentResource, Output, Resource, ResourceOptions
 from typing_extensions import TypedDict
 
 from .catalog import DISCOVERY_TAG, INTERNAL_LOAD_BALANCER_TAG, PUBLIC_LOAD_BALANCER_TAG
+from .values.arg_words import NatArg
 from .values.places import NodeSubnet, ZoneArgs
 from .values.value import check
 from .vpc.network_endpoints import flow_logs, gateway_endpoint, interface_endpoints
@@ -51,7 +52,7 @@ class NetworkSettingsArgs(TypedDict):
 
     cidr: NotRequired[str]
     """Address range of the VPC. Default 10.0.0.0/16."""
-    nat: NotRequired[str]
+    nat: NotRequired[NatArg]
     """NAT gateways, through which private subnets reach the internet: none, single or per-zone. Default single."""
     private_prefix: NotRequired[int]
     """Prefix length of each private subnet. Default 19: room for 8187 pods and nodes."""

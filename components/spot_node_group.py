@@ -10,6 +10,7 @@ from .catalog import CAPACITY_TYPE_LABEL
 from .nodes.node_group import Backend, Node, NodeGroup
 from .nodes.node_groups import NodeGroupsSpec, check_names, create_node_groups
 from .nodes.placement import not_offered, subnet_problems, types_by_zone
+from .values.arg_words import BackendArg
 from .values.eks_cluster import EksCluster
 from .values.places import NodeSubnet
 from .values.spot_pool import SpotPool, SpotPoolArgs
@@ -25,7 +26,7 @@ class SpotNodeGroupArgs(TypedDict):
     """Private subnets; the more zones, the more Spot capacity to choose from."""
     pool: SpotPoolArgs
     """Description of the nodes."""
-    backend: NotRequired[str]
+    backend: NotRequired[BackendArg]
     """What makes the nodes: auto-scaling-group or managed-node-group, which has only Spot nodes. Default
     auto-scaling-group.
     """

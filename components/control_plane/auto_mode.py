@@ -1,21 +1,23 @@
 """EKS Auto Mode for a cluster: AWS runs nodes, network, DNS, disks and load balancers."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, NotRequired
+from typing import Any, NotRequired
 
 from pydantic import field_validator
 from typing_extensions import TypedDict
 
 from .. import catalog
 from ..catalog.auto_mode import NETWORK_POLICY_CONFIG, NETWORK_POLICY_KEY, NETWORK_POLICY_NAMESPACE
+from ..values.arg_words import BuiltInPoolArg
 from ..values.value import Value
+from ..values.words import BuiltInPool
 from .addons import AFTER_NODES, AddOn
 
 
 class AutoModeArgs(TypedDict):
     """How AWS runs the nodes."""
 
-    built_in_pools: NotRequired[Sequence[str]]
+    built_in_pools: NotRequired[Sequence[BuiltInPoolArg]]
     """Node pools that AWS provides; set an empty list if every node comes from your own pools. Default general-purpose,
     system.
     """
@@ -24,7 +26,7 @@ class AutoModeArgs(TypedDict):
 class AutoMode(Value):
     """How AWS runs the nodes, checked."""
 
-    built_in_pools: tuple[Literal["general-purpose", "system"], ...] = ("general-purpose", "system")
+    built_in_pools: tuple[BuiltInPool, ...] = ("general-purpose", "system")
 
     @field_validator("built_in_pools")
     @classmethod

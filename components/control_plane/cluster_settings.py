@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
@@ -14,6 +14,7 @@ from ..nodes.system_nodes import SYSTEM_NODE_IMAGE, SystemNodes
 from ..values.api_addresses import ApiClient, ApiRange, address_is_required, common_addresses
 from ..values.validation_messages import refused
 from ..values.value import Value
+from ..values.words import ControlPlaneLog, VersionSupport
 from ..vpc.network_layout import Region, RetentionDays
 from .auto_mode import AutoMode
 
@@ -118,12 +119,12 @@ class ClusterSettings(Value):
     kubernetes_version: Annotated[str, AfterValidator(_supported)] = catalog.DEFAULT_KUBERNETES
     endpoint: Endpoint = Field(default_factory=Endpoint)
     bootstrap: Annotated[Bootstrap | None, BeforeValidator(_phase)] = None
-    log_types: tuple[Literal["api", "audit", "authenticator", "controllerManager", "scheduler"], ...] = ()
+    log_types: tuple[ControlPlaneLog, ...] = ()
     log_retention_days: RetentionDays = 90
     kms_key_arn: str | None = None
     create_kms_key: bool = False
     deletion_protection: bool = True
-    support: Literal["STANDARD", "EXTENDED"] = "STANDARD"
+    support: VersionSupport = "STANDARD"
     access_entries: Mapping[str, AccessEntry] = Field(default_factory=dict)
     addon_versions: Mapping[str, str] = Field(default_factory=dict)
     system_nodes: SystemNodes = Field(default_factory=SystemNodes)

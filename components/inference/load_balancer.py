@@ -1,7 +1,7 @@
 """The network load balancer of an inference service: internal by default, and never open to everyone."""
 
 from ipaddress import IPv4Network
-from typing import Annotated, Any, Literal, NotRequired, Self
+from typing import Annotated, Any, NotRequired, Self
 
 from pydantic import AfterValidator, model_validator
 from typing_extensions import TypedDict
@@ -13,8 +13,10 @@ from ..catalog import (
     CONTROLLER_READINESS_LABEL,
     SERVICE_ANNOTATION,
 )
+from ..values.arg_words import LoadBalancerControllerArg
 from ..values.patterns import like
 from ..values.value import Value
+from ..values.words import LoadBalancerController
 
 REST_PORT = 8501
 """Port of TensorFlow Serving's REST API. Source: TensorFlow Serving 2.20, Dockerfile.gpu."""
@@ -50,7 +52,7 @@ Certificate = Annotated[
 class LoadBalancerArgs(TypedDict):
     """Who can reach the service. TensorFlow Serving has no authentication, so everyone who can reach it can use it."""
 
-    controller: NotRequired[str]
+    controller: NotRequired[LoadBalancerControllerArg]
     """Controller of the load balancer: aws-load-balancer-controller or auto-mode. It cannot be changed once the Service
     exists. Default aws-load-balancer-controller.
     """
@@ -94,7 +96,7 @@ Range = Annotated[str, AfterValidator(_network)]
 class LoadBalancer(Value):
     """The load balancer, checked."""
 
-    controller: Literal["aws-load-balancer-controller", "auto-mode"] = "aws-load-balancer-controller"
+    controller: LoadBalancerController = "aws-load-balancer-controller"
     public: bool = False
     source_ranges: tuple[Annotated[Range, AfterValidator(_not_everyone)], ...] = ()
     certificate_arn: Certificate | None = None

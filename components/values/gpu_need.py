@@ -1,12 +1,14 @@
 """GpuNeed: what one node must have; the catalog finds the instance types."""
 
-from typing import Literal, NotRequired
+from typing import NotRequired
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
 from ..catalog import BASE_REGION, MAX_INSTANCE_TYPES, InstanceType, Need, image_supports, on_demand_price, resolve
+from .arg_words import AcceleratorArg, ArchitectureArg
 from .value import Value
+from .words import AcceleratorKind, Architecture
 
 # A need is answered with several types, because Spot needs the choice, but never with a node for the price of two.
 MAX_PRICE_RATIO = 2.0
@@ -19,9 +21,9 @@ class GpuNeedArgs(TypedDict):
     """Minimum number of accelerators on one node. Default 1."""
     gpu_memory_gib: NotRequired[int]
     """Minimum memory of each accelerator, in GiB. Default 0: any."""
-    accelerator: NotRequired[str]
+    accelerator: NotRequired[AcceleratorArg]
     """Kind of accelerator: nvidia or neuron. Default nvidia."""
-    architecture: NotRequired[str]
+    architecture: NotRequired[ArchitectureArg]
     """CPU architecture: amd64 or arm64. Default amd64."""
 
 
@@ -30,8 +32,8 @@ class GpuNeed(Value):
 
     gpus: int = Field(default=1, ge=1)
     gpu_memory_gib: int = Field(default=0, ge=0)
-    accelerator: Literal["nvidia", "neuron"] = "nvidia"
-    architecture: Literal["amd64", "arm64"] = "amd64"
+    accelerator: AcceleratorKind = "nvidia"
+    architecture: Architecture = "amd64"
 
     def instance_types(self) -> tuple[InstanceType, ...]:
         """Cheapest first, all with the cheapest's accelerator count and at least its vCPUs and memory.

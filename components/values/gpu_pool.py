@@ -2,7 +2,7 @@
 `max_gpus`.
 """
 
-from typing import Annotated, Any, Literal, NotRequired
+from typing import Annotated, Any, NotRequired
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from typing_extensions import TypedDict
@@ -30,11 +30,13 @@ from ..catalog import (
     instance_type,
     instance_types,
 )
+from .arg_words import CapacityTypeArg, NodeImageArg, SharingStrategyArg
 from .gpu_need import GpuNeed, GpuNeedArgs
 from .labels_and_taints import Labels, NodeTaint, TaintArgs
 from .patterns import like
 from .validation_messages import refused
 from .value import Value
+from .words import NodeImage, SharingStrategy
 
 LONGEST_IDLE_S = 86_400
 """A day, after which an idle node is more likely forgotten than kept."""
@@ -46,7 +48,7 @@ _TESLA = frozenset({"t4", "v100", "a100", "p100", "k80"})
 class GpuSharingArgs(TypedDict):
     """How pods share one GPU. With time-slicing the pods' GPU memory is not isolated."""
 
-    strategy: str
+    strategy: SharingStrategyArg
     """time-slicing, which does not isolate GPU memory, or mps."""
     replicas: int
     """Number of pods on one GPU, 2 or more."""
@@ -67,7 +69,7 @@ class GpuPoolArgs(TypedDict):
     """Maximum number of accelerators of all nodes together, over zones and capacity types; at least as many as one node
     has.
     """
-    capacity_types: NotRequired[list[str]]
+    capacity_types: NotRequired[list[CapacityTypeArg]]
     """Capacity types spot, on-demand or reserved, the preferred one first. Default on-demand."""
     disk_gib: NotRequired[int]
     """Size of a node's disk for images and pods, in GiB, 30 or more. Default 100."""
@@ -79,7 +81,7 @@ class GpuPoolArgs(TypedDict):
     """Taint that keeps other pods off the nodes. Default nvidia.com/gpu=true:NoSchedule; of Neuron,
     aws.amazon.com/neuron=true:NoSchedule.
     """
-    node_image: NotRequired[str]
+    node_image: NotRequired[NodeImageArg]
     """Image of the nodes: al2023 or bottlerocket. Default al2023."""
     idle_s: NotRequired[int]
     """Seconds an empty node is kept, 30 or more. Over 86400 only with `keeps_idle_nodes`. Default 600."""
@@ -106,7 +108,7 @@ class GpuPoolArgs(TypedDict):
 class GpuSharing(Value):
     """How pods share one GPU."""
 
-    strategy: Literal["time-slicing", "mps"]
+    strategy: SharingStrategy
     replicas: int = Field(ge=2)
 
     @property
@@ -129,7 +131,7 @@ class GpuPool(Value):
     """A pool of nodes with accelerators, checked. A rule that looks at a field sees only the fields above it."""
 
     need: GpuNeed | None = None
-    node_image: Literal["al2023", "bottlerocket"] = "al2023"
+    node_image: NodeImage = "al2023"
     instance_types: tuple[Annotated[InstanceType, BeforeValidator(_row)], ...] = ()
     """The types given, or those that satisfy the need."""
     max_gpus: int = Field(ge=1)

@@ -6,6 +6,7 @@ from pydantic import AfterValidator
 from typing_extensions import TypedDict
 
 from ..catalog import Taint, TaintEffect, key_problem, label_problem, value_problem
+from .arg_words import TaintEffectArg
 from .value import Value
 
 
@@ -43,7 +44,7 @@ class TaintArgs(TypedDict):
     """Key of the taint, such as nvidia.com/gpu."""
     value: str
     """Value of the taint, never empty: the autoscaler ignores a managed node group's taint without a value."""
-    effect: str
+    effect: TaintEffectArg
     """Effect on pods without a toleration: NoSchedule, PreferNoSchedule or NoExecute."""
 
 

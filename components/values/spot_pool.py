@@ -1,7 +1,7 @@
 """SpotPool: Spot nodes for general workloads, of equal size, described once for both back ends."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, NotRequired
+from typing import Annotated, Any, NotRequired
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from typing_extensions import TypedDict
@@ -16,9 +16,11 @@ from ..catalog import (
     instance_type,
     instance_types,
 )
+from .arg_words import NodeImageArg
 from .labels_and_taints import Labels, NodeTaint, TaintArgs
 from .validation_messages import refused
 from .value import Value
+from .words import NodeImage
 
 
 class SpotPoolArgs(TypedDict):
@@ -44,7 +46,7 @@ class SpotPoolArgs(TypedDict):
     """Labels of the nodes, besides the label of the capacity type. Default none."""
     taints: NotRequired[list[TaintArgs]]
     """Taints of the nodes; a taint needs a value, and a key has one taint. Default none."""
-    node_image: NotRequired[str]
+    node_image: NotRequired[NodeImageArg]
     """Image of the nodes: al2023 or bottlerocket. Default al2023."""
 
 
@@ -64,7 +66,7 @@ class SpotPool(Value):
     disk_gib: int = Field(default=50, ge=MIN_DISK_GIB, le=MAX_DISK_GIB)
     labels: Labels = Field(default_factory=dict)
     taints: tuple[NodeTaint, ...] = ()
-    node_image: Literal["al2023", "bottlerocket"] = "al2023"
+    node_image: NodeImage = "al2023"
 
     @field_validator("instance_types")
     @classmethod

@@ -13,7 +13,9 @@ GENERAL: eks_gpu.SpotPoolArgs = {
 }
 GPU: eks_gpu.GpuPoolArgs = {"instance_types": ["g6.xlarge", "g5.xlarge"], "max_gpus": 6}
 
-config = pulumi.Config()
+image = pulumi.Config().require("node_image")
+if image not in ("eks-nvidia", "ubuntu"):
+    raise pulumi.RunError(f"gpu-operator:node_image must be eks-nvidia or ubuntu, got {image}")
 api_cidrs = eks_gpu.stack_addresses()
 
 network = eks_gpu.Network(
@@ -43,14 +45,12 @@ eks_gpu.SpotNodeGroup(
     {"cluster": cluster.reference, "subnets": network.private_subnets, "pool": GENERAL, "drain_s": 120},
     pulumi.ResourceOptions(depends_on=[handler]),  # so that the group goes before it
 )
-if config.require("node_image") == "ubuntu":
+if image == "ubuntu":
     ubuntu_gpu_nodes("gpu", cluster.reference, network.private_subnets[0])
 else:
     eks_gpu.GpuNodeGroup("gpu", {"cluster": cluster.reference, "subnets": network.private_subnets, "pool": GPU})
 eks_gpu.ClusterAutoscaler("cluster-autoscaler", {"cluster": cluster.reference}, in_cluster)
-operator = eks_gpu.GpuOperator(
-    "gpu-operator", {"pools": [GPU], "settings": {"node_image": config.require("node_image")}}, in_cluster
-)
+operator = eks_gpu.GpuOperator("gpu-operator", {"pools": [GPU], "settings": {"node_image": image}}, in_cluster)
 eks_gpu.CudaVectorAdd(
     "cuda-vector-add",
     {"pool": GPU},

@@ -99,7 +99,7 @@ def test_spot_nodes_have_a_selector_too():
 
 
 def test_the_caller_may_change_what_he_gets():
-    made = SimpleNamespace(labels={"team": "vision"}, taints=[])
+    made: Any = SimpleNamespace(labels={"team": "vision"}, taints=[])
     pool_selector(made)["zone"] = "a"
     assert made.labels == {"team": "vision"}
 

@@ -1,0 +1,19 @@
+"""The closed words of args, each list in one place: values are checked against them.
+
+A type checker shows them on the args as well, by `arg_words.pyi`.
+"""
+
+from typing import Literal
+
+AcceleratorKind = Literal["nvidia", "neuron"]
+Architecture = Literal["amd64", "arm64"]
+AutoscalerExpander = Literal["least-waste", "most-pods", "random"]
+BuiltInPool = Literal["general-purpose", "system"]
+ControlPlaneLog = Literal["api", "audit", "authenticator", "controllerManager", "scheduler"]
+LoadBalancerController = Literal["aws-load-balancer-controller", "auto-mode"]
+MigStrategy = Literal["none", "single", "mixed"]
+NodeImage = Literal["al2023", "bottlerocket"]
+OperatorImage = Literal["eks-nvidia", "ubuntu"]
+SharingStrategy = Literal["time-slicing", "mps"]
+SmokeTestBackend = Literal["karpenter", "auto-mode"]
+VersionSupport = Literal["STANDARD", "EXTENDED"]
