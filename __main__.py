@@ -9,16 +9,17 @@ import components as eks_gpu
 from first_workloads import first_workloads
 from settings import Settings, check_reach
 
-settings = eks_gpu.stack_settings(Settings)
 problems = eks_gpu.SettingsProblems()
+settings = problems.settings(Settings, check_reach)
 region = pulumi.Config("aws").require("region")
 node_groups = settings.get("gpu_node_groups", {})
 karpenter_pools, auto_mode_pools = settings.get("karpenter_gpu_pools", {}), settings.get("auto_mode_gpu_pools", {})
 
-with problems.at():
-    check_reach(settings)
-    pools = eks_gpu.StackPools(node_groups, karpenter_pools, auto_mode_pools)
-    zones = eks_gpu.available_zones(region, settings.get("zones"))
+pools = eks_gpu.StackPools(node_groups, karpenter_pools, auto_mode_pools)
+zones = eks_gpu.available_zones(region)
+if "zones" in settings:
+    with problems.at(go_on=True):
+        zones = eks_gpu.available_zones(region, settings["zones"])
 with problems.at("network"):
     network_settings, cluster_name = settings.get("network", {}), settings["cluster"]["name"]
     network = eks_gpu.Network(
@@ -62,7 +63,6 @@ if karpenter_pools:
 for name, pool in auto_mode_pools.items():
     with problems.at(f"auto_mode_gpu_pools.{name}", go_on=True):
         pools.made[name] = eks_gpu.AutoModeGpuPool(name, {**pool, "cluster": eks, "subnets": subnets}, in_cluster)
-problems.stop()
 
 if "cluster_autoscaler" in settings:
     eks_gpu.ClusterAutoscaler(
@@ -92,6 +92,7 @@ if "aws_load_balancer_controller" in settings:
     ]
 
 first_workloads(settings, problems, pools, cluster, balancers)
+problems.stop()
 
 pulumi.export("cluster_name", cluster.reference["name"])
 pulumi.export("kubeconfig", pulumi.Output.secret(cluster.kubeconfig))

@@ -25,17 +25,17 @@ def first_workloads(
         return pulumi.ResourceOptions(providers=[cluster.provider], deleted_with=gone_with, depends_on=made)
 
     if "cuda_vector_add" in settings:
-        with problems.at("cuda_vector_add"):
+        with problems.at("cuda_vector_add", go_on=True):
             test, nodes = pools.of(settings["cuda_vector_add"])
             eks_gpu.CudaVectorAdd("cuda-vector-add", test, after(nodes))
     if "gpu_smoke_test" in settings:
-        with problems.at("gpu_smoke_test"):
+        with problems.at("gpu_smoke_test", go_on=True):
             smoke, nodes = pools.of(settings["gpu_smoke_test"])
             backend = "auto-mode" if isinstance(nodes, eks_gpu.AutoModeGpuPool) else "karpenter"
             eks_gpu.GpuSmokeTest("nvidia-smi", {**smoke, "backend": backend}, after(nodes))
     if "resnet" in settings:
-        with problems.at("resnet"):
+        with problems.at("resnet", go_on=True):
             model, nodes = pools.of(settings["resnet"])
             opts = after(nodes, *balancers, leaves_nothing=False)
             resnet = eks_gpu.ResnetInference("resnet", {**model, "cluster": cluster.reference}, opts)
-        pulumi.export("resnet_url", resnet.url)
+            pulumi.export("resnet_url", resnet.url)

@@ -11,6 +11,7 @@ import yaml
 from eks_gpu.io.problems import InputError
 from eks_gpu.offline.project import Project, StackConfig
 from eks_gpu.offline.run import record
+from eks_gpu.plan.plan import make_plan
 from tests.programs import ROOT
 
 KEY = "eks-gpu:settings"
@@ -287,7 +288,7 @@ BROKEN: list[tuple[str, Any, str]] = [
     (
         "karpenter_gpu_pools/gpu",
         {"pool": {"instance_types": ["g6.xlarge"], "max_gpus": 1}},
-        "pools must have names of their own, got gpu in two sections",
+        "karpenter_gpu_pools.gpu must have a name of its own, because gpu_node_groups has a gpu too",
     ),
     (
         f"{GPU}/max_age_h",
@@ -399,6 +400,77 @@ def test_all_problems_are_told_at_once():
         "gpu_node_groups.gpu.pool.max_gpus",
         "gpus",
     ]
+
+
+def config_file(folder: Path, text: str) -> StackConfig:
+    (folder / "Pulumi.dev.yaml").write_text(text)
+    return replace(Project.load(ROOT), root=folder).stack("dev")
+
+
+def told(folder: Path, text: str) -> list[str]:
+    """What is wrong with a stack's file, each with its line and its key."""
+    with pytest.raises(InputError) as refusal:
+        make_plan(Project.load(ROOT), config_file(folder, text))
+    return [problem.removeprefix("Pulumi.dev.yaml:").partition(" must ")[0] for problem in refusal.value.problems]
+
+
+def test_problems_of_every_stage_are_told_at_once_in_the_order_of_the_file(tmp_path):
+    assert told(
+        tmp_path,
+        """config:
+  aws:region: us-wset-2
+  eks-gpu:plan: {monthly_budget_usd: much}
+  eks-gpu:settings:
+    cuda_vector_add: {pool: gpus, replicas: -1}
+    zones: [us-west-2a]
+    karpenter_gpu_pools:
+      gpu: {pool: {instance_types: [g6.xlarge], max_gpus: 1, capacity_types: [on-demand, spot]}}
+      other: {pool: {instance_types: [g6.xlarge], max_gpus: 0}}
+    cluster:
+      name: dev
+      support: LONG
+""",
+    ) == [
+        "2: aws:region",
+        "3: eks-gpu:plan.monthly_budget_usd",
+        "5: eks-gpu:settings.cuda_vector_add.replicas",
+        "5: eks-gpu:settings.cuda_vector_add.pool",
+        "6: eks-gpu:settings.zones",
+        "8: eks-gpu:settings.karpenter_gpu_pools.gpu.pool.capacity_types: Karpenter takes reserved, spot, on-demand in "
+        "this order, got on-demand, spot; nearest: spot, on-demand",
+        "9: eks-gpu:settings.karpenter_gpu_pools.other.pool.max_gpus",
+        "12: eks-gpu:settings.cluster.support",
+    ]
+
+
+def test_a_misspelt_region_does_not_hide_the_rest(tmp_path):
+    assert told(tmp_path, "config:\n  aws:regoin: us-west-2\n  eks-gpu:settings: {cluster: {}}\n") == [
+        " aws:region is required",
+        "2: aws:regoin is not a known key; nearest: aws:region",
+        "3: eks-gpu:settings.cluster.name is required",
+    ]
+
+
+def test_a_region_that_nobody_can_guess_is_told_alone(tmp_path):
+    with pytest.raises(InputError, match=r"^Pulumi.dev.yaml:2: aws:region must be a region of AWS, got 'mars'$"):
+        config_file(tmp_path, "config:\n  aws:region: mars\n  eks-gpu:settings: {cluster: {}}\n")
+
+
+def test_what_is_wrong_only_because_something_else_is_wrong_is_not_told():
+    given = settings()
+    given["gpu_node_groups"]["gpu"]["pool"]["max_gpus"] = 0
+    given["cuda_vector_add"]["pool"] = "gpu"  # which is there, and wrong
+    (problem,) = refused(given)
+    assert "gpu_node_groups.gpu.pool.max_gpus" in problem
+
+
+def test_an_update_stops_at_the_first_step_that_finds_something(monkeypatch):
+    given = changed("cuda_vector_add/replicas", -1)
+    given["zones"] = ["us-west-2a"]
+    assert len(refused(given)) == 2
+    monkeypatch.setattr("pulumi.runtime.is_dry_run", lambda: False)
+    (problem,) = refused(given)
+    assert problem == f"Pulumi.dev.yaml: {KEY}.cuda_vector_add.replicas must be at least 0, got -1"
 
 
 def test_problems_that_only_the_zones_show_are_told_for_all_pools_at_once():

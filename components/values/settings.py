@@ -2,7 +2,7 @@
 
 import typing
 from collections import Counter
-from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import reduce
 from importlib import import_module
@@ -18,7 +18,8 @@ from typing_extensions import TypedDict, is_typeddict
 from ..catalog.nearest import hint
 from .gpu_pool import GpuPool, GpuPoolArgs
 from .shapes import Reshape
-from .value import BadInput, CheckedAs, Value, check
+from .validation_messages import Problem
+from .value import BadInput, CheckedAs, Value, problems
 
 T = TypeVar("T")
 
@@ -42,7 +43,13 @@ class Section(Reshape):
         if unknown := {*self._supplied, *self._replaced} - hints.keys():
             raise TypeError(f"{base.__name__} takes no {', '.join(sorted(unknown))}")
         left = {key: hint for key, hint in hints.items() if key not in self._supplied}
-        return _typed_dict(f"{base.__name__}Section", {**_plain_fields(left), **self._replaced})
+        fields = {key: _checked(base, key, shape) for key, shape in _plain_fields(left).items()}
+        return _typed_dict(f"{base.__name__}Section", {**fields, **self._replaced})
+
+    @property
+    def names_pool(self) -> bool:
+        """Whether the file has a pool's name where the component takes the pool."""
+        return bool(self._replaced)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         return handler.generate_schema(self.reshaped(source))
@@ -72,6 +79,22 @@ def as_data(shape: Any) -> Any:
     return shape
 
 
+def _checked(args: Any, key: str, shape: Any) -> Any:
+    """The shape of an argument; one that is a word, a number or a truth value has the rules of the component's spec."""
+    spec = getattr(import_module(args.__module__), f"{args.__name__.removesuffix('Args')}Spec", None)
+    origin, (inner,) = (typing.get_origin(shape), typing.get_args(shape)) if _is_marked(shape) else (None, (shape,))
+    if spec is None or inner not in (str, int, float, bool) or key not in spec.model_fields:
+        return shape
+    field = spec.model_fields[key]
+    rules = Annotated.__class_getitem__((field.annotation, *field.metadata)) if field.metadata else field.annotation
+    checked = Annotated[inner, CheckedAs(rules)]
+    return origin[checked] if origin else checked
+
+
+def _is_marked(shape: Any) -> bool:
+    return typing.get_origin(shape) in (NotRequired, Required)
+
+
 def _typed_dict(name: str, fields: dict[str, Any]) -> Any:
     make: Any = TypedDict  # type checkers know only TypedDicts that are written out
     return make(name, fields)
@@ -97,22 +120,45 @@ def _value_of(args: Any) -> type[Value] | None:
     return made if isinstance(made, type) and issubclass(made, Value) else None
 
 
-def stack_settings(shape: type[T]) -> T:
-    """The running stack's settings as a `shape`. Stops the program with all problems, each with file and key."""
-    given = pulumi.Config().get_object(KEY)
-    try:
-        return check(as_data(shape), {} if given is None else given, _root())
-    except BadInput as bad:
-        raise _stop([f"{_root()} is required"] if given is None else bad.problems) from None
+def stack_settings(shape: type[T], *rules: Callable[[T], None]) -> T:
+    """The running stack's settings as a `shape`. Stops the program with all problems, each with file and key.
+
+    rules: functions of the settings that raise BadInput, for what several sections decide together.
+    """
+    problems = SettingsProblems()
+    settings = problems.settings(shape, *rules)
+    problems.stop()
+    return settings
 
 
 class SettingsProblems:
-    """Problems with settings that components find only when they see the account, reported as places in the stack's
-    file.
+    """Problems with a stack's settings, reported as places in the stack's file: all at once, at `stop`.
+
+    An update stops at the first step that finds some, before it creates anything. A preview and a plan, which create
+    nothing, go on without what is wrong, to find the rest.
     """
 
     def __init__(self) -> None:
         self._found: list[str] = []
+
+    def settings(self, shape: type[T], *rules: Callable[[T], None]) -> T:
+        """The running stack's settings as a `shape`, without what is wrong with them.
+
+        rules: functions of the settings that raise BadInput, for what several sections decide together. Stops the
+        program if too little is left to go on.
+        """
+        given = pulumi.Config().get_object(KEY)
+        if given is None:
+            self._found.append(f"{_root()} is required")
+            self.stop()
+        left, found = sound_settings(shape, given)
+        self._found += [problem.at(_root()) for problem in found]
+        if left is None or not pulumi.runtime.is_dry_run():
+            self.stop()
+        for rule in rules:
+            with self.at(go_on=True):
+                rule(left)
+        return left
 
     @contextmanager
     def at(self, path: str = "", *, go_on: bool = False) -> Iterator[None]:
@@ -122,13 +168,92 @@ class SettingsProblems:
         except BadInput as bad:
             place = f"{_root()}.{path}." if path else f"{_root()}."
             self._found += [f"{place}{problem}" for problem in bad.problems]
-        if not go_on:
+            if not go_on:
+                self.stop()
+        if not pulumi.runtime.is_dry_run():
             self.stop()
 
     def stop(self) -> None:
         """Stops the program when anything was found, with all of it."""
         if self._found:
             raise _stop(self._found)
+
+
+def sound_settings(shape: type[T], given: Any) -> tuple[T | None, list[Problem]]:
+    """What is left of settings without what is wrong, or None if too little is; and every problem that they have."""
+    data, pools = as_data(shape), _PoolNames(shape)
+    found = [*problems(data, given), *pools.problems(given)]
+    left = given
+    for depth in (2, 1):  # at first the settings that are wrong, then whole sections
+        wrong = {problem.path[:depth] for problem in (found if depth == 2 else problems(data, left))}
+        if () in wrong:
+            return None, found
+        left = pools.without_lost(_without(left, wrong), given)
+    return (None if problems(data, left) else left), found
+
+
+def _without(given: Mapping[str, Any], paths: Collection[tuple[str | int, ...]]) -> dict[str, Any]:
+    """The sections without those at these paths: a section, or a key of one."""
+    return {
+        section: {key: inner for key, inner in value.items() if (section, key) not in paths}
+        if isinstance(value, Mapping)
+        else value
+        for section, value in given.items()
+        if (section,) not in paths
+    }
+
+
+class _PoolNames:
+    """The sections of a shape that make pools, `gpu_node_groups: {gpu: ...}`, and those that name one, `pool: gpu`."""
+
+    def __init__(self, shape: Any):
+        found = [(key, *_section(hint)) for key, hint in _hints(shape).items()]
+        described = [(key, args, note) for key, args, note in found if note and "pool" in _hints(args)]
+        self._naming = {key: _hints(args)["pool"] for key, args, note in described if note.names_pool}
+        self._making = {key: _hints(args)["pool"] for key, args, note in described if not note.names_pool}
+
+    def problems(self, given: Any) -> Iterator[Problem]:
+        """Names that no section makes, and names that two sections make."""
+        for section, kind in self._naming.items():
+            name, known = self._named(given, section), self._made(given, kind)
+            if name is not None and name not in known:
+                yield Problem((section, "pool"), f"{_one_of(known)}, got {name!r}{hint(name, known)}")
+        for kind in {*map(id, self._making.values())}:
+            homes: dict[str, str] = {}
+            for section in (key for key, made in self._making.items() if id(made) == kind):
+                for name in _map_of(given, section):
+                    if (home := homes.setdefault(name, section)) != section:
+                        yield Problem((section, name), f"must have a name of its own, because {home} has a {name} too")
+
+    def without_lost(self, left: dict[str, Any], given: Any) -> dict[str, Any]:
+        """What is left without sections that name a pool which is not left."""
+        lost = {
+            section
+            for section, kind in self._naming.items()
+            if (name := self._named(given, section)) is not None and name not in self._made(left, kind)
+        }
+        return {section: value for section, value in left.items() if section not in lost}
+
+    def _made(self, given: Any, kind: Any) -> list[str]:
+        making = [section for section, made in self._making.items() if made is kind]
+        return list(dict.fromkeys(name for section in making for name in _map_of(given, section)))
+
+    def _named(self, given: Any, section: str) -> str | None:
+        name = _map_of(given, section).get("pool")
+        return name if isinstance(name, str) else None
+
+
+def _section(hint: Any) -> tuple[Any, Section | None]:
+    """Args and note of `dict[str, Annotated[Args, Section(...)]]`, or of the same without a map around it."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        return arguments[0], next((note for note in arguments[1:] if isinstance(note, Section)), None)
+    return _section(arguments[-1]) if arguments else (hint, None)
+
+
+def _map_of(given: Any, section: str) -> Mapping[str, Any]:
+    found = given.get(section) if isinstance(given, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
 
 
 class StackPools:
@@ -157,19 +282,24 @@ class StackPools:
     def of(self, section: T) -> tuple[T, pulumi.Resource]:
         """A section with the pool in place of its name, and what makes the pool's nodes.
 
-        Raises BadInput for an unknown name.
+        Raises BadInput for an unknown name; without a problem of its own if the pool was refused.
         """
         named: Any = section
         with_pool: Any = {**named, "pool": pool_named(named["pool"], self.args)}
+        if named["pool"] not in self.made:
+            raise BadInput([])
         return with_pool, self.made[named["pool"]]
 
 
 def pool_named(name: str, pools: Mapping[str, T]) -> T:
     """The pool that another section of the settings names. Raises BadInput with the names that there are."""
     if name not in pools:
-        one = ", ".join(pools) or "the pools, and there are none"
-        raise BadInput([f"pool must be one of {one}, got {name!r}{hint(name, pools)}"])
+        raise BadInput([f"pool {_one_of(pools)}, got {name!r}{hint(name, pools)}"])
     return pools[name]
+
+
+def _one_of(pools: Iterable[str]) -> str:
+    return f"must be one of {', '.join(pools) or 'the pools, and there are none'}"
 
 
 def _root() -> str:

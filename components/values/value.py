@@ -25,7 +25,7 @@ class BadInput(ValueError):
 class CheckedAs:
     """`Annotated[PoolArgs, CheckedAs(Pool)]`: args that are checked as the Value they become, and stay args."""
 
-    def __init__(self, value: type[Value]):
+    def __init__(self, value: Any):
         self._value = value
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
@@ -50,5 +50,17 @@ def check(shape: type[T], given: Any, at: str = "") -> T:
     try:
         return _Given[shape](given=given).given
     except ValidationError as error:
-        found = [Problem(problem.path[1:], problem.rule) for problem in problems_of(error, _Given[shape])]
-        raise BadInput([problem.at(at) for problem in found]) from None
+        raise BadInput([problem.at(at) for problem in _problems(error, shape)]) from None
+
+
+def problems(shape: Any, given: Any) -> list[Problem]:
+    """What is wrong with `given` as a `shape`."""
+    try:
+        _Given[shape](given=given)
+    except ValidationError as error:
+        return _problems(error, shape)
+    return []
+
+
+def _problems(error: ValidationError, shape: Any) -> list[Problem]:
+    return [Problem(problem.path[1:], problem.rule) for problem in problems_of(error, _Given[shape])]

@@ -74,13 +74,17 @@ def plan(
 
     console = Terminal(stderr=outputs.take_stdout)
     with Terminal(stderr=True).status("running the program offline") as status:
-        plans, lacking = [], []
+        plans, lacking, wrong = [], [], []
         for each in stacks:
             status.update(f"running {loaded.name} offline, stack {each.name}")
             try:
                 plans.append(make_plan(loaded, each, given=given))
             except Unanswerable as error:
                 lacking.append(error)
+            except InputError as error:
+                wrong += error.problems
+    if wrong:
+        raise InputError(dict.fromkeys([*wrong, *(problem for error in lacking for problem in error.problems)]))
     if record_answers:
         resources = [each for made in plans for each in waited_for(made.graph)]
         asked = [each for found in (*lacking, *plans) for each in found.asked]

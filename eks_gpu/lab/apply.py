@@ -273,9 +273,12 @@ def lab_stack(
     autoscaler_arguments: Mapping[str, str] | None = None,
     update_from: str = "inside",
 ) -> LabStack:
-    """Raises InputError for a folder without a project, and for a stack without a file."""
+    """Raises InputError for a folder without a project, and for a stack without a file or with a wrong one."""
     loaded = Project.load(project)
-    return LabStack(lab, loaded, loaded.stack(stack), autoscaler_arguments, update_from)
+    chosen = loaded.stack(stack)
+    if chosen.problems:
+        raise InputError(chosen.problems)
+    return LabStack(lab, loaded, chosen, autoscaler_arguments, update_from)
 
 
 def played(charts: tuple[Release, ...]) -> tuple[list[Release], list[Release]]:

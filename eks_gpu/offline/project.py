@@ -1,12 +1,13 @@
 """A Pulumi project on disk: its program and one stack's configuration, as the Pulumi CLI would pass them."""
 
 import json
+import math
 import os
 import runpy
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ class StackConfig:
     """Configuration key, or the path of something in its value -> line in the stack's file."""
     environments: tuple[str, ...] = ()
     """Environments of Pulumi ESC that the stack imports, whose values are not read."""
+    problems: tuple[str, ...] = ()
+    """What is wrong with the file already; what the program finds wrong is told with it."""
 
     def place(self, key: str) -> str:
         return f"{self.file.name}:{self.lines[key]}" if key in self.lines else self.file.name
@@ -53,6 +56,16 @@ class StackConfig:
         # What is missing has no line of its own: then it is the line of what it is missing in.
         paths = (path for path in self.lines if told.startswith(path) and told[len(path) :][:1] in ("", *" .:["))
         return f"{self.place(max(paths, key=len, default=''))}: {told}"
+
+    def in_order(self, problems: Iterable[str]) -> list[str]:
+        """Problems in the order of the stack's file, each once: of the whole file first, of other files last."""
+        return sorted(dict.fromkeys(problems), key=self._line)
+
+    def _line(self, problem: str) -> float:
+        if not problem.startswith(f"{self.file.name}:"):
+            return math.inf
+        line = problem.removeprefix(f"{self.file.name}:").partition(":")[0]
+        return int(line) if line.isdigit() else 0
 
 
 @dataclass(frozen=True)
@@ -123,7 +136,10 @@ class Project:
         return sorted(file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in files)
 
     def stack(self, name: str) -> StackConfig:
-        """Raises InputError for a missing or broken file, for an unknown region, and for a misspelt key of one."""
+        """Raises InputError for a missing or broken file, and for a region that nobody can guess.
+
+        An unknown region and a misspelt key of one are `problems` of the stack, where it is clear what was meant.
+        """
         file = self.root / self.stack_folder / f"Pulumi.{name}.yaml"
         if not file.exists():
             raise InputError(
@@ -144,11 +160,21 @@ class Project:
         said = f"{stack.place(REGION_KEY)}: {REGION_KEY}" if config.get(REGION_KEY) or not variable else variable
         wrong = misspelt(stack, config, {REGION_KEY})
         if region and region not in regions():
-            problem = f"{said} must be a region of AWS, got {region!r}{hint(region, regions())}"
-            raise InputError([problem, *wrong])
-        if not region and wrong:
-            raise InputError([f"{said} is required", *wrong])
-        return stack
+            wrong = [f"{said} must be a region of AWS, got {region!r}{hint(region, regions())}", *wrong]
+        elif not region and wrong:
+            wrong = [f"{said} is required", *wrong]
+        if not wrong:
+            return stack
+        if (meant := self._meant_region(region, config)) is None:
+            raise InputError(wrong)
+        # The program runs in the region that was meant, for what is wrong with the other keys is told with this.
+        return replace(stack, region=meant, config={**config, REGION_KEY: meant}, problems=tuple(wrong))
+
+    def _meant_region(self, region: str, config: Mapping[str, str]) -> str | None:
+        """The region that is nearest to a wrong one, or that stands under a misspelt key; None if nothing tells it."""
+        known = regions()
+        near = nearest(region, known) if region else None
+        return near or next((config[key] for key in config if config[key] in known), None)
 
     def _full(self, key: str) -> str:
         return key if ":" in key else f"{self.name}:{key}"

@@ -63,12 +63,12 @@ def record(project: Project, stack: StackConfig, *, preview: bool = False) -> tu
             )
         except (Exception, SystemExit) as error:
             told = [stack.located(line) for line in _told(error, project, stack)]
-            problems = [*told, *_misspelt(project, stack, keys)]
-            if isinstance(error, Unanswered):
+            problems = stack.in_order([*stack.problems, *told, *_misspelt(project, stack, keys)])
+            if isinstance(error, Unanswered) and not stack.problems:
                 raise Unanswerable(problems, error.asked) from error
             raise InputError(problems) from error
-    if wrong := _misspelt(project, stack, keys):
-        raise InputError(wrong)
+    if wrong := [*stack.problems, *_misspelt(project, stack, keys)]:
+        raise InputError(stack.in_order(wrong))
     recording.graph = answers.kubernetes.added_to(recording.graph)
     recording.log += [("warning", line) for line in _unread(project, stack, keys)]
     if waited := [f"{name} of {each.type} {each.name}" for each in recording.graph for name in each.wanted]:

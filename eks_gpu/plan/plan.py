@@ -112,7 +112,10 @@ def make_plan(project: Project, stack: StackConfig, on: date | None = None, give
 
     Raises InputError.
     """
-    settings = plan_settings(project, stack)
+    try:
+        settings = plan_settings(project, stack)
+    except InputError as wrong:  # told with what the program finds
+        settings, stack = PlanSettings(), replace(stack, problems=(*stack.problems, *wrong.problems))
     recording, assumed = record(project, stack)
     day = on or today()
     with read(recording.graph):

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from unittest.mock import patch
 
 import pulumi
 import pytest
@@ -32,7 +33,8 @@ def updated(folder: Path) -> list[str]:
     """What the program of a stack without an address says when an update runs it; it makes nothing."""
     project, answers = Project.load(folder), Counted()
     stack = project.stack("dev")
-    with project.entered(), pytest.raises(pulumi.RunError) as stopped:
+    update = patch("pulumi.runtime.is_dry_run", lambda: False)
+    with update, project.entered(), pytest.raises(pulumi.RunError) as stopped:
         program_run.run(project.main, answers, config=stack.config, project=project.name, stack="dev")
     assert answers.registered == []
     return str(stopped.value).splitlines()

@@ -120,7 +120,7 @@ def test_a_twice_given_key_is_told_with_its_line(shop):
 
 
 def test_an_unknown_region_names_the_nearest(shop):
-    assert refusal(shop(stack="config:\n  aws:region: eu-west-11\n")) == [
+    assert refusal(shop(stack="config:\n  aws:region: eu-west-11\n  shop:size: 3\n")) == [
         "Pulumi.dev.yaml:2: aws:region must be a region of AWS, got 'eu-west-11'; nearest: eu-west-1"
     ]
 
@@ -195,8 +195,8 @@ def test_another_key_that_the_program_never_reads_is_a_warning(shop):
 
 def test_a_misspelt_required_key_is_told_from_both_sides(shop):
     assert refusal(shop(stack="config:\n  aws:region: eu-west-1\n  shop:siez: 3\n")) == [
-        "Missing required configuration variable 'shop:size'",
         "Pulumi.dev.yaml:3: shop:siez is not a known key; nearest: shop:size",
+        "Missing required configuration variable 'shop:size'",
     ]
 
 
