@@ -86,7 +86,8 @@ def _checked(args: Any, key: str, shape: Any) -> Any:
     if spec is None or inner not in (str, int, float, bool) or key not in spec.model_fields:
         return shape
     field = spec.model_fields[key]
-    rules = Annotated.__class_getitem__((field.annotation, *field.metadata)) if field.metadata else field.annotation
+    annotated: Any = Annotated  # type checkers know only what is written out
+    rules = annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
     checked = Annotated[inner, CheckedAs(rules)]
     return origin[checked] if origin else checked
 
@@ -153,7 +154,9 @@ class SettingsProblems:
             self.stop()
         left, found = sound_settings(shape, given)
         self._found += [problem.at(_root()) for problem in found]
-        if left is None or not pulumi.runtime.is_dry_run():
+        if left is None:
+            raise _stop(self._found)
+        if not pulumi.runtime.is_dry_run():
             self.stop()
         for rule in rules:
             with self.at(go_on=True):
@@ -183,7 +186,7 @@ def sound_settings(shape: type[T], given: Any) -> tuple[T | None, list[Problem]]
     """What is left of settings without what is wrong, or None if too little is; and every problem that they have."""
     data, pools = as_data(shape), _PoolNames(shape)
     found = [*problems(data, given), *pools.problems(given)]
-    left = given
+    left: Any = given
     for depth in (2, 1):  # at first the settings that are wrong, then whole sections
         wrong = {problem.path[:depth] for problem in (found if depth == 2 else problems(data, left))}
         if () in wrong:

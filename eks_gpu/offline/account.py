@@ -1,18 +1,13 @@
 """The AWS account that an offline run simulates."""
 
-import hashlib
 import json
-from collections.abc import Mapping
-from typing import Any
 
 from eks_gpu.graph import values
 from eks_gpu.offline.questions import ANSWERS_FILE, Question, Unanswered
-from eks_gpu_components.catalog import partition
+from eks_gpu_components.catalog import partition, stand_ins
+from eks_gpu_components.catalog.stand_ins import ACCOUNT, Properties, digest
 
-ACCOUNT = "123456789012"
-
-Properties = Mapping[str, Any]
-"""Inputs, outputs, arguments or results, by wire name."""
+__all__ = ["ACCOUNT", "Account", "Properties", "digest", "shown", "unanswered"]
 
 
 class Account:
@@ -38,8 +33,7 @@ class Account:
 
     def arn(self, service: str, resource: str) -> str:
         """An ARN; IAM's have no region."""
-        region = "" if service == "iam" else self.region
-        return f"arn:{self.partition}:{service}:{region}:{ACCOUNT}:{resource}"
+        return stand_ins.arn(self.region, service, resource)
 
 
 def unanswered(key: str, what: str, args: Properties | None = None) -> Unanswered:
@@ -54,8 +48,3 @@ def unanswered(key: str, what: str, args: Properties | None = None) -> Unanswere
 def shown(args: Properties) -> str:
     """Arguments as a person would write a call; unknown ones are left out."""
     return ", ".join(f"{key}={json.dumps(value)}" for key, value in values.shown(args).items())
-
-
-def digest(text: str) -> str:
-    """What an id of AWS's has after its prefix, the same in every run."""
-    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:17]

@@ -3,7 +3,6 @@
 import ipaddress
 import json
 import os
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,74 +11,39 @@ from eks_gpu.io.documents import parse, plain
 from eks_gpu.io.problems import InputError
 from eks_gpu.offline.account import ACCOUNT, Account, Properties, digest, shown, unanswered
 from eks_gpu.offline.default_vpc import CIDR, default_vpc, of_default_vpc, zone_of
-from eks_gpu.offline.provider_outputs import aws_cluster
-from eks_gpu_components.catalog import DEFAULT_KUBERNETES, zones
+from eks_gpu_components.catalog import DEFAULT_KUBERNETES, stand_ins, zones
 
 
 def _availability_zones(account: Account, args: Properties) -> Properties:
     account.assumed.add("zone names: an account may give the same name to another zone id")
-    hidden = {*args.get("excludeZoneIds", ()), *args.get("excludeNames", ())}
-    shown = [zone for zone in zones(account.region) if not {zone.id, zone.name} & hidden]
-    return {
-        "id": account.region,
-        "region": account.region,
-        "names": [zone.name for zone in shown],
-        "zoneIds": [zone.id for zone in shown],
-        "groupNames": [account.region],
-    }
+    return stand_ins.availability_zones(account.region, args)
 
 
-def _caller_identity(account: Account, _: Properties) -> Properties:
+def _caller_identity(account: Account, args: Properties) -> Properties:
     account.assumed.add(f"account {ACCOUNT}")
-    arn = f"arn:{account.partition}:iam::{ACCOUNT}:user/plan"
-    return {"id": ACCOUNT, "accountId": ACCOUNT, "arn": arn, "userId": "AIDA00000000000000000"}
+    return stand_ins.caller_identity(account.region, args)
 
 
-def _region(account: Account, _: Properties) -> Properties:
-    endpoint = f"ec2.{account.region}.amazonaws.com"
-    return {
-        "id": account.region,
-        "name": account.region,
-        "region": account.region,
-        "endpoint": endpoint,
-        "description": "",
-    }
+def _region(account: Account, args: Properties) -> Properties:
+    return stand_ins.region_facts(account.region, args)
 
 
-def _partition(account: Account, _: Properties) -> Properties:
-    suffix = "amazonaws.com.cn" if account.partition == "aws-cn" else "amazonaws.com"
-    reverse = ".".join(reversed(suffix.split(".")))
-    return {"id": account.partition, "partition": account.partition, "dnsSuffix": suffix, "reverseDnsPrefix": reverse}
+def _partition(account: Account, args: Properties) -> Properties:
+    return stand_ins.partition_facts(account.region, args)
 
 
 def _ssm_parameter(account: Account, args: Properties) -> Properties:
     name = str(args.get("name", ""))
-    if not name.startswith("/aws/service/"):
+    if not name.startswith(stand_ins.SSM_PARAMETERS_OF_AWS):
         raise unanswered("aws:ssm/getParameter:getParameter", f"the SSM parameter {name}", args)
     account.assumed.add("images and their releases: only AWS knows the newest one of an SSM parameter")
-    value = f"ami-{digest(name)}" if (minor := _released(name)) is None else f"{minor}.0-{digest(name)}"
-    arn = f"arn:{account.partition}:ssm:{account.region}::parameter{name}"
-    return {
-        "id": name,
-        "name": name,
-        "arn": arn,
-        "type": "String",
-        "value": value,
-        "insecureValue": value,
-        "version": 1,
-    }
-
-
-def _released(parameter: str) -> str | None:
-    """The minor that the parameter's release is for; None for a parameter that holds an image's id."""
-    minor = re.search(r"/(?:optimized-ami/|aws-k8s-)([0-9.]+)", parameter)
-    return minor[1] if minor and parameter.endswith(("/release_version", "/image_version")) else None
+    return stand_ins.ssm_parameter(account.region, args)
 
 
 def _log_groups(account: Account, args: Properties) -> Properties:
     prefix = str(args.get("logGroupNamePrefix", ""))
     account.assumed.add(f"log groups: none is there whose name begins with {prefix or 'anything'}")
-    return {"id": account.region, "logGroupNamePrefix": prefix, "logGroupNames": [], "arns": []}
+    return stand_ins.no_log_groups(account.region, args)
 
 
 def _policy_document(_: Account, args: Properties) -> Properties:
@@ -122,13 +86,7 @@ def _statement(statement: Properties) -> dict[str, Any]:
 def _cluster(account: Account, args: Properties) -> Properties:
     name = str(args.get("name", ""))
     account.assumed.add(f"cluster {name}: Kubernetes {DEFAULT_KUBERNETES}, its endpoint, certificate and network")
-    found = aws_cluster(account, name, {"version": DEFAULT_KUBERNETES})
-    # The look-up has lists where the resource has one object.
-    lists = {
-        "certificateAuthorities": [found["certificateAuthority"]],
-        "kubernetesNetworkConfigs": [found["kubernetesNetworkConfig"]],
-    }
-    return {**found, **lists, "tags": {}}
+    return stand_ins.found_cluster(account.region, args)
 
 
 def _cluster_auth(_: Account, args: Properties) -> Properties:
