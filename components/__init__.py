@@ -19,6 +19,16 @@ _HOMES = {
 }
 
 
+def _is_component(name: str) -> bool:
+    """Whether it is a component: its module, on the top floor, has its name."""
+    return _HOMES[name].replace("_", "") == f".{name.lower()}"
+
+
+_CALLED = [*filter(_is_component, sorted(_HOMES)), *(name for name in sorted(_HOMES) if name.islower())]
+__all__ = [*_CALLED, *sorted(_HOMES.keys() - {*_CALLED})]  # pyright: ignore[reportUnsupportedDunderAll]
+"""Every public name: components first, then functions, then types of arguments and checked values."""
+
+
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -26,4 +36,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(_HOMES)
+    """What programs call, for completion; `__all__` has the types as well."""
+    return _CALLED

@@ -99,6 +99,13 @@ class AutoModeGpuPool(ComponentResource):
     """Taints of every node, as Kubernetes writes them."""
 
     def __init__(self, name: str, args: AutoModeGpuPoolArgs, opts: ResourceOptions | None = None):
+        """Makes the NodePool `name` and its node class.
+
+        name: begins the names of all that the component makes; a new name replaces it.
+        args: see `AutoModeGpuPoolArgs`.
+        opts: Pulumi's options, with the Kubernetes provider of the cluster.
+        Raises BadInput, with every problem, before anything is registered.
+        """
         spec = check(AutoModeGpuPoolSpec, args)
         cluster, pool, storage = spec.cluster, spec.pool, spec.storage
         if cluster.get("node_role_arn") is None:

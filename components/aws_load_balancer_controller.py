@@ -77,6 +77,13 @@ class AwsLoadBalancerController(ComponentResource):
     """IAM role of its pods."""
 
     def __init__(self, name: str, args: AwsLoadBalancerControllerArgs, opts: ResourceOptions | None = None):
+        """Installs the controller.
+
+        name: begins the names of all that the component makes; a new name replaces it.
+        args: see `AwsLoadBalancerControllerArgs`.
+        opts: Pulumi's options, with the Kubernetes provider of the cluster.
+        Raises BadInput, with every problem, before anything is registered.
+        """
         spec = check(AwsLoadBalancerControllerSpec, args)
         check_name(name, {ROLES: [name]})
         super().__init__("eks-gpu-components:index:AwsLoadBalancerController", name, args, opts)

@@ -129,6 +129,13 @@ class Cluster(ComponentResource):
     """The kubeconfig as JSON. Its tokens come from the AWS CLI."""
 
     def __init__(self, name: str, args: ClusterArgs, opts: ResourceOptions | None = None):
+        """Makes the control plane, its add-ons and its nodes.
+
+        name: begins the names of all that the component makes; a new name replaces it.
+        args: see `ClusterArgs`.
+        opts: Pulumi's options.
+        Raises BadInput, with every problem, before anything is registered.
+        """
         spec = check(ClusterSpec, args)
         check_name(name, {ROLES: role_names(name), NODE_GROUPS: [f"{name}-system"]})
         super().__init__("eks-gpu-components:index:Cluster", name, args, opts)

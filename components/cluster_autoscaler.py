@@ -94,6 +94,13 @@ class ClusterAutoscaler(ComponentResource):
     """IAM role of its pods."""
 
     def __init__(self, name: str, args: ClusterAutoscalerArgs, opts: ResourceOptions | None = None):
+        """Installs the autoscaler.
+
+        name: begins the names of all that the component makes; a new name replaces it.
+        args: see `ClusterAutoscalerArgs`.
+        opts: Pulumi's options, with the Kubernetes provider of the cluster.
+        Raises BadInput, with every problem, before anything is registered.
+        """
         spec = check(ClusterAutoscalerSpec, args)
         check_name(name, {ROLES: [name]})
         super().__init__("eks-gpu-components:index:ClusterAutoscaler", name, args, opts)

@@ -52,6 +52,13 @@ class CudaVectorAdd(ComponentResource):
     """Name of the Job or Deployment in Kubernetes."""
 
     def __init__(self, name: str, args: CudaVectorAddArgs, opts: ResourceOptions | None = None):
+        """Runs the test in the pods `name`.
+
+        name: begins the names of all that the component makes; a new name replaces it.
+        args: see `CudaVectorAddArgs`.
+        opts: Pulumi's options, with the Kubernetes provider of the cluster.
+        Raises BadInput, with every problem, before anything is registered.
+        """
         spec = check(CudaVectorAddSpec, args)
         super().__init__("eks-gpu-components:index:CudaVectorAdd", name, args, opts)
 

@@ -66,6 +66,13 @@ class GpuNodeGroup(ComponentResource):
     """Taints of every node, as Kubernetes writes them."""
 
     def __init__(self, name: str, args: GpuNodeGroupArgs, opts: ResourceOptions | None = None):
+        """Makes the node groups, `name-us-west-2a-on-demand` and the like.
+
+        name: begins the names of all that the component makes; a new name replaces it.
+        args: see `GpuNodeGroupArgs`.
+        opts: Pulumi's options.
+        Raises BadInput, with every problem, before anything is registered.
+        """
         spec = check(GpuNodeGroupSpec, args)
         pool = spec.pool
         if problems := spec.problems(pool.node_image):

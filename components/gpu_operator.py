@@ -120,6 +120,13 @@ class GpuOperator(ComponentResource):
     """Namespace that the operator runs in."""
 
     def __init__(self, name: str, args: GpuOperatorArgs, opts: ResourceOptions | None = None):
+        """Installs the operator.
+
+        name: begins the names of all that the component makes; a new name replaces it.
+        args: see `GpuOperatorArgs`.
+        opts: Pulumi's options, with the Kubernetes provider of the cluster.
+        Raises BadInput, with every problem, before anything is registered.
+        """
         spec = check(GpuOperatorSpec, args)
         super().__init__("eks-gpu-components:index:GpuOperator", name, args, opts)
 

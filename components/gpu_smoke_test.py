@@ -78,6 +78,13 @@ class GpuSmokeTest(ComponentResource):
     """Name of the Job in Kubernetes."""
 
     def __init__(self, name: str, args: GpuSmokeTestArgs, opts: ResourceOptions | None = None):
+        """Runs the test in the Job `name`.
+
+        name: begins the names of all that the component makes; a new name replaces it.
+        args: see `GpuSmokeTestArgs`.
+        opts: Pulumi's options, with the Kubernetes provider of the cluster.
+        Raises BadInput, with every problem, before anything is registered.
+        """
         spec = check(GpuSmokeTestSpec, args)
         super().__init__("eks-gpu-components:index:GpuSmokeTest", name, args, opts)
 

@@ -168,6 +168,13 @@ class Karpenter(ComponentResource):
     """IAM role of its pods."""
 
     def __init__(self, name: str, args: KarpenterArgs, opts: ResourceOptions | None = None):
+        """Installs Karpenter.
+
+        name: begins the names of all that the component makes; a new name replaces it.
+        args: see `KarpenterArgs`.
+        opts: Pulumi's options, with the Kubernetes provider of the cluster.
+        Raises BadInput, with every problem, before anything is registered.
+        """
         spec = check(KarpenterSpec, args)
         rules = rule_names(name, KARPENTER_EVENTS)
         check_name(name, {ROLES: [name, role_name(f"{name}-node")], EVENT_RULES: rules})

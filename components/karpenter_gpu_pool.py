@@ -77,6 +77,13 @@ class KarpenterGpuPool(ComponentResource):
     """Taints of every node, as Kubernetes writes them."""
 
     def __init__(self, name: str, args: KarpenterGpuPoolArgs, opts: ResourceOptions | None = None):
+        """Makes the NodePool `name` and its node class.
+
+        name: begins the names of all that the component makes; a new name replaces it.
+        args: see `KarpenterGpuPoolArgs`.
+        opts: Pulumi's options, with the Kubernetes provider of the cluster.
+        Raises BadInput, with every problem, before anything is registered.
+        """
         spec = check(KarpenterGpuPoolSpec, args)
         pool = spec.pool
         placed = places(pool, spec.subnets, spec.cluster["region"], karpenter_problems(name, spec))

@@ -98,6 +98,13 @@ class Network(ComponentResource):
     """Subnets for load balancers that face the internet; none where `nat` is none."""
 
     def __init__(self, name: str, args: NetworkArgs, opts: ResourceOptions | None = None):
+        """Makes the VPC, or checks the VPC that exists.
+
+        name: begins the names of all that the component makes; a new name replaces it.
+        args: see `NetworkArgs`.
+        opts: Pulumi's options.
+        Raises BadInput, with every problem, before anything is registered.
+        """
         spec = check(NetworkSpec, args)
         super().__init__("eks-gpu-components:index:Network", name, args, opts)
 

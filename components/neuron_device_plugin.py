@@ -52,6 +52,13 @@ class NeuronDevicePlugin(ComponentResource):
     """Namespace that the plugin runs in."""
 
     def __init__(self, name: str, args: NeuronDevicePluginArgs, opts: ResourceOptions | None = None):
+        """Installs the device plugin.
+
+        name: begins the names of all that the component makes; a new name replaces it.
+        args: see `NeuronDevicePluginArgs`.
+        opts: Pulumi's options, with the Kubernetes provider of the cluster.
+        Raises BadInput, with every problem, before anything is registered.
+        """
         spec = check(NeuronDevicePluginSpec, args)
         super().__init__("eks-gpu-components:index:NeuronDevicePlugin", name, args, opts)
 

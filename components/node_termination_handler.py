@@ -81,6 +81,13 @@ class NodeTerminationHandler(ComponentResource):
     """ARN of the IAM role of the handler's pods."""
 
     def __init__(self, name: str, args: NodeTerminationHandlerArgs, opts: ResourceOptions | None = None):
+        """Installs the handler.
+
+        name: begins the names of all that the component makes; a new name replaces it.
+        args: see `NodeTerminationHandlerArgs`.
+        opts: Pulumi's options, with the Kubernetes provider of the cluster.
+        Raises BadInput, with every problem, before anything is registered.
+        """
         spec = check(NodeTerminationHandlerSpec, args)
         events = spec.settings.events
         check_name(name, {ROLES: [name], EVENT_RULES: rule_names(name, events), QUEUES: [queue_resource(name)]})

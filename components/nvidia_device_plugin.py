@@ -65,6 +65,13 @@ class NvidiaDevicePlugin(ComponentResource):
     """Namespace that the plugin runs in."""
 
     def __init__(self, name: str, args: NvidiaDevicePluginArgs, opts: ResourceOptions | None = None):
+        """Installs the device plugin.
+
+        name: begins the names of all that the component makes; a new name replaces it.
+        args: see `NvidiaDevicePluginArgs`.
+        opts: Pulumi's options, with the Kubernetes provider of the cluster.
+        Raises BadInput, with every problem, before anything is registered.
+        """
         spec = check(NvidiaDevicePluginSpec, args)
         super().__init__("eks-gpu-components:index:NvidiaDevicePlugin", name, args, opts)
 

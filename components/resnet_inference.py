@@ -72,6 +72,13 @@ class ResnetInference(ComponentResource):
     """
 
     def __init__(self, name: str, args: ResnetInferenceArgs, opts: ResourceOptions | None = None):
+        """Makes the service `name`.
+
+        name: begins the names of all that the component makes; a new name replaces it.
+        args: see `ResnetInferenceArgs`.
+        opts: Pulumi's options, with the Kubernetes provider of the cluster.
+        Raises BadInput, with every problem, before anything is registered.
+        """
         spec = check(ResnetInferenceSpec, args)
         check_name(name, {ROLES: [name] if spec.settings.model.s3_uri else []})
         super().__init__("eks-gpu-components:index:ResnetInference", name, args, opts)

@@ -116,6 +116,13 @@ class SpotNodeGroup(ComponentResource):
     """Taints of every node, as Kubernetes writes them."""
 
     def __init__(self, name: str, args: SpotNodeGroupArgs, opts: ResourceOptions | None = None):
+        """Makes the node group `name`.
+
+        name: begins the names of all that the component makes; a new name replaces it.
+        args: see `SpotNodeGroupArgs`.
+        opts: Pulumi's options.
+        Raises BadInput, with every problem, before anything is registered.
+        """
         spec = check(SpotNodeGroupSpec, args)
         if problems := _backend_problems(spec):
             raise BadInput(problems)

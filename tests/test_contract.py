@@ -75,8 +75,9 @@ def plan_keys() -> list[str]:
     return sorted({key for plan in plans for key in keys(plan.as_json())})
 
 
+PUBLIC: list[str] = vars(components)["__all__"]
 PROMISES = {
-    "names": lambda: sorted(dir(components)),
+    "names": lambda: sorted(PUBLIC),
     "urns": urns,
     "settings": lambda: sorted(set(settings())),
     "commands": command_line,

@@ -1,6 +1,7 @@
 """The distribution: what a consumer installs, imports and gets as a schema."""
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -19,9 +20,10 @@ from tests.programs import ROOT
 from tools.lock import LOCKS
 
 SCHEMA = CHECKOUT / "tests" / "schema.json"
+PUBLIC: list[str] = vars(components)["__all__"]
 CLASSES = [
     made
-    for name in dir(components)
+    for name in PUBLIC
     if isinstance(made := getattr(components, name), type) and issubclass(made, pulumi.ComponentResource)
 ]
 
@@ -95,9 +97,26 @@ def test_the_facts_are_read_without_pulumi():
     assert ran.stdout == "False\n"
 
 
-@pytest.mark.parametrize("name", dir(components))
+@pytest.mark.parametrize("name", PUBLIC)
 def test_every_public_name_loads(name):
     assert getattr(components, name).__name__ == name
+
+
+def test_completion_shows_components_and_then_functions():
+    names = [made.__name__ for made in CLASSES]
+    assert len(names) == 16
+    assert PUBLIC[:16] == dir(components)[:16] == sorted(names)
+    assert all(callable(getattr(components, name)) and name.islower() for name in dir(components)[16:])
+    assert {"pool_tolerations", "subnets_by_ids", "stack_settings"} < {*dir(components)}
+    assert {"GpuPoolArgs", "BadInput"} < {*PUBLIC} - {*dir(components)}
+
+
+@pytest.mark.parametrize("made", CLASSES, ids=lambda made: made.__name__)
+def test_a_constructor_says_what_it_does_and_takes(made):
+    told = made.__init__.__doc__ or ""
+    assert re.match(r"[A-Z].+\.\n\n", told)
+    assert re.findall(r"^ +(\w+): \S", told, re.MULTILINE) == ["name", "args", "opts"]
+    assert f"`{made.__init__.__annotations__['args'].__name__}`" in told
 
 
 def test_an_unknown_name_is_an_attribute_error():
