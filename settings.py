@@ -26,26 +26,38 @@ class Settings(TypedDict):
     """
 
     zones: NotRequired[list[str]]
-    """Names of zones; default the first three in which EKS runs a control plane."""
+    """Names of zones. Default the first three in which EKS runs a control plane."""
     network: NotRequired[eks_gpu.NetworkSettingsArgs]
+    """The VPC, which is made in any case unless `existing` names one."""
     cluster: eks_gpu.ClusterSettingsArgs
+    """The control plane, its add-ons, and its system nodes or Auto Mode."""
 
     spot_node_groups: NotRequired[dict[str, Annotated[eks_gpu.SpotNodeGroupArgs, IN_CLUSTER]]]
+    """Spot nodes for general work, by the name of their group."""
     gpu_node_groups: NotRequired[dict[str, Annotated[eks_gpu.GpuNodeGroupArgs, IN_CLUSTER]]]
+    """GPU nodes in node groups, by the name of their pool."""
     karpenter_gpu_pools: NotRequired[dict[str, Annotated[eks_gpu.KarpenterGpuPoolArgs, FROM_KARPENTER]]]
+    """GPU nodes that Karpenter starts, by the name of their pool."""
     auto_mode_gpu_pools: NotRequired[dict[str, Annotated[eks_gpu.AutoModeGpuPoolArgs, IN_CLUSTER]]]
+    """GPU nodes that EKS Auto Mode starts, by the name of their pool."""
 
     cluster_autoscaler: NotRequired[eks_gpu.ClusterAutoscalerSettingsArgs]
+    """The controller that sizes node groups. Default none."""
     node_termination_handler: NotRequired[eks_gpu.NodeTerminationHandlerSettingsArgs]
-    """It drains the groups with `drain_s`."""
+    """The controller that drains the nodes of groups with `drain_s`. Default none."""
     karpenter: NotRequired[eks_gpu.KarpenterSettingsArgs]
+    """Karpenter, which is installed if there are `karpenter_gpu_pools`."""
     gpu_operator: NotRequired[eks_gpu.GpuOperatorSettingsArgs]
-    """NVIDIA's GPU operator, instead of the device plugin."""
+    """NVIDIA's GPU operator, instead of the device plugin. Default none."""
     aws_load_balancer_controller: NotRequired[eks_gpu.AwsLoadBalancerControllerSettingsArgs]
+    """The controller that makes network load balancers for Services. Default none."""
 
     cuda_vector_add: NotRequired[Annotated[eks_gpu.CudaVectorAddArgs, ON_POOL]]
+    """A test of a pool with one GPU a pod. Default none."""
     gpu_smoke_test: NotRequired[Annotated[eks_gpu.GpuSmokeTestArgs, Section("backend", names_pool=True)]]
+    """A Job that asks for one kind of GPU and ends when it has seen it. Default none."""
     resnet: NotRequired[Annotated[eks_gpu.ResnetInferenceArgs, Section("cluster", names_pool=True)]]
+    """A model behind a load balancer. Default none."""
 
 
 def check_reach(settings: Settings) -> None:

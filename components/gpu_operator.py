@@ -1,11 +1,11 @@
 """GpuOperator: NVIDIA's software for GPU nodes, except for what the node image already contains."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NotRequired, Self
+from typing import Annotated, Any, NotRequired, Self
 
 import pulumi_kubernetes as kubernetes
 from pulumi import ComponentResource, Output, ResourceOptions
-from pydantic import Field, model_validator
+from pydantic import Field, WithJsonSchema, model_validator
 from typing_extensions import TypedDict
 
 from . import catalog
@@ -14,7 +14,7 @@ from .nodes.gpu_sharing import WITHOUT_SHARING, sharing_configurations
 from .nodes.plugin_tolerations import plugin_tolerations
 from .values.arg_words import MigStrategyArg, OperatorImageArg
 from .values.gpu_pool import GpuPool, GpuPoolArgs
-from .values.value import Value, check
+from .values.value import Value, check, one_of
 from .values.words import MigStrategy
 
 RELEASE = "gpu-operator"
@@ -62,7 +62,7 @@ class GpuOperatorArgs(TypedDict):
 class GpuOperatorSettings(Value):
     """The settings, checked."""
 
-    node_image: str = "eks-nvidia"
+    node_image: Annotated[str, WithJsonSchema(one_of(DRIVER_IN_IMAGE))] = "eks-nvidia"
     dcgm_exporter: bool = True
     mig_strategy: MigStrategy = "none"
     node_labels: Mapping[str, str] = catalog.SYSTEM_NODE_LABELS

@@ -7,7 +7,7 @@ one that is gone fails here, for a script or a stack of somebody's leans on it.
 import importlib
 import json
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -36,9 +36,9 @@ def settings(shape: Any = Settings, at: str = "") -> Iterator[str]:
             for name, inner in known.items():
                 yield f"{at}{name}"
                 yield from settings(inner, f"{at}{name}.")
-        elif typing.get_origin(arm) is dict:
+        elif typing.get_origin(arm) in (dict, Mapping):
             yield from settings(arguments[1], f"{at}*.")
-        elif typing.get_origin(arm) is list:
+        elif typing.get_origin(arm) in (list, Sequence):
             yield from settings(arguments[0], f"{at}[].")
 
 

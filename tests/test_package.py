@@ -49,6 +49,7 @@ def test_the_wheel_holds_the_library_and_the_planner_under_their_installed_names
         "eks_gpu_components/py.typed",
         "eks_gpu_components/__init__.pyi",
         "eks_gpu_components/values/arg_words.pyi",
+        "eks_gpu_components/stack.schema.json",
         "eks_gpu_components/catalog/ec2.json",
         "eks_gpu/checks/groups.py",
         "eks_gpu/lab/tools/karpenter/go.mod",

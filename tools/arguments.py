@@ -48,14 +48,14 @@ def all_args() -> dict[str, type]:
 
 def arguments(args: Any) -> list[Argument]:
     """The keys of a TypedDict, in its order."""
-    described = _docstrings(args)
+    described = docstrings(args)
     return [
-        Argument(name, shape, name in args.__required_keys__, *_split(described[name]))
+        Argument(name, shape, name in args.__required_keys__, *split(described[name]))
         for name, shape in args.__annotations__.items()
     ]
 
 
-def _docstrings(made: type) -> dict[str, str]:
+def docstrings(made: type) -> dict[str, str]:
     """Field -> the string on the line below it, where Pulumi's schema tools look for it too."""
     (body,) = ast.parse(textwrap.dedent(inspect.getsource(made))).body
     assert isinstance(body, ast.ClassDef)
@@ -67,7 +67,8 @@ def _docstrings(made: type) -> dict[str, str]:
     }
 
 
-def _split(text: str) -> tuple[str, str]:
+def split(text: str) -> tuple[str, str]:
+    """What a docstring says, and the default that its last sentence names; empty if it names none."""
     found = _DEFAULT.fullmatch(text)
     return (found["says"] or "", found["default"]) if found else (text, "")
 

@@ -19,7 +19,7 @@ from eks_gpu.live.audit import left_behind
 from eks_gpu.live.preflight import permissions as preflight
 from eks_gpu_components.catalog import versions
 from eks_gpu_components.values.shapes import arms
-from tools import pictures, rooms
+from tools import pictures, rooms, settings_schema
 from tools.arguments import Argument, all_args, arguments
 
 ROOT = Path(__file__).parent.parent
@@ -29,7 +29,7 @@ PART = re.compile(r"(<!-- generated: (?P<name>\S+)(?P<words>[^>]*) -->\n).*?(<!-
 def generated() -> dict[str, str]:
     """File -> the text that it should have."""
     pages = {page: filled((ROOT / page).read_text(encoding="utf-8")) for page in _pages()}
-    return {**pages, **pictures.drawn()}
+    return {**pages, **pictures.drawn(), settings_schema.FILE: settings_schema.text()}
 
 
 def filled(page: str) -> str:
@@ -135,6 +135,11 @@ def checks_of_a_program() -> str:
     return ", ".join(f"[{id_}](checks.md#{id_})" for id_ in names)
 
 
+def settings() -> str:
+    """The table of every setting of a stack."""
+    return table(("Setting", "Takes", "Default", "Meaning"), settings_schema.rows())
+
+
 PARTS: dict[str, Callable[..., str]] = {
     "arguments": arguments_of,
     "audit-permissions": audit_permissions,
@@ -148,6 +153,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "import-rules": import_rules,
     "lab-refusals": lab_refusals,
     "preflight-permissions": preflight_permissions,
+    "settings": settings,
     "tree": rooms.tree,
 }
 

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from .. import catalog
 from ..catalog.api_addresses import WORLD
@@ -13,7 +13,7 @@ from ..nodes.node_release import release_problems
 from ..nodes.system_nodes import SYSTEM_NODE_IMAGE, SystemNodes
 from ..values.api_addresses import ApiClient, ApiRange, address_is_required, common_addresses
 from ..values.validation_messages import refused
-from ..values.value import Value
+from ..values.value import Value, one_of
 from ..values.words import ControlPlaneLog, VersionSupport
 from ..vpc.network_layout import Region, RetentionDays
 from .auto_mode import AutoMode
@@ -108,17 +108,24 @@ class AccessEntry(Value):
     """A person, or a role that people take, with a permission in the cluster."""
 
     principal_arn: Annotated[str, AfterValidator(_principal_arn)]
-    policy: Annotated[str, AfterValidator(_access_policy)]
+    policy: Annotated[str, AfterValidator(_access_policy), WithJsonSchema(one_of(catalog.ACCESS_POLICIES))]
     namespaces: tuple[str, ...] = ()
+
+
+_PHASE = BeforeValidator(_phase, json_schema_input_type=Bootstrap | Literal[False])
 
 
 class ClusterSettings(Value):
     """The settings that differ between environments, checked."""
 
     name: Annotated[str, AfterValidator(_cluster_name)]
-    kubernetes_version: Annotated[str, AfterValidator(_supported)] = catalog.DEFAULT_KUBERNETES
+    kubernetes_version: Annotated[str, AfterValidator(_supported), WithJsonSchema(one_of(catalog.SUPPORTED))] = (
+        catalog.DEFAULT_KUBERNETES
+    )
     endpoint: Endpoint = Field(default_factory=Endpoint)
-    bootstrap: Annotated[Bootstrap | None, BeforeValidator(_phase)] = None
+    bootstrap: Annotated[Bootstrap | None, BeforeValidator(_phase, json_schema_input_type=Bootstrap | bool | None)] = (
+        None
+    )
     log_types: tuple[ControlPlaneLog, ...] = ()
     log_retention_days: RetentionDays = 90
     kms_key_arn: str | None = None

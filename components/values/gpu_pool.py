@@ -132,7 +132,7 @@ class GpuPool(Value):
 
     need: GpuNeed | None = None
     node_image: NodeImage = "al2023"
-    instance_types: tuple[Annotated[InstanceType, BeforeValidator(_row)], ...] = ()
+    instance_types: tuple[Annotated[InstanceType, BeforeValidator(_row, json_schema_input_type=str)], ...] = ()
     """The types given, or those that satisfy the need."""
     max_gpus: int = Field(ge=1)
     capacity_types: tuple[CapacityType, ...] = (CapacityType.ON_DEMAND,)

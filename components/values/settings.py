@@ -39,7 +39,7 @@ class Section(Reshape):
 
     def reshaped(self, base: Any) -> Any:
         """The args that are left, each as plain data."""
-        hints = _hints(base)
+        hints = type_hints(base)
         if unknown := {*self._supplied, *self._replaced} - hints.keys():
             raise TypeError(f"{base.__name__} takes no {', '.join(sorted(unknown))}")
         left = {key: hint for key, hint in hints.items() if key not in self._supplied}
@@ -74,7 +74,9 @@ def as_data(shape: Any) -> Any:
     if is_typeddict(shape):
         value = _value_of(shape)
         return (
-            Annotated[shape, CheckedAs(value)] if value else _typed_dict(shape.__name__, _plain_fields(_hints(shape)))
+            Annotated[shape, CheckedAs(value)]
+            if value
+            else _typed_dict(shape.__name__, _plain_fields(type_hints(shape)))
         )
     return shape
 
@@ -101,7 +103,8 @@ def _typed_dict(name: str, fields: dict[str, Any]) -> Any:
     return make(name, fields)
 
 
-def _hints(shape: Any) -> dict[str, Any]:
+def type_hints(shape: Any) -> dict[str, Any]:
+    """The keys of args and the types of their values, as they are written."""
     # Pulumi's Input holds "Output[T]" as a text, which means nothing in the module that uses it.
     return typing.get_type_hints(shape, localns={"Output": pulumi.Output, "T": Any}, include_extras=True)
 
@@ -210,10 +213,10 @@ class _PoolNames:
     """The sections of a shape that make pools, `gpu_node_groups: {gpu: ...}`, and those that name one, `pool: gpu`."""
 
     def __init__(self, shape: Any):
-        found = [(key, *_section(hint)) for key, hint in _hints(shape).items()]
-        described = [(key, args, note) for key, args, note in found if note and "pool" in _hints(args)]
-        self._naming = {key: _hints(args)["pool"] for key, args, note in described if note.names_pool}
-        self._making = {key: _hints(args)["pool"] for key, args, note in described if not note.names_pool}
+        found = [(key, *_section(hint)) for key, hint in type_hints(shape).items()]
+        described = [(key, args, note) for key, args, note in found if note and "pool" in type_hints(args)]
+        self._naming = {key: type_hints(args)["pool"] for key, args, note in described if note.names_pool}
+        self._making = {key: type_hints(args)["pool"] for key, args, note in described if not note.names_pool}
 
     def problems(self, given: Any) -> Iterator[Problem]:
         """Names that no section makes, and names that two sections make."""

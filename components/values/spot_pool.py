@@ -57,7 +57,7 @@ def _row(name: Any) -> Any:
 class SpotPool(Value):
     """Nodes for general work, checked. A rule that looks at a field sees only the fields above it."""
 
-    instance_types: tuple[Annotated[InstanceType, BeforeValidator(_row)], ...]
+    instance_types: tuple[Annotated[InstanceType, BeforeValidator(_row, json_schema_input_type=str)], ...]
     max_nodes: int = Field(ge=1)
     min_nodes: int = Field(default=0, ge=0)
     desired_nodes: int | None = None

@@ -1,5 +1,6 @@
 """What every args value has in common: frozen, closed to unknown keys, and clear about all its problems at once."""
 
+from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
@@ -60,6 +61,17 @@ def problems(shape: Any, given: Any) -> list[Problem]:
     except ValidationError as error:
         return _problems(error, shape)
     return []
+
+
+def one_of(words: Iterable[str]) -> dict[str, Any]:
+    """The JSON schema of a word that a function checks, for `WithJsonSchema`."""
+    return {"type": "string", "enum": list(words)}
+
+
+def json_schema(shape: Any) -> dict[str, Any]:
+    """The JSON schema of data that `check` takes for a `shape`, as far as a schema can say it."""
+    whole = _Given[shape].model_json_schema()
+    return {**whole["properties"]["given"], "$defs": whole.get("$defs", {})}
 
 
 def _problems(error: ValidationError, shape: Any) -> list[Problem]:
