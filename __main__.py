@@ -11,7 +11,7 @@ from settings import Settings, check_reach
 
 problems = eks_gpu.SettingsProblems()
 settings = problems.settings(Settings, check_reach)
-region = pulumi.Config("aws").require("region")
+region = problems.required("aws:region")
 node_groups = settings.get("gpu_node_groups", {})
 karpenter_pools, auto_mode_pools = settings.get("karpenter_gpu_pools", {}), settings.get("auto_mode_gpu_pools", {})
 
@@ -20,13 +20,13 @@ zones = eks_gpu.available_zones(region)
 if "zones" in settings:
     with problems.at(go_on=True):
         zones = eks_gpu.available_zones(region, settings["zones"])
-with problems.at("network"):
+with problems.at("network", as_argument="settings"):
     network_settings, cluster_name = settings.get("network", {}), settings["cluster"]["name"]
     network = eks_gpu.Network(
         "network", {"region": region, "zones": zones, "cluster_name": cluster_name, "settings": network_settings}
     )
 subnets = network.private_subnets
-with problems.at("cluster"):
+with problems.at("cluster", as_argument="settings"):
     cluster = eks_gpu.Cluster(
         "cluster",
         {"region": region, "vpc_id": network.vpc_id, "subnets": subnets, "settings": settings["cluster"]},
@@ -37,7 +37,7 @@ with_cluster = pulumi.ResourceOptions(providers=[cluster.provider], deleted_with
 
 handlers: list[pulumi.Resource] = []
 if "node_termination_handler" in settings:
-    with problems.at("node_termination_handler", go_on=True):
+    with problems.at("node_termination_handler", go_on=True, as_argument="settings"):
         drains = settings["node_termination_handler"]
         handlers = [
             eks_gpu.NodeTerminationHandler("node-termination-handler", {"cluster": eks, "settings": drains}, in_cluster)
@@ -51,8 +51,10 @@ for name, group in node_groups.items():
     with problems.at(f"gpu_node_groups.{name}", go_on=True):
         pools.made[name] = eks_gpu.GpuNodeGroup(name, {**group, "cluster": eks, "subnets": subnets}, drained)
 if karpenter_pools:
-    karpenter = eks_gpu.Karpenter("karpenter", {"cluster": eks, "settings": settings.get("karpenter", {})}, in_cluster)
-    isolated = settings.get("karpenter", {}).get("isolated_vpc", False)
+    how = settings.get("karpenter", {})
+    with problems.at("karpenter", as_argument="settings"):
+        karpenter = eks_gpu.Karpenter("karpenter", {"cluster": eks, "settings": how}, in_cluster)
+    isolated = how.get("isolated_vpc", False)
     role = karpenter.node_role_name
     for name, pool in karpenter_pools.items():
         with problems.at(f"karpenter_gpu_pools.{name}", go_on=True):
@@ -65,19 +67,21 @@ for name, pool in auto_mode_pools.items():
         pools.made[name] = eks_gpu.AutoModeGpuPool(name, {**pool, "cluster": eks, "subnets": subnets}, in_cluster)
 
 if "cluster_autoscaler" in settings:
-    eks_gpu.ClusterAutoscaler(
-        "cluster-autoscaler",
-        {
-            "cluster": eks,
-            "pools": {name: pools.args[name] for name in node_groups},
-            "settings": settings["cluster_autoscaler"],
-        },
-        in_cluster,
-    )
+    with problems.at("cluster_autoscaler", go_on=True, as_argument="settings"):
+        eks_gpu.ClusterAutoscaler(
+            "cluster-autoscaler",
+            {
+                "cluster": eks,
+                "pools": {name: pools.args[name] for name in node_groups},
+                "settings": settings["cluster_autoscaler"],
+            },
+            in_cluster,
+        )
 own_nodes = (*node_groups, *karpenter_pools)  # Auto Mode brings drivers and plugins
 nvidia = pools.with_accelerator("nvidia", own_nodes)
 if nvidia and "gpu_operator" in settings:
-    eks_gpu.GpuOperator("gpu-operator", {"pools": nvidia, "settings": settings["gpu_operator"]}, with_cluster)
+    with problems.at("gpu_operator", go_on=True, as_argument="settings"):
+        eks_gpu.GpuOperator("gpu-operator", {"pools": nvidia, "settings": settings["gpu_operator"]}, with_cluster)
 elif pools.needing_plugin("nvidia", own_nodes):
     eks_gpu.NvidiaDevicePlugin("nvidia-device-plugin", {"pools": nvidia}, with_cluster)
 if neuron := pools.needing_plugin("neuron", own_nodes):

@@ -451,6 +451,25 @@ def test_a_misspelt_region_does_not_hide_the_rest(tmp_path):
     ]
 
 
+def test_a_missing_region_does_not_hide_the_rest(tmp_path, monkeypatch):
+    monkeypatch.delenv("AWS_REGION", raising=False)
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    assert told(tmp_path, "config:\n  eks-gpu:settings: {cluster: {name: dev, support: LONG}}\n") == [
+        " aws:region is required",
+        "2: eks-gpu:settings.cluster.support",
+    ]
+
+
+def test_what_a_component_finds_with_its_pools_is_told_with_the_rest_and_in_the_file_s_words():
+    given = changed("cuda_vector_add/pool", "gpus")
+    given["gpu_operator"] = {"mig_strategy": "single"}
+    assert [problem.removeprefix(f"Pulumi.dev.yaml: {KEY}.").split(", got")[0] for problem in refused(given)] == [
+        "cuda_vector_add.pool must be one of gpu, bought",
+        "gpu_operator.mig_strategy single: no pool has a GPU that can be cut; these can: a100, b200, b300, h100, h200, "
+        "rtx-pro-server-6000",
+    ]
+
+
 def test_a_region_that_nobody_can_guess_is_told_alone(tmp_path):
     with pytest.raises(InputError, match=r"^Pulumi.dev.yaml:2: aws:region must be a region of AWS, got 'mars'$"):
         config_file(tmp_path, "config:\n  aws:region: mars\n  eks-gpu:settings: {cluster: {}}\n")

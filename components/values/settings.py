@@ -166,14 +166,27 @@ class SettingsProblems:
                 rule(left)
         return left
 
+    def required(self, key: str) -> str:
+        """The value of a key of the stack's configuration, such as aws:region. Stops the program if it is missing."""
+        namespace, _, name = key.partition(":")
+        value = pulumi.Config(namespace).get(name)
+        if not value:
+            self._found.append(f"{key} is required")
+            raise _stop(self._found)
+        return value
+
     @contextmanager
-    def at(self, path: str = "", *, go_on: bool = False) -> Iterator[None]:
-        """Problems in this block are those of the settings at a path; they stop the program here, or at `stop`."""
+    def at(self, path: str = "", *, go_on: bool = False, as_argument: str = "") -> Iterator[None]:
+        """Problems in this block are those of the settings at a path; they stop the program here, or at `stop`.
+
+        as_argument: the argument that a component takes these settings as, which has no place in the file.
+        """
         try:
             yield
         except BadInput as bad:
             place = f"{_root()}.{path}." if path else f"{_root()}."
-            self._found += [f"{place}{problem}" for problem in bad.problems]
+            inside = f"{as_argument}." if as_argument else ""
+            self._found += [f"{place}{problem.removeprefix(inside)}" for problem in bad.problems]
             if not go_on:
                 self.stop()
         if not pulumi.runtime.is_dry_run():
