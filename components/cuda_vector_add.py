@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 from . import catalog
 from .control_plane.disposable import ONCE_TIMEOUT, disposable
 from .values.gpu_pool import GpuPool, GpuPoolArgs
+from .values.pool_pods import pool_selector, pool_tolerations
 from .values.value import Value, check
 
 SAMPLE = "/cuda-samples/vectorAdd"
@@ -110,8 +111,8 @@ def deployment(name: str, spec: CudaVectorAddSpec, replicas: int) -> dict[str, A
 def pod(pool: GpuPool, script: str) -> dict[str, Any]:
     """A pod's spec that only the pool's nodes can take, and with no more rights than it needs."""
     return {
-        "nodeSelector": pool.node_labels,
-        "tolerations": [taint.toleration() for taint in pool.taints],
+        "nodeSelector": pool_selector(pool),
+        "tolerations": pool_tolerations(pool),
         "automountServiceAccountToken": False,
         "securityContext": {
             "runAsNonRoot": True,

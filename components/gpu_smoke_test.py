@@ -12,6 +12,7 @@ from .control_plane.disposable import ONCE_TIMEOUT, disposable
 from .nodes import node_pool
 from .values.arg_words import SmokeTestBackendArg
 from .values.gpu_pool import GpuPool, GpuPoolArgs
+from .values.pool_pods import pool_selector, pool_tolerations
 from .values.value import Value, check
 from .values.words import SmokeTestBackend
 
@@ -111,11 +112,11 @@ def pod(spec: GpuSmokeTestSpec) -> dict[str, Any]:
     memory = f"{spec.memory_mib}Mi"
     return {
         "nodeSelector": {
-            **spec.pool.node_labels,
+            **pool_selector(spec.pool),
             # Known to the provisioner of each type, so it may choose the type by it before there is a node.
             catalog.instance_label("gpu-name", PROVISIONERS[spec.backend].group): spec.gpu_name,
         },
-        "tolerations": [taint.toleration() for taint in spec.pool.taints],
+        "tolerations": pool_tolerations(spec.pool),
         "automountServiceAccountToken": False,
         "securityContext": {
             "runAsNonRoot": True,

@@ -4,6 +4,7 @@ from typing import Any
 
 from .. import catalog
 from ..values.gpu_pool import GpuPool
+from ..values.pool_pods import pool_selector, pool_tolerations
 from .load_balancer import DEREGISTRATION_S, READINESS_GATE_LABELS, REST_PORT, LoadBalancer
 from .settings import MODELS, Model, ResnetInferenceSettings
 
@@ -68,8 +69,8 @@ def pod(name: str, pool: GpuPool, settings: ResnetInferenceSettings) -> dict[str
     """One pod's spec. It has the service account `name` only where its model comes from S3."""
     model = settings.model
     spec: dict[str, Any] = {
-        "nodeSelector": pool.node_labels,
-        "tolerations": [taint.toleration() for taint in pool.taints],
+        "nodeSelector": pool_selector(pool),
+        "tolerations": pool_tolerations(pool),
         "topologySpreadConstraints": [
             {
                 "maxSkew": 1,
