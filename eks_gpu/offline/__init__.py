@@ -1,1 +1,1 @@
-"""The offline run: a project's program runs in this process, with a simulated cloud."""
+"""The offline run: a project's program runs with a simulated cloud, in this process or beside it."""

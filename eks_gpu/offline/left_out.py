@@ -26,6 +26,7 @@ _NODES = {
     "pulumi_aws.ec2": ("Fleet", "SpotFleetRequest"),
     "pulumi_aws.cloudformation": ("Stack", "StackSet"),
 }
+_OF_PULUMI_EKS = ("ManagedNodeGroup", "NodeGroupV2")
 _NODES_OR_PODS = ("ConfigFile", "ConfigGroup", "CustomResource", "Directory")
 _PODS = ("CronJob", "DaemonSet", "Deployment", "Job", "Pod", "ReplicaSet", "ReplicationController", "StatefulSet")
 _SOFTWARE = ("Chart", "Release")
@@ -40,6 +41,13 @@ def what_it_holds(kind: type[pulumi.Resource]) -> What | None:
     if package != "pulumi_kubernetes":
         return None
     return "nodes" if name in _NODES_OR_PODS else "pods" if name in _PODS else "software" if name in _SOFTWARE else None
+
+
+def what_a_class_holds(name: str) -> What | None:
+    """The same by a class's name alone, as the text of a program in another language has it."""
+    if name in _NODES_OR_PODS or any(name in names for names in (*_NODES.values(), _OF_PULUMI_EKS)):
+        return "nodes"
+    return "pods" if name in _PODS else "software" if name in _SOFTWARE else None
 
 
 def rows(place: str, function: Callable[..., Any], waits_for: str, own: Callable[[str], str]) -> Iterator[Unread]:

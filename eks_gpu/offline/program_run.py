@@ -141,7 +141,7 @@ def run(
         contextvars.Context().run(in_own_context)
     except (Exception, SystemExit) as error:
         if recorder.asked:  # what came of going on without an answer is told after that
-            raise _unanswered(recorder) from error
+            raise unanswered(recorder) from error
         raise
     graph = recorder.graph()
     logged = [(severity, told.replace(UNKNOWN, "unknown")) for severity, told in log.lines]
@@ -149,7 +149,8 @@ def run(
     return Recording(graph, recorder.exports, said, asked=tuple(recorder.questions), look_ups=tuple(recorder.look_ups))
 
 
-def _unanswered(recorder: Recorder) -> Unanswered:
+def unanswered(recorder: Recorder) -> Unanswered:
+    """All that a program had no answer to, as one error."""
     found = [recorder.asked[key] for key in sorted(recorder.asked)]
     return Unanswered("\n".join(map(str, found)), *(question for each in found for question in each.asked))
 

@@ -25,6 +25,11 @@ REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 """Where AWS's provider looks for a region that the configuration does not say."""
 CONFIG_KEYS = frozenset({"type", "items", "description", "secret", "default", "value"})
 """What the engine takes for a configuration key of Pulumi.yaml; it refuses the file for any other."""
+PYTHON = "python"
+RUNTIMES = (PYTHON, "nodejs")
+"""Languages whose programs run offline."""
+ENTRIES = {PYTHON: "__main__.py"}
+"""The file that a language wants in the program's folder, where it wants one of one name."""
 
 
 @dataclass(frozen=True)
@@ -80,12 +85,16 @@ class Project:
     """Configuration values of Pulumi.yaml, which a stack's own override."""
     stack_folder: str = "."
     """The folder with the stacks' files, from the root: `stackConfigDir` of Pulumi.yaml."""
+    runtime: str = PYTHON
+    """The language of the program, one of RUNTIMES."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """`runtime.options` of Pulumi.yaml."""
 
     @classmethod
     def load(cls, root: Path) -> "Project":
         """The project in a folder; of the current one also the next above, as Pulumi has it.
 
-        Raises InputError for a folder without a Python project.
+        Raises InputError for a folder without a project in one of RUNTIMES.
         """
         above = root.resolve().parents if root == Path() else ()
         file = next((found for folder in (root, *above) if (found := _file_in(folder))), None)
@@ -93,15 +102,10 @@ class Project:
         if file is None:
             raise InputError(f"{root / 'Pulumi.yaml'}: no such file; PROJECT must be a folder with a Pulumi project")
         data = plain(read_map(file, PULUMI))
-        name, runtime = data.get("name"), data.get("runtime")
+        name = data.get("name")
         if not isinstance(name, str):
             raise InputError(f"{file.name}: name is required: the project's name")
-        runtime = runtime.get("name") if isinstance(runtime, dict) else runtime
-        if runtime != "python":
-            raise InputError(
-                f"{file.name}: runtime must be python to run offline, got {runtime}; "
-                "a program in another language is checked by its preview or state: eks-gpu check --help"
-            )
+        runtime, options = _runtime(data.get("runtime"), file.name)
         config = data.get("config") or {}
         if not isinstance(config, dict):
             raise InputError(f"{file.name}: config must be a map, got {shown(config)}")
@@ -118,7 +122,7 @@ class Project:
             for key, value in config.items()
         }
         program = root / str(data.get("main", "."))
-        entry = program if program.is_file() else program / "__main__.py"
+        entry = program if program.is_file() else program / ENTRIES.get(runtime, "")
         if not entry.exists():
             raise InputError(f"{entry}: no such file; the project's program is needed")
         # The program changes the working directory, so no path may depend on it.
@@ -128,6 +132,8 @@ class Project:
             program.resolve(),
             {key: value for key, value in defaults.items() if value is not None},
             str(data.get("stackConfigDir") or "."),
+            runtime,
+            options,
         )
 
     def stack_names(self) -> list[str]:
@@ -190,7 +196,7 @@ class Project:
         Its own modules are forgotten then: the next stack must not meet this one's globals, nor another project its
         `components`. This library and this tool stay, also where they lie in that folder.
         """
-        directory = self.program if self.program.is_dir() else self.program.parent
+        directory = self.folder
         cwd, path, before = Path.cwd(), list(sys.path), set(sys.modules)
         os.chdir(directory)
         sys.path.insert(0, str(directory))
@@ -206,9 +212,29 @@ class Project:
                 if own and file and directory in Path(file).parents and "site-packages" not in file:
                     del sys.modules[name]
 
+    @property
+    def folder(self) -> Path:
+        """The folder that the program runs in."""
+        return self.program if self.program.is_dir() else self.program.parent
+
     def main(self) -> None:
-        """Run the program in this process. Call it inside `entered`, which must last until its outputs are resolved."""
+        """Run the program, which is in Python, in this process. Call it inside `entered`, which must last until its
+        outputs are resolved.
+        """
         runpy.run_path(str(self.program), run_name="__main__")
+
+
+def _runtime(told: Any, file: str) -> tuple[str, Mapping[str, Any]]:
+    """Name and options. Raises InputError for a language whose programs do not run offline."""
+    name, options = (told.get("name"), told.get("options")) if isinstance(told, dict) else (told, None)
+    if name not in RUNTIMES:
+        raise InputError(
+            f"{file}: runtime must be one of {', '.join(RUNTIMES)} to run offline, got {name}; "
+            "a program in another language is checked by its preview or state: eks-gpu check --help"
+        )
+    if options is not None and not isinstance(options, dict):
+        raise InputError(f"{file}: runtime.options must be a map, got {shown(options)}")
+    return name, options or {}
 
 
 def _file_in(folder: Path) -> Path | None:

@@ -121,6 +121,8 @@ class Recorder(MockMonitor):
         """What was looked up and answered, in the order of the answers."""
         self.places: dict[str, str] = {}
         """`file:line` of the program's own line that registers a resource, by URN."""
+        self.unknown_result: Callable[[str], Mapping[str, Any]] = _said_to_the_sdk
+        """What stands for the result of a function that nobody knows, by its token."""
         self._answers, self._project, self._stack, self._preview = answers, project, stack, preview
         self.applied = Applied()
         self._lock = threading.Lock()
@@ -366,9 +368,7 @@ class Recorder(MockMonitor):
             result = {"urn": known.urn, "id": known.id, "state": known.state}
         else:
             found = self.look_up(request.tok, args, provider_region(request.provider, self.recorded.get))
-            if found is None:
-                is_unknown()
-            result = found or {}
+            result = self.unknown_result(request.tok) if found is None else found
         return _answer(resource_pb2.ResourceInvokeResponse(), result)
 
     def look_up(self, token: str, args: Mapping[str, Any], region: str = "") -> Mapping[str, Any] | None:
@@ -397,6 +397,12 @@ class Recorder(MockMonitor):
             for question in unanswered.asked:
                 self.asked[question.key, str(question.args)] = unanswered
             return None
+
+
+def _said_to_the_sdk(_: str) -> Mapping[str, Any]:
+    """The SDK in this process makes the stand-in itself."""
+    is_unknown()
+    return {}
 
 
 def _answer(response: Any, result: Mapping[str, Any]) -> Any:

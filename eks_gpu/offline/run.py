@@ -1,6 +1,7 @@
 """Runs a stack's program offline: returns the recording; wrong input is an InputError and never a traceback."""
 
 import json
+import re
 import traceback
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,11 +13,12 @@ from eks_gpu.graph.values import MASK
 from eks_gpu.io.output import stdout_kept
 from eks_gpu.io.problems import InputError
 from eks_gpu.offline import program_run as engine
+from eks_gpu.offline import served_run
 from eks_gpu.offline.answers import CatalogAnswers
 from eks_gpu.offline.applied import PLACE
 from eks_gpu.offline.given import Given
 from eks_gpu.offline.program_run import Recording
-from eks_gpu.offline.project import REGION_KEY, REGION_VARIABLES, Project, StackConfig, misspelt, text
+from eks_gpu.offline.project import PYTHON, REGION_KEY, REGION_VARIABLES, Project, StackConfig, misspelt, text
 from eks_gpu.offline.questions import ANSWERS_FILE, NoRegion, Question, Unanswered
 from eks_gpu.offline.recorder import DuplicateUrn
 from eks_gpu.offline.sdk_addresses import unanswered_addresses
@@ -51,16 +53,7 @@ def record(project: Project, stack: StackConfig, *, preview: bool = False) -> tu
         config = {API_CIDRS_KEY: json.dumps([ADDRESS_NOT_GIVEN]), **stack.config, **stand_ins}
         keys = engine.ReadKeys({key: value for key, value in config.items() if key != f"{project.name}:{PLAN_KEY}"})
         try:
-            recording = engine.run(
-                project.main,
-                answers,
-                config=keys,
-                secret_keys=stack.secret_keys,
-                project=project.name,
-                stack=stack.name,
-                preview=preview,
-                root_directory=str(project.root),
-            )
+            recording = _run(project, stack, answers, keys, preview)
         except (Exception, SystemExit) as error:
             told = [stack.located(line) for line in _told(error, project, stack)]
             problems = stack.in_order([*stack.problems, *told, *_misspelt(project, stack, keys)])
@@ -77,6 +70,36 @@ def record(project: Project, stack: StackConfig, *, preview: bool = False) -> tu
     recording.region = answers.account.region
     recording.graph = recording.graph.with_unread(_environments(stack))
     return recording, sorted(answers.account.assumed)
+
+
+def _run(
+    project: Project, stack: StackConfig, answers: CatalogAnswers, keys: engine.ReadKeys, preview: bool
+) -> Recording:
+    """In this process for Python, else in the language's own."""
+    if project.runtime == PYTHON:
+        return engine.run(
+            project.main,
+            answers,
+            config=keys,
+            secret_keys=stack.secret_keys,
+            project=project.name,
+            stack=stack.name,
+            preview=preview,
+            root_directory=str(project.root),
+        )
+    return served_run.run(
+        served_run.HOSTS[project.runtime],
+        answers,
+        config=keys,
+        secret_keys=stack.secret_keys,
+        project=project.name,
+        stack=stack.name,
+        preview=preview,
+        root=project.root,
+        folder=project.folder,
+        entry=project.program.name if project.program.is_file() else ".",
+        options=dict(project.options),
+    )
 
 
 def _environments(stack: StackConfig) -> Iterable[Unread]:
@@ -125,7 +148,7 @@ def _told(error: BaseException, project: Project, stack: StackConfig) -> list[st
         )
         return [*str(error).splitlines(), *then]
     if isinstance(error, pulumi.RunError | DuplicateUrn | InputError):
-        return str(error).splitlines()
+        return [_with_way_out(line, stack) for line in str(error).splitlines()]
     if isinstance(error, TimeoutError):
         return ["the program did not end within 5 minutes"]
     place = _place(error, project) or getattr(error, PLACE, "")
@@ -137,6 +160,15 @@ def _told(error: BaseException, project: Project, stack: StackConfig) -> list[st
     if MASK in str(error) and stack.secret_keys:
         notes.append(f"{MASK} stands for what is encrypted, as {', '.join(sorted(stack.secret_keys))}: {_GIVE}")
     return ["; ".join([f"{place}{type(error).__name__}: {str(error) or 'no message'}", *notes])]
+
+
+def _with_way_out(told: str, stack: StackConfig) -> str:
+    """What another language's SDK says of a value of the configuration, with what can be done about it."""
+    wrong = re.match(r"Configuration '([^']+)' value '.*' is not a valid (\S+(?: \S+)?)", told)
+    if wrong and wrong[1] in stack.secret_keys:
+        told = f"{wrong[1]} is encrypted, and the program wants a {wrong[2]} of it, so the plan needs one"
+        return f"{stack.place(wrong[1])}: {told}: {_GIVE}"
+    return f"{stack.place(wrong[1])}: {told}" if wrong else told
 
 
 def _place(error: BaseException, project: Project) -> str:

@@ -18,6 +18,7 @@ from eks_gpu.graph.values import OUTPUT, SECRET, SIGNATURE
 from eks_gpu.offline.questions import Unanswered
 from eks_gpu.offline.recorder import DuplicateUrn, Recorder
 from eks_gpu.offline.requests import struct
+from eks_gpu.offline.stand_ins import unknown_result
 from eks_gpu.offline.wire import UNKNOWN
 
 _WORKERS = 64
@@ -137,6 +138,7 @@ def _held(value: Any) -> Any:
 def serving(recorder: Recorder, components: Mapping[str, Construct] | None = None) -> Iterator[Served]:
     """Inside, the recorder answers at `Served.address`, on this machine alone."""
     served = Served(recorder, components)
+    recorder.unknown_result = unknown_result
     engine, servers = _Engine(served), list[Any]()
 
     def start(output_values: bool) -> str:

@@ -223,6 +223,22 @@ def _result(typ: type | None, token: str, text: str) -> Any:
     return UnknownMap({name: stand_in(tp, f"{of}.{name}", text) for name, tp in sdk_types.results(token).items()}, of)
 
 
+def unknown_result(token: str) -> dict[str, Any]:
+    """A whole result on the wire, for an SDK in another process; a list has one item, which stands for each."""
+    return {name: _on_the_wire(tp) for name, tp in sdk_types.results(token).items()}
+
+
+def _on_the_wire(tp: Any, text: str = UNKNOWN) -> Any:
+    origin = typing.get_origin(tp)
+    if origin in (typing.Union, UnionType):
+        return _on_the_wire(next(arm for arm in typing.get_args(tp) if arm is not type(None)), text)
+    if origin in (list, abc.Sequence):
+        return [_on_the_wire((typing.get_args(tp) or (str,))[0], UNKNOWN + ONE_OF_A_LIST)]
+    if isinstance(tp, type) and _types.is_output_type(tp):
+        return {name: _on_the_wire(each, text) for name, each in _types.output_type_types(tp).items()}
+    return text
+
+
 _UNKNOWN: ContextVar[list[bool]] = ContextVar("unknown")
 
 
