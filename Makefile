@@ -37,6 +37,7 @@ E2E := GOGC=300 $(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reor
 e2e: .venv/test.stamp
 	@tools/resnet_environment $(PYTHON)
 	@$(BIN)/python -m eks_gpu.lab.toolchain >/dev/null
+	@$(BIN)/python -m eks_gpu.lab.toolchain pulumi-language-yaml >/dev/null
 	$(E2E) tests/e2e
 
 PROJECT ?= examples/karpenter-inference

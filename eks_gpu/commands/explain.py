@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eks_gpu.commands.options import PROJECT_FOLDER, STACK, PoolsFile, stack_names
+from eks_gpu.commands.options import PROJECT_FOLDER, STACK, CompiledProgram, PoolsFile, stack_names
 from eks_gpu.io.output import STDOUT, write_json
 from eks_gpu.io.problems import InputError
 from eks_gpu.io.terminal import Terminal
@@ -30,6 +30,7 @@ def explain(
     plan: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Use a plan that `plan --json` wrote; no program runs.")
     ] = None,
+    program: CompiledProgram = None,
     pools: PoolsFile = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the answer as JSON; - is stdout.")] = None,
 ) -> None:
@@ -42,11 +43,13 @@ def explain(
     from eks_gpu.plan.render import Redacted
     from eks_gpu.pools.given import given_pools
 
+    if plan and program:
+        raise InputError(f"--program {program} and --plan {plan} exclude each other: give one of them")
     if plan and project:
         raise InputError(f"PROJECT {project} and --plan {plan} exclude each other: give one of them")
     sources, others = read_pods(pod)
     given = given_pools(pools) if pools else []
-    held_against = _saved(plan, stack, given) if plan else _run(project or Path(), stack or "dev", given)
+    held_against = _saved(plan, stack, given) if plan else _run(project or Path(), stack or "dev", given, program)
     found = answer(held_against, sources)
     if left := not_read(held_against.unread):
         others = [*others, f"{left}: whether they take a pod is not known"]
@@ -58,14 +61,14 @@ def explain(
     raise typer.Exit(0 if all(explanation.runs for explanation in found) else 1)
 
 
-def _run(folder: Path, name: str, given: "list[Resource]") -> "StackRooms":
+def _run(folder: Path, name: str, given: "list[Resource]", program: Path | None) -> "StackRooms":
     """Run the stack's program offline."""
     from eks_gpu.explain.explain import stack_rooms
     from eks_gpu.explain.places import settings_places
     from eks_gpu.offline.project import Project
     from eks_gpu.offline.run import record
 
-    project = Project.load(folder)
+    project = Project.load(folder, program)
     stack = project.stack(name)
     with Terminal(stderr=True).status(f"running {project.name} offline, stack {name}"):
         recording, _ = record(project, stack)

@@ -40,6 +40,13 @@ PoolsFile = Annotated[
     ),
 ]
 
+CompiledProgram = Annotated[
+    Path | None,
+    typer.Option(
+        "--program", metavar="BINARY", help="The compiled program of a project in Go, which is not built then."
+    ),
+]
+
 Kubeconfig = Annotated[
     Path | None,
     typer.Option("--kubeconfig", metavar="FILE", help="A kubeconfig; by default the one that kubectl takes."),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eks_gpu.commands.options import BaselineFile, PoolsFile, ProjectFolder, Stack
+from eks_gpu.commands.options import BaselineFile, CompiledProgram, PoolsFile, ProjectFolder, Stack
 from eks_gpu.io.output import STDOUT, write, write_json
 from eks_gpu.io.problems import InputError
 from eks_gpu.io.terminal import Terminal
@@ -44,6 +44,7 @@ def plan(
     manifests: Annotated[
         Path | None, typer.Option(help="Write every Kubernetes object as YAML into this folder, one folder per stack.")
     ] = None,
+    program: CompiledProgram = None,
     record_answers: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write the answers that the plan lacks, to be filled in; - is stdout."),
@@ -65,7 +66,7 @@ def plan(
     given = given_pools(pools) if pools else []
     outputs = Outputs(json_file, html_file, markdown_file, record_answers)
     outputs.check(against)
-    loaded = Project.load(project)
+    loaded = Project.load(project, program)
     names = loaded.stack_names() if all_stacks else [stack]
     if not names:
         raise InputError(f"{project}: no Pulumi.<stack>.yaml here")

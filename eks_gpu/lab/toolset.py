@@ -141,6 +141,7 @@ GROUPS = {
         Group("handler", memory_gib=1.5, disk_gib=1),
         Group("helm", memory_gib=1.5, disk_gib=2),
         Group("gangs", memory_gib=1, disk_gib=1),
+        Group("yaml", memory_gib=1.5, disk_gib=1.5),
     )
 }
 
@@ -152,6 +153,7 @@ KARPENTER_CORE = required_version("kubernetes", "sigs.k8s.io/karpenter")
 TERMINATION_HANDLER = required_version("handler", "github.com/aws/aws-node-termination-handler")
 HELM = required_version("helm", "helm.sh/helm/v4")
 JOB_SET = required_version("gangs", "sigs.k8s.io/jobset")
+YAML = required_version("yaml", "github.com/pulumi/pulumi-yaml")
 LEADER_WORKER_SET = required_version("gangs", "sigs.k8s.io/lws")
 AUTOSCALER = "1.33.0"  # version/version.go at the commit in go.mod
 
@@ -251,6 +253,12 @@ TOOLS = {
         ),
         Tool("jobset", JOB_SET, GoProgram("gangs", "sigs.k8s.io/jobset"), further=True),
         Tool("lws", LEADER_WORKER_SET, GoProgram("gangs", "sigs.k8s.io/lws/cmd"), further=True),
+        Tool(
+            "pulumi-language-yaml",
+            YAML,
+            GoProgram("yaml", "github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml"),
+            further=True,
+        ),
         Tool("kubectl", KUBERNETES, None, ("version", "--client"), one_minor_apart),
     )
 }

@@ -25,11 +25,13 @@ REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 """Where AWS's provider looks for a region that the configuration does not say."""
 CONFIG_KEYS = frozenset({"type", "items", "description", "secret", "default", "value"})
 """What the engine takes for a configuration key of Pulumi.yaml; it refuses the file for any other."""
-PYTHON = "python"
-RUNTIMES = (PYTHON, "nodejs")
+PYTHON, GO = "python", "go"
+RUNTIMES = (PYTHON, "nodejs", "yaml", GO)
 """Languages whose programs run offline."""
 ENTRIES = {PYTHON: "__main__.py"}
 """The file that a language wants in the program's folder, where it wants one of one name."""
+BINARY = "binary"
+"""Option of a project in Go: its compiled program, from the project's folder."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,9 @@ class Project:
     """`runtime.options` of Pulumi.yaml."""
 
     @classmethod
-    def load(cls, root: Path) -> "Project":
-        """The project in a folder; of the current one also the next above, as Pulumi has it.
+    def load(cls, root: Path, program: Path | None = None) -> "Project":
+        """The project in a folder; of the current one also the next above, as Pulumi has it. `program` is a compiled
+        one, of a project in Go.
 
         Raises InputError for a folder without a project in one of RUNTIMES.
         """
@@ -106,6 +109,9 @@ class Project:
         if not isinstance(name, str):
             raise InputError(f"{file.name}: name is required: the project's name")
         runtime, options = _runtime(data.get("runtime"), file.name)
+        if program and runtime != GO:
+            raise InputError(f"--program {program}: is for a project in Go, and {file.name} says runtime {runtime}")
+        options = {**options, BINARY: str(program.resolve())} if program else options
         config = data.get("config") or {}
         if not isinstance(config, dict):
             raise InputError(f"{file.name}: config must be a map, got {shown(config)}")
@@ -121,15 +127,15 @@ class Project:
             key: value.get("value", value.get("default")) if isinstance(value, dict) else value
             for key, value in config.items()
         }
-        program = root / str(data.get("main", "."))
-        entry = program if program.is_file() else program / ENTRIES.get(runtime, "")
+        main = root / str(data.get("main", "."))
+        entry = main if main.is_file() else main / ENTRIES.get(runtime, "")
         if not entry.exists():
             raise InputError(f"{entry}: no such file; the project's program is needed")
         # The program changes the working directory, so no path may depend on it.
         return cls(
             name,
             root.resolve(),
-            program.resolve(),
+            main.resolve(),
             {key: value for key, value in defaults.items() if value is not None},
             str(data.get("stackConfigDir") or "."),
             runtime,

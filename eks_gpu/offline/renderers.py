@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from eks_gpu.offline.lab_programs import program as lab_program
+
 _LIMIT_S = 120
 
 
@@ -39,7 +41,7 @@ class LocalChart:
 
 def rendered_chart(chart: LocalChart) -> str:
     """The YAML of a chart's objects. Raises NotRendered."""
-    program = _helm()
+    program = lab_program("helm", "helm")
     if program is None:
         how = "put helm on PATH, or build it with `python -m eks_gpu.lab.toolchain helm`"
         raise NotRendered("no helm is here to render the chart", how)
@@ -61,15 +63,6 @@ def rendered_kustomization(directory: str, *, any_file: bool) -> str:
     command = [program, "kustomize", directory]
     command += ["--load-restrictor", "LoadRestrictionsNone"] if any_file else []
     return _output(command, f"`kubectl kustomize {directory}`")
-
-
-def _helm() -> str | None:
-    """Helm of PATH, else the newest one that the lab's toolchain built."""
-    if found := shutil.which("helm"):
-        return found
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "eks-gpu" / "lab"
-    built = sorted(cache.glob("helm-*/bin/helm"), key=lambda file: file.stat().st_mtime)
-    return str(built[-1]) if built else None
 
 
 def _output(command: Sequence[str], name: str, given: str = "") -> str:

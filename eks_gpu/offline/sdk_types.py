@@ -43,6 +43,12 @@ def resource_class(token: str) -> type[pulumi.Resource] | None:
         return getattr(importlib.import_module(found[0]), found[1]) if found else None
 
 
+def tokens(package: str) -> list[str]:
+    """Type tokens of a package's resources; none for a package without an SDK."""
+    with _IMPORTING:
+        return [*_classes(package.replace("-", "_"))]
+
+
 @functools.cache
 def outputs(token: str) -> Mapping[str, Any]:
     """Wire name -> type of each output. Empty for a type without an SDK."""

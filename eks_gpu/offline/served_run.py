@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from eks_gpu.io.problems import InputError
-from eks_gpu.offline.languages import nodejs
+from eks_gpu.offline.languages import go_program, nodejs, yaml_program
 from eks_gpu.offline.languages.started import Ended, Start
 from eks_gpu.offline.program_run import ReadKeys, Recording, unanswered
 from eks_gpu.offline.recorder import Answers, Recorder
@@ -14,7 +14,7 @@ from eks_gpu.offline.wire import UNKNOWN
 
 Host = Callable[[Start, list[tuple[str, str]]], Ended]
 """Runs a program; hears what the program has said to the engine."""
-HOSTS: dict[str, Host] = {"nodejs": nodejs.started}
+HOSTS: dict[str, Host] = {"go": go_program.started, "nodejs": nodejs.started, "yaml": yaml_program.started}
 
 
 def run(

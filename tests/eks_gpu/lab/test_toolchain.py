@@ -390,6 +390,7 @@ def test_the_versions_are_these():
         "helm": "4.3.2",
         "jobset": "0.11.1",
         "lws": "0.8.0",
+        "pulumi-language-yaml": "1.38.0",
         "kubectl": "1.36.3",
     }
 

@@ -303,7 +303,7 @@ def test_an_error_of_the_program_is_told_with_its_line_and_no_traceback(shop, pr
         ("runtime: python\n", "Pulumi.yaml: name is required: the project's name"),
         (
             "name: shop\nruntime: dotnet\n",
-            "Pulumi.yaml: runtime must be one of python, nodejs to run offline, got dotnet; "
+            "Pulumi.yaml: runtime must be one of python, nodejs, yaml, go to run offline, got dotnet; "
             "a program in another language is checked by its preview or state: eks-gpu check --help",
         ),
         (
