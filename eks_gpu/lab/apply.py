@@ -32,7 +32,7 @@ from eks_gpu.lab.nodes import aws_client
 from eks_gpu.lab.outcomes import Applied, Cancelled, Destroyed, Step
 from eks_gpu.lab.problem import LabProblem
 from eks_gpu.lab.state import Lab
-from eks_gpu.offline.project import Project, StackConfig
+from eks_gpu.offline.project import PYTHON, Project, StackConfig
 from eks_gpu_components.catalog import API_CIDRS_KEY
 
 UPDATES_COME_FROM = "192.88.99.1/32"
@@ -64,8 +64,12 @@ class LabStack:
     ):
         """`update_from` says whether the engine runs `inside` the VPC of the stack's clusters or `outside` of it.
 
-        Raises InputError for a stack of another region than the lab plays.
+        Raises InputError for a stack of another region than the lab plays, and for a program that is not in Python.
         """
+        if project.runtime != PYTHON:
+            raise InputError(
+                f"Pulumi.yaml: runtime must be {PYTHON} in the lab, got {project.runtime}; eks-gpu plan runs it offline"
+            )
         if stack.region != lab.region:
             raise InputError(
                 f"{stack.place('aws:region')}: aws:region must be the lab's, {lab.region}, got {stack.region}; "

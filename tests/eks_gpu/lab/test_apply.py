@@ -150,6 +150,12 @@ def test_a_step_says_which_inputs_differed(tmp_path, project, detailed, keys, ch
     assert (step.operation, step.urn, step.changed) == ("update", "urn", changed)
 
 
+def test_a_program_in_another_language_than_python_is_wrong_input(tmp_path, project):
+    (project / "Pulumi.yaml").write_text("name: demo\nruntime: nodejs\n")
+    with pytest.raises(InputError, match=r"Pulumi\.yaml: runtime must be python in the lab, got nodejs; eks-gpu plan"):
+        lab_stack(a_lab(tmp_path), project, "dev")
+
+
 def test_a_stack_of_another_region_is_wrong_input(tmp_path, project):
     (project / "Pulumi.eu.yaml").write_text("config:\n  aws:region: eu-west-1\n")
     with pytest.raises(InputError) as problem:

@@ -119,7 +119,7 @@ k8s.apps.v1.Deployment(
     metadata={"name": "resnet", "namespace": "default"},
     spec={
         "replicas": 3,
-        "selector": {"matchLabels": {"app": "resnet"}},
+        "selector": {"match_labels": {"app": "resnet"}},
         "template": {
             "metadata": {"labels": {"app": "resnet"}},
             "spec": {

@@ -105,7 +105,7 @@ k8s.batch.v1.Job(
         "parallelism": 2,
         "template": {
             "spec": {
-                "restartPolicy": "Never",
+                "restart_policy": "Never",
                 "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists"}],
                 "containers": [
                     {
