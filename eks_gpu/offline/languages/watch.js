@@ -7,6 +7,10 @@ const processes = require("node:child_process"), util = require("node:util");
 
 const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"; // how the engine's protocol writes an unknown value
 const root = process.env.EKS_GPU_ROOT, told = process.env.EKS_GPU_TOLD;
+if (!told) {
+    return; // a thread or a process that the program starts
+}
+delete process.env.EKS_GPU_TOLD;
 const read = new Set(), stopped = new Set(), leftOut = new Map(), waited = new Map();
 const callbacks = new AsyncLocalStorage(), writeFileSync = fs.writeFileSync, load = Module._load, inspect = util.inspect;
 

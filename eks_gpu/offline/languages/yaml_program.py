@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -73,6 +74,7 @@ def started(start: Start, log: list[tuple[str, str]]) -> Ended:
     read = frozenset(_read(template, start.project))
     errors = [told for severity, told in log if severity == "error"]
     if not failed and not errors:
+        sys.stderr.write("".join(said))
         return Ended(read=read)
     why = [*problems("".join(said)), *(line for told in errors for line in problems(without_color(told)))]
     why = why or [*problems(error)] or ["the program failed without a word"]

@@ -226,7 +226,8 @@ class Output {
 module.exports = { Output, unknown };
 """
 PROGRAM = """\
-const fs = require("node:fs"), { execSync } = require("node:child_process");
+const fs = require("node:fs"), { execFileSync, execSync } = require("node:child_process");
+const { Worker } = require("node:worker_threads");
 const { Output, unknown } = require("./sdk/output"), config = require("./sdk/config");
 const net = { __pulumiType: "Vpc", __name: "net" };
 net.id = new Output("vpc-1", [net]);
@@ -235,6 +236,8 @@ console.log(config.getConfig("shop:size"), net.id.apply((id) => fs.writeFileSync
 console.log(net.id.apply((id) => execSync("touch made.txt")) === unknown, net.id.apply((id) => id + "!"), `${unknown}`);
 net.arn.apply((arn) => new Group(arn));
 fs.writeFileSync("own.txt", "not in a callback");
+execFileSync(process.execPath, ["-e", "0"]);
+new Worker("0", { eval: true }).on("exit", () => console.log(fs.existsSync("told.json")));
 """
 
 
@@ -247,18 +250,26 @@ def test_node_is_watched_for_keys_for_changes_of_the_machine_and_for_what_does_n
         "module.exports = { getConfig: (key) => key + '=3', allConfig: () => ({}) };"
     )
     (tmp_path / "index.js").write_text(PROGRAM)
+    watch = Path(nodejs.__file__).with_name("watch.js")
     env = {"EKS_GPU_TOLD": str(tmp_path / "told.json"), "EKS_GPU_ROOT": str(tmp_path)}
-    command = [node, "--require", str(Path(nodejs.__file__).with_name("watch.js")), "index.js"]
-    ran = subprocess.run(command, cwd=tmp_path, env=env, check=True, capture_output=True, text=True)
+    env["NODE_OPTIONS"] = f'--require="{watch}"'
+    ran = subprocess.run([node, "index.js"], cwd=tmp_path, env=env, check=True, capture_output=True, text=True)
 
-    assert ran.stdout.split() == ["shop:size=3", "true", "true", "vpc-1!", "04da6b54-80e4-46f7-96ec-b56ff0331ba9"]
+    assert ran.stdout.split() == [
+        "shop:size=3",
+        "true",
+        "true",
+        "vpc-1!",
+        "04da6b54-80e4-46f7-96ec-b56ff0331ba9",
+        "false",
+    ]
     assert sorted(file.name for file in tmp_path.glob("*.txt")) == ["own.txt"]
     assert json.loads((tmp_path / "told.json").read_text()) == {
         "read": ["shop:size"],
         "stopped": [
-            ["index.js:6", "writeFileSync", "id of Vpc net"],
-            ["index.js:7", "execSync", "id of Vpc net"],
+            ["index.js:7", "writeFileSync", "id of Vpc net"],
+            ["index.js:8", "execSync", "id of Vpc net"],
         ],
-        "left": [["index.js:8", "arn of Vpc net", "(arn) => new Group(arn)"]],
+        "left": [["index.js:9", "arn of Vpc net", "(arn) => new Group(arn)"]],
         "waited": [{"type": "Vpc", "name": "net", "output": "arn"}],
     }
