@@ -123,8 +123,6 @@ class Cluster(ComponentResource):
 
     reference: EksCluster
     """The description of the cluster that other components take as `cluster`."""
-    provider: kubernetes.Provider
-    """Kubernetes provider for objects in the cluster; it is ready once DNS and system nodes are."""
     kubeconfig: Output[str]
     """The kubeconfig as JSON. Its tokens come from the AWS CLI."""
 
@@ -151,11 +149,13 @@ class Cluster(ComponentResource):
             role_arn, ready = _auto_mode_nodes(self, name, reference, settings.auto_mode, add)
         else:
             role_arn, ready = _system_nodes(self, name, reference, spec, add)
-        self.provider = kubernetes.Provider(
+        # Declared here, where no schema sees it: other languages can make nothing of a provider that is an output.
+        self.provider: kubernetes.Provider = kubernetes.Provider(
             name,
             kubeconfig=cluster.kubeconfig_json,
             opts=ResourceOptions(parent=self, depends_on=[*clients, *ready]),
         )
+        """Kubernetes provider for objects in the cluster; it is ready once DNS and system nodes are."""
         kubernetes.storage.v1.StorageClass(
             f"{name}-gp3",
             **storage_class(DISK_PROVISIONER if settings.auto_mode else EBS_PROVISIONER),

@@ -1,5 +1,6 @@
 """The distribution: what a consumer installs, imports and gets as a schema."""
 
+import hashlib
 import json
 import re
 import subprocess
@@ -9,23 +10,19 @@ import zipfile
 from functools import cache
 from pathlib import Path
 
-import pulumi
 import pytest
-from pulumi.provider.experimental.component import ComponentProvider
 
 import components
+from components.provider import package
+from components.provider.components import Components
+from components.provider.serve import components as public_components
 from tests.committed import CHECKOUT, export
 from tests.found import every
 from tests.programs import ROOT
 from tools.lock import LOCKS
 
 SCHEMA = CHECKOUT / "tests" / "schema.json"
-PUBLIC: list[str] = vars(components)["__all__"]
-CLASSES = [
-    made
-    for name in PUBLIC
-    if isinstance(made := getattr(components, name), type) and issubclass(made, pulumi.ComponentResource)
-]
+CLASSES = public_components()
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +128,41 @@ def test_the_schema_for_other_languages_changes_only_on_purpose():
     assert json.loads(SCHEMA.read_text()) == schema()
 
 
+def test_a_change_of_the_schema_has_a_line_in_the_changelog():
+    """The newest line for users of other languages begins with the schema's sign: ``- Schema `0123456789ab`: why``."""
+    said = re.search(r"^- Schema `(\w+)`: \S", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert said and said[1] == sign(schema())
+
+
+def test_the_sign_of_a_schema_changes_with_what_a_program_can_say_and_with_no_description():
+    changed = json.loads(json.dumps(schema()))
+    pool = changed["types"]["eks-gpu-components:index:GpuPool"]
+    pool["description"] = changed["version"] = "another"
+    assert sign(changed) == sign(schema())
+    del pool["properties"]["maxGpus"]
+    assert sign(changed) != sign(schema())
+
+
+def test_the_package_says_of_itself_what_the_distribution_does():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    told = {"description": project["description"], "license": project["license"]}
+    told |= {"homepage": project["urls"]["Documentation"], "version": project["version"]}
+    assert {key: schema()[key] for key in told} == told
+    assert (schema()["name"], schema()["namespace"]) == (project["name"], "eks-gpu")
+
+
+def test_the_package_depends_on_no_other():
+    assert schema()["dependencies"] == []
+
+
+def test_descriptions_speak_the_callers_language():
+    texts = list(descriptions(schema()))
+    snake = {word for text in texts for word in re.findall(r"\b[a-z]+(?:_[a-z0-9]+)+\b", text)}
+    # A configuration key, a file and two Python packages.
+    assert snake == {"api_cidrs", "saved_model", "pulumi_aws", "pulumi_eks"}
+    assert not [text for text in texts if "BadInput" in text or "ValueError" in text]
+
+
 @pytest.mark.parametrize("made", CLASSES, ids=lambda made: made.__name__)
 def test_every_component_and_argument_is_described(made):
     resource = schema()["resources"][f"eks-gpu-components:index:{made.__name__}"]
@@ -170,8 +202,32 @@ def pins(lock: str) -> dict[str, str]:
 
 @cache
 def schema() -> dict:
-    return json.loads(ComponentProvider(CLASSES, "eks-gpu-components", version="0.1.0").schema or "")
+    return json.loads(Components(CLASSES, package.installed_version()).schema or "")
+
+
+def sign(schema: dict) -> str:
+    """12 hex digits of what other languages compile against."""
+    told = {key: schema[key] for key in ("name", "namespace", "resources", "types")}
+    return hashlib.sha256(json.dumps(without_descriptions(told), sort_keys=True).encode()).hexdigest()[:12]
+
+
+def without_descriptions(value):
+    if isinstance(value, dict):
+        # A property may have that name: its value is a map.
+        return {
+            key: without_descriptions(item)
+            for key, item in value.items()
+            if key != "description" or not isinstance(item, str)
+        }
+    return [without_descriptions(item) for item in value] if isinstance(value, list) else value
+
+
+def descriptions(value):
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from [item] if key == "description" and isinstance(item, str) else descriptions(item)
 
 
 if __name__ == "__main__":
     SCHEMA.write_text(json.dumps(schema(), indent=2) + "\n")
+    print(f"the line in CHANGELOG.md begins: - Schema `{sign(schema())}`:")

@@ -20,6 +20,7 @@ TREE = {
     "Pulumi.*.yaml": "The values of each environment.",
     "components/": "",
     "eks_gpu/": "",
+    "plugin/": "",
     "policy/": "",
     "mutants/": "",
     "benchmarks/": "",

@@ -7,6 +7,7 @@ from typing import Any
 from eks_gpu.io.problems import InputError
 from eks_gpu.offline.languages import go_program, nodejs, yaml_program
 from eks_gpu.offline.languages.started import Ended, Start
+from eks_gpu.offline.packaged import PACKAGE, Packaged
 from eks_gpu.offline.program_run import ReadKeys, Recording, unanswered
 from eks_gpu.offline.recorder import Answers, Recorder
 from eks_gpu.offline.served import serving
@@ -36,7 +37,8 @@ def run(
     the program says.
     """
     recorder = Recorder(answers, project, stack, preview)
-    with serving(recorder) as served:
+    packaged = Packaged(project=project, stack=stack, config=config, secret_keys=secret_keys)
+    with serving(recorder, {PACKAGE: packaged.construct}) as served, packaged:  # it ends before what it asks
         start = Start(
             project=project,
             stack=stack,

@@ -15,6 +15,7 @@ from typing import Any
 import pulumi
 
 from eks_gpu.offline import sdk_types
+from eks_gpu.offline.packaged import PACKAGE, package_schema
 from eks_gpu.offline.remote import READ
 from eks_gpu.offline.sdk_schema import args_class, fields
 
@@ -28,6 +29,8 @@ def schema(package: str, resources: Named, functions: Named) -> dict[str, Any]:
     """The schema of a package, with the resources and functions that a program names. Of a package without a Python SDK
     a program's own words are taken.
     """
+    if package == PACKAGE:
+        return package_schema()
     found: dict[str, Any] = {
         "name": package,
         "version": _version(package),
