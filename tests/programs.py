@@ -1,4 +1,4 @@
-"""The project's own program and the examples, each under each of its committed stacks, run once a test session."""
+"""This project and the examples in Python, each under each of its committed stacks, run once a test session."""
 
 from functools import cache
 
@@ -9,7 +9,7 @@ from tests.committed import committed
 from tests.session import once
 
 ROOT = committed()
-EXAMPLES = sorted(file.parent for file in ROOT.glob("examples/*/Pulumi.yaml"))
+EXAMPLES = sorted(file.parent for file in ROOT.glob("examples/*/__main__.py"))
 PROGRAMS = [
     (folder.relative_to(ROOT).as_posix(), stack)
     for folder in (ROOT, *EXAMPLES)

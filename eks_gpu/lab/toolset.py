@@ -141,11 +141,13 @@ GROUPS = {
         Group("handler", memory_gib=1.5, disk_gib=1),
         Group("helm", memory_gib=1.5, disk_gib=2),
         Group("gangs", memory_gib=1, disk_gib=1),
+        Group("sdk", memory_gib=1.5, disk_gib=1),
         Group("yaml", memory_gib=1.5, disk_gib=1.5),
     )
 }
 
-PULUMI = required_version("cli", "github.com/pulumi/pulumi/pkg/v3")
+PULUMI_MODULE = "github.com/pulumi/pulumi/pkg/v3"
+PULUMI = required_version("cli", PULUMI_MODULE)
 PROVIDER = "4.25.0"  # the first release after the commit in go.mod; the module has no versions of its own
 KUBERNETES = required_version("kubernetes", "k8s.io/kubernetes")
 KARPENTER = required_version("karpenter", "github.com/aws/karpenter-provider-aws")
@@ -253,6 +255,7 @@ TOOLS = {
         ),
         Tool("jobset", JOB_SET, GoProgram("gangs", "sigs.k8s.io/jobset"), further=True),
         Tool("lws", LEADER_WORKER_SET, GoProgram("gangs", "sigs.k8s.io/lws/cmd"), further=True),
+        Tool("package-sdk", required_version("sdk", PULUMI_MODULE), GoProgram("sdk", "."), further=True),
         Tool(
             "pulumi-language-yaml",
             YAML,

@@ -390,6 +390,7 @@ def test_the_versions_are_these():
         "helm": "4.3.2",
         "jobset": "0.11.1",
         "lws": "0.8.0",
+        "package-sdk": "3.259.0",
         "pulumi-language-yaml": "1.38.0",
         "kubectl": "1.36.3",
     }
@@ -429,3 +430,7 @@ def test_every_required_module_has_its_checksum(name):
 def test_programs_are_asked_of_groups_that_have_a_folder():
     assert {tool.program.group for tool in TOOLS.values() if tool.program} == GROUPS.keys()
     assert {folder.name for folder in toolset.MODULES.iterdir() if folder.is_dir()} == GROUPS.keys()
+
+
+def test_sdks_are_written_by_the_release_of_pulumi_that_the_lab_runs():
+    assert TOOLS["package-sdk"].version == TOOLS["pulumi"].version
