@@ -22,6 +22,7 @@ from tests.programs import ROOT
 from tools.lock import LOCKS
 
 SCHEMA = CHECKOUT / "tests" / "schema.json"
+PUBLIC: list[str] = vars(components)["__all__"]
 CLASSES = public_components()
 
 
