@@ -15,7 +15,7 @@ try:
 except ImportError as missing:  # the library alone, without the extra
     sys.exit(f"eks-gpu needs {missing.name}: pip install 'eks-gpu-components[plan]'")
 
-from eks_gpu.commands import audit, check, cost, drift, explain, plan, preflight, prices, types, why
+from eks_gpu.commands import audit, check, cost, drift, explain, init, plan, preflight, prices, types, why
 from eks_gpu.io.output import end_stdout
 from eks_gpu.io.problems import InputError
 from eks_gpu.io.terminal import complain
@@ -52,6 +52,7 @@ OWN = {
     "cost": cost,
     "drift": drift,
     "audit": audit,
+    "init": init,
 }
 """Commands of this room, each with its module: they run without the others being looked for."""
 for name, module in OWN.items():
