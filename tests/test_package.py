@@ -7,6 +7,8 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from email import message_from_string
+from email.message import Message
 from functools import cache
 from pathlib import Path
 
@@ -19,9 +21,11 @@ from components.provider.serve import components as public_components
 from tests.committed import CHECKOUT, export
 from tests.found import every
 from tests.programs import ROOT
+from tools.build_backend import absolute_links
 from tools.lock import LOCKS
 
 SCHEMA = CHECKOUT / "tests" / "schema.json"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 PUBLIC: list[str] = vars(components)["__all__"]
 CLASSES = public_components()
 
@@ -73,11 +77,51 @@ def test_the_installed_library_runs_beside_a_components_folder_of_the_consumers_
     ]
 
 
-def test_the_distribution_says_where_its_pages_are(wheel):
+@pytest.fixture(scope="module")
+def metadata(wheel) -> Message:
     archive = zipfile.ZipFile(wheel)
-    (metadata,) = [name for name in archive.namelist() if name.endswith("/METADATA")]
-    urls = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]
-    assert f"Project-URL: Documentation, {urls['Documentation']}\n" in archive.read(metadata).decode()
+    (name,) = [name for name in archive.namelist() if name.endswith("/METADATA")]
+    return message_from_string(archive.read(name).decode())
+
+
+def test_the_distribution_says_where_its_pages_are_and_who_keeps_it(metadata):
+    urls = [line.partition(", ") for line in metadata.get_all("Project-URL", [])]
+    assert {label: url for label, _, url in urls} == PROJECT["urls"]
+    assert {"Homepage", "Documentation", "Source", "Changelog", "Issues"} == PROJECT["urls"].keys()
+    assert metadata["Maintainer"] == "The maintainers of eks-gpu-components"
+    assert metadata["License-Expression"] == "Apache-2.0" and "gpu" in metadata["Keywords"].split(",")
+
+
+def test_its_classifiers_name_the_python_that_its_tests_run_on(metadata):
+    classifiers = metadata.get_all("Classifier", [])
+    pythons = [text.rpartition(" ")[2] for text in classifiers if re.fullmatch(r".* :: Python :: 3\.\d+", text)]
+    assert pythons == ["3.11"] and metadata["Requires-Python"] == ">=3.11"
+    assert "Development Status :: 4 - Beta" in classifiers
+
+
+def test_the_library_takes_any_pulumi_3_and_the_plan_one_that_it_has_been_run_with(metadata):
+    needs = [need for need in metadata.get_all("Requires-Dist", []) if re.match(r"pulumi[<>]", need)]
+    assert needs == ["pulumi<4,>=3.254", 'pulumi<3.280; extra == "plan"']
+
+
+def test_no_link_of_the_long_description_is_relative(metadata):
+    text = str(metadata.get_payload())
+    links = re.findall(r"\]\(([^)\s]+)\)", text)
+    assert [link for link in links if not link.startswith(("https://", "#"))] == []
+    at = f"{PROJECT['urls']['Source']}/blob/v0.1.0/docs/cost.md"
+    assert at in links and at.replace("blob", "raw").replace("cost.md", "images/karpenter-inference.svg") in links
+    assert text.lstrip().startswith("# eks-gpu\n") and metadata["Description-Content-Type"] == "text/markdown"
+
+
+def test_the_wheel_is_small(wheel):
+    assert wheel.stat().st_size < 2_000_000
+
+
+def test_a_link_to_a_heading_or_out_of_the_project_stays():
+    text = "[a](#b) [c](mailto:d) [e](https://f/g) [h](docs/i.md#j) ![k](l.svg)"
+    assert absolute_links(text, "https://s", "v1") == (
+        "[a](#b) [c](mailto:d) [e](https://f/g) [h](https://s/blob/v1/docs/i.md#j) ![k](https://s/raw/v1/l.svg)"
+    )
 
 
 def test_every_package_of_the_checkout_is_in_the_distribution():
@@ -170,6 +214,16 @@ def test_every_component_and_argument_is_described(made):
     assert made.__doc__ and resource["description"]
     undescribed = [name for name, field in resource["inputProperties"].items() if not field.get("description")]
     assert undescribed == []
+
+
+def test_an_example_installs_the_clone_that_it_is_in():
+    files = every(ROOT.glob("examples/*/requirements.txt"))
+    assert {file.read_text().partition(" ")[0] for file in files} == {"../.."}
+
+
+def test_the_template_needs_the_version_that_it_comes_with():
+    files = every(ROOT.glob("templates/*/requirements.txt"))
+    assert {file.read_text() for file in files} == {f"eks-gpu-components=={PROJECT['version']}\n"}
 
 
 def test_requirements_have_hashes_and_no_index():

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from eks_gpu.commands import main as cli
+from eks_gpu.init import draft
 from eks_gpu.offline.project import Project, StackConfig
 from eks_gpu.plan.plan import Plan, make_plan
 from eks_gpu.plan.render import render
@@ -117,8 +118,12 @@ def clone(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     def planned(project: Project, stack: StackConfig, **_: Any) -> Plan:
         at = project.root.resolve()
-        return own_plan(own) if at == own.resolve() else plan_of(at.relative_to(folder).as_posix(), stack.name)
+        if at == own.resolve():
+            return own_plan(own)
+        inside = at.is_relative_to(folder)
+        return plan_of(at.relative_to(folder).as_posix(), stack.name) if inside else make_plan(project, stack)
 
+    assert draft.make_plan is make_plan  # loaded by now, so that it keeps the function itself
     monkeypatch.setattr("eks_gpu.plan.plan.make_plan", planned)
     return folder
 
@@ -142,7 +147,17 @@ def test_each_eks_gpu_command_works_where_the_page_has_it(clone, command_line):
         assert ran.exit_code in (0, 1), (words, ran.output, ran.exception)
         assert isinstance(ran.exception, SystemExit | None), words
         ended.append((words[1], ran.exit_code))
-    assert sorted(set(ended)) == [("check", 0), ("explain", 0), ("import", 1), ("lab", 0), ("plan", 0), ("types", 0)]
+    assert sorted(set(ended)) == [
+        ("check", 0),
+        ("explain", 0),
+        ("import", 1),
+        ("init", 0),
+        ("lab", 0),
+        ("plan", 0),
+        ("types", 0),
+    ]
+    program = (clone.parent / "first-gpus" / "__main__.py").read_text(encoding="utf-8")
+    assert program == blocks("python")[0]
     assert (clone / "plan.html").read_text(encoding="utf-8").startswith("<!doctype html>")
 
 

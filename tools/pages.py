@@ -19,7 +19,7 @@ from eks_gpu.live.audit import left_behind
 from eks_gpu.live.preflight import permissions as preflight
 from eks_gpu_components.catalog import versions
 from eks_gpu_components.values.shapes import arms
-from tools import pictures, rooms, settings_schema
+from tools import licences, pictures, rooms, settings_schema
 from tools.arguments import Argument, all_args, arguments
 
 ROOT = Path(__file__).parent.parent
@@ -65,6 +65,13 @@ def import_rules() -> str:
     """The table of the rules that `eks-gpu import` judges by."""
     rows = [(f"`{id_}`", rule.kind, str(rule.scope), rule.reason) for id_, rule in sorted(RULES.items())]
     return table(("Rule", "Kind", "Pools", "What goes wrong without it"), rows)
+
+
+def licence_rows() -> str:
+    """The table of the packages that users install along, with their licences."""
+    return table(
+        ("Package", "Licence", "Comes with"), [(f"`{name}`", text, extra) for name, text, extra in licences.rows()]
+    )
 
 
 def lab_refusals() -> str:
@@ -152,6 +159,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "iam-policy": iam_policy,
     "import-rules": import_rules,
     "lab-refusals": lab_refusals,
+    "licences": licence_rows,
     "preflight-permissions": preflight_permissions,
     "settings": settings,
     "tree": rooms.tree,

@@ -26,6 +26,7 @@ TREE = {
     "benchmarks/": "",
     "workloads/": "What runs inside the inference pods, and its client.",
     "examples/": "Complete projects that use the library.",
+    "templates/": "What `pulumi new` makes a project of.",
     "docs/": "A page for each component and command, and how it is built.",
     "tests/": "The tests, in folders of the same names: make test; slow tests are in tests/e2e: make e2e.",
     "tools/": "Scripts that regenerate the catalog, the lock files, the pages and the pictures.",

@@ -109,5 +109,6 @@ def _requirement(version: str, origin: str | None) -> str:
         return f"{LIBRARY}=={version}"
     told = json.loads(origin)
     if vcs := told.get("vcs_info"):
-        return f"{LIBRARY} @ {vcs['vcs']}+{told['url']}@{vcs['commit_id']}"
+        place = f"{vcs['vcs']}+{told['url']}@{vcs['commit_id']}"
+        return place if told["url"].startswith("file:") else f"{LIBRARY} @ {place}"  # pip names none without a host
     return f"{LIBRARY} @ {told['url']}"

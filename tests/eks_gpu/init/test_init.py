@@ -208,6 +208,7 @@ def talk(words: list[Any], *answers: str) -> str:
             {"url": "https://git.example/o/r", "vcs_info": {"vcs": "git", "commit_id": "abc"}},
             "eks-gpu-components @ git+https://git.example/o/r@abc",
         ),
+        ({"url": "file:///r", "vcs_info": {"vcs": "git", "commit_id": "abc"}}, "git+file:///r@abc"),
     ],
 )
 def test_requirements_name_what_this_tool_was_installed_from(monkeypatch, origin, wanted):
