@@ -104,6 +104,7 @@ def main() -> int:
     one = seconds([*EKS_GPU, "plan"])
     every = seconds([*EKS_GPU, "plan", "--all"], runs=3)
     python = seconds([sys.executable, "-c", "import dataclasses, json, pathlib, re"])
+    version = seconds([*EKS_GPU, "--version"])
     facts = seconds([sys.executable, "-c", FACTS])
     readers = seconds([sys.executable, "-c", READERS])
     imported = seconds([*EKS_GPU, "import", str(committed() / "tests" / "imported" / "nothing-lost.yaml")])
@@ -111,6 +112,7 @@ def main() -> int:
         ("plan of one stack / importing the SDKs it uses", lambda: one / sdk, 1.5),
         ("plan of every stack / plan of one", lambda: every / one, 1.6),
         ("import of a cluster / importing the readers it uses", lambda: imported / readers, 3.5),
+        ("eks-gpu --version / starting Python", lambda: version / python, 5.0),
         ("reading the facts / starting Python", lambda: facts / python, 4.0),
         ("5,000 workloads / ten times the CPU of 500", lambda: admission(5000) / (10 * admission(500)), 1.3),
         ("400 pools / twice the time of 200", lambda: analysis(400) / (2 * analysis(200)), 1.3),

@@ -31,6 +31,9 @@ IGNORE_REFRESHED = "EKS_GPU_CATALOG_PRICES"
 ROOMS = "eks_gpu.commands"
 """Entry points of rooms that build on this one: a Typer is a group of commands, a function is one."""
 
+VERSION = "--version"
+"""The option that no room adds to."""
+
 LOOKS_FOR_GARBAGE = (100_000, 50, 100)
 """Python's thresholds for a short run that makes half a million objects and keeps them, most of them the SDKs' types:
 by default it looks through them again and again, a tenth of a plan's time.
@@ -74,7 +77,7 @@ def _say_version(wanted: bool) -> None:
 @app.callback()
 def _commands(
     _: Annotated[
-        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version and exit.")
+        bool, typer.Option(VERSION, callback=_say_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     """Keeps a command a command of its own where it is the only one."""
@@ -127,7 +130,7 @@ def _run() -> None:
     wanted = sys.argv[1] if len(sys.argv) > 1 else None
     if wanted == "lab":  # its AWS has the catalog's prices
         os.environ.setdefault(IGNORE_REFRESHED, "1")
-    if wanted not in OWN and wanted not in GROUPS:
+    if wanted not in OWN and wanted not in GROUPS and wanted != VERSION:
         add_rooms(wanted)
     try:
         app()

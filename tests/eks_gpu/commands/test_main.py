@@ -105,6 +105,31 @@ def test_what_a_program_prints_is_no_part_of_the_answer(tmp_path, way):
     assert "hello" in ran.stderr
 
 
+STARTED = """
+import sys
+from eks_gpu.commands import main
+sys.argv = ["eks-gpu", "--version"]
+try:
+    main.main()
+except SystemExit:
+    pass
+"""
+LOADED = "import sys; print(*sys.modules, file=sys.stderr)"
+
+
+def test_the_start_loads_no_sdk_and_no_other_room_and_not_much_more_than_python():
+    """Modules, not seconds, which `python -m benchmarks` has: they are the same on every machine."""
+
+    def loaded(first: str) -> set[str]:
+        command = [sys.executable, "-c", f"{first}\n{LOADED}"]
+        return set(subprocess.run(command, capture_output=True, text=True, check=True).stderr.split())
+
+    bare, started = loaded("import dataclasses, json, pathlib, re"), loaded(STARTED)
+    assert started >= {"typer", "eks_gpu.commands.main"}
+    assert started.isdisjoint({"pulumi", "pydantic", "yaml", "boto3", "eks_gpu.lab", "eks_gpu.offline", "eks_gpu.init"})
+    assert len(started) < 4 * len(bare)
+
+
 def test_a_full_disk_under_stdout_is_wrong_input():
     ran = subprocess.run(f"{EKS_GPU} types > /dev/full", shell=True, capture_output=True, text=True)
     assert (ran.returncode, ran.stderr) == (2, "error: stdout: cannot be written: No space left on device\n")
