@@ -17,6 +17,9 @@ karpenter_pools, auto_mode_pools = settings.get("karpenter_gpu_pools", {}), sett
 
 pools = eks_gpu.StackPools(node_groups, karpenter_pools, auto_mode_pools)
 zones = eks_gpu.available_zones(region)
+if "mirror" in settings:
+    with problems.at(go_on=True):
+        eks_gpu.use_mirror(settings["mirror"])
 if "zones" in settings:
     with problems.at(go_on=True):
         zones = eks_gpu.available_zones(region, settings["zones"])

@@ -27,6 +27,9 @@ class Settings(TypedDict):
 
     zones: NotRequired[list[str]]
     """Names of zones. Default the first three in which EKS runs a control plane."""
+    mirror: NotRequired[str]
+    """Registry that every chart and image comes from, such as registry.example.com/mirror. Default each from its own.
+    """
     network: NotRequired[eks_gpu.NetworkSettingsArgs]
     """The VPC, which is made in any case unless `existing` names one."""
     cluster: eks_gpu.ClusterSettingsArgs

@@ -64,6 +64,7 @@ from .nvidia_device_plugin import NvidiaDevicePluginArgs as NvidiaDevicePluginAr
 from .resnet_inference import ResnetInference as ResnetInference
 from .resnet_inference import ResnetInferenceArgs as ResnetInferenceArgs
 from .values.api_addresses import stack_addresses as stack_addresses
+from .values.mirror import use_mirror as use_mirror
 from .values.settings import Section as Section
 from .values.settings import SettingsProblems as SettingsProblems
 from .values.settings import StackPools as StackPools

@@ -1,0 +1,16 @@
+"""Where a chart's values have the repository of its images, and which one the chart takes without them."""
+
+from collections.abc import Mapping
+
+from .versions import CLUSTER_AUTOSCALER_IMAGE
+
+CHART_IMAGES: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "aws-load-balancer-controller": (("image", "repository"), "public.ecr.aws/eks/aws-load-balancer-controller"),
+    "aws-node-termination-handler": (("image", "repository"), "public.ecr.aws/aws-ec2/aws-node-termination-handler"),
+    "cluster-autoscaler": (("image", "repository"), CLUSTER_AUTOSCALER_IMAGE),
+    "karpenter": (("controller", "image", "repository"), "public.ecr.aws/karpenter/controller"),
+    "nvidia-device-plugin": (("image", "repository"), "nvcr.io/nvidia/k8s-device-plugin"),
+}
+"""By the chart's short name: path in the values, and the chart's own. Source: each chart's values.yaml, in the version
+of `versions.py`."""
+CHARTS_WITHOUT_IMAGES = frozenset({"karpenter-crd"})
