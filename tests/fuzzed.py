@@ -83,7 +83,7 @@ def checking() -> tuple[list[Any], Callable[[Any], str], Callable[[Path], Any]]:
     from eks_gpu.foreign.stack import foreign
     from eks_gpu.io.terminal import Terminal
     from eks_gpu.plan.junit import junit
-    from eks_gpu.plan.sarif import sarif
+    from eks_gpu.plan.sarif import Told, sarif
 
     terminal = Terminal(file=io.StringIO())
 
@@ -91,8 +91,8 @@ def checking() -> tuple[list[Any], Callable[[Any], str], Callable[[Path], Any]]:
         judged = judge(foreign(_document(file)), DAY)
         json.dumps(judged.as_json(), allow_nan=False)
         terminal.print(render(judged))
-        junit("p/s", judged.findings)
-        json.dumps(sarif(judged.findings, lambda _: ""), allow_nan=False)
+        junit({"p/s": judged.findings})
+        json.dumps(sarif(Told(judged.findings, lambda _: "")), allow_nan=False)
         for finding in judged.findings:
             judged.urn_of(finding)
 

@@ -81,14 +81,15 @@ def check(
     Terminal(stderr=STDOUT in (json_file, sarif_file, junit_file)).print(found.rendered(judged))
     write_json(json_file, {**judged.as_json(), **found.more})
     if sarif_file:
-        from eks_gpu.plan.sarif import sarif
+        from eks_gpu.plan.sarif import Told, sarif
 
         places = judged.told.places
-        write_json(sarif_file, sarif(judged.findings, lambda finding: places.get(judged.urn_of(finding), "")))
+        told = Told(judged.findings, lambda finding: places.get(judged.urn_of(finding), ""))
+        write_json(sarif_file, sarif(told))
     if junit_file:
         from eks_gpu.plan.junit import junit
 
-        write(junit_file, junit(judged.name, judged.findings))
+        write(junit_file, junit({judged.name: judged.findings}))
     raise typer.Exit(1 if judged.failed else 0)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "Examples:  eks-gpu plan --stack prod  ·  eks-gpu plan examples/spot-autoscaling-groups --html plan.html  ·  "
-    "eks-gpu plan --all --json -  ·  eks-gpu plan --against main.json --markdown -"
+    "eks-gpu plan --all --json -  ·  eks-gpu plan --against main.json --markdown - --sarif plan.sarif"
 )
 
 
@@ -37,8 +37,11 @@ def plan(
         Path | None, typer.Option(metavar="FILE", help="Show what changed since this older plan, written by --json.")
     ] = None,
     markdown_file: Annotated[
-        Path | None, typer.Option("--markdown", help="Write these changes for a pull request; - is stdout.")
+        Path | None,
+        typer.Option("--markdown", help="Write verdict, cost and changes for a pull request; - is stdout."),
     ] = None,
+    sarif_file: Annotated[Path | None, typer.Option("--sarif", help="Write failures as SARIF for code review.")] = None,
+    junit_file: Annotated[Path | None, typer.Option("--junit", help="Write all checks as JUnit XML, for CI.")] = None,
     baseline_file: BaselineFile = None,
     pools: PoolsFile = None,
     manifests: Annotated[
@@ -64,8 +67,8 @@ def plan(
     from eks_gpu.pools.given import given_pools
 
     given = given_pools(pools) if pools else []
-    outputs = Outputs(json_file, html_file, markdown_file, record_answers)
-    outputs.check(against)
+    outputs = Outputs(json_file, html_file, markdown_file, record_answers, sarif_file, junit_file)
+    outputs.check()
     loaded = Project.load(project, program)
     names = loaded.stack_names() if all_stacks else [stack]
     if not names:
@@ -101,6 +104,15 @@ def plan(
     for made in plans:
         console.print(render(made))
     outputs.write(plans, before, console, all_stacks)
+    if sarif_file:
+        from eks_gpu.plan.sarif import Told, sarif
+        from eks_gpu.plan.subjects import lines_of
+
+        told = [
+            Told(made.analysis.findings, lines_of(made, loaded.program, each.file), made.stack)
+            for made, each in zip(plans, stacks, strict=True)
+        ]
+        write_json(sarif_file, sarif(*told))
     if manifests:
         for made in plans:
             written = write_manifests(made.graph, manifests / made.stack)
@@ -116,20 +128,25 @@ class Outputs:
     html: Path | None
     markdown: Path | None
     answers: Path | None = None
+    sarif: Path | None = None
+    junit: Path | None = None
+
+    @property
+    def _all(self) -> dict[str, Path | None]:
+        own = {"--json": self.json, "--html": self.html, "--markdown": self.markdown}
+        return {**own, "--record-answers": self.answers, "--sarif": self.sarif, "--junit": self.junit}
 
     @property
     def take_stdout(self) -> bool:
         """Whether one of them is stdout, so that everything else goes to stderr."""
-        return STDOUT in (self.json, self.html, self.markdown, self.answers)
+        return STDOUT in self._all.values()
 
-    def check(self, against: Path | None) -> None:
+    def check(self) -> None:
         """Raises InputError for what cannot be written, before a program runs."""
-        if [self.json, self.html, self.markdown, self.answers].count(STDOUT) > 1:
-            raise InputError("--json, --html, --markdown, --record-answers: only one of them can be stdout, -")
+        if [*self._all.values()].count(STDOUT) > 1:
+            raise InputError(f"{', '.join(self._all)}: only one of them can be stdout, -")
         if self.answers and self.answers != STDOUT and self.answers.exists():
             raise InputError(f"--record-answers {self.answers}: is there already, and is not written over")
-        if self.markdown and not against:
-            raise InputError("--markdown writes what changes, and so needs --against FILE")
         if self.html:
             _page()
 
@@ -139,15 +156,21 @@ class Outputs:
         changes: dict[str, Changes] = {}
         if before:
             from eks_gpu.plan.changes import changes as compared
-            from eks_gpu.plan.render_changes import markdown, render
+            from eks_gpu.plan.render_changes import render
 
             changes = compared(before, answers)
             console.print(render(changes.values(), before.notes))
             for answer in answers:
                 found = changes.get(answer["stack"])
                 answer["changes"] = found and found.as_json()
-            if self.markdown:
-                write(self.markdown, markdown(changes.values(), before.notes))
+        if self.markdown:
+            from eks_gpu.plan.markdown import markdown
+
+            write(self.markdown, markdown(answers, changes, before.notes if before else ()))
+        if self.junit:
+            from eks_gpu.plan.junit import junit
+
+            write(self.junit, junit({made.name: made.analysis.findings for made in plans}))
         write_json(self.json, answers if as_list else answers[0])
         if self.html:
             write(self.html, _page()(plans, changes))

@@ -1,6 +1,6 @@
 """The checks on a stack that was read from a preview or a state."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -14,7 +14,7 @@ from eks_gpu.io.today import today
 from eks_gpu.plan.analysis import Analysis, analyse
 from eks_gpu.plan.baseline import Compared
 from eks_gpu.plan.shapes import read
-from eks_gpu.pools.cluster_of import same_cluster
+from eks_gpu.plan.subjects import urn_of
 
 
 @dataclass(frozen=True)
@@ -71,18 +71,7 @@ class Judged:
 
     def urn_of(self, finding: Finding) -> str:
         """The resource that a finding is about; empty where it is about none, or about more than one."""
-        urns = [urn.partition("#")[0] for urn in self._urns(finding)]  # a resource in a template is its stack's
-        return urns[0] if len(urns) == 1 else ""
-
-    def _urns(self, finding: Finding) -> Iterator[str]:
-        name, _, cluster = finding.subject.removesuffix(")").partition(" (")  # told apart: `gpu (north)`
-        pools = [p.urn for p in self.analysis.pools if p.name == name and same_cluster(p.cluster, cluster)]
-        workloads = [each.urn for each in self.analysis.workloads if each.name == name]
-        if pools or workloads:
-            yield from (pools or workloads)[:1]
-            return
-        name = name.rpartition(" ")[2]
-        yield from (each.urn for each in self.told.graph if each.custom and name in (each.name, each["name"]))
+        return urn_of(self.analysis, self.told.graph, finding)
 
 
 def judge(

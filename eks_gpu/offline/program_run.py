@@ -48,6 +48,8 @@ class Recording:
     """Look-ups without an answer."""
     look_ups: tuple[LookUp, ...] = ()
     """Look-ups with one, the cloud's or an assumed one."""
+    places: Mapping[str, str] = field(default_factory=dict)
+    """`file:line` that registers a resource, by URN; the file is told from the folder that the program runs in."""
 
 
 class _Log:
@@ -146,7 +148,8 @@ def run(
     graph = recorder.graph()
     logged = [(severity, told.replace(UNKNOWN, "unknown")) for severity, told in log.lines]
     said = [*logged, *(("warning", told) for told in recorder.applied.stopped)]
-    return Recording(graph, recorder.exports, said, asked=tuple(recorder.questions), look_ups=tuple(recorder.look_ups))
+    asked, look_ups = tuple(recorder.questions), tuple(recorder.look_ups)
+    return Recording(graph, recorder.exports, said, asked=asked, look_ups=look_ups, places=recorder.places)
 
 
 def unanswered(recorder: Recorder) -> Unanswered:

@@ -187,7 +187,7 @@ def _rows(old: Sequence[SavedRow], new: Sequence[SavedRow], *keys: str) -> Itera
     )
     for identity in dict.fromkeys((*after, *before)):
         named = {key: value for key, value in zip(keys, identity, strict=True) if value is not None}
-        kind = named.get("backend") or f"{named['kind']} in {named['namespace']}"
+        kind = named["backend"] if "backend" in named else f"{named['kind']} in {named['namespace']}"
         was, is_ = before.get(identity), after.get(identity)
         change = CHANGED if was and is_ else ADDED if is_ else REMOVED
         if fields := dict(_fields(was, is_, keys)):

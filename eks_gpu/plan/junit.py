@@ -1,6 +1,6 @@
 """Findings as JUnit XML: a test case for each check and subject, for CI systems that show tests."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
@@ -9,12 +9,20 @@ from eks_gpu.checks import CHECKS, Finding
 from eks_gpu.io.visible import visible
 
 
-def junit(name: str, findings: Iterable[Finding]) -> str:
-    """The JUnit XML of a stack; `name` is the stack's name. A warning is output of a passed case; a waived failure, and
-    a check without a verdict, are skipped.
+def junit(stacks: Mapping[str, Iterable[Finding]]) -> str:
+    """The JUnit XML of stacks by name, a suite each. A warning is output of a passed case; a waived failure, and a
+    check without a verdict, are skipped.
 
     Each case that does not pass has the reason of its check and the link to it.
     """
+    report = JUnitXml()
+    for name, findings in stacks.items():
+        report.add_testsuite(_suite(name, findings))
+    report.update_statistics()
+    return report.tostring().decode()
+
+
+def _suite(name: str, findings: Iterable[Finding]) -> TestSuite:
     suite = TestSuite(visible(name))
     for told in findings:
         finding = replace(told, subject=visible(told.subject), message=visible(told.message), fix=visible(told.fix))
@@ -28,10 +36,7 @@ def junit(name: str, findings: Iterable[Finding]) -> str:
         elif not finding.passed:
             case.system_out = f"warning: {finding.message}. Fix: {finding.fix}\n{_why(finding)}"
         suite.add_testcase(case)
-    report = JUnitXml()
-    report.add_testsuite(suite)
-    report.update_statistics()
-    return report.tostring().decode()
+    return suite
 
 
 def _told(result: Failure | Skipped, finding: Finding) -> Failure | Skipped:

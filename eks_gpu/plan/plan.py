@@ -1,7 +1,7 @@
 """Plan: the recording of one stack and its analysis, also as JSON for scripts."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -53,6 +53,8 @@ class Plan:
     """Look-ups of the program with an answer, most of which the plan assumed."""
     baseline: Compared | None = None
     """What changed since the baseline, where one is given; the analysis has the findings that it left."""
+    places: Mapping[str, str] = field(default_factory=dict)
+    """`file:line` that registers a resource, by URN; the file is told from the program's folder."""
 
     @property
     def name(self) -> str:
@@ -121,8 +123,18 @@ def make_plan(project: Project, stack: StackConfig, on: date | None = None, give
     with read(recording.graph):
         analysis = analyse(recording.graph, recording.region, day, settings.monthly_budget_usd, settings.waive, given)
     analysis = analysis.without(secret_texts(recording.graph))
-    said, asked, look_ups = recording.log, recording.asked, recording.look_ups
-    return Plan(project.name, stack.name, recording.region, recording.graph, analysis, assumed, said, asked, look_ups)
+    return Plan(
+        project.name,
+        stack.name,
+        recording.region,
+        recording.graph,
+        analysis,
+        assumed,
+        said=recording.log,
+        asked=recording.asked,
+        look_ups=recording.look_ups,
+        places=recording.places,
+    )
 
 
 def plan_settings(project: Project, stack: StackConfig) -> PlanSettings:

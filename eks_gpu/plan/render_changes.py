@@ -1,15 +1,12 @@
-"""Changes against an older plan, printed in a terminal, and as Markdown for a pull request."""
+"""Changes against an older plan, printed in a terminal."""
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from eks_gpu.graph.unread import grouped
 from eks_gpu.io.tables import bullets, headless, table
-from eks_gpu.io.visible import visible
 from eks_gpu.plan.changes import (
     ADDED,
     CHANGED,
@@ -23,7 +20,6 @@ from eks_gpu.plan.changes import (
     CheckChange,
     RowChange,
 )
-from eks_gpu.pools.upgrade import UPGRADE
 
 _MARKS = {ADDED: ("+", "green"), REMOVED: ("−", "red"), CHANGED: ("~", "yellow")}
 _STYLES = {NEWLY_FAILING: "red", FIXED: "green", WAIVED: "cyan", NOT_JUDGED: "magenta", GONE: "dim"}
@@ -89,76 +85,3 @@ def _checks(rows: Iterable[CheckChange]) -> Table:
         subject = (f"{row.id}: {row.subject}\n", style)
         grid.add_row(Text(row.says, style), Text.assemble(subject, row.message, (note, "dim")))
     return grid
-
-
-# --- for a pull request ----------------------------------------------------------------------------------------------
-
-
-def markdown(compared: Iterable[Changes], notes: Iterable[str] = ()) -> str:
-    """One heading a stack; `notes` are on stacks that only one side has."""
-    lines = [line for changes in compared for line in (*_of_stack(changes), "")]
-    lines += [f"- {_plain(note)}" for note in notes]
-    return "\n".join(lines).rstrip("\n") + "\n"
-
-
-def _of_stack(changes: Changes) -> Iterator[str]:
-    yield f"### {_plain(changes.new)} against {_plain(changes.old)}"
-    yield ""
-    if changes.none:
-        yield f"{SAME.capitalize()}."
-        yield from _unread(changes)
-        return
-    yield "| USD a month | before | after | change |"
-    yield "|---|---:|---:|---:|"
-    for level, cost in changes.cost.items():
-        was, is_ = cost.monthly
-        before, after = map(_plain, cost.month)
-        yield f"| {level} | {before} | {after} | {signed(is_ - was, 0)} |"
-    for heading, rows in (("Pools", changes.pools), ("Workloads", changes.workloads)):
-        if rows:
-            yield from ("", f"**{heading}**", "")
-            yield from (_line(row) for row in rows)
-    if changes.upgrades:
-        yield from ("", f"**{UPGRADE}**", "")
-        yield from (f"- {_plain(sentence)}" for sentence in changes.upgrades)
-    if changes.checks:
-        yield from ("", "**Checks**", "")
-        for row in changes.checks:
-            note = f" ({_plain(row.note)})" if row.note else ""
-            yield f"- {row.says}: {_code(row.id)} {_code(row.subject)}: {_plain(row.message)}{note}"
-    yield from _unread(changes)
-
-
-def _unread(changes: Changes) -> Iterator[str]:
-    """What the numbers above leave out."""
-    if changes.unread:
-        yield from ("", "**Not read**", "")
-        for what, subjects, why, how in grouped(changes.unread):
-            yield f"- {what}: {_code(subjects)}: {_plain(why)} (fix: {_plain(how)})"
-
-
-def _line(row: RowChange) -> str:
-    says = "; ".join(_plain(line) for line in row.says)
-    return f"- {row.change}: {_code(row.name)}, {_plain(row.kind)}" + (f": {says}" if says else "")
-
-
-def _code(text: str) -> str:
-    """Names of a stack, which may hold anything, in a code span that nothing in them ends."""
-    said = " ".join(visible(text).split())
-    longest = max(map(len, re.findall("`+", said)), default=0)
-    fence, pad = "`" * (longest + 1), " " * bool(longest)
-    return f"{fence}{pad}{said}{pad}{fence}"
-
-
-_MARKUP = frozenset("\\`*_[]<>|#&~$^")
-_BREAK = "\u200b"
-"""A space without width: what it stands in is no address, no mention, no number of an issue and no picture."""
-# Those who show Markdown look for these in its text once it is read, so that an escape does not stop them.
-_ALIVE = re.compile(r"@|#|:(?=//)|\bwww(?=\.)|\bGH-(?=\d)|:(?=[\w+-]+:)|[!%](?=\d)", re.IGNORECASE)
-
-
-def _plain(text: str) -> str:
-    """Without what Markdown, or who shows it, would take for markup, a link or a mention."""
-    said = " ".join(visible(text).split())
-    said = _ALIVE.sub(rf"\g<0>{_BREAK}", said)
-    return "".join(f"\\{letter}" if letter in _MARKUP else letter for letter in said)

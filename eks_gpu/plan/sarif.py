@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
+from urllib.parse import quote
 
 from eks_gpu.checks import CHECKS, Finding
 from eks_gpu.io.visible import visible
@@ -11,13 +13,24 @@ from eks_gpu.io.visible import visible
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 
-def sarif(findings: Sequence[Finding], place: Callable[[Finding], str]) -> dict[str, Any]:
-    """One run: a rule for each check, a result for each failure, at the `file:line` that `place` tells, if any.
+@dataclass(frozen=True)
+class Told:
+    """Findings of one stack."""
+
+    findings: Sequence[Finding]
+    place: Callable[[Finding], str]
+    """The `file:line` of a finding; empty where there is none."""
+    stack: str = ""
+    """Name of the stack, by which its results are told apart; empty for one that was read from a file."""
+
+
+def sarif(*stacks: Told) -> dict[str, Any]:
+    """One run: a rule for each check, a result for each failure.
 
     A check without a verdict is an open result, of level none.
     """
-    failed = [finding for finding in findings if not finding.passed]
-    ids = sorted({finding.id for finding in failed})
+    failed = [(told, finding) for told in stacks for finding in told.findings if not finding.passed]
+    ids = sorted({finding.id for _, finding in failed})
     return {
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -30,7 +43,10 @@ def sarif(findings: Sequence[Finding], place: Callable[[Finding], str]) -> dict[
                         "rules": [_rule(id_) for id_ in ids],
                     }
                 },
-                "results": [_result(finding, ids, place(finding)) for finding in failed],
+                "results": [
+                    _result(finding, ids, told, f"{told.stack}: " if len(stacks) > 1 else "")
+                    for told, finding in failed
+                ],
             }
         ],
     }
@@ -60,22 +76,23 @@ def _literal(text: str) -> str:
     return visible(re.sub(r"\[([^\]]*)\](?=\()", r"\\[\1\\]", text))
 
 
-def _result(finding: Finding, ids: Iterable[str], place: str) -> dict[str, Any]:
+def _result(finding: Finding, ids: Iterable[str], told: Told, stack: str) -> dict[str, Any]:
     fix = f" Fix: {finding.fix}." if finding.fix else ""
+    of_stack = f"{told.stack}:" if told.stack else ""
     result: dict[str, Any] = {
         "ruleId": finding.id,
         "ruleIndex": list(ids).index(finding.id),
         "level": finding.severity if finding.failed else "none",
         "kind": "fail" if finding.failed else "open",
-        "message": {"text": _literal(f"{finding.subject}: {finding.message}.{fix}")},
+        "message": {"text": _literal(f"{stack}{finding.subject}: {finding.message}.{fix}")},
         "locations": [{"logicalLocations": [{"name": finding.subject, "kind": "resource"}]}],
         # Stays the same when lines move, so that a review does not show an old finding as a new one.
-        "partialFingerprints": {"checkAndSubject/v1": f"{finding.id}:{finding.subject}"},
+        "partialFingerprints": {"checkAndSubject/v1": f"{of_stack}{finding.id}:{finding.subject}"},
     }
-    if place:
+    if place := told.place(finding):
         file, _, line = place.rpartition(":")
         result["locations"][0]["physicalLocation"] = {
-            "artifactLocation": {"uri": file, "uriBaseId": "%SRCROOT%"},
+            "artifactLocation": {"uri": quote(file), "uriBaseId": "%SRCROOT%"},
             "region": {"startLine": int(line)},
         }
     if finding.waived:

@@ -21,7 +21,7 @@ from eks_gpu.foreign.stack import foreign
 from eks_gpu.graph.values import HIDDEN, MASK, UNKNOWN, decoded, replaced, unknowns
 from eks_gpu.io.problems import InputError
 from eks_gpu.plan.junit import junit
-from eks_gpu.plan.sarif import sarif
+from eks_gpu.plan.sarif import Told, sarif
 from eks_gpu.pools.software import software
 from tests import graphs, whole_graphs
 from tests.found import every
@@ -459,7 +459,7 @@ FINDINGS = [
 
 def test_sarif_has_a_rule_for_each_failed_check_and_a_result_at_the_line_of_the_program():
     places = {"gpu-pools-are-capped": "components/pool.py:94"}
-    (found,) = sarif(FINDINGS, lambda finding: places.get(finding.id, ""))["runs"]
+    (found,) = sarif(Told(FINDINGS, lambda finding: places.get(finding.id, "")))["runs"]
     assert [rule["id"] for rule in found["tool"]["driver"]["rules"]] == [
         "gpu-nodes-are-tainted",
         "gpu-pools-are-capped",
@@ -486,7 +486,7 @@ def published(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("published")
 def test_a_rule_of_sarif_carries_the_reason_the_fix_and_a_link():
-    (found,) = sarif(FINDINGS, lambda finding: "")["runs"]
+    (found,) = sarif(Told(FINDINGS, lambda finding: ""))["runs"]
     assert found["tool"]["driver"]["rules"][2] == {
         "id": "spot-is-diverse-with-a-fallback",
         "shortDescription": {"text": "Spot capacity runs out by type and zone: with few of them, pods stay Pending."},
@@ -516,7 +516,7 @@ SPOT = (
 
 def test_without_an_address_of_the_pages_there_is_no_link(monkeypatch):
     monkeypatch.setattr("eks_gpu.io.documentation.address", lambda: "")
-    (found,) = sarif(FINDINGS, lambda finding: "")["runs"]
+    (found,) = sarif(Told(FINDINGS, lambda finding: ""))["runs"]
     assert found["tool"]["driver"]["rules"]
     assert not any("helpUri" in rule for rule in found["tool"]["driver"]["rules"])
 
@@ -536,7 +536,7 @@ def test_the_line_of_the_program_comes_from_the_engine(tmp_path):
 
 @pytest.mark.usefixtures("published")
 def test_junit_has_a_case_for_each_check_and_subject():
-    report = cast(JUnitXml, JUnitXml.fromstring(junit("gaia/dev", FINDINGS).encode()))
+    report = cast(JUnitXml, JUnitXml.fromstring(junit({"gaia/dev": FINDINGS}).encode()))
     (suite,) = report
     assert (suite.name, suite.tests, suite.failures, suite.skipped) == ("gaia/dev", 5, 1, 2)
     failed, passed, warned, waived, unjudged = suite

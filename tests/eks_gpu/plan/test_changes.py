@@ -1,6 +1,7 @@
 """What changes between two plans: found, said in words, and written by the command."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from typer import Typer
@@ -10,11 +11,11 @@ from eks_gpu.checks import Finding
 from eks_gpu.commands.plan import plan as plan_command
 from eks_gpu.io.problems import InputError
 from eks_gpu.plan.changes import changes, compare
-from eks_gpu.plan.render_changes import markdown, render, signed
+from eks_gpu.plan.render_changes import render, signed
 from eks_gpu.plan.saved_plans import Snapshot, older, snapshots
 from tests import reports
 from tests.console import shown
-from tests.graphs import cpu_work, gpu_work, healthy, resource
+from tests.graphs import cpu_work, gpu_work, healthy
 from tests.programs import ROOT, plan_of
 from tests.reports import FAILING, plan, saved, with_findings
 
@@ -40,7 +41,6 @@ def test_a_plan_against_itself_changes_nothing():
     changes = compared(saved(plan()), saved(plan()))
     assert changes.none
     assert changes.as_json()["pools"] == changes.as_json()["workloads"] == changes.as_json()["checks"] == []
-    assert markdown([changes]) == "### shop / dev against shop / dev\n\nNothing changes: both plans say the same.\n"
 
 
 def test_a_pool_is_added_removed_or_changed_field_by_field():
@@ -153,40 +153,6 @@ def test_the_terminal_has_80_columns():
     assert "max, USD a month" in said and "+730" in said
 
 
-def test_markdown_is_for_a_pull_request():
-    assert markdown([reports.changes()], ["stack new is new"]).splitlines() == [
-        "### shop / dev against shop / dev",
-        "",
-        "| USD a month | before | after | change |",
-        "|---|---:|---:|---:|",
-        "| idle | 236\\* | 236\\* | 0 |",
-        "| steady | \\~544\\* | \\~544\\* | 0 |",
-        "| demand_max | \\~544\\* | \\~544\\* | 0 |",
-        "| max | 2,476\\* | 3,206\\* | +730 |",
-        "",
-        "**Pools**",
-        "",
-        "- changed: `gpu`, auto-scaling-group: instance\\_types − p3.2xlarge, + g5.xlarge; max\\_nodes 2 → 4; "
-        "max\\_gpus 2 → 4",
-        "- removed: `gone`, auto-scaling-group",
-        "",
-        "**An upgrade of Kubernetes would**",
-        "",
-        "- leave gpu: running nodes keep their image, because the group has no instance refresh",
-        "- leave system: it has no version; its nodes fail once they are more than 3 minors behind",
-        "",
-        "**Checks**",
-        "",
-        "- fails now: `gpu-pools-are-capped` `gpu`: nothing limits it (fix: give it a maximum)",
-        "- warns now: `maximum-within-budget` `stack`: the maximum is dear (fix: lower max\\_gpus)",
-        "- waived now: `nodes-require-imdsv2` `gpu`: a pod may read (waived: an old agent needs it)",
-        "- not judged now: `one-zone-a-gpu-group` `gpu`: it needs subnetIds of gpu, which only pulumi up will tell",
-        "- fixed: `nodes-may-join-the-cluster` `gpu`: its role may join",
-        "",
-        "- stack new is new",
-    ]
-
-
 def test_a_check_that_is_not_judged_any_more_is_a_change_and_one_that_never_was_is_none():
     unjudged = Finding("a", "x", None, "it needs tags of x")
     (row,) = compared(
@@ -195,23 +161,6 @@ def test_a_check_that_is_not_judged_any_more_is_a_change_and_one_that_never_was_
     assert (row.change, row.says, row.message) == ("not-judged", "not judged now", "it needs tags of x")
     assert compared(saved(with_findings(plan(), unjudged)), saved(with_findings(plan(), unjudged))).checks == []
     assert compared(saved(with_findings(plan(), unjudged)), saved(plan())).checks == []
-
-
-def test_the_pull_request_says_what_is_not_read_and_amounts_keep_their_marks():
-    fleet = resource("aws:ec2/fleet:Fleet", "spare", {})
-    said = markdown([compared(saved(plan()), saved(plan(*healthy(), fleet)))])
-    assert "| steady | \\~544\\* | at least \\~544\\* | 0 |" in said
-    assert said.endswith(
-        "**Not read**\n\n- nodes: `Fleet spare`: a fleet of EC2 instances may start nodes, and the planner does not "
-        "read it (fix: make the nodes with a node group, an auto scaling group or a node pool, which are read)\n"
-    )
-    assert "**Not read**" not in markdown([compared(saved(plan()), saved(plan()))])
-
-
-def test_names_of_a_stack_are_no_markup():
-    odd = Finding("a", "`x` <b>", False, "<img src=x> | *bold*")
-    said = markdown([compared(saved(plan()), saved(with_findings(plan(), odd)))])
-    assert "- fails now: `a` `` `x` <b> ``: \\<img src=x\\> \\| \\*bold\\*" in said
 
 
 @pytest.mark.parametrize(
@@ -306,11 +255,49 @@ def test_the_command_writes_the_changes_beside_the_plan(tmp_path):
     assert "Changes of spot-autoscaling-groups / dev against spot-autoscaling-groups / dev" in ran.stderr
 
 
+def test_failures_of_a_plan_are_at_the_line_of_the_program_for_review_and_cases_for_ci(tmp_path, monkeypatch):
+    made = plan_of("examples/spot-autoscaling-groups", "dev")
+    findings = [
+        Finding("one-zone-a-gpu-group", "gpu-spot-us-west-2a-spot", False, "two zones", "error", "one zone"),
+        Finding("gpu-nodes-are-tainted", "stack", None, "it needs taints", "error"),
+    ]
+    monkeypatch.setattr("eks_gpu.plan.plan.make_plan", lambda *_, **__: with_findings(made, *findings))
+    monkeypatch.chdir(ROOT)
+    sarif, junit = tmp_path / "plan.sarif", tmp_path / "plan.xml"
+    ran = eks_gpu("examples/spot-autoscaling-groups", "--sarif", sarif, "--junit", junit)
+    assert ran.exit_code == 1
+    first, second = json.loads(sarif.read_text())["runs"][0]["results"][:2]
+    place = first["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == "examples/spot-autoscaling-groups/__main__.py"
+    lines = (ROOT / "examples/spot-autoscaling-groups/__main__.py").read_text().splitlines()
+    assert "GpuNodeGroup(" in lines[place["region"]["startLine"] - 1]
+    assert first["partialFingerprints"] == {"checkAndSubject/v1": "dev:one-zone-a-gpu-group:gpu-spot-us-west-2a-spot"}
+    assert second["locations"][0]["physicalLocation"] == {
+        "artifactLocation": {"uri": "examples/spot-autoscaling-groups/Pulumi.dev.yaml", "uriBaseId": "%SRCROOT%"},
+        "region": {"startLine": 1},
+    }
+    assert '<testsuite name="spot-autoscaling-groups/dev"' in junit.read_text()
+    assert 'failures="1"' in junit.read_text()
+
+
+def test_every_stack_is_in_one_run_of_sarif_and_in_a_suite_of_its_own(tmp_path, monkeypatch):
+    made = plan_of("examples/gpu-operator", "dev")
+    bad = with_findings(made, Finding("gpu-nodes-are-tainted", "a b", False, "no taint", "error", "add it"))
+    monkeypatch.setattr("eks_gpu.plan.plan.make_plan", lambda _, stack, **__: replace(bad, stack=stack.name))
+    sarif, junit = tmp_path / "plan.sarif", tmp_path / "plan.xml"
+    eks_gpu(ROOT / "examples/gpu-operator", "--all", "--sarif", sarif, "--junit", junit)
+    (run,) = json.loads(sarif.read_text())["runs"]
+    said = [row["message"]["text"] for row in run["results"] if row["ruleId"] == "gpu-nodes-are-tainted"]
+    assert said == ["dev: a b: no taint. Fix: add it.", "ubuntu: a b: no taint. Fix: add it."]
+    assert len({row["partialFingerprints"]["checkAndSubject/v1"] for row in run["results"]}) == len(run["results"])
+    assert junit.read_text().count("<testsuite ") == 2
+
+
 @pytest.mark.parametrize(
     ("args", "problem"),
     [
         (["--json", "-", "--html", "-"], "only one of them can be stdout"),
-        (["--markdown", "-"], "--markdown writes what changes, and so needs --against FILE"),
+        (["--markdown", "-", "--sarif", "-"], "only one of them can be stdout"),
         (["--against", "none.json"], "none.json: cannot be read"),
     ],
 )
