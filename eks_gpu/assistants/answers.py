@@ -196,7 +196,7 @@ def _items(answer: Row) -> Iterator[Row]:
         bill = cost[level]
         yield {"name": f"{level}: total", **{key: bill.get(key) for key in ("hourly", "monthly", "at_least")}}
     for level in LEVELS:
-        yield from ({"level": level, **item} for item in cost[level]["items"])
+        yield from ({**item, "name": f"{level}: {item['name']}"} for item in cost[level]["items"])
 
 
 def _checks(question: StackQuestion, answer: Row) -> Iterator[Row]:

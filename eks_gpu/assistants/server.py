@@ -93,11 +93,12 @@ def _text(text: str, *, is_error: bool = False) -> CallToolResult:
 def serve(timeout_s: float) -> None:
     """Serves stdin and stdout until stdin ends. A signal to end ends the commands too."""
 
-    def end(*_: Any) -> None:
+    def end(number: int, _: Any) -> None:
         end_all()
-        os._exit(128 + signal.SIGTERM)
+        os._exit(128 + number)  # a thread waits for stdin, and would be waited for
 
-    signal.signal(signal.SIGTERM, end)
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, end)
     anyio.run(_serve, timeout_s)
 
 

@@ -107,11 +107,16 @@ def held_against(baseline: Baseline, stack: str, findings: Sequence[Finding]) ->
             worse.append(finding)
         elif _fails(finding):
             known += 1
-            finding = replace(finding, waived=f"in the baseline of {baseline.recorded}")
+            finding = replace(finding, waived=waiver(baseline.recorded.isoformat()))
         found.append(finding)
     still = {(finding.id, finding.subject) for finding in findings if not finding.passed}
     gone = [known for key, known in before.items() if key not in still]
     return Compared(baseline.recorded, found, known, new, worse, gone)
+
+
+def waiver(recorded: str) -> str:
+    """Why a failure of that day is waived."""
+    return f"in the baseline of {recorded}"
 
 
 def _recorded(on: date, stacks: Mapping[str, Sequence[Finding]]) -> Baseline:

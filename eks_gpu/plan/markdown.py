@@ -6,7 +6,8 @@ from typing import Any
 from eks_gpu.cost.money import Marks, usd
 from eks_gpu.graph.unread import grouped
 from eks_gpu.io.markdown import code, plain
-from eks_gpu.plan.changes import LEVELS, NEWLY_FAILING, Changes, CheckChange, CostChange, RowChange
+from eks_gpu.plan.baseline import waiver
+from eks_gpu.plan.changes import LEVELS, NEWLY_FAILING, WAIVED, Changes, CheckChange, CostChange, RowChange
 from eks_gpu.plan.render_changes import signed
 from eks_gpu.plan.saved_plans import SavedBill, SavedCheck, Snapshot
 from eks_gpu.pools.upgrade import UPGRADE
@@ -45,7 +46,10 @@ def _of_all(stacks: Sequence["_Stack"]) -> Iterator[str]:
         alike = {level: [each.cost.get(level) for each in compared] for level in _HEADLINE}
         totals = {level: [each for each in costs if each] for level, costs in alike.items()}
         known = {level: each for level, each in totals.items() if len(each) == len(compared)}
-        yield f"### {verdict}; {_said({level: _sum(each) for level, each in known.items()})} in all"
+        count = len(compared)
+        which = f"in {count} of them, which {'has' if count == 1 else 'have'} a plan of before"
+        which = "in all" if count == len(stacks) else which
+        yield f"### {verdict}; {_said({level: _sum(each) for level, each in known.items()})} {which}"
     else:
         yield f"### {verdict}"
 
@@ -113,7 +117,7 @@ class _Stack:
         yield from _list("Warns", list(self._warned()))
         yield from self._baseline()
         if self.changes:
-            others = [row for row in self.changes.checks if row.change != NEWLY_FAILING]
+            others = [row for row in self.changes.checks if row.change != NEWLY_FAILING and not self._is_known(row)]
             yield from _list("Checks that changed", [_check(row) for row in others])
             yield from _list("Pools", [_row(row) for row in self.changes.pools])
             yield from _list("Workloads", [_row(row) for row in self.changes.workloads])
@@ -164,9 +168,19 @@ class _Stack:
         if left := len(self.warnings) - len(shown):
             yield f"- {left} more {'warning is' if left == 1 else 'warnings are'} as before"
 
+    @property
+    def _held_against(self) -> Mapping[str, Any]:
+        """The plan's key `baseline`; empty where none was given."""
+        return (self.plan.model_extra or {}).get("baseline") or {}
+
+    def _is_known(self, row: CheckChange) -> bool:
+        """Whether the baseline waives it, which the plan of before was not held against."""
+        return (
+            row.change == WAIVED and bool(self._held_against) and row.waived == waiver(self._held_against["recorded"])
+        )
+
     def _baseline(self) -> Iterator[str]:
-        baseline = (self.plan.model_extra or {}).get("baseline")
-        if baseline:
+        if baseline := self._held_against:
             new, worse, gone = (len(baseline[key]) for key in ("new", "worse", "gone"))
             counts = f"{new} new, {worse} worse, {baseline['known']} known, {gone} gone"
             yield from ("", f"Failures since the baseline of {plain(baseline['recorded'])}: {counts}.")

@@ -175,8 +175,8 @@ def older(file: Path, stacks: Sequence[str], every: bool = False) -> Older:
         if stack not in by_name and len(plans) > 1:
             raise _none_of(file, stack, by_name)
         return Older({stack: by_name.get(stack, plans[0])})
-    new = (f"stack {stack} is new: {file} holds no plan of it" for stack in stacks if stack not in by_name)
-    gone = (f"stack {stack} is gone: {file} holds a plan of it" for stack in by_name if stack not in stacks)
+    new = (f"stack {stack} is new: {file.name} holds no plan of it" for stack in stacks if stack not in by_name)
+    gone = (f"stack {stack} is gone: {file.name} holds a plan of it" for stack in by_name if stack not in stacks)
     return Older({stack: by_name[stack] for stack in stacks if stack in by_name}, (*new, *gone))
 
 

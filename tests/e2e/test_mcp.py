@@ -1,14 +1,18 @@
 """`eks-gpu mcp`, asked of real programs, also of those that print, break, or never end."""
 
 import json
+import signal
+import subprocess
 import time
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from eks_gpu.assistants.answers import LONGEST
-from tests.assistants import POD, Call, ask, project
+from tests.assistants import EKS_GPU, PATIENCE_S, POD, Call, ask, project
 from tests.programs import ROOT
 
 pytestmark = pytest.mark.minutes(0.5)
@@ -127,17 +131,59 @@ def test_a_program_that_breaks_is_an_error_of_its_tool_and_the_server_goes_on(tm
     assert not last[0]
 
 
-def test_a_program_without_end_is_ended_with_all_that_it_started(tmp_path):
+def endless(folder: Path) -> tuple[str, Path]:
+    """A project whose program starts another and never ends, and the file with the ids of both."""
+    pids = folder / "pids"
     program = f"""
 import os, pathlib, subprocess
 started = subprocess.Popen(["sleep", "300"])
-pathlib.Path({str(tmp_path / "pids")!r}).write_text(f"{{os.getpid()}} {{started.pid}}")
+pathlib.Path({str(pids)!r}).write_text(f"{{os.getpid()}} {{started.pid}} .")
 while True: pass
 """
-    folder = project(tmp_path / "endless", program)
-    (endless,) = ask(("plan", {"folder": folder}), words=["--timeout", "3"]).answers
-    assert endless == (True, "error: the command did not end within 3 s, and was ended")
-    assert [pid for pid in (tmp_path / "pids").read_text().split() if _runs(int(pid))] == []
+    return project(folder / "endless", program), pids
+
+
+def test_a_program_without_end_is_ended_with_all_that_it_started(tmp_path):
+    folder, pids = endless(tmp_path)
+    answers = ask(("plan", {"folder": folder}), words=["--timeout", "3"]).answers
+    assert answers == [(True, "error: the command did not end within 3 s, and was ended")]
+    assert still_run(pids) == []
+
+
+@pytest.mark.parametrize("how", [None, signal.SIGTERM, signal.SIGINT], ids=["stdin ends", "SIGTERM", "SIGINT"])
+def test_a_server_ends_with_the_commands_that_it_runs(tmp_path, how):
+    folder, pids = endless(tmp_path)
+    told = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "a", "version": "1"}}
+    lines: list[dict[str, Any]] = [
+        {"id": 1, "method": "initialize", "params": told},
+        {"method": "notifications/initialized"},
+        {"id": 2, "method": "tools/call", "params": {"name": "plan", "arguments": {"folder": folder}}},
+    ]
+    with subprocess.Popen([EKS_GPU, "mcp"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        assert server.stdin and server.stdout
+        server.stdin.write(b"no JSON\n")
+        for line in lines:
+            server.stdin.write(json.dumps({"jsonrpc": "2.0", **line}).encode() + b"\n")
+        server.stdin.flush()
+        until(lambda: pids.exists() and pids.read_text().endswith("."))
+        assert len(still_run(pids)) == 2
+        if how:
+            server.send_signal(how)
+        else:
+            server.stdin.close()
+        assert server.wait(30) == (128 + how if how else 0)
+    until(lambda: not still_run(pids))
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def still_run(pids: Path) -> list[int]:
+    return [int(pid) for pid in pids.read_text().split()[:2] if _runs(int(pid))]
 
 
 def _runs(pid: int) -> bool:

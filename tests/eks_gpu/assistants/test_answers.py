@@ -64,6 +64,13 @@ def test_every_section_has_all_its_rows_on_its_pages(section):
     assert len(every_page(plan, section=section)) == counts.get(section, len(plan.get(section, [])))
 
 
+def test_what_a_level_costs_is_found_by_its_name():
+    plan = reports.saved(reports.plan())
+    rows = every_page(plan, section="cost", name="steady: ")
+    assert rows[0] == {"name": "steady: total", "hourly": 0.7452, "monthly": 543.99, "at_least": False}
+    assert sum(row["hourly"] for row in rows[1:]) == pytest.approx(rows[0]["hourly"], abs=1e-3)
+
+
 def test_what_is_not_read_is_in_the_summary_and_has_a_section():
     plan = reports.saved(reports.partly_read())
     assert told(plan, holds=False)["counts"]["unread"] == 2

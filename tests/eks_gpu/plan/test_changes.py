@@ -222,8 +222,8 @@ def test_plans_are_matched_by_stack(tmp_path):
     found = older(file, ["dev", "new"], every=True)
     assert list(found.by_stack) == ["dev"]
     assert found.notes == (
-        f"stack new is new: {file} holds no plan of it",
-        f"stack prod is gone: {file} holds a plan of it",
+        "stack new is new: old.json holds no plan of it",
+        "stack prod is gone: old.json holds a plan of it",
     )
 
 

@@ -7,6 +7,7 @@ documentation describes them.
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -151,12 +152,26 @@ def test_several_stacks_have_a_verdict_and_a_sum_before_each_of_them():
         "#### OK: shop / prod: no check fails",
     ]
     assert markdown([prod, saved(plan(stack="qa"))]).splitlines()[0] == "### OK: all 2 stacks hold"
+    one = markdown([dev, prod], against(before, dev)).splitlines()[0]
+    assert one.endswith("maximum +730\\* USD a month in 1 of them, which has a plan of before")
 
 
 def test_a_baseline_is_counted():
     row = {"recorded": "2026-11-24", "known": 3, "new": [{}], "worse": [], "gone": [{}, {}]}
     said = markdown([{**saved(plan()), "baseline": row}])
     assert "Failures since the baseline of 2026-11-24: 1 new, 0 worse, 3 known, 2 gone." in said
+
+
+def test_what_the_baseline_knows_is_no_change():
+    before = saved(with_findings(plan(), reports.FAILING))
+    known = replace(reports.FAILING, waived="in the baseline of 2026-11-24")
+    row = {"recorded": "2026-11-24", "known": 1, "new": [], "worse": [], "gone": []}
+    now = saved(with_findings(plan(), known))
+    assert "waived now" in compared(before, now)
+    said = compared(before, {**now, "baseline": row})
+    assert said.startswith("### OK: ")
+    assert "waived now" not in said
+    assert "0 new, 0 worse, 1 known, 0 gone" in said
 
 
 def test_a_list_and_the_whole_are_as_long_as_a_comment_may_be():
