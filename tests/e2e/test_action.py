@@ -135,6 +135,26 @@ def test_wrong_input_is_told_in_the_comment_and_fails_whatever_is_wished(runner,
     assert not any(used.startswith("github/") for used in ran.used)
 
 
+def test_a_base_that_a_shallow_checkout_lacks_is_fetched(runner, api, checkout, tmp_path):
+    """The project is the whole repository here, and the checkout has its last commit alone."""
+    whole, shallow = tmp_path / "whole", tmp_path / "shallow"
+    (checkout / "my gpus").rename(whole)
+    (whole / "__main__.py").write_text(GOOD)
+    git(whole, "init", "-q", "-b", "main")
+    git(whole, "add", "-A")
+    git(whole, "commit", "-q", "-m", "good")
+    base = git(whole, "rev-parse", "HEAD")
+    (whole / "__main__.py").write_text(BAD)
+    git(whole, "commit", "-q", "-a", "-m", "bad")
+    git(whole, "config", "uploadpack.allowAnySHA1InWant", "true")
+    git(tmp_path, "clone", "-q", "--depth=1", f"file://{whole}", str(shallow))
+    runner.checkout = shallow
+    ran = run(runner, project=".", base=base, stack="dev")
+    assert ran.outputs["verdict"] == "fails", ran.log
+    assert api.comments[0]["body"].startswith("### FAIL: shop / dev: 2 checks fail; cost unchanged\n")
+    assert "\n- new: " in api.comments[0]["body"]
+
+
 def test_a_base_without_a_plan_is_a_warning(runner, api, checkout):
     (checkout / "my gpus/Pulumi.qa.yaml").write_text("config: {aws:region: us-west-2}\n")
     ran = run(runner, stack="qa")
