@@ -63,11 +63,13 @@ def test_no_expression_is_part_of_a_script_and_only_one_step_has_the_token():
     ]
 
 
-def test_every_input_and_output_is_described_on_the_page_too():
+def test_every_input_and_output_is_described_and_has_its_row_on_the_page():
     page = DOCS.read_text(encoding="utf-8")
-    assert all(each["description"] for each in (*ACTION["inputs"].values(), *ACTION["outputs"].values()))
-    for kind in ("inputs", "outputs"):
-        assert [name for name in ACTION[kind] if f"| `{name}` |" not in page] == []
+    assert all(each["description"].endswith(".") for each in (*ACTION["inputs"].values(), *ACTION["outputs"].values()))
+    assert all("default" in each and "required" not in each for each in ACTION["inputs"].values())
+    rows = re.findall(r"^\| `([\w-]+)` \| .+ \| (.*) \|$", page, re.MULTILINE)
+    assert [name for name, _ in rows if name in ACTION["inputs"]] == [*ACTION["inputs"]]
+    assert {"base": "`github.event.pull_request.base.sha`", "fail": "`true`", "stack": ""}.items() <= dict(rows).items()
 
 
 def test_the_mark_is_looked_for_among_the_comments_of_the_tokens_owner():

@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import get_args, get_origin
 
+import yaml
+
 from eks_gpu.checks import CHECKS
 from eks_gpu.importers.findings import RULES
 from eks_gpu.lab.aws.refusals import REFUSALS
@@ -147,7 +149,22 @@ def settings() -> str:
     return table(("Setting", "Takes", "Default", "Meaning"), settings_schema.rows())
 
 
+def action(kind: str) -> str:
+    """The table of the `inputs` or `outputs` of action.yml."""
+    told = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))[kind]
+    if kind == "outputs":
+        return table(("Output", "Value"), [(f"`{name}`", each["description"]) for name, each in told.items()])
+    rows = [(f"`{name}`", each["description"], _given_by_default(each["default"])) for name, each in told.items()]
+    return table(("Input", "Meaning", "Default"), rows)
+
+
+def _given_by_default(value: str) -> str:
+    """The value, or what GitHub has of it: `github.token`."""
+    return f"`{value.removeprefix('${{ ').removesuffix(' }}')}`" if value else ""
+
+
 PARTS: dict[str, Callable[..., str]] = {
+    "action": action,
     "arguments": arguments_of,
     "audit-permissions": audit_permissions,
     "charts": charts,

@@ -188,13 +188,16 @@ def test_no_input_is_a_command(runner, checkout, tmp_path, name):
     assert not [*tmp_path.rglob("pwned")]
 
 
-def test_the_environment_is_made_where_the_cache_has_none(runner, api, checkout):
-    """From the package registries, as on a new runner; the second run finds it."""
+@pytest.mark.minutes(1)
+@pytest.mark.parametrize("requirement", ["pyyaml>=6", "./library"], ids=["of the program alone", "with the library"])
+def test_the_environment_is_made_where_the_cache_has_none(runner, checkout, requirement):
+    """From the package registries, as on a new runner; the second run finds it. A path is that of the file's folder."""
     runner.environment = None
-    (checkout / "requirements.txt").write_text("pyyaml>=6\n")
-    first = run(runner, base="", requirements="requirements.txt")
+    (checkout / "my gpus/library").symlink_to(ROOT)
+    (checkout / "my gpus/requirements.txt").write_text(f"{requirement}\n")
+    first = run(runner, base="", comment="false")
     assert "Make the environment" in [step.name for step in first.steps]
     assert first.outputs["verdict"] == "fails", first.log
-    again = run(runner, base="", requirements="requirements.txt")
+    again = run(runner, base="", comment="false")
     assert "Make the environment" not in [step.name for step in again.steps]
     assert again.outputs["verdict"] == "fails", again.log
