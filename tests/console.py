@@ -4,7 +4,9 @@ import io
 import re
 from pathlib import Path
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
+
+from eks_gpu.io.terminal import Terminal
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -29,5 +31,17 @@ def printed(output: str) -> list[str]:
 def shown(what: RenderableType, width: int = 80) -> str:
     """As a terminal of that width shows it, without colours."""
     file = io.StringIO()
-    Console(width=width, file=file).print(what)
+    terminal = Terminal(file=file)
+    terminal.width = width
+    terminal.print(what)
     return file.getvalue()
+
+
+def broken_words(what: RenderableType, width: int) -> set[str]:
+    """Parts of names and words that a terminal of that width does not show in one piece; a wide one shows all."""
+    return _parts(shown(what, 2000)) - _parts(shown(what, width))
+
+
+def _parts(output: str) -> set[str]:
+    """What stands between spaces and the signs behind which a name may break."""
+    return {part for part in re.split(r"\s+|(?<=[-./:])|─+", output) if part}

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from eks_gpu.io.problems import InputError
 from eks_gpu.io.visible import visible
+from eks_gpu.io.wrapped import Wrapped
 
 
 class Terminal(Console):
@@ -20,9 +21,11 @@ class Terminal(Console):
         super().__init__(file=file, stderr=stderr, soft_wrap=soft_wrap, highlight=False, markup=False, emoji=False)
 
     def print(self, *objects: Any, **options: Any) -> None:
-        """Raises InputError where the terminal, or the file in its place, takes nothing more."""
+        """A word that is longer than a line goes over its end. Raises InputError where the terminal, or the file in
+        its place, takes nothing more.
+        """
         try:
-            super().print(*objects, **options)
+            super().print(*objects, **{"crop": False, **options})
         except BrokenPipeError:
             raise
         except OSError as refused:
@@ -33,9 +36,13 @@ class Terminal(Console):
         """Each text just before it is laid out."""
         if isinstance(renderable, str):
             renderable = self.render_str(visible(renderable))
-        if isinstance(renderable, Text) and (shown := visible(renderable.plain)) != renderable.plain:
-            renderable = renderable.copy()
-            renderable.plain = shown
+        if isinstance(renderable, Text):
+            kept = renderable.no_wrap or (options or self.options).no_wrap
+            if not kept:
+                renderable = Wrapped(renderable)
+            elif (shown := visible(renderable.plain)) != renderable.plain:
+                renderable = renderable.copy()
+                renderable.plain = shown
         return super().render(renderable, options)
 
 

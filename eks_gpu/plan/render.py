@@ -15,6 +15,7 @@ from eks_gpu.cost.quotas import QuotaNeed
 from eks_gpu.graph.secrets import redacted
 from eks_gpu.graph.unread import Unread, What, grouped
 from eks_gpu.io.tables import bullets, headless, table
+from eks_gpu.io.wrapped import KEPT
 from eks_gpu.plan.analysis import Analysis
 from eks_gpu.plan.baseline import Compared
 from eks_gpu.pools.pool import Pool
@@ -215,7 +216,8 @@ def _cell(items: Sequence[Item], region: str) -> Text:
     if not items:
         return Text("- ")
     amount = usd(sum(item.hourly for item in items), 3, marks_of_items(items, region))
-    made_of = "\n".join(f"{item.quantity} {_kind(item)} " for item in items if item.quantity > 1 or ": " in item.name)
+    said = [item for item in items if item.quantity > 1 or ": " in item.name]
+    made_of = "\n".join(f"{item.quantity}{KEPT}{_kind(item)} " for item in said)
     return Text.assemble(_aligned(amount), ("\n" * bool(made_of) + made_of, "dim"))
 
 

@@ -6,10 +6,11 @@ from eks_gpu.checks import Finding
 from eks_gpu.plan.render import render
 from eks_gpu.report.words import accelerators
 from tests import reports
-from tests.console import shown
-from tests.graphs import cluster, cpu_work, gpu_group, healthy, overrides, resource
+from tests.console import broken_words, shown
+from tests.graphs import cluster, cpu_work, gpu_group, gpu_work, healthy, managed_group, overrides, resource
 from tests.karpenter_graphs import healthy as on_karpenter
 from tests.karpenter_graphs import node_pool
+from tests.programs import IDS, PROGRAMS, plan_of
 
 FLEET = resource("aws:ec2/fleet:Fleet", "spare", {})
 
@@ -93,3 +94,23 @@ def test_a_pool_without_a_limit_says_so():
         ["0..no", "limit", "0..no", "limit"],
         "any number of GPUs",
     )
+
+
+WIDTHS = (60, 80, 100)
+LONG = "research-and-development-of-large-language-models-gpu-us-west-2a"
+"""As long as EKS lets a name of a node group be."""
+
+
+@pytest.mark.parametrize(("folder", "stack"), PROGRAMS, ids=IDS)
+def test_no_name_of_a_program_of_this_project_is_broken_within_a_word(folder, stack):
+    for width in WIDTHS:
+        said = render(plan_of(folder, stack))
+        assert broken_words(said, width) == set()
+        assert all(len(line) <= width for line in shown(said, width).splitlines())
+
+
+@pytest.mark.parametrize("name", [LONG, LONG.replace("-", "_"), LONG.replace("-", "."), "gpu" * 21])
+def test_a_long_name_is_whole_or_broken_at_its_own_signs(name):
+    found = healthy(gpu=gpu_group(name), train=gpu_work(name), system=managed_group(nodeGroupName=name))
+    for width in WIDTHS:
+        assert broken_words(render(reports.plan(*found)), width) == set()
