@@ -12,6 +12,8 @@ from eks_gpu.io.output import STDOUT, write, write_json
 from eks_gpu.io.problems import InputError
 from eks_gpu.io.terminal import Terminal
 from eks_gpu.io.today import today
+from eks_gpu.report import page_maker
+from eks_gpu.report.made import READ, TOLD, Made
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -53,6 +55,9 @@ def check(
     baseline_file: BaselineFile = None,
     pools: PoolsFile = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the answer as JSON; - is stdout.")] = None,
+    html_file: Annotated[
+        Path | None, typer.Option("--html", help="Write it as one HTML page; - is stdout.")
+    ] = None,
     sarif_file: Annotated[Path | None, typer.Option("--sarif", help="Write failures as SARIF for code review.")] = None,
     junit_file: Annotated[Path | None, typer.Option("--junit", help="Write all checks as JUnit XML, for CI.")] = None,
 ) -> None:
@@ -68,6 +73,10 @@ def check(
         raise InputError(f"{given[0]}: is of a running cluster, and so needs --cluster")
     if pools and cluster:
         raise InputError("--pools: is for a stack without its pools; a cluster has its own")
+    if [json_file, html_file, sarif_file, junit_file].count(STDOUT) > 1:
+        raise InputError("--json, --html, --sarif, --junit: only one of them can be stdout, -")
+    if html_file:
+        page_maker()
     waivers = read_waivers(waivers_file) if waivers_file else ()
     if cluster:
         found = _running(kubeconfig, context, cluster_name, region, profile, no_account, waivers)
@@ -78,8 +87,10 @@ def check(
         from eks_gpu.plan.baseline import since
 
         judged = judged.held_against(since(baseline_file, today(), {judged.name: judged.findings})[judged.name])
-    Terminal(stderr=STDOUT in (json_file, sarif_file, junit_file)).print(found.rendered(judged))
+    Terminal(stderr=STDOUT in (json_file, html_file, sarif_file, junit_file)).print(found.rendered(judged))
     write_json(json_file, {**judged.as_json(), **found.more})
+    if html_file:
+        write(html_file, page_maker()([judged.as_plan()], made=found.made))
     if sarif_file:
         from eks_gpu.plan.sarif import Told, sarif
 
@@ -100,6 +111,8 @@ class _Found:
     """Of a running cluster, which one it was and when; empty for a file."""
     more: Mapping[str, Any]
     """Keys that the answer has beside those of a stack."""
+    made: Made
+    """For the foot of a page."""
 
     def rendered(self, judged: "Judged") -> "RenderableType":
         from eks_gpu.foreign.render import render
@@ -117,7 +130,7 @@ def _of_file(
 
     given = given_pools(pools) if pools else []
     document = documents.preview(preview) if preview else documents.state(state or STDOUT)
-    return _Found(judge(foreign(document, region, whole=True), waivers=waivers, given=given), "", {})
+    return _Found(judge(foreign(document, region, whole=True), waivers=waivers, given=given), "", {}, Made(TOLD))
 
 
 def _running(
@@ -138,4 +151,4 @@ def _running(
         found = running(*way, waivers=waivers)
     except Refused as refused:
         raise InputError(f"the API server refuses to tell what it has: {refused}") from None
-    return _Found(found.judged, found.headline, found.more)
+    return _Found(found.judged, found.headline, found.more, Made(READ.format("check"), seen=found.seen))

@@ -1,6 +1,6 @@
 """`eks-gpu plan`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +12,7 @@ from eks_gpu.io.output import STDOUT, write, write_json
 from eks_gpu.io.problems import InputError
 from eks_gpu.io.terminal import Terminal
 from eks_gpu.io.today import today
+from eks_gpu.report import page_maker
 
 if TYPE_CHECKING:
     from eks_gpu.plan.changes import Changes
@@ -103,7 +104,7 @@ def plan(
 
     for made in plans:
         console.print(render(made))
-    outputs.write(plans, before, console, all_stacks)
+    outputs.write(plans, before, console, all_stacks, loaded.root)
     if sarif_file:
         from eks_gpu.plan.sarif import Told, sarif
         from eks_gpu.plan.subjects import lines_of
@@ -148,9 +149,11 @@ class Outputs:
         if self.answers and self.answers != STDOUT and self.answers.exists():
             raise InputError(f"--record-answers {self.answers}: is there already, and is not written over")
         if self.html:
-            _page()
+            page_maker()
 
-    def write(self, plans: "Sequence[Plan]", before: "Older | None", console: Terminal, as_list: bool) -> None:
+    def write(
+        self, plans: "Sequence[Plan]", before: "Older | None", console: Terminal, as_list: bool, root: Path
+    ) -> None:
         """Prints what changes, if that is asked, and writes the files. Raises InputError where one cannot be."""
         answers = [made.as_json() for made in plans]
         changes: dict[str, Changes] = {}
@@ -173,16 +176,9 @@ class Outputs:
             write(self.junit, junit({made.name: made.analysis.findings for made in plans}))
         write_json(self.json, answers if as_list else answers[0])
         if self.html:
-            write(self.html, _page()(plans, changes))
+            from eks_gpu.report.made import Made, commit_of
 
-
-def _page() -> "Callable[[Sequence[Plan], Mapping[str, Changes]], str]":
-    """What makes the page; its libraries take a second to load."""
-    try:
-        from eks_gpu.report.html import page
-    except ImportError as missing:
-        raise InputError(f"--html needs {missing.name}: pip install 'eks-gpu-components[report]'") from None
-    return page
+            write(self.html, page_maker()(plans, changes, made=Made(commit=commit_of(root))))
 
 
 def _each(names, load):

@@ -1,5 +1,6 @@
 """Amounts of money in words: the only place that writes one, so that no amount loses what it must be read with."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -31,8 +32,18 @@ class Marks:
 
 def usd(amount: float, digits: int, marks: Marks) -> str:
     """`73`, or with all marks `at least ~73.10 + ?*`."""
+    return _marked(f"{amount:,.{digits}f}", marks)
+
+
+def _marked(amount: str, marks: Marks) -> str:
     least, estimate = "at least " * marks.at_least, "~" * marks.estimate
-    return f"{least}{estimate}{amount:,.{digits}f}{' + ?' * marks.missing}{'*' * marks.borrowed}"
+    return f"{least}{estimate}{amount}{' + ?' * marks.missing}{'*' * marks.borrowed}"
+
+
+def share(amount: float, of: float, marks: Marks) -> str:
+    """`89%`, with the same marks; under 100% for what is less, and over for what is more."""
+    exact = 100 * amount / of
+    return _marked(f"{math.floor(exact) if exact <= 100 else math.ceil(exact):,}%", marks)
 
 
 def marks_of(price: Price, region: str) -> Marks:

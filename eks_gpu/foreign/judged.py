@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eks_gpu.checks import Finding, Waiver
 from eks_gpu.foreign.stack import Foreign
@@ -15,6 +15,9 @@ from eks_gpu.plan.analysis import Analysis, analyse
 from eks_gpu.plan.baseline import Compared
 from eks_gpu.plan.shapes import read
 from eks_gpu.plan.subjects import urn_of
+
+if TYPE_CHECKING:
+    from eks_gpu.plan.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,16 @@ class Judged:
             "assumed": told.assumed,
             **({"baseline": self.baseline.as_json()} if self.baseline else {}),
         }
+
+    def as_plan(self) -> "Plan":
+        """The same as a plan, for what shows one."""
+        from eks_gpu.plan.plan import Plan  # it imports Pulumi
+
+        told = self.told
+        return Plan(
+            *(told.project, told.stack, told.region, told.graph, self.analysis, told.assumed, []),
+            baseline=self.baseline,
+        )
 
     def urn_of(self, finding: Finding) -> str:
         """The resource that a finding is about; empty where it is about none, or about more than one."""

@@ -55,8 +55,12 @@ class Running:
             (len(self.judged.told.graph), "resource"),
         )
         seen = ", ".join(f"{number} {noun}{'' if number == 1 else 's'}" for number, noun in counts)
-        at = f"{self.observed.at:%Y-%m-%d %H:%M:%S} UTC"
-        return f"{self.name}  {self.account.region}, context {self.cluster.context}, {at}: {seen}"
+        return f"{self.name}  {self.account.region}, {self.seen}: {seen}"
+
+    @property
+    def seen(self) -> str:
+        """From where it was read, and when."""
+        return f"context {self.cluster.context}, {self.observed.at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def running(

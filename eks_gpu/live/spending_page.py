@@ -4,26 +4,26 @@ from collections.abc import Iterator
 from typing import Any
 
 from eks_gpu.cost.bill import Bill, marks_of_items
-from eks_gpu.cost.money import usd
-from eks_gpu.io.problems import InputError
+from eks_gpu.cost.money import Marks, usd
 from eks_gpu.live.judged import Running
 from eks_gpu.live.nodes.causes import clock
 from eks_gpu.live.spending import Spending
-from eks_gpu.plan.plan import Plan
+from eks_gpu.report import page_maker
+from eks_gpu.report.made import READ, Made
 from eks_gpu_components.catalog import HOURS_PER_MONTH
+
+COLUMNS = (
+    *("pool", "nodes", "accelerators used", "USD an hour now", "of it idle"),
+    *("planned idle", "planned steady", "planned maximum"),
+)
 
 
 def page(running: Running, found: Spending) -> str:
     """The report of the running cluster, with what it costs now. Raises InputError where the report's extra is not
     installed.
     """
-    try:
-        from eks_gpu.report.html import page as report
-    except ImportError as missing:
-        raise InputError(f"--html needs {missing.name}: pip install 'eks-gpu-components[report]'") from None
-    told = running.judged.told
-    plan = Plan(found.cluster, told.stack, found.region, told.graph, running.judged.analysis, told.assumed, [])
-    return report([plan], now=_now(running, found))
+    now = _now(running, found)
+    return page_maker()([running.judged.as_plan()], now=now, made=Made(READ.format("cost"), seen=running.seen))
 
 
 def _now(running: Running, found: Spending) -> dict[str, Any]:
@@ -37,6 +37,8 @@ def _now(running: Running, found: Spending) -> dict[str, Any]:
         "of": plan.of,
         "levels": ", ".join(said),
         "over": found.over,
+        "budget": "" if plan.budget is None else usd(plan.budget, 0, Marks()),
+        "columns": COLUMNS,
         "pools": list(_pools(running, found)),
         "unread": [f"{row.subject}: {row.why}; {row.how}" for row in found.unread],
     }

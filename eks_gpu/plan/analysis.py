@@ -43,6 +43,8 @@ class Analysis:
     """The stack in the AWS provider's terms, which the analysis was made from."""
     unread: list[Unread]
     """What the stack has and the planner does not read, and unknown properties that it wanted to read."""
+    budget: float | None = None
+    """USD a month that the maximum may cost; None for no limit."""
 
     @property
     def failed(self) -> bool:
@@ -142,7 +144,7 @@ def _analysed(
     own = {pool.name for pool in pools if not pool.given}
     others = {pool.name for pool in pools if pool.given} - own
     said = [finding for finding in checks.findings(context) if finding.subject not in others]
-    return Analysis(pools, space, demand, releases, verdicts, found, quotas, said, graph, left)
+    return Analysis(pools, space, demand, releases, verdicts, found, quotas, said, graph, left, budget)
 
 
 def _kept(pools: Sequence[Pool], billed: Sequence[Pool]) -> list[str]:

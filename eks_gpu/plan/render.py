@@ -1,6 +1,6 @@
 """A plan, printed in a terminal of 80 columns or more, with or without colour."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -10,7 +10,7 @@ from rich.text import Text
 from eks_gpu.checks import Finding
 from eks_gpu.cost.bill import marks_of_items
 from eks_gpu.cost.cost import Bill, Cost, Item
-from eks_gpu.cost.money import not_read, usd
+from eks_gpu.cost.money import Marks, not_read, share, usd
 from eks_gpu.cost.quotas import QuotaNeed
 from eks_gpu.graph.secrets import redacted
 from eks_gpu.graph.unread import Unread, What, grouped
@@ -69,7 +69,7 @@ def told(
         ("Pools", pools(found)),
         *([(UPGRADE, bullets(upgrades(found.pools)))] if found.pools else []),
         ("Workloads", workloads(found)),
-        ("Cost", cost(found.cost)),
+        ("Cost", cost(found.cost, found.budget)),
         ("Quotas", quotas(found.quotas)),
         *([("Not read", unread(found.unread))] if found.unread else []),
         ("Checks", checks(findings)),
@@ -169,8 +169,8 @@ def unread(rows: Sequence[Unread]) -> RenderableType:
     return shown
 
 
-def cost(found: Cost) -> RenderableType:
-    """A row a subject, a column a level: USD an hour and what it pays for; then the sums."""
+def cost(found: Cost, budget: float | None = None) -> RenderableType:
+    """A row a subject, a column a level: USD an hour and what it pays for; then the sums, and of a budget."""
     bills: dict[str, Bill] = {level: getattr(found, level) for level, _ in LEVELS}
     shown = table("USD an hour", *bills, right=bills, gap=2)
     for subject in dict.fromkeys(_subject(item) for bill in bills.values() for item in bill.items):
@@ -180,6 +180,9 @@ def cost(found: Cost) -> RenderableType:
     shown.add_row("an hour", *(_aligned(usd(bill.hourly, 2, bill.marks)) for bill in bills.values()), style="bold")
     month = (_aligned(usd(bill.monthly, 0, bill.marks)) for bill in bills.values())
     shown.add_row("a month of 730 hours", *month, style="bold")
+    if budget is not None:
+        shares = (_aligned(share(bill.monthly, budget, bill.marks)) for bill in bills.values())
+        shown.add_row(f"of budget {usd(budget, 0, Marks())}", *shares)
     notes = dict.fromkeys(note for bill in bills.values() for note in bill.notes)
     meanings = (f"{level}: {meaning}" for level, meaning in LEVELS)
     lines = [*left_out(bills), *meanings, *legend(bills), *_dates(found), *notes]
@@ -225,6 +228,20 @@ def _kind(item: Item) -> str:
     """`g6.xlarge` or `disks`, without what the row and the level say already."""
     kind = item.name.partition(": ")[2].partition(",")[0].partition(" of ")[0].partition(" on ")[0]
     return kind.removesuffix("s") if item.quantity == 1 else kind
+
+
+def marks(bills: Collection[Bill]) -> Iterator[str]:
+    """What the marks of these totals mean, a few words each."""
+    found = [bill.marks for bill in bills]
+    if any(each.estimate for each in found):
+        yield "~ an estimate: Spot prices change"
+    if any(each.borrowed for each in found):
+        others = sorted({other for bill in bills for other in bill.borrowed_from})
+        yield f"* partly at prices of {', '.join(others)}"
+    if any(each.missing for each in found):
+        yield "+ ? and what has no known price or number"
+    if any(each.at_least for each in found):
+        yield "at least: without what is not read"
 
 
 def legend(bills: Mapping[str, Bill]) -> Iterator[str]:

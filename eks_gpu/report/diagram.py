@@ -21,6 +21,8 @@ RANKS = ("network", "cluster", "controllers", "pools", "workloads")
 WIDTHS = (130, 150, 212, 262, 180)
 GAP, ROW, LINE, PAD, TOP = 40, 12, 15, 9, 26
 _TEXT = 0.88  # of its room a text may take as Vega measures it: a reader's font may be wider
+_LOWER = 150
+"""Pixels that a short rank is below the top of a long one: what there is less of stays where a reader begins."""
 _LANE = 8
 """Height of what only passes a rank on its way to a later one."""
 
@@ -151,7 +153,7 @@ def laid_out(boxes: Sequence[Box], edges: Sequence[tuple[str, str]]) -> tuple[li
     _ordered(ranks)
     height = max((_height(rank) for rank in ranks), default=0.0)
     for rank in ranks:
-        top = TOP + (height - _height(rank)) / 2
+        top = TOP + min((height - _height(rank)) / 2, _LOWER)
         for slot in rank:
             slot.top = top
             top += slot.height + ROW

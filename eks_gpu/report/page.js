@@ -1,5 +1,6 @@
 "use strict";
 // Search: what has none of the words is hidden, and folds around what has all of them open. Printing opens folds too.
+// Copy: a button at each YAML.
 (() => {
   const box = document.getElementById("search");
   const said = document.getElementById("found");
@@ -37,6 +38,49 @@
     said.textContent = words.length ? `${found} found` : "";
   }
 
+  function unseen(text) {
+    const made = document.createElement("span");
+    made.className = "unseen";
+    made.textContent = text;
+    return made;
+  }
+
+  // Where the page may not write to the clipboard itself, as from some files, a selection is copied as by hand.
+  async function copy(text) {
+    try {
+      await navigator.clipboard.writeText(text);
+      return true;
+    } catch {
+      const field = document.body.appendChild(document.createElement("textarea"));
+      field.value = text;
+      field.select();
+      const done = document.execCommand("copy");
+      field.remove();
+      return done;
+    }
+  }
+
+  function button(yaml) {
+    const made = document.createElement("button");
+    const word = document.createElement("span");
+    const heard = unseen("");
+    made.type = "button";
+    made.className = "copy";
+    word.textContent = "Copy";
+    heard.setAttribute("role", "status");
+    made.append(word, unseen(` ${yaml.getAttribute("aria-label")}`));
+    made.addEventListener("click", async () => {
+      word.textContent = heard.textContent = (await copy(yaml.textContent)) ? "Copied" : "Not copied: select it";
+      made.focus();
+      setTimeout(() => ([word.textContent, heard.textContent] = ["Copy", ""]), 2000);
+    });
+    const around = document.createElement("div");
+    around.className = "code";
+    yaml.replaceWith(around);
+    around.append(made, heard, yaml);
+  }
+
+  document.querySelectorAll("pre").forEach(button);
   box.addEventListener("input", search);
   document.getElementById("bar").hidden = false;
   addEventListener("beforeprint", () => document.querySelectorAll("details[data-print]").forEach(open));

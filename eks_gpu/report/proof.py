@@ -2,8 +2,9 @@
 will have.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from eks_gpu.cost.admission import node_resources
@@ -34,10 +35,12 @@ class Fact:
 
 @dataclass(frozen=True)
 class Proof:
-    """Of pools that may be empty and that the same is said of."""
+    """Of pools that may be empty and that the same is said of. Facts are those of the first."""
 
     pools: tuple[str, ...]
     """Their names."""
+    own: tuple[str, ...]
+    """What each has of its own in the facts: `name`, `zones`."""
     planner: str
     """What decides on the first node, and from what; a sentence."""
     facts: tuple[Fact, ...]
@@ -51,15 +54,41 @@ class Proof:
 
 
 def proofs(graph: Graph, found: Analysis) -> list[Proof]:
-    """Of each pool that scales from zero, in the order of the stack; pools that differ in nothing share one."""
-    alike: dict[tuple[Any, ...], list[str]] = {}
+    """Of each pool that scales from zero, in the order of the stack; pools that differ in nothing but their names and
+    zones share one.
+    """
+    alike: dict[tuple[Any, ...], list[tuple[str, tuple[Fact, ...]]]] = {}
     names = pool_names(found.pools)
     for index, pool in enumerate(found.pools):
         if pool.scales_to_zero and pool.autoscaled and pool.backend != FARGATE:  # there is no node to bring up
             verdicts = ((work, found.verdicts[work.urn][index]) for work in found.workloads if not work.daemon)
             takes = tuple(work.name for work, verdict in verdicts if verdict.admits)
-            alike.setdefault((*_told(graph, pool, found.software), takes), []).append(names[pool.urn])
-    return [Proof(tuple(names), *said) for said, names in alike.items()]
+            planner, facts = _told(graph, pool, found.software)
+            shared = tuple(_shared(fact, pool) for fact in facts)
+            alike.setdefault((planner, shared, takes), []).append((names[pool.urn], facts))
+    return [
+        Proof(tuple(name for name, _ in pools), tuple(_own(shared, pools)), planner, pools[0][1], takes)
+        for (planner, shared, takes), pools in alike.items()
+    ]
+
+
+_OWN = {"name": "\x00", "zones": "\x01"}
+"""What is a pool's own, and the sign that stands for it in facts that pools share."""
+
+
+def _shared(fact: Fact, pool: Pool) -> Fact:
+    own = {pool.name: _OWN["name"], _listed(pool.zones): _OWN["zones"]}
+    told, node = fact.told, fact.node
+    for value, sign in own.items():
+        whole = re.compile(rf"(?<=[= ]){re.escape(value)}$")  # as the value of a label, and not within one
+        told, node = (whole.sub(sign, text) if value else text for text in (told, node))
+    return replace(fact, told=told, node=node)
+
+
+def _own(shared: Sequence[Fact], pools: Sequence[tuple[str, Sequence[Fact]]]) -> Iterator[str]:
+    """What differs between pools with these facts in common."""
+    if len({facts for _, facts in pools}) > 1:
+        yield from (what for what, sign in _OWN.items() if any(sign in f"{fact.told}{fact.node}" for fact in shared))
 
 
 def _told(graph: Graph, pool: Pool, releases: Sequence[Software]) -> tuple[str, tuple[Fact, ...]]:

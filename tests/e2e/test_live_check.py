@@ -139,7 +139,7 @@ def test_the_answer_names_the_cluster_and_the_moment(lab, checked):
 
 @karpenter
 def test_a_first_run_with_a_baseline_records_what_fails_and_writes_every_form(lab, tmp_path):
-    files = {form: tmp_path / f"out.{form}" for form in ("baseline", "sarif", "junit")}
+    files = {form: tmp_path / f"out.{form}" for form in ("baseline", "html", "sarif", "junit")}
     options = [word for form, file in files.items() for word in (f"--{form}", str(file))]
     asked = ("--region", lab.region, "--no-account", *options)
     assert ask(lab, "check", "--cluster", *asked).code == 1  # nodes are unread
@@ -147,6 +147,9 @@ def test_a_first_run_with_a_baseline_records_what_fails_and_writes_every_form(la
     assert "nodes-are-all-read" in {result["ruleId"] for result in results}
     assert 'classname="device-plugin-reaches-gpu-pools"' in files["junit"].read_text()
     assert "nodes-are-all-read" in files["baseline"].read_text()
+    page = files["html"].read_text()
+    assert "Read by <code>eks-gpu check --cluster</code>: nothing was changed." in page
+    assert "in us-west-2, context " in page
 
 
 # --- what it may, and what it does ------------------------------------------------------

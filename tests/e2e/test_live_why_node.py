@@ -111,7 +111,8 @@ def test_the_nodes_cost_what_the_lab_says(lab: Lab, tmp_path: Path):
     assert pools["gpu"]["hourly"] == 0.526
     assert pools["inference-system"]["types"] == {"m5.large on-demand": 3}
     assert answer.json["plan"]["max"]["hourly"] > answer.json["hourly"]
-    assert '<th scope="row">gpu</th><td>1</td><td>1 of 1</td><td>0.526</td>' in (tmp_path / "now.html").read_text()
+    gpu = '>gpu</th><td role="cell" data-label="nodes">1</td><td role="cell" data-label="accelerators used">1 of 1</td>'
+    assert f'{gpu}<td role="cell" data-label="USD an hour now">0.526</td>' in (tmp_path / "now.html").read_text()
 
 
 def test_a_pod_without_a_gpu_keeps_the_node(lab: Lab, kept_node: str):

@@ -4,6 +4,7 @@ tests/recorded has what CLI 3.259 printed for examples/spot-autoscaling-groups.
 """
 
 import json
+import re
 from datetime import date
 from pathlib import Path
 from typing import Any, cast
@@ -351,6 +352,24 @@ def test_a_healthy_stack_exits_with_0_and_a_failing_one_with_1(tmp_path):
     found = run("--preview", str(file))
     assert found.exit_code == 1
     assert "one-gpu-count-a-group: gpu-spot-us-west-2a-spot" in found.output
+
+
+def test_a_stack_without_its_program_has_a_page_that_says_how_it_was_judged(tmp_path):
+    data = preview()
+    mix_gpu_counts(data)
+    file = tmp_path / "p.json"
+    file.write_text(json.dumps(data))
+    found = run("--preview", str(file), "--html", "-")
+    assert found.exit_code == 1
+    assert found.stdout.startswith("<!doctype html>")
+    assert re.search(
+        r'<h2 id="stack-dev-title">dev: <a class="fail" href="#stack-dev-checks">\d+ checks? fails?<', found.stdout
+    )
+    assert "Judged by <code>eks-gpu check</code> from what Pulumi told: the program did not run" in found.stdout
+    assert "one-gpu-count-a-group" in found.stdout
+    both = run("--preview", str(file), "--html", "-", "--json", "-")
+    assert isinstance(both.exception, InputError)
+    assert both.exception.problems == ["--json, --html, --sarif, --junit: only one of them can be stdout, -"]
 
 
 def test_a_state_with_nodes_that_are_not_read_exits_with_1_and_names_them(tmp_path):

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+import subprocess
 import sys
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -13,11 +14,13 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from eks_gpu.commands import plan as command
+from eks_gpu.cost.money import Marks, share
 from eks_gpu.graph.graph import Resource
 from eks_gpu.io.problems import InputError
 from eks_gpu.report.charts import cost_chart
 from eks_gpu.report.diagram import boxes_and_edges, laid_out
 from eks_gpu.report.html import page
+from eks_gpu.report.made import Made, commit_of
 from eks_gpu.report.palette import DARK, LIGHT
 from eks_gpu.report.proof import Fact, proofs
 from tests import karpenter_graphs, reports
@@ -25,6 +28,7 @@ from tests.found import every
 from tests.graphs import GPU_TAGS, TEMPLATE, cluster, device_plugin, gpu_group, gpu_work, healthy, managed_group, tags
 from tests.programs import IDS, PROGRAMS, ROOT, plan_of
 
+DOCUMENTATION = "https://eks-gpu-components.example/docs"
 EXAMPLE = "examples/spot-autoscaling-groups"
 HOLDS = "the autoscaler is told every taint that nodes carry"
 GPU_POOLS = [f"gpu-spot-us-west-2{zone}-spot" for zone in "abc"]
@@ -71,13 +75,16 @@ def test_the_example_is_told_from_network_to_objects(example):
         *("stack-dev-objects", "notes"),
     ]
     told = sections[""] + sections["stack-dev-built"]
-    for text in ("us-west-2, 101 resources, 5 pools, 1 workload.", "no check fails", "~482*", "~2,021*", "29,668*"):
+    assert any(text.endswith("eks-gpu 0.1.0. 101 resources, 5 pools, 1 workload.") for text in told)
+    for text in ("nothing fails, 1 warns", "~482*", "~2,021*", "29,668*"):
         assert text in told, text
     for text in ("VPC gaia", "6 subnets, 3 zones", "gaia-kube", "7 add-ons", "cluster-autoscaler", *GPU_POOLS):
         assert text in told, text
     checks = sections["stack-dev-checks"]
     assert checks[1].endswith(" hold, 0 fail, 1 warn, 0 waived.")
-    assert checks[checks.index("scale-from-zero-taints-match-node") :][1:4] == ["3", GPU_POOLS[0], HOLDS]
+    assert checks[checks.index("scale-from-zero-taints-match-node") :][1:5] == [
+        *("3", "What the check guards against", GPU_POOLS[0], HOLDS)
+    ]
     assert sections["stack-dev-objects"].count("Deployment cuda-vector-add") == 1
     assert "image: nvcr.io" in "".join(sections["stack-dev-objects"])
 
@@ -155,7 +162,7 @@ def test_failures_come_first_with_fix_and_reason_then_warnings_then_waivers(html
     assert "it needs subnetIds of gpu, which only pulumi up will tell." in checks
     for text in ("nothing limits it.", "give it a maximum.", "an old agent needs it"):
         assert text in checks
-    assert "1 check fails" in Reader(html).sections[""]
+    assert Reader(html).sections[""].count("1 check fails") == 2  # beside the project, and as the stack's headline
 
 
 def test_changes_come_before_all_else(html):
@@ -173,7 +180,7 @@ def test_all_stacks_are_on_one_page_under_ids_of_their_own():
     assert len(ids) == len(set(ids))
     links = [attributes["href"] for tag, attributes in reader.tags if tag == "a"]
     assert links[:2] == ["#stack-dev", "#stack-prod"]
-    assert {str(link).lstrip("#") for link in links} <= set(ids)
+    assert {str(link).lstrip("#") for link in links if str(link).startswith("#")} <= set(ids)
 
 
 def test_a_stack_of_nothing_has_a_page():
@@ -182,6 +189,123 @@ def test_a_stack_of_nothing_has_a_page():
     assert "This stack has no pool." in sections["stack-dev-pools"]
     assert "No pool of this stack scales from zero." in sections["stack-dev-zero"]
     assert "This stack makes no Kubernetes object." in sections["stack-dev-objects"]
+
+
+# --- its head: the verdict, what it was made from, and money with its doubt and its budget ---------------------------
+
+
+def headline(*findings, of=None):
+    reader = Reader(page([reports.with_findings(of or reports.plan(), *findings)]))
+    said = reader.sections[""]
+    return said[said.index("dev:") + 1]
+
+
+def test_the_verdict_is_the_headline():
+    assert headline() == "everything holds"
+    assert headline(reports.FAILING, replace(reports.FAILING, subject="other")) == "2 checks fail"
+    assert headline(reports.WARNING, reports.WAIVED) == "nothing fails, 1 warns and 1 is waived"
+    assert headline(reports.UNJUDGED) == "nothing fails, 1 is not judged"
+    assert headline(of=reports.partly_read()) == "2 checks fail"
+
+
+def test_a_page_of_several_stacks_says_which_of_them_fail():
+    good, bad = reports.plan(stack="dev"), replace(reports.every_kind(), stack="prod")
+    assert "<title>shop, dev, prod: 1 of 2 stacks fail: prod</title>" in page([good, bad])
+    assert "<title>shop, dev, prod: none of 2 stacks fails</title>" in page([good, replace(good, stack="prod")])
+
+
+def test_a_page_names_project_commit_and_version():
+    said = Reader(page([reports.plan()], made=Made(commit="1a2b3c4d5e6f, modified"))).sections
+    assert any(
+        text.startswith("shop / dev in us-west-2, commit 1a2b3c4d5e6f, modified, by eks-gpu 0.1.0.")
+        for text in said[""]
+    )
+    assert not any("commit" in text for text in Reader(page([reports.plan()])).sections[""])
+
+
+def test_a_commit_is_that_of_the_project_s_checkout(tmp_path):
+    def git(*words: str) -> None:
+        who = ("-c", "user.name=a", "-c", "user.email=a@b.example", "-c", "commit.gpgsign=false")
+        subprocess.run(["git", "-C", str(tmp_path), *who, *words], check=True, capture_output=True)
+
+    assert commit_of(tmp_path) == ""
+    git("init", "--quiet")
+    assert commit_of(tmp_path) == ""
+    (tmp_path / "Pulumi.yaml").write_text("name: shop")
+    git("add", ".")
+    git("commit", "--quiet", "-m", "one")
+    git("tag", "v1")
+    commit = commit_of(tmp_path)
+    assert re.fullmatch("[0-9a-f]{12}", commit)
+    (tmp_path / "plan.html").write_text("a page that was written here")
+    (tmp_path / "below").mkdir()
+    assert commit_of(tmp_path / "below") == commit
+    (tmp_path / "Pulumi.yaml").write_text("name: other")
+    assert commit_of(tmp_path) == f"{commit}, modified"
+
+
+def test_a_budget_stands_beside_each_total(example):
+    told = Reader(example).sections
+    assert [text for text in told[""] if "budget" in text] == [
+        *("~1%* of the budget of 35,000", "~5%* of the budget of 35,000"),
+        *("~5%* of the budget of 35,000", "84%* of the budget of 35,000"),
+    ]
+    rows = told["stack-dev-cost"]
+    assert rows[rows.index("of the budget of 35,000") + 1 :][:4] == ["~1%*", "~5%*", "~5%*", "84%*"]
+    over = reports.plan()
+    over = replace(over, analysis=replace(over.analysis, budget=3_000.0))
+    assert '<span class="over">107%* of the budget of 3,000</span>' in page([over])
+    assert "budget of" not in page([reports.plan()])
+
+
+@pytest.mark.parametrize(
+    ("amount", "marks", "said"),
+    [
+        (0, Marks(), "0%"),
+        (99.99, Marks(estimate=True), "~99%"),
+        (100, Marks(), "100%"),
+        (100.01, Marks(missing=True), "101% + ?"),
+        (250_000, Marks(at_least=True, borrowed=True), "at least 250,000%*"),
+    ],
+)
+def test_a_share_of_a_budget_never_rounds_what_is_over_to_what_is_not(amount, marks, said):
+    assert share(amount, 100, marks) == said
+
+
+def test_marks_are_explained_where_they_first_stand(example):
+    assert "~ an estimate: Spot prices change; * partly at prices of us-east-1." in Reader(example).sections[""]
+
+
+# --- checks: folded where they hold, each with its page --------------------------------------------------------------
+
+
+def test_a_check_has_a_link_to_its_page(html):
+    links = [attributes["href"] for tag, attributes in Reader(html).tags if tag == "a"]
+    for check in ("gpu-pools-are-capped", "one-zone-a-gpu-group", "nodes-may-join-the-cluster"):
+        assert f"{DOCUMENTATION}/checks.md#{check}" in links
+
+
+def test_equal_failures_share_a_card():
+    names = [f"gpu-{number}" for number in range(30)]
+    plan = reports.with_findings(reports.plan(), *(replace(reports.FAILING, subject=name) for name in names))
+    checks = Reader(page([plan])).sections["stack-dev-checks"]
+    assert checks.count("fails") == 1
+    assert ", ".join(names) in checks
+    assert ", 30 fail, " in checks[1]
+
+
+def test_like_pools_share_a_row_and_a_proof_but_for_their_names_and_zones():
+    def labelled(name: str) -> Resource:
+        given = {**GPU_TAGS, f"{TEMPLATE}/label/pool": name}
+        return gpu_group(name, tags=tags(given))
+
+    plan = reports.plan(*healthy(gpu=labelled("one")), labelled("two"), gpu_group("other"))
+    said = proofs(plan.graph, plan.analysis)
+    assert [(proof.pools, proof.own) for proof in said] == [(("one", "two"), ("name",)), (("other",), ())]
+    sections = Reader(page([plan])).sections
+    assert "The same for two, each with its own name." in sections["stack-dev-zero"]
+    pools = sections["stack-dev-pools"]
+    assert pools[pools.index("one") :][:5] == ["one", ",", "two", ",", "other"]
 
 
 # --- the proof, where it fails and for node pools --------------------------------------------------------------------
@@ -281,7 +405,7 @@ def test_a_page_is_under_a_megabyte_and_names_no_address(folder, stack):
     for tag, attributes in every(Reader(html).tags):
         assert tag not in ("link", "img", "iframe", "object", "base")
         assert not {"src", "style", "onclick", "srcset"} & attributes.keys()
-        assert str(attributes.get("href", "#")).startswith("#")
+        assert str(attributes.get("href", "#")).startswith(("#", f"{DOCUMENTATION}/checks.md#"))
 
 
 def test_two_pages_of_a_plan_are_the_same(html):
@@ -329,9 +453,9 @@ def test_the_command_writes_the_page(tmp_path, monkeypatch):
     monkeypatch.setattr("eks_gpu.plan.plan.make_plan", lambda *_, **__: plan_of(EXAMPLE, "dev"))
     ran = eks_gpu(ROOT / EXAMPLE, "--html", tmp_path / "plan.html")
     assert ran.exit_code == 0, ran.output
-    assert (tmp_path / "plan.html").read_text(encoding="utf-8") == page([plan_of(EXAMPLE, "dev")])
-    on_stdout = eks_gpu(ROOT / EXAMPLE, "--html", "-")
-    assert on_stdout.stdout == page([plan_of(EXAMPLE, "dev")])
+    expected = page([plan_of(EXAMPLE, "dev")], made=Made(commit=commit_of(ROOT)))
+    assert (tmp_path / "plan.html").read_text(encoding="utf-8") == expected
+    assert eks_gpu(ROOT / EXAMPLE, "--html", "-").stdout == expected
 
 
 @pytest.mark.parametrize("missing", ["altair", "vl_convert", "jinja2"])

@@ -155,6 +155,70 @@ def test_the_keyboard_reaches_search_and_folds_and_opens_them(visit):
     assert visit.page.evaluate(opened)
 
 
+def test_yaml_is_copied_by_a_button_that_says_so(browser, file):
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    visit = Visit(context.new_page(), file)
+    visit.page.get_by_text("Deployment train").locator("visible=true").first.click()
+    copy = visit.page.get_by_role("button", name="Copy YAML of Deployment train")
+    copy.click()
+    visit.page.get_by_role("button", name="Copied YAML of Deployment train").wait_for()
+    assert visit.page.evaluate("navigator.clipboard.readText()").startswith("apiVersion: apps/v1\nkind: Deployment\n")
+    assert visit.shown("[role=status]") == ["Copied"]
+    assert visit.complaints == []
+    context.close()
+
+
+def test_yaml_is_copied_where_the_page_may_not_write_to_the_clipboard(browser, file):
+    context = browser.new_context()
+    page = context.new_page()
+    page.add_init_script("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    visit = Visit(page, file)
+    visit.page.evaluate("addEventListener('copy', () => (window.copied = document.activeElement.value))")
+    visit.page.get_by_text("Deployment train").locator("visible=true").first.click()
+    visit.page.get_by_role("button", name="Copy YAML of Deployment train").press("Enter")
+    visit.page.get_by_role("button", name="Copied YAML of Deployment train").wait_for()
+    assert visit.page.evaluate("window.copied").startswith("apiVersion: apps/v1\nkind: Deployment\n")
+    context.close()
+
+
+def test_without_a_script_there_is_no_button_and_everything_is_there(browser, file):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(file)
+    assert page.get_by_role("button").count() == 0
+    assert page.locator("summary").get_by_text("Deployment train").is_visible()
+    context.close()
+
+
+def test_what_holds_is_folded_and_what_fails_is_open(visit):
+    assert visit.shown("section[id$='-checks'] .mark") == ["fails", "warns", "waived", "not judged"]
+    visit.page.locator("section[id$='-checks'] > details > summary").click()
+    assert visit.shown("section[id$='-checks'] .mark").count("holds") > 50
+
+
+@pytest.mark.parametrize("visit", [PHONE], indirect=True, ids=["phone"])
+def test_on_a_phone_no_table_is_cut_and_pools_are_cards(visit):
+    visit.page.evaluate("document.querySelectorAll('details').forEach((fold) => (fold.open = true))")
+    cut = "(tables) => tables.filter((table) => table.scrollWidth > table.parentElement.clientWidth).length"
+    assert visit.page.locator("table").evaluate_all(cut) == 0
+    assert visit.page.locator(".matrix tbody tr").first.evaluate("(row) => getComputedStyle(row).display") == "grid"
+    cell = visit.page.get_by_role("cell", name="takes it").first
+    assert cell.evaluate("(cell) => getComputedStyle(cell, '::before').content") == '"train"'
+    left, right = cell.evaluate("(cell) => [cell.getBoundingClientRect().left, cell.getBoundingClientRect().right]")
+    assert 0 <= left < right <= 375
+
+
+@pytest.mark.parametrize("visit", [PHONE, LIGHT], indirect=True, ids=["phone", "light"])
+def test_text_of_the_diagram_is_never_smaller_than_11_pixels(visit):
+    drawn = """(texts) => texts.map((text) => {
+        const scale = text.ownerSVGElement.getBoundingClientRect().width / text.ownerSVGElement.viewBox.baseVal.width;
+        return parseFloat(getComputedStyle(text).fontSize) * scale;
+    })"""
+    sizes = visit.page.locator(".diagram text").evaluate_all(drawn)
+    assert len(sizes) > 10
+    assert min(sizes) >= 10.99
+
+
 def test_yaml_is_folded_away(visit):
     assert visit.shown("pre") == []
     visit.page.get_by_text("Deployment train").locator("visible=true").first.click()
