@@ -197,7 +197,7 @@ def test_a_stack_of_nothing_has_a_page():
 def headline(*findings, of=None):
     reader = Reader(page([reports.with_findings(of or reports.plan(), *findings)]))
     said = reader.sections[""]
-    return said[said.index("dev:") + 1]
+    return said[said.index("dev") + 2]
 
 
 def test_the_verdict_is_the_headline():

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -99,6 +100,17 @@ def test_axe_finds_nothing_with_all_folds_open(visit):
     visit.page.evaluate("document.querySelectorAll('details').forEach((fold) => (fold.open = true))")
     found = Axe().run(visit.page)
     assert found.violations_count == 0, found.generate_report()
+
+
+def test_axe_finds_nothing_on_a_page_of_several_stacks(browser, tmp_path):
+    path = tmp_path / "all.html"
+    path.write_text(page_of([reports.plan(stack="dev"), replace(reports.every_kind(), stack="prod")]), encoding="utf-8")
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach((fold) => (fold.open = true))")
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    page.close()
 
 
 @pytest.mark.parametrize("visit", [PHONE], indirect=True, ids=["phone"])
