@@ -55,9 +55,7 @@ def check(
     baseline_file: BaselineFile = None,
     pools: PoolsFile = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the answer as JSON; - is stdout.")] = None,
-    html_file: Annotated[
-        Path | None, typer.Option("--html", help="Write it as one HTML page; - is stdout.")
-    ] = None,
+    html_file: Annotated[Path | None, typer.Option("--html", help="Write it as one HTML page; - is stdout.")] = None,
     sarif_file: Annotated[Path | None, typer.Option("--sarif", help="Write failures as SARIF for code review.")] = None,
     junit_file: Annotated[Path | None, typer.Option("--junit", help="Write all checks as JUnit XML, for CI.")] = None,
 ) -> None:
