@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 
 from eks_gpu.checks.pinned import SAFE_TO_EVICT
 from eks_gpu.karpenter.objects import part
+from eks_gpu.live.moments import moment
 from eks_gpu.live.nodes import causes
 from eks_gpu.live.nodes.causes import Cause, Keeper, clock, until
 from eks_gpu.live.nodes.evictions import DisruptionBudgets, blocking
 from eks_gpu.live.nodes.kept_by_karpenter import place_elsewhere
 from eks_gpu.live.nodes.running_autoscaler import RunningAutoscaler
-from eks_gpu.live.nodes.seen_nodes import DELETION_CANDIDATE, TO_BE_DELETED, SeenNode, SeenPod, moment
+from eks_gpu.live.nodes.seen_nodes import DELETION_CANDIDATE, TO_BE_DELETED, SeenNode, SeenPod
 from eks_gpu.pods import durations
 
 SCALE_DOWN_DISABLED = "cluster-autoscaler.kubernetes.io/scale-down-disabled"

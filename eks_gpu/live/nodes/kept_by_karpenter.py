@@ -14,10 +14,11 @@ from eks_gpu.checks.pinned import DO_NOT_DISRUPT as ANNOTATION
 from eks_gpu.karpenter.budgets import allowed, opens_at
 from eks_gpu.karpenter.objects import DEFAULT_BUDGET, DEFAULT_POLICY, part
 from eks_gpu.live.cluster import Manifest
+from eks_gpu.live.moments import moment
 from eks_gpu.live.nodes import causes
 from eks_gpu.live.nodes.causes import Cause, Keeper, clock, until
 from eks_gpu.live.nodes.evictions import DisruptionBudgets, blocking
-from eks_gpu.live.nodes.seen_nodes import SeenNode, SeenPod, moment
+from eks_gpu.live.nodes.seen_nodes import SeenNode, SeenPod
 from eks_gpu.pods import durations
 from eks_gpu.pods.durations import NEVER
 from eks_gpu_components.catalog import KARPENTER_CORE_GROUP

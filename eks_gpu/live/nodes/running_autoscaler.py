@@ -11,8 +11,8 @@ from eks_gpu.graph.unread import Unread
 from eks_gpu.karpenter.objects import part
 from eks_gpu.live.cluster import ClusterReader, Manifest, Refused
 from eks_gpu.live.kinds import AUTOSCALER_STATUS, POD
+from eks_gpu.live.moments import moment
 from eks_gpu.live.nodes.machines import Group
-from eks_gpu.live.nodes.seen_nodes import moment
 from eks_gpu.live.observed import Observed, config_map_path, config_map_unread
 from eks_gpu.pods import durations
 
@@ -20,7 +20,6 @@ _UPDATED = "cluster-autoscaler.kubernetes.io/last-updated"
 _PROGRAM = "cluster-autoscaler"
 SILENT_AFTER = timedelta(minutes=10)
 """It writes its status with every look at the cluster, 10 s apart."""
-_MOMENT = len("2026-11-30 02:29:11")
 
 DEFAULTS: Mapping[str, str] = {
     "scale-down-enabled": "true",
@@ -85,7 +84,7 @@ def running_autoscaler(cluster: ClusterReader, observed: Observed) -> tuple[Runn
     found = RunningAutoscaler(
         flags,
         frozenset(str(each.get("name")) for each in groups) if isinstance(rows, list) else None,
-        _updated(told),
+        moment((told["metadata"].get("annotations") or {}).get(_UPDATED)),
         dict(_candidates(groups)),
     )
     return found, []
@@ -123,16 +122,6 @@ def _candidates(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, dateti
         since = moment(told.get("lastTransitionTime"))
         if told.get("status") == "CandidatesPresent" and since:
             yield str(row.get("name")), since
-
-
-def _updated(manifest: Manifest) -> datetime | None:
-    """As Go writes a time: `2026-11-30 02:29:11.123456789 +0000 UTC`."""
-    text = str((manifest["metadata"].get("annotations") or {}).get(_UPDATED, ""))
-    offset = next((word for word in text.split() if word[0] in "+-" and word[1:].isdigit()), "")
-    try:
-        return datetime.strptime(f"{text[:_MOMENT]} {offset}", "%Y-%m-%d %H:%M:%S %z")
-    except ValueError:
-        return None
 
 
 def _duration(text: Any) -> timedelta | None:

@@ -1,6 +1,5 @@
 """Nodes as they are seen: each with its pool, its price, its accelerators, and the pods on it."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,6 +11,7 @@ from typing import Any
 from eks_gpu.karpenter.objects import part
 from eks_gpu.live.cluster import Manifest
 from eks_gpu.live.kinds import NODE, NODE_CLAIM, POD, RESOURCE_CLAIM
+from eks_gpu.live.moments import moment
 from eks_gpu.live.nodes.machines import Group, Instance, Machines
 from eks_gpu.live.observed import Observed
 from eks_gpu.pods.pod import pod_from_template
@@ -36,7 +36,6 @@ from eks_gpu_components.catalog import (
 from eks_gpu_components.catalog.scheduling import device_of
 
 DEVICES = frozenset(name for names in DEVICE_RESOURCES.values() for name in names)
-_FRACTION = re.compile(r"(\.\d{6})\d+")
 _DRIVERS = ("gpu.nvidia.com", "mig.nvidia.com", "gpu.amd.com", "neuron.aws.com", "gpu.habana.ai")
 """DRA drivers of accelerators."""
 _AWS = "aws:///"
@@ -222,11 +221,6 @@ class SeenNode:
 
 DELETION_CANDIDATE, TO_BE_DELETED = "DeletionCandidateOfClusterAutoscaler", "ToBeDeletedByClusterAutoscaler"
 """Taints of the autoscaler, whose values are the second at which it set them. Source: its utils/taints, 1.33."""
-
-
-def moment(text: object) -> datetime | None:
-    """A time as the API writes it, to the second or, with more digits than Python reads, to the nanosecond."""
-    return datetime.fromisoformat(_FRACTION.sub(r"\1", text)) if isinstance(text, str) and text else None
 
 
 def is_device(resource: str) -> bool:

@@ -12,12 +12,13 @@ from eks_gpu.karpenter.objects import part
 from eks_gpu.live.account import AccountReader
 from eks_gpu.live.cluster import ClusterReader, Refused
 from eks_gpu.live.kinds import DISRUPTION_BUDGET, EVENT, NODE, NODE_CLAIM, NODE_POOL, POD, RESOURCE_CLAIM
+from eks_gpu.live.moments import moment
 from eks_gpu.live.nodes import causes, kept_by_autoscaler, kept_by_karpenter
 from eks_gpu.live.nodes.causes import Cause, Keeper
 from eks_gpu.live.nodes.evictions import DisruptionBudgets
 from eks_gpu.live.nodes.machines import Machines, machines
 from eks_gpu.live.nodes.running_autoscaler import RunningAutoscaler, running_autoscaler
-from eks_gpu.live.nodes.seen_nodes import SeenNode, instance_of, is_known_to_ec2, moment, seen_nodes
+from eks_gpu.live.nodes.seen_nodes import SeenNode, instance_of, is_known_to_ec2, seen_nodes
 from eks_gpu.live.observed import Observed, kept, observe
 from eks_gpu.pools.pool import AUTO_MODE, FARGATE, KARPENTER
 from eks_gpu_components.catalog import HOURS_PER_MONTH

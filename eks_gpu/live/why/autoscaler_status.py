@@ -11,8 +11,8 @@ import yaml
 from eks_gpu.graph.unread import Unread
 from eks_gpu.live.cluster import ClusterReader, Refused
 from eks_gpu.live.kinds import AUTOSCALER_STATUS
+from eks_gpu.live.moments import moment
 from eks_gpu.live.observed import config_map_path, config_map_unread
-from eks_gpu.live.why.said import moment
 
 _STALE = timedelta(minutes=5)
 _BEFORE_1_30 = re.compile(r"Name:\s+(\S+).*?ScaleUp:\s+(\w+)", re.DOTALL)
@@ -55,20 +55,12 @@ def status(config_map: Mapping[str, Any]) -> AutoscalerStatus:
     except yaml.YAMLError:
         found = None
     if not isinstance(found, dict) or "autoscalerStatus" not in found:
-        return AutoscalerStatus(_moment(noted), dict(_BEFORE_1_30.findall(text)))
+        return AutoscalerStatus(moment(noted), dict(_BEFORE_1_30.findall(text)))
     groups = {str(each.get("name")): _scale_up(each.get("scaleUp") or {}) for each in found.get("nodeGroups") or ()}
-    return AutoscalerStatus(_moment(found.get("time") or noted), groups)
+    return AutoscalerStatus(moment(found.get("time") or noted), groups)
 
 
 def _scale_up(told: Mapping[str, Any]) -> str:
     why = told.get("backoffInfo") or {}
     said = " ".join(filter(None, (str(why.get("errorCode") or ""), str(why.get("errorMessage") or ""))))
     return f"{told.get('status')}: {said}" if said else str(told.get("status") or "")
-
-
-def _moment(text: Any) -> datetime | None:
-    """Of Go's `2026-11-30 02:30:28.6 +0000 UTC m=+1.2` too."""
-    if isinstance(text, datetime):
-        return moment(text.isoformat())
-    found = re.match(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)", str(text or ""))
-    return moment(f"{found[1]}T{found[2]}Z") if found else None

@@ -8,6 +8,7 @@ from typing import Any
 
 from eks_gpu.cost.admission import ACCELERATOR_RESOURCES, Room
 from eks_gpu.live.cluster import Manifest
+from eks_gpu.live.moments import moment
 from eks_gpu.live.why.causes import Cause, Id
 from eks_gpu.live.why.doctor import Doctor
 from eks_gpu.live.why.held_back import queued
@@ -27,7 +28,6 @@ from eks_gpu.live.why.said import (
     Said,
     condition,
     failing,
-    moment,
     of_condition,
 )
 from eks_gpu.live.why.waiting_pods import Waiting

@@ -9,7 +9,8 @@ from typing import Any
 from eks_gpu.checks.device_plugin import driver_installers
 from eks_gpu.explain.time_to_running import Step, steps
 from eks_gpu.live.cluster import Manifest
-from eks_gpu.live.why.said import condition, created, holds, moment
+from eks_gpu.live.moments import moment
+from eks_gpu.live.why.said import condition, created, holds
 from eks_gpu.pods.pod import Pod
 from eks_gpu.pools.pool import Pool
 from eks_gpu.pools.software import Software

@@ -9,6 +9,7 @@ from typing import Any
 from eks_gpu.graph.unread import Unread
 from eks_gpu.live.cluster import ClusterReader, Manifest, Refused
 from eks_gpu.live.kinds import EVENT
+from eks_gpu.live.moments import moment
 
 KARPENTER, AUTOSCALER, SCHEDULER = "karpenter", "cluster-autoscaler", "default-scheduler"
 NOMINATED, FAILED_CREATE, INSUFFICIENT = "Nominated", "FailedCreate", "InsufficientCapacityError"
@@ -143,15 +144,6 @@ def said(event: Mapping[str, Any]) -> Said:
         at=moment(when),
         uid=str(of.get("uid") or ""),
     )
-
-
-def moment(text: Any) -> datetime | None:
-    """A time as Kubernetes writes it; None for none."""
-    try:
-        found = datetime.fromisoformat(str(text).replace("Z", "+00:00")) if text else None
-    except ValueError:
-        return None
-    return found if found is None or found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def created(manifest: Manifest) -> datetime | None:
