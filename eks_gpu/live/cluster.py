@@ -56,6 +56,16 @@ class Refused(Exception):
     def __str__(self) -> str:
         return self.message
 
+    @property
+    def forbids(self) -> bool:
+        """Whether the asker may not ask that."""
+        return self.status == 403
+
+    @property
+    def is_of_nothing(self) -> bool:
+        """Whether what was asked for is not there."""
+        return self.status == 404
+
 
 @dataclass(frozen=True, order=True)
 class Kind:

@@ -16,7 +16,6 @@ from eks_gpu_components.catalog import EKS_COMPONENT_LABEL
 
 AT_ONCE = 4
 """Lists that are asked for at the same time: more make the API server wait, not the reader."""
-_FORBIDDEN, _NOT_FOUND = 403, 404
 _NOISE = ("managedFields", "selfLink")
 _EKS = "eks"
 """How EKS calls itself in `managedFields`."""
@@ -76,11 +75,9 @@ def _listed(cluster: ClusterReader, kind: Kind, keep: Keep) -> list[Manifest] | 
     except Refused as refused:
         plural = cluster.served[kind].plural
         why = f"the API server refuses it: {refused}"
-        if refused.status == _FORBIDDEN:
+        if refused.forbids:
             why = f"RBAC does not allow to list {plural}"
-        permission = (
-            f"allow `list` of {plural} in API group {kind.group!r}" if refused.status == _FORBIDDEN else "ask again"
-        )
+        permission = f"allow `list` of {plural} in API group {kind.group!r}" if refused.forbids else "ask again"
         return Unread(f"{kind} objects", READ.get(kind, "values"), why, permission)
 
 
@@ -100,9 +97,9 @@ def config_map_path(namespace: str, name: str) -> str:
 
 def config_map_unread(refused: Refused, namespace: str, name: str, what: What) -> Unread | None:
     """What is unknown because a ConfigMap was refused; None where there is no such one."""
-    if refused.status == _NOT_FOUND:
+    if refused.is_of_nothing:
         return None
-    forbidden = refused.status == _FORBIDDEN
+    forbidden = refused.forbids
     why = "RBAC does not allow to get it" if forbidden else f"the API server refuses it: {refused}"
     how = f"allow `get` of configmaps named {name}" if forbidden else "ask again"
     return Unread(f"ConfigMap {namespace}/{name}", what, why, how)

@@ -25,8 +25,6 @@ JUDGED_CHARTS = KNOWN_CHARTS.union(*ADDON_CHARTS.values())
 SELECTOR = "owner=helm,status=deployed"
 TYPE = "helm.sh/release.v1"
 """Source: Helm 4, the secrets driver."""
-_FORBIDDEN = 403
-_GONE = 404
 
 
 @dataclass(frozen=True, order=True)
@@ -74,10 +72,10 @@ def _read(cluster: ClusterReader, metadata: Mapping[str, Any]) -> Release | Unre
     try:
         found = cluster.get(f"/api/v1/namespaces/{quote(namespace)}/secrets/{quote(secret)}")
     except Refused as refused:
-        if refused.status == _GONE:  # upgraded meanwhile
+        if refused.is_of_nothing:  # upgraded meanwhile
             return None
         why = f"RBAC does not allow to read its Secret {namespace}/{secret}"
-        if refused.status != _FORBIDDEN:
+        if not refused.forbids:
             why = f"the API server refuses its Secret {namespace}/{secret}: {refused}"
         return Unread(f"release {namespace}/{release}", "software", why, "allow `get` of secrets in API group ''")
     try:
@@ -102,7 +100,7 @@ def decoded(secret: Manifest) -> Release:
 
 def _not_listed(refused: Refused) -> Unread:
     why = f"the API server refuses it: {refused}"
-    if refused.status == _FORBIDDEN:
+    if refused.forbids:
         why = "RBAC does not allow to list secrets, in which Helm keeps its releases"
     return Unread(
         "releases of Helm",

@@ -14,7 +14,6 @@ from eks_gpu.live.moments import moment
 KARPENTER, AUTOSCALER, SCHEDULER = "karpenter", "cluster-autoscaler", "default-scheduler"
 NOMINATED, FAILED_CREATE, INSUFFICIENT = "Nominated", "FailedCreate", "InsufficientCapacityError"
 NOT_TRIGGERED, TRIGGERED = "NotTriggerScaleUp", "TriggeredScaleUp"
-FORBIDDEN = 403
 OF_THE_CLUSTER = "default"
 """Namespace of the events of what has no namespace."""
 
@@ -108,7 +107,7 @@ def read_events(cluster: ClusterReader, namespace: str = "") -> Events:
 
 def _unread(refused: Refused, namespace: str) -> Unread:
     where = f" in namespace {namespace}" if namespace else ""
-    if refused.status != FORBIDDEN:
+    if not refused.forbids:
         return Unread(f"events{where}", "pods", f"the API server refuses it: {refused}", "ask again")
     return Unread(
         f"events{where}", "pods", "RBAC does not allow to list events", f"allow `list` of events in API group ''{where}"
