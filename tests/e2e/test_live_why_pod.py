@@ -28,8 +28,8 @@ TRUE_CAUSES = {
     "quota": (
         "quota",
         "Running On-Demand P instances (L-417A185B) is reached: it allows 0 vCPUs in all, one p4d.24xlarge takes 96",
-        "aws service-quotas request-service-quota-increase --service-code ec2 --quota-code L-417A185B "
-        "--desired-value 96 --region us-west-2",
+        "aws service-quotas request-service-quota-increase --region us-west-2 "
+        "--service-code ec2 --quota-code L-417A185B --desired-value 96",
     ),
     "outage": ("no-capacity", "g6.xlarge in us-west-2a, us-west-2b, us-west-2c", "add instance types or zones"),
     "broken": ("node-class-not-ready", "SubnetsNotFound", "spec.subnetSelectorTerms"),

@@ -8,6 +8,7 @@ from eks_gpu.checks import Finding
 from eks_gpu.live.preflight.inquiry import Inquiry, Refused, fails, holds, unjudged
 from eks_gpu.live.preflight.needs import Need, needs
 from eks_gpu.live.preflight.usage import SUMMARY, Usage, Used
+from eks_gpu.live.quota_requests import increase
 from eks_gpu_components.catalog.quotas import VCPU_QUOTAS, Quota
 
 CHECK = "quotas-are-enough"
@@ -68,13 +69,7 @@ class Row:
         """What asks AWS for enough; empty where nothing is short, or AWS never gives more."""
         if self.desired is None:
             return ""
-        return separator.join(
-            (
-                f"aws service-quotas request-service-quota-increase --region {self.region}",
-                f"--service-code {self.need.quota.service} --quota-code {self.need.quota.code}"
-                f" --desired-value {self.desired}",
-            )
-        )
+        return increase(self.need.quota, self.desired, self.region, separator)
 
     @property
     def subject(self) -> str:

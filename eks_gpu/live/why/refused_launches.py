@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from eks_gpu.live.quota_requests import increase
 from eks_gpu.live.why.causes import Cause, Id
 from eks_gpu.live.why.said import Said
 from eks_gpu.pools.pool import Pool
@@ -29,7 +30,7 @@ def refusal(said: Said, pool: Pool | None, types: Sequence[InstanceType] = ()) -
     """The cause that a refused launch is; `types` are those that the launch was for."""
     text = said.message
     rows = list(types) or list(pool.types if pool else ())
-    region = f" --region {pool.region}" if pool else ""
+    region = pool.region if pool else ""
     where = f"pool {pool.name}: " if pool else ""
     if (spot := bool(_SPOT_OVER_QUOTA.search(text))) or _OVER_QUOTA.search(text):
         return _of_quota(text, rows, where, region, spot=spot)
@@ -55,15 +56,12 @@ def _of_quota(text: str, rows: Sequence[InstanceType], where: str, region: str, 
     limit = _LIMIT.search(text)
     has = f"it allows {limit[1]} vCPUs in all" if limit else "it is used up"
     if row is None or counted is None:
-        fix = "aws service-quotas list-service-quotas --service-code ec2 shows the quotas for vCPUs; have it raised"
-        return Cause(Id.QUOTA, f"{where}EC2's quota of {kind} vCPUs is reached: {has}", f"{fix}{region}")
+        listed = f"aws service-quotas list-service-quotas --service-code ec2{f' --region {region}' if region else ''}"
+        fix = f"{listed} shows the quotas for vCPUs; have it raised"
+        return Cause(Id.QUOTA, f"{where}EC2's quota of {kind} vCPUs is reached: {has}", fix)
     message = f"{where}EC2's quota {counted.name} ({counted.code}) is reached: {has}, one {row.name} takes {row.vcpus}"
     wanted = (int(limit[1]) if limit else counted.default) + row.vcpus
-    fix = (
-        f"aws service-quotas request-service-quota-increase --service-code ec2 --quota-code {counted.code} "
-        f"--desired-value {wanted}{region}"
-    )
-    return Cause(Id.QUOTA, message, fix)
+    return Cause(Id.QUOTA, message, increase(counted, wanted, region))
 
 
 def _of_capacity(text: str, rows: Sequence[InstanceType], where: str, pool: Pool | None) -> Cause:

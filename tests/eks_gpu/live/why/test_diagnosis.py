@@ -77,8 +77,8 @@ def test_a_refusal_before_a_launch_that_succeeded_is_over():
     refused = cause(*POOL, pod(), said=[old, of_claim])
     assert refused[0] == "quota"
     assert refused[2] == (
-        "aws service-quotas request-service-quota-increase --service-code ec2 --quota-code L-DB2E81BA "
-        "--desired-value 12 --region us-west-2"
+        "aws service-quotas request-service-quota-increase --region us-west-2 "
+        "--service-code ec2 --quota-code L-DB2E81BA --desired-value 12"
     )
     later = claim(seconds=60, Launched=LAUNCHED)
     assert cause(*POOL, pod(), later, said=[old, of_claim, NOMINATED])[0] == "launch-in-progress"
