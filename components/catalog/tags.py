@@ -5,8 +5,16 @@ Source: EKS User Guide, "View Amazon EKS networking requirements for VPC and sub
 
 CLUSTER_TAG = "kubernetes.io/cluster/"
 """Prefix of the tag `owned` or `shared`; the cluster's name follows."""
-CLUSTER_NAME_TAGS = ("eks:cluster-name", "aws:eks:cluster-name", "eks:eks-cluster-name")
+AUTO_MODE_CLUSTER_TAG = "eks:eks-cluster-name"
+"""The only tag with the cluster's name on instances that EKS Auto Mode and Karpenter start."""
+CLUSTER_NAME_TAGS = ("eks:cluster-name", "aws:eks:cluster-name", AUTO_MODE_CLUSTER_TAG)
 """Tags that EKS, its auto scaling groups and its controllers write; the value is the cluster's name."""
+OTHER_CLUSTER_NAME_TAGS = ("alpha.eksctl.io/cluster-name", "KubernetesCluster")
+"""Tags that eksctl and older tools write; the value is the cluster's name."""
+NODE_GROUP_TAG = "eks:nodegroup-name"
+"""Tag that EKS puts on the auto scaling group and the launch template of a managed node group."""
+BALANCERS_CLUSTER_TAG = "elbv2.k8s.aws/cluster"
+"""Tag that the AWS Load Balancer Controller puts on what it makes; the value is the cluster's name."""
 DISCOVERY_TAG = "karpenter.sh/discovery"
 """Tag by which Karpenter finds subnets and security groups; the value is the cluster's name."""
 INTERNAL_LOAD_BALANCER_TAG = "kubernetes.io/role/internal-elb"

@@ -20,6 +20,7 @@ from eks_gpu_components.catalog import (
     instance_type,
     zones_offering,
 )
+from eks_gpu_components.catalog.tags import NODE_GROUP_TAG
 
 
 @check(
@@ -265,8 +266,6 @@ _OF_THE_GROUP: Mapping[str, str] = {
     "instanceMarketOptions": "capacityType of the group asks for Spot",
 }
 """Field that EKS refuses in the template -> what does the same."""
-_BY_EKS = "eks:nodegroup-name"
-"""Tag of the launch templates that EKS makes: what stands in them is its own."""
 
 
 @check(
@@ -290,7 +289,7 @@ def fits_its_template(context: Context) -> Iterator[Said]:
         if pool.backend != MANAGED_NODE_GROUP or group is None:
             continue
         template = template_of(context.graph, part(group.inputs, "launchTemplate"))
-        if template is None or _BY_EKS in part(template.inputs, "tags"):
+        if template is None or NODE_GROUP_TAG in part(template.inputs, "tags"):
             continue
         new = context.graph.is_new(group)
         problems = [*_beside(group.inputs, template.inputs, new), *_misplaced(template.inputs)]

@@ -35,6 +35,7 @@ from eks_gpu_components.catalog import (
     partition,
 )
 from eks_gpu_components.catalog.scheduling import AUTOSCALER_TAG
+from eks_gpu_components.catalog.tags import AUTO_MODE_CLUSTER_TAG, BALANCERS_CLUSTER_TAG, NODE_GROUP_TAG
 
 HOOK = "aws:autoscaling/lifecycleHook:LifecycleHook"
 _EC2_NODE_CLASS = NODE_CLASSES[KARPENTER_GROUP, "EC2NodeClass"]
@@ -45,7 +46,6 @@ _EC2_READS = (
 # Actions that came with a version of Karpenter. Source: its upgrade guide.
 _SINCE: Mapping[str, tuple[int, int]] = {"ec2:DescribeInstanceStatus": (1, 12)}
 _OWN_PROFILES = ("AddRoleToInstanceProfile", "RemoveRoleFromInstanceProfile", "DeleteInstanceProfile")
-_BALANCERS = "elbv2.k8s.aws/cluster"
 _OTHER_SIDE = {"RequestTag": "ResourceTag", "ResourceTag": "RequestTag"}
 _SCALED_TAGS = (AUTOSCALER_TAG, CLUSTER_TAG, "node-termination-handler/")
 
@@ -160,7 +160,7 @@ def _selected(field: str, context: Context) -> list[str]:
 
 def _tagged(action: str, kind: str, side: str, pool: str, here: Place, more: Mapping[str, str] | None = None) -> Call:
     """A request about something of Karpenter's own, which carries its tags."""
-    tags = {f"{CLUSTER_TAG}{here.cluster}": "owned", "eks:eks-cluster-name": here.cluster, NODE_POOL_LABEL: pool}
+    tags = {f"{CLUSTER_TAG}{here.cluster}": "owned", AUTO_MODE_CLUSTER_TAG: here.cluster, NODE_POOL_LABEL: pool}
     return here.call(
         action,
         here.arn("ec2", f"{kind}/*"),
@@ -199,7 +199,7 @@ def _roles(context: Context, here: Place) -> Iterator[Need]:
 def _of_profile(action: str, class_: str, here: Place) -> dict[str, str]:
     tags = {
         f"{CLUSTER_TAG}{here.cluster}": "owned",
-        "eks:eks-cluster-name": here.cluster,
+        AUTO_MODE_CLUSTER_TAG: here.cluster,
         REGION_LABEL: here.region,
         NODE_CLASS_LABEL: class_,
     }
@@ -245,7 +245,7 @@ def _about_group(action: str, pool: Pool, here: Place) -> Call:
             autoscaler_cluster_tag(here.cluster): "owned",
             f"{CLUSTER_TAG}{here.cluster}": "owned",
             "eks:cluster-name": here.cluster,
-            "eks:nodegroup-name": pool.name,
+            NODE_GROUP_TAG: pool.name,
         }
     name = pool.name if own else f"eks-{pool.name}-*"
     arn = here.arn("autoscaling", f"autoScalingGroup:*:autoScalingGroupName/{name}")
@@ -254,8 +254,8 @@ def _about_group(action: str, pool: Pool, here: Place) -> Call:
 
 def _balancer(release: Software, context: Context, here: Place) -> Iterator[Need]:
     kinds = sorted({"net" if manifest["kind"] == "Service" else "app" for manifest in _balanced(context)}) or ["*"]
-    requested = _keys("RequestTag", {_BALANCERS: here.cluster}, "aws")
-    own = _keys("ResourceTag", {_BALANCERS: here.cluster}, "aws")
+    requested = _keys("RequestTag", {BALANCERS_CLUSTER_TAG: here.cluster}, "aws")
+    own = _keys("ResourceTag", {BALANCERS_CLUSTER_TAG: here.cluster}, "aws")
     for action, kind, keys in (
         ("CreateLoadBalancer", "loadbalancer", requested),
         ("CreateTargetGroup", "targetgroup", requested),

@@ -19,6 +19,7 @@ from eks_gpu.lab.cluster_api import ClusterApi
 from eks_gpu.lab.node_kind import PROVIDER, NodeKind, managed_kind, node, node_name, self_managed_kind
 from eks_gpu.lab.state import Lab, recorded_lab
 from eks_gpu_components.catalog.interruptions import HELD
+from eks_gpu_components.catalog.tags import NODE_GROUP_TAG
 
 EVERY_S = 1.0
 RUNNING = ("InService", HELD)
@@ -68,11 +69,9 @@ class Groups:
         )
         data = versions["LaunchTemplateVersions"][0]["LaunchTemplateData"]
         tags = {tag["Key"]: tag["Value"] for tag in group["Tags"]}
-        if "eks:nodegroup-name" not in tags:
+        if NODE_GROUP_TAG not in tags:
             return self_managed_kind(policy, data)
-        managed = self._eks.describe_nodegroup(
-            clusterName=tags["eks:cluster-name"], nodegroupName=tags["eks:nodegroup-name"]
-        )
+        managed = self._eks.describe_nodegroup(clusterName=tags["eks:cluster-name"], nodegroupName=tags[NODE_GROUP_TAG])
         return managed_kind(managed["nodegroup"], data)
 
 

@@ -12,9 +12,10 @@ from eks_gpu.pools.pool import AUTO_SCALING_GROUP, Pool, accelerator_kind, has_n
 from eks_gpu.pools.upgrade import of_auto_scaling_group
 from eks_gpu_components.catalog import CLUSTER_TAG, DEVICE_PLUGINS, CapacityType, brings_plugin
 from eks_gpu_components.catalog.label_rules import KUBERNETES_DOMAINS
+from eks_gpu_components.catalog.tags import CLUSTER_NAME_TAGS, OTHER_CLUSTER_NAME_TAGS
 
 # Tags by which a group tells that its instances are nodes, with the name of the cluster as value or without.
-NAME_TAGS = ("eks:cluster-name", "aws:eks:cluster-name", "alpha.eksctl.io/cluster-name", "KubernetesCluster")
+NAME_TAGS = (*CLUSTER_NAME_TAGS, *OTHER_CLUSTER_NAME_TAGS)
 _CLUSTER_TAGS = tuple(f"{domain}/" for domain in KUBERNETES_DOMAINS)
 
 

@@ -26,6 +26,7 @@ from eks_gpu_components.catalog import (
     autoscaler_cluster_tag,
     control_plane_log_group,
 )
+from eks_gpu_components.catalog.tags import NODE_GROUP_TAG
 
 FAILED = "CREATE_FAILED"
 """State of a node group that never worked."""
@@ -147,7 +148,7 @@ class LabEksBackend(EKSBackend):
         name = group.resources["autoScalingGroups"][0]["name"]
         template = self.ec2.create_launch_template(name, "", self._template_data(group), {})
         sizes, spot = group.scaling_config, group.capacity_type == "SPOT"
-        own = {"eks:cluster-name": group.cluster_name, "eks:nodegroup-name": group.nodegroup_name}
+        own = {"eks:cluster-name": group.cluster_name, NODE_GROUP_TAG: group.nodegroup_name}
         tags = {
             **own,
             f"{CLUSTER_TAG}{group.cluster_name}": "owned",

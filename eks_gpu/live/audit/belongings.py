@@ -9,14 +9,15 @@ from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.pools.clusters import clusters
 from eks_gpu_components.catalog import CLUSTER_NAME_TAGS, CLUSTER_TAG, EBS_PROVISIONER, KARPENTER_GROUP
 from eks_gpu_components.catalog.scheduling import AUTOSCALER_TAG
+from eks_gpu_components.catalog.tags import BALANCERS_CLUSTER_TAG, OTHER_CLUSTER_NAME_TAGS
 
 OWNED = "owned"
 """Value of a cluster's tag on what goes with it; what is `shared` was there before, and stays."""
 _OF_A_CLUSTER = (CLUSTER_TAG, AUTOSCALER_TAG, f"{KARPENTER_GROUP}/cluster/")
 """How keys of tags begin that end with the cluster's name."""
 _NAMES_A_CLUSTER = (
-    *(*CLUSTER_NAME_TAGS, "alpha.eksctl.io/cluster-name"),
-    *("elbv2.k8s.aws/cluster", "ingress.k8s.aws/cluster", "cluster.k8s.amazonaws.com/name", "KubernetesCluster"),
+    *(*CLUSTER_NAME_TAGS, *OTHER_CLUSTER_NAME_TAGS),
+    *(BALANCERS_CLUSTER_TAG, "ingress.k8s.aws/cluster", "cluster.k8s.amazonaws.com/name"),
     *(f"{EBS_PROVISIONER}/cluster-name", "efs.csi.aws.com/cluster-name"),
 )
 """Keys of tags whose value is the cluster's name: of EKS, its controllers and its storage drivers."""

@@ -18,10 +18,10 @@ from eks_gpu_components.catalog import (
     CLUSTER_TAG,
     autoscaler_cluster_tag,
 )
+from eks_gpu_components.catalog.tags import NODE_GROUP_TAG
 
 TAG, POLICY = "aws:autoscaling/tag:Tag", "aws:autoscaling/policy:Policy"
 SCHEDULE = "aws:autoscaling/schedule:Schedule"
-_OF_A_MANAGED_GROUP = "eks:nodegroup-name"
 _NEWEST, _DEFAULT = "$Latest", "$Default"
 _OTHERWISE = {
     "AcceleratorTotalMemoryMiB": "acceleratorTotalMemoryMib",
@@ -151,7 +151,7 @@ def _is_of(group: Row, cluster: str, nodes: set[str]) -> bool:
 
 
 def _is_managed(group: Row, made: set[str]) -> bool:
-    return _OF_A_MANAGED_GROUP in tags(group) or group["AutoScalingGroupName"] in made
+    return NODE_GROUP_TAG in tags(group) or group["AutoScalingGroupName"] in made
 
 
 def _group(row: Row, reading: Reading) -> Resource:

@@ -14,11 +14,8 @@ from eks_gpu_components.catalog import (
     CapacityType,
     autoscaler_cluster_tag,
 )
+from eks_gpu_components.catalog.tags import AUTO_MODE_CLUSTER_TAG, NODE_GROUP_TAG
 
-NODE_GROUP_TAG = "eks:nodegroup-name"
-"""Tag that EKS puts on the auto scaling group of a managed node group."""
-_OF_AUTO_MODE = "eks:eks-cluster-name"
-"""Tag of instances that EKS Auto Mode starts, which have no other of the cluster's."""
 _ALIVE = ("pending", "running")
 
 
@@ -109,7 +106,7 @@ def _group(row: Mapping[str, Any]) -> Group:
 def _instances(account: AccountReader, cluster: str) -> Iterator[Instance]:
     of_cluster = (
         {"Name": "tag-key", "Values": [f"{CLUSTER_TAG}{cluster}"]},
-        {"Name": f"tag:{_OF_AUTO_MODE}", "Values": [cluster]},
+        {"Name": f"tag:{AUTO_MODE_CLUSTER_TAG}", "Values": [cluster]},
     )
     for tagged in of_cluster:
         filters = [tagged, {"Name": "instance-state-name", "Values": list(_ALIVE)}]
