@@ -39,9 +39,9 @@ def shown(what: RenderableType, width: int = 80) -> str:
 
 def broken_words(what: RenderableType, width: int) -> set[str]:
     """Parts of names and words that a terminal of that width does not show in one piece; a wide one shows all."""
-    return _parts(shown(what, 2000)) - _parts(shown(what, width))
+    return parts(shown(what, 2000)) - parts(shown(what, width))
 
 
-def _parts(output: str) -> set[str]:
+def parts(output: str) -> set[str]:
     """What stands between spaces and the signs behind which a name may break."""
     return {part for part in re.split(r"\s+|(?<=[-./:])|─+", output) if part}

@@ -14,9 +14,9 @@ from eks_gpu.commands.explain import EXAMPLES, explain
 from eks_gpu.io.problems import InputError
 from eks_gpu.pools.pool import Pool
 from tests import reports
-from tests.console import blocks, console_blocks, printed
+from tests.console import blocks, console_blocks, parts, printed
 from tests.found import every
-from tests.graphs import healthy, resource
+from tests.graphs import gpu_group, healthy, resource
 from tests.programs import ROOT, plan_of
 
 APP = typer.Typer()
@@ -362,3 +362,19 @@ def test_nodes_that_are_not_read_may_take_the_pod_too(tmp_path):
     assert "nodes of ManagedNodeGroup render are not read: whether they take a pod is not known" in said
     file.write_text(json.dumps(reports.plan().as_json()))
     assert "not read" not in run(LOST_POD, "--plan", str(file), tmp_path=tmp_path).output
+
+
+@pytest.mark.parametrize("columns", ["60", "80", "100"])
+@pytest.mark.parametrize("pod", [GPU_POD, LOST_POD], ids=["taken", "lost"])
+@pytest.mark.parametrize("name", ["research-and-development-of-language-models-gpu-us-west-2a", "gpu" * 21])
+def test_no_name_is_broken_within_a_word(tmp_path, name, pod, columns):
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps(reports.plan(*healthy(gpu=gpu_group(name))).as_json()))
+    file = tmp_path / "pod.yaml"
+    file.write_text(pod)
+    wide, narrow = (
+        CliRunner().invoke(APP, [str(file), "--plan", str(plan)], env={"COLUMNS": each}).output
+        for each in ("2000", columns)
+    )
+    assert name in wide
+    assert parts(wide) - parts(narrow) == set()

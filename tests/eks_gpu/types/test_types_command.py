@@ -13,7 +13,7 @@ from components.catalog import instance_type
 from components.catalog.quotas import quota
 from eks_gpu.commands.types import EXAMPLES, types
 from eks_gpu.io.problems import InputError
-from tests.console import console_blocks, printed
+from tests.console import console_blocks, parts, printed
 
 APP = typer.Typer()
 APP.command(epilog=EXAMPLES)(types)
@@ -215,3 +215,10 @@ def test_the_page_shows_what_is_printed():
     ((command, shown),) = console_blocks("types")
     result = CliRunner().invoke(APP, command.split()[2:], env={"COLUMNS": "80"})
     assert printed(result.output) == shown
+
+
+@pytest.mark.parametrize("columns", ["60", "80", "100"])
+@pytest.mark.parametrize("options", [(), ("--accelerator", "neuron"), ("--gpus", "9")])
+def test_no_name_is_broken_within_a_word(options, columns):
+    wide, narrow = (CliRunner().invoke(APP, options, env={"COLUMNS": each}).output for each in ("2000", columns))
+    assert parts(wide) - parts(narrow) == set()

@@ -25,7 +25,7 @@ from eks_gpu.live.observed import Observed
 from eks_gpu.live.render_spending import render as render_spending
 from eks_gpu.live.spending import Level, Levels, PoolSpending, Spending, by_pool
 from eks_gpu.live.watching import Picture, changes
-from tests.console import DOCS, console_blocks, printed, shown
+from tests.console import DOCS, broken_words, console_blocks, printed, shown
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 KINDS = (NODE, POD, NODE_CLAIM, NODE_POOL, DISRUPTION_BUDGET, RESOURCE_CLAIM)
@@ -633,6 +633,21 @@ OVER = Levels("its own pools", None, None, Level(1.0, 730.0, Marks()))
 def spent(plan: Levels) -> Spending:
     nodes = facts(nodes=[node(labels=OF_KARPENTER)], claims=[claim()], pools=[node_pool()]).nodes
     return Spending("north", NOW, "us-west-2", (PoolSpending("gpu", "karpenter", tuple(nodes)),), (), plan)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+@pytest.mark.parametrize("name", ["research-and-development-of-language-models-gpu-us-west-2a", "gpu" * 21])
+def test_no_name_is_broken_within_a_word(name, width):
+    found = spent(OVER)
+    named = replace(found, pools=tuple(replace(pool, name=name) for pool in found.pools))
+    assert name in shown(render_spending(named), 200)
+    assert broken_words(render_spending(named), width) == set()
+    read = facts(
+        nodes=[node(name, labels=OF_KARPENTER)], claims=[claim_of(name, name, ago(hours=3))], pools=[node_pool()]
+    )
+    why = WhyNodes(name, NOW, tuple(answers_of(read, read.nodes, read.nodes)))
+    assert name in shown(render(why), 200)
+    assert broken_words(render(why), width) == set()
 
 
 @pytest.mark.parametrize(

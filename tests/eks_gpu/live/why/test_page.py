@@ -5,7 +5,7 @@ import re
 from eks_gpu.live.why.causes import Id
 from eks_gpu.live.why.pod_answer import PodAnswer
 from eks_gpu.live.why.render_pods import render
-from tests.console import DOCS, console_blocks, printed, shown
+from tests.console import DOCS, broken_words, console_blocks, printed, shown
 from tests.eks_gpu.live.why.doctors import NOW, diagnosed, node_class, node_pool, pod, word
 
 OWNERS = [{"controller": True, "kind": "Deployment", "name": "llm", "uid": "llm"}]
@@ -25,6 +25,8 @@ def test_the_page_shows_what_is_printed():
     ((command, lines),) = console_blocks("pod-is-pending")
     assert command == "eks-gpu why pod --namespace shop"
     assert lines == printed(shown(render(answer)))
+    for width in (60, 80, 100):
+        assert broken_words(render(answer), width) == set()
 
 
 GPU = {"limits": {"nvidia.com/gpu": "1"}}
