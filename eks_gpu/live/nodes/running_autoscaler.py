@@ -5,18 +5,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import yaml
-
 from eks_gpu.graph.unread import Unread
 from eks_gpu.karpenter.objects import part
-from eks_gpu.live.cluster import ClusterReader, Manifest, Refused
-from eks_gpu.live.kinds import AUTOSCALER_STATUS, POD
+from eks_gpu.live.autoscaler_status import read_config_map, status
+from eks_gpu.live.cluster import ClusterReader, Manifest
+from eks_gpu.live.kinds import POD
 from eks_gpu.live.moments import moment
 from eks_gpu.live.nodes.machines import Group
-from eks_gpu.live.observed import Observed, config_map_path, config_map_unread
+from eks_gpu.live.observed import Observed
 from eks_gpu.pods import durations
 
-_UPDATED = "cluster-autoscaler.kubernetes.io/last-updated"
 _PROGRAM = "cluster-autoscaler"
 SILENT_AFTER = timedelta(minutes=10)
 """It writes its status with every look at the cluster, 10 s apart."""
@@ -73,21 +71,12 @@ class RunningAutoscaler:
 def running_autoscaler(cluster: ClusterReader, observed: Observed) -> tuple[RunningAutoscaler | None, list[Unread]]:
     """The autoscaler by its pod and its status; None where there is neither, or nobody may see them."""
     flags = next(filter(None, map(_flags, observed.of(POD))), None)
-    try:
-        told = cluster.get(config_map_path(*AUTOSCALER_STATUS))
-    except Refused as refused:
-        row = config_map_unread(refused, *AUTOSCALER_STATUS, "nodes")
-        return (RunningAutoscaler(flags) if flags is not None else None), [row] if row else []
-    status = _status(told)
-    rows = status.get("nodeGroups")
-    groups = rows if isinstance(rows, list) else []
-    found = RunningAutoscaler(
-        flags,
-        frozenset(str(each.get("name")) for each in groups) if isinstance(rows, list) else None,
-        moment((told["metadata"].get("annotations") or {}).get(_UPDATED)),
-        dict(_candidates(groups)),
-    )
-    return found, []
+    config_map, left = read_config_map(cluster)
+    if config_map is None:
+        return (RunningAutoscaler(flags) if flags is not None else None), left
+    told = status(config_map)
+    names = None if told.groups is None else frozenset(str(each.get("name")) for each in told.groups)
+    return RunningAutoscaler(flags, names, told.written, dict(_candidates(told.groups or ()))), []
 
 
 def _flags(pod: Manifest) -> dict[str, str] | None:
@@ -105,15 +94,6 @@ def _given(words: Sequence[Any]) -> Iterator[tuple[str, str]]:
         if word.startswith("-"):
             name, _, value = word.lstrip("-").partition("=")
             yield name, value or "true"
-
-
-def _status(manifest: Manifest) -> Mapping[str, Any]:
-    """Empty for that of an autoscaler before 1.30, which is text for people."""
-    try:
-        found = yaml.safe_load(str(part(manifest, "data").get("status", "")))
-    except yaml.YAMLError:
-        return {}
-    return found if isinstance(found, Mapping) else {}
 
 
 def _candidates(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, datetime]]:

@@ -6,13 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import yaml
-
 from eks_gpu.graph.unread import Unread
-from eks_gpu.live.cluster import ClusterReader, Refused
-from eks_gpu.live.kinds import AUTOSCALER_STATUS
-from eks_gpu.live.moments import moment
-from eks_gpu.live.observed import config_map_path, config_map_unread
+from eks_gpu.live.autoscaler_status import read_config_map
+from eks_gpu.live.autoscaler_status import status as written_status
+from eks_gpu.live.cluster import ClusterReader, Manifest
 
 _STALE = timedelta(minutes=5)
 _BEFORE_1_30 = re.compile(r"Name:\s+(\S+).*?ScaleUp:\s+(\w+)", re.DOTALL)
@@ -38,26 +35,18 @@ class AutoscalerStatus:
 
 def read_status(cluster: ClusterReader) -> tuple[AutoscalerStatus, list[Unread]]:
     """Empty where there is none."""
-    try:
-        return status(cluster.get(config_map_path(*AUTOSCALER_STATUS))), []
-    except Refused as refused:
-        row = config_map_unread(refused, *AUTOSCALER_STATUS, "nodes")
-        return AutoscalerStatus(), [row] if row else []
+    found, left = read_config_map(cluster)
+    return status(found) if found else AutoscalerStatus(), left
 
 
-def status(config_map: Mapping[str, Any]) -> AutoscalerStatus:
+def status(config_map: Manifest) -> AutoscalerStatus:
     """From the ConfigMap, as of Cluster Autoscaler 1.30 and later, or as text before."""
-    text = str((config_map.get("data") or {}).get("status") or "")
-    metadata = config_map.get("metadata") or {}
-    noted = (metadata.get("annotations") or {}).get("cluster-autoscaler.kubernetes.io/last-updated")
-    try:
-        found = yaml.safe_load(text)
-    except yaml.YAMLError:
-        found = None
-    if not isinstance(found, dict) or "autoscalerStatus" not in found:
-        return AutoscalerStatus(moment(noted), dict(_BEFORE_1_30.findall(text)))
-    groups = {str(each.get("name")): _scale_up(each.get("scaleUp") or {}) for each in found.get("nodeGroups") or ()}
-    return AutoscalerStatus(moment(found.get("time") or noted), groups)
+    found = written_status(config_map)
+    if found.groups is None:
+        return AutoscalerStatus(found.written, dict(_BEFORE_1_30.findall(found.text)))
+    return AutoscalerStatus(
+        found.written, {str(each.get("name")): _scale_up(each.get("scaleUp") or {}) for each in found.groups}
+    )
 
 
 def _scale_up(told: Mapping[str, Any]) -> str:
