@@ -8,7 +8,7 @@ BIN    := .venv/bin
 # Tests start Python hundreds of times. What it has compiled is kept, whatever the environment says.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: plan test e2e lab replays packing faults mutants benchmark pages lock clean help
+.PHONY: plan test e2e lab replays packing faults mutants benchmark pages lock site clean help
 
 help:
 	@echo "make plan [STACK=dev]   what the stack builds, admits and costs; no cloud account"
@@ -21,6 +21,7 @@ help:
 	@echo "make mutants            healthy plans broken in every way, and how many of them the checks see"
 	@echo "make benchmark          timings as ratios; the last of a cluster of 1,000 nodes in the lab"
 	@echo "make pages              the generated parts of docs/ written anew; make test fails on stale ones"
+	@echo "make site               docs/ as a static site in build/site, made offline, with search"
 	@echo "make lock               resolve the pinned requirements anew"
 
 plan: .venv/plan.stamp
@@ -67,6 +68,9 @@ benchmark: .venv/test.stamp
 
 pages: .venv/test.stamp
 	$(BIN)/python -m tools.pages
+
+site: .venv/test.stamp
+	@$(BIN)/python -m tools.website
 
 .venv/plan.stamp: requirements/plan.txt pyproject.toml
 	@tools/environment plan $(PYTHON)

@@ -6,16 +6,15 @@ import subprocess
 import tomllib
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from eks_gpu.commands import main as cli
 from eks_gpu.init import draft
 from eks_gpu.offline.project import Project, StackConfig
 from eks_gpu.plan.plan import Plan, make_plan
 from eks_gpu.plan.render import render
+from tests import documentation
 from tests.console import printed, shown
 from tests.programs import ROOT, plan_of
 
@@ -108,36 +107,18 @@ def test_every_check_of_the_library_s_example_holds(own):
 
 @pytest.fixture
 def clone(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder like the clone, which commands may write into, with the reader's project beside it."""
-    folder = tmp_path / "clone"
-    folder.mkdir()
-    for each in ROOT.iterdir():
-        (folder / each.name).symlink_to(each)
+    """A folder like the clone, with the reader's project beside it."""
     (tmp_path / "my-gpus").symlink_to(own)
-    monkeypatch.chdir(folder)
 
-    def planned(project: Project, stack: StackConfig, **_: Any) -> Plan:
-        at = project.root.resolve()
-        if at == own.resolve():
-            return own_plan(own)
-        inside = at.is_relative_to(folder)
-        return plan_of(at.relative_to(folder).as_posix(), stack.name) if inside else make_plan(project, stack)
+    def planned(project: Project, _: StackConfig) -> Plan | None:
+        return own_plan(own) if project.root.resolve() == own.resolve() else None
 
     assert draft.make_plan is make_plan  # loaded by now, so that it keeps the function itself
-    monkeypatch.setattr("eks_gpu.plan.plan.make_plan", planned)
-    return folder
+    return documentation.clone(tmp_path / "clone", monkeypatch, planned)
 
 
-@pytest.fixture
-def command_line(monkeypatch: pytest.MonkeyPatch):
-    """`eks-gpu` with the commands of every room."""
-    for kept in ("registered_commands", "registered_groups"):
-        monkeypatch.setattr(cli.app, kept, list(getattr(cli.app, kept)))
-    cli.add_rooms(None)
-    return cli.app
-
-
-def test_each_eks_gpu_command_works_where_the_page_has_it(clone, command_line):
+def test_each_eks_gpu_command_works_where_the_page_has_it(clone, monkeypatch):
+    command_line = documentation.command_line(monkeypatch)
     state = (ROOT / "tests/recorded/spot-autoscaling-groups.state.json").read_text(encoding="utf-8")
     ended = []
     for words in OURS:

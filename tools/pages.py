@@ -6,7 +6,7 @@ gets the words. A file that is generated as a whole, such as a picture, is one m
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import get_args, get_origin
@@ -21,8 +21,9 @@ from eks_gpu.live.audit import left_behind
 from eks_gpu.live.preflight import permissions as preflight
 from eks_gpu_components.catalog import versions
 from eks_gpu_components.values.shapes import arms
-from tools import licences, pictures, rooms, settings_schema
+from tools import command_pages, licences, pictures, rooms, settings_schema
 from tools.arguments import Argument, all_args, arguments
+from tools.tables import table
 
 ROOT = Path(__file__).parent.parent
 PART = re.compile(r"(<!-- generated: (?P<name>\S+)(?P<words>[^>]*) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -31,7 +32,7 @@ PART = re.compile(r"(<!-- generated: (?P<name>\S+)(?P<words>[^>]*) -->\n).*?(<!-
 def generated() -> dict[str, str]:
     """File -> the text that it should have."""
     pages = {page: filled((ROOT / page).read_text(encoding="utf-8")) for page in _pages()}
-    return {**pages, **pictures.drawn(), settings_schema.FILE: settings_schema.text()}
+    return {**pages, **command_pages.pages(), **pictures.drawn(), settings_schema.FILE: settings_schema.text()}
 
 
 def filled(page: str) -> str:
@@ -170,6 +171,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "charts": charts,
     "checks": checks,
     "checks-of-a-program": checks_of_a_program,
+    "commands": command_pages.listed,
     "cluster-role": cluster_role_block,
     "floors": floors_of,
     "iam-permissions": iam_permissions,
@@ -181,17 +183,6 @@ PARTS: dict[str, Callable[..., str]] = {
     "settings": settings,
     "tree": rooms.tree,
 }
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [head, ["---"] * len(head), *([_cell(text) for text in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _cell(text: str) -> str:
-    """Text as it is, but for what a table or HTML takes for its own outside of code and anchors."""
-    return re.sub(r"(`[^`]*`|</?a\b[^>]*>)|([<|])", lambda found: found[1] or f"\\{found[2]}", text)
 
 
 def _argument_rows(args: type, path: str) -> Iterator[tuple[str, str, str]]:
@@ -235,6 +226,7 @@ def main() -> None:
     for file, text in generated().items():
         target = ROOT / file
         if not target.exists() or target.read_text(encoding="utf-8") != text:
+            target.parent.mkdir(exist_ok=True)
             target.write_text(text, encoding="utf-8")
             print(file)
 

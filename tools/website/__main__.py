@@ -1,0 +1,7 @@
+"""`python -m tools.website`."""
+
+import sys
+
+from tools.website import main
+
+sys.exit(main())
