@@ -32,6 +32,8 @@ KINDS = (
     "traps.html",
     "how_it_is_built.html",
     "lab.html",
+    "tutorial_spot_autoscaling_groups.html",
+    "comparison.html",
 )
 """A page of each kind."""
 
