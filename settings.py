@@ -15,6 +15,8 @@ PUBLIC_IMAGES = (
     *("gpu_node_groups", "karpenter_gpu_pools", "cluster_autoscaler", "node_termination_handler", "gpu_operator"),
     *("aws_load_balancer_controller", "cuda_vector_add", "gpu_smoke_test"),
 )
+ECR = ".dkr.ecr."
+"""In the address of a private registry of AWS, which a VPC endpoint reaches."""
 IN_CLUSTER = Section("cluster", "subnets")
 FROM_KARPENTER = Section("cluster", "subnets", "node_role_name", "instance_profile")
 ON_POOL = Section(names_pool=True)
@@ -65,11 +67,11 @@ class Settings(TypedDict):
 
 def check_reach(settings: Settings) -> None:
     """Raises BadInput for sections whose images no VPC endpoint reaches, in a network without internet access."""
-    if settings.get("network", {}).get("nat") != "none":
+    if settings.get("network", {}).get("nat") != "none" or ECR in settings.get("mirror", ""):
         return
     shut_in = [section for section in PUBLIC_IMAGES if section in settings]
-    if "resnet" in settings and ".dkr.ecr." not in settings["resnet"]["settings"].get("image", ""):
+    if "resnet" in settings and ECR not in settings["resnet"]["settings"].get("image", ""):
         shut_in.append("resnet")
     if shut_in:
         reason = f"no VPC endpoint reaches the public registries that the images of {', '.join(shut_in)} are in"
-        raise eks_gpu.BadInput([f"network.nat: none is not enough, for {reason}: leave these out, or take single"])
+        raise eks_gpu.BadInput([f"network.nat: none is not enough, for {reason}: leave these out, or take single, or name a mirror in ECR"])
