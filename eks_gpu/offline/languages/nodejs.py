@@ -63,8 +63,6 @@ def started(start: Start, log: list[tuple[str, str]]) -> Ended:
         "PULUMI_NODEJS_TYPESCRIPT": json.dumps(typescript),
         _CHECK_TYPES: json.dumps(transpile_only),
     }
-    if transpile_only:
-        env["TS_NODE_TRANSPILE_ONLY"] = "true"  # an ES module's loader does not hear the SDK's word
     if tsconfig := start.options.get("tsconfig"):
         env["PULUMI_NODEJS_TSCONFIG_PATH"] = str(tsconfig)
     with tempfile.TemporaryDirectory(prefix="eks-gpu-") as scratch:
@@ -140,13 +138,16 @@ def _notes(start: Start, unchecked: bool) -> tuple[str, ...]:
 
 
 def _is_typescript(start: Start) -> bool:
-    """Whether the program is read as TypeScript, and not compiled by a step of its own."""
+    """Whether the program is read as TypeScript without its types."""
     if start.entry != ".":
         return start.entry.endswith((".ts", ".mts", ".cts"))
     try:
-        main: Any = json.loads((start.folder / "package.json").read_text(encoding="utf-8")).get("main")
+        package: Any = json.loads((start.folder / "package.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        main = None
+        package = {}
+    if package.get("type") == "module":  # the loader of ES modules checks types whatever the SDK says
+        return False
+    main = package.get("main")
     if isinstance(main, str) and (start.folder / main).is_file():
         return main.endswith((".ts", ".mts", ".cts"))
     return not (start.folder / "index.js").exists()
