@@ -74,4 +74,5 @@ def check_reach(settings: Settings) -> None:
         shut_in.append("resnet")
     if shut_in:
         reason = f"no VPC endpoint reaches the public registries that the images of {', '.join(shut_in)} are in"
-        raise eks_gpu.BadInput([f"network.nat: none is not enough, for {reason}: leave these out, or take single, or name a mirror in ECR"])
+        fix = "leave these out, take single, or name a mirror in ECR"
+        raise eks_gpu.BadInput([f"network.nat: none is not enough, for {reason}: {fix}"])

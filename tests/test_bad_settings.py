@@ -517,3 +517,7 @@ def test_a_network_without_a_way_out_has_nothing_whose_image_is_public():
     named = [section for section in ("gpu_node_groups", "cluster_autoscaler", "resnet") if section in given]
     assert named
     assert all(section in problem for section in named)
+    assert refused({**given, "mirror": "registry.example.com/all"}) == [problem]
+    in_ecr = {KEY: json.dumps({**given, "mirror": "123456789012.dkr.ecr.us-west-2.amazonaws.com/all"})}
+    stack = StackConfig("dev", Path("Pulumi.dev.yaml"), "us-west-2", {"aws:region": "us-west-2", **in_ecr}, frozenset())
+    assert record(Project.load(ROOT), stack)[0].graph.of("eks-gpu-components:index:Network")

@@ -1,18 +1,19 @@
 """What the AWS Load Balancer Controller may do: its own policy, 16 statements, in the partition of the region.
 
 Source: aws-load-balancer-controller 3.5, docs/install/iam_policy.json. It limits changes to what carries the tag
-`elbv2.k8s.aws/cluster`, which the controller puts on everything that it makes.
+BALANCERS_CLUSTER_TAG, which the controller puts on everything that it makes.
 """
 
 from collections.abc import Iterable
 from typing import Any
 
 from .. import catalog
+from ..catalog.tags import BALANCERS_CLUSTER_TAG
 
-_CLUSTER_TAG = "elbv2.k8s.aws/cluster"
-_ITS_OWN = {"Null": {f"aws:ResourceTag/{_CLUSTER_TAG}": "false"}}
-_TAGGED_AS_ITS_OWN = {"Null": {f"aws:RequestTag/{_CLUSTER_TAG}": "false"}}
-_ITS_OWN_AND_STAYS_SO = {"Null": {f"aws:RequestTag/{_CLUSTER_TAG}": "true", f"aws:ResourceTag/{_CLUSTER_TAG}": "false"}}
+_TAG_OF_RESOURCE, _TAG_OF_REQUEST = (f"aws:{of}Tag/{BALANCERS_CLUSTER_TAG}" for of in ("Resource", "Request"))
+_ITS_OWN = {"Null": {_TAG_OF_RESOURCE: "false"}}
+_TAGGED_AS_ITS_OWN = {"Null": {_TAG_OF_REQUEST: "false"}}
+_ITS_OWN_AND_STAYS_SO = {"Null": {_TAG_OF_REQUEST: "true", _TAG_OF_RESOURCE: "false"}}
 
 
 def load_balancer_policy(region: str) -> dict[str, Any]:

@@ -20,6 +20,8 @@ PROGRAMS = {
     "docker": "Docker",
     "curl": "a network",
     "pip": "a package index",
+    "npm": "Node.js",
+    "npx": "Node.js",
 }
 """Program -> what it needs."""
 COMMANDS = {

@@ -140,8 +140,8 @@ def test_compiled_javascript_has_no_types_to_check_and_a_main_file_is_handed_ove
                 fail("Missing required configuration variable 'shop:sizes'\\n\\tset it")
             """,
             [
-                "Missing required configuration variable 'shop:sizes'",
                 "Pulumi.dev.yaml:3: shop:size is not a known key; nearest: shop:sizes",
+                "Missing required configuration variable 'shop:sizes'",
             ],
         ),
         ("print('going', file=sys.stderr); end(3)", ["the program ended itself with exit code 3"]),
