@@ -6,7 +6,7 @@ the real API server. The engine's state lives and dies with the lab.
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,7 @@ from eks_gpu.lab.leftovers import end_with_cluster, leftovers
 from eks_gpu.lab.nodes import aws_client
 from eks_gpu.lab.outcomes import Applied, Cancelled, Destroyed, Step
 from eks_gpu.lab.problem import LabProblem
+from eks_gpu.lab.relayed import run_beside
 from eks_gpu.lab.state import Lab
 from eks_gpu.offline.project import PYTHON, Project, StackConfig
 from eks_gpu_components.catalog import API_CIDRS_KEY
@@ -38,8 +39,12 @@ from eks_gpu_components.catalog import API_CIDRS_KEY
 UPDATES_COME_FROM = "192.88.99.1/32"
 """Address of the machine that updates a stack in the lab, for clusters that name none: nobody's since RFC 7526, and in
 no table of private or reserved ranges, so EKS takes it."""
+_OF_PROGRAMS = ("main", "packages", "plugins", "resources", "variables", "outputs", "components", "options")
+"""Keys of Pulumi.yaml that are of the program; the engine runs the lab's own."""
 SECRET = "[secret]"
 """In place of a stack's secrets: what opens them is not the lab's to have."""
+_AFTER_AN_END = ("exited prematurely", "the client connection is closing")
+"""What the engine says of those that it has ended itself."""
 HINTS = {
     "Kubernetes cluster is unreachable": "A cluster with a private endpoint alone is reached from inside its VPC: from "
     "there `--from inside`; or open the endpoint to the machine that updates it",
@@ -64,12 +69,8 @@ class LabStack:
     ):
         """`update_from` says whether the engine runs `inside` the VPC of the stack's clusters or `outside` of it.
 
-        Raises InputError for a stack of another region than the lab plays, and for a program that is not in Python.
+        Raises InputError for a stack of another region than the lab plays.
         """
-        if project.runtime != PYTHON:
-            raise InputError(
-                f"Pulumi.yaml: runtime must be {PYTHON} in the lab, got {project.runtime}; eks-gpu plan runs it offline"
-            )
         if stack.region != lab.region:
             raise InputError(
                 f"{stack.place('aws:region')}: aws:region must be the lab's, {lab.region}, got {stack.region}; "
@@ -200,10 +201,13 @@ class LabStack:
             "and finds out what there is; then apply or destroy it again"
         )
 
-    def _program(self, transforms: Sequence[pulumi.ResourceTransform] = ()) -> None:
+    def _program(self, transforms: Sequence[pulumi.ResourceTransform] = ()) -> Awaitable[None] | None:
         for transform in (without_templates(self._lab.folder / "charts"), *transforms):
             pulumi.runtime.register_resource_transform(transform)
+        if self._project.runtime != PYTHON:
+            return run_beside(self._project, self._stack.name)
         self._project.main()
+        return None
 
     @contextmanager
     def _engine(self, transforms: Sequence[pulumi.ResourceTransform] = ()) -> Iterator[automation.Stack]:
@@ -228,7 +232,7 @@ class LabStack:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         source = next(self._project.root / name for name in ("Pulumi.yaml", "Pulumi.yml") if self._has(name))
         project = read_map(source, PULUMI)
-        project = {key: value for key, value in project.items() if key != "main"} | {"runtime": "python"}
+        project = {key: value for key, value in project.items() if key not in _OF_PROGRAMS} | {"runtime": PYTHON}
         stack = read_map(self._stack.file, PULUMI)
         values = {key: SECRET if _sealed(value) else value for key, value in (stack.get("config") or {}).items()}
         values = {API_CIDRS_KEY: [UPDATES_COME_FROM], **values}
@@ -265,7 +269,7 @@ class LabStack:
             except automation.ConcurrentUpdateError:
                 raise LabProblem(self._locked()) from None
             except automation.CommandError as error:
-                told = [self._locked()] if self._locks() else [*dict.fromkeys(errors)] or [str(error).strip()]
+                told = [self._locked()] if self._locks() else _causes(errors) or [str(error).strip()]
                 told += [hint for sign, hint in HINTS.items() if sign in "\n".join(errors)]
                 raise LabProblem("\n".join([*told, f"The engine's words are in {self.log}"])) from None
 
@@ -300,7 +304,14 @@ def _short(urn: str | None) -> str:
 
 def _brief(message: str) -> str:
     """An error of the engine; of one that the program raised, what it says."""
-    return message.strip().partition("\nTraceback ")[0].rpartition("python inline source runtime error: ")[2]
+    told = message.strip().partition("\nTraceback ")[0].rpartition("python inline source runtime error: ")[2]
+    return told.removeprefix("an unhandled error occurred: ")
+
+
+def _causes(errors: Iterable[str]) -> list[str]:
+    """The errors, each once, without those that follow from them: providers are ended when one has failed."""
+    told = [*dict.fromkeys(errors)]
+    return [each for each in told if not any(sign in each for sign in _AFTER_AN_END)] or told
 
 
 def _write_yaml(file: Path, content: Mapping[str, Any]) -> None:

@@ -219,6 +219,11 @@ class Project:
                     del sys.modules[name]
 
     @property
+    def entry(self) -> str:
+        """The program's file in its folder, `.` where the language finds it."""
+        return self.program.name if self.program.is_file() else "."
+
+    @property
     def folder(self) -> Path:
         """The folder that the program runs in."""
         return self.program if self.program.is_dir() else self.program.parent

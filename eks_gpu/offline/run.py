@@ -97,7 +97,7 @@ def _run(
         preview=preview,
         root=project.root,
         folder=project.folder,
-        entry=project.program.name if project.program.is_file() else ".",
+        entry=project.entry,
         options=dict(project.options),
     )
 

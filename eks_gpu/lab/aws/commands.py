@@ -6,7 +6,11 @@ import signal
 import sys
 from pathlib import Path
 
-PROVIDERS = {"pulumi-resource-aws": "eks_gpu.lab.aws.provider", "pulumi-resource-eks": "eks_gpu.lab.aws.eks_provider"}
+PROVIDERS = {
+    "pulumi-resource-aws": "eks_gpu.lab.aws.provider",
+    "pulumi-resource-eks": "eks_gpu.lab.aws.eks_provider",
+    "pulumi-resource-eks-gpu-components": "eks_gpu_components.provider",  # for programs that are not in Python
+}
 
 
 UPDATE_FROM = "EKS_GPU_LAB_FROM"

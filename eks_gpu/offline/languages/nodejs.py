@@ -67,7 +67,11 @@ def started(start: Start, log: list[tuple[str, str]]) -> Ended:
         env["PULUMI_NODEJS_TSCONFIG_PATH"] = str(tsconfig)
     with tempfile.TemporaryDirectory(prefix="eks-gpu-") as scratch:
         told = Path(scratch) / "told.json"
-        env |= {"EKS_GPU_TOLD": str(told), "EKS_GPU_ROOT": str(start.root)}
+        env |= {
+            "EKS_GPU_TOLD": str(told),
+            "EKS_GPU_ROOT": str(start.root),
+            "EKS_GPU_OFFLINE": json.dumps(start.offline),
+        }
         env["NODE_OPTIONS"] = f'{os.environ.get("NODE_OPTIONS", "")} --require="{_escaped(_WATCH)}"'.strip()
         command = [
             *(node, *str(start.options.get("nodeargs") or "").split(), str(runner(start.folder))),

@@ -41,6 +41,8 @@ class Start:
     """`runtime.options` of Pulumi.yaml."""
     dry_run: bool = True
     timeout_s: float = 300
+    offline: bool = True
+    """Whether values are stand-ins, so that no callback may change the machine."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ const Module = require("node:module"), fs = require("node:fs"), net = require("n
 const processes = require("node:child_process"), util = require("node:util");
 
 const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"; // how the engine's protocol writes an unknown value
-const root = process.env.EKS_GPU_ROOT, told = process.env.EKS_GPU_TOLD;
+const root = process.env.EKS_GPU_ROOT, told = process.env.EKS_GPU_TOLD, offline = process.env.EKS_GPU_OFFLINE !== "false";
 if (!told) {
     return; // a thread or a process that the program starts
 }
@@ -38,7 +38,7 @@ class Stopped extends Error {}
 /** Inside of a callback, whose value may be a stand-in, what would change the machine is stopped. */
 function guard(holder, name, does = () => true) {
     const real = holder[name];
-    if (typeof real !== "function") {
+    if (typeof real !== "function" || !offline) {
         return;
     }
     holder[name] = function (...args) {
@@ -128,7 +128,7 @@ Module._load = function (request, ...more) {
             read.add(key);
             return getConfig(key);
         };
-    } else if (/\/output$/.test(request) && loaded.Output?.prototype?.apply && loaded.unknown) {
+    } else if (offline && /\/output$/.test(request) && loaded.Output?.prototype?.apply && loaded.unknown) {
         watched.add(loaded);
         watchOutputs(loaded);
     }

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 import yaml
+from pulumi import automation
 
 from eks_gpu.io.problems import InputError
 from eks_gpu.lab import charts, engine, report
 from eks_gpu.lab.apply import Applied, Destroyed, LabStack, lab_stack
 from eks_gpu.lab.isolation import NO_FILES, alone_with
 from eks_gpu.lab.outcomes import Step
+from eks_gpu.lab.problem import LabProblem
 from tests.console import shown
 from tests.labs import a_lab
 
@@ -150,10 +152,37 @@ def test_a_step_says_which_inputs_differed(tmp_path, project, detailed, keys, ch
     assert (step.operation, step.urn, step.changed) == ("update", "urn", changed)
 
 
-def test_a_program_in_another_language_than_python_is_wrong_input(tmp_path, project):
-    (project / "Pulumi.yaml").write_text("name: demo\nruntime: nodejs\n")
-    with pytest.raises(InputError, match=r"Pulumi\.yaml: runtime must be python in the lab, got nodejs; eks-gpu plan"):
-        lab_stack(a_lab(tmp_path), project, "dev")
+def test_the_engine_runs_a_program_of_the_lab_s_own_for_one_in_another_language(tmp_path, project):
+    (project / "Pulumi.yaml").write_text(
+        "name: small\nruntime: yaml\nconfig: {n: {type: integer}}\nresources: {a: {type: aws:sqs:Queue}}\n"
+    )
+    stack: LabStack = lab_stack(a_lab(tmp_path / "lab"), project, "dev")
+    stack._write_settings()
+    assert yaml.safe_load((tmp_path / "lab" / "projects" / "small" / "Pulumi.yaml").read_text()) == {
+        "name": "small",
+        "runtime": "python",
+        "config": {"n": {"type": "integer"}},
+    }
+
+
+def test_what_follows_from_an_error_is_not_told_beside_it(tmp_path, project):
+    after = ["karpenter: grpc: the client connection is closing", "Detected that x exited prematurely."]
+
+    def said(*messages: str) -> list[str]:
+        def update(on_event: Callable[[Any], None], **_: Any) -> None:
+            for message in messages:
+                said = SimpleNamespace(severity="error", urn=None, message=message)
+                on_event(SimpleNamespace(diagnostic_event=said, res_outputs_event=None))
+            raise automation.CommandError(automation.CommandResult("", "", 255))
+
+        stack: LabStack = lab_stack(a_lab(tmp_path / "lab"), project, "dev")
+        stack.log.parent.mkdir(parents=True, exist_ok=True)
+        with pytest.raises(LabProblem) as problem:
+            stack._run(update, lambda _: None)
+        return str(problem.value).splitlines()[:-1]
+
+    assert said("index.ts:2: no", "an unhandled error occurred: index.ts:2: no", *after) == ["index.ts:2: no"]
+    assert said(*after) == after
 
 
 def test_a_stack_of_another_region_is_wrong_input(tmp_path, project):
