@@ -18,7 +18,11 @@ RESOURCES = 99
 
 
 def comes_and_goes(stack: LabStack) -> None:
-    applied = stack.up()
+    try:
+        applied = stack.up()
+        steps = stack.preview()
+    finally:  # another stack of this lab makes a cluster of the same name
+        destroyed = stack.destroy()
     assert applied.changes == {"create": RESOURCES}
     assert [each.chart for each in applied.charts] == [
         "aws-load-balancer-controller",
@@ -28,8 +32,8 @@ def comes_and_goes(stack: LabStack) -> None:
     ]
     assert applied.outputs["kubeconfig"] == "[secret]"
     assert re.fullmatch(r"http://k8s-resnet-resnet-\w+\.elb\.us-west-2\.amazonaws\.com:8501", applied.outputs["url"])
-    assert {step.operation for step in stack.preview()} == {"same"}
-    destroyed = stack.destroy()
+    # YAML's host asks for other versions of providers in a preview.
+    assert {step.operation for step in steps if "::pulumi:providers:" not in step.urn} == {"same"}
     assert (destroyed.deleted, destroyed.left) == (RESOURCES, ())
 
 
