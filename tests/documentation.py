@@ -102,7 +102,7 @@ def every_command() -> list[Command]:
 def files_of(page: str) -> dict[str, str]:
     """Files whose name a page has in the line before their text."""
     text = (ROOT / page).read_text(encoding="utf-8")
-    return dict(re.findall(r"`([\w.-]+)`[^`\n]*:\n\n```\w+\n(.*?)^```$", text, re.DOTALL | re.MULTILINE))
+    return dict(re.findall(r"`([\w.-]+)`[^`\n]*:\n\n```(?!sh$)\w+\n(.*?)^```$", text, re.DOTALL | re.MULTILINE))
 
 
 def clone(

@@ -82,8 +82,8 @@ def test_a_program_that_throws_ends_in_seconds_with_its_own_line(programs):
 def test_a_misspelt_key_is_held_against_what_the_program_asked_for(programs):
     program = 'import * as pulumi from "@pulumi/pulumi";\nnew pulumi.Config().requireNumber("sizes");\n'
     assert problems(ran(write(programs / "misspelt", program))) == [
-        "Missing required configuration variable 'shop:sizes'",
         "Pulumi.dev.yaml:3: shop:size is not a known key; nearest: shop:sizes",
+        "Missing required configuration variable 'shop:sizes'",
     ]
 
 
