@@ -195,14 +195,25 @@ def test_a_watch_sees_a_node_go_and_come(lab: Lab, api: ClusterApi, kept_node: s
         assert watching.stdout
         reading = threading.Thread(target=lambda told: lines.extend(iter(told.readline, "")), args=(watching.stdout,))
         reading.start()
-        until(lambda: any(kept_node in line for line in lines.copy()))
-        api.patch(POOL, {"spec": {"disruption": {"consolidateAfter": "1s"}}})
-        until(lambda: any(f"node {kept_node} went: pool gpu, g4dn.xlarge on-demand" in each for each in lines.copy()))
-        api.patch(DEPLOYMENT, {"spec": {"replicas": 1}})
-        until(lambda: any("in use by 1 pod with 1 of 1 GPUs" in line for line in lines.copy()))
-        watching.send_signal(signal.SIGINT)
-        code = watching.wait()
-        reading.join()
+
+        def says(words: str) -> None:
+            until(lambda: words in "".join(lines.copy()) or watching.poll() is not None)
+            assert words in "".join(lines), "".join(lines)
+
+        try:
+            says(kept_node)
+            api.patch(POOL, {"spec": {"disruption": {"consolidateAfter": "1s"}}})
+            says(f"node {kept_node} went: pool gpu, g4dn.xlarge on-demand")
+            api.patch(DEPLOYMENT, {"spec": {"replicas": 1}})
+            says("in use by 1 pod with 1 of 1 GPUs")
+            watching.send_signal(signal.SIGINT)
+            code = watching.wait()
+        except AssertionError as failed:
+            failed.add_note("".join(lines))
+            raise
+        finally:
+            watching.kill()  # else the block waits for it
+            reading.join()
 
     said = "".join(lines)
     assert code == 0

@@ -283,7 +283,9 @@ def _node(
     devices = {key: quantity(value) for key, value in allocatable.items() if is_device(key)}
     gpus = _gpus(devices, name)
     return SeenNode(
-        name=told["metadata"]["name"],
+        name=str(
+            part(told, "status").get("nodeName") or told["metadata"]["name"]
+        ),  # a claim names its node until both are gone
         pool=pool,
         backend=backend,
         instance_type=name,

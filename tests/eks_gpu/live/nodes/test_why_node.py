@@ -574,6 +574,7 @@ def picture(read: Facts, *pending: str) -> Picture:
 
 def test_lines_tell_what_came_changed_and_went():
     young = claim() | {"metadata": {**claim()["metadata"], "creationTimestamp": ago(minutes=2)}}
+    young["status"] = {key: value for key, value in young["status"].items() if key != "nodeName"}
     launching = picture(facts(claims=[young]), "default/train")
     there = picture(facts(nodes=[node(labels=OF_KARPENTER)], claims=[claim()], pools=[node_pool()], pods=[pod(gpus=1)]))
     empty = picture(facts())
@@ -593,6 +594,9 @@ def test_lines_tell_what_came_changed_and_went():
         "0.000 USD an hour"
     ]
     assert list(changes(there, deepcopy(there))) == []
+
+    claim_alone = picture(facts(claims=[claim()], pools=[node_pool()]))  # its node is gone, and it goes too
+    assert [line.partition(": ")[0] for line in changes(claim_alone, empty)] == ["12:00:00 node n went"]
 
 
 def test_the_page_shows_what_the_command_prints():
