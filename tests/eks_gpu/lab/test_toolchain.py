@@ -93,6 +93,7 @@ def machine(tmp_path, monkeypatch) -> Machine:
     monkeypatch.setenv("XDG_CACHE_HOME", str(made.cache))
     monkeypatch.setattr(sys, "executable", str(tmp_path / "venv" / "bin" / "python"))
     monkeypatch.setattr(lab, "available_memory_gib", lambda: 16.0)
+    monkeypatch.setattr(lab.shutil, "disk_usage", lambda folder: SimpleNamespace(free=100 * 2**30))
     return made
 
 
