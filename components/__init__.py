@@ -25,7 +25,7 @@ def _is_component(name: str) -> bool:
 
 
 _CALLED = [*filter(_is_component, sorted(_HOMES)), *(name for name in sorted(_HOMES) if name.islower())]
-__all__ = [*_CALLED, *sorted(_HOMES.keys() - {*_CALLED})]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = [*_CALLED, *sorted(_HOMES.keys() - {*_CALLED})]  # pyright: ignore[reportUnsupportedDunderAll] - read from the stub, which a checker reads itself
 """Every public name: components first, then functions, then types of arguments and checked values."""
 
 

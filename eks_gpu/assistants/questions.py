@@ -1,5 +1,6 @@
 """What an assistant may ask: the arguments of each tool, checked, and the command that answers them."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -69,7 +70,7 @@ RUNS = "Absolute path of the folder with Pulumi.yaml. Its program is run on this
 PAGE = "Number of rows to leave out, as `more` of the answer before says."
 
 
-class Question(BaseModel):
+class Question(BaseModel, ABC):
     """Arguments of a tool."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -77,9 +78,9 @@ class Question(BaseModel):
     title: ClassVar[str]
     offset: int = Field(default=0, ge=0, le=1_000_000, description=PAGE)
 
+    @abstractmethod
     def words(self) -> Iterator[str]:
         """The command, without its program's name. What is given stands behind `=`, so that it is no option."""
-        raise NotImplementedError
 
     @property
     def stdin(self) -> str:
