@@ -5,10 +5,8 @@ from types import FunctionType
 
 import pytest
 
-from eks_gpu.io.problems import InputError
 from eks_gpu.offline import applied
-from eks_gpu.offline.project import Project
-from eks_gpu.offline.run import record
+from tests.recordings import recorded, refusal
 
 HEAD = "import json, os, socket, subprocess\nimport pulumi\nimport pulumi_aws as aws\n"
 """Three lines."""
@@ -23,17 +21,6 @@ def shop(tmp_path: Path):
         return tmp_path
 
     return make
-
-
-def recorded(root: Path):
-    project = Project.load(root)
-    return record(project, project.stack("dev"))[0]
-
-
-def refusal(root: Path) -> list[str]:
-    with pytest.raises(InputError) as refused:
-        recorded(root)
-    return refused.value.problems
 
 
 def test_no_file_is_written_from_a_stand_in(shop):

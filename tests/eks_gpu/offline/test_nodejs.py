@@ -15,8 +15,7 @@ import pytest
 from eks_gpu.io.problems import InputError
 from eks_gpu.offline.languages import nodejs
 from eks_gpu.offline.languages.started import Start
-from eks_gpu.offline.project import Project
-from eks_gpu.offline.run import record
+from tests.recordings import recorded, refusal
 
 NODE = """\
 #!{python}
@@ -80,17 +79,6 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         return root
 
     return make
-
-
-def recorded(root: Path):
-    project = Project.load(root)
-    return record(project, project.stack("dev"))[0]
-
-
-def refusal(root: Path) -> list[str]:
-    with pytest.raises(InputError) as refused:
-        recorded(root)
-    return refused.value.problems
 
 
 def test_a_program_gets_its_configuration_and_is_recorded_and_what_it_prints_is_no_answer(shop, capsys, monkeypatch):

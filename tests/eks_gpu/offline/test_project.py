@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from eks_gpu.io.problems import InputError
 from eks_gpu.offline.project import Project
 from eks_gpu.offline.run import record
 from eks_gpu.plan.plan import make_plan
+from tests.recordings import recorded, refusal
 
 PULUMI = "name: shop\nruntime: python\n"
 STACK = "config:\n  aws:region: eu-west-1\n  shop:size: 3\n"
@@ -29,17 +29,6 @@ def shop(tmp_path: Path):
         return tmp_path
 
     return make
-
-
-def recorded(root: Path, stack: str = "dev"):
-    project = Project.load(root)
-    return record(project, project.stack(stack))[0]
-
-
-def refusal(root: Path, stack: str = "dev") -> list[str]:
-    with pytest.raises(InputError) as refused:
-        recorded(root, stack)
-    return refused.value.problems
 
 
 def test_a_program_runs_under_its_stacks_own_values(shop):

@@ -9,8 +9,9 @@ from typer.testing import CliRunner
 from eks_gpu.commands.main import app
 from eks_gpu.io.problems import InputError
 from eks_gpu.offline.project import Project
-from eks_gpu.offline.run import Unanswerable, record
+from eks_gpu.offline.run import Unanswerable
 from eks_gpu.plan.plan import make_plan
+from tests.recordings import recorded
 
 HEAD = "import base64, json, yaml\nimport pulumi\nimport pulumi_aws as aws\nimport pulumi_kubernetes as k8s\n"
 """Four lines."""
@@ -37,11 +38,6 @@ def shop(tmp_path: Path):
         return tmp_path
 
     return make
-
-
-def recorded(root: Path):
-    project = Project.load(root)
-    return record(project, project.stack("dev"))[0]
 
 
 def graph(root: Path):

@@ -1,20 +1,17 @@
 """The page in a browser: it asks nobody for anything, and people reach all of it, by sight, keyboard or ear."""
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from eks_gpu.report.html import page as page_of
 from tests import reports
+from tests.browsers import chromium, in_a_browser
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-# A browser is no Python package: where the machine has none, the page's content is tested all the same.
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
+pytestmark = in_a_browser
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +24,8 @@ def file(tmp_path_factory) -> str:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as started:
         yield started
-        started.close()
 
 
 class Visit:
