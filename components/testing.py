@@ -73,7 +73,7 @@ class Pool:
     """Maximum number of accelerators of all nodes."""
     instance_types: list[str]
     capacity_types: list[str]
-    """spot, on-demand or reserved, in the order of the groups or of the NodePool."""
+    """Those of reserved, spot and on-demand that its nodes may have, in this order, which is Karpenter's own."""
 
     @property
     def scales_to_zero(self) -> bool:
@@ -118,7 +118,9 @@ class Run:
         if name not in [made.name for made in pools]:
             raise LookupError(f"no pool {name}{hint_or_all(name, {made.name for made in pools})}")
         urns = [made.urn for made in pools if made.name == name]
-        return _pool([_group(made) for made in self.resources if made.parent in urns and made.type in _READERS])
+        of_pool = (made for made in self.resources if made.parent in urns and made.type in _READERS)
+        # Registrations arrive side by side, in another order each time.
+        return _pool([_group(made) for made in sorted(of_pool, key=lambda made: made.name)])
 
 
 def run(
@@ -272,7 +274,7 @@ def _pool(groups: list[_Group]) -> Pool:
         max_nodes=None if None in most else sum(each or 0 for each in most),
         max_gpus=sum(group.most for group in groups),
         instance_types=_once(name for group in groups for name in group.instance_types),
-        capacity_types=_once(word for group in groups for word in group.capacity_types),
+        capacity_types=[str(word) for word in CapacityType if any(word in group.capacity_types for group in groups)],
     )
 
 

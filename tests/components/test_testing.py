@@ -4,6 +4,7 @@ import json
 import runpy
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pulumi
@@ -59,6 +60,15 @@ def test_a_pool_is_told_alike_whatever_makes_its_nodes(main):
     assert pool.max_nodes in (None, 2)
     assert pool.instance_types == ["g6.12xlarge"]
     assert pool.capacity_types == ["spot", "on-demand"]
+
+
+def test_a_pool_is_told_alike_in_whatever_order_its_groups_were_registered():
+    pool = {**POOL, "instance_types": ["g6.xlarge", "g5.xlarge"], "max_gpus": 8}
+    groups = {"pool": pool, "backend": "auto-scaling-group"}
+    made = run(program(lambda where: LIBRARY.GpuNodeGroup("gpu", {**where, **groups})))
+    backwards = replace(made, resources=made.resources[::-1])
+    assert len(made.of("aws:autoscaling/group:Group")) > 1
+    assert backwards.pool("gpu") == made.pool("gpu")
 
 
 @pytest.mark.parametrize("backend", ["auto-scaling-group", "managed-node-group"])

@@ -367,7 +367,8 @@ def test_a_cluster_that_pulumi_eks_would_make_otherwise_is_refused():
 
 def test_the_commands_of_a_run_are_there_and_aws_gives_the_labs_token(tmp_path):
     folder = write_commands(tmp_path / "bin", token="it's")
-    assert sorted(file.name for file in folder.iterdir()) == ["aws", "pulumi-resource-aws", "pulumi-resource-eks"]
+    providers = ["pulumi-resource-aws", "pulumi-resource-eks", "pulumi-resource-eks-gpu-components"]
+    assert sorted(file.name for file in folder.iterdir()) == ["aws", *providers]
     told = subprocess.run([folder / "aws", "eks", "get-token"], capture_output=True, text=True, check=True).stdout
     assert json.loads(told)["status"] == {"token": "it's"}
     assert (folder / "aws").stat().st_mode & 0o077 == 0
