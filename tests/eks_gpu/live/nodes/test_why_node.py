@@ -1,133 +1,42 @@
 """Why a node stays, from plain objects: one true cause, and what keeps it beside that."""
 
 import re
-import sys
-from copy import deepcopy
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from eks_gpu.commands.main import main
-from eks_gpu.cost.money import Marks
-from eks_gpu.graph.unread import Unread
 from eks_gpu.karpenter.budgets import allowed, opens_at
-from eks_gpu.live.kinds import DISRUPTION_BUDGET, NODE, NODE_CLAIM, NODE_POOL, POD, RESOURCE_CLAIM
+from eks_gpu.live.kinds import DISRUPTION_BUDGET, POD
 from eks_gpu.live.nodes.causes import CAUSES, FINE
 from eks_gpu.live.nodes.evictions import matches
-from eks_gpu.live.nodes.machines import Group, Instance, Machines
+from eks_gpu.live.nodes.machines import Instance, Machines
 from eks_gpu.live.nodes.render import render
 from eks_gpu.live.nodes.running_autoscaler import RunningAutoscaler
 from eks_gpu.live.nodes.seen_nodes import SeenNode
-from eks_gpu.live.nodes.why_node import Answer, Facts, WhyNodes, answers_of
-from eks_gpu.live.observed import Observed
-from eks_gpu.live.render_spending import render as render_spending
-from eks_gpu.live.spending import Level, Levels, PoolSpending, Spending, by_pool
-from eks_gpu.live.watching import Picture, changes
-from tests.console import DOCS, broken_words, console_blocks, printed, shown
-
-NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
-KINDS = (NODE, POD, NODE_CLAIM, NODE_POOL, DISRUPTION_BUDGET, RESOURCE_CLAIM)
-TAGS = {"k8s.io/cluster-autoscaler/enabled": "true", "k8s.io/cluster-autoscaler/north": "owned"}
-GROUP = Group("spot-a", "", 0, 1, TAGS, ("i-1",))
-NO_MACHINES = Machines()
-RUNS = RunningAutoscaler({}, None, NOW)
-TOLERATES: dict[str, Any] = {"tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists"}]}
-
-
-def ago(**time: float) -> str:
-    return (NOW - timedelta(**time)).isoformat()
-
-
-def node(name: str = "n", **changed: Any) -> dict[str, Any]:
-    labels = {"node.kubernetes.io/instance-type": "g5.xlarge", "topology.kubernetes.io/zone": "us-west-2a"}
-    made = {
-        "metadata": {"name": name, "uid": name, "creationTimestamp": ago(hours=5), "labels": labels, "annotations": {}},
-        "spec": {"providerID": "aws:///us-west-2a/i-1", "taints": [{"key": "nvidia.com/gpu", "effect": "NoSchedule"}]},
-        "status": {"allocatable": {"nvidia.com/gpu": "1"}, "conditions": [{"type": "Ready", "status": "True"}]},
-    }
-    made["metadata"]["annotations"] |= changed.pop("annotations", {})
-    made["metadata"]["labels"] |= changed.pop("labels", {})
-    made["spec"]["taints"] += changed.pop("taints", [])
-    made["metadata"] |= changed.pop("metadata", {})
-    made["status"] |= changed.pop("status", {})
-    assert not changed
-    return made
-
-
-OF_KARPENTER = {"karpenter.sh/nodepool": "gpu", "karpenter.sh/capacity-type": "on-demand"}
-
-
-def claim(last_event: str = ago(hours=1), conditions: dict[str, str] | None = None, **metadata: Any) -> dict[str, Any]:
-    told = {"Launched": "True", "Registered": "True", "Initialized": "True", **(conditions or {})}
-    rows = [{"type": key, "status": value, "lastTransitionTime": ago(minutes=1)} for key, value in told.items()]
-    return {
-        "metadata": {"name": "gpu-1", "creationTimestamp": ago(hours=5), "labels": OF_KARPENTER, **metadata},
-        "spec": {"expireAfter": "720h", "nodeClassRef": {"group": "karpenter.k8s.aws"}},
-        "status": {"nodeName": "n", "lastPodEventTime": last_event, "conditions": rows},
-    }
-
-
-def node_pool(policy: str = "WhenEmpty", after: str = "5m", **spec: Any) -> dict[str, Any]:
-    budgets = spec.pop("budgets", [{"nodes": "10%"}])
-    disruption = {"consolidationPolicy": policy, "consolidateAfter": after, "budgets": budgets}
-    return {"metadata": {"name": "gpu"}, "spec": {"disruption": disruption, **spec}}
-
-
-def pod(name: str = "web", gpus: int = 0, owner: str = "ReplicaSet", **changed: Any) -> dict[str, Any]:
-    owners = [{"kind": owner, "name": "o", "uid": "o", "controller": True}] if owner else []
-    metadata = {"name": name, "namespace": "default", "labels": {"app": name}, "ownerReferences": owners}
-    resources = {"limits": {"nvidia.com/gpu": str(gpus)}} if gpus else {}
-    spec = {"nodeName": "n", "containers": [{"name": "c", "resources": resources}], **changed.pop("spec", {})}
-    status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}], **changed.pop("status", {})}
-    return {"metadata": {**metadata, "creationTimestamp": ago(minutes=20), **changed}, "spec": spec, "status": status}
-
-
-def budget(name: str = "web", allows: int = 0, **spec: Any) -> dict[str, Any]:
-    selector = {"matchLabels": {"app": "web"}}
-    status = {"disruptionsAllowed": allows, "currentHealthy": 1, "expectedPods": 1}
-    return {
-        "metadata": {"name": name, "namespace": "default"},
-        "spec": {"minAvailable": 1, "selector": selector, **spec},
-        "status": status,
-    }
-
-
-def facts(*, unread: Any = (), machines: Machines = NO_MACHINES, autoscaler: Any = None, **objects: Any) -> Facts:
-    rows = {
-        NODE: objects.get("nodes", []),
-        POD: objects.get("pods", []),
-        NODE_CLAIM: objects.get("claims", []),
-        NODE_POOL: objects.get("pools", []),
-        DISRUPTION_BUDGET: objects.get("budgets", []),
-        RESOURCE_CLAIM: objects.get("resource_claims", []),
-    }
-    left = tuple(Unread(f"{kind} objects", "nodes", f"no {kind}", f"allow {kind}") for kind in unread)
-    seen = Observed(NOW, "https://x", {kind: found for kind, found in rows.items() if kind not in unread}, left)
-    return Facts("north", "us-west-2", seen, machines, autoscaler, left)
-
-
-def answer(read: Facts) -> Answer:
-    (found,) = answers_of(read, read.nodes, read.nodes)
-    return found
-
-
-def of_karpenter(pods: Any = (), made: Any = None, the_node: Any = None, pool: Any = None, **rest: Any) -> Answer:
-    labelled = node(labels=OF_KARPENTER) if the_node is None else the_node
-    pools = [node_pool() if pool is None else pool]
-    return answer(facts(nodes=[labelled], claims=[made or claim()], pools=pools, pods=list(pods), **rest))
-
-
-def of_a_group(pods: Any = (), group: Group = GROUP, runs: Any = RUNS, the_node: Any = None, **rest: Any) -> Answer:
-    instance = Instance("i-1", "g5.xlarge", "spot", "us-west-2a", NOW - timedelta(hours=5))
-    found = Machines((group,), {"i-1": instance})
-    return answer(facts(nodes=[the_node or node()], pods=list(pods), machines=found, autoscaler=runs, **rest))
-
-
-def told(found: Answer) -> tuple[str, bool]:
-    return found.cause.id, found.fails
-
+from eks_gpu.live.nodes.why_node import WhyNodes, answers_of
+from tests.console import DOCS, console_blocks, printed, shown
+from tests.running_nodes import (
+    GROUP,
+    NOW,
+    OF_KARPENTER,
+    RUNS,
+    TAGS,
+    TOLERATES,
+    ago,
+    answer,
+    budget,
+    claim,
+    claim_of,
+    facts,
+    node,
+    node_pool,
+    of_a_group,
+    of_karpenter,
+    pod,
+    told,
+)
 
 MARKED = {"key": "DeletionCandidateOfClusterAutoscaler", "value": str(int(NOW.timestamp()) - 240), "effect": "x"}
 UNTIL_LATER = {"karpenter.sh/nodeclaim-termination-timestamp": (NOW + timedelta(hours=2)).isoformat()}
@@ -547,58 +456,6 @@ def test_budgets_as_karpenter_counts_them(budgets, number, opens):
     assert opens_at(budgets, "Empty", NOW) == opens
 
 
-def test_idle_nodes_cost_since_they_are_idle():
-    (pool,) = by_pool(facts(nodes=[node(labels=OF_KARPENTER)], claims=[claim()], pools=[node_pool()]).nodes)
-
-    row = pool.as_json(NOW)
-
-    assert (row["idle_nodes"], row["idle_hourly"], row["idle_since"], row["idle_cost"]) == (
-        1,
-        1.006,
-        ago(hours=1),
-        1.006,
-    )
-
-
-def test_a_price_is_unknown_before_anyone_says_what_is_bought():
-    coming = claim()
-    coming["metadata"] = {**coming["metadata"], "labels": {"karpenter.sh/nodepool": "gpu"}}
-    (pool,) = by_pool(facts(claims=[coming]).nodes)
-
-    assert (pool.as_json(NOW)["hourly"], pool.as_json(NOW)["unpriced_nodes"]) == (0, 1)
-
-
-def picture(read: Facts, *pending: str) -> Picture:
-    return Picture("north", NOW, tuple(answers_of(read, read.nodes, read.nodes)), pending)
-
-
-def test_lines_tell_what_came_changed_and_went():
-    young = claim() | {"metadata": {**claim()["metadata"], "creationTimestamp": ago(minutes=2)}}
-    young["status"] = {key: value for key, value in young["status"].items() if key != "nodeName"}
-    launching = picture(facts(claims=[young]), "default/train")
-    there = picture(facts(nodes=[node(labels=OF_KARPENTER)], claims=[claim()], pools=[node_pool()], pods=[pod(gpus=1)]))
-    empty = picture(facts())
-
-    assert list(changes(None, empty)) == ["12:00:00 cluster north: 0 nodes, 0 pending pods, 0.000 USD an hour"]
-    assert [line.partition(": ")[0] for line in changes(empty, launching)] == [
-        "12:00:00 node gpu-1 came",
-        "12:00:00 node gpu-1",
-        "12:00:00 1 pending pod",
-    ]
-    assert list(changes(launching, there)) == [
-        "12:00:00 node n: in-use: in use by 1 pod with 1 of 1 GPUs",
-        "12:00:00 0 pending pods",
-    ]
-    assert list(changes(there, empty)) == [
-        "12:00:00 node n went: pool gpu, g5.xlarge on-demand, 1.006 USD an hour; now 0 nodes, 0 pending pods, "
-        "0.000 USD an hour"
-    ]
-    assert list(changes(there, deepcopy(there))) == []
-
-    claim_alone = picture(facts(claims=[claim()], pools=[node_pool()]))  # its node is gone, and it goes too
-    assert [line.partition(": ")[0] for line in changes(claim_alone, empty)] == ["12:00:00 node n went"]
-
-
 def test_the_page_shows_what_the_command_prints():
     notebook = pod("notebook", spec={**TOLERATES, "nodeName": "ip-10-0-3-17"})
     train = pod("train", gpus=1, owner="Job", spec={"nodeName": "ip-10-0-5-80"})
@@ -617,83 +474,8 @@ def test_the_page_shows_what_the_command_prints():
     assert console_blocks("gpu-node-does-not-go") == [("eks-gpu why node", printed(shown(render(found))))]
 
 
-def claim_of(the_node: str, name: str, last_event: str) -> dict[str, Any]:
-    made = claim(last_event)
-    made["metadata"] = {**made["metadata"], "name": name}
-    made["status"]["nodeName"] = the_node
-    return made
-
-
 def test_the_page_has_every_cause_with_what_it_means():
     page = (DOCS / "gpu-node-does-not-go.md").read_text(encoding="utf-8")
 
     assert re.findall(r"^\| `([a-z][a-z-]+)` \| (.+) \|$", page, re.MULTILINE) == [*CAUSES.items()]
     assert {*list(CAUSES)[:6]} == FINE
-
-
-OVER = Levels("its own pools", None, None, Level(1.0, 730.0, Marks()))
-
-
-def spent(plan: Levels) -> Spending:
-    nodes = facts(nodes=[node(labels=OF_KARPENTER)], claims=[claim()], pools=[node_pool()]).nodes
-    return Spending("north", NOW, "us-west-2", (PoolSpending("gpu", "karpenter", tuple(nodes)),), (), plan)
-
-
-@pytest.mark.parametrize("width", [60, 80, 100])
-@pytest.mark.parametrize("name", ["research-and-development-of-language-models-gpu-us-west-2a", "gpu" * 21])
-def test_no_name_is_broken_within_a_word(name, width):
-    found = spent(OVER)
-    named = replace(found, pools=tuple(replace(pool, name=name) for pool in found.pools))
-    assert name in shown(render_spending(named), 200)
-    assert broken_words(render_spending(named), width) == set()
-    read = facts(
-        nodes=[node(name, labels=OF_KARPENTER)], claims=[claim_of(name, name, ago(hours=3))], pools=[node_pool()]
-    )
-    why = WhyNodes(name, NOW, tuple(answers_of(read, read.nodes, read.nodes)))
-    assert name in shown(render(why), 200)
-    assert broken_words(render(why), width) == set()
-
-
-@pytest.mark.parametrize(
-    "plan, over",
-    [
-        (OVER, "over the maximum of its own pools"),
-        (replace(OVER, max=Level(1.1, 803.0, Marks())), ""),
-        (replace(OVER, max=Level(1.0, 730.0, Marks(at_least=True))), ""),
-        (replace(OVER, max=Level(1.0, 730.0, Marks(missing=True))), ""),
-        (replace(OVER, max=None), ""),
-        (replace(OVER, max=None, budget=700.0), "over the budget of its own pools"),
-        (replace(OVER, max=None, budget=800.0), ""),
-    ],
-)
-def test_a_rate_over_what_is_certain_of_the_plan_fails(plan, over):
-    assert spent(plan).over == over
-
-
-def test_the_rate_is_shown_within_80_columns_beside_the_plan():
-    lines = printed(shown(render_spending(spent(OVER))))
-
-    assert max(map(len, lines)) <= 80
-    assert "now: 1.006 USD an hour, 734 a month of 730" in lines
-    assert "the plan of its own pools: idle unknown, steady unknown, maximum 1.00 USD an hour" in " ".join(lines)
-    assert "1 of 1 nodes of gpu idle, the first for 1h at least: 1.006 USD since" in lines
-
-
-@pytest.mark.parametrize(
-    "arguments, said",
-    [
-        (["cost"], "--cluster is required: `eks-gpu plan` has the cost of a program"),
-        (["cost", "--cluster", "--plan", ".", "--plan-file", "p.json"], "--plan PROJECT and --plan-file FILE exclude"),
-        (["cost", "--cluster", "--watch", "--json", "-"], "--json and --html are of one moment"),
-        (["why", "node", "--watch", "--json", "-"], "--json is of one moment"),
-        (["why", "node", "--kubeconfig", "nowhere"], "--kubeconfig: nowhere: there is no such file"),
-    ],
-)
-def test_wrong_input_is_said_before_anything_is_asked(arguments, said, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["eks-gpu", *arguments])
-
-    with pytest.raises(SystemExit) as ended:
-        main()
-
-    assert ended.value.code == 2
-    assert said in capsys.readouterr().err
