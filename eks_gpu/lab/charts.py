@@ -1,4 +1,4 @@
-"""The Helm charts of a program in the lab: no chart is downloaded, and the lab itself runs the controllers of four of
+"""The Helm charts of a program in the lab: no chart is downloaded, and the lab itself runs the controllers of some of
 them.
 
 A chart lies in a registry, and its pods' images in another: neither is on this machine. The program's releases are
@@ -17,13 +17,17 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
+import yaml
 
 from eks_gpu.karpenter.settings import DRIVER_OF_GATE, aws_gates, dra, feature_gates, is_on, refused
 from eks_gpu.lab import auto_mode, processes
 from eks_gpu.lab.autoscaler import start_autoscaler
 from eks_gpu.lab.cluster_api import ClusterApi
 from eks_gpu.lab.control_plane import run
+from eks_gpu.lab.gangs import end_gang_webhooks, start_gang_controller
 from eks_gpu.lab.karpenter import start_karpenter
+from eks_gpu.lab.keda import ADAPTER, OPERATOR, remove_keda, start_keda
+from eks_gpu.lab.kueue import remove_kueue, start_kueue
 from eks_gpu.lab.load_balancers import CONTROLLER_CLASSES, player
 from eks_gpu.lab.nodes import aws_client
 from eks_gpu.lab.pod_identity import has_role, role_credentials
@@ -142,14 +146,40 @@ def _autoscaler(lab: Lab, release: Release, instead: Mapping[str, str]) -> Lab:
 
 
 def _termination_handler(lab: Lab, release: Release, _: Mapping[str, str]) -> Lab:
-    """Its values name no cluster: it is the one whose Pod Identity knows the release's service account."""
     if not release.values.get("enableSqsTerminationDraining"):  # the chart renders a DaemonSet that asks its own node
         return lab
     account = release.values.get("serviceAccount", {})
-    eks, name = aws_client(lab, "eks"), account.get("name", release.name)
-    clusters = eks.list_clusters()["clusters"]
-    cluster = next((each for each in clusters if has_role(eks, each, release.namespace, name)), ", ".join(clusters))
+    cluster = _cluster_with_role(lab, release.namespace, account.get("name", release.name))
     return start_termination_handler(lab, release.values, _credentials(lab, cluster, release, account))
+
+
+def _keda(lab: Lab, release: Release, _: Mapping[str, str]) -> Lab:
+    """A trigger that asks no AWS needs no role, and then the program gives none."""
+    account = {"name": OPERATOR, **release.values.get("serviceAccount", {}).get("operator", {})}
+    cluster = _cluster_with_role(lab, release.namespace, account["name"])
+    has_one = has_role(aws_client(lab, "eks"), cluster, release.namespace, account["name"])
+    credentials = _credentials(lab, cluster, release, account) if has_one else {}
+    return start_keda(lab, release.namespace, credentials)
+
+
+def _cluster_with_role(lab: Lab, namespace: str, account: str) -> str:
+    """For a release whose values name no cluster: the one whose Pod Identity knows its service account, or all."""
+    eks = aws_client(lab, "eks")
+    clusters: list[str] = eks.list_clusters()["clusters"]
+    return next((each for each in clusters if has_role(eks, each, namespace, account)), ", ".join(clusters))
+
+
+def _kueue(lab: Lab, release: Release, _: Mapping[str, str]) -> Lab:
+    told = release.values.get("managerConfig", {}).get("controllerManagerConfigYaml") or "{}"
+    return start_kueue(lab, yaml.safe_load(told))
+
+
+def _gangs(name: str) -> "Played":
+    return Played(
+        lambda lab, release, _: start_gang_controller(lab, name),
+        (name,),
+        lambda lab: end_gang_webhooks(ClusterApi(lab), name),
+    )
 
 
 def _credentials(lab: Lab, cluster: str, release: Release, account: Mapping[str, Any]) -> dict[str, str]:
@@ -191,7 +221,11 @@ PLAYED = {
     HANDLER: Played(_termination_handler, (HANDLER,)),
     "aws-load-balancer-controller": Played(_load_balancers, ("load-balancers",)),
     "cluster-autoscaler": Played(_autoscaler, ("cluster-autoscaler",)),
+    "jobset": _gangs("jobset"),
     "karpenter": Played(_karpenter, ("karpenter", "karpenter-pricing")),
+    "keda": Played(_keda, (OPERATOR, ADAPTER), lambda lab: remove_keda(ClusterApi(lab))),
+    "kueue": Played(_kueue, ("kueue",), lambda lab: remove_kueue(ClusterApi(lab))),
+    "lws": _gangs("lws"),
 }
 
 

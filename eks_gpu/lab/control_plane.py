@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from eks_gpu.io.problems import InputError
 from eks_gpu.lab import processes, programs
+from eks_gpu.lab.certificates import write_certificate
 from eks_gpu.lab.cluster_api import ClusterApi
 from eks_gpu.lab.kubeconfig import write_kubeconfig
 from eks_gpu.lab.ports import LOOPBACK, free_ports, open_loopback
@@ -152,6 +153,7 @@ def _prepare(folder: Path, region: str, account: str) -> Lab:
         lab.save()
         _write_secret(folder / "tokens.csv", f"{lab.token},admin,admin,system:masters\n".encode())
         _write_secret(folder / "service-account.key", _private_key())
+        write_certificate(lab.front_proxy, owner=programs.FRONT_PROXY)
         (folder / "stages.yaml").write_text(stages(module_folder("kubernetes", "sigs.k8s.io/kwok")), encoding="utf-8")
     except OSError as error:
         raise LabProblem(f"{error.filename or folder}: {error.strerror}") from None
@@ -214,6 +216,20 @@ def wait_for_crds(api: ClusterApi) -> None:
             if time.monotonic() > until:
                 raise LabProblem(f"the API server does not serve {spec['names']['kind']} after {READY_S} s")
             time.sleep(0.05)
+
+
+def remove_crds(api: ClusterApi, group: str) -> None:
+    """Removes the kinds of this API group with their objects, as when a chart goes that has CRDs among its templates.
+
+    Whoever has to agree, by a finalizer, must still be at work. Raises LabProblem.
+    """
+    until = time.monotonic() + READY_S
+    while names := [crd["metadata"]["name"] for crd in api.list(_CRDS) if crd["spec"]["group"] == group]:
+        if time.monotonic() > until:
+            raise LabProblem(f"{', '.join(names)} did not go within {READY_S} s")
+        for name in names:
+            api.delete(f"{_CRDS}/{name}")
+        time.sleep(0.1)
 
 
 def _abandon() -> None:

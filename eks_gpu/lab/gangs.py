@@ -3,17 +3,12 @@
 import base64
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import yaml
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from eks_gpu.lab.certificates import write_certificate
 from eks_gpu.lab.cluster_api import ClusterApi
 from eks_gpu.lab.control_plane import run, wait_for, wait_for_crds
 from eks_gpu.lab.ports import LOOPBACK, free_ports
@@ -22,7 +17,7 @@ from eks_gpu.lab.state import Lab
 from eks_gpu.lab.toolchain import module_folder, toolchain
 
 CONTROLLERS = ("jobset", "lws")
-"""The tools that are started."""
+"""The tools that are started, each of which is also the name of its chart."""
 _GROUP = "gangs"
 _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/{}webhookconfigurations"
@@ -56,31 +51,43 @@ _OF = {
 
 
 def start_gang_controllers(lab: Lab) -> Lab:
-    """Starts both controllers and returns when they work; the lab with them. They are built if need be.
-
-    The API server asks their webhooks on loopback, by a certificate made here. Raises LabProblem.
-    """
-    tools, api = toolchain(CONTROLLERS), ClusterApi(lab)
+    """Starts both controllers and returns when they work; the lab with them."""
     for name in CONTROLLERS:
-        source = module_folder(_GROUP, _OF[name].module)
-        for file in sorted((source / _OF[name].crds).glob("*.yaml")):
-            for definition in _objects(file):
-                api.ensure(_CRDS, definition)
-        wait_for_crds(api)
-        ports = free_ports(("webhook", "health"))
-        folder = lab.folder / name
-        authority = _certificates(folder)
-        program = Program(
-            name,
-            (str(tools[name]), f"--config={_configuration(folder, _OF[name], ports)}"),
-            f"http://{LOOPBACK}:{ports['health']}/readyz",
-            {"KUBECONFIG": str(lab.kubeconfig)},
-        )
-        lab = run(lab, program)
-        wait_for(lab, program)
-        for path, configuration in _webhooks(name, source / _OF[name].webhooks, ports["webhook"], authority):
-            api.ensure(path, configuration)
+        lab = start_gang_controller(lab, name)
     return lab
+
+
+def start_gang_controller(lab: Lab, name: str) -> Lab:
+    """Starts the controller and returns when it works; the lab with it. It is built if need be.
+
+    The API server asks its webhooks on loopback, by a certificate made here. Raises LabProblem.
+    """
+    tool, api = toolchain([name])[name], ClusterApi(lab)
+    source = module_folder(_GROUP, _OF[name].module)
+    for file in sorted((source / _OF[name].crds).glob("*.yaml")):
+        for definition in _objects(file):
+            api.ensure(_CRDS, definition)
+    wait_for_crds(api)
+    ports = free_ports(("webhook", "health"))
+    folder = lab.folder / name
+    authority = write_certificate(folder)
+    program = Program(
+        name,
+        (str(tool), f"--config={_configuration(folder, _OF[name], ports)}"),
+        f"http://{LOOPBACK}:{ports['health']}/readyz",
+        {"KUBECONFIG": str(lab.kubeconfig)},
+    )
+    lab = run(lab, program)
+    wait_for(lab, program)
+    for path, configuration in _webhooks(name, source / _OF[name].webhooks, ports["webhook"], authority):
+        api.ensure(path, configuration)
+    return lab
+
+
+def end_gang_webhooks(api: ClusterApi, name: str) -> None:
+    """A webhook whose controller has ended refuses what it is asked for."""
+    for kind in ("mutating", "validating"):
+        api.delete(f"{_WEBHOOKS.format(kind)}/{name}-{kind}")
 
 
 def _objects(file: Path) -> Iterator[dict[str, Any]]:
@@ -115,28 +122,3 @@ def _webhooks(name: str, file: Path, port: int, authority: bytes) -> Iterator[tu
                 "caBundle": base64.b64encode(authority).decode(),
             }
         yield _WEBHOOKS.format(kind), configuration
-
-
-def _certificates(folder: Path) -> bytes:
-    """Writes a key and a certificate for loopback into the folder, and returns the certificate, its own authority."""
-    folder.mkdir(exist_ok=True)
-    key = ec.generate_private_key(ec.SECP256R1())
-    name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, LOOPBACK)]), datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=7))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(LOOPBACK))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = made.public_bytes(serialization.Encoding.PEM)
-    (folder / "tls.crt").write_bytes(pem)
-    private = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (folder / "tls.key").touch(mode=0o600)
-    (folder / "tls.key").write_bytes(key.private_bytes(*private))
-    return pem

@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from eks_gpu.lab.aws import SERVICE_CIDR, SETTLES_S, THROTTLED_EVERY
+from eks_gpu.lab.certificates import AUTHORITY, CERTIFICATE, KEY
 from eks_gpu.lab.ports import LOOPBACK
 from eks_gpu.lab.state import Lab
 
+FRONT_PROXY = "front-proxy-client"
+"""Whom an aggregated API believes who its caller is."""
 PORTS = ("etcd", "etcd-peers", "kube-apiserver", "kube-scheduler", "kube-controller-manager", "kwok", "aws")
 
 
@@ -85,9 +88,23 @@ def kube_apiserver(lab: Lab, tool: Path) -> Program:
             # Pods would wait for their token; kwok's containers read none.
             "--disable-admission-plugins=ServiceAccount",
             "--allow-privileged=true",  # as on EKS: device plugins ask for it
+            *_front_proxy(lab.front_proxy),
             "--profiling=false",
         ),
         f"{lab.server}/readyz",
+    )
+
+
+def _front_proxy(folder: Path) -> tuple[str, ...]:
+    """How an API that another program serves hears who asks. Source: Kubernetes, the aggregation layer."""
+    return (
+        f"--requestheader-client-ca-file={folder / AUTHORITY}",
+        f"--requestheader-allowed-names={FRONT_PROXY}",
+        "--requestheader-username-headers=X-Remote-User",
+        "--requestheader-group-headers=X-Remote-Group",
+        "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+        f"--proxy-client-cert-file={folder / CERTIFICATE}",
+        f"--proxy-client-key-file={folder / KEY}",
     )
 
 

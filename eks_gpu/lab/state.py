@@ -72,6 +72,11 @@ class Lab:
     def key(self) -> Path:
         return self.certificate.with_suffix(".key")
 
+    @property
+    def front_proxy(self) -> Path:
+        """Folder of the certificate by which aggregated APIs know the API server."""
+        return self.folder / "front-proxy"
+
     def log(self, name: str) -> Path:
         return self.folder / "logs" / f"{name}.log"
 

@@ -2,6 +2,7 @@
 
 python -m eks_gpu.lab.toolchain                  # every tool that the lab needs; prints where each is
 python -m eks_gpu.lab.toolchain etcd kwok
+python -m eks_gpu.lab.toolchain --further        # controllers too that only further replays need
 """
 
 import argparse
@@ -246,8 +247,10 @@ def main() -> None:
     arguments.add_argument(
         "tools", nargs="*", metavar="TOOL", help=f"by default all that the lab needs, of {', '.join(TOOLS)}"
     )
+    arguments.add_argument("--further", action="store_true", help="those too that only further replays need")
+    given = arguments.parse_args()
     try:
-        for name, place in toolchain(arguments.parse_args().tools).items():
+        for name, place in toolchain(TOOLS if given.further else given.tools).items():
             print(f"{name}\t{place}")
     except InputError as error:
         sys.exit("\n".join(f"error: {problem}" for problem in error.problems))

@@ -143,6 +143,8 @@ GROUPS = {
         Group("gangs", memory_gib=1, disk_gib=1),
         Group("sdk", memory_gib=1.5, disk_gib=1),
         Group("yaml", memory_gib=1.5, disk_gib=1.5),
+        Group("batch", memory_gib=2, disk_gib=4),
+        Group("keda", memory_gib=3.5, disk_gib=6),
     )
 }
 
@@ -155,8 +157,11 @@ KARPENTER_CORE = required_version("kubernetes", "sigs.k8s.io/karpenter")
 TERMINATION_HANDLER = required_version("handler", "github.com/aws/aws-node-termination-handler")
 HELM = required_version("helm", "helm.sh/helm/v4")
 JOB_SET = required_version("gangs", "sigs.k8s.io/jobset")
-YAML = required_version("yaml", "github.com/pulumi/pulumi-yaml")
 LEADER_WORKER_SET = required_version("gangs", "sigs.k8s.io/lws")
+KUEUE = required_version("batch", "sigs.k8s.io/kueue")
+TRAINER = required_version("batch", "github.com/kubeflow/trainer/v2")
+KEDA = required_version("keda", "github.com/kedacore/keda/v2")
+YAML = required_version("yaml", "github.com/pulumi/pulumi-yaml")
 AUTOSCALER = "1.33.0"  # version/version.go at the commit in go.mod
 
 KUBERNETES_STAMPS = (
@@ -262,6 +267,22 @@ TOOLS = {
             GoProgram("yaml", "github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml"),
             further=True,
         ),
+        Tool(
+            "kueue",
+            KUEUE,
+            GoProgram(
+                "batch", "sigs.k8s.io/kueue/cmd/kueue", stamps=(f"sigs.k8s.io/kueue/pkg/version.GitVersion=v{KUEUE}",)
+            ),
+            further=True,
+        ),
+        Tool(
+            "trainer",
+            TRAINER,
+            GoProgram("batch", "github.com/kubeflow/trainer/v2/cmd/trainer-controller-manager"),
+            further=True,
+        ),
+        Tool("keda-operator", KEDA, GoProgram("keda", "github.com/kedacore/keda/v2/cmd/operator"), further=True),
+        Tool("keda-adapter", KEDA, GoProgram("keda", "github.com/kedacore/keda/v2/cmd/adapter"), further=True),
         Tool("kubectl", KUBERNETES, None, ("version", "--client"), one_minor_apart),
     )
 }

@@ -74,7 +74,8 @@ def test_releases_are_read_from_what_helm_keeps():
     ]
 
 
-HANDLERS_ACCOUNT = ("kube-system", "aws-node-termination-handler")
+ACCOUNTS = {("kube-system", "aws-node-termination-handler"), ("kube-system", "keda-operator")}
+"""Namespaces and service accounts that have a role."""
 
 
 @pytest.fixture
@@ -85,7 +86,13 @@ def controllers(tmp_path, monkeypatch):
     monkeypatch.setattr(charts, "start_karpenter", lambda lab, *given: told.append(("karpenter", *given)))
     monkeypatch.setattr(charts, "start_autoscaler", lambda lab, *given: told.append(("autoscaler", *given)))
     monkeypatch.setattr(charts, "start_termination_handler", lambda lab, *given: told.append(("handler", *given)))
-    monkeypatch.setattr(charts, "has_role", lambda eks, cluster, *of: (cluster, *of) == ("gaia", *HANDLERS_ACCOUNT))
+    monkeypatch.setattr(charts, "start_keda", lambda lab, *given: told.append(("keda", *given)))
+    monkeypatch.setattr(charts, "start_kueue", lambda lab, *given: told.append(("kueue", *given)))
+    monkeypatch.setattr(charts, "start_gang_controller", lambda lab, name: told.append((name,)))
+    monkeypatch.setattr(charts, "remove_keda", lambda api: told.append("keda is removed"))
+    monkeypatch.setattr(charts, "remove_kueue", lambda api: told.append("kueue is removed"))
+    monkeypatch.setattr(charts, "end_gang_webhooks", lambda api, name: told.append(f"webhooks of {name} end"))
+    monkeypatch.setattr(charts, "has_role", lambda eks, cluster, *of: cluster == "gaia" and of in ACCOUNTS)
     monkeypatch.setattr(charts.auto_mode, "auto_mode_clusters", lambda eks: [])
     lab = Lab(tmp_path, "us-west-2", "secret", "https://127.0.0.1:3", "http://127.0.0.1:7", {})
     lab.certificate.parent.mkdir()
@@ -196,6 +203,28 @@ def test_the_termination_handler_runs_in_queue_mode_as_the_role_of_its_cluster(c
     ]
     assert controllers(handler(2)) == [("end", "aws-node-termination-handler")]  # its pods ask their own nodes then
     assert controllers() == [("end", "aws-node-termination-handler")]
+
+
+def test_keda_asks_aws_as_the_role_of_its_operator_until_its_release_goes(controllers):
+    assert controllers(secret("keda", 1, "keda", {})) == [("keda", "kube-system", "gaia/kube-system/keda-operator")]
+    assert controllers() == ["keda is removed", ("end", "keda-operator", "keda-adapter")]
+
+
+def test_keda_without_a_role_asks_as_nobody(controllers):
+    account = {"serviceAccount": {"operator": {"name": "its-account"}}}
+    assert controllers(secret("keda", 1, "keda", account)) == [("keda", "kube-system", {})]
+
+
+def test_kueue_is_configured_as_its_release_says(controllers):
+    told = {"managerConfig": {"controllerManagerConfigYaml": "waitForPodsReady: {timeout: 5m}"}}
+    assert controllers(secret("kueue", 1, "kueue", told)) == [("kueue", {"waitForPodsReady": {"timeout": "5m"}})]
+    assert controllers(secret("kueue", 2, "kueue", {})) == ["kueue is removed", ("end", "kueue"), ("kueue", {})]
+
+
+@pytest.mark.parametrize("name", ["jobset", "lws"])
+def test_controllers_of_gangs_come_and_go_with_their_charts(controllers, name):
+    assert controllers(secret("gangs", 1, name, {})) == [(name,)]
+    assert controllers() == [f"webhooks of {name} end", ("end", name)]
 
 
 class Aws:

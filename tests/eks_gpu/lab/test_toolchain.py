@@ -116,7 +116,7 @@ def test_a_missing_tool_is_built_from_its_module(machine):
     ]
 
 
-def test_further_controllers_are_built_for_who_names_them_alone(machine):
+def test_further_controllers_are_built_for_who_names_them_alone(machine, monkeypatch):
     machine.answering("kubectl", "Client Version: v1.36.0")
     assert not lab.is_built("jobset", "lws")
     assert {"jobset", "lws"}.isdisjoint(lab.toolchain((), QUIET))
@@ -125,6 +125,10 @@ def test_further_controllers_are_built_for_who_names_them_alone(machine):
     lab.toolchain(["jobset"], QUIET)
 
     assert (lab.is_built("jobset"), lab.is_built("jobset", "lws")) == (True, False)
+
+    monkeypatch.setattr(sys, "argv", ["toolchain", "--further"])
+    lab.main()
+    assert lab.is_built("jobset", "lws", "kueue", "trainer", "keda-operator", "keda-adapter")
 
 
 def test_the_api_server_is_told_its_version(machine):
@@ -393,6 +397,10 @@ def test_the_versions_are_these():
         "lws": "0.8.0",
         "package-sdk": "3.259.0",
         "pulumi-language-yaml": "1.38.0",
+        "kueue": "0.17.0",
+        "trainer": "2.2.0",
+        "keda-operator": "2.21.0",
+        "keda-adapter": "2.21.0",
         "kubectl": "1.36.3",
     }
 
@@ -418,7 +426,7 @@ def test_the_lab_runs_the_termination_handler_that_its_chart_installs():
 @pytest.mark.parametrize("name", GROUPS)
 def test_every_required_module_has_its_checksum(name):
     go_mod, go_sum = ((GROUPS[name].folder / file).read_text() for file in ("go.mod", "go.sum"))
-    replaced = dict(re.findall(r"^\s*(?:replace )?(\S+) => (\S+ \S+)$", go_mod, re.MULTILINE))
+    replaced = dict(re.findall(r"^\s*(?:replace )?(\S+)(?: v\S+)? => (\S+ \S+)", go_mod, re.MULTILINE))
     required = re.findall(r"^\s*(?:require )?(\S+\.\S+/\S+|\S+\.\S+) (v\S+)", go_mod, re.MULTILINE)
     listed = {" ".join(line.split()[:2]) for line in go_sum.splitlines()}
 

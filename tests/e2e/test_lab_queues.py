@@ -1,0 +1,122 @@
+"""Kueue and KEDA for real, on a node that is there: gangs that take turns, and pods that messages wake."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from eks_gpu.lab.cluster_api import ApiRefusal, ClusterApi
+from eks_gpu.lab.gangs import start_gang_controllers
+from eks_gpu.lab.keda import ADAPTER, OPERATOR, remove_keda, start_keda
+from eks_gpu.lab.kueue import remove_kueue, start_kueue
+from eks_gpu.lab.nodes import aws_client
+from eks_gpu.lab.state import Lab
+from eks_gpu.lab.toolchain import is_built
+from tests.e2e.own_lab import own_lab
+from tests.waiting import until
+
+FURTHER = (OPERATOR, ADAPTER, "jobset", "kueue", "lws")
+pytestmark = [
+    pytest.mark.xdist_group("lab_queues"),
+    pytest.mark.minutes(2),
+    pytest.mark.skipif(not is_built(*FURTHER), reason=f"{FURTHER} are not all built: `make replays` builds them"),
+]
+JOBS = "/apis/batch/v1/namespaces/default/jobs"
+PODS = "/api/v1/namespaces/default/pods"
+DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
+QUEUES = "/apis/kueue.x-k8s.io/v1beta2"
+SCALED = "/apis/keda.sh/v1alpha1/namespaces/default"
+ALL = {"cpu": "32", "memory": "100Gi", "pods": "110", "nvidia.com/gpu": "8"}
+ONE_GPU = {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"nvidia.com/gpu": "1"}}
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with own_lab(tmp_path_factory.mktemp("lab")) as made:
+        node = {"name": "gpus", "annotations": {"kwok.x-k8s.io/node": "fake"}}
+        status = {"allocatable": ALL, "capacity": ALL}
+        ClusterApi(made).create(
+            "/api/v1/nodes", {"apiVersion": "v1", "kind": "Node", "metadata": node, "status": status}
+        )
+        yield made
+
+
+@pytest.fixture
+def api(lab: Lab) -> ClusterApi:
+    return ClusterApi(lab)
+
+
+def manifest(api_version: str, kind: str, name: str, spec: Any, labels: Any = None) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": "default", "labels": labels or {}}
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec}
+
+
+def test_a_gang_waits_for_quota_as_a_whole_and_runs_after_the_other(lab, api):
+    start_kueue(start_gang_controllers(lab))
+    quota = [
+        {"name": "cpu", "nominalQuota": 100},
+        {"name": "memory", "nominalQuota": "100Gi"},
+        {"name": "nvidia.com/gpu", "nominalQuota": 4},
+    ]
+    covered = {"coveredResources": [each["name"] for each in quota], "flavors": [{"name": "gpu", "resources": quota}]}
+    kueue = {"apiVersion": "kueue.x-k8s.io/v1beta2"}
+    api.create(f"{QUEUES}/resourceflavors", {**kueue, "kind": "ResourceFlavor", "metadata": {"name": "gpu"}})
+    spec = {"namespaceSelector": {}, "resourceGroups": [covered]}
+    api.create(f"{QUEUES}/clusterqueues", {**kueue, "kind": "ClusterQueue", "metadata": {"name": "all"}, "spec": spec})
+    queue = manifest("kueue.x-k8s.io/v1beta2", "LocalQueue", "training", {"clusterQueue": "all"})
+    api.create(f"{QUEUES}/namespaces/default/localqueues", queue)
+    pod = {"restartPolicy": "Never", "containers": [{"name": "main", "image": "train", "resources": ONE_GPU}]}
+    for name in ("first", "second"):
+        job = {"suspend": True, "parallelism": 4, "completions": 4, "template": {"spec": pod}}
+        labels = {"kueue.x-k8s.io/queue-name": "training"}
+        api.create(JOBS, manifest("batch/v1", "Job", name, job, labels))
+
+    def both_done() -> list[dict[str, Any]] | None:
+        """Their status. A gang starts when it has quota: Kueue resumes its job."""
+        found = [job["status"] for job in api.list(JOBS)]
+        return found if all("completionTime" in status for status in found) else None
+
+    earlier, later = sorted(until(both_done, pause_s=0.2) or [], key=lambda status: status["startTime"])
+    assert (earlier["succeeded"], later["succeeded"]) == (4, 4)
+    assert earlier["completionTime"] <= later["startTime"]
+    remove_kueue(api)
+    with pytest.raises(ApiRefusal):
+        api.list(f"{QUEUES}/clusterqueues")
+
+
+def test_messages_wake_pods_from_zero_and_without_them_none_is_left(lab, api):
+    start_keda(lab)
+    sqs = aws_client(lab, "sqs")
+    queue = sqs.create_queue(QueueName="work")["QueueUrl"]
+    for each in range(23):
+        sqs.send_message(QueueUrl=queue, MessageBody=str(each))
+    pod = {"containers": [{"name": "main", "image": "llm", "resources": ONE_GPU}]}
+    template = {"metadata": {"labels": {"app": "llm"}}, "spec": pod}
+    spec = {"replicas": 0, "selector": {"matchLabels": {"app": "llm"}}, "template": template}
+    api.create(DEPLOYMENTS, manifest("apps/v1", "Deployment", "llm", spec))
+    as_operator = manifest("keda.sh/v1alpha1", "TriggerAuthentication", "aws", {"podIdentity": {"provider": "aws"}})
+    api.create(f"{SCALED}/triggerauthentications", as_operator)
+    trigger = {
+        "type": "aws-sqs-queue",
+        "authenticationRef": {"name": "aws"},
+        "metadata": {"queueURL": queue, "queueLength": "5", "awsRegion": lab.region},
+    }
+    scaled = {
+        "scaleTargetRef": {"name": "llm"},
+        "minReplicaCount": 0,
+        "maxReplicaCount": 10,
+        "cooldownPeriod": 5,
+        "pollingInterval": 2,
+        "triggers": [trigger],
+    }
+    api.create(f"{SCALED}/scaledobjects", manifest("keda.sh/v1alpha1", "ScaledObject", "llm", scaled))
+
+    def ready() -> int:
+        return api.get(f"{DEPLOYMENTS}/llm")["status"].get("readyReplicas", 0)
+
+    until(lambda: ready() == 5, pause_s=0.5)  # 23 messages, 5 each: the operator wakes one, the metrics API the rest
+    sqs.purge_queue(QueueUrl=queue)
+    until(lambda: ready() == 0, pause_s=0.5)
+    remove_keda(api)
+    with pytest.raises(ApiRefusal):
+        api.list(f"{SCALED}/scaledobjects")
