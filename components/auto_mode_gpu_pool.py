@@ -1,15 +1,14 @@
 """AutoModeGpuPool: GPU or Neuron nodes that EKS Auto Mode starts for pods, drivers and device plugin included."""
 
 from collections.abc import Sequence
-from typing import Any, NotRequired, Self
+from typing import Any, NotRequired
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi import ComponentResource, Input, Output, ResourceOptions
-from pydantic import Field, model_validator
 from typing_extensions import TypedDict
 
-from .catalog import AUTO_MODE_MAX_AGE_H, MAX_IOPS, MAX_THROUGHPUT_MIB_S, MIN_IOPS, MIN_THROUGHPUT_MIB_S
+from .catalog import AUTO_MODE_MAX_AGE_H
 from .catalog.auto_mode import BUILT_IN_NODE_CLASS, BUILT_IN_POOLS, accelerated_families, starts
 from .catalog.name_limits import ROLES
 from .iam.auto_mode_node_role import create_auto_mode_node_role
@@ -27,21 +26,9 @@ from .nodes.placement import places
 from .values.eks_cluster import EksCluster
 from .values.gpu_pool import GpuPool, GpuPoolArgs
 from .values.names import check_name
+from .values.node_storage import NodeStorage, NodeStorageArgs
 from .values.places import NodeSubnet
 from .values.value import Value, check
-
-# gp3's bounds. Source: Amazon EBS User Guide, "General Purpose SSD volumes".
-MAX_IOPS_PER_GIB = 500
-MAX_THROUGHPUT_PER_IOPS = 0.25
-
-
-class NodeStorageArgs(TypedDict):
-    """How fast a node's disk is. Its size is `disk_gib` of the pool."""
-
-    iops: NotRequired[int]
-    """I/O operations per second (IOPS), 3000 to 16000. Default 3000."""
-    throughput_mib_s: NotRequired[int]
-    """Throughput in MiB per second, 125 to 1000. Default 125."""
 
 
 class AutoModeGpuPoolArgs(TypedDict):
@@ -54,25 +41,11 @@ class AutoModeGpuPoolArgs(TypedDict):
     pool: GpuPoolArgs
     """Description of the nodes; together they have at most its `max_gpus` accelerators."""
     storage: NotRequired[NodeStorageArgs]
-    """How fast a node's disk is."""
+    """How fast a node's disk is, where `storage` of the pool does not say it. Default that of the pool."""
     capacity_reservation_ids: NotRequired[Sequence[Input[str]]]
     """Ids of capacity reservations to use first; required with the capacity type reserved, refused without it. Default
     none.
     """
-
-
-class NodeStorage(Value):
-    """How fast a node's disk is, checked."""
-
-    iops: int = Field(default=MIN_IOPS, ge=MIN_IOPS, le=MAX_IOPS)
-    throughput_mib_s: int = Field(default=MIN_THROUGHPUT_MIB_S, ge=MIN_THROUGHPUT_MIB_S, le=MAX_THROUGHPUT_MIB_S)
-
-    @model_validator(mode="after")
-    def _throughput_has_its_operations(self) -> Self:
-        if self.throughput_mib_s > (most := int(self.iops * MAX_THROUGHPUT_PER_IOPS)):
-            given = self.throughput_mib_s
-            raise ValueError(f"throughput_mib_s must be at most {most} with iops {self.iops}, got {given}")
-        return self
 
 
 class AutoModeGpuPoolSpec(Value):
@@ -81,7 +54,7 @@ class AutoModeGpuPoolSpec(Value):
     cluster: Any
     subnets: Any
     pool: GpuPool
-    storage: NodeStorage = Field(default_factory=NodeStorage)
+    storage: NodeStorage | None = None
     capacity_reservation_ids: tuple[Any, ...] = ()
 
 
@@ -107,10 +80,10 @@ class AutoModeGpuPool(ComponentResource):
         Raises BadInput, with every problem, before anything is registered.
         """
         spec = check(AutoModeGpuPoolSpec, args)
-        cluster, pool, storage = spec.cluster, spec.pool, spec.storage
+        cluster, pool = spec.cluster, spec.pool
         if cluster.get("node_role_arn") is None:
             check_name(name, {ROLES: [role_name(name)]})
-        problems = [*auto_mode_problems(name, pool), *storage_problems(storage, pool)]
+        problems = [*auto_mode_problems(name, pool), *storage_problems(spec)]
         problems += reservation_problems(pool, spec.capacity_reservation_ids)
         placed = places(pool, spec.subnets, cluster["region"], problems)
         super().__init__("eks-gpu-components:index:AutoModeGpuPool", name, {**args}, opts)
@@ -124,7 +97,7 @@ class AutoModeGpuPool(ComponentResource):
             metadata={"name": name, "annotations": WAIT_UNTIL_READY},
             spec=node_class(
                 pool,
-                storage,
+                spec.storage or pool.storage or NodeStorage(),
                 node_role_name=_node_role_name(self, name, cluster),
                 subnet_ids=[subnet["subnet_id"] for subnet in placed.subnets],
                 security_group_id=cluster["security_group_id"],
@@ -185,11 +158,18 @@ def auto_mode_problems(name: str, pool: GpuPool) -> list[str]:
     ]
 
 
-def storage_problems(storage: NodeStorage, pool: GpuPool) -> list[str]:
-    """A sentence if the storage asks for more operations than AWS gives a disk of this size."""
-    if storage.iops <= (most := MAX_IOPS_PER_GIB * pool.disk_gib):
-        return []
-    return [f"storage.iops must be at most {most} with pool.disk_gib {pool.disk_gib}, got {storage.iops}"]
+def storage_problems(spec: AutoModeGpuPoolSpec) -> list[str]:
+    """A sentence for each thing about the disk that is said twice, or that Auto Mode cannot do."""
+    pool, storage = spec.pool, spec.storage or spec.pool.storage
+    problems = [f"storage.{each}" for each in spec.storage.problems(pool.disk_gib)] if spec.storage else []
+    if spec.storage and pool.storage:
+        problems.append("storage: pool.storage says it too: leave one of them out")
+    if storage and storage.snapshot_id:
+        reason = f"a NodeClass has no field for it, got {storage.snapshot_id}"
+        problems.append(f"storage.snapshot_id: {reason}: leave it out, or use KarpenterGpuPool")
+    if pool.parallel_pull:
+        problems.append("pool.parallel_pull: Auto Mode decides itself how a node pulls images, got true: leave it out")
+    return problems
 
 
 def _node_role_name(parent: AutoModeGpuPool, name: str, cluster: EksCluster) -> Output[str]:

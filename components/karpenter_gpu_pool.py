@@ -20,8 +20,10 @@ from .nodes.node_pool import (
     reservation_terms,
 )
 from .nodes.placement import places
+from .nodes.user_data import pull_settings
 from .values.eks_cluster import EksCluster
 from .values.gpu_pool import GpuPool, GpuPoolArgs
+from .values.node_storage import NodeStorage
 from .values.places import NodeSubnet
 from .values.value import Value, check
 
@@ -104,6 +106,10 @@ def karpenter_problems(name: str, spec: KarpenterGpuPoolSpec) -> list[str]:
     pool = spec.pool
     problems = [*name_problems(name), *node_pool_problems(pool, KARPENTER)]
     problems += reservation_problems(pool, spec.capacity_reservation_ids)
+    problems += pool.pull_problems(on_instance_store=_uses_instance_store(pool))
+    if pool.storage and _uses_instance_store(pool):
+        reason = "images and pods' files lie on the instance store of these types, which is faster"
+        problems.append(f"pool.storage: {reason}, so it would be paid for nothing: leave it out")
     if not re.fullmatch(r"v[0-9][0-9.]*", spec.image_version):
         rule = "must be a release, as v20260714 or v1.46.0, or nodes change with each new one"
         problems.append(f"image_version: {rule}, got {spec.image_version!r}")
@@ -139,8 +145,10 @@ def ec2_node_class(
             "httpPutResponseHopLimit": 1,
         },
     }
-    if _store_is_enough(pool):
+    if _uses_instance_store(pool):
         spec["instanceStorePolicy"] = "RAID0"
+    if pool.parallel_pull:
+        spec["userData"] = pull_settings(pool.node_image)
     return spec | reservation_terms(capacity_reservation_ids)
 
 
@@ -154,14 +162,32 @@ def _block_devices(pool: GpuPool) -> list[dict[str, Any]]:
                 "volumeType": "gp3",
                 "encrypted": True,
                 "deleteOnTermination": True,
+                **(_speed(pool.storage) if device == data else {}),
             },
         }
         for device in dict.fromkeys((ROOT_DEVICE, data))
     ]
 
 
-def _store_is_enough(pool: GpuPool) -> bool:
-    """Whether the instance store of every type, which is faster and costs nothing extra, has at least `disk_gib`."""
+def _speed(storage: NodeStorage | None) -> dict[str, Any]:
+    if storage is None:
+        return {}
+    fields = {
+        "iops": storage.iops,
+        "throughput": storage.throughput_mib_s,
+        "snapshotID": storage.snapshot_id,
+        "volumeInitializationRate": storage.initialization_mib_s,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _uses_instance_store(pool: GpuPool) -> bool:
+    """Whether the instance store of every type, which is faster and costs nothing extra, has at least `disk_gib`.
+
+    Not for a disk from a snapshot: what lies on it would not be used.
+    """
+    if pool.storage and pool.storage.snapshot_id:
+        return False
     return all(row.instance_store_gb * 10**9 >= pool.disk_gib * 2**30 for row in pool.instance_types)
 
 

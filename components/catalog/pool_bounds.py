@@ -22,6 +22,8 @@ MIN_IOPS, MAX_IOPS = 3000, 16_000
 """Operations a second of a gp3 volume. Source: Amazon EBS User Guide, "General Purpose SSD volumes"."""
 MIN_THROUGHPUT_MIB_S, MAX_THROUGHPUT_MIB_S = 125, 1000
 """MiB a second of a gp3 volume. Source: Amazon EBS User Guide, "General Purpose SSD volumes"."""
+MIN_INITIALIZATION_MIB_S, MAX_INITIALIZATION_MIB_S = 100, 300
+"""MiB a second at which a volume's blocks come from its snapshot. Source: EC2 API, EbsBlockDevice."""
 
 KARPENTER_AGE_H = 720
 """Hours until Karpenter replaces a node where a pool does not say. Source: Karpenter 1.15, NodePool v1, expireAfter."""

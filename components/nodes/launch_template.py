@@ -7,12 +7,14 @@ from pulumi import Output, Resource, ResourceOptions
 
 from ..catalog import CLUSTER_TAG, ROOT_DEVICE, data_device
 from ..values.eks_cluster import EksCluster
+from ..values.node_storage import NodeStorage
 from .node_group import Node
 
 
-def block_devices(node_image: str, disk_gib: int) -> list[Any]:
-    """Encrypted gp3 disks; the one for container images has `disk_gib`, another the size its image gives it."""
-    data = data_device(node_image)
+def block_devices(node: Node) -> list[Any]:
+    """Encrypted gp3 disks; the one for container images has size and storage of the node, another the image's own."""
+    data = data_device(node.image)
+    images = {"volume_size": node.disk_gib, **_speed(node.storage)}
     return [
         {
             "device_name": device,
@@ -20,11 +22,23 @@ def block_devices(node_image: str, disk_gib: int) -> list[Any]:
                 "volume_type": "gp3",
                 "encrypted": "true",
                 "delete_on_termination": "true",
-                **({"volume_size": disk_gib} if device == data else {}),
+                **(images if device == data else {}),
             },
         }
         for device in dict.fromkeys((ROOT_DEVICE, data))
     ]
+
+
+def _speed(storage: NodeStorage | None) -> dict[str, Any]:
+    if storage is None:
+        return {}
+    fields = {
+        "iops": storage.iops,
+        "throughput": storage.throughput_mib_s,
+        "snapshot_id": storage.snapshot_id,
+        "volume_initialization_rate": storage.initialization_mib_s,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def create_launch_template(
@@ -43,7 +57,7 @@ def create_launch_template(
     )
     return aws.ec2.LaunchTemplate(
         f"{name}-template",
-        block_device_mappings=block_devices(node.image, node.disk_gib),
+        block_device_mappings=block_devices(node),
         metadata_options={
             "http_endpoint": "enabled",
             "http_tokens": "required",

@@ -13,6 +13,7 @@ from .autoscaler_tags import autoscaler_tags
 from .launch_template import create_launch_template
 from .node_group import NodeGroup
 from .node_release import versions
+from .user_data import encoded, pull_settings
 
 
 def managed_node_group(group: NodeGroup) -> dict[str, Any]:
@@ -53,7 +54,8 @@ def create_managed_node_groups(
 def _create(
     name: str, group: NodeGroup, cluster: EksCluster, node_role: NodeRole, release: str | None, parent: Resource
 ) -> Output[str]:
-    template = create_launch_template(name, cluster, group.node, parent)
+    own = {"user_data": encoded(pull_settings(group.node.image))} if group.node.parallel_pull else {}
+    template = create_launch_template(name, cluster, group.node, parent, **own)
     created = aws.eks.NodeGroup(
         name,
         cluster_name=cluster["name"],

@@ -7,6 +7,7 @@ from enum import StrEnum
 from pulumi import Input
 
 from ..catalog import CapacityType, Taint
+from ..values.node_storage import NodeStorage
 
 
 class Backend(StrEnum):
@@ -27,6 +28,10 @@ class Node:
     accelerator: str | None = None
     """nvidia or neuron."""
     disk_gib: int
+    storage: NodeStorage | None = None
+    """How fast the disk for images is; None for gp3 as it comes."""
+    parallel_pull: bool = False
+    """Whether it fetches the layers of an image side by side."""
     labels: Mapping[str, str]
     taints: tuple[Taint, ...] = ()
     resources: Mapping[str, int]

@@ -131,7 +131,7 @@ _BEYOND_A_NODE_GROUP = {
 
 def node_group_problems(pool: GpuPool) -> list[str]:
     """A sentence, with the reason, for each setting of the pool that a node group cannot express."""
-    problems = []
+    problems = pool.pull_problems()
     if CapacityType.RESERVED in pool.capacity_types:
         reason = "reserved needs a capacity reservation, which a node group here cannot name"
         problems.append(f"pool.capacity_types: {reason}")
@@ -159,6 +159,8 @@ def _node(pool: GpuPool, capacity_type: CapacityType) -> Node:
         architecture=pool.architecture,
         accelerator=pool.accelerator,
         disk_gib=pool.disk_gib,
+        storage=pool.storage,
+        parallel_pull=pool.parallel_pull,
         labels={**pool.node_labels, CAPACITY_TYPE_LABEL: str(capacity_type)},
         taints=pool.taints,
         resources=pool.resources,

@@ -19,6 +19,7 @@ from ..catalog import (
     MIN_GPU_DISK_GIB,
     MIN_IDLE_S,
     MIN_TERMINATION_GRACE_S,
+    MIN_THROUGHPUT_MIB_S,
     MPS_CAPABLE_LABEL,
     NEURON_TAINT,
     Accelerator,
@@ -30,9 +31,11 @@ from ..catalog import (
     instance_type,
     instance_types,
 )
+from ..catalog.cold_start import PARALLEL_PULL_THROUGHPUT_MIB_S
 from .arg_words import CapacityTypeArg, NodeImageArg, SharingStrategyArg
 from .gpu_need import GpuNeed, GpuNeedArgs
 from .labels_and_taints import Labels, NodeTaint, TaintArgs
+from .node_storage import NodeStorage, NodeStorageArgs
 from .patterns import like
 from .validation_messages import refused
 from .value import Value
@@ -73,6 +76,12 @@ class GpuPoolArgs(TypedDict):
     """Capacity types spot, on-demand or reserved, the preferred one first. Default on-demand."""
     disk_gib: NotRequired[int]
     """Size of a node's disk for images and pods, in GiB, 30 or more. Default 100."""
+    storage: NotRequired[NodeStorageArgs]
+    """How fast a node's disk is, and which images lie on it. Default gp3 with 3000 IOPS and 125 MiB/s, and no image."""
+    parallel_pull: NotRequired[bool]
+    """Whether a node fetches and unpacks the layers of an image side by side (SOCI). It needs a throughput of 600 MiB/s
+    or more, or nodes whose images lie on their instance store; Auto Mode decides it itself. Default no.
+    """
     zones: NotRequired[list[str]]
     """Names of availability zones. Default every zone that has a subnet."""
     labels: NotRequired[dict[str, str]]
@@ -137,6 +146,8 @@ class GpuPool(Value):
     max_gpus: int = Field(ge=1)
     capacity_types: tuple[CapacityType, ...] = (CapacityType.ON_DEMAND,)
     disk_gib: int = Field(default=100, ge=MIN_GPU_DISK_GIB, le=MAX_DISK_GIB)
+    storage: NodeStorage | None = None
+    parallel_pull: bool = False
     zones: tuple[str, ...] | None = None
     labels: Labels = Field(default_factory=dict)
     taint: NodeTaint | None = None
@@ -200,6 +211,19 @@ class GpuPool(Value):
             raise refused(f"{rule}, because idle nodes cost as busy ones do")
         return idle_s
 
+    @field_validator("storage")
+    @classmethod
+    def _fits_the_disk(cls, storage: NodeStorage | None, info: ValidationInfo) -> NodeStorage | None:
+        if storage is None:
+            return None
+        problems = storage.problems(info.data["disk_gib"]) if "disk_gib" in info.data else []
+        if storage.snapshot_id and info.data.get("node_image") == "al2023":
+            reason = "images lie beside the system on the one disk of al2023"
+            problems.append(f"snapshot_id needs node_image bottlerocket: {reason}")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return storage
+
     @field_validator("sharing")
     @classmethod
     def _shareable(cls, sharing: GpuSharing | None, info: ValidationInfo) -> GpuSharing | None:
@@ -246,6 +270,17 @@ class GpuPool(Value):
     def max_nodes(self) -> int:
         """Whole nodes under `max_gpus`."""
         return self.max_gpus // self.accelerators_per_node
+
+    def pull_problems(self, *, on_instance_store: bool = False) -> list[str]:
+        """A sentence if pulling in parallel would make pulls slower, where `on_instance_store` says what images lie on.
+
+        Source: AWS Containers Blog, SOCI parallel pull mode.
+        """
+        throughput = self.storage.throughput_mib_s if self.storage else MIN_THROUGHPUT_MIB_S
+        if not self.parallel_pull or on_instance_store or throughput >= PARALLEL_PULL_THROUGHPUT_MIB_S:
+            return []
+        rule = f"needs storage.throughput_mib_s {PARALLEL_PULL_THROUGHPUT_MIB_S} or more, or it makes pulls slower"
+        return [f"pool.parallel_pull {rule}, got {throughput}"]
 
     def needs_plugin(self, kind: str) -> bool:
         """Whether nodes of your own need the device plugin of `kind`, nvidia or neuron: no image of theirs has it."""
