@@ -21,9 +21,13 @@ def resource(type_: str, name: str, inputs: Mapping[str, Any], id_: str = "", **
 
 
 def analysed(
-    *resources: Resource, budget: float | None = None, region: str = "us-west-2", on: date = TODAY
+    *resources: Resource,
+    budget: float | None = None,
+    region: str = "us-west-2",
+    on: date = TODAY,
+    cold_start_budget_s: int | None = None,
 ) -> Analysis:
-    return analyse(Graph(resources), region, on, budget)
+    return analyse(Graph(resources), region, on, budget, cold_start_budget_s=cold_start_budget_s)
 
 
 def findings(check: str, *resources: Resource, **more: Any) -> dict[str, tuple[Any, str]]:

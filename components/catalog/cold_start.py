@@ -38,15 +38,13 @@ PULL_MB_S = 60
 """Speed at which an image comes and is unpacked, in MB/s: 15 to 20 GB in the time of a large image."""
 
 PARALLEL_PULL_MB_S = 183
-"""The same where layers are fetched and unpacked side by side: 8.8 GB in 48 seconds. Source: Amazon EKS Best Practices,
-AI/ML, on a volume of 1,000 MiB/s and 16,000 IOPS.
-"""
+"""The same where layers are fetched and unpacked side by side: 8.8 GB in 48 seconds, on 1,000 MiB/s and 16,000 IOPS."""
+PARALLEL_PULL_SOURCE = "Amazon EKS Best Practices, AI/ML; AWS Containers Blog, SOCI parallel pull mode"
 PARALLEL_PULL_THROUGHPUT_MIB_S = 600
-"""Throughput of the volume below which pulling side by side is slower than one after another. Source: AWS Containers
-Blog, SOCI parallel pull mode.
-"""
+"""Throughput of the volume below which pulling side by side is slower than one after another."""
 PARALLEL_PULL_VCPUS, PARALLEL_PULL_MEMORY_MIB = 4, 7168
 """A node with less ignores the setting. Source: amazon-eks-ami, nodeadm, UseSOCISnapshotter."""
+INITIALIZATION_SOURCE = "Amazon EBS User Guide, provisioned rate for volume initialization"
 
 
 def pulls_in_parallel(row: InstanceType) -> bool:

@@ -87,6 +87,8 @@ class Context:
     cost: Cost
     budget: float | None = None
     """USD a month."""
+    cold_start_budget_s: int | None = None
+    """Seconds from Pending to Ready that a workload may wait for a new node."""
     left_over: Mapping[str, int] = field(default_factory=dict)
     """Pods without a node in the steady state, by workload."""
     waivers: Sequence[Waiver] = ()

@@ -10,15 +10,16 @@ from eks_gpu.checks.device_plugin import driver_installers
 from eks_gpu.checks.objects import is_made, made_in
 from eks_gpu.cost.admission import Room, Verdict, rooms_of_clusters
 from eks_gpu.cost.expander import Expander, expander_of
+from eks_gpu.cost.faster import Faster, faster
 from eks_gpu.cost.gangs import judged_together
 from eks_gpu.cost.node_cost import Expected
 from eks_gpu.cost.packing import Fleet, as_tried, pack
+from eks_gpu.cost.time_to_running import NEW_NODE, Step, steps
 from eks_gpu.explain.cautions import Caution, of_node, of_requirements, of_resources, of_volumes
 from eks_gpu.explain.node_class_changes import node_class_changes
 from eks_gpu.explain.places import PoolPlace, pool_place
 from eks_gpu.explain.pod_file import PodSource, completed, keys_of
 from eks_gpu.explain.remedy import Remedy, nearest_remedy
-from eks_gpu.explain.time_to_running import NEW_NODE, Step, steps
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.graph.unread import Unread, may_bring
@@ -64,6 +65,8 @@ class Launch:
     if the number of pods is unknown.
     """
     steps: tuple[Step, ...]
+    faster: tuple[Faster, ...] = ()
+    """What would make it sooner, and its price."""
 
     @property
     def seconds(self) -> int:
@@ -84,7 +87,11 @@ class Launch:
             "estimate": self.estimate,
             "price_region": self.price_region,
             "new_nodes": self.new_nodes,
-            "time_to_running": {"seconds": self.seconds, "steps": [step.as_json() for step in self.steps]},
+            "time_to_running": {
+                "seconds": self.seconds,
+                "steps": [step.as_json() for step in self.steps],
+                "alternatives": [each.as_json() for each in self.faster],
+            },
         }
 
 
@@ -348,14 +355,21 @@ def _launch(stack: StackRooms, room: Room, source: PodSource, new_nodes: int | N
     hourly = expected.hourly(pool, node)
     base = on_demand_price(node.instance_type.name, pool.region)
     capacity_type = node.capacity_type or _capacity_type(pool)
+    installs = _installs_driver(stack, pool)
+
+    def steps_of(each: Pool) -> list[Step]:
+        return steps(each, node.instance_type, workload.pod, source.spec, installs=installs)
+
+    known = None if hourly == inf else hourly
     return Launch(
         node=node,
         capacity_type=capacity_type,
-        hourly=None if hourly == inf else hourly,
+        hourly=known,
         estimate=capacity_type == CapacityType.SPOT,
         price_region=base.region if base else None,
         new_nodes=new_nodes,
-        steps=tuple(steps(pool, node.instance_type, workload.pod, source.spec, installs=_installs_driver(stack, pool))),
+        steps=tuple(steps_of(pool)),
+        faster=faster(pool, node.instance_type, known, steps_of),
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from eks_gpu.cost.faster import Faster
 from eks_gpu.cost.money import Marks, usd
 from eks_gpu.cost.node_cost import KINDS
 from eks_gpu.explain.cautions import Caution
@@ -69,6 +70,7 @@ def _takers(found: Explanation, region: str) -> Iterator[RenderableType]:
     if first.launch:
         yield ""
         yield _wait(first, first.launch)
+        yield from _sooner(first.launch, region)
     if cautions := [_caution(taker, caution) for taker in takers for caution in taker.cautions]:
         yield ""
         yield bullets(cautions)
@@ -116,6 +118,28 @@ def _wait(taker: Answer, launch: Launch) -> RenderableType:
     there = f", {_about(launch.seconds_on_node)} on one that is there" if pool.min_nodes else ""
     title = f"about {_about(launch.seconds)} to Ready on a new node of {pool.name}{there} (estimate)"
     return Group(Text(title, "bold"), rows)
+
+
+def _sooner(launch: Launch, region: str) -> Iterator[RenderableType]:
+    """What would make it come sooner, with its price."""
+    if not launch.faster:
+        return
+    rows = headless(gap=2)
+    rows.add_column(justify="right")
+    for each in launch.faster:
+        rows.add_row(f"  {_duration(each.saves_s)}", each.change, Text(_extra(each, launch, region), "dim"))
+    yield ""
+    yield Text("sooner by", "bold")
+    yield rows
+
+
+def _extra(change: Faster, launch: Launch, region: str) -> str:
+    if change.hourly is None:
+        return "its price is not known"
+    if change.kept:
+        marks = Marks(estimate=launch.estimate, borrowed=launch.price_region != region)
+        return f"{usd(change.hourly, 3, marks)} USD/h, idle or not"
+    return f"{usd(change.hourly, 3, Marks())} USD/h more for each node" if change.hourly else "at no price"
 
 
 def _duration(seconds: int) -> str:

@@ -76,14 +76,16 @@ def analyse(
     budget: float | None = None,
     waivers: Sequence[checks.Waiver] = (),
     given: Sequence[Resource] = (),
+    cold_start_budget_s: int | None = None,
 ) -> Analysis:
-    """Analyses a stack. `budget` is the maximum cost of a month, in USD; `given` are pools that the stack does not
+    """Analyses a stack. `budget` is the maximum cost of a month, in USD, `cold_start_budget_s` the longest wait of a
+    workload for its first node, in seconds; `given` are pools that the stack does not
     have, from `given_pools`: they take pods and cost money, and no check judges them.
 
     Raises InputError for workloads with broken quantities.
     """
     with listening() as asked:
-        found = _analysed(in_provider_terms(graph), region, on, budget, waivers, given)
+        found = _analysed(in_provider_terms(graph), region, on, budget, waivers, given, cold_start_budget_s)
     return replace(found, unread=[*found.unread, *unknown_values(asked, graph)])
 
 
@@ -94,6 +96,7 @@ def _analysed(
     budget: float | None,
     waivers: Sequence[checks.Waiver],
     given: Sequence[Resource],
+    cold_start_budget_s: int | None,
 ) -> Analysis:
     owners = Owners(graph)
     pools = [*read_pools(graph, region), *pools_of(given, graph, region, owners.only)]
@@ -133,6 +136,7 @@ def _analysed(
         verdicts=verdicts,
         cost=found,
         budget=budget,
+        cold_start_budget_s=cold_start_budget_s,
         left_over=steady.left_over,
         waivers=waivers,
         rooms=space,

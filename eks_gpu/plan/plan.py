@@ -29,6 +29,8 @@ class PlanSettings(BaseModel):
 
     monthly_budget_usd: float | None = Field(default=None, gt=0)
     """Budget for the maximum, in USD per month; None for no limit."""
+    cold_start_budget_s: int | None = Field(default=None, gt=0)
+    """Seconds from Pending to Ready that a workload with accelerators may wait for a new node; None for no limit."""
     waive: tuple[KnownWaiver, ...] = ()
     """Failures that the stack accepts; the plan shows them with their reasons."""
 
@@ -121,7 +123,15 @@ def make_plan(project: Project, stack: StackConfig, on: date | None = None, give
     recording, assumed = record(project, stack)
     day = on or today()
     with read(recording.graph):
-        analysis = analyse(recording.graph, recording.region, day, settings.monthly_budget_usd, settings.waive, given)
+        analysis = analyse(
+            recording.graph,
+            recording.region,
+            day,
+            settings.monthly_budget_usd,
+            settings.waive,
+            given,
+            settings.cold_start_budget_s,
+        )
     analysis = analysis.without(secret_texts(recording.graph))
     return Plan(
         project.name,

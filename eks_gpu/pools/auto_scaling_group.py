@@ -61,6 +61,7 @@ def auto_scaling_group(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
         template=template,
         well_known=lookups.labels_of_image(image, accelerated, cluster),
         disks=started.disks,
+        parallel_pull=started.node is not None and started.node.parallel_pull,
         # AL2023's images of EKS require version 2 by themselves.
         imds_v2=True if started.imds_v2 is None and image == "al2023" and started.newest_image else started.imds_v2,
         driver=kind in DEVICE_PLUGINS if kind and image == "bottlerocket" else None,

@@ -91,6 +91,8 @@ def _disks(mappings: list[Mapping[str, Any]]) -> tuple[Disk, ...]:
             throughput_mib_s=int(volume.get("throughput") or 0),
             device=str(device or ""),
             sized=bool(volume.get("volumeSize")),
+            snapshot=str(volume.get("snapshotId") or ""),
+            initialization_mib_s=int(volume.get("volumeInitializationRate") or 0),
         )
         for device, volume in ebs
     )

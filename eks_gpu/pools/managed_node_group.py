@@ -83,6 +83,7 @@ def managed_node_group(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
         },
         image=ami.family if ami else default,
         disks=_disks(started, inputs, ami.family if ami else default),
+        parallel_pull=started.node is not None and started.node.parallel_pull,
         imds_v2=True if started.imds_v2 is None and "al2023" in (image, default) else started.imds_v2,
         driver=_driver(ami, image, kind) if kind else None,
         device_plugin=ami.device_plugin and ami.accelerator == kind if ami else brings_plugin(image, kind),

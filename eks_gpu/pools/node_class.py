@@ -12,6 +12,7 @@ from eks_gpu.karpenter.objects import NodePool, part
 from eks_gpu.pods.quantities import EPHEMERAL_STORAGE, GIB, gib
 from eks_gpu.pools.karpenter_node import Controller, KarpenterNode, auto_mode_node, karpenter_node
 from eks_gpu.pools.pool import Disk
+from eks_gpu.pools.user_data import joined_node
 from eks_gpu_components.catalog import DEVICE_PLUGINS, DEVICE_RESOURCES, brings_plugin
 from eks_gpu_components.catalog.image_families import DEFAULT_VOLUME_GIB
 from eks_gpu_components.catalog.images import EKS_OWNERS, drives_named
@@ -29,6 +30,7 @@ class NodeClass:
     """al2023 or bottlerocket, empty for another one."""
     disks: tuple[Disk, ...] | None = None
     instance_store: bool = False
+    parallel_pull: bool = False
     imds_v2: bool | None = None
     drivers: Mapping[str, bool] = field(default_factory=dict)
     """Kind of accelerator, as nvidia -> whether its driver is in the image; a kind is missing if unknown."""
@@ -52,11 +54,13 @@ def node_class(pool: NodePool, controller: Controller) -> NodeClass:
         return NodeClass(node=KarpenterNode(controller=controller, unknown=frozenset({EPHEMERAL_STORAGE})))
     image = _image(spec)
     node = karpenter_node(spec, controller)
+    told = joined_node(spec.get("userData"))
     return NodeClass(
         terms,
         image,
         disks=_disks(spec.get("blockDeviceMappings") or (), node),
         instance_store=spec.get("instanceStorePolicy") == "RAID0",
+        parallel_pull=told is not None and told.parallel_pull,
         imds_v2=part(spec, "metadataOptions").get("httpTokens", "required") == "required",
         drivers={kind: kind in DEVICE_PLUGINS for kind in DEVICE_RESOURCES} if image else dict(_drivers(spec)),
         device_plugins=tuple(kind for kind in DEVICE_PLUGINS if brings_plugin(image, kind)),
@@ -120,6 +124,8 @@ def _stated_disks(stated: Iterable[tuple[str, Mapping[str, Any]]]) -> tuple[Disk
             throughput_mib_s=int(volume.get("throughput") or 0),
             device=device,
             sized=bool(volume.get("volumeSize")),
+            snapshot=str(volume.get("snapshotID") or ""),
+            initialization_mib_s=int(volume.get("volumeInitializationRate") or 0),
         )
         for device, volume in stated
     )

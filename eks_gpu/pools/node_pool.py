@@ -103,6 +103,7 @@ def read_node_pool(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
         unknown_requirements=_unknown(found),
         disks=nodes.disks,
         instance_store=nodes.instance_store,
+        parallel_pull=nodes.parallel_pull,
         image=nodes.image,
         node=node,
         overlaid=overlays,

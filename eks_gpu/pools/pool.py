@@ -81,6 +81,10 @@ class Disk:
     """Such as `/dev/xvda`; empty if it is not known."""
     sized: bool = True
     """Whether the stack gives the size, which is the image's otherwise."""
+    snapshot: str = ""
+    """Id of the snapshot that the disk is made from; empty for an empty disk or an image's own."""
+    initialization_mib_s: int = 0
+    """Rate at which a snapshot's blocks come; 0 where AWS promises none."""
 
 
 @dataclass(frozen=True)
@@ -201,6 +205,8 @@ class Pool:
     """What Karpenter or Auto Mode takes a new node for; None for groups."""
     overlaid: Overlaid = field(default_factory=Overlaid)
     """What NodeOverlays make of its nodes, or would if Karpenter's gate were on. `node` has what they do make of it."""
+    parallel_pull: bool = False
+    """Whether user data asks for layers of an image to be fetched side by side."""
     image: str = ""
     """al2023 or bottlerocket if nodes start from an image of EKS; empty for any other image."""
     imds_v2: bool | None = None

@@ -24,6 +24,8 @@ class JoinedNode:
     cluster: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: tuple[Taint, ...] = ()
+    parallel_pull: bool = False
+    """Whether it fetches the layers of an image side by side (SOCI)."""
 
 
 def joined_node(user_data: Any) -> JoinedNode | None:
@@ -40,7 +42,7 @@ def _joined(text: str) -> JoinedNode | None:
     labels = {key: value for node in found for key, value in node.labels.items()}
     taints = tuple(dict.fromkeys(taint for node in found for taint in node.taints))
     cluster = next((node.cluster for node in found if node.cluster), "")
-    return JoinedNode(found[0].image, cluster, labels, taints)
+    return JoinedNode(found[0].image, cluster, labels, taints, any(node.parallel_pull for node in found))
 
 
 def pods_on_one_gpu(user_data: Any) -> int:
@@ -103,7 +105,9 @@ def _of_node_config(config: Mapping[str, Any]) -> JoinedNode:
     registered = (kubelet.get("config") or {}).get("registerWithTaints") or ()
     structured = (_taint(f"{item.get('key')}={item.get('value') or ''}:{item.get('effect')}") for item in registered)
     taints = (*node.taints, *filter(None, structured))
-    return JoinedNode("al2023", (spec.get("cluster") or {}).get("name", ""), node.labels, taints)
+    cluster = (spec.get("cluster") or {}).get("name", "")
+    parallel = (spec.get("featureGates") or {}).get("FastImagePull") is True
+    return JoinedNode("al2023", cluster, node.labels, taints, parallel)
 
 
 def _of_bootstrap_script(text: str) -> Iterator[JoinedNode]:
@@ -126,9 +130,13 @@ def _of_bootstrap_script(text: str) -> Iterator[JoinedNode]:
 def _of_bottlerocket(text: str) -> Iterator[JoinedNode]:
     """Source: Bottlerocket settings reference, settings.kubernetes."""
     try:
-        settings = tomllib.loads(text).get("settings", {}).get("kubernetes", {})
+        everything = tomllib.loads(text).get("settings", {})
     except tomllib.TOMLDecodeError:
         return
+    settings = everything.get("kubernetes", {})
+    snapshotter = everything.get("container-runtime-plugins", {}).get("soci-snapshotter", {})
+    parallel = everything.get("container-runtime", {}).get("snapshotter") == "soci"
+    parallel = parallel and snapshotter.get("pull-mode") == "parallel-pull-unpack"
     labels = {key: str(value) for key, value in settings.get("node-labels", {}).items()}
     taints = [
         taint
@@ -136,7 +144,7 @@ def _of_bottlerocket(text: str) -> Iterator[JoinedNode]:
         for value in ([values] if isinstance(values, str) else values)
         if (taint := _taint(f"{key}={value}"))
     ]
-    yield JoinedNode("bottlerocket", settings.get("cluster-name", ""), labels, tuple(taints))
+    yield JoinedNode("bottlerocket", settings.get("cluster-name", ""), labels, tuple(taints), parallel)
 
 
 def _of_flags(flags: Iterable[str]) -> JoinedNode:

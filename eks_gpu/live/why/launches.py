@@ -7,7 +7,7 @@ from enum import IntEnum
 from typing import Any
 
 from eks_gpu.checks.device_plugin import driver_installers
-from eks_gpu.explain.time_to_running import Step, steps
+from eks_gpu.cost.time_to_running import Step, steps
 from eks_gpu.live.cluster import Manifest
 from eks_gpu.live.moments import moment
 from eks_gpu.live.why.said import condition, created, holds

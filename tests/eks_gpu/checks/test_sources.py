@@ -40,6 +40,7 @@ def test_a_rule_of_one_source_that_is_not_sure_warns(sources: tuple[Source, ...]
 
 OWN = {
     "maximum-within-budget",
+    "cold-start-within-budget",
     "api-address-is-given",
     "nodes-are-all-read",
     "workloads-are-all-read",

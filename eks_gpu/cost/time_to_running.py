@@ -15,11 +15,18 @@ from eks_gpu_components.catalog.cold_start import (
     ACCELERATED_LAUNCH,
     BARE_METAL_LAUNCH,
     DRIVER_INSTALLATION,
+    INITIALIZATION_SOURCE,
     LARGE_IMAGE,
+    PARALLEL_PULL_MB_S,
+    PARALLEL_PULL_SOURCE,
+    PARALLEL_PULL_THROUGHPUT_MIB_S,
     PLAIN_LAUNCH,
     PULL_MB_S,
+    pulls_in_parallel,
 )
 
+GB, MIB = 10**9, 2**20
+PULL = "image pull"
 NEW_NODE = ("noticed", "launch", "driver")
 """Steps that only a new node needs."""
 
@@ -98,7 +105,7 @@ def steps(pool: Pool, row: InstanceType, pod: Pod, spec: Mapping[str, Any], *, i
         _BATCH if pool.made_by.looks_at_pods else _SCAN,
         _BARE_METAL if row.bare_metal else _ACCELERATED if row.accelerator else _PLAIN,
         _driver(pool, row, installs) if accelerated else _NO_DEVICE,
-        _pull(pod, accelerated),
+        _pull(pool, row, pod, accelerated),
         _model_load(pool, row, accelerated, spec),
     ]
 
@@ -115,13 +122,35 @@ def _driver(pool: Pool, row: InstanceType, installs: bool | None) -> Step:
     return {True: _INSTALLED, False: _NOT_INSTALLED, None: _INSTALLED_ELSEWHERE}[installs]
 
 
-def _pull(pod: Pod, accelerated: bool) -> Step:
+def _pull(pool: Pool, row: InstanceType, pod: Pod, accelerated: bool) -> Step:
     names = dict.fromkeys(image.partition("@")[0].rpartition(":")[0] or image for image in pod.images)
     other = _ACCELERATED_GB if accelerated else _OTHER_GB
     size = sum(_IMAGE_GB.get(name, other) for name in names)
     known = "" if names and all(name in _IMAGE_GB for name in names) else ", a size that is assumed"
-    seconds, speed = round(size * 1000 / PULL_MB_S), f"{size:g} GB at {PULL_MB_S} MB/s{known}"
-    return Step("image pull", seconds, speed, LARGE_IMAGE.source)
+    disk = None if on_instance_store(pool, row) else pool.images_disk
+    if disk and disk.snapshot and disk.initialization_mib_s:
+        said = f"its blocks come at {disk.initialization_mib_s} MiB/s from {disk.snapshot}, if the image is on it"
+        seconds = round(size * GB / MIB / disk.initialization_mib_s)
+        return Step(PULL, seconds, f"{size:g} GB{known}: {said}", INITIALIZATION_SOURCE)
+    if not pool.parallel_pull or not pulls_in_parallel(row):
+        return Step(PULL, round(size * 1000 / PULL_MB_S), f"{size:g} GB at {PULL_MB_S} MB/s{known}", LARGE_IMAGE.source)
+    if not fast_enough(pool, row):
+        least = f"under {PARALLEL_PULL_THROUGHPUT_MIB_S} MiB/s of disk a parallel pull is no faster"
+        said = f"{size:g} GB at {PULL_MB_S} MB/s{known}; {least}"
+        return Step(PULL, round(size * 1000 / PULL_MB_S), said, PARALLEL_PULL_SOURCE)
+    said = f"{size:g} GB at {PARALLEL_PULL_MB_S} MB/s, pulled in parallel{known}"
+    return Step(PULL, round(size * 1000 / PARALLEL_PULL_MB_S), said, PARALLEL_PULL_SOURCE)
+
+
+def on_instance_store(pool: Pool, row: InstanceType) -> bool:
+    """Whether images lie on the instance's own disks, and not on a volume."""
+    return pool.instance_store and bool(row.instance_store_gb)
+
+
+def fast_enough(pool: Pool, row: InstanceType) -> bool:
+    """Whether what images lie on takes a parallel pull."""
+    throughput = pool.images_disk.throughput_mib_s if pool.images_disk else 0
+    return on_instance_store(pool, row) or throughput >= PARALLEL_PULL_THROUGHPUT_MIB_S
 
 
 def _model_load(pool: Pool, row: InstanceType, accelerated: bool, spec: Mapping[str, Any]) -> Step:
