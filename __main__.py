@@ -7,10 +7,10 @@ import pulumi
 
 import components as eks_gpu
 from first_workloads import first_workloads
-from settings import Settings, check_reach
+from settings import Settings, check_names, check_reach
 
 problems = eks_gpu.SettingsProblems()
-settings = problems.settings(Settings, check_reach)
+settings = problems.settings(Settings, check_names, check_reach)
 region = problems.required("aws:region")
 node_groups = settings.get("gpu_node_groups", {})
 karpenter_pools, auto_mode_pools = settings.get("karpenter_gpu_pools", {}), settings.get("auto_mode_gpu_pools", {})
@@ -53,7 +53,8 @@ for name, group in settings.get("spot_node_groups", {}).items():
 for name, group in node_groups.items():
     with problems.at(f"gpu_node_groups.{name}", go_on=True):
         pools.made[name] = eks_gpu.GpuNodeGroup(name, {**group, "cluster": eks, "subnets": subnets}, drained)
-if karpenter_pools:
+general_pools = settings.get("karpenter_pools", {})
+if karpenter_pools or general_pools:
     how = settings.get("karpenter", {})
     with problems.at("karpenter", as_argument="settings"):
         karpenter = eks_gpu.Karpenter("karpenter", {"cluster": eks, "settings": how}, in_cluster)
@@ -65,6 +66,12 @@ if karpenter_pools:
             if isolated:
                 args["instance_profile"] = karpenter.node_instance_profile
             pools.made[name] = eks_gpu.KarpenterGpuPool(name, args, in_cluster)
+    for name, general in general_pools.items():
+        with problems.at(f"karpenter_pools.{name}", go_on=True):
+            given: eks_gpu.KarpenterPoolArgs = {**general, "cluster": eks, "subnets": subnets, "node_role_name": role}
+            if isolated:
+                given["instance_profile"] = karpenter.node_instance_profile
+            eks_gpu.KarpenterPool(name, given, in_cluster)
 for name, pool in auto_mode_pools.items():
     with problems.at(f"auto_mode_gpu_pools.{name}", go_on=True):
         pools.made[name] = eks_gpu.AutoModeGpuPool(name, {**pool, "cluster": eks, "subnets": subnets}, in_cluster)

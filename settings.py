@@ -12,8 +12,8 @@ from components import Section
 
 # Sections whose images, or those of what their pools need, are in public registries and have no setting.
 PUBLIC_IMAGES = (
-    *("gpu_node_groups", "karpenter_gpu_pools", "cluster_autoscaler", "node_termination_handler", "gpu_operator"),
-    *("aws_load_balancer_controller", "cuda_vector_add", "gpu_smoke_test"),
+    *("gpu_node_groups", "karpenter_gpu_pools", "karpenter_pools", "cluster_autoscaler", "node_termination_handler"),
+    *("gpu_operator", "aws_load_balancer_controller", "cuda_vector_add", "gpu_smoke_test"),
 )
 ECR = ".dkr.ecr."
 """In the address of a private registry of AWS, which a VPC endpoint reaches."""
@@ -43,6 +43,8 @@ class Settings(TypedDict):
     """GPU nodes in node groups, by the name of their pool."""
     karpenter_gpu_pools: NotRequired[dict[str, Annotated[eks_gpu.KarpenterGpuPoolArgs, FROM_KARPENTER]]]
     """GPU nodes that Karpenter starts, by the name of their pool."""
+    karpenter_pools: NotRequired[dict[str, Annotated[eks_gpu.KarpenterPoolArgs, FROM_KARPENTER]]]
+    """Nodes without GPUs that Karpenter starts, by the name of their pool."""
     auto_mode_gpu_pools: NotRequired[dict[str, Annotated[eks_gpu.AutoModeGpuPoolArgs, IN_CLUSTER]]]
     """GPU nodes that EKS Auto Mode starts, by the name of their pool."""
 
@@ -51,7 +53,7 @@ class Settings(TypedDict):
     node_termination_handler: NotRequired[eks_gpu.NodeTerminationHandlerSettingsArgs]
     """The controller that drains the nodes of groups with `drain_s`. Default none."""
     karpenter: NotRequired[eks_gpu.KarpenterSettingsArgs]
-    """Karpenter, which is installed if there are `karpenter_gpu_pools`."""
+    """Karpenter, which is installed if there are `karpenter_gpu_pools` or `karpenter_pools`."""
     gpu_operator: NotRequired[eks_gpu.GpuOperatorSettingsArgs]
     """NVIDIA's GPU operator, instead of the device plugin. Default none."""
     aws_load_balancer_controller: NotRequired[eks_gpu.AwsLoadBalancerControllerSettingsArgs]
@@ -63,6 +65,14 @@ class Settings(TypedDict):
     """A Job that asks for one kind of GPU and ends when it has seen it. Default none."""
     resnet: NotRequired[Annotated[eks_gpu.ResnetInferenceArgs, Section("cluster", names_pool=True)]]
     """A model behind a load balancer. Default none."""
+
+
+def check_names(settings: Settings) -> None:
+    """Raises BadInput for a pool without GPUs that has the name of one with GPUs: both are NodePools."""
+    others = {*settings.get("karpenter_gpu_pools", {}), *settings.get("auto_mode_gpu_pools", {})}
+    if twice := sorted(others & settings.get("karpenter_pools", {}).keys()):
+        rule = "must have a name that no pool with GPUs has"
+        raise eks_gpu.BadInput([f"karpenter_pools.{name} {rule}" for name in twice])
 
 
 def check_reach(settings: Settings) -> None:

@@ -3,8 +3,8 @@ from .control_plane.auto_mode import AutoMode as AutoMode
 from .control_plane.auto_mode import AutoModeArgs as AutoModeArgs
 from .auto_mode_gpu_pool import AutoModeGpuPool as AutoModeGpuPool
 from .auto_mode_gpu_pool import AutoModeGpuPoolArgs as AutoModeGpuPoolArgs
-from .auto_mode_gpu_pool import NodeStorage as NodeStorage
-from .auto_mode_gpu_pool import NodeStorageArgs as NodeStorageArgs
+from .values.node_storage import NodeStorage as NodeStorage
+from .values.node_storage import NodeStorageArgs as NodeStorageArgs
 from .aws_load_balancer_controller import AwsLoadBalancerController as AwsLoadBalancerController
 from .aws_load_balancer_controller import AwsLoadBalancerControllerArgs as AwsLoadBalancerControllerArgs
 from .aws_load_balancer_controller import AwsLoadBalancerControllerSettings as AwsLoadBalancerControllerSettings
@@ -43,6 +43,10 @@ from .karpenter import KarpenterSettings as KarpenterSettings
 from .karpenter import KarpenterSettingsArgs as KarpenterSettingsArgs
 from .karpenter_gpu_pool import KarpenterGpuPool as KarpenterGpuPool
 from .karpenter_gpu_pool import KarpenterGpuPoolArgs as KarpenterGpuPoolArgs
+from .karpenter_pool import KarpenterPool as KarpenterPool
+from .karpenter_pool import KarpenterPoolArgs as KarpenterPoolArgs
+from .values.cpu_pool import CpuPool as CpuPool
+from .values.cpu_pool import CpuPoolArgs as CpuPoolArgs
 from .values.pool_pods import NodesOfPool as NodesOfPool
 from .values.pool_pods import pool_selector as pool_selector
 from .values.pool_pods import pool_tolerations as pool_tolerations

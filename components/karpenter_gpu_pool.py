@@ -1,6 +1,5 @@
 """KarpenterGpuPool: nodes with accelerators that Karpenter starts one by one and keeps as long as pods need them."""
 
-import re
 from collections.abc import Sequence
 from typing import Any, NotRequired
 
@@ -9,7 +8,8 @@ import pulumi_kubernetes as kubernetes
 from pulumi import ComponentResource, Input, Output, Resource, ResourceOptions
 from typing_extensions import TypedDict
 
-from .catalog import AMI_RELEASE, ROOT_DEVICE, data_device
+from .catalog import AMI_RELEASE
+from .nodes.ec2_node_class import image_problems, node_class_spec
 from .nodes.node_pool import (
     KARPENTER,
     WAIT_UNTIL_READY,
@@ -23,11 +23,8 @@ from .nodes.placement import places
 from .nodes.user_data import pull_settings
 from .values.eks_cluster import EksCluster
 from .values.gpu_pool import GpuPool, GpuPoolArgs
-from .values.node_storage import NodeStorage
 from .values.places import NodeSubnet
 from .values.value import Value, check
-
-BOTTLEROCKET_ROOT_GIB = 4  # what its image needs; Karpenter asks for a size where AWS would take the image's own
 
 
 class KarpenterGpuPoolArgs(TypedDict):
@@ -110,12 +107,8 @@ def karpenter_problems(name: str, spec: KarpenterGpuPoolSpec) -> list[str]:
     if pool.storage and _uses_instance_store(pool):
         reason = "images and pods' files lie on the instance store of these types, which is faster"
         problems.append(f"pool.storage: {reason}, so it would be paid for nothing: leave it out")
-    if not re.fullmatch(r"v[0-9][0-9.]*", spec.image_version):
-        rule = "must be a release, as v20260714 or v1.46.0, or nodes change with each new one"
-        problems.append(f"image_version: {rule}, got {spec.image_version!r}")
-    if pool.node_image == "bottlerocket" and "image_version" not in spec.model_fields_set:
-        problems.append("image_version: name a release of Bottlerocket, as v1.46.0, or its nodes change without notice")
-    return problems
+    given = "image_version" in spec.model_fields_set
+    return [*problems, *image_problems(pool.node_image, spec.image_version, is_given=given)]
 
 
 def ec2_node_class(
@@ -129,56 +122,21 @@ def ec2_node_class(
     capacity_reservation_ids: Sequence[Input[str]] = (),
 ) -> dict[str, Any]:
     """An EC2NodeClass's `spec`, without tags. Source: Karpenter 1.15, EC2NodeClass v1."""
-    spec: dict[str, Any] = {
-        # Of an alias Karpenter takes the variant with the driver that the instance type needs.
-        "amiSelectorTerms": [{"alias": f"{pool.node_image}@{image_version}"}],
-        **({"role": node_role_name} if instance_profile is None else {"instanceProfile": instance_profile}),
-        # By id: what the program names and nothing else, whether or not somebody tagged it.
-        "subnetSelectorTerms": [{"id": subnet_id} for subnet_id in subnet_ids],
-        "securityGroupSelectorTerms": [{"id": security_group_id}],
-        "blockDeviceMappings": _block_devices(pool),
-        "metadataOptions": {
-            "httpEndpoint": "enabled",
-            "httpProtocolIPv6": "disabled",
-            "httpTokens": "required",
-            # One hop ends on the node: pods have Pod Identity, and must not take the node's own role.
-            "httpPutResponseHopLimit": 1,
-        },
-    }
+    spec = node_class_spec(
+        image=pool.node_image,
+        image_version=image_version,
+        disk_gib=pool.disk_gib,
+        storage=pool.storage,
+        node_role_name=node_role_name,
+        instance_profile=instance_profile,
+        subnet_ids=subnet_ids,
+        security_group_id=security_group_id,
+    )
     if _uses_instance_store(pool):
         spec["instanceStorePolicy"] = "RAID0"
     if pool.parallel_pull:
         spec["userData"] = pull_settings(pool.node_image)
     return spec | reservation_terms(capacity_reservation_ids)
-
-
-def _block_devices(pool: GpuPool) -> list[dict[str, Any]]:
-    data = data_device(pool.node_image)
-    return [
-        {
-            "deviceName": device,
-            "ebs": {
-                "volumeSize": f"{pool.disk_gib if device == data else BOTTLEROCKET_ROOT_GIB}Gi",
-                "volumeType": "gp3",
-                "encrypted": True,
-                "deleteOnTermination": True,
-                **(_speed(pool.storage) if device == data else {}),
-            },
-        }
-        for device in dict.fromkeys((ROOT_DEVICE, data))
-    ]
-
-
-def _speed(storage: NodeStorage | None) -> dict[str, Any]:
-    if storage is None:
-        return {}
-    fields = {
-        "iops": storage.iops,
-        "throughput": storage.throughput_mib_s,
-        "snapshotID": storage.snapshot_id,
-        "volumeInitializationRate": storage.initialization_mib_s,
-    }
-    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _uses_instance_store(pool: GpuPool) -> bool:

@@ -32,7 +32,7 @@ from .catalog import (
 )
 from .catalog.nearest import hint_or_all
 
-POOLS = ("GpuNodeGroup", "KarpenterGpuPool", "AutoModeGpuPool", "SpotNodeGroup")
+POOLS = ("GpuNodeGroup", "KarpenterGpuPool", "KarpenterPool", "AutoModeGpuPool", "SpotNodeGroup")
 _NODE_GROUP, _AUTO_SCALING_GROUP = "aws:eks/nodeGroup:NodeGroup", "aws:autoscaling/group:Group"
 _CONTROL_PLANE = "eks:index:Cluster"
 _STACK = "pulumi:pulumi:Stack"

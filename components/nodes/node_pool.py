@@ -1,7 +1,7 @@
 """A GpuPool as a NodePool; the object is almost the same for Karpenter and for EKS Auto Mode."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,20 +66,15 @@ def node_pool(pool: GpuPool, provisioner: Provisioner, node_class: str, zones: S
     the provisioner does not count it as initialized before.
     """
     spec: dict[str, Any] = {
-        "template": {
-            "metadata": {"labels": pool.node_labels},
-            "spec": {
-                "nodeClassRef": {
-                    "group": provisioner.group,
-                    "kind": provisioner.node_class_kind,
-                    "name": node_class,
-                },
-                "requirements": _requirements(pool, provisioner, zones),
-                "taints": [taint.for_kubernetes() for taint in pool.taints],
-                "expireAfter": f"{pool.max_age_h or provisioner.max_age_h}h",
-                "terminationGracePeriod": duration(termination_grace_s(pool)),
-            },
-        },
+        "template": node_template(
+            provisioner,
+            node_class,
+            labels=pool.node_labels,
+            requirements=_requirements(pool, provisioner, zones),
+            taints=[taint.for_kubernetes() for taint in pool.taints],
+            max_age_h=pool.max_age_h,
+            grace_s=termination_grace_s(pool),
+        ),
         "disruption": {
             # A GPU's pods are not moved to save a part of its price.
             "consolidationPolicy": "WhenEmpty",
@@ -91,6 +86,33 @@ def node_pool(pool: GpuPool, provisioner: Provisioner, node_class: str, zones: S
     if pool.weight is not None:
         spec["weight"] = pool.weight
     return spec
+
+
+def node_template(
+    provisioner: Provisioner,
+    node_class: str,
+    *,
+    labels: Mapping[str, str],
+    requirements: Sequence[Mapping[str, Any]],
+    taints: Sequence[Mapping[str, str]],
+    max_age_h: int | None,
+    grace_s: int,
+) -> dict[str, Any]:
+    """A NodePool's `spec.template`: what each of its nodes is."""
+    return {
+        "metadata": {"labels": dict(labels)},
+        "spec": {
+            "nodeClassRef": {
+                "group": provisioner.group,
+                "kind": provisioner.node_class_kind,
+                "name": node_class,
+            },
+            "requirements": list(requirements),
+            "taints": list(taints),
+            "expireAfter": f"{max_age_h or provisioner.max_age_h}h",
+            "terminationGracePeriod": duration(grace_s),
+        },
+    }
 
 
 def node_pool_problems(pool: GpuPool, provisioner: Provisioner) -> list[str]:
@@ -184,16 +206,29 @@ def create_node_pool(
     parent: Resource,
 ) -> kubernetes.apiextensions.CustomResource:
     """Creates the NodePool `name`, with a node class of the same name, which is always deleted after it."""
+    return make_node_pool(
+        name, node_pool(pool, provisioner, name, zones), termination_grace_s(pool), node_class, parent
+    )
+
+
+def make_node_pool(
+    name: str,
+    spec: Mapping[str, Any],
+    grace_s: int,
+    node_class: kubernetes.apiextensions.CustomResource,
+    parent: Resource,
+) -> kubernetes.apiextensions.CustomResource:
+    """Creates a NodePool of this `spec`; `grace_s` is how long a pod may hold its last node."""
     return kubernetes.apiextensions.CustomResource(
         name,
         api_version=KARPENTER_API_VERSION,
         kind=KIND,
         metadata={"name": name, "annotations": WAIT_UNTIL_READY},
-        spec=node_pool(pool, provisioner, name, zones),
+        spec=spec,
         opts=ResourceOptions(
             parent=parent,
             depends_on=[node_class],
             # Its deletion lasts until the last node is gone, and a pod may hold that one for the grace period.
-            custom_timeouts=CustomTimeouts(delete=f"{termination_grace_s(pool) + DELETE_MARGIN_S}s"),
+            custom_timeouts=CustomTimeouts(delete=f"{grace_s + DELETE_MARGIN_S}s"),
         ),
     )

@@ -64,7 +64,7 @@ def places(pool: GpuPool, subnets: Sequence[NodeSubnet], region: str, problems: 
     names = [row.name for row in pool.instance_types]
     offered = types_by_zone(names, chosen, region)
     nowhere = [name for name in names if not any(name in types for types in offered.values())]
-    problems = [*subnet_problems(subnets, region), *_zone_problems(pool, subnets), *problems]
+    problems = [*subnet_problems(subnets, region), *zone_problems(pool.zones, subnets), *problems]
     # Types that answer a need are the catalog's choice: it is enough that some of them are there.
     if chosen and nowhere and (pool.need is None or len(nowhere) == len(names)):
         problems += [not_offered(name, list(offered), region) for name in nowhere]
@@ -112,11 +112,12 @@ def not_offered(name: str, places: Sequence[str], region: str) -> str:
     return f"pool.instance_types: {name} is offered in none of {', '.join(places)}; {nearest}"
 
 
-def _zone_problems(pool: GpuPool, subnets: Sequence[NodeSubnet]) -> list[str]:
+def zone_problems(wanted: Sequence[str] | None, subnets: Sequence[NodeSubnet]) -> list[str]:
+    """A sentence for each zone of a pool that has no subnet."""
     known = list(dict.fromkeys(subnet["zone"] for subnet in subnets))
     return [
         f"pool.zones: {zone} has no subnet; zones that have one: {', '.join(known)}"
-        for zone in pool.zones or ()
+        for zone in wanted or ()
         if known and zone not in known
     ]
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 
 class NodesOfPool(Protocol):
-    """A component that makes nodes: `GpuNodeGroup`, `KarpenterGpuPool`, `AutoModeGpuPool` or `SpotNodeGroup`."""
+    """A component that makes nodes: `GpuNodeGroup`, `KarpenterGpuPool`, `KarpenterPool`, `AutoModeGpuPool` or
+    `SpotNodeGroup`."""
 
     labels: dict[str, str]
     """Labels of every node."""

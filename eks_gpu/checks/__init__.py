@@ -6,6 +6,7 @@ Each module has one family of checks; importing it registers its checks, and `do
 from eks_gpu.checks import (
     access,
     addons,
+    architectures,
     auto_mode,
     autoscaler,
     autoscaler_flags,
@@ -66,6 +67,7 @@ __all__ = [
     "Waiver",
     "access",
     "addons",
+    "architectures",
     "auto_mode",
     "autoscaler",
     "autoscaler_flags",

@@ -25,6 +25,7 @@ from tests.graphs import (
     device_plugin,
     findings,
     gpu_group,
+    gpu_work,
     healthy,
     managed_group,
     managed_template,
@@ -39,7 +40,9 @@ def test_every_check_holds_in_a_healthy_stack_and_says_so():
     on_auto_mode = karpenter_graphs.healthy_auto_mode()
     on_auto_mode_with_claims, with_features = device_claims.on_auto_mode(), karpenter_features.healthy()
     with_a_gang = [*healthy(gpu=gpu_group(maxSize=8)), gangs.group(2)]
-    by_hand = (whole_graphs.healthy(), node_graphs.healthy())
+    of_one_architecture = gpu_work()
+    of_one_architecture.inputs["spec"]["template"]["spec"]["containers"][0]["image"] = "example/app:1-amd64"
+    by_hand = (whole_graphs.healthy(), node_graphs.healthy(), healthy(train=of_one_architecture))
     whole = (healthy(), with_a_gang, on_karpenter, on_auto_mode, *by_hand, on_auto_mode_with_claims, with_features)
     found = [
         finding for stack in whole for finding in analysed(*stack, budget=50_000, cold_start_budget_s=900).findings
