@@ -7,10 +7,10 @@ import pulumi
 
 import components as eks_gpu
 from first_workloads import first_workloads
-from settings import Settings, check_names, check_reach
+from settings import Settings, check_claims, check_names, check_reach
 
 problems = eks_gpu.SettingsProblems()
-settings = problems.settings(Settings, check_names, check_reach)
+settings = problems.settings(Settings, check_names, check_reach, check_claims)
 region = problems.required("aws:region")
 node_groups = settings.get("gpu_node_groups", {})
 karpenter_pools, auto_mode_pools = settings.get("karpenter_gpu_pools", {}), settings.get("auto_mode_gpu_pools", {})
@@ -94,6 +94,12 @@ if nvidia and "gpu_operator" in settings:
         eks_gpu.GpuOperator("gpu-operator", {"pools": nvidia, "settings": settings["gpu_operator"]}, with_cluster)
 elif pools.needing_plugin("nvidia", own_nodes):
     eks_gpu.NvidiaDevicePlugin("nvidia-device-plugin", {"pools": nvidia}, with_cluster)
+if claiming := pools.claiming(own_nodes):
+    with problems.at("nvidia_dra_driver", go_on=True, as_argument="settings"):
+        driver: eks_gpu.NvidiaDraDriverArgs = {"cluster": eks, "pools": claiming}
+        eks_gpu.NvidiaDraDriver(
+            "nvidia-dra-driver", {**driver, "settings": settings.get("nvidia_dra_driver", {})}, with_cluster
+        )
 if neuron := pools.needing_plugin("neuron", own_nodes):
     eks_gpu.NeuronDevicePlugin("neuron-device-plugin", {"pools": neuron}, with_cluster)
 balancers: list[pulumi.Resource] = []

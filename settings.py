@@ -13,7 +13,7 @@ from components import Section
 # Sections whose images, or those of what their pools need, are in public registries and have no setting.
 PUBLIC_IMAGES = (
     *("gpu_node_groups", "karpenter_gpu_pools", "karpenter_pools", "cluster_autoscaler", "node_termination_handler"),
-    *("gpu_operator", "aws_load_balancer_controller", "cuda_vector_add", "gpu_smoke_test"),
+    *("gpu_operator", "nvidia_dra_driver", "aws_load_balancer_controller", "cuda_vector_add", "gpu_smoke_test"),
 )
 ECR = ".dkr.ecr."
 """In the address of a private registry of AWS, which a VPC endpoint reaches."""
@@ -56,6 +56,8 @@ class Settings(TypedDict):
     """Karpenter, which is installed if there are `karpenter_gpu_pools` or `karpenter_pools`."""
     gpu_operator: NotRequired[eks_gpu.GpuOperatorSettingsArgs]
     """NVIDIA's GPU operator, instead of the device plugin. Default none."""
+    nvidia_dra_driver: NotRequired[eks_gpu.NvidiaDraDriverSettingsArgs]
+    """NVIDIA's DRA driver, which is installed if a pool of your own nodes has `devices` claims."""
     aws_load_balancer_controller: NotRequired[eks_gpu.AwsLoadBalancerControllerSettingsArgs]
     """The controller that makes network load balancers for Services. Default none."""
 
@@ -73,6 +75,18 @@ def check_names(settings: Settings) -> None:
     if twice := sorted(others & settings.get("karpenter_pools", {}).keys()):
         rule = "must have a name that no pool with GPUs has"
         raise eks_gpu.BadInput([f"karpenter_pools.{name} {rule}" for name in twice])
+
+
+def check_claims(settings: Settings) -> None:
+    """Raises BadInput for Karpenter's pools with claims if Karpenter ignores claims."""
+    claiming = [name for name, made in settings.get("karpenter_gpu_pools", {}).items() if _claims(made["pool"])]
+    if claiming and not settings.get("karpenter", {}).get("dra", {}).get("nvidia"):
+        reason = f"Karpenter starts no node for the claims of {', '.join(claiming)} otherwise"
+        raise eks_gpu.BadInput([f"karpenter.dra.nvidia must be true: {reason}"])
+
+
+def _claims(pool: eks_gpu.GpuPoolArgs) -> bool:
+    return pool.get("devices") == "claims"
 
 
 def check_reach(settings: Settings) -> None:

@@ -38,6 +38,7 @@ from .inference.settings import ResnetInferenceSettings as ResnetInferenceSettin
 from .inference.settings import ResnetInferenceSettingsArgs as ResnetInferenceSettingsArgs
 from .karpenter import Karpenter as Karpenter
 from .karpenter import KarpenterArgs as KarpenterArgs
+from .karpenter import KarpenterDraArgs as KarpenterDraArgs
 from .karpenter import KarpenterFeatureGatesArgs as KarpenterFeatureGatesArgs
 from .karpenter import KarpenterSettings as KarpenterSettings
 from .karpenter import KarpenterSettingsArgs as KarpenterSettingsArgs
@@ -48,6 +49,7 @@ from .karpenter_pool import KarpenterPoolArgs as KarpenterPoolArgs
 from .values.cpu_pool import CpuPool as CpuPool
 from .values.cpu_pool import CpuPoolArgs as CpuPoolArgs
 from .values.pool_pods import NodesOfPool as NodesOfPool
+from .nodes.device_claims import pool_claim as pool_claim
 from .values.pool_pods import pool_selector as pool_selector
 from .values.pool_pods import pool_tolerations as pool_tolerations
 from .network import Network as Network
@@ -65,6 +67,10 @@ from .node_termination_handler import NodeTerminationHandlerSettings as NodeTerm
 from .node_termination_handler import NodeTerminationHandlerSettingsArgs as NodeTerminationHandlerSettingsArgs
 from .nvidia_device_plugin import NvidiaDevicePlugin as NvidiaDevicePlugin
 from .nvidia_device_plugin import NvidiaDevicePluginArgs as NvidiaDevicePluginArgs
+from .nvidia_dra_driver import NvidiaDraDriver as NvidiaDraDriver
+from .nvidia_dra_driver import NvidiaDraDriverArgs as NvidiaDraDriverArgs
+from .nvidia_dra_driver import NvidiaDraDriverSettings as NvidiaDraDriverSettings
+from .nvidia_dra_driver import NvidiaDraDriverSettingsArgs as NvidiaDraDriverSettingsArgs
 from .resnet_inference import ResnetInference as ResnetInference
 from .resnet_inference import ResnetInferenceArgs as ResnetInferenceArgs
 from .values.api_addresses import stack_addresses as stack_addresses

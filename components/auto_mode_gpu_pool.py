@@ -8,11 +8,15 @@ import pulumi_kubernetes as kubernetes
 from pulumi import ComponentResource, Input, Output, ResourceOptions
 from typing_extensions import TypedDict
 
-from .catalog import AUTO_MODE_MAX_AGE_H
+from .catalog import (
+    AUTO_MODE_DRA_SINCE,
+    AUTO_MODE_MAX_AGE_H,
+)
 from .catalog.auto_mode import BUILT_IN_NODE_CLASS, BUILT_IN_POOLS, accelerated_families, starts
 from .catalog.name_limits import ROLES
 from .iam.auto_mode_node_role import create_auto_mode_node_role
 from .iam.node_role import role_name
+from .nodes.device_claims import claim_problems, create_device_class
 from .nodes.node_pool import (
     AUTO_MODE,
     WAIT_UNTIL_READY,
@@ -85,6 +89,7 @@ class AutoModeGpuPool(ComponentResource):
             check_name(name, {ROLES: [role_name(name)]})
         problems = [*auto_mode_problems(name, pool), *storage_problems(spec)]
         problems += reservation_problems(pool, spec.capacity_reservation_ids)
+        problems += claim_problems(pool, cluster["kubernetes_version"], AUTO_MODE_DRA_SINCE)
         placed = places(pool, spec.subnets, cluster["region"], problems)
         super().__init__("eks-gpu-components:index:AutoModeGpuPool", name, {**args}, opts)
 
@@ -106,6 +111,7 @@ class AutoModeGpuPool(ComponentResource):
             opts=ResourceOptions(parent=self),
         )
         create_node_pool(name, pool, AUTO_MODE, nodes, list(placed.types), self)
+        create_device_class(name, pool, self, opts)
 
         self.node_pool_name = Output.from_input(name)
         self.labels, self.taints = pool.node_labels, [taint.for_kubernetes() for taint in pool.taints]

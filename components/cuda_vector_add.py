@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from . import catalog
 from .control_plane.disposable import ONCE_TIMEOUT, disposable
-from .values.gpu_pool import GpuPool, GpuPoolArgs
+from .values.gpu_pool import GpuPool, GpuPoolArgs, plugin_problem
 from .values.pool_pods import pool_selector, pool_tolerations
 from .values.value import Value, check
 
@@ -43,6 +43,8 @@ class CudaVectorAddSpec(Value):
     def _has_nvidia_gpus(self) -> Self:
         if self.pool.accelerator != "nvidia":
             raise ValueError(f"pool must have NVIDIA GPUs, got {self.pool.accelerator}")
+        if problem := plugin_problem(self.pool):
+            raise ValueError(problem)
         return self
 
 

@@ -177,7 +177,7 @@ def chart_values(pools: Sequence[GpuPool], settings: GpuOperatorSettings) -> dic
         "mig": {"strategy": settings.mig_strategy},
         "migManager": {"enabled": settings.mig_strategy != "none"},
     }
-    if configurations := sharing_configurations(pool.sharing for pool in pools):
+    if configurations := sharing_configurations(pool.sharing for pool in pools if not pool.claims):
         values["devicePlugin"] = {
             "config": {
                 "create": True,

@@ -11,7 +11,7 @@ from . import catalog
 from .control_plane.disposable import ONCE_TIMEOUT, disposable
 from .nodes import node_pool
 from .values.arg_words import SmokeTestBackendArg
-from .values.gpu_pool import GpuPool, GpuPoolArgs
+from .values.gpu_pool import GpuPool, GpuPoolArgs, plugin_problem
 from .values.pool_pods import pool_selector, pool_tolerations
 from .values.value import Value, check
 from .values.words import SmokeTestBackend
@@ -56,6 +56,8 @@ class GpuSmokeTestSpec(Value):
         gpus = _gpus(self.pool)
         if self.pool.accelerator != "nvidia":
             raise ValueError(f"pool must have NVIDIA GPUs, got {self.pool.accelerator}")
+        if problem := plugin_problem(self.pool):
+            raise ValueError(problem)
         if not self.gpu and len(gpus) > 1:
             raise ValueError(f"gpu is required where a pool has several kinds, one of {', '.join(gpus)}")
         if self.gpu_name not in gpus:

@@ -54,6 +54,15 @@ class KarpenterFeatureGatesArgs(TypedDict):
     """Whether a Deployment that shrinks first gives up pods on nodes that Karpenter wants to remove. Default no."""
 
 
+class KarpenterDraArgs(TypedDict):
+    """The DRA drivers for whose devices Karpenter starts nodes. For any of them it no longer ignores claims."""
+
+    nvidia: NotRequired[bool]
+    """Whether a node starts for a claim of NVIDIA GPUs, as pools with `devices` claims need. Default no."""
+    efa: NotRequired[bool]
+    """Whether a node starts for a claim of EFA interfaces. Default no."""
+
+
 class KarpenterSettingsArgs(TypedDict):
     """The settings of Karpenter that differ between environments."""
 
@@ -67,6 +76,8 @@ class KarpenterSettingsArgs(TypedDict):
     """Whether Karpenter starts no node in a zone that an EKS zonal shift has moved away from. Default no."""
     feature_gates: NotRequired[KarpenterFeatureGatesArgs]
     """Feature gates of Karpenter, which turn optional features on or off."""
+    dra: NotRequired[KarpenterDraArgs]
+    """Claims of devices (DRA) that Karpenter starts nodes for."""
     node_labels: NotRequired[Mapping[str, str]]
     """Labels of the nodes that Karpenter runs on, which must not be nodes that it starts. Default
     eks-gpu-components/role=system, the label of `Cluster`'s system nodes.
@@ -123,6 +134,19 @@ class KarpenterFeatureGates(Value):
         }
 
 
+class KarpenterDra(Value):
+    """Both switches of each driver, checked: its gate, and that claims are not ignored."""
+
+    nvidia: bool = False
+    efa: bool = False
+
+    def for_chart(self) -> dict[str, Any]:
+        """What `settings` of the chart says of DRA; nothing where all stays off. Source: Karpenter 1.15, chart."""
+        if not (self.nvidia or self.efa):
+            return {}
+        return {"awsFeatureGates": {"draNVIDIAGPU": self.nvidia, "draEFA": self.efa}, "ignoreDRARequests": False}
+
+
 class KarpenterSettings(Value):
     """The settings, checked."""
 
@@ -130,6 +154,7 @@ class KarpenterSettings(Value):
     replicas: int = Field(default=2, ge=1)
     zonal_shift: bool = False
     feature_gates: KarpenterFeatureGates = Field(default_factory=KarpenterFeatureGates)
+    dra: KarpenterDra = Field(default_factory=KarpenterDra)
     node_labels: Mapping[str, str] = catalog.SYSTEM_NODE_LABELS
     session_manager: bool = False
     isolated_vpc: bool = False
@@ -237,6 +262,7 @@ def chart_values(
             "interruptionQueue": queue_name,
             "enableZonalShift": settings.zonal_shift,
             "featureGates": settings.feature_gates.for_chart(),
+            **settings.dra.for_chart(),
             **({"isolatedVPC": True} if settings.isolated_vpc else {}),
         },
     }

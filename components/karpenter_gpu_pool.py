@@ -8,7 +8,8 @@ import pulumi_kubernetes as kubernetes
 from pulumi import ComponentResource, Input, Output, Resource, ResourceOptions
 from typing_extensions import TypedDict
 
-from .catalog import AMI_RELEASE
+from .catalog import AMI_RELEASE, SHARES_ANNOTATION
+from .nodes.device_claims import claim_problems, create_device_class
 from .nodes.ec2_node_class import image_problems, node_class_spec
 from .nodes.node_pool import (
     KARPENTER,
@@ -92,6 +93,7 @@ class KarpenterGpuPool(ComponentResource):
             pulumi.log.info(f"{name}: {sentence}", self)
         node_class = _create_node_class(name, spec, [subnet["subnet_id"] for subnet in placed.subnets], self)
         create_node_pool(name, pool, KARPENTER, node_class, list(placed.types), self)
+        create_device_class(name, pool, self, opts)
 
         self.node_pool_name = Output.from_input(name)
         self.labels, self.taints = pool.node_labels, [taint.for_kubernetes() for taint in pool.taints]
@@ -103,6 +105,7 @@ def karpenter_problems(name: str, spec: KarpenterGpuPoolSpec) -> list[str]:
     pool = spec.pool
     problems = [*name_problems(name), *node_pool_problems(pool, KARPENTER)]
     problems += reservation_problems(pool, spec.capacity_reservation_ids)
+    problems += claim_problems(pool, spec.cluster["kubernetes_version"])
     problems += pool.pull_problems(on_instance_store=_uses_instance_store(pool))
     if pool.storage and _uses_instance_store(pool):
         reason = "images and pods' files lie on the instance store of these types, which is faster"
@@ -165,7 +168,12 @@ def _create_node_class(
         f"{name}-node-class",
         api_version=f"{KARPENTER.group}/v1",
         kind=KARPENTER.node_class_kind,
-        metadata={"name": name, "annotations": WAIT_UNTIL_READY},
+        metadata={"name": name, "annotations": {**WAIT_UNTIL_READY, **_shares(spec.pool)}},
         spec={**node_class, "tags": {"Name": Output.concat(spec.cluster["name"], f"-{name}")}},
         opts=ResourceOptions(parent=parent),
     )
+
+
+def _shares(pool: GpuPool) -> dict[str, str]:
+    """The annotation by which Karpenter plans with claims that share a GPU. Source: Karpenter 1.15, nvidiadra."""
+    return {SHARES_ANNOTATION: str(pool.sharing.replicas)} if pool.claims and pool.sharing else {}

@@ -55,6 +55,8 @@ class NvidiaDevicePluginSpec(Value):
 def _reason_to_leave(pool: GpuPool) -> str:
     if pool.accelerator != "nvidia":
         return f"{pool.accelerator} devices have a plugin of their own"
+    if pool.claims:
+        return "with devices claims its GPUs are those of the DRA driver"
     return f"the {pool.node_image} image brings its own, and a second one breaks it"
 
 

@@ -16,7 +16,7 @@ from .inference.load_balancer import LoadBalancer, service
 from .inference.scaling import horizontal_pod_autoscaler, scaled_object, trigger_authentication
 from .inference.settings import Model, ResnetInferenceSettings, ResnetInferenceSettingsArgs
 from .values.eks_cluster import EksCluster
-from .values.gpu_pool import GpuPool, GpuPoolArgs
+from .values.gpu_pool import GpuPool, GpuPoolArgs, plugin_problem
 from .values.names import check_name
 from .values.value import Value, check
 
@@ -48,6 +48,8 @@ class ResnetInferenceSpec(Value):
         problems = []
         if self.pool.accelerator != "nvidia":
             problems.append(f"pool must have NVIDIA GPUs, got {self.pool.accelerator}")
+        elif problem := plugin_problem(self.pool):
+            problems.append(problem)
         elif self.pool.architecture != "amd64" and self.settings.image == catalog.TENSORFLOW_SERVING_IMAGE:
             image = self.settings.image
             problems.append(f"pool must have amd64 nodes, since {image} is made for no other, got arm64")

@@ -12,6 +12,8 @@ _SYSTEM = {"key": SYSTEM_TAINT.key, "operator": "Exists"}
 
 DEVICE_PLUGIN_TOLERATIONS = (_SYSTEM, GPU_TAINT.toleration())
 """Tolerations of NVIDIA's device plugin. Source: chart 0.20.0, values.yaml."""
+DRA_DRIVER_TOLERATIONS = (GPU_TAINT.toleration(),)
+"""Tolerations of NVIDIA's DRA driver on GPU nodes. Source: chart 0.5.0, values.yaml, `kubeletPlugin`."""
 DEVICE_PLUGIN_NODES = (
     ("feature.node.kubernetes.io/pci-10de.present", "true"),
     ("feature.node.kubernetes.io/cpu-model.vendor_id", "NVIDIA"),

@@ -1,4 +1,6 @@
-"""The three data files beside this module, parsed at their first use. tools/refresh_catalog.py makes them."""
+"""The data files beside this module, parsed at their first use. tools/refresh_catalog.py makes them, and dra.json
+tools/dra_devices.py.
+"""
 
 import json
 from functools import cache
@@ -18,6 +20,14 @@ def ec2() -> dict[str, Any]:
 def prices() -> dict[str, dict[str, list[Any]]]:
     """`{region: {type: [USD per hour, date]}}`, on-demand Linux."""
     return json.loads((HERE / "prices.json").read_bytes())
+
+
+@cache
+def dra() -> dict[str, Any]:
+    """`{"source", "devices": {type: row}}`; a row has product, architecture, compute capability, brand, memory and the
+    PCIe root of each device.
+    """
+    return json.loads((HERE / "dra.json").read_bytes())
 
 
 @cache

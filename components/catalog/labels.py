@@ -25,6 +25,9 @@ DEPLOY_OPERANDS_LABEL = "nvidia.com/gpu.deploy.operands"
 MPS_CAPABLE_LABEL = "nvidia.com/mps.capable"
 """`true` brings the daemon that MPS needs to the node."""
 
+DRA_DRIVER_LABEL = "nvidia.com/dra-kubelet-plugin"
+"""`true` brings the DRA driver to a node. Source: NVIDIA GPU Operator 26.7, "DRA Driver for NVIDIA GPUs"."""
+
 # Labels that kubelet or the cloud provider sets on every node.
 ARCH_LABEL = "kubernetes.io/arch"
 HOSTNAME_LABEL = "kubernetes.io/hostname"

@@ -106,6 +106,10 @@ _EKS_CHARTS = "https://aws.github.io/eks-charts"
 
 # Source of each: the chart's own Chart.yaml, read in August 2026.
 CLUSTER_AUTOSCALER_CHART = Chart("cluster-autoscaler", "9.59.0", "https://kubernetes.github.io/autoscaler", "1.35.0")
+DRA_DRIVER_CHART = Chart(
+    # The first release whose devices several claims can share. Source: its release 0.5.0, September 2026.
+    *("oci://registry.k8s.io/dra-driver-nvidia/charts/dra-driver-nvidia-gpu", "0.5.0", None, "0.5.0")
+)
 DEVICE_PLUGIN_CHART = Chart("nvidia-device-plugin", "0.20.0", "https://nvidia.github.io/k8s-device-plugin", "0.20.0")
 NEURON_CHART = Chart("oci://public.ecr.aws/neuron/neuron-helm-chart", "1.9.0", None, "2.31.0.0")
 GPU_OPERATOR_CHART = Chart("gpu-operator", "v26.7.0", "https://helm.ngc.nvidia.com/nvidia", "v26.7.0")
@@ -122,9 +126,9 @@ KEDA_CHART = Chart("keda", "2.20.2", "https://kedacore.github.io/charts", "2.20.
 KNOWN_CHARTS = frozenset(
     chart.short_name
     for chart in (
-        *(CLUSTER_AUTOSCALER_CHART, DCGM_EXPORTER_CHART, DEVICE_PLUGIN_CHART, GPU_OPERATOR_CHART, KARPENTER_CHART),
-        *(KARPENTER_CRD_CHART, KEDA_CHART, LOAD_BALANCER_CONTROLLER_CHART, METRICS_SERVER_CHART, NEURON_CHART),
-        *(NFD_CHART, TERMINATION_HANDLER_CHART),
+        *(CLUSTER_AUTOSCALER_CHART, DCGM_EXPORTER_CHART, DEVICE_PLUGIN_CHART, DRA_DRIVER_CHART, GPU_OPERATOR_CHART),
+        *(KARPENTER_CHART, KARPENTER_CRD_CHART, KEDA_CHART, LOAD_BALANCER_CONTROLLER_CHART, METRICS_SERVER_CHART),
+        *(NEURON_CHART, NFD_CHART, TERMINATION_HANDLER_CHART),
     )
 )
 """Charts whose objects are known by their values, by short name."""

@@ -123,7 +123,7 @@ def node_pool_problems(pool: GpuPool, provisioner: Provisioner) -> list[str]:
         problems.append(
             f"pool.capacity_types: {rule}, got {', '.join(pool.capacity_types)}; nearest: {', '.join(order)}"
         )
-    if pool.sharing:
+    if pool.sharing and not (pool.claims and provisioner is KARPENTER):
         reason = f"{provisioner.name} counts whole GPUs, so it would buy a node for each pod"
         problems.append(f"pool.sharing: {reason}, got {pool.sharing.config}: leave it out, or use a node group")
     return problems

@@ -136,6 +136,10 @@ def node_group_problems(pool: GpuPool) -> list[str]:
     if CapacityType.RESERVED in pool.capacity_types:
         reason = "reserved needs a capacity reservation, which a node group here cannot name"
         problems.append(f"pool.capacity_types: {reason}")
+    if pool.claims:
+        reason = "the cluster autoscaler knows the devices of nodes that run, and none of an empty group's"
+        nearest = "KarpenterGpuPool, or AutoModeGpuPool from Kubernetes 1.36 on"
+        problems.append(f"pool.devices: {reason}, so no claim starts one, got claims: take plugin, or {nearest}")
     return problems + [
         f"pool.{field}: {reason}, got {given}: leave it out, or use KarpenterGpuPool"
         for field, reason in _BEYOND_A_NODE_GROUP.items()

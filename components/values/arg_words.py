@@ -11,6 +11,7 @@ BackendArg = str
 BuiltInPoolArg = str
 CapacityTypeArg = str
 ControlPlaneLogArg = str
+DevicesArg = str
 LoadBalancerControllerArg = str
 MigStrategyArg = str
 NatArg = str

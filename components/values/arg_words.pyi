@@ -21,6 +21,7 @@ BackendArg = Backend | Literal["managed-node-group", "auto-scaling-group"]
 BuiltInPoolArg = words.BuiltInPool
 CapacityTypeArg = CapacityType | Literal["reserved", "spot", "on-demand"]
 ControlPlaneLogArg = words.ControlPlaneLog
+DevicesArg = words.Devices
 LoadBalancerControllerArg = words.LoadBalancerController
 MigStrategyArg = words.MigStrategy
 NatArg = Nat | Literal["none", "single", "per-zone"]

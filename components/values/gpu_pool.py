@@ -11,6 +11,7 @@ from ..catalog import (
     ACCELERATOR_LABEL,
     DEPLOY_DEVICE_PLUGIN_LABEL,
     DEVICE_PLUGIN_CONFIG_LABEL,
+    DRA_DRIVER_LABEL,
     GPU_PRESENT_LABEL,
     GPU_TAINT,
     MAX_DISK_GIB,
@@ -27,19 +28,20 @@ from ..catalog import (
     InstanceType,
     Taint,
     brings_plugin,
+    dra_devices,
     image_supports,
     instance_type,
     instance_types,
 )
 from ..catalog.cold_start import PARALLEL_PULL_THROUGHPUT_MIB_S
-from .arg_words import CapacityTypeArg, NodeImageArg, SharingStrategyArg
+from .arg_words import CapacityTypeArg, DevicesArg, NodeImageArg, SharingStrategyArg
 from .gpu_need import GpuNeed, GpuNeedArgs
 from .labels_and_taints import Labels, NodeTaint, TaintArgs
 from .node_storage import NodeStorage, NodeStorageArgs
 from .patterns import like
 from .validation_messages import refused
 from .value import Value
-from .words import NodeImage, SharingStrategy
+from .words import Devices, NodeImage, SharingStrategy
 
 LONGEST_IDLE_S = 86_400
 """A day, after which an idle node is more likely forgotten than kept."""
@@ -96,8 +98,14 @@ class GpuPoolArgs(TypedDict):
     """Seconds an empty node is kept, 30 or more. Over 86400 only with `keeps_idle_nodes`. Default 600."""
     keeps_idle_nodes: NotRequired[bool]
     """Whether `idle_s` may be longer than a day; you then pay for nodes while they are idle. Default no."""
+    devices: NotRequired[DevicesArg]
+    """How pods get GPUs: plugin, where they request a number of nvidia.com/gpu, or claims, where a ResourceClaim (DRA)
+    says which GPU they need; not for node groups. Default plugin.
+    """
     sharing: NotRequired[GpuSharingArgs]
-    """How several pods share one GPU; Karpenter and Auto Mode cannot plan with this. Default none."""
+    """How several pods share one GPU; Karpenter plans with this for `devices` claims alone, and Auto Mode not at all.
+    Default none.
+    """
     max_age_h: NotRequired[int]
     """Hours after which a node is replaced; not for node groups. Default 720 with Karpenter, 336 on Auto Mode."""
     disruption_budget: NotRequired[str]
@@ -153,6 +161,7 @@ class GpuPool(Value):
     taint: NodeTaint | None = None
     keeps_idle_nodes: bool = False
     idle_s: int = Field(default=600, ge=MIN_IDLE_S)
+    devices: Devices = "plugin"
     sharing: GpuSharing | None = None
     max_age_h: int | None = Field(default=None, ge=1)
     # None at a time would keep every idle node.
@@ -224,6 +233,21 @@ class GpuPool(Value):
             raise ValueError("; ".join(problems))
         return storage
 
+    @field_validator("devices")
+    @classmethod
+    def _claimable(cls, devices: Devices, info: ValidationInfo) -> Devices:
+        if devices == "plugin":
+            return devices
+        rows: tuple[InstanceType, ...] = info.data.get("instance_types") or ()
+        if rows and (device := _accelerator(rows[0])).kind != "nvidia":
+            raise ValueError(f"claims are for NVIDIA GPUs, and {rows[0].name} has {device.name}")
+        if unknown := [row.name for row in rows if row.name not in dra_devices()]:
+            raise ValueError(f"claims need types whose GPUs Karpenter knows before the start, not {', '.join(unknown)}")
+        if info.data.get("node_image") == "bottlerocket":
+            reason = "Bottlerocket starts its own device plugin, and a GPU must not have both"
+            raise ValueError(f"claims need node_image al2023: {reason}")
+        return devices
+
     @field_validator("sharing")
     @classmethod
     def _shareable(cls, sharing: GpuSharing | None, info: ValidationInfo) -> GpuSharing | None:
@@ -232,6 +256,8 @@ class GpuPool(Value):
             raise ValueError(f"only NVIDIA GPUs can be shared, and {rows[0].name} has {device.name}")
         if sharing and info.data.get("node_image") == "bottlerocket":
             raise ValueError("needs node_image al2023: Bottlerocket's own device plugin reads no configuration of ours")
+        if sharing and sharing.strategy == "mps" and info.data.get("devices") == "claims":
+            raise ValueError("strategy must be time-slicing with devices claims: where claims share a GPU, MPS is off")
         return sharing
 
     @property
@@ -284,7 +310,12 @@ class GpuPool(Value):
 
     def needs_plugin(self, kind: str) -> bool:
         """Whether nodes of your own need the device plugin of `kind`, nvidia or neuron: no image of theirs has it."""
-        return self.accelerator == kind and not brings_plugin(self.node_image, kind)
+        return self.accelerator == kind and not brings_plugin(self.node_image, kind) and not self.claims
+
+    @property
+    def claims(self) -> bool:
+        """Whether pods get the devices by claims (DRA)."""
+        return self.devices == "claims"
 
     @property
     def node_labels(self) -> dict[str, str]:
@@ -295,6 +326,8 @@ class GpuPool(Value):
         # The autoscaler holds a node with the accelerator label for unready until it has a GPU, which Neuron never has.
         if self.accelerator != "nvidia":
             return {}
+        if self.claims:  # without the accelerator label: with the DRA driver a node never has that resource
+            return {GPU_PRESENT_LABEL: "true", DEPLOY_DEVICE_PLUGIN_LABEL: "false", DRA_DRIVER_LABEL: "true"}
         names = {_accelerator(row).name for row in self.instance_types}
         labels = {GPU_PRESENT_LABEL: "true", ACCELERATOR_LABEL: _label_value(names)}
         if self.node_image == "bottlerocket":
@@ -311,6 +344,12 @@ class GpuPool(Value):
         if self.taint:
             return (self.taint.plain(),)
         return (GPU_TAINT,) if self.accelerator == "nvidia" else (NEURON_TAINT,)
+
+
+def plugin_problem(pool: GpuPool) -> str:
+    """Why no node of the pool takes a pod that requests its accelerators by number; empty if there is no reason."""
+    reason = f"its pods request {pool.resource}, which a node of a pool with claims never offers"
+    return f"pool.devices must be plugin: {reason}, got claims" if pool.claims else ""
 
 
 def _accelerator(row: InstanceType) -> Accelerator:

@@ -298,6 +298,10 @@ class StackPools:
         """What those of the named pools are whose nodes need the device plugin of `kind`, nvidia or neuron."""
         return [self.args[name] for name in names if GpuPool.model_validate(self.args[name]).needs_plugin(kind)]
 
+    def claiming(self, names: Iterable[str]) -> list[GpuPoolArgs]:
+        """What those of the named pools are whose pods claim their GPUs (DRA)."""
+        return [self.args[name] for name in names if GpuPool.model_validate(self.args[name]).claims]
+
     def of(self, section: T) -> tuple[T, pulumi.Resource]:
         """A section with the pool in place of its name, and what makes the pool's nodes.
 

@@ -28,6 +28,7 @@ OTHER: dict[str, Any] = {
     "replicas": 1,
     "zonal_shift": True,
     "feature_gates": {"node_repair": True},
+    "dra": {"nvidia": True},
     "node_labels": {"role": "infra"},
     "session_manager": True,
     "isolated_vpc": True,
@@ -345,3 +346,16 @@ def test_a_preview_has_the_same_resources():
 
 def test_the_example_of_the_page_runs():
     assert run_example("karpenter").one(RELEASE, "karpenter").inputs["values"]["settings"]["clusterName"] == "gaia"
+
+
+def test_both_switches_of_dra_are_set_together_and_neither_by_default():
+    def told(**dra: bool) -> Any:
+        return chart_values(KarpenterSettings.model_validate({"dra": dra}), "", "", "")["settings"]
+
+    gates = {"draNVIDIAGPU": True, "draEFA": False}
+    assert {key: told(nvidia=True)[key] for key in ("awsFeatureGates", "ignoreDRARequests")} == {
+        "awsFeatureGates": gates,
+        "ignoreDRARequests": False,
+    }
+    assert told(efa=True)["awsFeatureGates"] == {"draNVIDIAGPU": False, "draEFA": True}
+    assert {"awsFeatureGates", "ignoreDRARequests", "enableDRA"}.isdisjoint(told())
