@@ -2,7 +2,7 @@
 
 from eks_gpu.graph.graph import Resource
 from eks_gpu.pools.pool import AUTO_MODE
-from eks_gpu_components.catalog import DCGM_EXPORTER_CHART, DEVICE_PLUGIN_CHART, Chart
+from eks_gpu_components.catalog import DCGM_EXPORTER_CHART, DEVICE_PLUGIN_CHART, DRA_DRIVER_CHART, Chart
 
 from .edits import EACH, JSON, Edit, Given, With, Without, gone, only, to, with_key
 from .places import NODE_GROUP, RELEASE, Where, chart, of_gpus
@@ -85,6 +85,12 @@ OPERATORS = (
         "a device plugin beside another",
         "two plugins fight over one GPU",
         _release(DEVICE_PLUGIN_CHART),
+        lambda program: any(pool.accelerator == "nvidia" for pool in program.pools.values()),
+    ),
+    With(
+        "a DRA driver beside the device plugin",
+        "one GPU is given to two pods",
+        _release(DRA_DRIVER_CHART),
         lambda program: any(pool.accelerator == "nvidia" for pool in program.pools.values()),
     ),
     With(

@@ -27,10 +27,11 @@ def device_class(pool: GpuPool) -> dict[str, Any]:
 def create_device_class(name: str, pool: GpuPool, parent: Resource, opts: ResourceOptions | None) -> None:
     """Creates the class of a pool with claims, which has the pool's name; nothing for another pool."""
     if pool.claims:
+        spec: Any = device_class(pool)
         kubernetes.resource.v1.DeviceClass(
             f"{name}-device-class",
             metadata={"name": name},
-            spec=device_class(pool),
+            spec=spec,
             opts=disposable(parent, opts),
         )
 

@@ -1,18 +1,41 @@
-"""Rules of custom resources in CEL: as much of the language as Karpenter's definitions use.
+"""CEL: as much of the language as Karpenter's definitions use for rules, and claims of devices for selectors.
 
-Source: CEL's language definition; Kubernetes documentation, "Common Expression Language in Kubernetes".
+Source: CEL's language definition; Kubernetes documentation, "Common Expression Language in Kubernetes"; Kubernetes
+1.36, apiserver, cel/library: quantities and semantic versions.
 """
 
 import re
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, total_ordering
 from typing import Any
+
+from eks_gpu.pods.quantities import quantity
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<text>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|(?P<number>\d+)|(?P<name>[A-Za-z_]\w*)"""
     r"""|(?P<sign>&&|\|\||==|!=|<=|>=|[-+!<>?:.,()\[\]]))"""
 )
+# Source: Semantic Versioning 2.0.0; what follows + has no order.
+_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
+
+
+@total_ordering
+class Ordered:
+    """A quantity or a version: what has an order, and no arithmetic."""
+
+    def __init__(self, value: Any):
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Ordered) and type(self.value) is type(other.value) and self.value == other.value
+
+    def __lt__(self, other: "Ordered") -> bool:
+        return self.value < other.value
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
 
 Scope = Mapping[str, Any]
 Evaluated = Callable[[Scope], Any]
@@ -255,6 +278,44 @@ def _text(value: Any) -> str:
     return value
 
 
+def quantity_of(text: Any) -> Ordered:
+    """A quantity of Kubernetes. Raises CelError for what is none."""
+    try:
+        return Ordered(quantity(_text(text)))
+    except ValueError:
+        raise CelError(f"no quantity: {text}") from None
+
+
+def version_of(text: Any) -> Ordered:
+    """A semantic version; one that has a pre-release comes before the same without. Raises CelError."""
+    found = _VERSION.fullmatch(_text(text))
+    if found is None:
+        raise CelError(f"no version: {text}")
+    before = tuple((not part.isdigit(), part.zfill(9)) for part in (found[4] or "").split(".") if part)
+    return Ordered((int(found[1]), int(found[2]), int(found[3]), not before, before))
+
+
+def _version(version: Any) -> tuple[int, ...]:
+    if not isinstance(version, Ordered) or not isinstance(version.value, tuple):
+        raise CelError("no version")
+    return version.value
+
+
+def _is(make: Callable[[Any], Any], text: Any) -> bool:
+    try:
+        make(text)
+    except CelError:
+        return False
+    return True
+
+
+def _compared(one: Any, other: Any) -> int:
+    """-1, 0 or 1, for two of one kind."""
+    if not isinstance(one, Ordered) or not isinstance(other, Ordered) or type(one.value) is not type(other.value):
+        raise CelError("not to be compared")
+    return (one > other) - (one < other)
+
+
 def _found(text: Any, pattern: str) -> str:
     found = re.search(pattern, _text(text))
     return found[0] if found else ""
@@ -280,6 +341,23 @@ _METHODS: Mapping[str, Callable[..., Any]] = {
     "find": _found,
     "endsWith": lambda text, end: _text(text).endswith(end),
     "startsWith": lambda text, start: _text(text).startswith(start),
+    "contains": lambda text, part: _text(part) in _text(text),
+    "lowerAscii": lambda text: _text(text).lower(),
+    "upperAscii": lambda text: _text(text).upper(),
+    "compareTo": _compared,
+    "isGreaterThan": lambda one, other: _compared(one, other) > 0,
+    "isLessThan": lambda one, other: _compared(one, other) < 0,
+    "major": lambda version: _version(version)[0],
+    "minor": lambda version: _version(version)[1],
+    "patch": lambda version: _version(version)[2],
     "split": lambda text, sign: _text(text).split(sign),
 }
-_FUNCTIONS: Mapping[str, Callable[..., Any]] = {"size": _size, "int": _int}
+_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "size": _size,
+    "int": _int,
+    "string": str,
+    "quantity": quantity_of,
+    "isQuantity": lambda text: _is(quantity_of, text),
+    "semver": version_of,
+    "isSemver": lambda text: _is(version_of, text),
+}

@@ -1,6 +1,6 @@
 """The NVIDIA device plugin and driver: a GPU node needs each of them once, and a CPU node neither."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from eks_gpu.checks import sources
 from eks_gpu.checks.pod_specs import pod_of_values
@@ -15,9 +15,11 @@ from eks_gpu.pools.pool import AUTO_MODE, Pool
 from eks_gpu.pools.scope import ACCELERATED, NODE_POOLS, Scope
 from eks_gpu.pools.software import (
     DEVICE_PLUGIN,
+    DRA_DRIVER_IMAGES,
     GPU_OPERATOR,
     Software,
     device_plugin_pod,
+    dra_driver_pod,
     finds_its_own_nodes,
     operator_pod,
     sharing_replicas,
@@ -59,6 +61,19 @@ def _plugins(context: Context, plugin: DevicePlugin) -> Iterator[tuple[str, Pod,
             continue
         if workload.daemon and any(plugin.image in image for image in workload.pod.images):
             yield str(workload), workload.pod, False
+
+
+def dra_drivers(context: Context, pool: Pool) -> list[str]:
+    """Names of the releases and DaemonSets by which NVIDIA's DRA driver runs on every node of the pool."""
+    if pool.accelerator != "nvidia":
+        return []
+    releases = ((f"release {each.name}", dra_driver_pod(each)) for each in context.software)
+    plain = (
+        (str(each), each.pod)
+        for each in context.workloads
+        if each.daemon and any(name in image for name in DRA_DRIVER_IMAGES for image in each.pod.images)
+    )
+    return [name for name, pod in (*releases, *plain) if pod and not _rejection(pod, pool)]
 
 
 def _may_bring_one(context: Context) -> str:
@@ -104,6 +119,9 @@ def reaches(context: Context) -> Iterator[Said]:
             reasons |= {name: reason for name, reason in _undiscovered(context, pool) if not reasons.get(name, "")}
         reached = [name for name, reason in reasons.items() if not reason]
         problem = None
+        if not reached and (drivers := dra_drivers(context, pool)):
+            yield verdict(pool.name, None, f"{', '.join(drivers)} makes devices of its GPUs, which pods claim")
+            continue
         if not plugins and (unread := _may_bring_one(context)):
             said = f"no {plugin.title} device plugin was read, but {unread} may bring it"
             yield Said(pool.name, (), "", unjudged=said)
@@ -167,16 +185,22 @@ def avoids(context: Context) -> Iterator[Said]:
 def one_owner(context: Context) -> Iterator[Said]:
     """Two device plugins conflict over one GPU, and a second driver breaks the node.
 
-    The check looks at the image, Auto Mode, the plugin's chart and the GPU operator.
+    A device plugin and the DRA driver keep separate accounts of one GPU, and give it to two pods.
+
+    The check looks at the image, Auto Mode, the charts of plugin and DRA driver, and the GPU operator.
     """
     for pool, plugin in _of_pools(context):
         owners = [_image(pool)] if pool.device_plugin else []
         owners += [name for name, pod, _ in _plugins(context, plugin) if not _rejection(pod, pool)]
         problems = [_second_plugin(pool, plugin, owners)] if len(owners) > 1 else []
+        drivers = dra_drivers(context, pool)
+        if owners and drivers:
+            problems.append(_plugin_and_driver(owners, drivers))
         if plugin.kind == "nvidia":
             found = (_second_driver(release, pool) for release in context.charts(GPU_OPERATOR))
             problems += [problem for problem in found if problem]
-        yield verdict(pool.name, problems, f"the device plugin is {' and '.join(owners) or 'nobody'}'s")
+        gives = f"its GPUs are given away by {' and '.join(drivers)}" if drivers else ""
+        yield verdict(pool.name, problems, gives or f"the device plugin is {' and '.join(owners) or 'nobody'}'s")
 
 
 def _image(pool: Pool) -> str:
@@ -194,6 +218,12 @@ def _second_plugin(pool: Pool, plugin: DevicePlugin, owners: list[str]) -> Probl
     )
     conflict = f"each bring a device plugin, which conflict over its {plugin.device}s"
     return Problem(f"{' and '.join(owners)} {conflict}", keep_off)
+
+
+def _plugin_and_driver(owners: Sequence[str], drivers: Sequence[str]) -> Problem:
+    told = f"{' and '.join(owners)} and {' and '.join(drivers)} each give its GPUs away: by number, and by claim"
+    label = f"{DEPLOY_DEVICE_PLUGIN_LABEL}=false"
+    return Problem(told, f"give nodes whose GPUs pods claim the label {label}, and let only the DRA driver run there")
 
 
 def _second_driver(release: Software, pool: Pool) -> Problem | None:

@@ -12,7 +12,6 @@ from eks_gpu.checks.roles import last
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.karpenter.objects import node_classes, object_name, part
 from eks_gpu.karpenter.schema import node_class_problems, node_pool_problems
-from eks_gpu.karpenter.settings import major_minor
 from eks_gpu.pools.node_class import role
 from eks_gpu.pools.pool import KARPENTER as BACKEND
 from eks_gpu.pools.software import KARPENTER, KARPENTER_CRDS
@@ -24,6 +23,7 @@ from eks_gpu_components.catalog import (
     KARPENTER_GROUP,
     KUBERNETES,
     CapacityType,
+    minor_of,
 )
 
 # Chart versions that serve an API version: from, and before. Source: Karpenter's upgrade guide.
@@ -90,7 +90,7 @@ def _is_for_auto_mode(manifest: Mapping[str, Any]) -> bool:
 
 def _served(version: str, chart: str) -> str:
     since, before = _SERVED.get(version, ("", ""))
-    if since and major_minor(chart) >= major_minor(since) and (not before or major_minor(chart) < major_minor(before)):
+    if since and minor_of(chart) >= minor_of(since) and (not before or minor_of(chart) < minor_of(before)):
         return ""
     span = f"charts {since} and later serve it" if not before else f"charts before {before} serve it"
     return f"apiVersion {version} is not served by chart {chart}: {span if since else 'no chart serves it'}"
@@ -106,7 +106,7 @@ def _problems(manifest: Mapping[str, Any], chart: str) -> Iterator[str]:
     disruption = part(manifest, "spec", "disruption")
     if disruption.get("consolidationPolicy") == "Balanced":
         yield from _came_later("spec.disruption.consolidationPolicy Balanced", _BALANCED_SINCE, chart)
-    optional = not _is_for_auto_mode(manifest) and major_minor(chart) >= major_minor(_CONSOLIDATE_AFTER_OPTIONAL_SINCE)
+    optional = not _is_for_auto_mode(manifest) and minor_of(chart) >= minor_of(_CONSOLIDATE_AFTER_OPTIONAL_SINCE)
     if disruption and "consolidateAfter" not in disruption and not optional:
         yield "spec.disruption.consolidateAfter is required beside other fields of spec.disruption"
 
@@ -126,7 +126,7 @@ def _all_problems(manifest: Mapping[str, Any], chart: str) -> Iterator[str]:
 
 
 def _came_later(what: str, since: str, chart: str) -> Iterator[str]:
-    if major_minor(chart) < major_minor(since):
+    if minor_of(chart) < minor_of(since):
         yield f"{what} came with chart {since}, got chart {chart}"
 
 
@@ -171,7 +171,7 @@ def supports_minor(context: Context) -> Iterator[Said]:
     for release in context.charts(KARPENTER):
         for minor in sorted(minors):
             since = KUBERNETES[minor].karpenter_since
-            too_old = major_minor(release.version) < major_minor(since)
+            too_old = minor_of(release.version) < minor_of(since)
             problem = (
                 Problem(f"{release.version} does not support Kubernetes {minor}", f"take {since} or later")
                 if too_old

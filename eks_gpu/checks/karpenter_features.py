@@ -8,13 +8,11 @@ from eks_gpu.checks.names import subject
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.karpenter.objects import part
-from eks_gpu.karpenter.settings import DRA_SINCE, NVIDIA_DRA, aws_gates, major_minor, refused, runs_with
+from eks_gpu.karpenter.settings import DRA_SINCE, NVIDIA_DRA, aws_gates, refused, runs_with
 from eks_gpu.pools.software import CLUSTER_AUTOSCALER, KARPENTER, Software
-from eks_gpu_components.catalog import KARPENTER_CORE_GROUP, KARPENTER_GROUP
+from eks_gpu_components.catalog import KARPENTER_CORE_GROUP, KARPENTER_GROUP, SHARES_ANNOTATION, minor_of
 from eks_gpu_components.catalog.api_groups import CAPACITY_BUFFER_GROUP
 
-SHARES = f"{KARPENTER_GROUP}/nvidia-consumable-capacity"
-"""Annotation of an EC2NodeClass: how many pods share a GPU by DRA. Source: Karpenter 1.15, labels.go."""
 _NOT_SHARED = ("", "disabled")
 
 
@@ -69,7 +67,7 @@ def _feature(manifest: Mapping[str, Any], context: Context) -> _Feature | None:
         return _OVERLAYS
     if (group, kind) == (CAPACITY_BUFFER_GROUP, "CapacityBuffer") and not context.charts(CLUSTER_AUTOSCALER):
         return _BUFFERS
-    shares = part(manifest, "metadata", "annotations").get(SHARES)
+    shares = part(manifest, "metadata", "annotations").get(SHARES_ANNOTATION)
     if (group, kind) == (KARPENTER_GROUP, "EC2NodeClass") and str(shares or "") not in _NOT_SHARED:
         return _SHARED
     return None
@@ -81,7 +79,7 @@ def _is_on(feature: _Feature, release: Software) -> bool | None:
     if feature is not _SHARED:
         return runs_with(release.values, name)
     settings = release.value("settings", default={})
-    return major_minor(release.version) < DRA_SINCE or aws_gates(settings).get(name, False)
+    return minor_of(release.version) < DRA_SINCE or aws_gates(settings).get(name, False)
 
 
 @check(
@@ -137,5 +135,5 @@ def _limited_alone(spec: Mapping[str, Any]) -> set[str]:
 def settings_agree(context: Context) -> Iterator[Said]:
     """Helm cannot render the chart, because two of its settings exclude each other: Karpenter is not installed."""
     for release in context.charts(KARPENTER):
-        said = refused(release.value("settings", default={})) if major_minor(release.version) >= DRA_SINCE else ""
+        said = refused(release.value("settings", default={})) if minor_of(release.version) >= DRA_SINCE else ""
         yield verdict(release.name, Problem(said) if said else None, "its settings exclude nothing")

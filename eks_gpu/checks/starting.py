@@ -18,12 +18,11 @@ from eks_gpu.checks.sources import (
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.graph.unknown import is_unknown
 from eks_gpu.karpenter.objects import NODE_CLASSES, node_pools, object_name, part
-from eks_gpu.karpenter.settings import major_minor
 from eks_gpu.pools.clusters import RESOURCE
 from eks_gpu.pools.pool import AUTO_SCALING_GROUP, Pool
 from eks_gpu.pools.prices import on_demand_price
 from eks_gpu.pools.user_data import decoded, joined_node
-from eks_gpu_components.catalog import KARPENTER_GROUP, CapacityType
+from eks_gpu_components.catalog import KARPENTER_GROUP, CapacityType, minor_of
 from eks_gpu_components.catalog.addons import EBS_PROVISIONER
 from eks_gpu_components.catalog.api_groups import AUTO_MODE_GROUP, KARPENTER_CORE_GROUP
 from eks_gpu_components.catalog.label_rules import KUBELET_DOMAINS
@@ -264,7 +263,7 @@ def _images(spec: Mapping[str, Any], context: Context) -> Iterator[Problem]:
         family = str(term.get("alias") or "").partition("@")[0].lower()
         if family.startswith("windows"):
             yield Problem(f"its image is {term['alias']}, which runs no GPU pod of Linux", "select an image for Linux")
-        if family == "al2" and minors and major_minor(minors[0]) > major_minor(_LAST_AL2):
+        if family == "al2" and minors and minor_of(minors[0]) > minor_of(_LAST_AL2):
             said = f"its image is {term['alias']}, and EKS makes none for Kubernetes {minors[0]}"
             yield Problem(said, "select al2023 or bottlerocket")
         told = str(spec.get("amiFamily") or "").lower()

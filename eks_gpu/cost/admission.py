@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from eks_gpu.cost.devices import unclaimable, unstarted
 from eks_gpu.graph.graph import Graph
 from eks_gpu.graph.unknown import Asked, listening, tell
+from eks_gpu.pods.claims import DEVICES
 from eks_gpu.pods.demand import Workload
 from eks_gpu.pods.pod import Pod, Toleration
 from eks_gpu.pods.quantities import CPU, EPHEMERAL_STORAGE, MEMORY, PODS, amount, whole_units, written
@@ -130,6 +132,8 @@ class Room:
             return Reason(f"the pod names its node itself, {pod.node_name}", Rule.NODE_NAME)
         if reason := untolerated(pod, pool.hard_taints):
             return reason
+        if reason := unstarted(pod, pool):
+            return reason
         if not pool.candidates:
             return Reason(f"no zone of the pool offers {' or '.join(pool.instance_types)}", Rule.ZONE)
         return self._rejection_by_group(pod) if pool.chooses_node_itself else self._rejection_by_node_pool(pod)
@@ -186,11 +190,12 @@ class Room:
         blocked = self.pool.limits.blocked_by(row) if self.pool.limits else ""
         if blocked:
             return Reason(f"one {row.name} is beyond its limit of {blocked}", Rule.LIMIT, blocked), True
-        return self._unfit(candidate, pod), True
+        return unclaimable(pod, self.pool, row) or self._unfit(candidate, pod), True
 
     def _unfit(self, candidate: Candidate, pod: Pod) -> Reason:
         row = candidate.instance_type
-        reason = unfit(pod, self.left(candidate), row.name, self.pool.node.unknown if self.pool.node else ())
+        unknown = {*(self.pool.node.unknown if self.pool.node else ()), DEVICES}
+        reason = unfit(pod, self.left(candidate), row.name, unknown)
         if reason.subject == PODS and (most := node_resources(self.pool, row)[PODS]) >= 0:
             taken = f"of {most} pod{'s' * (most != 1)} that an empty {row.name} takes, DaemonSets take all"
             return Reason(taken, reason.rule, PODS)
@@ -224,8 +229,11 @@ class Room:
         return self._left[key]
 
     def _left_of(self, candidate: Candidate) -> Mapping[str, int]:
+        row = candidate.instance_type
         left = Counter(node_resources(self.pool, candidate.instance_type))
         left.subtract(self.taken or {})
+        if row.gpus and self.pool.gpu_shares:
+            left[DEVICES] = row.gpus * self.pool.gpu_shares
         labels = candidate.labels | dict(self.pool.late_labels)
         for daemon in self.daemons:
             if not untolerated(daemon, self.pool.hard_taints) and not unselected(daemon, labels):

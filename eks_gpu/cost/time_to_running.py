@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from eks_gpu.cost.devices import devices_claimed
 from eks_gpu.pods.pod import Pod
 from eks_gpu.pools.model_load import model_load
-from eks_gpu.pools.pool import Pool
+from eks_gpu.pools.pool import AUTO_MODE, Pool
 from eks_gpu_components.catalog import TRITON_IMAGE, InstanceType, image_supports
 from eks_gpu_components.catalog.cold_start import (
     ACCELERATED_LAUNCH,
@@ -74,6 +75,8 @@ _BARE_METAL = Step(
 
 _BUILT_IN = Step("driver", 5, "driver and device plugin are in the image")
 _PLUGIN = Step("driver", 30, "the driver is in the image; the device plugin's pod starts and reports the devices")
+_BUILT_IN_DRA = Step("driver", 5, "driver and DRA driver are in the image")
+_DRA_DRIVER = Step("driver", 30, "the driver is in the image; the DRA driver's pod starts and publishes the devices")
 _UNKNOWN_IMAGE = Step("driver", 30, "nothing says whether the image has the driver; taken to have it")
 _INSTALLED = Step(
     "driver",
@@ -100,11 +103,12 @@ def steps(pool: Pool, row: InstanceType, pod: Pod, spec: Mapping[str, Any], *, i
 
     `installs` says whether a GPU operator installs the driver where the image has none, None if one from elsewhere may.
     """
-    accelerated = bool(row.accelerator and pod.requests_any(row.accelerator.offered))
+    claims = bool(row.gpus) and devices_claimed(pod)
+    accelerated = claims or bool(row.accelerator and pod.requests_any(row.accelerator.offered))
     return [
         _BATCH if pool.made_by.looks_at_pods else _SCAN,
         _BARE_METAL if row.bare_metal else _ACCELERATED if row.accelerator else _PLAIN,
-        _driver(pool, row, installs) if accelerated else _NO_DEVICE,
+        _claimed(pool) if claims else _driver(pool, row, installs) if accelerated else _NO_DEVICE,
         _pull(pool, row, pod, accelerated),
         _model_load(pool, row, accelerated, spec),
     ]
@@ -120,6 +124,10 @@ def _driver(pool: Pool, row: InstanceType, installs: bool | None) -> Step:
     if pool.accelerator != "nvidia":
         return _NOT_INSTALLED
     return {True: _INSTALLED, False: _NOT_INSTALLED, None: _INSTALLED_ELSEWHERE}[installs]
+
+
+def _claimed(pool: Pool) -> Step:
+    return _BUILT_IN_DRA if pool.backend == AUTO_MODE else _DRA_DRIVER
 
 
 def _pull(pool: Pool, row: InstanceType, pod: Pod, accelerated: bool) -> Step:

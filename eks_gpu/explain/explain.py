@@ -9,6 +9,7 @@ from eks_gpu.api.judged import judged
 from eks_gpu.checks.device_plugin import driver_installers
 from eks_gpu.checks.objects import is_made, made_in
 from eks_gpu.cost.admission import Room, Verdict, rooms_of_clusters
+from eks_gpu.cost.devices import unread as unread_claims
 from eks_gpu.cost.expander import Expander, expander_of
 from eks_gpu.cost.faster import Faster, faster
 from eks_gpu.cost.gangs import judged_together
@@ -23,6 +24,7 @@ from eks_gpu.explain.remedy import Remedy, nearest_remedy
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.graph.unread import Unread, may_bring
+from eks_gpu.pods.claims import DEVICES
 from eks_gpu.pods.demand import Objects, workloads
 from eks_gpu.pods.named import named_by
 from eks_gpu.pods.reasons import Reason, Rule
@@ -41,7 +43,6 @@ from eks_gpu_components.catalog import CapacityType
 # What the scheduler looks at too and nobody here judges: the field of a pod's spec, and in words.
 _NOT_JUDGED = {
     "topologySpreadConstraints": "topology spread",
-    "resourceClaims": "resource claims (DRA)",
     "schedulingGates": "scheduling gates",
     "schedulerName": "a scheduler of another name",
 }
@@ -259,7 +260,9 @@ def _explained(stack: StackRooms, source: PodSource, verdicts: Sequence[Verdict]
         left_over,
         refused=tuple(_refused(source)),
         needs=tuple(_needs(stack, source)),
-        not_judged=tuple(dict.fromkeys((*_not_judged(source.spec), *source.made.not_judged))),
+        not_judged=tuple(
+            dict.fromkeys((*_not_judged(source.spec), *unread_claims(source.workload.pod), *source.made.not_judged))
+        ),
     )
 
 
@@ -429,6 +432,8 @@ def _selector(spec: Mapping[str, Any], key: str) -> tuple[str | int, ...]:
 
 def _request(spec: Mapping[str, Any], resource: str) -> tuple[str | int, ...]:
     """The container that asks for most of it cannot be told from a sum; the first that asks is shown."""
+    if resource == DEVICES:
+        return ("resourceClaims",)
     for group in ("containers", "initContainers"):
         for index, container in enumerate(spec.get(group) or ()):
             for kind in ("requests", "limits"):

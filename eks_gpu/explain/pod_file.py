@@ -1,7 +1,7 @@
 """Pods of a file: every pod and pod template in its YAML documents, with the line of each field."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from reprlib import repr as shortened
 from typing import Any
@@ -12,6 +12,7 @@ from eks_gpu.explain.pod_schema import MOST_PODS, Metadata, PodTemplate, Spec
 from eks_gpu.io.documents import Map, Seq, read
 from eks_gpu.io.input_files import STDIN
 from eks_gpu.io.problems import InputError
+from eks_gpu.pods.claims import claims
 from eks_gpu.pods.demand import Workload, workload_from
 from eks_gpu.pods.made_pods import Find, Manifest
 from eks_gpu.pods.made_pods import Path as Path_
@@ -103,12 +104,23 @@ def completed(sources: Sequence[PodSource], find: Find) -> list[PodSource]:
     read: set[int] = set()
     for source in sources:
         if not source.workload.partly:
-            found.append(source)
+            found.append(_with_claims(source, find))
         elif id(source.document) not in read:
             read.add(id(source.document))
             _, again = _read(source.file, source.document, find)
             found += again or [each for each in sources if each.document is source.document]
     return found
+
+
+def _with_claims(source: PodSource, find: Find) -> PodSource:
+    """The pod with the claims whose templates stand elsewhere; one that the file has goes before another's."""
+    workload = source.workload
+    known = claims(source.spec, workload.namespace, find) if workload.pod.claims else ()
+    both = [
+        there if own.unknown and not there.unknown else own
+        for own, there in zip(workload.pod.claims, known, strict=True)
+    ]
+    return replace(source, workload=replace(workload, pod=workload.pod.with_claims(tuple(both)))) if both else source
 
 
 def _finder(documents: Sequence[Any]) -> Find:
@@ -145,7 +157,8 @@ def _read(name: str, document: Map, find: Find) -> tuple[list[str], list[PodSour
     namespace = str(given.get("namespace") or "default")
     several = len(made) > 1
     return [], [
-        PodSource(name, document, each, workload_from(each, own, namespace, kind, several=several)) for each in made
+        PodSource(name, document, each, workload_from(each, own, namespace, kind, several=several, find=find))
+        for each in made
     ]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from eks_gpu.cost.admission import ACCELERATOR_RESOURCES, Room, Verdict
+from eks_gpu.pods.claims import DEVICES
 from eks_gpu.pods.pod import Pod, Term, Toleration
 from eks_gpu.pods.quantities import PODS, written
 from eks_gpu.pods.reasons import Reason, Rule
@@ -33,7 +34,7 @@ def nearest_remedy(rooms: list[Room], pod: Pod) -> Remedy | None:
     A pod without an accelerator is sent to nodes with one only where there are no others.
     """
     found = (remedy for room in rooms if (remedy := remedy_for(room, pod)))
-    wants_device = pod.requests_any(ACCELERATOR_RESOURCES)
+    wants_device = pod.requests_any((*ACCELERATOR_RESOURCES, DEVICES))
     return min(
         found,
         key=lambda remedy: (bool(remedy.room.pool.accelerator) and not wants_device, len(remedy.changes)),
@@ -94,7 +95,7 @@ def _without(terms: tuple[Term, ...], key: str) -> Iterator[Term]:
 
 def _asking_less(room: Room, pod: Pod, resource: str) -> tuple[Pod, str] | None:
     """Only of what a pod can do with less: it needs its devices, and its one address."""
-    if resource in (*ACCELERATOR_RESOURCES, PODS):
+    if resource in (*ACCELERATOR_RESOURCES, DEVICES, PODS):
         return None
     there = [room.left(candidate).get(resource, 0) for candidate in room.pool.candidates]
     most = (min if room.pool.chooses_node_itself else max)(there, default=0)

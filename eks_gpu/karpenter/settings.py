@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from eks_gpu.karpenter.objects import part
+from eks_gpu_components.catalog import DRA_DRIVER
 
 DRA_SINCE = (1, 15)
 """Oldest chart that starts nodes for claims of devices, as major and minor."""
 NVIDIA_DRA, EFA_DRA = "draNVIDIAGPU", "draEFA"
-DRIVER_OF_GATE: Mapping[str, str] = {NVIDIA_DRA: "gpu.nvidia.com", EFA_DRA: "dra.net"}
+DRIVER_OF_GATE: Mapping[str, str] = {NVIDIA_DRA: DRA_DRIVER, EFA_DRA: "dra.net"}
 """Gate in `awsFeatureGates` -> DRA driver whose devices Karpenter then expects on a new node."""
 _GATES_OF_AWS = "awsFeatureGates"
 _VARIABLE = "FEATURE_GATES"
@@ -28,11 +29,6 @@ class Dra:
     """Whether it starts no node for a pod with a claim."""
     drivers: frozenset[str]
     """Drivers whose devices it expects on a new node."""
-
-
-def major_minor(version: str) -> tuple[int, ...]:
-    """The first two numbers of a chart's version, or of Kubernetes'."""
-    return tuple(int(piece) for piece in version.removeprefix("v").split(".")[:2] if piece.isdigit())
 
 
 def is_on(value: Any) -> bool:

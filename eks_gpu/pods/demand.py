@@ -9,6 +9,7 @@ from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.graph.unknown import Asked, listening
 from eks_gpu.io.problems import InputError
 from eks_gpu.pods import quantities
+from eks_gpu.pods.claims import claims
 from eks_gpu.pods.made_pods import Find, PodTemplate, places
 from eks_gpu.pods.makers import made_pods, templates
 from eks_gpu.pods.pod import Pod, pod_from_template
@@ -186,20 +187,26 @@ def _of_object(manifest: Mapping[str, Any], find: Find | None) -> list[tuple[Wor
     try:
         for path, value in places(found.wrong):
             raise ValueError(f"{path} must be a whole number, got {value!r}")
-        return [(workload_from(template, name, namespace, kind, several=len(made) > 1), template) for template in made]
+        several = len(made) > 1
+        return [(workload_from(each, name, namespace, kind, several=several, find=find), each) for each in made]
     except ValueError as error:
         raise ValueError(f"{kind} {namespace}/{name}: {error}") from None
 
 
-def workload_from(made: PodTemplate, name: str, namespace: str, kind: str, *, several: bool) -> Workload:
-    """The workload of one pod template of an object. Raises ValueError for a bad quantity, with its path."""
+def workload_from(
+    made: PodTemplate, name: str, namespace: str, kind: str, *, several: bool, find: Find | None = None
+) -> Workload:
+    """The workload of one pod template of an object; `find` finds what its claims name.
+
+    Raises ValueError for a bad quantity, with its path.
+    """
     return Workload(
         name=name,
         namespace=namespace,
         kind=kind,
         pod=replace(
             pod_from_template(made.template, written(made.spec_path)), namespace=namespace, daemon=kind == "DaemonSet"
-        ),
+        ).with_claims(claims(made.template.get("spec") or {}, str(namespace), find)),
         replicas=made.count.stated,
         min_replicas=made.count.least,
         max_replicas=made.count.most,

@@ -1,12 +1,14 @@
 """A pod as the scheduler sees it, read from any manifest that holds one."""
 
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
 from eks_gpu.graph.unknown import Told, listening
+from eks_gpu.pods.claims import DEVICES, Claim
+from eks_gpu.pods.claims import devices as devices_of
 from eks_gpu.pods.quantities import CPU, HUGE_PAGES, MEMORY, in_units, kept
 from eks_gpu.pods.shape import misshapen
 from eks_gpu_components.catalog.scheduling import device_of
@@ -60,6 +62,8 @@ class Pod:
     namespace: str = "default"
     daemon: bool = False
     """Whether a DaemonSet makes it, for a node that is there."""
+    claims: tuple[Claim, ...] = ()
+    """Devices that it claims (DRA). Whole GPUs among them are in its requests too."""
     of_the_host: tuple[str, ...] = ()
     """What it has of its node that no other pod beside it could have, as `hostNetwork`, `privileged`."""
 
@@ -67,7 +71,17 @@ class Pod:
     def shape(self) -> Hashable:
         """What decides which nodes fit: pods of one shape fit the same. Labels, spread and images do not count."""
         requests, selector = sorted(self.requests.items()), sorted(self.node_selector.items())
-        return tuple(requests), tuple(selector), self.node_affinity, self.tolerations, self.node_name
+        return tuple(requests), tuple(selector), self.node_affinity, self.tolerations, self.node_name, self.claims
+
+    def with_claims(self, found: tuple[Claim, ...]) -> "Pod":
+        """The same pod with these claims."""
+        counted = {DEVICES: count} if (count := devices_of(found)) else {}
+        return replace(self, claims=found, requests={**self.requests, **counted})
+
+    def without_claims(self) -> "Pod":
+        """The same pod as if it claimed nothing."""
+        left = {name: amount for name, amount in self.requests.items() if name != DEVICES}
+        return replace(self, claims=(), requests=left)
 
     def requests_any(self, resources: Iterable[str]) -> bool:
         """Whether the pod asks for one or more of any of these, or for a share or slice of one."""

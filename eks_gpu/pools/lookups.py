@@ -10,12 +10,12 @@ from eks_gpu.graph.graph import Graph
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.graph.unknown import is_unknown, listening, merged, pairs
 from eks_gpu.karpenter.objects import part
-from eks_gpu.karpenter.settings import runs_with
+from eks_gpu.karpenter.settings import DRA_SINCE, NVIDIA_DRA, dra, runs_with
 from eks_gpu.pools.cluster_of import Owners, same_cluster
 from eks_gpu.pools.karpenter_node import Controller
 from eks_gpu.pools.overlays import Overlay, read_overlay
 from eks_gpu.pools.software import KARPENTER, Software, software
-from eks_gpu_components.catalog import GPU_PRESENT_LABEL, SUPPORTED
+from eks_gpu_components.catalog import AUTO_MODE_DRA_SINCE, DRA_DRIVER, GPU_PRESENT_LABEL, SUPPORTED, minor_of
 
 _AL2023_SINCE = (1, 30)
 LABELLED_SINCE = SUPPORTED[SUPPORTED.index("1.35") :]
@@ -58,7 +58,7 @@ class Lookups:
         resource = self.graph.get(release.urn)
         told = not resource or not is_unknown(resource.inputs, "values")
         gates = (_gate(release.values, name) if told else None for name in ("nodeOverlay", "staticCapacity"))
-        made = Controller(default.memory_overhead, default.reserved_interfaces, *gates)
+        made = Controller(default.memory_overhead, default.reserved_interfaces, *gates, _no_claims(release, told))
         try:
             overhead = float(release.value("settings", "vmMemoryOverheadPercent", default=default.memory_overhead))
             reserved = int(release.value("settings", "reservedENIs", default=default.reserved_interfaces))
@@ -89,6 +89,14 @@ class Lookups:
     @cached_property
     def _minors(self) -> Mapping[str, str]:
         return {cluster.name: cluster.version for cluster in self.owners.made}
+
+    def no_claims_of_auto_mode(self, cluster: str) -> str:
+        """Why Auto Mode of a cluster starts no node for a claim; empty if it does, or if the version is unknown."""
+        own = self._minors.get(cluster, "")
+        if not own or minor_of(own) >= AUTO_MODE_DRA_SINCE:
+            return ""
+        since = ".".join(map(str, AUTO_MODE_DRA_SINCE))
+        return f"Auto Mode starts nodes for claims from Kubernetes {since} on, and the cluster has {own}"
 
     def labels_of_image(self, image: str, accelerated: bool, cluster: str) -> dict[str, str]:
         """What an image adds by itself: from 1.35 on, AL2023's kubelet says that there is an NVIDIA GPU.
@@ -128,6 +136,15 @@ class Lookups:
         """Ids of the stack's subnets that one of a node class's `subnetSelectorTerms` selects."""
         terms = list(terms)
         return [id_ for id_, tags in self._subnet_tags if any(_selects(term, id_, tags) for term in terms)]
+
+
+def _no_claims(release: Software, told: bool) -> str:
+    """Why a release of Karpenter starts no node for a claim of GPUs; empty if it does, or if its values are unknown."""
+    if not release.is_at_least(DRA_SINCE):
+        return f"Karpenter {release.version} starts no node for a claim"
+    if not told or DRA_DRIVER in dra(release.value("settings", default={})).drivers:
+        return ""
+    return f"Karpenter starts no node for a claim: settings.awsFeatureGates.{NVIDIA_DRA} is off"
 
 
 def _gate(values: Mapping[str, Any], name: str) -> bool | None:

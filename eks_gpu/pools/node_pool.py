@@ -26,6 +26,7 @@ from eks_gpu_components.catalog import (
     NODE_CLASS_LABEL,
     NODE_POOL_LABEL,
     REGION_LABEL,
+    SHARES_ANNOTATION,
     ZONE_ID_LABEL,
     ZONE_LABEL,
     CapacityType,
@@ -110,7 +111,16 @@ def read_node_pool(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
         imds_v2=nodes.imds_v2,
         driver=nodes.drivers.get(kind) if kind else None,
         device_plugin=kind in nodes.device_plugins,
+        no_claims=lookups.no_claims_of_auto_mode(cluster) if found.auto_mode else controller.no_claims,
+        gpu_shares=_gpu_shares(found),
     )
+
+
+def _gpu_shares(found: NodePool) -> int:
+    """By the annotation of its EC2NodeClass; shares by memory have no number."""
+    annotations = part(found.node_class.inputs, "metadata", "annotations") if found.node_class else {}
+    given = str(annotations.get(SHARES_ANNOTATION) or "disabled")
+    return int(given) if given.isdigit() else 1 if given == "disabled" else 0
 
 
 def read_built_in_pools(resource: Resource, lookups: Lookups) -> Iterator[Pool]:

@@ -217,6 +217,10 @@ class Pool:
     tags: Mapping[str, str] = field(default_factory=dict)
     """Tags of the auto scaling group."""
     suspended_processes: tuple[str, ...] = ()
+    no_claims: str = ""
+    """Why no node starts for a claim of devices (DRA), as a clause; empty if one does, or if nothing says."""
+    gpu_shares: int = 1
+    """How many claims share a GPU; 0 where nobody knows how many."""
     selectors: tuple[Selector, ...] = ()
     """Pods that a Fargate profile runs."""
     given: bool = False

@@ -18,6 +18,8 @@ from eks_gpu_components.catalog import (
     DEVICE_PLUGIN_CHART,
     DEVICE_PLUGIN_CONFIG_LABEL,
     DEVICE_PLUGINS,
+    DRA_DRIVER_CHART,
+    DRA_DRIVER_TOLERATIONS,
     GPU_OPERATOR_CHART,
     GPU_OPERATOR_TOLERATIONS,
     GPU_RESOURCE,
@@ -29,6 +31,7 @@ from eks_gpu_components.catalog import (
     VPC_CNI,
     DevicePlugin,
 )
+from eks_gpu_components.catalog.chart_defaults import DEVICE_PLUGIN_NODES
 
 CHART_V3 = "kubernetes:helm.sh/v3:Chart"
 RELEASES = ("kubernetes:helm.sh/v3:Release", CHART_V3, "kubernetes:helm.sh/v4:Chart")
@@ -41,7 +44,12 @@ CLUSTER_AUTOSCALER, LOAD_BALANCER_CONTROLLER = (
 )
 TERMINATION_HANDLER = TERMINATION_HANDLER_CHART.short_name
 KARPENTER, KARPENTER_CRDS = KARPENTER_CHART.short_name, KARPENTER_CRD_CHART.short_name
+DRA_DRIVERS = (DRA_DRIVER_CHART.short_name, "nvidia-dra-driver-gpu")
+"""NVIDIA's DRA driver under the names of its charts, the second before 2026. Source: driver, release 0.4."""
+DRA_DRIVER_IMAGES = ("dra-driver-nvidia-gpu", "k8s-dra-driver-gpu")
+"""Last part of the names of its image."""
 # By the value false of one of these labels a node refuses all pods of the operator, or the plugin's.
+_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _REFUSE_ALL, _REFUSE_PLUGIN = DEPLOY_OPERANDS_LABEL, (DEPLOY_DEVICE_PLUGIN_LABEL,)
 
 
@@ -108,9 +116,7 @@ def device_plugin_pod(release: Software, plugin: DevicePlugin) -> Pod | None:
         return None
     defaults = {"nodeSelector": {}, "tolerations": plugin.tolerations, "affinity": plugin.affinity}
     values = {**defaults, **{key: value for key, value in given.items() if value is not None}}
-    required = ((values["affinity"] or {}).get("nodeAffinity") or {}).get(
-        "requiredDuringSchedulingIgnoredDuringExecution"
-    )
+    required = ((values["affinity"] or {}).get("nodeAffinity") or {}).get(_REQUIRED)
     return Pod(
         node_selector=values["nodeSelector"] or {},
         node_affinity=node_selector_terms(required) if required else None,
@@ -118,12 +124,43 @@ def device_plugin_pod(release: Software, plugin: DevicePlugin) -> Pod | None:
     )
 
 
+def dra_driver_pod(release: Software) -> Pod | None:
+    """Where the DRA driver runs that a release brings; None for a release without GPUs of it."""
+    if release.chart not in DRA_DRIVERS or release.value("resources", "gpus", "enabled", default=True) is False:
+        return None
+    given = release.value("kubeletPlugin", default={})
+    affinity = given.get("affinity") or {"nodeAffinity": {_REQUIRED: {"nodeSelectorTerms": _dra_driver_nodes()}}}
+    required = (affinity.get("nodeAffinity") or {}).get(_REQUIRED)
+    return Pod(
+        node_selector=given.get("nodeSelector") or {},
+        node_affinity=node_selector_terms(required) if required else None,
+        tolerations=tuple(map(toleration, given.get("tolerations") or DRA_DRIVER_TOLERATIONS)),
+    )
+
+
+def _dra_driver_nodes() -> list[dict[str, Any]]:
+    """One of these labels a node has for the driver where the values say nothing. Source: its chart 0.5.0."""
+    return [
+        {"matchExpressions": [{"key": key, "operator": "In", "values": [value]}]} for key, value in DEVICE_PLUGIN_NODES
+    ]
+
+
+def gpu_shares(release: Software) -> str:
+    """How a release of the DRA driver lets claims share a GPU: a number, memory, unlimited, or disabled."""
+    gate = release.value("featureGates", "ConsumableShares", default=False)
+    return (
+        str(release.value("consumableShares", default="") or "disabled") if str(gate).lower() == "true" else "disabled"
+    )
+
+
 def device_plugin_pods(graph: Graph) -> Iterator[tuple[str, Pod]]:
-    """URN of a release, and the pod that its device plugin runs on each node."""
+    """URN of a release, and the pod that its device plugin or DRA driver runs on each node."""
     for release in software(graph):
         for plugin in DEVICE_PLUGINS.values():
             if pod := device_plugin_pod(release, plugin):
                 yield release.urn, pod
+        if pod := dra_driver_pod(release):
+            yield release.urn, pod
 
 
 def operator_pod(release: Software, *refused_by: str) -> Pod:

@@ -10,7 +10,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from components.auto_mode_gpu_pool import auto_mode_problems
-from components.catalog import allocatable, on_demand_price
+from components.catalog import allocatable, dra_devices, on_demand_price
 from components.nodes.auto_scaling_group import auto_scaling_group
 from components.nodes.autoscaler_tags import autoscaler_tags
 from components.nodes.managed_node_group import managed_node_group
@@ -22,6 +22,7 @@ from components.values.gpu_pool import GpuPool
 from components.values.value import check
 from eks_gpu.cost.admission import Room, rooms
 from eks_gpu.graph.graph import Graph, Resource
+from eks_gpu.pods.claims import Claim, Request, Wanted
 from eks_gpu.pods.pod import Pod, Toleration
 from eks_gpu.pools.readers import pools as read_pools
 from tests.given import CLUSTER, subnets
@@ -227,6 +228,29 @@ def test_with_types_of_several_sizes_karpenter_takes_whatever_a_group_takes(data
 
     for pod in data.draw(st.lists(pods(pool), min_size=5, max_size=15)):
         assert admits(provisioned_, pod) or not admits(groups, pod), pod
+
+
+CLAIMED = sorted(name for name in PLACEABLE if name in dra_devices() and len(dra_devices()[name].pcie_roots) <= 8)
+CONDITIONS = (
+    "device.capacity['gpu.nvidia.com'].memory.compareTo(quantity('22Gi')) >= 0",
+    "device.attributes['gpu.nvidia.com'].cudaComputeCapability.isGreaterThan(semver('8.0.0'))",
+    "device.attributes['gpu.nvidia.com'].productName.lowerAscii().contains('l4')",
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.sampled_from(CLAIMED), st.integers(1, 8), st.sets(st.sampled_from(CONDITIONS)), st.booleans())
+def test_karpenter_and_auto_mode_take_the_same_claims_and_node_groups_refuse_such_a_pool(name, gpus, wanted, tolerated):
+    pool = check(GpuPool, {"instance_types": [name], "max_gpus": 16, "devices": "claims"})
+    request = Request("gpu", (Wanted("gpu", tuple(sorted(wanted)), gpus),))
+    claiming = Pod(tolerations=(Toleration(pool.taints[0].key, "Exists"),) if tolerated else ())
+    pod = claiming.with_claims((Claim("gpu", (request,)),))
+
+    taken = {rendering: admits(planned(pool, rendering), pod) for rendering in ("karpenter", "auto-mode")}
+    event("taken" if taken["karpenter"] else "refused")
+    assert auto_mode_problems("gpu", pool) or len(set(taken.values())) == 1, taken
+    assert taken["karpenter"] <= (tolerated and gpus <= pool.accelerators_per_node)
+    assert ["pool.devices" in problem for problem in node_group_problems(pool)] == [True]
 
 
 def test_the_larger_type_of_a_pool_is_karpenter_s_alone():

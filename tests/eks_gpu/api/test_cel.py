@@ -2,7 +2,7 @@
 
 import pytest
 
-from eks_gpu.api.cel import UnknownCel, compiled, holds
+from eks_gpu.api.cel import UnknownCel, compiled, holds, quantity_of, version_of
 from eks_gpu.api.definitions import definitions
 
 POOL = {"role": "nodes", "terms": [{"id": "a"}, {"tags": {"x": "y"}}], "count": 2, "name": "al2023@latest"}
@@ -55,3 +55,25 @@ def rules(schema):
             yield from (each["rule"] for each in value)
         else:
             yield from rules(value)
+
+
+DEVICE = {"capacity": {"gpu": {"memory": quantity_of("23034Mi")}}, "version": version_of("8.9.0"), "name": "NVIDIA L4"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("self.capacity['gpu'].memory.compareTo(quantity('22Gi')) >= 0", True),
+        ("self.capacity['gpu'].memory.isGreaterThan(quantity('24G'))", True),
+        ("self.capacity['gpu'].memory.isLessThan(quantity('23034Mi'))", False),
+        ("self.capacity['gpu'].memory == quantity('23034Mi')", True),
+        ("self.version.isGreaterThan(semver('8.10.0'))", False),
+        ("self.version.compareTo(semver('8.9.0-rc.1')) == 1 && self.version.major() == 8", True),
+        ("isQuantity('1Gi') && !isQuantity('one') && isSemver('1.2.3') && !isSemver('1.2')", True),
+        ("self.name.lowerAscii().contains('l4') && self.name.lowerAscii().matches('^nvidia')", True),
+        ("self.version.compareTo(quantity('1')) == 0", False),
+        ("quantity('many').isLessThan(quantity('1'))", False),
+    ],
+)
+def test_quantities_and_versions_have_an_order(rule, expected):
+    assert holds(rule, DEVICE) is expected

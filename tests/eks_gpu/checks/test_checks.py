@@ -42,11 +42,20 @@ def test_every_check_holds_in_a_healthy_stack_and_says_so():
     with_a_gang = [*healthy(gpu=gpu_group(maxSize=8)), gangs.group(2)]
     of_one_architecture = gpu_work()
     of_one_architecture.inputs["spec"]["template"]["spec"]["containers"][0]["image"] = "example/app:1-amd64"
+    with_claims = device_claims.on_karpenter()
     by_hand = (whole_graphs.healthy(), node_graphs.healthy(), healthy(train=of_one_architecture))
-    whole = (healthy(), with_a_gang, on_karpenter, on_auto_mode, *by_hand, on_auto_mode_with_claims, with_features)
-    found = [
-        finding for stack in whole for finding in analysed(*stack, budget=50_000, cold_start_budget_s=900).findings
-    ]
+    whole = (
+        healthy(),
+        with_a_gang,
+        on_karpenter,
+        on_auto_mode,
+        *by_hand,
+        on_auto_mode_with_claims,
+        with_features,
+        with_claims,
+    )
+    analyses = [analysed(*stack, budget=50_000, cold_start_budget_s=900) for stack in whole]
+    found = [finding for analysis in analyses for finding in analysis.findings]
     assert [finding for finding in found if finding.failed] == []
     unjudged = {finding.id for finding in found if finding.passed is None}
     assert unjudged == {"objects-are-accepted"}, "objects of which not all fields are known"
