@@ -272,6 +272,7 @@ OPERATORS = (
         [EC2_NODE_CLASS],
         ("metadata",),
         with_key(annotations={"karpenter.k8s.aws/nvidia-consumable-capacity": "4"}),
+        lambda _, program: not any(program.releases("dra-driver-nvidia-gpu")),
     ),
     Edit("a weight that is too high", "the API server refuses it", _POOLS, ("spec",), with_key(weight=1000)),
     Edit(

@@ -21,6 +21,7 @@ from eks_gpu.pools.software import DRA_DRIVERS, Software, gpu_shares
 from eks_gpu.pools.software import KARPENTER as CHART
 from eks_gpu_components.catalog import (
     AUTO_MODE_DRA_SINCE,
+    DRA_DRIVER,
     DRA_SINCE,
     GPU_DEVICE_CLASS,
     KARPENTER_GROUP,
@@ -86,6 +87,7 @@ def _requests(spec: PodSpec, context: Context) -> list[set[str]] | None:
     class of a driver that nobody here knows.
     """
     found: list[set[str]] = []
+    known = _classes_of_drivers(context)
     for claim in spec.spec["resourceClaims"]:
         kind = "ResourceClaimTemplate" if claim.get("resourceClaimTemplateName") else "ResourceClaim"
         name = claim.get("resourceClaimTemplateName") or claim.get("resourceClaimName")
@@ -94,11 +96,24 @@ def _requests(spec: PodSpec, context: Context) -> list[set[str]] | None:
             for _, manifest in kubernetes_objects(context.graph)
             if (manifest["kind"], manifest["metadata"]["name"]) == (kind, name)
             and str(manifest["metadata"].get("namespace") or "default") == spec.namespace
-            for request in _device_classes(part(manifest, "spec"))
+            for wanted in _device_classes(part(manifest, "spec"))
+            if (request := {known.get(each, each) for each in wanted})
         ]
         if not requests or not all(_ACCELERATORS.keys() >= request for request in requests):
             return None
         found += requests
+    return found
+
+
+def _classes_of_drivers(context: Context) -> dict[str, str]:
+    """A class of the stack's own -> the class of the driver's that it narrows, by the conditions of both."""
+    found = {}
+    for _, manifest in kubernetes_objects(context.graph):
+        if manifest["kind"] == "DeviceClass":
+            selectors = part(manifest, "spec").get("selectors") or ()
+            said = " ".join(str(part(each, "cel").get("expression")) for each in selectors)
+            if DRA_DRIVER in said:
+                found[str(manifest["metadata"]["name"])] = MIG_DEVICE_CLASS if "mig" in said else GPU_DEVICE_CLASS
     return found
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests import device_claims
-from tests.graphs import GPU_TOLERATION, findings, gpu_group
+from tests.graphs import GPU_TOLERATION, findings, gpu_group, kubernetes
 from tests.whole_graphs import claim_template, claiming, healthy, karpenter_release
 
 CHECK = "device-claims-have-standing-nodes"
@@ -81,6 +81,14 @@ def test_whether_karpenter_knows_another_drivers_device_is_not_judged():
     unknown = claim_template("nic.example.com")
     assert said(claiming(), unknown, karpenter=karpenter_release(enableDRA=True)) == {}
     assert said(claiming(), unknown, karpenter=karpenter_release())[SUBJECT] == NOT_BROUGHT
+
+
+def test_a_class_of_the_stacks_own_is_one_of_the_drivers():
+    whole = "device.driver == 'gpu.nvidia.com' && device.attributes['gpu.nvidia.com'].type == 'gpu'"
+    spec = {"selectors": [{"cel": {"expression": whole}}]}
+    own = kubernetes("DeviceClass", "own", spec, group="resource.k8s.io/v1")
+    assert said(claiming(), claim_template("own"), own, karpenter=karpenter_release(enableDRA=True))[SUBJECT] == BROUGHT
+    assert said(claiming(), claim_template("own"), karpenter=karpenter_release(enableDRA=True)) == {}
 
 
 def test_auto_mode_starts_nodes_for_claims_from_kubernetes_1_36_on():
