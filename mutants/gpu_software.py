@@ -4,13 +4,16 @@ from eks_gpu.graph.graph import Resource
 from eks_gpu.pools.pool import AUTO_MODE
 from eks_gpu_components.catalog import DCGM_EXPORTER_CHART, DEVICE_PLUGIN_CHART, DRA_DRIVER_CHART, Chart
 
-from .edits import EACH, JSON, Edit, Given, With, Without, gone, only, to, with_key
+from .edits import EACH, JSON, Edit, Given, With, Without, gone, only, swapped, to, with_key
 from .places import NODE_GROUP, RELEASE, Where, chart, of_gpus
 from .programs import Program
 
 ADDON = ["aws:eks/addon:Addon"]
 _RELEASES, _VALUES = [RELEASE], ("values",)
 _PLUGIN, _OPERATOR = chart("nvidia-device-plugin"), chart("gpu-operator")
+_DRA_DRIVER = chart("dra-driver-nvidia-gpu")
+CLAIM_TEMPLATE = "kubernetes:resource.k8s.io/v1:ResourceClaimTemplate"
+_REQUESTS = ("spec", "spec", "devices", "requests")
 _TERMS = ("affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms")
 
 
@@ -91,7 +94,58 @@ OPERATORS = (
         "a DRA driver beside the device plugin",
         "one GPU is given to two pods",
         _release(DRA_DRIVER_CHART),
-        lambda program: any(pool.accelerator == "nvidia" for pool in program.pools.values()),
+        lambda program: (
+            any(pool.accelerator == "nvidia" for pool in program.pools.values())
+            and not any(program.releases(DRA_DRIVER_CHART.short_name))
+        ),
+    ),
+    # Claims of devices.
+    Without("no DRA driver", "a node comes, and its GPUs are nobody's", _RELEASES, _DRA_DRIVER),
+    Edit(
+        "the DRA driver tolerates nothing",
+        "a node comes, and its GPUs are nobody's",
+        _RELEASES,
+        (*_VALUES, "kubeletPlugin", "tolerations"),
+        to([{"key": "other", "operator": "Exists"}]),
+        _DRA_DRIVER,
+    ),
+    Edit(
+        "the DRA driver has no GPUs",
+        "a node comes, and its GPUs are nobody's",
+        _RELEASES,
+        (*_VALUES, "resources"),
+        with_key(gpus={"enabled": False}),
+        _DRA_DRIVER,
+    ),
+    Edit(
+        "the DRA driver shares otherwise than Karpenter plans",
+        "pods wait on a node that is full",
+        _RELEASES,
+        (*_VALUES, "consumableShares"),
+        to("2"),
+        _DRA_DRIVER,
+    ),
+    Edit(
+        "Karpenter does not know the devices of a node",
+        "no claim brings one",
+        _RELEASES,
+        (*_VALUES, "settings", "awsFeatureGates", "draNVIDIAGPU"),
+        to(False),
+        chart("karpenter"),
+    ),
+    Edit(
+        "a claim of more memory than a GPU has",
+        "no node has the device",
+        [CLAIM_TEMPLATE],
+        (*_REQUESTS, EACH, "exactly", "selectors", EACH, "cel", "expression"),
+        swapped("20Gi", "200Gi"),
+    ),
+    Edit(
+        "a claim of more GPUs than a node has",
+        "no node has the devices",
+        [CLAIM_TEMPLATE],
+        (*_REQUESTS, EACH, "exactly", "count"),
+        to(16),
     ),
     With(
         "a metrics exporter with the chart's own values",

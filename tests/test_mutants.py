@@ -20,6 +20,7 @@ from tests.programs import ROOT, plan_of
 BROKEN = (
     (".", "lab"),
     (".", "staging"),
+    ("examples/gpu-claims", "dev"),
     ("examples/gpu-operator", "dev"),
     ("examples/gpu-operator", "ubuntu"),
     ("examples/karpenter-inference", "dev"),

@@ -24,6 +24,8 @@ from eks_gpu.lab import auto_mode, processes
 from eks_gpu.lab.autoscaler import start_autoscaler
 from eks_gpu.lab.cluster_api import ClusterApi
 from eks_gpu.lab.control_plane import run
+from eks_gpu.lab.dra_driver import NAME as DRA_DRIVER
+from eks_gpu.lab.dra_driver import remove_dra_driver, start_dra_driver, values_of
 from eks_gpu.lab.gangs import end_gang_webhooks, start_gang_controller
 from eks_gpu.lab.karpenter import start_karpenter
 from eks_gpu.lab.keda import ADAPTER, OPERATOR, remove_keda, start_keda
@@ -34,10 +36,12 @@ from eks_gpu.lab.pod_identity import has_role, role_credentials
 from eks_gpu.lab.problem import LabProblem
 from eks_gpu.lab.state import Lab, alone, lost_processes, recorded_lab
 from eks_gpu.lab.termination_handler import HANDLER, start_termination_handler
+from eks_gpu.pools.software import DRA_DRIVERS
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 AUTO_MODE = "EKS Auto Mode"
 EVERY_S = 0.2
+_DAEMON_SETS = "/apis/apps/v1/daemonsets"
 _DEPLOYED = "/api/v1/secrets?labelSelector=owner%3Dhelm,status%3Ddeployed"
 
 
@@ -174,6 +178,19 @@ def _kueue(lab: Lab, release: Release, _: Mapping[str, str]) -> Lab:
     return start_kueue(lab, yaml.safe_load(told))
 
 
+def _dra_driver(lab: Lab, release: Release, _: Mapping[str, str]) -> Lab:
+    return start_dra_driver(lab, release.values)
+
+
+def plain_dra_drivers(api: ClusterApi) -> list[Release]:
+    """The driver of a DaemonSet that no chart brings, as if it were a release."""
+    return [
+        Release(found["metadata"]["name"], "", int(found["metadata"].get("generation", 1)), DRA_DRIVER, "", values)
+        for found in api.list(_DAEMON_SETS)
+        if (values := values_of(found)) is not None
+    ]
+
+
 def _gangs(name: str) -> "Played":
     return Played(
         lambda lab, release, _: start_gang_controller(lab, name),
@@ -221,6 +238,9 @@ PLAYED = {
     HANDLER: Played(_termination_handler, (HANDLER,)),
     "aws-load-balancer-controller": Played(_load_balancers, ("load-balancers",)),
     "cluster-autoscaler": Played(_autoscaler, ("cluster-autoscaler",)),
+    **{
+        name: Played(_dra_driver, (DRA_DRIVER,), lambda lab: remove_dra_driver(ClusterApi(lab))) for name in DRA_DRIVERS
+    },
     "jobset": _gangs("jobset"),
     "karpenter": Played(_karpenter, ("karpenter", "karpenter-pricing")),
     "keda": Played(_keda, (OPERATOR, ADAPTER), lambda lab: remove_keda(ClusterApi(lab))),
@@ -242,7 +262,7 @@ class Controllers:
 
         Raises LabProblem for one that has ended by itself: what waits for it would wait in vain.
         """
-        found = (*releases(self._api), *_auto_modes(self._eks))
+        found = (*plain_dra_drivers(self._api), *releases(self._api), *_auto_modes(self._eks))
         wanted = {release.chart: release for release in found if release.chart in PLAYED}
         if {AUTO_MODE, "karpenter"} <= wanted.keys():
             raise LabProblem(f"the lab has one Karpenter, which plays {AUTO_MODE}: a chart cannot bring a second one")

@@ -16,7 +16,9 @@ from eks_gpu.lab.state import Lab
 from eks_gpu_components.catalog import (
     CAPACITY_TYPE_LABEL,
     EKS_CAPACITY_TYPE_LABEL,
+    INITIALIZED_LABEL,
     INSTANCE_TYPE_LABEL,
+    NODE_POOL_LABEL,
     ZONE_LABEL,
     CapacityType,
     UnknownInstanceType,
@@ -44,6 +46,8 @@ class NodeRow:
     """In EC2."""
     cordoned: bool = False
     """Whether it takes no more pods."""
+    initialized: bool = True
+    """Whether Karpenter, if it started the node, takes it for ready with all that pods asked for."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,7 @@ def _row(node: Mapping[str, Any], region: str, now: datetime) -> NodeRow:
         hourly=_hourly(name, capacity_type, region),
         instance_id=node.get("spec", {}).get("providerID", "").rpartition("/")[2],
         cordoned=bool(node.get("spec", {}).get("unschedulable")),
+        initialized=NODE_POOL_LABEL not in labels or labels.get(INITIALIZED_LABEL) == "true",
     )
 
 

@@ -54,6 +54,8 @@ class Outcome(Value):
     """Most accelerators at any moment of the step."""
     cordoned_gpu_nodes: int | None = None
     """Nodes with accelerators that take no more pods."""
+    uninitialized_gpu_nodes: int | None = None
+    """Nodes with accelerators that Karpenter started and does not take for ready."""
     lost_pods: int | None = None
     """Pods of the workloads that were on a node when it went: nobody had drained it. In a scenario that asks for them
     such a pod does not count as running, though the API server takes a minute to see it."""
@@ -264,6 +266,7 @@ class _Run:
             "zones": len({node.zone for node in there}),
             "peak_gpus": self._timeline.peak_gpus,
             "cordoned_gpu_nodes": sum(node.cordoned for node in there),
+            "uninitialized_gpu_nodes": sum(not node.initialized for node in there),
             "lost_pods": len(self._lost),
             "refused_by": tuple(sorted(set(refusals(self._lab)[self._refused :]))),
             "plan_names": tuple(

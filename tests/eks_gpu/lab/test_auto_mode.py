@@ -188,6 +188,7 @@ def follow(tmp_path, monkeypatch):
     lab = Lab(tmp_path, "us-west-2", "secret", "https://127.0.0.1:3", "http://127.0.0.1:7", {})
     lab.certificate.parent.mkdir()
     controllers = charts.Controllers(lab)
+    monkeypatch.setattr(charts, "plain_dra_drivers", lambda api: [])
     monkeypatch.setattr(controllers, "_end", lambda names: told.append(("end", len(made_by_eks), *names)))
 
     def follow(*clusters: Any, releases: Any = (), made: Any = ()) -> list[Any]:
