@@ -9,6 +9,8 @@ from typing_extensions import TypedDict
 
 import components as eks_gpu
 from components import Section
+from components.catalog import AUTO_MODE_DRA_SINCE, DEFAULT_KUBERNETES, DRA_SINCE
+from components.nodes.device_claims import claim_problems
 
 # Sections whose images, or those of what their pools need, are in public registries and have no setting.
 PUBLIC_IMAGES = (
@@ -78,11 +80,20 @@ def check_names(settings: Settings) -> None:
 
 
 def check_claims(settings: Settings) -> None:
-    """Raises BadInput for Karpenter's pools with claims if Karpenter ignores claims."""
+    """Raises BadInput for pools with claims on an older Kubernetes, and for Karpenter's if Karpenter ignores claims."""
+    version = settings["cluster"].get("kubernetes_version", DEFAULT_KUBERNETES)
+    problems = [
+        f"{section}.{name}.{problem}"
+        for section, since in (("karpenter_gpu_pools", DRA_SINCE), ("auto_mode_gpu_pools", AUTO_MODE_DRA_SINCE))
+        for name, made in settings.get(section, {}).items()
+        for problem in claim_problems(eks_gpu.GpuPool.model_validate(made["pool"]), version, since)
+    ]
     claiming = [name for name, made in settings.get("karpenter_gpu_pools", {}).items() if _claims(made["pool"])]
     if claiming and not settings.get("karpenter", {}).get("dra", {}).get("nvidia"):
         reason = f"Karpenter starts no node for the claims of {', '.join(claiming)} otherwise"
-        raise eks_gpu.BadInput([f"karpenter.dra.nvidia must be true: {reason}"])
+        problems.append(f"karpenter.dra.nvidia must be true: {reason}")
+    if problems:
+        raise eks_gpu.BadInput(problems)
 
 
 def _claims(pool: eks_gpu.GpuPoolArgs) -> bool:

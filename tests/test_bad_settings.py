@@ -521,3 +521,21 @@ def test_a_network_without_a_way_out_has_nothing_whose_image_is_public():
     in_ecr = {KEY: json.dumps({**given, "mirror": "123456789012.dkr.ecr.us-west-2.amazonaws.com/all"})}
     stack = StackConfig("dev", Path("Pulumi.dev.yaml"), "us-west-2", {"aws:region": "us-west-2", **in_ecr}, frozenset())
     assert record(Project.load(ROOT), stack)[0].graph.of("eks-gpu-components:index:Network")
+
+
+CLAIMS = {"instance_types": ["g6.xlarge"], "max_gpus": 4, "devices": "claims"}
+
+
+def test_claims_need_karpenters_switches_and_a_kubernetes_that_has_them():
+    given = changed(f"{BOUGHT}/pool", CLAIMS)
+    del given["resnet"]  # it counts GPUs
+    assert refused(given) == [
+        f"Pulumi.dev.yaml: {KEY}.karpenter.dra.nvidia must be true: Karpenter starts no node for the claims of bought "
+        "otherwise"
+    ]
+    given["karpenter"]["dra"] = {"nvidia": True}
+    given["cluster"]["kubernetes_version"] = "1.33"
+    assert refused(given) == [
+        f"Pulumi.dev.yaml: {KEY}.karpenter_gpu_pools.bought.pool.devices: claims need Kubernetes 1.34 or later here, "
+        "and the cluster has 1.33: take plugin, or update the cluster"
+    ]

@@ -8,6 +8,7 @@ CHART_IMAGES: Mapping[str, tuple[tuple[str, ...], str]] = {
     "aws-load-balancer-controller": (("image", "repository"), "public.ecr.aws/eks/aws-load-balancer-controller"),
     "aws-node-termination-handler": (("image", "repository"), "public.ecr.aws/aws-ec2/aws-node-termination-handler"),
     "cluster-autoscaler": (("image", "repository"), CLUSTER_AUTOSCALER_IMAGE),
+    "dra-driver-nvidia-gpu": (("image", "repository"), "registry.k8s.io/dra-driver-nvidia/dra-driver-nvidia-gpu"),
     "karpenter": (("controller", "image", "repository"), "public.ecr.aws/karpenter/controller"),
     "nvidia-device-plugin": (("image", "repository"), "nvcr.io/nvidia/k8s-device-plugin"),
 }

@@ -107,7 +107,7 @@ def _any_of(request: Mapping[str, Any], find: Find | None) -> Iterator[Wanted]:
             (*_of_class(device_class, find), *_selectors(each)),
             int(each.get("count") or 1),
             each.get("allocationMode") == "All",
-            int(capacity) if str(capacity).isdigit() else 0,
+            int(str(capacity)) if str(capacity).isdigit() else 0,
         )
 
 

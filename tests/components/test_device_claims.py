@@ -176,7 +176,7 @@ def test_a_pod_claims_from_the_class_of_the_pool():
 
 
 def test_a_claim_says_memory_shares_and_a_condition_of_its_own():
-    made = pool_claim("gpu", SHARED, gpu_memory_gib=20, shares=2, expression="has(device.attributes['x'])")
+    made: Any = pool_claim("gpu", SHARED, gpu_memory_gib=20, shares=2, expression="has(device.attributes['x'])")
     (request,) = made["spec"]["devices"]["requests"]
     assert request["exactly"]["selectors"] == [
         {"cel": {"expression": "device.capacity['gpu.nvidia.com'].memory.compareTo(quantity('20Gi')) >= 0"}},

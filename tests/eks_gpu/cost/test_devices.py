@@ -46,7 +46,7 @@ def stack(
     if shares:
         of_nodes.inputs["metadata"]["annotations"] = {SHARES: shares}
     pool = node_pool(ARCH, ON_DEMAND, requirement("node.kubernetes.io/instance-type", *types))
-    controller = karpenter(**({"enableDRA": True} if dra else {}))
+    controller = karpenter(enableDRA=dra)
     return analysed(cluster(version="1.36"), of_nodes, pool, controller, *objects, pods(replicas))
 
 
