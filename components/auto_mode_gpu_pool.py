@@ -111,7 +111,7 @@ class AutoModeGpuPool(ComponentResource):
             opts=ResourceOptions(parent=self),
         )
         create_node_pool(name, pool, AUTO_MODE, nodes, list(placed.types), self)
-        create_device_class(name, pool, self, opts)
+        create_device_class(name, pool, self)
 
         self.node_pool_name = Output.from_input(name)
         self.labels, self.taints = pool.node_labels, [taint.for_kubernetes() for taint in pool.taints]

@@ -9,6 +9,7 @@ from pydantic import Field, WithJsonSchema, model_validator
 from typing_extensions import TypedDict
 
 from . import catalog
+from .catalog.device_plugins import MIG_GPUS
 from .control_plane.disposable import disposable
 from .nodes.gpu_sharing import WITHOUT_SHARING, sharing_configurations
 from .nodes.plugin_tolerations import plugin_tolerations
@@ -26,8 +27,6 @@ REFUSED_IMAGES = {
     "bottlerocket": "brings driver, toolkit and device plugin, and lets nobody replace them: it needs no operator",
     "auto-mode": "brings driver, toolkit and device plugin, and a second one breaks them: it needs no operator",
 }
-# Source: NVIDIA Multi-Instance GPU User Guide, "Supported GPUs".
-MIG_GPUS = frozenset({"a100", "h100", "h200", "b200", "b300", "rtx-pro-server-6000"})
 
 
 class GpuOperatorSettingsArgs(TypedDict):

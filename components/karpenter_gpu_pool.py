@@ -93,7 +93,7 @@ class KarpenterGpuPool(ComponentResource):
             pulumi.log.info(f"{name}: {sentence}", self)
         node_class = _create_node_class(name, spec, [subnet["subnet_id"] for subnet in placed.subnets], self)
         create_node_pool(name, pool, KARPENTER, node_class, list(placed.types), self)
-        create_device_class(name, pool, self, opts)
+        create_device_class(name, pool, self)
 
         self.node_pool_name = Output.from_input(name)
         self.labels, self.taints = pool.node_labels, [taint.for_kubernetes() for taint in pool.taints]

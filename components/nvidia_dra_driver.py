@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 from typing_extensions import TypedDict
 
 from . import catalog
+from .catalog.device_plugins import MIG_GPUS
 from .control_plane.disposable import disposable
-from .gpu_operator import MIG_GPUS
 from .nodes.device_claims import claim_problems
 from .nodes.plugin_tolerations import plugin_tolerations
 from .values.eks_cluster import EksCluster

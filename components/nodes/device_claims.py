@@ -6,7 +6,6 @@ import pulumi_kubernetes as kubernetes
 from pulumi import Resource, ResourceOptions
 
 from ..catalog import DRA_DRIVER, DRA_SINCE, SHARED_DRA_SINCE, SHARES, dra_devices, minor_of
-from ..control_plane.disposable import disposable
 from ..values.gpu_pool import GpuPool, GpuPoolArgs
 from ..values.value import BadInput, check
 
@@ -24,7 +23,7 @@ def device_class(pool: GpuPool) -> dict[str, Any]:
     }
 
 
-def create_device_class(name: str, pool: GpuPool, parent: Resource, opts: ResourceOptions | None) -> None:
+def create_device_class(name: str, pool: GpuPool, parent: Resource) -> None:
     """Creates the class of a pool with claims, which has the pool's name; nothing for another pool."""
     if pool.claims:
         spec: Any = device_class(pool)
@@ -32,7 +31,7 @@ def create_device_class(name: str, pool: GpuPool, parent: Resource, opts: Resour
             f"{name}-device-class",
             metadata={"name": name},
             spec=spec,
-            opts=disposable(parent, opts),
+            opts=ResourceOptions(parent=parent),
         )
 
 

@@ -33,6 +33,7 @@ from eks_gpu_components.catalog import (
     Taint,
     dra_devices,
 )
+from eks_gpu_components.catalog.label_rules import KUBELET_DOMAINS
 
 NAME = DRA_DRIVER_CHART.short_name
 EVERY_S = 0.5
@@ -141,7 +142,7 @@ def reconcile(api: ClusterApi, values: Mapping[str, Any]) -> list[str]:
 def _runs_on(pod: Pod, node: Mapping[str, Any]) -> bool:
     found = [Taint.from_kubernetes(each) for each in node["spec"].get("taints", ())]
     # A DaemonSet's pods tolerate what Kubernetes itself puts on nodes.
-    hard = [taint for taint in found if taint.effect in HARD_EFFECTS and not taint.key.startswith("node.kubernetes.io")]
+    hard = [taint for taint in found if taint.effect in HARD_EFFECTS and not taint.key.startswith(KUBELET_DOMAINS)]
     return not unselected(pod, node["metadata"].get("labels", {})) and not untolerated(pod, hard)
 
 
