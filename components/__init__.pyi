@@ -52,6 +52,10 @@ from .values.pool_pods import NodesOfPool as NodesOfPool
 from .nodes.device_claims import pool_claim as pool_claim
 from .values.pool_pods import pool_selector as pool_selector
 from .values.pool_pods import pool_tolerations as pool_tolerations
+from .llm_inference import LlmInference as LlmInference
+from .llm_inference import LlmInferenceArgs as LlmInferenceArgs
+from .inference.llm_settings import LlmInferenceSettingsArgs as LlmInferenceSettingsArgs
+from .inference.service_settings import ModelServiceArgs as ModelServiceArgs
 from .network import Network as Network
 from .network import NetworkArgs as NetworkArgs
 from .network import NetworkSettingsArgs as NetworkSettingsArgs

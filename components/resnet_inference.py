@@ -11,10 +11,10 @@ from typing_extensions import TypedDict
 from . import catalog
 from .catalog.name_limits import ROLES
 from .iam.pod_identity import pod_identity
-from .inference import manifests as manifests
-from .inference.load_balancer import LoadBalancer, service
+from .inference import manifests, parts
+from .inference.load_balancer import REST_PORT, hostname, service, url
 from .inference.scaling import horizontal_pod_autoscaler, scaled_object, trigger_authentication
-from .inference.settings import Model, ResnetInferenceSettings, ResnetInferenceSettingsArgs
+from .inference.settings import ResnetInferenceSettings, ResnetInferenceSettingsArgs
 from .values.eks_cluster import EksCluster
 from .values.gpu_pool import GpuPool, GpuPoolArgs, plugin_problem
 from .values.names import check_name
@@ -89,7 +89,9 @@ class ResnetInference(ComponentResource):
         namespace: list[Resource] = []
         if settings.create_namespace:
             made = kubernetes.core.v1.Namespace(
-                name, **manifests.namespace(settings), opts=ResourceOptions(parent=self)
+                name,
+                **parts.namespace(settings.namespace, settings.load_balancer),
+                opts=ResourceOptions(parent=self),
             )
             namespace.append(made)
         balancer = create_service(self, name, settings, namespace)
@@ -116,13 +118,12 @@ def create_service(
 ) -> kubernetes.core.v1.Service:
     """Creates the Service, its NetworkPolicy and its disruption budget."""
     opts = ResourceOptions(parent=parent, depends_on=namespace)
-    kubernetes.policy.v1.PodDisruptionBudget(name, **manifests.disruption_budget(name, settings.namespace), opts=opts)
-    kubernetes.networking.v1.NetworkPolicy(
-        name,
-        **manifests.network_policy(name, settings.namespace, settings.load_balancer, settings.model),
-        opts=opts,
-    )
     labels, balancer = manifests.workload_labels(name), settings.load_balancer
+    budget = parts.disruption_budget(name, settings.namespace, labels)
+    kubernetes.policy.v1.PodDisruptionBudget(name, **budget, opts=opts)
+    clients, reads_s3 = parts.from_ranges(balancer.vpc_cidrs), bool(settings.model.s3_uri)
+    policy = parts.network_policy(name, settings.namespace, labels, REST_PORT, clients, reads_s3)
+    kubernetes.networking.v1.NetworkPolicy(name, **policy, opts=opts)
     return kubernetes.core.v1.Service(
         name, **service(name, settings.namespace, labels, balancer, settings.model.path), opts=opts
     )
@@ -139,10 +140,10 @@ def create_access_to_model(
     cluster: EksCluster = spec.cluster
     account = kubernetes.core.v1.ServiceAccount(
         name,
-        **manifests.service_account(name, spec.settings.namespace),
+        **parts.service_account(name, spec.settings.namespace),
         opts=ResourceOptions(parent=parent, depends_on=namespace),
     )
-    policy = json.dumps(model_policy(spec.settings.model, cluster["region"]))
+    policy = json.dumps(parts.read_policy(spec.settings.model.s3_uri, cluster["region"]))
     _, permissions = pod_identity(
         parent, name, cluster, spec.settings.namespace, name, policy=Output.from_input(policy)
     )
@@ -170,35 +171,3 @@ def create_scaler(parent: Resource, name: str, settings: ResnetInferenceSettings
             **scaled_object(name, settings.namespace, settings.keda),
             opts=ResourceOptions(parent=parent, depends_on=before),
         )
-
-
-def model_policy(model: Model, region: str) -> dict[str, Any]:
-    """The IAM policy: it may read and list only objects under the model's prefix."""
-    bucket, prefix = model.bucket_and_prefix
-    arn = f"arn:{catalog.partition(region)}:s3:::{bucket}"
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Sid": "Read", "Effect": "Allow", "Action": "s3:GetObject", "Resource": f"{arn}/{prefix}/*"},
-            {
-                "Sid": "List",
-                "Effect": "Allow",
-                "Action": "s3:ListBucket",
-                "Resource": arn,
-                "Condition": {"StringLike": {"s3:prefix": f"{prefix}/*"}},
-            },
-        ],
-    }
-
-
-def hostname(status: Any) -> str:
-    """Host name of the load balancer; empty while it has none."""
-    ingress = status and status.load_balancer and status.load_balancer.ingress
-    return ingress[0].hostname if ingress else ""
-
-
-def url(balancer: LoadBalancer, inside: str, host: str) -> str:
-    """URL of the load balancer; while it has no host name, URL of the Service inside the cluster, without TLS."""
-    if not host:
-        return f"http://{inside}:{balancer.port}"
-    return f"https://{host}" if balancer.certificate_arn else f"http://{host}:{balancer.port}"

@@ -349,12 +349,12 @@ BROKEN: list[tuple[str, Any, str]] = [
     (
         "resnet/settings/load_balancer",
         {"public": True},
-        "resnet.settings.load_balancer: public needs source_ranges: TensorFlow Serving asks for no password; public needs certificate_arn, or allow_plain_http: true where nobody minds being read",
+        "resnet.settings.load_balancer: public needs source_ranges: whoever reaches a model server uses its GPUs; public needs certificate_arn, or allow_plain_http: true where nobody minds being read",
     ),
     (
         "resnet/settings/load_balancer",
         {"public": True, "source_ranges": ["0.0.0.0/0"], "allow_plain_http": True},
-        "resnet.settings.load_balancer.source_ranges[0]: 0.0.0.0/0 is everyone, and TensorFlow Serving asks for no password: give the clients' ranges",
+        "resnet.settings.load_balancer.source_ranges[0]: 0.0.0.0/0 is everyone, and whoever reaches a model server uses its GPUs: give the clients' ranges",
     ),
     (
         "resnet/settings/keda",

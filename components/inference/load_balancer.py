@@ -50,7 +50,7 @@ Certificate = Annotated[
 
 
 class LoadBalancerArgs(TypedDict):
-    """Who can reach the service. TensorFlow Serving has no authentication, so everyone who can reach it can use it."""
+    """Who can reach the service. A server may have no authentication, so that everyone who can reach it can use it."""
 
     controller: NotRequired[LoadBalancerControllerArg]
     """Controller of the load balancer: aws-load-balancer-controller or auto-mode. It cannot be changed once the Service
@@ -63,9 +63,11 @@ class LoadBalancerArgs(TypedDict):
     source_ranges: NotRequired[list[str]]
     """Address ranges that may connect, such as 10.20.0.0/16. Default whoever reaches the VPC, where it is internal."""
     certificate_arn: NotRequired[str]
-    """ARN of a certificate in ACM. With it the service uses TLS on port 443, without it HTTP on 8501. Default none."""
+    """ARN of a certificate in ACM. With it the service uses TLS on port 443, without it HTTP on the server's own port.
+    Default none.
+    """
     allow_plain_http: NotRequired[bool]
-    """Whether pictures and answers may cross the internet unencrypted. Default no."""
+    """Whether requests and answers may cross the internet unencrypted. Default no."""
     vpc_cidrs: NotRequired[list[str]]
     """Address ranges of the VPC, from which the load balancer connects to the pods. Default 10.0.0.0/8, 100.64.0.0/10,
     172.16.0.0/12, 192.168.0.0/16: every private range.
@@ -86,7 +88,9 @@ def _network(text: str) -> str:
 
 def _not_everyone(text: str) -> str:
     if IPv4Network(text).prefixlen == 0:
-        raise ValueError(f"{text} is everyone, and TensorFlow Serving asks for no password: give the clients' ranges")
+        raise ValueError(
+            f"{text} is everyone, and whoever reaches a model server uses its GPUs: give the clients' ranges"
+        )
     return text
 
 
@@ -107,7 +111,7 @@ class LoadBalancer(Value):
     def _keeps_strangers_out(self) -> Self:
         problems = []
         if self.public and not self.source_ranges:
-            problems.append("public needs source_ranges: TensorFlow Serving asks for no password")
+            problems.append("public needs source_ranges: whoever reaches a model server uses its GPUs")
         if self.public and not (self.certificate_arn or self.allow_plain_http):
             problems.append("public needs certificate_arn, or allow_plain_http: true where nobody minds being read")
         if self.certificate_arn and self.allow_plain_http:
@@ -123,22 +127,31 @@ class LoadBalancer(Value):
         """http or https."""
         return "https" if self.certificate_arn else "http"
 
-    @property
-    def port(self) -> int:
-        """Port that clients connect to."""
-        return TLS_PORT if self.certificate_arn else REST_PORT
+    def port(self, server: int = REST_PORT) -> int:
+        """Port that clients connect to. server: the port of the server."""
+        return TLS_PORT if self.certificate_arn else server
 
 
 def service(
-    name: str, namespace: str, labels: dict[str, str], balancer: LoadBalancer, health_path: str
+    name: str,
+    namespace: str,
+    labels: dict[str, str],
+    balancer: LoadBalancer,
+    health_path: str,
+    server: int = REST_PORT,
+    drain_s: int = DEREGISTRATION_S,
 ) -> dict[str, Any]:
-    """A Service whose load balancer connects straight to the pods. health_path: what it asks them, over HTTP."""
+    """A Service whose load balancer connects straight to the pods.
+
+    health_path: what it asks them, over HTTP. server: the pods' port. drain_s: seconds that connections to a
+    terminating pod may last.
+    """
     spec: dict[str, Any] = {
         "type": "LoadBalancer",
         "loadBalancerClass": CLASSES[balancer.controller],
         "allocateLoadBalancerNodePorts": False,  # the targets are the pods' own addresses
         "selector": labels,
-        "ports": [{"name": balancer.scheme, "port": balancer.port, "targetPort": REST_PORT, "protocol": "TCP"}],
+        "ports": [{"name": balancer.scheme, "port": balancer.port(server), "targetPort": server, "protocol": "TCP"}],
     }
     if balancer.source_ranges:
         spec["loadBalancerSourceRanges"] = list(balancer.source_ranges)
@@ -148,7 +161,7 @@ def service(
             "namespace": namespace,
             "labels": labels,
             "annotations": {
-                **_annotations(balancer, health_path),
+                **_annotations(balancer, health_path, server, drain_s),
                 # Not for pods, as the provider does by itself: they wait for the Service, and there may be none.
                 "pulumi.com/waitFor": "jsonpath={.status.loadBalancer.ingress[0].hostname}",
             },
@@ -157,7 +170,7 @@ def service(
     }
 
 
-def _annotations(balancer: LoadBalancer, health_path: str) -> dict[str, str]:
+def _annotations(balancer: LoadBalancer, health_path: str, server: int, drain_s: int) -> dict[str, str]:
     values = {
         "nlb-target-type": "ip",
         "scheme": "internet-facing" if balancer.public else "internal",
@@ -165,14 +178,14 @@ def _annotations(balancer: LoadBalancer, health_path: str) -> dict[str, str]:
         "attributes": "load_balancing.cross_zone.enabled=true",
         "target-group-attributes": _attributes(
             {
-                "deregistration_delay.timeout_seconds": str(DEREGISTRATION_S),
+                "deregistration_delay.timeout_seconds": str(drain_s),
                 "deregistration_delay.connection_termination.enabled": "true",
                 # The network policy knows the load balancer's addresses, not the clients'.
                 "preserve_client_ip.enabled": "false",
             }
         ),
         "healthcheck-protocol": "http",
-        "healthcheck-port": str(REST_PORT),
+        "healthcheck-port": str(server),
         "healthcheck-path": health_path,
     }
     if balancer.certificate_arn:
@@ -182,3 +195,18 @@ def _annotations(balancer: LoadBalancer, health_path: str) -> dict[str, str]:
 
 def _attributes(values: dict[str, str]) -> str:
     return ",".join(f"{key}={value}" for key, value in values.items())
+
+
+def hostname(status: Any) -> str:
+    """Host name of the load balancer; empty while it has none."""
+    ingress = status and status.load_balancer and status.load_balancer.ingress
+    return ingress[0].hostname if ingress else ""
+
+
+def url(balancer: LoadBalancer, inside: str, host: str, server: int = REST_PORT) -> str:
+    """URL of the load balancer; while it has no host name, URL of the Service inside the cluster, without TLS.
+    server: port of the server.
+    """
+    if not host:
+        return f"http://{inside}:{balancer.port(server)}"
+    return f"https://{host}" if balancer.certificate_arn else f"http://{host}:{balancer.port(server)}"

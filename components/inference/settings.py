@@ -108,13 +108,6 @@ class Model(Value):
         """Answers 200 while a version is AVAILABLE, else 404; `path` tells other states with 200 too."""
         return f"{self.path}/metadata"
 
-    @property
-    def bucket_and_prefix(self) -> tuple[str, str]:
-        """Of the S3 URI, which must be there."""
-        assert self.s3_uri
-        bucket, _, prefix = self.s3_uri.removeprefix("s3://").partition("/")
-        return bucket, prefix.rstrip("/")
-
 
 class ResnetInferenceSettings(Value):
     """The settings, checked."""

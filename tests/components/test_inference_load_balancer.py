@@ -83,7 +83,7 @@ def test_plain_http_on_the_internet_is_asked_for_by_name():
     [
         (
             {"public": True},
-            "public needs source_ranges: TensorFlow Serving asks for no password; "
+            "public needs source_ranges: whoever reaches a model server uses its GPUs; "
             "public needs certificate_arn, or allow_plain_http: true where nobody minds being read",
         ),
         (PUBLIC, "public needs certificate_arn, or allow_plain_http: true where nobody minds being read"),
@@ -94,7 +94,7 @@ def test_plain_http_on_the_internet_is_asked_for_by_name():
         ({"vpc_cidrs": []}, "vpc_cidrs must name a range, or the load balancer reaches no pod"),
         (
             {"source_ranges": ["0.0.0.0/0"]},
-            "source_ranges[0]: 0.0.0.0/0 is everyone, and TensorFlow Serving asks for no password: "
+            "source_ranges[0]: 0.0.0.0/0 is everyone, and whoever reaches a model server uses its GPUs: "
             "give the clients' ranges",
         ),
         (

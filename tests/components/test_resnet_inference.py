@@ -7,8 +7,7 @@ import kubernetes_validate
 import pytest
 from pulumi_kubernetes.core.v1.outputs import LoadBalancerIngress, LoadBalancerStatus, ServiceStatus
 
-from components.inference.load_balancer import LoadBalancer
-from components.resnet_inference import hostname, url
+from components.inference.load_balancer import LoadBalancer, hostname, url
 from components.values.value import BadInput
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.offline.sdk_schema import problems

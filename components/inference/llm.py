@@ -1,0 +1,188 @@
+"""A language model's server: the GPUs that it needs of a pool, and vLLM as a server of the pool's nodes."""
+
+from typing import Any
+
+from ..catalog.language_models import near_models
+from ..catalog.model_memory import (
+    BATCHED_TOKENS,
+    GPUS_WITHOUT_BFLOAT16,
+    MAX_SEQUENCES,
+    cheapest,
+    longest_context,
+    memory_need,
+    parallel_problem,
+    smallest_split,
+    visible_gib,
+)
+from ..catalog.prices import BASE_REGION, on_demand_price
+from ..values.gpu_pool import GpuPool
+from .llm_settings import LlmInferenceSettings
+from .served import Served
+from .service_settings import ModelService
+
+APP = "llm-inference"
+PORT = 8000
+"""Port of vLLM's API. Source: vLLM 0.28, vllm serve --help."""
+USER, GROUP = 2000, 0
+"""User `vllm` of the image, and its group. Source: vLLM 0.28, docker/Dockerfile."""
+
+COMPILE_S = 600
+"""Seconds for vLLM to start, to compile, and to record its graphs."""
+WEIGHTS_MIB_S = 125
+"""MiB of weights a second at least: a gp3 volume without more throughput. Source: Amazon EBS User Guide."""
+UNKNOWN_START_S = 3600
+"""Seconds for a model whose size is not known."""
+
+_CPU_MILLICORES = 1000
+_MEMORY_MIB = 12_288
+_SHM_MIB = 2048
+_MODELS = "/models"
+
+
+def gpus(pool: GpuPool, settings: LlmInferenceSettings) -> int:
+    """GPUs of each pod: those given, or the least that is enough; 1 where not even a whole node is."""
+    return settings.tensor_parallel or _least(pool, settings) or 1
+
+
+def _least(pool: GpuPool, settings: LlmInferenceSettings) -> int | None:
+    known = settings.model.known
+    if known is None:
+        return None
+    return smallest_split(known, settings.serving, pool.accelerators_per_node, memory_gib(pool))
+
+
+def memory_gib(pool: GpuPool) -> float:
+    """Memory of one GPU as CUDA sees it, of the type that has the least."""
+    return min(visible_gib(row.accelerator) for row in pool.instance_types if row.accelerator)
+
+
+def memory_problems(pool: GpuPool, settings: LlmInferenceSettings) -> list[str]:
+    """Why the model does not fit the pool's GPUs, with what would."""
+    known = settings.model.known
+    if known is None:
+        if settings.tensor_parallel:
+            return []
+        name = settings.model.name
+        return [
+            f"settings.model.name {name} is no model whose memory is known{near_models(name)}: give model.config_json, "
+            "or tensor_parallel, and the memory is not judged"
+        ]
+    number = settings.tensor_parallel
+    if number and (problem := parallel_problem(known, number)):
+        return [f"settings.tensor_parallel: {problem}"]
+    if number and number > pool.accelerators_per_node:
+        return []  # said by what looks at the pool
+    fits = _fits(pool, settings, number) if number else _least(pool, settings)
+    if fits:
+        return []
+    return [_too_small(pool, settings, number or _widest(pool, settings))]
+
+
+def _fits(pool: GpuPool, settings: LlmInferenceSettings, number: int) -> bool:
+    known = settings.model.known
+    assert known
+    return memory_need(known, settings.serving, number).gib <= memory_gib(pool) * settings.gpu_memory_utilization
+
+
+def _widest(pool: GpuPool, settings: LlmInferenceSettings) -> int:
+    """The most GPUs of a node that the model can be split over."""
+    known, number = settings.model.known, 1
+    assert known
+    while number * 2 <= pool.accelerators_per_node and parallel_problem(known, number * 2) is None:
+        number *= 2
+    return number
+
+
+def _too_small(pool: GpuPool, settings: LlmInferenceSettings, number: int) -> str:
+    known, serving, has = settings.model.known, settings.serving, memory_gib(pool)
+    assert known
+    smallest = min(pool.instance_types, key=lambda row: row.accelerator.memory_mib if row.accelerator else 0)
+    requests = "1 request" if serving.concurrency == 1 else f"{serving.concurrency} requests"
+    need = memory_need(known, serving, number)
+    each = "its GPU" if number == 1 else f"each of {number} GPUs"
+    told = (
+        f"settings: {known.name} with {requests} of {serving.context} tokens needs on {each} {need}; "
+        f"{smallest.name} has {has * serving.utilization:.1f} GiB ({serving.utilization:.0%} of {has:.1f})"
+    )
+    if context := longest_context(known, serving, number, has):
+        told += f", enough for context_tokens {context}"
+    found = cheapest(known, serving, pool.architecture)
+    if found is None:
+        return f"{told}; no instance type has that on one node, and a server over several nodes is not made here"
+    row, split = found
+    price = on_demand_price(row.name, BASE_REGION)
+    hourly = f", {price.hourly:.2f} USD an hour in {BASE_REGION}" if price else ""
+    on = "1 GPU" if split == 1 else f"{split} GPUs"
+    return f"{told}; cheapest type that does: {row.name} with {on}{hourly}"
+
+
+def start_s(settings: LlmInferenceSettings) -> int:
+    """Seconds for the server to load its model."""
+    known = settings.model.known
+    if known is None:
+        return UNKNOWN_START_S
+    weights = known.weight_bytes(settings.model.weights) / 1024**2
+    return COMPILE_S + -(-round(weights / WEIGHTS_MIB_S) // 10) * 10
+
+
+def served(pool: GpuPool, settings: LlmInferenceSettings, service: ModelService, region: str | None) -> Served:
+    """vLLM with the model. region: the cluster's, which a model in S3 needs."""
+    model, number = settings.model, gpus(pool, settings)
+    memory_mib = settings.memory_mib or _MEMORY_MIB * number
+    env: list[dict[str, Any]] = [
+        {"name": "HOME", "value": "/tmp"},
+        {"name": "USER", "value": "vllm"},  # an image of one's own may have no user 2000
+        {"name": "HF_HUB_OFFLINE", "value": "1"},
+        {"name": "VLLM_NO_USAGE_STATS", "value": "1"},
+    ]
+    if settings.api_key:
+        env.append(settings.api_key.variable("VLLM_API_KEY"))
+    if model.s3_uri:
+        # A quarter of the pod's memory for the tensors on their way, shared by a process for each GPU.
+        buffer = memory_mib // 4 // number * 1024**2
+        env.append({"name": "RUNAI_STREAMER_MEMORY_LIMIT", "value": str(buffer)})
+        env.append({"name": "AWS_REGION", "value": str(region)})
+    return Served(
+        app=APP,
+        image=settings.image,
+        command=("vllm", "serve"),
+        args=tuple(_arguments(pool, settings, service, number)),
+        env=tuple(env),
+        port=PORT,
+        health_path="/health",
+        gpus=number,
+        cpu_millicores=settings.cpu_millicores or _CPU_MILLICORES * (1 + number),
+        memory_mib=memory_mib,
+        shm_mib=_SHM_MIB * number,
+        user=USER,
+        group=GROUP,
+        start_s=start_s(settings),
+        drains_itself=True,
+        s3_uri=model.s3_uri,
+        volume_claim=model.volume_claim,
+        model_path=_MODELS,
+    )
+
+
+def _arguments(pool: GpuPool, settings: LlmInferenceSettings, service: ModelService, number: int) -> list[str]:
+    model = settings.model
+    on_volume = "/".join(filter(None, (_MODELS, (model.volume_path or "").strip("/"))))
+    found = [
+        model.s3_uri or model.image_path or on_volume,
+        f"--served-model-name={model.name}",
+        f"--port={PORT}",
+        f"--max-model-len={settings.context}",
+        f"--gpu-memory-utilization={settings.gpu_memory_utilization:g}",
+        f"--tensor-parallel-size={number}",
+        f"--max-num-batched-tokens={BATCHED_TOKENS}",
+        f"--max-num-seqs={MAX_SEQUENCES}",
+        f"--kv-cache-dtype={settings.kv_cache}",
+        f"--shutdown-timeout={service.drain_s}",
+    ]
+    if any(row.accelerator and row.accelerator.name in GPUS_WITHOUT_BFLOAT16 for row in pool.instance_types):
+        found.append("--dtype=half")
+    if model.s3_uri:
+        found.append("--load-format=runai_streamer")
+        if number > 1:
+            found.append('--model-loader-extra-config={"distributed":true}')
+    return [*found, *settings.args]
