@@ -56,6 +56,9 @@ from .llm_inference import LlmInference as LlmInference
 from .llm_inference import LlmInferenceArgs as LlmInferenceArgs
 from .inference.llm_settings import LlmInferenceSettingsArgs as LlmInferenceSettingsArgs
 from .inference.service_settings import ModelServiceArgs as ModelServiceArgs
+from .model_server import ModelServer as ModelServer
+from .model_server import ModelServerArgs as ModelServerArgs
+from .inference.model_server_settings import ModelServerSettingsArgs as ModelServerSettingsArgs
 from .network import Network as Network
 from .network import NetworkArgs as NetworkArgs
 from .network import NetworkSettingsArgs as NetworkSettingsArgs
