@@ -1,9 +1,11 @@
 """Workloads, and how they are reached and scaled."""
 
+from typing import Any
+
 from eks_gpu.graph.graph import Resource
 from eks_gpu.pools.pool import AUTO_MODE, KARPENTER
 
-from .edits import EACH, Edit, Option, With, Without, gone, only, swapped, to, with_key
+from .edits import EACH, Change, Edit, Option, With, Without, gone, only, swapped, to, with_key
 from .places import DEPLOYMENT, JOB, SERVICE, asks_for_gpus, asks_for_nvidia, of_stated_size
 from .programs import Program
 
@@ -66,6 +68,17 @@ _LARGE = {
 def _has_a_ceiling(program: Program) -> bool:
     pools = [pool for pool in program.pools.values() if pool.accelerator]
     return bool(pools) and all(pool.max_nodes is not None for pool in pools)
+
+
+def _with_model(model: str, *args: str) -> Change:
+    """A container that asks for GPUs serves the model with vLLM; another one stays."""
+
+    def changed(container: Any) -> Any:
+        if _GPU not in container.get("resources", {}).get("limits", {}):
+            return container
+        return {**container, "image": "vllm/vllm-openai:v0.28.0", "command": ["vllm", "serve", model], "args": [*args]}
+
+    return changed
 
 
 OPERATORS = (
@@ -273,6 +286,23 @@ OPERATORS = (
     Without("no namespace", "the API server refuses what is in it", ["kubernetes:core/v1:Namespace"]),
     Option("a Service is retained", "its load balancer stays", [SERVICE], "retainOnDelete", True),
     Option("a Service goes with the cluster", "its load balancer stays", [SERVICE], "deletedWith", "urn:cluster"),
+    # What they compute.
+    Edit(
+        "a model is split over more GPUs than its server has",
+        "the server ends at its start",
+        [DEPLOYMENT],
+        _CONTAINERS,
+        _with_model("Qwen/Qwen3-8B", "--max-model-len=1024", "--tensor-parallel-size=8"),
+        asks_for_nvidia,
+    ),
+    Edit(
+        "a model is larger than the GPU's memory",
+        "the server ends at its start",
+        [DEPLOYMENT],
+        _CONTAINERS,
+        _with_model("deepseek-ai/DeepSeek-R1"),
+        asks_for_nvidia,
+    ),
     # How they are scaled and moved.
     Edit("a budget lets no pod go", "nodes cannot be updated", [_PDB], ("spec", "maxUnavailable"), to(0)),
     Edit(

@@ -10,6 +10,7 @@ from eks_gpu.explain.pod_file import PodSource
 from eks_gpu.graph.graph import Graph
 from eks_gpu.pods.pod import Pod
 from eks_gpu.pods.probes import patience
+from eks_gpu.pods.vllm import served_models
 from eks_gpu.pools.clusters import clusters
 from eks_gpu.pools.model_load import model_load
 from eks_gpu.pools.offered import not_offered
@@ -17,6 +18,7 @@ from eks_gpu.pools.pool import Candidate, Pool
 from eks_gpu.pools.small_volumes import sized_volumes
 from eks_gpu_components.catalog import image_supports
 from eks_gpu_components.catalog.container_images import image_architecture
+from eks_gpu_components.catalog.model_memory import visible_gib
 from eks_gpu_components.catalog.requirement_rules import requirement_faults
 
 
@@ -61,6 +63,7 @@ def of_volumes(graph: Graph, pool: Pool) -> Iterator[Caution]:
 def of_node(pool: Pool, node: Candidate, source: PodSource) -> Iterator[Caution]:
     """What may go wrong on the node that the pool starts: no driver, another architecture, an impatient probe."""
     yield from _of_driver(pool, node, source)
+    yield from _of_model(node, source)
     yield from _of_architecture(node, source)
     yield from _of_probes(pool, node, source)
 
@@ -73,6 +76,17 @@ def _of_driver(pool: Pool, node: Candidate, source: PodSource) -> Iterator[Cauti
         yield Caution(f"EKS's images have no driver for {node.instance_type.family} ({device.name}): {DRIVER_OF_G7}")
     elif pool.driver is False:
         yield Caution(f"no image of EKS has a driver for {node.instance_type.family} ({device.name})")
+
+
+def _of_model(node: Candidate, source: PodSource) -> Iterator[Caution]:
+    device = node.instance_type.accelerator
+    for found in served_models(source.spec):
+        if device is None or found.need is None or found.serving is None:
+            continue
+        usable = visible_gib(device) * found.serving.utilization
+        if found.need.gib > usable:
+            text = f"{found}, and {node.instance_type.name} has {usable:.1f} GiB"
+            yield Caution(text, source.place("spec", "containers", found.index, "args"))
 
 
 def _of_architecture(node: Candidate, source: PodSource) -> Iterator[Caution]:

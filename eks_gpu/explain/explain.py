@@ -28,6 +28,7 @@ from eks_gpu.pods.claims import DEVICES
 from eks_gpu.pods.demand import Objects, workloads
 from eks_gpu.pods.named import named_by
 from eks_gpu.pods.reasons import Reason, Rule
+from eks_gpu.pods.vllm import served_models
 from eks_gpu.pools.cloudformation import in_provider_terms
 from eks_gpu.pools.cluster_of import Owners
 from eks_gpu.pools.clusters import COMPONENT, RESOURCE
@@ -276,7 +277,12 @@ def _refused(source: PodSource) -> Iterator[Placed]:
 
 
 def _needs(stack: StackRooms, source: PodSource) -> Iterator[Placed]:
-    """Nothing where another stack makes the cluster: it may make the rest too."""
+    """GPU memory, and what must exist: of that nothing where another stack makes the cluster, which may make the rest
+    too.
+    """
+    for model in served_models(source.spec):
+        if model.need:
+            yield Placed(f"{model} (estimate)", source.place("spec", "containers", model.index, "args"))
     if not stack.graph.of(COMPONENT, RESOURCE):
         return
     made = made_in(stack.graph, software(stack.graph))

@@ -12,7 +12,7 @@ from eks_gpu.checks import CHECKS, Context, check
 from eks_gpu.checks import findings as all_findings
 from eks_gpu.graph.graph import Graph
 from eks_gpu.plan.analysis import analyse
-from tests import device_claims, gangs, karpenter_features, karpenter_graphs, node_graphs, whole_graphs
+from tests import device_claims, gangs, karpenter_features, karpenter_graphs, node_graphs, vllm, whole_graphs
 from tests.engine import run
 from tests.found import every
 from tests.given import CLUSTER
@@ -43,10 +43,12 @@ def test_every_check_holds_in_a_healthy_stack_and_says_so():
     of_one_architecture = gpu_work()
     of_one_architecture.inputs["spec"]["template"]["spec"]["containers"][0]["image"] = "example/app:1-amd64"
     with_claims = device_claims.on_karpenter()
+    with_a_model = healthy(gpu=gpu_group(mixedInstancesPolicy=overrides("g6.xlarge")), train=vllm.server(*vllm.SERVE))
     by_hand = (whole_graphs.healthy(), node_graphs.healthy(), healthy(train=of_one_architecture))
     whole = (
         healthy(),
         with_a_gang,
+        with_a_model,
         on_karpenter,
         on_auto_mode,
         *by_hand,

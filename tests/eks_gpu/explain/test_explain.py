@@ -466,6 +466,25 @@ def test_an_image_of_another_architecture_is_a_caution(explained):
     assert row(explained(POD.replace("example/app:1", "example/app:1-amd64")), "gpu")["cautions"] == []
 
 
+def test_a_language_model_says_what_it_needs_and_a_gpu_that_is_too_small_is_a_caution(explained):
+    args = "      args: [--model=Qwen/Qwen3-8B, --max-model-len=8192]\n"
+    server = POD.replace("example/app:1", "vllm/vllm-openai:v0.28.0").replace(
+        "      resources", f"{args}      resources"
+    )
+    found = explained(server)
+    need = (
+        "Qwen/Qwen3-8B with 8192 tokens needs on its GPU 18.2 GiB: weights 15.3, KV cache 1.1, activations 0.8, "
+        "runtime 1.0"
+    )
+    (told,) = found.as_json()["needs"]
+    assert told["text"] == f"{need} (estimate)"
+    assert (told["in_pod"]["line"], told["in_pod"]["path"]) == (11, "spec.containers[0].args")
+    (caution,) = row(found, "gpu")["cautions"]
+    assert caution["text"] == f"{need}, and g4dn.xlarge has 13.4 GiB"
+    small = explained(server.replace("8192]", "4096, --quantization=awq]"))
+    assert row(small, "gpu")["cautions"] == []
+
+
 PROBE = "      livenessProbe: {httpGet: {path: /, port: 80}, periodSeconds: 5}\n"
 STARTUP = "      startupProbe: {httpGet: {path: /, port: 80}, periodSeconds: 10, failureThreshold: 60}\n"
 

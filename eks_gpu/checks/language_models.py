@@ -1,0 +1,112 @@
+"""Language models: their servers have the GPUs that they are split over, and the memory that they need."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from eks_gpu.checks.pod_specs import PodSpec, pod_specs
+from eks_gpu.checks.registry import Context, Problem, Said, check, no_verdict, verdict
+from eks_gpu.checks.sources import INSTANCE_TYPES, Source
+from eks_gpu.pods.vllm import ServedModel, served_models
+from eks_gpu.pools.pool import Pool
+from eks_gpu_components.catalog.model_memory import MemoryNeed, cheapest, parallel_problem, visible_gib
+
+_READ = date(2026, 11, 30)
+VLLM = Source("vLLM 0.28, vllm/config and vllm/v1/core/kv_cache_utils.py", _READ)
+
+
+@check(
+    "models-have-the-gpus-they-are-split-over",
+    subject="container that runs vLLM",
+    fix="set --tensor-parallel-size to the GPUs that the container asks for",
+    sources=(VLLM,),
+)
+def split(context: Context) -> Iterator[Said]:
+    """The server ends at its start: it is told to use more GPUs than its container has, or its heads do not divide.
+
+    The product of --tensor-parallel-size, --pipeline-parallel-size and --data-parallel-size is compared with the
+    container's nvidia.com/gpu. GPUs that nobody uses are a warning. A server over several nodes is not looked at.
+    """
+    for found, model in _served(context):
+        problems, severity = [], ""
+        sizes = {"tensor": model.tensor_parallel, "pipeline": model.pipeline_parallel, "data": model.data_parallel}
+        said = [f"--{kind}-parallel-size {size}" for kind, size in sizes.items() if size > 1 or kind == "tensor"]
+        used = " x ".join(said)
+        if model.uses > model.gpus:
+            problems.append(Problem(f"{used} needs {model.uses} GPUs, and the container asks for {model.gpus}"))
+        elif model.model and (odd := parallel_problem(model.model, model.tensor_parallel)):
+            problems.append(Problem(odd, "choose a number that divides the heads"))
+        elif model.uses < model.gpus:
+            problems.append(Problem(f"the container asks for {model.gpus} GPUs, and {used} uses {model.uses}"))
+            severity = "warning"
+        yield verdict(_subject(found, model), problems, f"uses {model.uses} of {model.gpus} GPUs", severity)
+
+
+@check(
+    "models-fit-their-gpus",
+    subject="container that runs vLLM with a model whose memory is known",
+    fix="take a larger GPU, more of them, a quantised checkpoint, or a shorter --max-model-len",
+    relies_on=("nodes",),
+    sources=(VLLM, INSTANCE_TYPES),
+)
+def memory(context: Context) -> Iterator[Said]:
+    """The server ends at its start: weights and the KV cache of one request are more than vLLM may use of the GPUs.
+
+    The memory is that of a GPU as CUDA sees it, times --gpu-memory-utilization. It is an error if weights and cache
+    alone are too much, on any type of a pool that takes the pod; with the estimate of activations it is a warning.
+    """
+    for found, model in _served(context):
+        if model.model is None:
+            continue
+        if model.serving is None:
+            yield no_verdict(_subject(found, model), "its memory cannot be told from its arguments")
+            continue
+        if model.need is None:
+            continue
+        rooms = zip(context.rooms, context.verdicts.get(found.urn, ()), strict=False)
+        takers = [room.pool for room, each in rooms if each.admits]
+        lacks = [said for pool in takers for said in _lacks(pool, model, model.need)]
+        certain = [said for said in lacks if said.certain]
+        worst = next(iter(certain or lacks), None)
+        problem = Problem(f"{model}; {worst.says}", _instead(model)) if worst else None
+        if takers:
+            yield verdict(_subject(found, model), problem, str(model), "" if certain else "warning")
+
+
+def _served(context: Context) -> Iterator[tuple[PodSpec, ServedModel]]:
+    for found in pod_specs(context.graph):
+        for model in served_models(found.spec):
+            yield found, model
+
+
+def _subject(found: PodSpec, model: ServedModel) -> str:
+    return f"{found} {model.container}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class _Lack:
+    """A type with too little memory."""
+
+    says: str
+    certain: bool
+    """Whether weights and cache alone are too much."""
+
+
+def _lacks(pool: Pool, model: ServedModel, need: MemoryNeed) -> Iterator[_Lack]:
+    assert model.serving
+    for row in pool.types:
+        if row.gpus < model.gpus or row.accelerator is None:
+            continue
+        has, share = visible_gib(row.accelerator), model.serving.utilization
+        if need.gib > has * share:
+            says = f"{row.name} of {pool.name} has {has * share:.1f} GiB ({share:.0%} of {has:.1f})"
+            yield _Lack(says, need.weights_gib + need.kv_cache_gib > has * share)
+
+
+def _instead(model: ServedModel) -> str:
+    assert model.model and model.serving
+    found = cheapest(model.model, model.serving)
+    if found is None:
+        return "no instance type has that on one node: quantise it, or shorten --max-model-len"
+    row, gpus = found
+    return f"the cheapest type that does is {row.name}, with {gpus} of its GPUs"
