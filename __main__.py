@@ -110,8 +110,13 @@ if "aws_load_balancer_controller" in settings:
             "aws-load-balancer-controller", {"cluster": eks, "settings": controller}, in_cluster
         )
     ]
+scalers: list[pulumi.Resource] = []
+if "keda_operator" in settings:
+    with problems.at("keda_operator", go_on=True):
+        keda: eks_gpu.KedaOperatorArgs = {**settings["keda_operator"], "cluster": eks}
+        scalers = [eks_gpu.KedaOperator("keda", keda, in_cluster)]
 
-first_workloads(settings, problems, pools, cluster, balancers)
+first_workloads(settings, problems, pools, cluster, [*balancers, *scalers])
 problems.stop()
 
 pulumi.export("cluster_name", cluster.reference["name"])

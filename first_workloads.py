@@ -13,10 +13,10 @@ def first_workloads(
     problems: eks_gpu.SettingsProblems,
     pools: eks_gpu.StackPools,
     cluster: eks_gpu.Cluster,
-    balancers: Sequence[pulumi.Resource],
+    controllers: Sequence[pulumi.Resource],
 ) -> None:
-    """Creates the workloads of the settings. `balancers` are the controllers of load balancers, which Services wait
-    for.
+    """Creates the workloads of the settings. `controllers` are those that a service waits for: of its load balancer,
+    and of its scaling.
     """
 
     def after(*made: pulumi.Resource, leaves_nothing: bool = True) -> pulumi.ResourceOptions:
@@ -36,6 +36,6 @@ def first_workloads(
     if "resnet" in settings:
         with problems.at("resnet", go_on=True):
             model, nodes = pools.of(settings["resnet"])
-            opts = after(nodes, *balancers, leaves_nothing=False)
+            opts = after(nodes, *controllers, leaves_nothing=False)
             resnet = eks_gpu.ResnetInference("resnet", {**model, "cluster": cluster.reference}, opts)
             pulumi.export("resnet_url", resnet.url)

@@ -15,7 +15,8 @@ from components.nodes.device_claims import claim_problems
 # Sections whose images, or those of what their pools need, are in public registries and have no setting.
 PUBLIC_IMAGES = (
     *("gpu_node_groups", "karpenter_gpu_pools", "karpenter_pools", "cluster_autoscaler", "node_termination_handler"),
-    *("gpu_operator", "nvidia_dra_driver", "aws_load_balancer_controller", "cuda_vector_add", "gpu_smoke_test"),
+    *("gpu_operator", "nvidia_dra_driver", "keda_operator", "aws_load_balancer_controller", "cuda_vector_add"),
+    "gpu_smoke_test",
 )
 ECR = ".dkr.ecr."
 """In the address of a private registry of AWS, which a VPC endpoint reaches."""
@@ -62,6 +63,8 @@ class Settings(TypedDict):
     """NVIDIA's DRA driver, which is installed if a pool of your own nodes has `devices` claims."""
     aws_load_balancer_controller: NotRequired[eks_gpu.AwsLoadBalancerControllerSettingsArgs]
     """The controller that makes network load balancers for Services. Default none."""
+    keda_operator: NotRequired[Annotated[eks_gpu.KedaOperatorArgs, Section("cluster")]]
+    """KEDA, which starts the first pod of what has `keda` and removes the last. Default none."""
 
     cuda_vector_add: NotRequired[Annotated[eks_gpu.CudaVectorAddArgs, ON_POOL]]
     """A test of a pool with one GPU a pod. Default none."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from .keda import KEDA_IMAGE_REGISTRY
 from .versions import CLUSTER_AUTOSCALER_IMAGE
 
 CHART_IMAGES: Mapping[str, tuple[tuple[str, ...], str]] = {
@@ -15,3 +16,7 @@ CHART_IMAGES: Mapping[str, tuple[tuple[str, ...], str]] = {
 """By the chart's short name: path in the values, and the chart's own. Source: each chart's values.yaml, in the version
 of `versions.py`."""
 CHARTS_WITHOUT_IMAGES = frozenset({"karpenter-crd"})
+CHART_REGISTRIES: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "keda": (("global", "image", "registry"), KEDA_IMAGE_REGISTRY),
+}
+"""The same of charts that put one registry before the names of several images."""

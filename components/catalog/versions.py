@@ -122,7 +122,7 @@ TERMINATION_HANDLER_CHART = Chart(
     "oci://public.ecr.aws/aws-ec2/helm/aws-node-termination-handler", "0.27.6", None, "1.25.6"
 )
 METRICS_SERVER_CHART = Chart("metrics-server", "3.13.1", "https://kubernetes-sigs.github.io/metrics-server", "0.8.1")
-KEDA_CHART = Chart("keda", "2.20.2", "https://kedacore.github.io/charts", "2.20.2")
+KEDA_CHART = Chart("keda", "2.21.0", "https://kedacore.github.io/charts", "2.21.0")
 KNOWN_CHARTS = frozenset(
     chart.short_name
     for chart in (

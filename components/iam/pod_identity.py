@@ -50,7 +50,7 @@ def pod_identity(
     cluster: EksCluster,
     namespace: str,
     service_account: str,
-    policy: Output[str],
+    policy: Output[str] | None,
 ) -> tuple[aws.iam.Role, list[Resource]]:
     """A role for one service account, and everything that its pods must wait for, because they get credentials at their
     start.

@@ -1,15 +1,17 @@
 """The number of pods of an inference service: fixed, or scaled by an HPA from one pod, or by KEDA from zero pods."""
 
+import re
 from abc import abstractmethod
 from typing import Annotated, Any, NotRequired, Self
 
-from pydantic import Field, model_validator
+from pulumi import Input, Output
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 from typing_extensions import TypedDict
 
+from ..catalog.keda import KEDA_API_VERSION, OF_RUNNING_PODS, PROMETHEUS_TRIGGER, SQS_TRIGGER, counts_running_pods
 from ..values.patterns import like
+from ..values.validation_messages import refused
 from ..values.value import Value
-
-_NEED_A_POD = ("cpu", "memory")
 
 
 class HpaArgs(TypedDict):
@@ -36,10 +38,10 @@ class CronTriggerArgs(TypedDict):
 
 class SqsTriggerArgs(TypedDict):
     """Scales on the number of messages in an SQS queue. The role of KEDA's operator must allow sqs:GetQueueAttributes
-    on it.
+    on it: `KedaOperator` has `queue_arns` for it.
     """
 
-    queue_url: str
+    queue_url: Input[str]
     """URL of the queue, such as https://sqs.us-west-2.amazonaws.com/123456789012/pictures."""
     region: str
     """Region of the queue."""
@@ -85,6 +87,16 @@ class Hpa(Value):
 Cron = Annotated[str, like(r"\S+( \S+){4}", "a cron expression of five fields, as 0 8 * * 1-5")]
 
 
+_QUEUE_URL = re.compile(r"https://.+/.+")
+
+
+def queue_url(given: Any) -> Any:
+    """A queue's URL, or an output that will be one. Raises ValueError for anything else."""
+    if not isinstance(given, Output) and not (isinstance(given, str) and _QUEUE_URL.fullmatch(given)):
+        raise refused("must be a queue's URL, as https://sqs.us-west-2.amazonaws.com/1/pictures")
+    return given
+
+
 class Trigger(Value):
     """A KEDA trigger, checked."""
 
@@ -92,7 +104,7 @@ class Trigger(Value):
     def rendered(self, authentication: str) -> dict[str, Any]:
         """A ScaledObject's trigger. `authentication` names a TriggerAuthentication. A trigger's values are strings.
 
-        Source of each: KEDA 2.20, scalers.
+        Source of each: KEDA 2.21, scalers.
         """
 
 
@@ -112,15 +124,13 @@ class CronTrigger(Trigger):
 class SqsTrigger(Trigger):
     """An SQS trigger, checked."""
 
-    queue_url: Annotated[
-        str, like(r"https://.+/.+", "a queue's URL, as https://sqs.us-west-2.amazonaws.com/1/pictures")
-    ]
+    queue_url: Annotated[Any, AfterValidator(queue_url), WithJsonSchema({"type": "string"})]
     region: str = Field(min_length=1)
     messages_per_replica: int = Field(ge=1)
 
     def rendered(self, authentication: str) -> dict[str, Any]:
         queue = {"queueURL": self.queue_url, "awsRegion": self.region, "queueLength": str(self.messages_per_replica)}
-        return {"type": "aws-sqs-queue", "metadata": queue, "authenticationRef": {"name": authentication}}
+        return {"type": SQS_TRIGGER, "metadata": queue, "authenticationRef": {"name": authentication}}
 
 
 class PrometheusTrigger(Trigger):
@@ -133,7 +143,7 @@ class PrometheusTrigger(Trigger):
     def rendered(self, authentication: str) -> dict[str, Any]:
         """A threshold of 4.0 is written 4."""
         values = {"serverAddress": self.server, "query": self.query, "threshold": f"{self.threshold:g}"}
-        return {"type": "prometheus", "metadata": values}
+        return {"type": PROMETHEUS_TRIGGER, "metadata": values}
 
 
 class Triggers(Value):
@@ -148,6 +158,20 @@ class Triggers(Value):
         """The triggers that are given."""
         return [trigger for name in Triggers.model_fields if (trigger := getattr(self, name))]
 
+    def demand_one_that_wakes(self) -> None:
+        """Raises ValueError unless one of the triggers can start the first pod."""
+        if not self.triggers:
+            raise ValueError(f"give a trigger, or no pod ever starts: {_one_trigger()}")
+        alone = self.prometheus if len(self.triggers) == 1 else None
+        if alone and (counted := counts_running_pods(alone.query)):
+            said = f"counts {', '.join(counted)} of running pods, so with no pod it never starts the first"
+            raise ValueError(f"prometheus.query {said}: count what waits before them, or give cron or sqs too")
+
+    def demand_room_for_cron(self, most: int) -> None:
+        """Raises ValueError if the schedule wants more pods than there may be."""
+        if self.cron and self.cron.replicas > most:
+            raise ValueError(f"cron.replicas must be at most max_replicas {most}, got {self.cron.replicas}")
+
 
 class Keda(Triggers):
     """A ScaledObject, checked."""
@@ -158,7 +182,7 @@ class Keda(Triggers):
     @model_validator(mode="before")
     @classmethod
     def _needs_no_running_pod(cls, given: Any) -> Any:
-        for trigger in _NEED_A_POD:
+        for trigger in OF_RUNNING_PODS:
             if isinstance(given, dict) and trigger in given:
                 rule = "is measured on a running pod, so it never starts the first"
                 raise ValueError(f"{trigger} {rule}: use {_one_trigger()}")
@@ -166,12 +190,8 @@ class Keda(Triggers):
 
     @model_validator(mode="after")
     def _has_a_trigger_that_fits(self) -> Self:
-        if not self.triggers:
-            raise ValueError(f"give a trigger, or no pod ever starts: {_one_trigger()}")
-        if self.cron and self.cron.replicas > self.max_replicas:
-            raise ValueError(
-                f"cron.replicas must be at most max_replicas {self.max_replicas}, got {self.cron.replicas}"
-            )
+        self.demand_one_that_wakes()
+        self.demand_room_for_cron(self.max_replicas)
         return self
 
 
@@ -202,9 +222,9 @@ def horizontal_pod_autoscaler(name: str, namespace: str, replicas: int, hpa: Hpa
 
 
 def scaled_object(name: str, namespace: str, keda: Keda) -> dict[str, Any]:
-    """From none to the maximum. Source: KEDA 2.20, ScaledObject specification."""
+    """From none to the maximum. Source: KEDA 2.21, ScaledObject specification."""
     return {
-        "api_version": "keda.sh/v1alpha1",
+        "api_version": KEDA_API_VERSION,
         "kind": "ScaledObject",
         "metadata": {"name": name, "namespace": namespace},
         "spec": {
@@ -220,7 +240,7 @@ def scaled_object(name: str, namespace: str, keda: Keda) -> dict[str, Any]:
 def trigger_authentication(name: str, namespace: str) -> dict[str, Any]:
     """KEDA's operator asks AWS under its own role."""
     return {
-        "api_version": "keda.sh/v1alpha1",
+        "api_version": KEDA_API_VERSION,
         "kind": "TriggerAuthentication",
         "metadata": {"name": name, "namespace": namespace},
         "spec": {"podIdentity": {"provider": "aws"}},

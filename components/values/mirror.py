@@ -7,7 +7,7 @@ from typing import Any
 
 import pulumi
 
-from ..catalog.chart_images import CHART_IMAGES, CHARTS_WITHOUT_IMAGES
+from ..catalog.chart_images import CHART_IMAGES, CHART_REGISTRIES, CHARTS_WITHOUT_IMAGES
 from .value import BadInput
 
 DOCKER_HUB = "docker.io"
@@ -102,7 +102,10 @@ def _chart(args: pulumi.ResourceTransformationArgs, registry: str) -> dict[str, 
     values = props.get("values") or {}
     if short in CHART_IMAGES and isinstance(values, Mapping):
         path, own = CHART_IMAGES[short]
-        props["values"] = _with_repository(values, path, own, registry)
+        props["values"] = _with_repository(values, path, lambda given: mirrored(given or own, registry))
+    elif short in CHART_REGISTRIES and isinstance(values, Mapping):
+        path, own = CHART_REGISTRIES[short]
+        props["values"] = _with_repository(values, path, lambda given: f"{registry}/{given or own}")
     elif short not in CHARTS_WITHOUT_IMAGES:
         pulumi.log.warn(f"{args.name}: the images of chart {short} are not moved to the mirror; set them in its values")
     return props
@@ -112,9 +115,7 @@ def _path(repository: str) -> str:
     return re.sub(r"^[a-z]+://", "", repository).rstrip("/")
 
 
-def _with_repository(values: Mapping[str, Any], path: tuple[str, ...], own: str, registry: str) -> dict[str, Any]:
+def _with_repository(values: Mapping[str, Any], path: tuple[str, ...], moved: Callable[[Any], str]) -> dict[str, Any]:
     key, *rest = path
     given = values.get(key)
-    if rest:
-        return {**values, key: _with_repository(given or {}, tuple(rest), own, registry)}
-    return {**values, key: mirrored(given or own, registry)}
+    return {**values, key: _with_repository(given or {}, tuple(rest), moved) if rest else moved(given)}

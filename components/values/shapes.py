@@ -54,5 +54,6 @@ def fields(shape: Any) -> dict[str, Any]:
     if isinstance(shape, type) and issubclass(shape, BaseModel):
         return {field.alias or name: field.annotation for name, field in shape.model_fields.items()}
     if is_typeddict(shape):
-        return typing.get_type_hints(shape, include_extras=True)
+        # Pulumi's Input holds "Output[T]" as a text; what it is matters to nobody who reads keys.
+        return typing.get_type_hints(shape, localns={"Output": type, "T": Any}, include_extras=True)
     return {}

@@ -11,9 +11,10 @@ from eks_gpu.checks.services import balances_load
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.karpenter.objects import part
-from eks_gpu.pools.software import GPU_OPERATOR, KARPENTER, KARPENTER_CRDS, LOAD_BALANCER_CONTROLLER, Software
-from eks_gpu_components.catalog import KARPENTER_CORE_GROUP, KARPENTER_GROUP, KEDA_CHART
+from eks_gpu.pools.software import GPU_OPERATOR, KARPENTER, KARPENTER_CRDS, KEDA, LOAD_BALANCER_CONTROLLER, Software
+from eks_gpu_components.catalog import KARPENTER_CORE_GROUP, KARPENTER_GROUP
 from eks_gpu_components.catalog.api_groups import CAPACITY_BUFFER_GROUP
+from eks_gpu_components.catalog.keda import KEDA_GROUP
 
 # Charts that bring an API group, the first that a stack has.
 _BROUGHT_BY: Mapping[str, tuple[str, ...]] = {
@@ -21,7 +22,7 @@ _BROUGHT_BY: Mapping[str, tuple[str, ...]] = {
     KARPENTER_GROUP: (KARPENTER_CRDS, KARPENTER),
     CAPACITY_BUFFER_GROUP: (KARPENTER_CRDS, KARPENTER),
     "nvidia.com": (GPU_OPERATOR,),
-    "keda.sh": (KEDA_CHART.short_name,),
+    KEDA_GROUP: (KEDA,),
     "elbv2.k8s.aws": (LOAD_BALANCER_CONTROLLER,),
 }
 _KEPT = ("deletedWith", "retainOnDelete")

@@ -13,6 +13,7 @@ from eks_gpu.pods.claims import claims
 from eks_gpu.pods.made_pods import Find, PodTemplate, places
 from eks_gpu.pods.makers import made_pods, templates
 from eks_gpu.pods.pod import Pod, pod_from_template
+from eks_gpu_components.catalog.keda import KEDA_MAX_REPLICAS, KEDA_MIN_REPLICAS, PAUSED_REPLICAS
 from eks_gpu_components.values.validation_messages import written
 
 SCALABLE = ("Deployment", "ReplicaSet", "ReplicationController", "StatefulSet")
@@ -24,8 +25,6 @@ _NUMBERS = (
     *("replicas", "parallelism", "completions", "suspend", "size", "numNodes", "numOfHosts", "minReplicas"),
     *("maxReplicas", "instances", "minAvailable", "enableInTreeAutoscaling", "nodeCount", "pipeline"),
 )
-# What a ScaledObject has where it does not say. Source: KEDA 2.20.2, apis/keda/v1alpha1, read 2026-11-30.
-_KEDA_MIN, _KEDA_MAX, _KEDA_PAUSED_AT = 0, 100, "autoscaling.keda.sh/paused-replicas"
 
 
 def is_number(asked: Asked) -> bool:
@@ -255,11 +254,12 @@ def _scaled(manifest: Mapping[str, Any]) -> tuple[Target, int, int] | None:
         case "HorizontalPodAutoscaler":
             low, high = _whole(spec, "minReplicas", 1), _whole(spec, "maxReplicas", 1)
         case "ScaledObject":
-            low, high = _whole(spec, "minReplicaCount", _KEDA_MIN), _whole(spec, "maxReplicaCount", _KEDA_MAX)
+            low = _whole(spec, "minReplicaCount", KEDA_MIN_REPLICAS)
+            high = _whole(spec, "maxReplicaCount", KEDA_MAX_REPLICAS)
             low = _whole(spec, "idleReplicaCount", low)  # while nothing is to do
             annotations = manifest["metadata"].get("annotations")
-            if isinstance(annotations, Mapping) and annotations.get(_KEDA_PAUSED_AT) is not None:
-                low = high = _whole(annotations, _KEDA_PAUSED_AT, low, "metadata.annotations")
+            if isinstance(annotations, Mapping) and annotations.get(PAUSED_REPLICAS) is not None:
+                low = high = _whole(annotations, PAUSED_REPLICAS, low, "metadata.annotations")
         case _:
             return None
     namespace = manifest["metadata"].get("namespace") or "default"

@@ -25,6 +25,7 @@ from eks_gpu_components.catalog import (
     GPU_RESOURCE,
     KARPENTER_CHART,
     KARPENTER_CRD_CHART,
+    KEDA_CHART,
     KUBE_PROXY,
     LOAD_BALANCER_CONTROLLER_CHART,
     TERMINATION_HANDLER_CHART,
@@ -44,6 +45,7 @@ CLUSTER_AUTOSCALER, LOAD_BALANCER_CONTROLLER = (
 )
 TERMINATION_HANDLER = TERMINATION_HANDLER_CHART.short_name
 KARPENTER, KARPENTER_CRDS = KARPENTER_CHART.short_name, KARPENTER_CRD_CHART.short_name
+KEDA = KEDA_CHART.short_name
 DRA_DRIVERS = (DRA_DRIVER_CHART.short_name, "nvidia-dra-driver-gpu")
 """NVIDIA's DRA driver under the names of its charts, the second before 2026. Source: driver, release 0.4."""
 DRA_DRIVER_IMAGES = ("dra-driver-nvidia-gpu", "k8s-dra-driver-gpu")

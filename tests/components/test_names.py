@@ -12,6 +12,7 @@ from components.cluster import Cluster
 from components.cluster_autoscaler import ClusterAutoscaler
 from components.gpu_node_group import GpuNodeGroup
 from components.karpenter import Karpenter
+from components.keda_operator import KedaOperator
 from components.node_termination_handler import NodeTerminationHandler
 from components.spot_node_group import SpotNodeGroup
 from components.values.value import BadInput
@@ -38,6 +39,7 @@ MADE: dict[str, tuple[int, Callable[[str], Any]]] = {
     "karpenter": (31, lambda name: Karpenter(name, {"cluster": CLUSTER})),
     "cluster autoscaler": (56, lambda name: ClusterAutoscaler(name, {"cluster": CLUSTER, "pools": {}})),
     "load balancer controller": (56, lambda name: AwsLoadBalancerController(name, {"cluster": CLUSTER})),
+    "keda operator": (56, lambda name: KedaOperator(name, {"cluster": CLUSTER})),
     "node termination handler": (38, lambda name: NodeTerminationHandler(name, {"cluster": CLUSTER})),
     "gpu node group": (34, lambda name: GpuNodeGroup(name, on(GPU_POOL))),
     "spot node group": (
