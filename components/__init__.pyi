@@ -44,15 +44,18 @@ from .karpenter import KarpenterSettings as KarpenterSettings
 from .karpenter import KarpenterSettingsArgs as KarpenterSettingsArgs
 from .karpenter_gpu_pool import KarpenterGpuPool as KarpenterGpuPool
 from .karpenter_gpu_pool import KarpenterGpuPoolArgs as KarpenterGpuPoolArgs
-from .karpenter_pool import KarpenterPool as KarpenterPool, KarpenterPoolArgs as KarpenterPoolArgs
-from .values.cpu_pool import CpuPool as CpuPool, CpuPoolArgs as CpuPoolArgs
+from .karpenter_pool import KarpenterPool as KarpenterPool
+from .karpenter_pool import KarpenterPoolArgs as KarpenterPoolArgs
+from .values.cpu_pool import CpuPool as CpuPool
+from .values.cpu_pool import CpuPoolArgs as CpuPoolArgs
 from .keda_operator import (
     KedaOperator as KedaOperator,
     KedaOperatorArgs as KedaOperatorArgs,
     KedaOperatorSettings as KedaOperatorSettings,
     KedaOperatorSettingsArgs as KedaOperatorSettingsArgs,
 )
-from .scaled_object import ScaledObject as ScaledObject, ScaledObjectArgs as ScaledObjectArgs
+from .scaled_object import ScaledObject as ScaledObject
+from .scaled_object import ScaledObjectArgs as ScaledObjectArgs
 from .values.pool_pods import NodesOfPool as NodesOfPool
 from .nodes.device_claims import pool_claim as pool_claim
 from .values.pool_pods import pool_selector as pool_selector

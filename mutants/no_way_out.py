@@ -8,7 +8,18 @@ from typing import Any
 from eks_gpu.graph.graph import Resource
 
 from .edits import Edit, EditAll, Rewritten, Without, gone, to
-from .places import CLUSTER, EC2_NODE_CLASS, GROUP, NODE_CLASS, NODE_GROUP, NODE_POOL, TEMPLATE, named
+from .places import (
+    CLUSTER,
+    EC2_NODE_CLASS,
+    GROUP,
+    NODE_CLASS,
+    NODE_GROUP,
+    NODE_POOL,
+    SERVICE,
+    TEMPLATE,
+    balanced,
+    named,
+)
 from .programs import Program
 
 SUBNET, VPC = "aws:ec2/subnet:Subnet", "aws:ec2/vpc:Vpc"
@@ -265,7 +276,7 @@ OPERATORS = (
             [SUBNET],
             ("tags", "kubernetes.io/role/internal-elb"),
             gone,
-            lambda resource, program: program.has("kubernetes:core/v1:Service"),
+            lambda resource, program: any(balanced(each, program) for each in program.graph.of(SERVICE)),
         )
     ),
     Rewritten("nodes in public subnets without addresses", "nobody gets out", once(_public_only)),

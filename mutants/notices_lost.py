@@ -6,10 +6,10 @@ from typing import Any
 from eks_gpu.graph.graph import Resource
 
 from .edits import EACH, JSON, Edit, Given, Operator, With, swapped, to, with_item, with_key
-from .places import RELEASE, chart
+from .places import QUEUE, RELEASE, chart, hears_notices
 from .programs import Program
 
-_QUEUE, _QUEUE_POLICY = ["aws:sqs/queue:Queue"], ["aws:sqs/queuePolicy:QueuePolicy"]
+_QUEUE, _QUEUE_POLICY = [QUEUE], ["aws:sqs/queuePolicy:QueuePolicy"]
 _RULE, _TARGET = ["aws:cloudwatch/eventRule:EventRule"], ["aws:cloudwatch/eventTarget:EventTarget"]
 _HOOK = ["aws:autoscaling/lifecycleHook:LifecycleHook"]
 _HARM = "Spot nodes go without a drain"
@@ -20,7 +20,8 @@ _STATEMENTS = ("policy", JSON, "Statement")
 def _of_spot(resource: Resource, program: Program) -> bool:
     """The way of a notice that some pool needs: of Karpenter's nodes, or of self-managed ones."""
     backend = "auto-scaling-group" if resource.name.startswith("node-termination-handler") else "karpenter"
-    return any(pool.backend == backend and "spot" in pool.capacity_types for pool in program.pools.values())
+    needed = any(pool.backend == backend and "spot" in pool.capacity_types for pool in program.pools.values())
+    return needed and hears_notices(resource, program)
 
 
 def _of_notice(resource: Resource, program: Program) -> bool:

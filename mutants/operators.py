@@ -15,6 +15,7 @@ from . import (
     notices_lost,
     permissions,
     refused_pods,
+    scalers,
     security,
     surroundings,
     templates,
@@ -38,6 +39,7 @@ FAMILIES: Mapping[str, Sequence[Operator]] = {
     "notices are lost": notices_lost.OPERATORS,
     "no way out": no_way_out.OPERATORS,
     "pods are refused": refused_pods.OPERATORS,
+    "pods never wake": scalers.OPERATORS,
     "doors are open": security.OPERATORS,
 }
 """Name of a family -> its operators; each has a score of its own."""

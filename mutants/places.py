@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from eks_gpu.checks.services import balances_load
 from eks_gpu.cost.admission import ACCELERATOR_RESOURCES
 from eks_gpu.graph.graph import Resource
 from eks_gpu.pods.demand import Workload
@@ -19,6 +20,17 @@ CLUSTER = "eks:index:Cluster"
 DEPLOYMENT, JOB = "kubernetes:apps/v1:Deployment", "kubernetes:batch/v1:Job"
 SERVICE = "kubernetes:core/v1:Service"
 RELEASE = "kubernetes:helm.sh/v3:Release"
+QUEUE = "aws:sqs/queue:Queue"
+
+
+def balanced(resource: Resource, program: Program) -> bool:
+    """A Service with a load balancer."""
+    return balances_load(resource.inputs)
+
+
+def hears_notices(resource: Resource, program: Program) -> bool:
+    """Whether it is a queue of notices, or no queue at all."""
+    return resource.type != QUEUE or resource.name.endswith("-interruption")
 
 
 def of_gpus(resource: Resource, program: Program) -> bool:

@@ -8,7 +8,7 @@ from eks_gpu.graph.graph import Resource
 
 from .edits import EACH, JSON, Edit, Rewritten, gone, to, with_item, with_key
 from .no_way_out import OPEN_OUT, SECURITY_GROUP, changed, made, once, policy, subnets
-from .places import CLUSTER, DEPLOYMENT, EC2_NODE_CLASS, JOB, NODE_GROUP, SERVICE, TEMPLATE
+from .places import CLUSTER, DEPLOYMENT, EC2_NODE_CLASS, JOB, NODE_GROUP, SERVICE, TEMPLATE, balanced
 from .programs import Program
 
 _WORKLOADS = [DEPLOYMENT, JOB]
@@ -207,7 +207,9 @@ OPERATORS = (
         with_key(endpointPrivateAccess=False, endpointPublicAccess=False),
     ),
     *(
-        Edit(f"a Service is open to {what}", "whoever finds it uses the GPUs", [SERVICE], (), _public(**given))
+        Edit(
+            f"a Service is open to {what}", "whoever finds it uses the GPUs", [SERVICE], (), _public(**given), balanced
+        )
         for what, given in (
             ("both halves", {"loadBalancerSourceRanges": _HALVES}),
             ("much of the internet", {"loadBalancerSourceRanges": _QUARTERS}),

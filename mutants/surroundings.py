@@ -5,7 +5,7 @@ import re
 from eks_gpu.graph.graph import Resource
 
 from .edits import EACH, JSON, Edit, EditAll, Without, gone, swapped, to, without_items
-from .places import CLUSTER, GROUP, named
+from .places import CLUSTER, GROUP, QUEUE, SERVICE, balanced, hears_notices, named
 from .programs import Program
 
 _CLUSTERS = [CLUSTER]
@@ -16,7 +16,7 @@ _ASSOCIATION = ["aws:eks/accessPolicyAssociation:AccessPolicyAssociation"]
 _IDENTITY = ["aws:eks/podIdentityAssociation:PodIdentityAssociation"]
 _INLINE, _ATTACHED = ["aws:iam/rolePolicy:RolePolicy"], ["aws:iam/rolePolicyAttachment:RolePolicyAttachment"]
 _RULE, _TARGET = ["aws:cloudwatch/eventRule:EventRule"], ["aws:cloudwatch/eventTarget:EventTarget"]
-_QUEUE, _QUEUE_POLICY = ["aws:sqs/queue:Queue"], ["aws:sqs/queuePolicy:QueuePolicy"]
+_QUEUE, _QUEUE_POLICY = [QUEUE], ["aws:sqs/queuePolicy:QueuePolicy"]
 _FOR_CLUSTER = re.compile(
     r"(Tag/(?:kubernetes\.io/cluster|k8s\.io/cluster-autoscaler|node-termination-handler)/)[a-z0-9-]+"
 )
@@ -47,8 +47,10 @@ def _needed_policy(resource: Resource, program: Program) -> bool:
 
 def _of_spot(resource: Resource, program: Program) -> bool:
     """What a Karpenter with Spot pools needs of the queue."""
-    return not resource.name.startswith(_HANDLER) and any(
-        pool.backend == "karpenter" and "spot" in pool.capacity_types for pool in program.pools.values()
+    return (
+        hears_notices(resource, program)
+        and not resource.name.startswith(_HANDLER)
+        and any(pool.backend == "karpenter" and "spot" in pool.capacity_types for pool in program.pools.values())
     )
 
 
@@ -88,7 +90,7 @@ OPERATORS = (
             ["aws:ec2/subnet:Subnet"],
             ("tags", "kubernetes.io/role/internal-elb"),
             gone,
-            lambda resource, program: program.has("kubernetes:core/v1:Service"),
+            lambda resource, program: any(balanced(each, program) for each in program.graph.of(SERVICE)),
         )
     ),
     # The cluster.

@@ -6,7 +6,7 @@ from eks_gpu.graph.graph import Resource
 from eks_gpu.pools.pool import AUTO_MODE, KARPENTER
 
 from .edits import EACH, Change, Edit, Option, With, Without, gone, only, swapped, to, with_key
-from .places import DEPLOYMENT, JOB, SERVICE, asks_for_gpus, asks_for_nvidia, of_stated_size
+from .places import DEPLOYMENT, JOB, SERVICE, asks_for_gpus, asks_for_nvidia, balanced, of_stated_size
 from .programs import Program
 
 _WORKLOADS = [DEPLOYMENT, JOB]
@@ -20,7 +20,8 @@ _GPU = "nvidia.com/gpu"
 
 def _serves(resource: Resource, program: Program) -> bool:
     """A Deployment behind a load balancer."""
-    return resource.type == DEPLOYMENT and any(service.name == resource.name for service in program.graph.of(SERVICE))
+    services = [service for service in program.graph.of(SERVICE) if balanced(service, program)]
+    return resource.type == DEPLOYMENT and any(service.name == resource.name for service in services)
 
 
 def _scales_from_nodes_alone(resource: Resource, program: Program) -> bool:
@@ -243,6 +244,7 @@ OPERATORS = (
             "metadata": {"name": inputs["metadata"]["name"], "namespace": inputs["metadata"]["namespace"]},
             "spec": {key: value for key, value in inputs["spec"].items() if key != "loadBalancerClass"},
         },
+        balanced,
     ),
     Edit(
         "a selector that no pod matches",
@@ -284,8 +286,15 @@ OPERATORS = (
         to([]),
     ),
     Without("no namespace", "the API server refuses what is in it", ["kubernetes:core/v1:Namespace"]),
-    Option("a Service is retained", "its load balancer stays", [SERVICE], "retainOnDelete", True),
-    Option("a Service goes with the cluster", "its load balancer stays", [SERVICE], "deletedWith", "urn:cluster"),
+    Option("a Service is retained", "its load balancer stays", [SERVICE], "retainOnDelete", True, balanced),
+    Option(
+        "a Service goes with the cluster",
+        "its load balancer stays",
+        [SERVICE],
+        "deletedWith",
+        "urn:cluster",
+        balanced,
+    ),
     # What they compute.
     Edit(
         "a model is split over more GPUs than its server has",

@@ -24,6 +24,7 @@ BROKEN = (
     ("examples/gpu-operator", "dev"),
     ("examples/gpu-operator", "ubuntu"),
     ("examples/karpenter-inference", "dev"),
+    ("examples/llm-from-zero", "dev"),
 )
 """Programs in which every operator finds a place."""
 STEP = 61

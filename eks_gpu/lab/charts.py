@@ -10,7 +10,7 @@ import base64
 import gzip
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -42,7 +42,7 @@ RELEASE = "kubernetes:helm.sh/v3:Release"
 AUTO_MODE = "EKS Auto Mode"
 EVERY_S = 0.2
 _DAEMON_SETS = "/apis/apps/v1/daemonsets"
-_DEPLOYED = "/api/v1/secrets?labelSelector=owner%3Dhelm,status%3Ddeployed"
+_SECRETS = "/api/v1/secrets?labelSelector=owner%3Dhelm"
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,16 @@ def write_empty_chart(charts: Path, name: str, version: str) -> Path:
 
 def releases(api: ClusterApi) -> list[Release]:
     """Those that are deployed, by name."""
-    return sorted(map(_release, api.list(_DEPLOYED)), key=lambda release: release.name)
+    return _deployed(api.list(_SECRETS))
+
+
+def _deployed(secrets: Iterable[Mapping[str, Any]]) -> list[Release]:
+    found = [_release(each) for each in secrets if _status(each) == "deployed"]
+    return sorted(found, key=lambda release: release.name)
+
+
+def _status(secret: Mapping[str, Any]) -> str:
+    return str(secret["metadata"].get("labels", {}).get("status"))
 
 
 def _release(secret: Mapping[str, Any]) -> Release:
@@ -158,12 +167,14 @@ def _termination_handler(lab: Lab, release: Release, _: Mapping[str, str]) -> La
 
 
 def _keda(lab: Lab, release: Release, _: Mapping[str, str]) -> Lab:
-    """A trigger that asks no AWS needs no role, and then the program gives none."""
+    """A trigger that asks no AWS needs no role, and then the program gives none. The metrics API may be left out."""
     account = {"name": OPERATOR, **release.values.get("serviceAccount", {}).get("operator", {})}
     cluster = _cluster_with_role(lab, release.namespace, account["name"])
     has_one = has_role(aws_client(lab, "eks"), cluster, release.namespace, account["name"])
     credentials = _credentials(lab, cluster, release, account) if has_one else {}
-    return start_keda(lab, release.namespace, credentials)
+    metrics = release.values.get("metricsServer", {})
+    adapter = is_on(metrics.get("enabled", True)) and metrics.get("replicaCount", 1) != 0
+    return start_keda(lab, release.namespace, credentials, adapter=adapter)
 
 
 def _cluster_with_role(lab: Lab, namespace: str, account: str) -> str:
@@ -229,6 +240,8 @@ class Played:
     processes: tuple[str, ...]
     settle: Callable[[Lab], None] = lambda _: None
     """Returns when they have nothing left to take away."""
+    stays: bool = False
+    """Whether what they have brought, such as definitions of kinds, stays when their release changes."""
 
 
 PLAYED = {
@@ -243,7 +256,7 @@ PLAYED = {
     },
     "jobset": _gangs("jobset"),
     "karpenter": Played(_karpenter, ("karpenter", "karpenter-pricing")),
-    "keda": Played(_keda, (OPERATOR, ADAPTER), lambda lab: remove_keda(ClusterApi(lab))),
+    "keda": Played(_keda, (OPERATOR, ADAPTER), lambda lab: remove_keda(ClusterApi(lab)), stays=True),
     "kueue": Played(_kueue, ("kueue",), lambda lab: remove_kueue(ClusterApi(lab))),
     "lws": _gangs("lws"),
 }
@@ -262,14 +275,22 @@ class Controllers:
 
         Raises LabProblem for one that has ended by itself: what waits for it would wait in vain.
         """
-        found = (*plain_dra_drivers(self._api), *releases(self._api), *_auto_modes(self._eks))
+        secrets = self._api.list(_SECRETS)
+        found = (*plain_dra_drivers(self._api), *_deployed(secrets), *_auto_modes(self._eks))
         wanted = {release.chart: release for release in found if release.chart in PLAYED}
         if {AUTO_MODE, "karpenter"} <= wanted.keys():
             raise LabProblem(f"the lab has one Karpenter, which plays {AUTO_MODE}: a chart cannot bring a second one")
         running: dict[str, int] = json.loads(self._file.read_text()) if self._file.exists() else {}
+        # While Helm changes a release there is a moment in which none of its revisions is deployed.
+        changing = {
+            _release(each).chart for each in secrets if _status(each) in ("pending-upgrade", "pending-rollback")
+        }
         for chart, revision in list(running.items()):
+            if chart in changing:
+                continue
             if chart not in wanted or wanted[chart].revision != revision:
-                PLAYED[chart].settle(self._lab)
+                if chart not in wanted or not PLAYED[chart].stays:
+                    PLAYED[chart].settle(self._lab)
                 self._end(PLAYED[chart].processes)
                 del running[chart]
                 self._file.write_text(json.dumps(running))

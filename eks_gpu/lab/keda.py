@@ -53,6 +53,7 @@ def start_keda(
     lab = run(lab, operator)
     wait_for(lab, operator)
     if not adapter:
+        remove_api(api, *EXTERNAL_METRICS)  # that of a release before
         return lab
     kubeconfig = str(lab.kubeconfig)
     metrics = Program(
@@ -73,6 +74,7 @@ def start_keda(
         environment=environment(lab, namespace),
     )
     lab = run(lab, metrics)
+    remove_api(api, *EXTERNAL_METRICS)  # that of a release before has another port, and another authority
     ensure_service(api, namespace, METRICS)
     ensure_api(api, *EXTERNAL_METRICS, {"namespace": namespace, "name": METRICS, "port": ports["adapter"]}, authority)
     return lab

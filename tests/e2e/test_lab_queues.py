@@ -1,6 +1,10 @@
 """Kueue and KEDA for real, on a node that is there: gangs that take turns, and pods that messages wake."""
 
+import json
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -84,6 +88,29 @@ def test_a_gang_waits_for_quota_as_a_whole_and_runs_after_the_other(lab, api):
         api.list(f"{QUEUES}/clusterqueues")
 
 
+class NoPodServesIt(BaseHTTPRequestHandler):
+    """Prometheus, asked for a metric that pods serve while there is none: a vector without a value."""
+
+    asked = 0
+
+    def do_GET(self) -> None:
+        type(self).asked += 1
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps({"status": "success", "data": {"resultType": "vector", "result": []}}).encode())
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Says nothing."""
+
+
+@contextmanager
+def prometheus() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), NoPodServesIt) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
 def test_messages_wake_pods_from_zero_and_without_them_none_is_left(lab, api):
     start_keda(lab)
     sqs = aws_client(lab, "sqs")
@@ -107,13 +134,18 @@ def test_messages_wake_pods_from_zero_and_without_them_none_is_left(lab, api):
         "maxReplicaCount": 10,
         "cooldownPeriod": 5,
         "pollingInterval": 2,
-        "triggers": [trigger],
     }
-    api.create(f"{SCALED}/scaledobjects", manifest("keda.sh/v1alpha1", "ScaledObject", "llm", scaled))
 
     def ready() -> int:
         return api.get(f"{DEPLOYMENTS}/llm")["status"].get("readyReplicas", 0)
 
+    with prometheus() as server:  # a query that counts inside the pods is heard, and never starts the first
+        inside = {"serverAddress": server, "query": "sum(vllm:num_requests_waiting)", "threshold": "4"}
+        first = {**scaled, "triggers": [{"type": "prometheus", "metadata": inside}]}
+        api.create(f"{SCALED}/scaledobjects", manifest("keda.sh/v1alpha1", "ScaledObject", "llm", first))
+        until(lambda: NoPodServesIt.asked >= 3, pause_s=0.5)
+        assert api.get(f"{DEPLOYMENTS}/llm")["spec"]["replicas"] == 0
+    api.patch(f"{SCALED}/scaledobjects/llm", {"spec": {"triggers": [trigger]}})
     until(lambda: ready() == 5, pause_s=0.5)  # 23 messages, 5 each: the operator wakes one, the metrics API the rest
     sqs.purge_queue(QueueUrl=queue)
     until(lambda: ready() == 0, pause_s=0.5)

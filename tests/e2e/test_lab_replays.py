@@ -15,6 +15,7 @@ from eks_gpu.lab.replays.kinds import load, scenarios
 from eks_gpu.lab.replays.picture import picture
 from eks_gpu.lab.replays.result import Result
 from eks_gpu.lab.state import recorded_lab
+from eks_gpu.lab.toolchain import is_built
 from tests.committed import committed
 from tests.console import shown
 
@@ -65,8 +66,15 @@ def replayed(name: str, tmp_path_factory: pytest.TempPathFactory) -> Replayed:
 
 def replayed_once(name: str) -> Any:
     """All that is asked about one scenario is asked where it has been replayed."""
+    scenario = load(name)
+    built = is_built(*scenario.further)
     return pytest.param(
-        name, marks=[pytest.mark.xdist_group(f"replay of {name}"), pytest.mark.minutes(load(name).minutes)]
+        name,
+        marks=[
+            pytest.mark.xdist_group(f"replay of {name}"),
+            pytest.mark.minutes(scenario.minutes),
+            pytest.mark.skipif(not built, reason=f"{scenario.further} are not all built: `make replays` builds them"),
+        ],
     )
 
 

@@ -45,6 +45,20 @@ def scale_in(lab: Lab, status: Status) -> None:
     )
 
 
+def put_messages(lab: Lab, queue: str, number: int) -> None:
+    """So many messages wait in the queue whose name begins so, and no other message.
+
+    Raises LabProblem when there is no such queue.
+    """
+    sqs = aws_client(lab, "sqs")
+    found = sqs.list_queues(QueueNamePrefix=queue).get("QueueUrls", [])
+    if not found:
+        raise LabProblem(f"the lab has no queue {queue}")
+    sqs.purge_queue(QueueUrl=found[0])
+    for each in range(number):
+        sqs.send_message(QueueUrl=found[0], MessageBody=f"message {each + 1} of {number}")
+
+
 def _first_spot(status: Status) -> NodeRow:
     spot = [node for node in status.nodes if node.gpus and node.capacity_type is CapacityType.SPOT]
     if not spot:

@@ -23,6 +23,8 @@ class Scenario(Value):
     """One sentence for the reader of the result."""
     minutes: float = Field(gt=0)
     """About how long it takes on two cores that do nothing else."""
+    further: tuple[str, ...] = ()
+    """Programs that it needs beyond those that every lab has, and that are built at its first replay."""
 
     @abstractmethod
     def replay(self, lab: Lab, name: str, note: Note = lambda _: None) -> Result:

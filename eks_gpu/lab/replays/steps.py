@@ -17,7 +17,7 @@ from eks_gpu.lab.nodes import aws_client
 from eks_gpu.lab.outages import Outage, set_outages
 from eks_gpu.lab.quotas import refusals, set_quotas
 from eks_gpu.lab.replays.alteration import Alteration, transforms
-from eks_gpu.lab.replays.events import EVENTS
+from eks_gpu.lab.replays.events import EVENTS, put_messages
 from eks_gpu.lab.replays.result import Result
 from eks_gpu.lab.replays.scenario import Scenario, project_folder, refuse_a_lab_in_use
 from eks_gpu.lab.replays.timeline import Timeline
@@ -81,6 +81,8 @@ class Step(Value):
     outages: tuple[Outage, ...] | None = None
     """From here on EC2 has no capacity for these and for no others, each an instance type and a zone; None leaves it
     as it is."""
+    messages: Mapping[str, int] = Field(default_factory=dict)
+    """Messages that wait from here on, by how the name of their queue begins."""
     quotas: Mapping[str, int] | None = None
     """From here on the account has these vCPUs by quota's code, and of other quotas what it had at the start; None
     leaves it as it is."""
@@ -198,6 +200,8 @@ class _Run:
             set_quotas(self._lab, self._quotas)
         for name, replicas in step.replicas.items():
             self._scenario.workloads[name].scale(self._api, replicas)
+        for queue, number in step.messages.items():
+            put_messages(self._lab, queue, number)
         if step.event:
             EVENTS[step.event](self._lab, self._timeline.look())
         self._note(f"{step.name}: waiting for what is expected")

@@ -41,7 +41,9 @@ def test_what_is_no_release_stays_as_it_is(tmp_path):
     assert charts.without_templates(tmp_path)(args) is None
 
 
-def secret(name: str, revision: int, chart: str, values: dict[str, Any] | None) -> dict[str, Any]:
+def secret(
+    name: str, revision: int, chart: str, values: dict[str, Any] | None, status: str = "deployed"
+) -> dict[str, Any]:
     release = {
         "name": name,
         "namespace": "kube-system",
@@ -50,7 +52,7 @@ def secret(name: str, revision: int, chart: str, values: dict[str, Any] | None) 
         "config": values,
     }
     packed = base64.b64encode(gzip.compress(json.dumps(release).encode()))
-    return {"data": {"release": base64.b64encode(packed).decode()}}
+    return {"metadata": {"labels": {"status": status}}, "data": {"release": base64.b64encode(packed).decode()}}
 
 
 class Cluster:
@@ -86,7 +88,11 @@ def controllers(tmp_path, monkeypatch):
     monkeypatch.setattr(charts, "start_karpenter", lambda lab, *given: told.append(("karpenter", *given)))
     monkeypatch.setattr(charts, "start_autoscaler", lambda lab, *given: told.append(("autoscaler", *given)))
     monkeypatch.setattr(charts, "start_termination_handler", lambda lab, *given: told.append(("handler", *given)))
-    monkeypatch.setattr(charts, "start_keda", lambda lab, *given: told.append(("keda", *given)))
+    monkeypatch.setattr(
+        charts,
+        "start_keda",
+        lambda lab, *given, adapter: told.append(("keda", *given, *([] if adapter else ["without its metrics API"]))),
+    )
     monkeypatch.setattr(charts, "start_kueue", lambda lab, *given: told.append(("kueue", *given)))
     monkeypatch.setattr(charts, "start_gang_controller", lambda lab, name: told.append((name,)))
     monkeypatch.setattr(charts, "remove_keda", lambda api: told.append("keda is removed"))
@@ -208,6 +214,17 @@ def test_the_termination_handler_runs_in_queue_mode_as_the_role_of_its_cluster(c
 def test_keda_asks_aws_as_the_role_of_its_operator_until_its_release_goes(controllers):
     assert controllers(secret("keda", 1, "keda", {})) == [("keda", "kube-system", "gaia/kube-system/keda-operator")]
     assert controllers() == ["keda is removed", ("end", "keda-operator", "keda-adapter")]
+
+
+def test_keda_keeps_the_objects_of_its_kinds_while_its_release_changes(controllers):
+    first, second = {}, {"metricsServer": {"enabled": False}}
+    assert controllers(secret("keda", 1, "keda", first)) == [("keda", "kube-system", "gaia/kube-system/keda-operator")]
+    changing = [secret("keda", 1, "keda", first, "superseded"), secret("keda", 2, "keda", second, "pending-upgrade")]
+    assert controllers(*changing) == []
+    assert controllers(secret("keda", 1, "keda", first, "superseded"), secret("keda", 2, "keda", second)) == [
+        ("end", "keda-operator", "keda-adapter"),
+        ("keda", "kube-system", "gaia/kube-system/keda-operator", "without its metrics API"),
+    ]
 
 
 def test_keda_without_a_role_asks_as_nobody(controllers):
