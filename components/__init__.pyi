@@ -36,6 +36,8 @@ from .gpu_smoke_test import GpuSmokeTest as GpuSmokeTest
 from .gpu_smoke_test import GpuSmokeTestArgs as GpuSmokeTestArgs
 from .inference.settings import ResnetInferenceSettings as ResnetInferenceSettings
 from .inference.settings import ResnetInferenceSettingsArgs as ResnetInferenceSettingsArgs
+from .job_set_controller import JobSetController as JobSetController
+from .job_set_controller import JobSetControllerArgs as JobSetControllerArgs
 from .karpenter import Karpenter as Karpenter
 from .karpenter import KarpenterArgs as KarpenterArgs
 from .karpenter import KarpenterDraArgs as KarpenterDraArgs
@@ -48,14 +50,20 @@ from .karpenter_pool import KarpenterPool as KarpenterPool
 from .karpenter_pool import KarpenterPoolArgs as KarpenterPoolArgs
 from .values.cpu_pool import CpuPool as CpuPool
 from .values.cpu_pool import CpuPoolArgs as CpuPoolArgs
-from .keda_operator import (
-    KedaOperator as KedaOperator,
-    KedaOperatorArgs as KedaOperatorArgs,
-    KedaOperatorSettings as KedaOperatorSettings,
-    KedaOperatorSettingsArgs as KedaOperatorSettingsArgs,
-)
+from .keda_operator import KedaOperator as KedaOperator
+from .keda_operator import KedaOperatorArgs as KedaOperatorArgs
+from .keda_operator import KedaOperatorSettings as KedaOperatorSettings
+from .keda_operator import KedaOperatorSettingsArgs as KedaOperatorSettingsArgs
 from .scaled_object import ScaledObject as ScaledObject
 from .scaled_object import ScaledObjectArgs as ScaledObjectArgs
+from .kueue import AllOrNothing as AllOrNothing
+from .kueue import AllOrNothingArgs as AllOrNothingArgs
+from .kueue import Kueue as Kueue
+from .kueue import KueueArgs as KueueArgs
+from .kueue import KueueSettings as KueueSettings
+from .kueue import KueueSettingsArgs as KueueSettingsArgs
+from .leader_worker_set_controller import LeaderWorkerSetController as LeaderWorkerSetController
+from .leader_worker_set_controller import LeaderWorkerSetControllerArgs as LeaderWorkerSetControllerArgs
 from .values.pool_pods import NodesOfPool as NodesOfPool
 from .nodes.device_claims import pool_claim as pool_claim
 from .values.pool_pods import pool_selector as pool_selector
@@ -99,6 +107,10 @@ from .spot_node_group import SpotNodeGroup as SpotNodeGroup
 from .spot_node_group import SpotNodeGroupArgs as SpotNodeGroupArgs
 from .spot_node_group import SpotPool as SpotPool
 from .spot_node_group import SpotPoolArgs as SpotPoolArgs
+from .training_queue import QueueShare as QueueShare
+from .training_queue import QueueShareArgs as QueueShareArgs
+from .training_queue import TrainingQueue as TrainingQueue
+from .training_queue import TrainingQueueArgs as TrainingQueueArgs
 from .values.value import BadInput as BadInput
 from .values.value import CheckedAs as CheckedAs
 from .vpc.zones import available_zones as available_zones

@@ -10,7 +10,10 @@ CHART_IMAGES: Mapping[str, tuple[tuple[str, ...], str]] = {
     "aws-node-termination-handler": (("image", "repository"), "public.ecr.aws/aws-ec2/aws-node-termination-handler"),
     "cluster-autoscaler": (("image", "repository"), CLUSTER_AUTOSCALER_IMAGE),
     "dra-driver-nvidia-gpu": (("image", "repository"), "registry.k8s.io/dra-driver-nvidia/dra-driver-nvidia-gpu"),
+    "jobset": (("image", "repository"), "registry.k8s.io/jobset/jobset"),
     "karpenter": (("controller", "image", "repository"), "public.ecr.aws/karpenter/controller"),
+    "kueue": (("controllerManager", "manager", "image", "repository"), "registry.k8s.io/kueue/kueue"),
+    "lws": (("image", "manager", "repository"), "registry.k8s.io/lws/lws"),
     "nvidia-device-plugin": (("image", "repository"), "nvcr.io/nvidia/k8s-device-plugin"),
 }
 """By the chart's short name: path in the values, and the chart's own. Source: each chart's values.yaml, in the version

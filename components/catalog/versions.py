@@ -123,12 +123,16 @@ TERMINATION_HANDLER_CHART = Chart(
 )
 METRICS_SERVER_CHART = Chart("metrics-server", "3.13.1", "https://kubernetes-sigs.github.io/metrics-server", "0.8.1")
 KEDA_CHART = Chart("keda", "2.21.0", "https://kedacore.github.io/charts", "2.21.0")
+# Source: their own charts/ in the released modules, read in November 2026.
+JOBSET_CHART = Chart("oci://registry.k8s.io/jobset/charts/jobset", "0.11.1", None, "v0.11.1")
+KUEUE_CHART = Chart("oci://registry.k8s.io/kueue/charts/kueue", "0.17.0", None, "v0.17.0")
+LEADER_WORKER_SET_CHART = Chart("oci://registry.k8s.io/lws/charts/lws", "0.8.0", None, "v0.8.0")
 KNOWN_CHARTS = frozenset(
     chart.short_name
     for chart in (
         *(CLUSTER_AUTOSCALER_CHART, DCGM_EXPORTER_CHART, DEVICE_PLUGIN_CHART, DRA_DRIVER_CHART, GPU_OPERATOR_CHART),
-        *(KARPENTER_CHART, KARPENTER_CRD_CHART, KEDA_CHART, LOAD_BALANCER_CONTROLLER_CHART, METRICS_SERVER_CHART),
-        *(NEURON_CHART, NFD_CHART, TERMINATION_HANDLER_CHART),
+        *(JOBSET_CHART, KARPENTER_CHART, KARPENTER_CRD_CHART, KEDA_CHART, KUEUE_CHART, LEADER_WORKER_SET_CHART),
+        *(LOAD_BALANCER_CONTROLLER_CHART, METRICS_SERVER_CHART, NEURON_CHART, NFD_CHART, TERMINATION_HANDLER_CHART),
     )
 )
 """Charts whose objects are known by their values, by short name."""

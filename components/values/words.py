@@ -12,10 +12,24 @@ BuiltInPool = Literal["general-purpose", "system"]
 ControlPlaneLog = Literal["api", "audit", "authenticator", "controllerManager", "scheduler"]
 Devices = Literal["plugin", "claims"]
 KvCacheFormat = Literal["auto", "fp8"]
+KueueIntegration = Literal[
+    "job",
+    "jobset",
+    "trainjob",
+    "leaderworkerset",
+    "mpijob",
+    "pytorchjob",
+    "raycluster",
+    "rayjob",
+    "deployment",
+    "statefulset",
+    "pod",
+]
 LoadBalancerController = Literal["aws-load-balancer-controller", "auto-mode"]
 MigStrategy = Literal["none", "single", "mixed"]
 NodeImage = Literal["al2023", "bottlerocket"]
 OperatorImage = Literal["eks-nvidia", "ubuntu"]
+QuotaReclaim = Literal["never", "lower-priority", "any"]
 SharingStrategy = Literal["time-slicing", "mps"]
 SmokeTestBackend = Literal["karpenter", "auto-mode"]
 VersionSupport = Literal["STANDARD", "EXTENDED"]

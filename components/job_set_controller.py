@@ -1,0 +1,86 @@
+"""JobSetController: runs the Jobs of a JobSet together, and starts all of them again when one fails."""
+
+from collections.abc import Mapping
+from typing import Any, NotRequired
+
+import pulumi_kubernetes as kubernetes
+from pulumi import ComponentResource, Output, ResourceOptions
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from . import catalog
+from .control_plane.disposable import disposable
+from .values.value import Value, check
+
+RELEASE = "jobset"
+NAMESPACE = "jobset-system"
+
+
+class JobSetControllerArgs(TypedDict):
+    """The arguments of the controller, which a cluster needs once."""
+
+    replicas: NotRequired[int]
+    """Number of pods. One does the work, and all answer the webhooks. Default 2: without an answer nobody can create a
+    JobSet.
+    """
+    node_labels: NotRequired[Mapping[str, str]]
+    """Labels of the nodes that its pods run on. Default eks-gpu-components/role=system, the label of `Cluster`'s system
+    nodes.
+    """
+    namespace: NotRequired[str]
+    """Namespace that is created for the controller. Default jobset-system."""
+
+
+class JobSetControllerSpec(Value):
+    """JobSetControllerArgs as a checked value."""
+
+    replicas: int = Field(default=2, ge=1)
+    node_labels: Mapping[str, str] = catalog.SYSTEM_NODE_LABELS
+    namespace: str = NAMESPACE
+
+
+class JobSetController(ComponentResource):
+    """The controller's Helm chart, which brings the kind JobSet. Let JobSets depend on it."""
+
+    namespace: Output[str]
+    """Namespace that the controller runs in."""
+
+    def __init__(self, name: str, args: JobSetControllerArgs, opts: ResourceOptions | None = None):
+        """Installs the controller.
+
+        name: begins the names of all that the component makes; a new name replaces it.
+        args: see `JobSetControllerArgs`.
+        opts: Pulumi's options, with the Kubernetes provider of the cluster.
+        Raises BadInput, with every problem, before anything is registered.
+        """
+        spec = check(JobSetControllerSpec, args)
+        super().__init__("eks-gpu-components:index:JobSetController", name, args, opts)
+
+        chart = catalog.JOBSET_CHART
+        kubernetes.helm.v3.Release(
+            name,
+            name=RELEASE,
+            namespace=spec.namespace,
+            create_namespace=True,
+            chart=chart.name,
+            version=chart.version,
+            values=chart_values(spec),
+            opts=disposable(self, opts),
+        )
+
+        self.namespace = Output.from_input(spec.namespace)
+        self.register_outputs({"namespace": self.namespace})
+
+
+def chart_values(spec: JobSetControllerSpec) -> dict[str, Any]:
+    """The values of the chart that differ from its defaults. Source: chart 0.11.1, values.yaml."""
+    controller: dict[str, Any] = {
+        "replicas": spec.replicas,
+        "nodeSelector": dict(spec.node_labels),
+        "tolerations": catalog.SYSTEM_TOLERATIONS,
+        # The chart's own request is half a core for each pod.
+        "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "1Gi"}},
+    }
+    if spec.replicas > 1:
+        controller["podDisruptionBudget"] = {"enabled": True, "maxUnavailable": 1}
+    return {"fullnameOverride": RELEASE, "controller": controller}
