@@ -12,7 +12,14 @@ from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.karpenter.objects import part
 from eks_gpu.pools.software import GPU_OPERATOR, KARPENTER, KARPENTER_CRDS, KEDA, LOAD_BALANCER_CONTROLLER, Software
-from eks_gpu_components.catalog import KARPENTER_CORE_GROUP, KARPENTER_GROUP
+from eks_gpu_components.catalog import (
+    JOBSET_CHART,
+    KARPENTER_CORE_GROUP,
+    KARPENTER_GROUP,
+    KUEUE_CHART,
+    KUEUE_GROUP,
+    LEADER_WORKER_SET_CHART,
+)
 from eks_gpu_components.catalog.api_groups import CAPACITY_BUFFER_GROUP
 from eks_gpu_components.catalog.keda import KEDA_GROUP
 
@@ -23,6 +30,9 @@ _BROUGHT_BY: Mapping[str, tuple[str, ...]] = {
     CAPACITY_BUFFER_GROUP: (KARPENTER_CRDS, KARPENTER),
     "nvidia.com": (GPU_OPERATOR,),
     KEDA_GROUP: (KEDA,),
+    KUEUE_GROUP: (KUEUE_CHART.short_name,),
+    "jobset.x-k8s.io": (JOBSET_CHART.short_name,),
+    "leaderworkerset.x-k8s.io": (LEADER_WORKER_SET_CHART.short_name,),
     "elbv2.k8s.aws": (LOAD_BALANCER_CONTROLLER,),
 }
 _KEPT = ("deletedWith", "retainOnDelete")

@@ -111,6 +111,9 @@ def find_room(context: Context) -> Iterator[Said]:
     for workload in scheduled(context):
         if workload.replicas and any(found.admits for found in context.verdicts[workload.urn]):
             left = context.left_over.get(str(workload), 0)
+            if left and workload.queue:
+                yield verdict(str(workload), None, f"{left} of {workload.replicas} wait for their turn in a queue")
+                continue
             problem = (
                 Problem(
                     f"{left} of {workload.replicas} replicas find no node: the pools that take them are at their "

@@ -99,11 +99,11 @@ def _objects(documents: Iterable[Map]) -> Iterator[tuple[Any, int]]:
 
 
 def completed(sources: Sequence[PodSource], find: Find) -> list[PodSource]:
-    """The same pods, with the templates that an object names and that stand elsewhere, such as a TrainJob's runtime."""
+    """The same pods, with what stands elsewhere and an object names, as a TrainJob its runtime and a job its queue."""
     found: list[PodSource] = []
     read: set[int] = set()
     for source in sources:
-        if not source.workload.partly:
+        if not (source.workload.partly or source.workload.queue):
             found.append(_with_claims(source, find))
         elif id(source.document) not in read:
             read.add(id(source.document))
@@ -141,7 +141,6 @@ def _read(name: str, document: Map, find: Find) -> tuple[list[str], list[PodSour
     """A sentence for every field that is wrong, and without any the pods of the object."""
     found = made_pods(document, find, strict=True)
     made = templates(found)
-    given = found.map("metadata")
     problems = [
         *(_problems(name, document, ("metadata",), Metadata, document.get("metadata") or {}) if made else ()),
         *(
@@ -153,13 +152,8 @@ def _read(name: str, document: Map, find: Find) -> tuple[list[str], list[PodSour
     ]
     if problems:
         return problems, []
-    kind, own = str(document.get("kind") or "object"), str(given.get("name") or "")
-    namespace = str(given.get("namespace") or "default")
     several = len(made) > 1
-    return [], [
-        PodSource(name, document, each, workload_from(each, own, namespace, kind, several=several, find=find))
-        for each in made
-    ]
+    return [], [PodSource(name, document, each, workload_from(each, found, several=several)) for each in made]
 
 
 def _of_template(name: str, document: Map, made: Made) -> Iterator[str]:

@@ -17,7 +17,7 @@ OF_THE_CLUSTER = frozenset(
         *("ValidatingWebhookConfiguration", "VolumeAttachment", "VolumeAttributesClass"),
         *("NodePool", "NodeClaim", "NodeOverlay", "EC2NodeClass", "NodeClass", "Provisioner", "AWSNodeTemplate"),
         *("ClusterPolicy", "NVIDIADriver", "ClusterIssuer", "IngressClassParams", "ClusterQueue", "ResourceFlavor"),
-        *("ClusterSecretStore", "ClusterExternalSecret"),
+        *("ClusterSecretStore", "ClusterExternalSecret", "Cohort", "WorkloadPriorityClass", "AdmissionCheck"),
     }
 )
 """Kinds without a namespace. Source: Kubernetes 1.36, API reference; Karpenter 1.14; EKS Auto Mode; GPU operator 26.7.

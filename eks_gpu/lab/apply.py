@@ -21,7 +21,15 @@ from eks_gpu.io.yaml_text import dump
 from eks_gpu.lab import processes
 from eks_gpu.lab.auto_mode import auto_mode_clusters
 from eks_gpu.lab.auto_mode_terms import ProgramTranslation
-from eks_gpu.lab.charts import PLAYED, Controllers, Release, followed, releases, without_templates
+from eks_gpu.lab.charts import (
+    PLAYED,
+    Controllers,
+    Release,
+    after_controllers,
+    followed,
+    releases,
+    without_templates,
+)
 from eks_gpu.lab.cluster_api import ClusterApi
 from eks_gpu.lab.control_plane import Note
 from eks_gpu.lab.engine import backend, ctrl_c_for_the_engine, interrupt, variables
@@ -202,7 +210,8 @@ class LabStack:
         )
 
     def _program(self, transforms: Sequence[pulumi.ResourceTransform] = ()) -> Awaitable[None] | None:
-        for transform in (without_templates(self._lab.folder / "charts"), *transforms):
+        own = (without_templates(self._lab.folder / "charts"), after_controllers(self._lab))
+        for transform in (*own, *transforms):
             pulumi.runtime.register_resource_transform(transform)
         if self._project.runtime != PYTHON:
             return run_beside(self._project, self._stack.name)

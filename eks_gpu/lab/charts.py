@@ -6,6 +6,7 @@ installed all the same, by the real provider, from charts of the same name and v
 values stand in the cluster, where the lab reads what the controllers are to be told.
 """
 
+import asyncio
 import base64
 import gzip
 import json
@@ -29,6 +30,7 @@ from eks_gpu.lab.dra_driver import remove_dra_driver, start_dra_driver, values_o
 from eks_gpu.lab.gangs import end_gang_webhooks, start_gang_controller
 from eks_gpu.lab.karpenter import start_karpenter
 from eks_gpu.lab.keda import ADAPTER, OPERATOR, remove_keda, start_keda
+from eks_gpu.lab.kueue import GROUP as KUEUE
 from eks_gpu.lab.kueue import remove_kueue, start_kueue
 from eks_gpu.lab.load_balancers import CONTROLLER_CLASSES, player
 from eks_gpu.lab.nodes import aws_client
@@ -73,6 +75,29 @@ def without_templates(charts: Path) -> pulumi.ResourceTransform:
         return pulumi.ResourceTransformResult(props=props, opts=args.opts)
 
     return transform
+
+
+def after_controllers(lab: Lab) -> pulumi.ResourceTransform:
+    """Lets an object wait until the controller works whose chart brings its kind.
+
+    Helm says that a release is there when the chart's pods are ready; here it has none, and returns before.
+    """
+
+    async def wait(args: pulumi.ResourceTransformArgs) -> None:
+        group = args.type_.partition(":")[2].partition("/")[0]
+        chart = next((name for name, played in PLAYED.items() if group in played.groups), "")
+        while chart and not _works(lab, chart):
+            await asyncio.sleep(EVERY_S)
+
+    return wait
+
+
+def _works(lab: Lab, chart: str) -> bool:
+    """Whether the controller of a chart runs, or nothing will start it."""
+    file = lab.folder / RUNNING
+    return chart in (json.loads(file.read_text()) if file.exists() else {}) or all(
+        release.chart != chart for release in releases(ClusterApi(lab))
+    )
 
 
 def write_empty_chart(charts: Path, name: str, version: str) -> Path:
@@ -202,11 +227,12 @@ def plain_dra_drivers(api: ClusterApi) -> list[Release]:
     ]
 
 
-def _gangs(name: str) -> "Played":
+def _gangs(name: str, group: str) -> "Played":
     return Played(
         lambda lab, release, _: start_gang_controller(lab, name),
         (name,),
         lambda lab: end_gang_webhooks(ClusterApi(lab), name),
+        (group,),
     )
 
 
@@ -240,6 +266,8 @@ class Played:
     processes: tuple[str, ...]
     settle: Callable[[Lab], None] = lambda _: None
     """Returns when they have nothing left to take away."""
+    groups: tuple[str, ...] = ()
+    """API groups of the kinds that come with them."""
     stays: bool = False
     """Whether what they have brought, such as definitions of kinds, stays when their release changes."""
 
@@ -254,19 +282,23 @@ PLAYED = {
     **{
         name: Played(_dra_driver, (DRA_DRIVER,), lambda lab: remove_dra_driver(ClusterApi(lab))) for name in DRA_DRIVERS
     },
-    "jobset": _gangs("jobset"),
+    "jobset": _gangs("jobset", "jobset.x-k8s.io"),
     "karpenter": Played(_karpenter, ("karpenter", "karpenter-pricing")),
-    "keda": Played(_keda, (OPERATOR, ADAPTER), lambda lab: remove_keda(ClusterApi(lab)), stays=True),
-    "kueue": Played(_kueue, ("kueue",), lambda lab: remove_kueue(ClusterApi(lab))),
-    "lws": _gangs("lws"),
+    "keda": Played(_keda, (OPERATOR, ADAPTER), lambda lab: remove_keda(ClusterApi(lab)), ("keda.sh",), stays=True),
+    "lws": _gangs("lws", "leaderworkerset.x-k8s.io"),
+    # After those whose kinds it queues: it looks for kinds when it starts, and then with growing pauses.
+    "kueue": Played(_kueue, ("kueue",), lambda lab: remove_kueue(ClusterApi(lab)), (KUEUE,)),
 }
+"""By chart, in the order in which they are started."""
+RUNNING = "releases.json"
+"""File of the lab with the charts whose controllers run, and the revision of each."""
 
 
 class Controllers:
     """The controllers that run because a chart of theirs is installed; a file remembers them between commands."""
 
     def __init__(self, lab: Lab, autoscaler_arguments: Mapping[str, str] | None = None):
-        self._lab, self._api, self._file = lab, ClusterApi(lab), lab.folder / "releases.json"
+        self._lab, self._api, self._file = lab, ClusterApi(lab), lab.folder / RUNNING
         self._eks = aws_client(lab, "eks")
         self._autoscaler_arguments = autoscaler_arguments or {}
 
@@ -293,13 +325,19 @@ class Controllers:
                     PLAYED[chart].settle(self._lab)
                 self._end(PLAYED[chart].processes)
                 del running[chart]
-                self._file.write_text(json.dumps(running))
+                self._remember(running)
         self._demand_at_work([name for chart in running for name in PLAYED[chart].processes])
-        for chart, release in wanted.items():
+        for chart, release in sorted(wanted.items(), key=lambda each: list(PLAYED).index(each[0])):
             if chart not in running:
                 PLAYED[chart].start(self._lab, release, self._autoscaler_arguments)
                 running[chart] = release.revision
-                self._file.write_text(json.dumps(running))
+                self._remember(running)
+
+    def _remember(self, running: Mapping[str, int]) -> None:
+        """The file whole or not at all: objects that wait for a controller read it meanwhile."""
+        unfinished = self._file.with_suffix(".new")
+        unfinished.write_text(json.dumps(running))
+        unfinished.replace(self._file)
 
     def _demand_at_work(self, names: list[str]) -> None:
         with alone(self._lab.folder):  # another command may end one to start it again

@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 
+import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -160,15 +162,29 @@ def _prepare(folder: Path, region: str, account: str) -> Lab:
     return lab
 
 
+# Stages of a pod that wait as long as the pod's annotation of this name says, and no time without one. By kwok's own
+# files a Job's pod ends as soon as it runs.
+_WAITING = {name: f"{name}.stage.kwok.x-k8s.io/delay" for name in ("pod-ready", "pod-complete")}
+
+
 def stages(kwok_module: Path) -> str:
-    """kwok's own stages as one file of configuration."""
+    """kwok's own stages as one file of configuration, two of them with a delay that a pod may set by annotation."""
     files = [
         file
         for folder in STAGES
         for file in sorted((kwok_module / "kustomize" / "stage" / folder).glob("*.yaml"))
         if file.name != "kustomization.yaml"
     ]
-    return "\n---\n".join(file.read_text(encoding="utf-8") for file in files)
+    found = (yaml.load_all(file.read_text(encoding="utf-8"), yaml.CSafeLoader) for file in files)
+    return yaml.safe_dump_all(_waiting(stage) for several in found for stage in several if stage)
+
+
+def _waiting(stage: dict[str, Any]) -> dict[str, Any]:
+    annotation = _WAITING.get((stage.get("metadata") or {}).get("name"))
+    if annotation:
+        said = {"expressionFrom": f'.metadata.annotations["{annotation}"]'}
+        stage["spec"]["delay"] = {"durationMilliseconds": 0, "durationFrom": said}
+    return stage
 
 
 def _start_all(lab: Lab, tools: Mapping[str, Path], note: Note) -> Lab:

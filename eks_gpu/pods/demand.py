@@ -10,9 +10,10 @@ from eks_gpu.graph.unknown import Asked, listening
 from eks_gpu.io.problems import InputError
 from eks_gpu.pods import quantities
 from eks_gpu.pods.claims import claims
-from eks_gpu.pods.made_pods import Find, PodTemplate, places
+from eks_gpu.pods.made_pods import Find, Manifest, PodTemplate, places
 from eks_gpu.pods.makers import made_pods, templates
 from eks_gpu.pods.pod import Pod, pod_from_template
+from eks_gpu.pods.queued import flavors, queue_of, with_flavor
 from eks_gpu_components.catalog.keda import KEDA_MAX_REPLICAS, KEDA_MIN_REPLICAS, PAUSED_REPLICAS
 from eks_gpu_components.values.validation_messages import written
 
@@ -66,6 +67,8 @@ class Workload:
     """Why nobody knows how many pods it has; empty where the number is known."""
     partly: str = ""
     """What of its pods the object does not say; empty if it says all."""
+    queue: str = ""
+    """Name of the LocalQueue of its namespace that it waits in; empty if it waits in none."""
     asked: frozenset[Asked] = field(default=frozenset(), compare=False)
     """Unknown properties that it was read from."""
 
@@ -186,26 +189,21 @@ def _of_object(manifest: Mapping[str, Any], find: Find | None) -> list[tuple[Wor
     try:
         for path, value in places(found.wrong):
             raise ValueError(f"{path} must be a whole number, got {value!r}")
-        several = len(made) > 1
-        return [(workload_from(each, name, namespace, kind, several=several, find=find), each) for each in made]
+        return [(workload_from(template, found, several=len(made) > 1), template) for template in made]
     except ValueError as error:
         raise ValueError(f"{kind} {namespace}/{name}: {error}") from None
 
 
-def workload_from(
-    made: PodTemplate, name: str, namespace: str, kind: str, *, several: bool, find: Find | None = None
-) -> Workload:
-    """The workload of one pod template of an object; `find` finds what its claims name.
-
-    Raises ValueError for a bad quantity, with its path.
-    """
+def workload_from(made: PodTemplate, found: Manifest, *, several: bool) -> Workload:
+    """The workload of one pod template of an object. Raises ValueError for a bad quantity, with its path."""
+    kind, namespace = found.text("kind") or "object", found.namespace
+    pod = with_flavor(pod_from_template(made.template, written(made.spec_path)), flavors(found))
+    claimed = claims(made.template.get("spec") or {}, namespace, found.find)
     return Workload(
-        name=name,
+        name=found.name,
         namespace=namespace,
         kind=kind,
-        pod=replace(
-            pod_from_template(made.template, written(made.spec_path)), namespace=namespace, daemon=kind == "DaemonSet"
-        ).with_claims(claims(made.template.get("spec") or {}, str(namespace), find)),
+        pod=replace(pod, namespace=namespace, daemon=kind == "DaemonSet").with_claims(claimed),
         replicas=made.count.stated,
         min_replicas=made.count.least,
         max_replicas=made.count.most,
@@ -214,6 +212,7 @@ def workload_from(
         gang_of=made.gang_of,
         uncounted=made.uncounted,
         partly=made.partly,
+        queue=queue_of(found),
     )
 
 

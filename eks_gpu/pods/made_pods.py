@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from eks_gpu_components.catalog import QUEUE_LABEL
 from eks_gpu_components.values.validation_messages import written
 
 Path = tuple[str | int, ...]
@@ -162,7 +163,7 @@ class Manifest:
     @property
     def waits_in_a_queue(self) -> bool:
         """Whether Kueue starts it: then it is suspended until there is room, and runs later."""
-        return bool(self.text("metadata", "labels", "kueue.x-k8s.io/queue-name"))
+        return bool(self.text("metadata", "labels", QUEUE_LABEL))
 
     def paused(self, *path: str | int) -> Callable[[Count], Count]:
         """What a flag `suspend` at this place makes of a count."""

@@ -13,6 +13,7 @@ from eks_gpu.pods import kruise_makers as kruise
 from eks_gpu.pods import pipeline_makers as pipeline
 from eks_gpu.pods import serving_makers as serving
 from eks_gpu.pods.made_pods import NONE, UNKNOWN, Find, Manifest, Path, PodTemplate
+from eks_gpu.pods.queued import as_gang
 
 Maker = Callable[[Manifest], Iterator[PodTemplate]]
 
@@ -130,7 +131,7 @@ def made_pods(manifest: Mapping[str, Any], find: Find | None = None, *, strict: 
 
 def templates(found: Manifest) -> list[PodTemplate]:
     """Every pod template of an object. Those of a kind that nobody here knows have an unknown number of pods."""
-    made = list(_made(found))
+    made = [as_gang(found, each) for each in _made(found)]
     return [_of_pod_group(found, each) for each in made] if len(made) == 1 else made
 
 

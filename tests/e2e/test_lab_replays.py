@@ -67,15 +67,10 @@ def replayed(name: str, tmp_path_factory: pytest.TempPathFactory) -> Replayed:
 def replayed_once(name: str) -> Any:
     """All that is asked about one scenario is asked where it has been replayed."""
     scenario = load(name)
-    built = is_built(*scenario.further)
-    return pytest.param(
-        name,
-        marks=[
-            pytest.mark.xdist_group(f"replay of {name}"),
-            pytest.mark.minutes(scenario.minutes),
-            pytest.mark.skipif(not built, reason=f"{scenario.further} are not all built: `make replays` builds them"),
-        ],
-    )
+    missing = [tool for tool in scenario.further if not is_built(tool)]
+    unbuilt = pytest.mark.skipif(bool(missing), reason=f"{missing} are not built: `make replays` builds them")
+    marks = [pytest.mark.xdist_group(f"replay of {name}"), pytest.mark.minutes(scenario.minutes), unbuilt]
+    return pytest.param(name, marks=marks)
 
 
 each_scenario = pytest.mark.parametrize("name", [replayed_once(name) for name in scenarios()], scope="module")

@@ -6,6 +6,7 @@ from eks_gpu.io.documents import read_map
 from eks_gpu.io.problems import InputError
 from eks_gpu.lab.replays.admission import Admission
 from eks_gpu.lab.replays.four_backs import FourBacks
+from eks_gpu.lab.replays.gangs import Gangs
 from eks_gpu.lab.replays.packing import Packing
 from eks_gpu.lab.replays.scenario import Scenario
 from eks_gpu.lab.replays.steps import Steps
@@ -16,6 +17,7 @@ SCENARIOS = Path(__file__).parent.parent / "scenarios"
 KINDS: dict[str, type[Scenario]] = {
     "admission": Admission,
     "four-backs": FourBacks,
+    "gangs": Gangs,
     "packing": Packing,
     "steps": Steps,
 }

@@ -12,7 +12,16 @@ from eks_gpu.checks import CHECKS, Context, check
 from eks_gpu.checks import findings as all_findings
 from eks_gpu.graph.graph import Graph
 from eks_gpu.plan.analysis import analyse
-from tests import device_claims, gangs, karpenter_features, karpenter_graphs, node_graphs, vllm, whole_graphs
+from tests import (
+    device_claims,
+    gangs,
+    karpenter_features,
+    karpenter_graphs,
+    node_graphs,
+    training_queues,
+    vllm,
+    whole_graphs,
+)
 from tests.engine import run
 from tests.found import every
 from tests.given import CLUSTER
@@ -52,6 +61,7 @@ def test_every_check_holds_in_a_healthy_stack_and_says_so():
         on_karpenter,
         on_auto_mode,
         *by_hand,
+        training_queues.healthy(),
         on_auto_mode_with_claims,
         with_features,
         with_claims,

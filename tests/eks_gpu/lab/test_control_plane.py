@@ -14,10 +14,11 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+import yaml
 
 from eks_gpu.io.problems import InputError
 from eks_gpu.lab import control_plane, programs, state
-from eks_gpu.lab.control_plane import down, up, wait_for
+from eks_gpu.lab.control_plane import down, stages, up, wait_for
 from eks_gpu.lab.kubeconfig import write_kubeconfig
 from eks_gpu.lab.problem import LabProblem
 from eks_gpu.lab.programs import Program
@@ -90,11 +91,22 @@ def test_each_lab_has_a_token_of_its_own(play):
 
 
 def test_kwok_is_given_its_own_stages_and_nothing_else(play):
-    assert (up().folder / "stages.yaml").read_text().split("\n---\n") == [
-        "name: node/fast",
-        "name: node/heartbeat-with-lease",
-        "name: pod/fast",
+    assert list(yaml.safe_load_all((up().folder / "stages.yaml").read_text())) == [
+        {"name": "node/fast"},
+        {"name": "node/heartbeat-with-lease"},
+        {"name": "pod/fast"},
     ]
+
+
+def test_a_pod_may_say_how_long_it_runs_and_until_when_it_is_not_ready(tmp_path):
+    folder = tmp_path / "kustomize" / "stage" / "pod" / "fast"
+    folder.mkdir(parents=True)
+    for name in ("pod-complete", "pod-delete"):
+        (folder / f"{name}.yaml").write_text(f"{{metadata: {{name: {name}}}, spec: {{next: {{}}}}}}")
+    ends, goes = yaml.safe_load_all(stages(tmp_path))
+    said = '.metadata.annotations["pod-complete.stage.kwok.x-k8s.io/delay"]'
+    assert ends["spec"]["delay"] == {"durationMilliseconds": 0, "durationFrom": {"expressionFrom": said}}
+    assert "delay" not in goes["spec"]
 
 
 def test_a_second_up_is_refused_and_says_where_the_first_is(play):
