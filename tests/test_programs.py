@@ -56,6 +56,8 @@ def test_every_kubernetes_object_is_valid(folder, stack):
             "karpenter.k8s.aws",
             "eks.amazonaws.com",
             "keda.sh",
+            "kueue.x-k8s.io",
+            "jobset.x-k8s.io",
         ):
             kubernetes_validate.validate(manifest, "1.35", strict=True)
 
@@ -87,7 +89,8 @@ def test_one_stack_has_another_bill_in_each_of_four_regions():
 def test_every_resource_has_a_parent_or_is_a_component(folder, stack):
     top = [made for made in plan_of(folder, stack).graph if not made.parent]
     raw = {made.type for made in top if not made.type.startswith("eks-gpu-components:")}
-    own = (("examples/gpu-operator", "ubuntu"), ("examples/gpu-claims", "dev"))  # a node group, and pods that claim
+    # What another image, a trainer's checkpoints and pods that claim need, no component makes.
+    own = (("examples/gpu-operator", "ubuntu"), ("examples/gang-training", "dev"), ("examples/gpu-claims", "dev"))
     assert not raw or (folder, stack) in own
 
 
