@@ -44,6 +44,8 @@ from .karpenter import KarpenterDraArgs as KarpenterDraArgs
 from .karpenter import KarpenterFeatureGatesArgs as KarpenterFeatureGatesArgs
 from .karpenter import KarpenterSettings as KarpenterSettings
 from .karpenter import KarpenterSettingsArgs as KarpenterSettingsArgs
+from .values.reservation import Reservation as Reservation
+from .values.reservation import ReservationArgs as ReservationArgs
 from .karpenter_gpu_pool import KarpenterGpuPool as KarpenterGpuPool
 from .karpenter_gpu_pool import KarpenterGpuPoolArgs as KarpenterGpuPoolArgs
 from .karpenter_pool import KarpenterPool as KarpenterPool

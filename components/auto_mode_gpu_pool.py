@@ -19,9 +19,9 @@ from .iam.node_role import role_name
 from .nodes.device_claims import claim_problems, create_device_class
 from .nodes.node_pool import (
     AUTO_MODE,
-    WAIT_UNTIL_READY,
     create_node_pool,
     name_problems,
+    node_class_annotations,
     node_pool_problems,
     reservation_problems,
     reservation_terms,
@@ -47,8 +47,8 @@ class AutoModeGpuPoolArgs(TypedDict):
     storage: NotRequired[NodeStorageArgs]
     """How fast a node's disk is, where `storage` of the pool does not say it. Default that of the pool."""
     capacity_reservation_ids: NotRequired[Sequence[Input[str]]]
-    """Ids of capacity reservations to use first; required with the capacity type reserved, refused without it. Default
-    none.
+    """Ids of capacity reservations to use first, which may be outputs of the program; `reservations` of the pool say
+    more. Required with the capacity type reserved unless the pool has those, refused without it. Default none.
     """
 
 
@@ -99,7 +99,7 @@ class AutoModeGpuPool(ComponentResource):
             f"{name}-node-class",
             api_version=f"{AUTO_MODE.group}/v1",
             kind=AUTO_MODE.node_class_kind,
-            metadata={"name": name, "annotations": WAIT_UNTIL_READY},
+            metadata={"name": name, "annotations": node_class_annotations(pool)},
             spec=node_class(
                 pool,
                 spec.storage or pool.storage or NodeStorage(),
@@ -141,7 +141,7 @@ def node_class(
             "iops": storage.iops,
             "throughput": storage.throughput_mib_s,
         },
-        **reservation_terms(capacity_reservation_ids),
+        **reservation_terms(pool, AUTO_MODE, capacity_reservation_ids),
     }
 
 

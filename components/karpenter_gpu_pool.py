@@ -13,9 +13,9 @@ from .nodes.device_claims import claim_problems, create_device_class
 from .nodes.ec2_node_class import image_problems, node_class_spec
 from .nodes.node_pool import (
     KARPENTER,
-    WAIT_UNTIL_READY,
     create_node_pool,
     name_problems,
+    node_class_annotations,
     node_pool_problems,
     reservation_problems,
     reservation_terms,
@@ -44,8 +44,8 @@ class KarpenterGpuPoolArgs(TypedDict):
     pool: GpuPoolArgs
     """Description of the nodes; together they have at most its `max_gpus` accelerators."""
     capacity_reservation_ids: NotRequired[Sequence[Input[str]]]
-    """Ids of capacity reservations to use first; required with the capacity type reserved, refused without it. Default
-    none.
+    """Ids of capacity reservations to use first, which may be outputs of the program; `reservations` of the pool say
+    more. Required with the capacity type reserved unless the pool has those, refused without it. Default none.
     """
     image_version: NotRequired[str]
     """Release of the node image. Default v20260714; for Bottlerocket there is no default, and you must set one."""
@@ -139,7 +139,7 @@ def ec2_node_class(
         spec["instanceStorePolicy"] = "RAID0"
     if pool.parallel_pull:
         spec["userData"] = pull_settings(pool.node_image)
-    return spec | reservation_terms(capacity_reservation_ids)
+    return spec | reservation_terms(pool, KARPENTER, capacity_reservation_ids)
 
 
 def _uses_instance_store(pool: GpuPool) -> bool:
@@ -168,7 +168,7 @@ def _create_node_class(
         f"{name}-node-class",
         api_version=f"{KARPENTER.group}/v1",
         kind=KARPENTER.node_class_kind,
-        metadata={"name": name, "annotations": {**WAIT_UNTIL_READY, **_shares(spec.pool)}},
+        metadata={"name": name, "annotations": {**node_class_annotations(spec.pool), **_shares(spec.pool)}},
         spec={**node_class, "tags": {"Name": Output.concat(spec.cluster["name"], f"-{name}")}},
         opts=ResourceOptions(parent=parent),
     )

@@ -201,7 +201,7 @@ BROKEN: list[tuple[str, Any, str]] = [
     (
         f"{GPU}/capacity_types",
         ["reserved"],
-        "gpu_node_groups.gpu.pool.capacity_types: reserved needs a capacity reservation, which a node group here cannot name",
+        "gpu_node_groups.gpu.pool.capacity_types: reserved needs reservations, so name one or more in pool.reservations",
     ),
     (f"{GPU}/disk_gib", 8, "gpu_node_groups.gpu.pool.disk_gib must be at least 30, got 8"),
     (

@@ -36,6 +36,19 @@ def auto_scaling_group(group: NodeGroup, template: Mapping[str, Input[str]]) -> 
         # Both end nodes that nothing has drained: over zones AWS evens out, and at a Spot recommendation it replaces.
         "capacity_rebalance": False,
         "suspended_processes": ["AZRebalance"],
+        **_instances(group, template),
+        "tags": [_tag(key, value) for key, value in autoscaler_tags(group.node).items()],
+    }
+
+
+def _instances(group: NodeGroup, template: Mapping[str, Input[str]]) -> dict[str, Any]:
+    """A policy over types and markets; a reservation is of one type and one market, so its launch template says both.
+
+    Source: EC2 Auto Scaling User Guide, "Use Capacity Blocks for machine learning workloads".
+    """
+    if group.target:
+        return {"launch_template": {"id": template["launch_template_id"], "version": template["version"]}}
+    return {
         "mixed_instances_policy": {
             "instances_distribution": {
                 "on_demand_base_capacity": group.on_demand_base,
@@ -47,8 +60,7 @@ def auto_scaling_group(group: NodeGroup, template: Mapping[str, Input[str]]) -> 
                 "launch_template_specification": template,
                 "overrides": [{"instance_type": name} for name in group.instance_types],
             },
-        },
-        "tags": [_tag(key, value) for key, value in autoscaler_tags(group.node).items()],
+        }
     }
 
 
@@ -123,7 +135,7 @@ def _create(
     options: ResourceOptions,
 ) -> Output[str]:
     assert options.parent
-    template = create_launch_template(name, cluster, group.node, options.parent, **joining)
+    template = create_launch_template(name, cluster, group.node, options.parent, **joining, **group.template)
     asked = auto_scaling_group(
         group, {"launch_template_id": template.id, "version": template.latest_version.apply(str)}
     )

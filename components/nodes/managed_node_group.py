@@ -6,7 +6,7 @@ from typing import Any
 import pulumi_aws as aws
 from pulumi import Alias, Output, Resource, ResourceOptions
 
-from ..catalog import AUTOSCALER_TAINT_TAG, AUTOSCALER_TEMPLATE_TAG, ami_type
+from ..catalog import AUTOSCALER_TAINT_TAG, AUTOSCALER_TEMPLATE_TAG, CapacityType, ami_type
 from ..iam.node_role import NodeRole
 from ..values.eks_cluster import EksCluster
 from .autoscaler_tags import autoscaler_tags
@@ -26,8 +26,9 @@ def managed_node_group(group: NodeGroup) -> dict[str, Any]:
     node = group.node
     return {
         "ami_type": ami_type(node.image, node.architecture, node.accelerator),
-        "capacity_type": group.capacity_type.for_eks(),
-        "instance_types": list(group.instance_types),
+        "capacity_type": _capacity_type(group),
+        # EKS takes the type from one place alone, and of a Capacity Block from the launch template.
+        **({} if group.target else {"instance_types": list(group.instance_types)}),
         "subnet_ids": list(group.subnet_ids),
         "scaling_config": {
             "min_size": group.min_nodes,
@@ -39,6 +40,16 @@ def managed_node_group(group: NodeGroup) -> dict[str, Any]:
         "update_config": {"max_unavailable": 1},
         "node_repair_config": {"enabled": True},
     }
+
+
+def _capacity_type(group: NodeGroup) -> str:
+    """EKS has no word for an on-demand reservation: its instances are on demand, where the launch template says.
+
+    Source: EKS User Guide, "Create a managed node group with Capacity Blocks for ML".
+    """
+    assert group.capacity_type
+    ordinary = group.target and not group.target.reservation.is_block
+    return (CapacityType.ON_DEMAND if ordinary else group.capacity_type).for_eks()
 
 
 def create_managed_node_groups(
@@ -55,7 +66,7 @@ def _create(
     name: str, group: NodeGroup, cluster: EksCluster, node_role: NodeRole, release: str | None, parent: Resource
 ) -> Output[str]:
     own = {"user_data": encoded(pull_settings(group.node.image))} if group.node.parallel_pull else {}
-    template = create_launch_template(name, cluster, group.node, parent, **own)
+    template = create_launch_template(name, cluster, group.node, parent, **own, **group.template)
     created = aws.eks.NodeGroup(
         name,
         cluster_name=cluster["name"],

@@ -21,7 +21,9 @@ from ..catalog import (
     ZONE_LABEL,
     CapacityType,
 )
+from ..catalog.tags import RESERVATIONS_ANNOTATION
 from ..values.gpu_pool import GpuPool
+from ..values.reservation import Reservation, as_text
 
 KIND = "NodePool"
 
@@ -50,12 +52,26 @@ class Provisioner:
     """Hours a node lives unless the pool says."""
     operating_systems: bool
     """Whether a requirement may name the operating system."""
+    owner_field: str
+    """Field of a term of reservations for the account that owns them."""
 
 
-KARPENTER = Provisioner("Karpenter", KARPENTER_GROUP, "EC2NodeClass", max_age_h=KARPENTER_AGE_H, operating_systems=True)
+KARPENTER = Provisioner(
+    "Karpenter",
+    KARPENTER_GROUP,
+    "EC2NodeClass",
+    max_age_h=KARPENTER_AGE_H,
+    operating_systems=True,
+    owner_field="ownerID",
+)
 # Source: EKS User Guide, "Create a Node Pool for EKS Auto Mode".
 AUTO_MODE = Provisioner(
-    "Auto Mode", AUTO_MODE_GROUP, "NodeClass", max_age_h=AUTO_MODE_MAX_AGE_H, operating_systems=False
+    "Auto Mode",
+    AUTO_MODE_GROUP,
+    "NodeClass",
+    max_age_h=AUTO_MODE_MAX_AGE_H,
+    operating_systems=False,
+    owner_field="owner",
 )
 
 
@@ -130,9 +146,15 @@ def node_pool_problems(pool: GpuPool, provisioner: Provisioner) -> list[str]:
 
 
 def reservation_problems(pool: GpuPool, reservation_ids: Sequence[Any]) -> list[str]:
-    """What is wrong with the reservations: reservation ids and the capacity type reserved must be set together."""
+    """What is wrong with the reservations: reservations and the capacity type reserved must be set together, and a node
+    class selects no resource group.
+    """
     reserved = CapacityType.RESERVED in pool.capacity_types
-    if reserved and not reservation_ids:
+    groups = [each.named for each in pool.reservations if each.resource_group_arn]
+    if groups:
+        reason = "a node class selects reservations by id or tags, and no resource group"
+        return [f"pool.reservations: {reason}, got {', '.join(groups)}: name ids or tags, or use GpuNodeGroup"]
+    if reserved and not reservation_ids and not pool.reservations:
         return ["capacity_reservation_ids: pool.capacity_types has reserved, so name one reservation or more"]
     if reservation_ids and not reserved:
         nearest, given = ", ".join([CapacityType.RESERVED, *pool.capacity_types]), ", ".join(pool.capacity_types)
@@ -140,10 +162,23 @@ def reservation_problems(pool: GpuPool, reservation_ids: Sequence[Any]) -> list[
     return []
 
 
-def reservation_terms(reservation_ids: Sequence[Input[str]]) -> dict[str, Any]:
-    """The reservations as terms of a node class of either kind; nothing without reservations."""
-    terms = [{"id": each} for each in reservation_ids]
+def reservation_terms(pool: GpuPool, provisioner: Provisioner, reservation_ids: Sequence[Input[str]]) -> dict[str, Any]:
+    """The pool's reservations, then those by id alone, as terms of a node class; nothing without reservations."""
+    terms = [*(_term(each, provisioner) for each in pool.reservations), *({"id": each} for each in reservation_ids)]
     return {"capacityReservationSelectorTerms": terms} if terms else {}
+
+
+def _term(reservation: Reservation, provisioner: Provisioner) -> dict[str, Any]:
+    if reservation.id:
+        return {"id": reservation.id}
+    owner = {provisioner.owner_field: reservation.owner_id} if reservation.owner_id else {}
+    return {"tags": reservation.tags, **owner}
+
+
+def node_class_annotations(pool: GpuPool) -> dict[str, str]:
+    """Annotations of a node class: what the plan is told of its reservations, in the order of the terms."""
+    facts = [each.facts() for each in pool.reservations]
+    return WAIT_UNTIL_READY | ({RESERVATIONS_ANNOTATION: as_text(facts)} if facts else {})
 
 
 def name_problems(name: str) -> list[str]:

@@ -1,13 +1,14 @@
 """The groups of a pool: one for each zone and capacity type. They share the pool's `max_gpus` in whole nodes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..catalog import CAPACITY_TYPE_LABEL, CapacityType, regions, zones, zones_offering
 from ..values.gpu_pool import GpuPool
 from ..values.places import NodeSubnet
+from ..values.reservation import Reservation
 from ..values.value import BadInput
-from .node_group import Node, NodeGroup
+from .node_group import Node, NodeGroup, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,12 @@ def placement(pool: GpuPool, subnets: Sequence[NodeSubnet], region: str) -> Plac
     """
     found = places(pool, subnets, region, node_group_problems(pool))
     left_out = [*found.left_out]
-    groups: dict[str, NodeGroup] = {}
-    for capacity_type, nodes in zip(pool.capacity_types, shares(pool.max_nodes, len(pool.capacity_types)), strict=True):
+    reserved = reserved_groups(pool, found)
+    groups: dict[str, NodeGroup] = dict(reserved.groups)
+    left_out += reserved.left_out
+    nodes_left = pool.max_nodes - sum(group.max_nodes for group in groups.values())
+    others = [each for each in pool.capacity_types if each != CapacityType.RESERVED]
+    for capacity_type, nodes in zip(others, shares(nodes_left, len(others)) if others else (), strict=True):
         by_zone = dict(zip(found.types, shares(nodes, len(found.types)), strict=True))
         groups |= {
             f"{zone}-{capacity_type}": NodeGroup(
@@ -52,6 +57,41 @@ def placement(pool: GpuPool, subnets: Sequence[NodeSubnet], region: str) -> Plac
             if max_nodes
         }
         left_out += _without_share(pool, capacity_type, by_zone)
+    return Placement(groups, tuple(left_out))
+
+
+def reserved_groups(pool: GpuPool, found: Places) -> Placement:
+    """A group for each reservation, as large as it is while `max_gpus` lasts, in its zone and of its type.
+
+    Raises BadInput for a reservation whose zone has no subnet, or does not offer its type.
+    """
+    groups: dict[str, NodeGroup] = {}
+    left_out, problems, left = [], [], pool.max_nodes
+    for place, each in enumerate(pool.reservations):
+        zone = each.zone or next(iter(found.types), "")
+        row = each.instance_type or pool.instance_types[0].name
+        max_nodes = min(left, each.instances or 0)
+        left -= max_nodes
+        if row not in found.types.get(zone, ()):
+            has = f"{zone} has no subnet here" if zone not in found.types else f"{zone} offers no {row}"
+            problems.append(f"pool.reservations[{place}]: {each.named} needs {row} in {zone}, and {has}")
+        if not max_nodes:
+            left_out.append(f"no group for reservation {each.named}: max_gpus {pool.max_gpus} is used up by others")
+            continue
+        number = sum(name.startswith(f"{zone}-{CapacityType.RESERVED}") for name in groups) + 1
+        groups[f"{zone}-{CapacityType.RESERVED}" + (f"-{number}" if number > 1 else "")] = NodeGroup(
+            node=_node(pool, CapacityType.RESERVED),
+            instance_types=(row,),
+            subnet_ids=tuple(subnet["subnet_id"] for subnet in found.subnets if subnet["zone"] == zone),
+            max_nodes=max_nodes,
+            on_demand_percentage=100,
+            target=Target(each),
+        )
+    if problems:
+        raise BadInput(problems)
+    if left and groups and [*pool.capacity_types] == [CapacityType.RESERVED]:
+        gpus = left * pool.accelerators_per_node
+        left_out.append(f"no group for {gpus} of max_gpus {pool.max_gpus}: fewer are reserved")
     return Placement(groups, tuple(left_out))
 
 
@@ -133,18 +173,39 @@ _BEYOND_A_NODE_GROUP = {
 def node_group_problems(pool: GpuPool) -> list[str]:
     """A sentence, with the reason, for each setting of the pool that a node group cannot express."""
     problems = pool.pull_problems()
-    if CapacityType.RESERVED in pool.capacity_types:
-        reason = "reserved needs a capacity reservation, which a node group here cannot name"
-        problems.append(f"pool.capacity_types: {reason}")
+    if CapacityType.RESERVED in pool.capacity_types and not pool.reservations:
+        problems.append("pool.capacity_types: reserved needs reservations, so name one or more in pool.reservations")
+    if CapacityType.RESERVED in pool.capacity_types[1:]:
+        nearest = [each for each in CapacityType if each in pool.capacity_types]
+        rule = "reserved must be first, because it is paid for anyway"
+        problems.append(
+            f"pool.capacity_types: {rule}, got {', '.join(pool.capacity_types)}; nearest: {', '.join(nearest)}"
+        )
+    for place, each in enumerate(pool.reservations):
+        problems += [f"pool.reservations[{place}]{problem}" for problem in _reservation_problems(pool, each)]
     if pool.claims:
         reason = "the cluster autoscaler knows the devices of nodes that run, and none of an empty group's"
-        nearest = "KarpenterGpuPool, or AutoModeGpuPool from Kubernetes 1.36 on"
-        problems.append(f"pool.devices: {reason}, so no claim starts one, got claims: take plugin, or {nearest}")
+        others = "KarpenterGpuPool, or AutoModeGpuPool from Kubernetes 1.36 on"
+        problems.append(f"pool.devices: {reason}, so no claim starts one, got claims: take plugin, or {others}")
     return problems + [
         f"pool.{field}: {reason}, got {given}: leave it out, or use KarpenterGpuPool"
         for field, reason in _BEYOND_A_NODE_GROUP.items()
         if (given := getattr(pool, field)) is not None
     ]
+
+
+def _reservation_problems(pool: GpuPool, reservation: Reservation) -> Iterator[str]:
+    """What a launch template, which has one target, one type and subnets, must be told of a reservation."""
+    if reservation.tags:
+        reason = "a launch template targets an id or a resource group, and nothing by tags"
+        yield f".tags: {reason}: give id or resource_group_arn, or use KarpenterGpuPool"
+    if reservation.instances is None:
+        yield ".instances: give the number of instances, which is the maximum size of its node group"
+    if reservation.instance_type is None and len(pool.instance_types) > 1:
+        names = ", ".join(row.name for row in pool.instance_types)
+        yield f".instance_type: give the type, because its node group has one: {names}"
+    if reservation.zone is None and (pool.zones is None or len(pool.zones) > 1):
+        yield ".zone: give the zone, because its instances start in no other"
 
 
 def _skipped(offered: dict[str, tuple[str, ...]], names: Sequence[str]) -> list[str]:

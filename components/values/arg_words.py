@@ -20,6 +20,7 @@ NatArg = str
 NodeImageArg = str
 OperatorImageArg = str
 QuotaReclaimArg = str
+ReservationKindArg = str
 SharingStrategyArg = str
 SmokeTestBackendArg = str
 TaintEffectArg = str

@@ -30,6 +30,7 @@ NatArg = Nat | Literal["none", "single", "per-zone"]
 NodeImageArg = words.NodeImage
 OperatorImageArg = words.OperatorImage
 QuotaReclaimArg = words.QuotaReclaim
+ReservationKindArg = words.ReservationKind
 SharingStrategyArg = words.SharingStrategy
 SmokeTestBackendArg = words.SmokeTestBackend
 TaintEffectArg = scheduling.TaintEffect

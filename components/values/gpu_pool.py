@@ -2,6 +2,7 @@
 `max_gpus`.
 """
 
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, NotRequired
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
@@ -39,6 +40,7 @@ from .gpu_need import GpuNeed, GpuNeedArgs
 from .labels_and_taints import Labels, NodeTaint, TaintArgs
 from .node_storage import NodeStorage, NodeStorageArgs
 from .patterns import like
+from .reservation import Reservation, ReservationArgs
 from .validation_messages import refused
 from .value import Value
 from .words import Devices, NodeImage, SharingStrategy
@@ -76,6 +78,10 @@ class GpuPoolArgs(TypedDict):
     """
     capacity_types: NotRequired[list[CapacityTypeArg]]
     """Capacity types spot, on-demand or reserved, the preferred one first. Default on-demand."""
+    reservations: NotRequired[list[ReservationArgs]]
+    """Capacity reservations and Capacity Blocks, which nodes of the capacity type reserved start in, before any other.
+    Default none.
+    """
     disk_gib: NotRequired[int]
     """Size of a node's disk for images and pods, in GiB, 30 or more. Default 100."""
     storage: NotRequired[NodeStorageArgs]
@@ -157,6 +163,7 @@ class GpuPool(Value):
     storage: NodeStorage | None = None
     parallel_pull: bool = False
     zones: tuple[str, ...] | None = None
+    reservations: tuple[Reservation, ...] = ()
     labels: Labels = Field(default_factory=dict)
     taint: NodeTaint | None = None
     keeps_idle_nodes: bool = False
@@ -211,6 +218,20 @@ class GpuPool(Value):
         if words is not None and (not words or len(set(words)) < len(words)):
             raise refused("must have one entry or more, none of them twice")
         return words
+
+    @field_validator("reservations")
+    @classmethod
+    def _of_this_pool(cls, reservations: tuple[Reservation, ...], info: ValidationInfo) -> tuple[Reservation, ...]:
+        problems = [problem for each in reservations for problem in _strange(each, info.data)]
+        named = [each.named for each in reservations]
+        problems += [f"{name} is there twice" for name in dict.fromkeys(named) if named.count(name) > 1]
+        kinds = info.data.get("capacity_types", ())
+        if reservations and kinds and CapacityType.RESERVED not in kinds:
+            nearest = ", ".join([CapacityType.RESERVED, *kinds])
+            problems.append(f"capacity_types must have reserved, got {', '.join(kinds)}; nearest: {nearest}")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return reservations
 
     @field_validator("idle_s")
     @classmethod
@@ -350,6 +371,16 @@ def plugin_problem(pool: GpuPool) -> str:
     """Why no node of the pool takes a pod that requests its accelerators by number; empty if there is no reason."""
     reason = f"its pods request {pool.resource}, which a node of a pool with claims never offers"
     return f"pool.devices must be plugin: {reason}, got claims" if pool.claims else ""
+
+
+def _strange(reservation: Reservation, pool: Mapping[str, Any]) -> Iterator[str]:
+    """In what the reservation is not one of the pool's, whose fields `pool` has as far as they are right."""
+    types = [row.name for row in pool.get("instance_types", ())]
+    if types and reservation.instance_type and reservation.instance_type not in types:
+        yield f"{reservation.named} is of {reservation.instance_type}, and the pool's types are {', '.join(types)}"
+    zones = pool.get("zones")
+    if zones and reservation.zone and reservation.zone not in zones:
+        yield f"{reservation.named} is in {reservation.zone}, and the pool's zones are {', '.join(zones)}"
 
 
 def _accelerator(row: InstanceType) -> Accelerator:

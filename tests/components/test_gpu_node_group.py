@@ -180,7 +180,7 @@ def test_wrong_places_are_refused_all_at_once():
         "subnets: us-west-2 has no zone id use1-az1, given for us-west-2b; "
         "it has usw2-az2, usw2-az1, usw2-az3, usw2-az4",
         "pool.zones: us-west-2z has no subnet; zones that have one: us-west-2a, us-west-2b",
-        "pool.capacity_types: reserved needs a capacity reservation, which a node group here cannot name",
+        "pool.capacity_types: reserved needs reservations, so name one or more in pool.reservations",
     ]
 
 

@@ -147,7 +147,7 @@ def test_of_a_need_the_types_that_the_zones_have_are_enough():
         ),
         (
             {"capacity_types": ["reserved", "spot"]},
-            "pool.capacity_types: reserved needs a capacity reservation, which a node group here cannot name",
+            "pool.capacity_types: reserved needs reservations, so name one or more in pool.reservations",
         ),
     ],
 )
