@@ -191,7 +191,8 @@ def reserved_pool(**spec: Any) -> Resource:
 
 
 def reservation(**inputs: Any) -> Resource:
-    return resource("aws:ec2/capacityReservation:CapacityReservation", "reserved", inputs, id_="cr-1")
+    given = {"instanceType": "g6.xlarge", "instanceCount": 1, "availabilityZone": "us-west-2a"}
+    return resource("aws:ec2/capacityReservation:CapacityReservation", "reserved", given | inputs, id_="cr-1")
 
 
 def reserving_class(**spec: Any) -> Resource:

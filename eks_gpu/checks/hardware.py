@@ -1,7 +1,6 @@
 """Features of accelerated instances: reservations, EFA, and node repair."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
 from typing import Any
 
 from eks_gpu.checks import sources
@@ -9,18 +8,12 @@ from eks_gpu.checks.access import template_of
 from eks_gpu.checks.pod_specs import pod_of_values
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.cost.admission import untolerated
-from eks_gpu.graph.graph import Resource
 from eks_gpu.karpenter.objects import node_pools, part
 from eks_gpu.karpenter.settings import runs_with
 from eks_gpu.pools.pool import KARPENTER as BACKEND
 from eks_gpu.pools.pool import Pool
 from eks_gpu.pools.software import ADDON, KARPENTER, Software, configuration
 from eks_gpu_components.catalog import CAPACITY_TYPE_LABEL, NODE_MONITORING_AGENT, CapacityType
-
-_ENDING = (
-    "aws:ec2/capacityReservation:CapacityReservation",
-    "aws:ec2/capacityBlockReservation:CapacityBlockReservation",
-)
 
 
 @check(
@@ -34,7 +27,6 @@ _ENDING = (
 )
 def reservations(context: Context) -> Iterator[Said]:
     """Reserved capacity that is paid for stays unused, or nodes wait for a reservation that has ended."""
-    ended = {resource.id: until for resource in context.graph.of(*_ENDING) if (until := _end(resource))}
     gates = [runs_with(one.values, "reservedCapacity", default=True) for one in context.charts(KARPENTER)]
     pools = {pool.urn: pool for pool in context.pools}
     for found in node_pools(context.graph):
@@ -45,8 +37,7 @@ def reservations(context: Context) -> Iterator[Said]:
         wanted = CapacityType.RESERVED in pool.capacity_types
         if not wanted and not terms:
             continue
-        over = [str(term["id"]) for term in terms or () if term.get("id") in ended and ended[term["id"]] <= context.on]
-        problems = [Problem(f"reservation {id_} ended on {ended[id_]}", "remove it") for id_ in over]
+        problems = [Problem(f"{each} {each.closed}", "remove it") for each in pool.reservations if each.over]
         if wanted and found.node_class and not terms:
             said = "it wants reserved capacity, but its node class selects no reservation"
             problems.append(Problem(said, "add capacityReservationSelectorTerms"))
@@ -57,15 +48,6 @@ def reservations(context: Context) -> Iterator[Said]:
             said = "the chart turns reserved capacity off"
             problems.append(Problem(said, "set settings.featureGates.reservedCapacity to true"))
         yield verdict(pool.name, problems, "its reservations come first")
-
-
-def _end(resource: Resource) -> date | None:
-    """The day on which a reservation ends, None for one that does not."""
-    text = str(resource["endDate"] or "")[:10]
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None
 
 
 @check(

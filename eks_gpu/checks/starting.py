@@ -21,6 +21,7 @@ from eks_gpu.karpenter.objects import NODE_CLASSES, node_pools, object_name, par
 from eks_gpu.pools.clusters import RESOURCE
 from eks_gpu.pools.pool import AUTO_SCALING_GROUP, Pool
 from eks_gpu.pools.prices import on_demand_price
+from eks_gpu.pools.reservations import ON_DEMAND, ONLY_RESERVED
 from eks_gpu.pools.user_data import decoded, joined_node
 from eks_gpu_components.catalog import KARPENTER_GROUP, CapacityType, minor_of
 from eks_gpu_components.catalog.addons import EBS_PROVISIONER
@@ -30,8 +31,7 @@ from eks_gpu_components.catalog.tags import CLUSTER_TAG
 
 _HARDLY_EVER = 0.05
 """Part of the on-demand price below which no Spot price is. Source: Spot Instance advisor: savings of at most 90 %."""
-_RESERVATION, _HOST = "aws:ec2/capacityReservation:CapacityReservation", "aws:ec2/dedicatedHost:DedicatedHost"
-_ONLY_RESERVED = "capacity-reservations-only"
+_HOST = "aws:ec2/dedicatedHost:DedicatedHost"
 _REMOVERS = ("node.cilium.io/", f"{EBS_PROVISIONER}/", "efs.csi.aws.com/", "fsx.csi.aws.com/", "s3.csi.aws.com/")
 """How taints begin that software removes whose taint it is."""
 _OF_KUBERNETES = tuple(f"{group}/" for group in (KUBELET_DOMAINS[1], KARPENTER_CORE_GROUP, AUTO_MODE_GROUP))
@@ -79,18 +79,15 @@ def _uncertain(pool: Pool, context: Context) -> Iterator[Problem]:
         yield Problem(pool.emptied.says, "change the requirement")
     elif pool.max_nodes == 0:
         fix = "set spec.replicas above 0, and turn the gate StaticCapacity on" if pool.static else ""
+        fix = "take another reservation, or none" if pool.reservations else fix
         yield Problem(pool.starts_none or "it may have no node", fix or "raise its maximum or its limits")
     template = _template(pool, context)
     if template is None:
         return
     reservation = part(template.inputs, "capacityReservationSpecification")
-    if reservation.get("capacityReservationPreference") == _ONLY_RESERVED and not context.graph.of(_RESERVATION):
+    only = reservation.get("capacityReservationPreference") == ONLY_RESERVED
+    if only and not reservation.get("capacityReservationTarget") and not context.graph.of(ON_DEMAND):
         yield Problem("it starts in capacity reservations only, and the stack has none", "let it start without one")
-    target = part(reservation, "capacityReservationTarget").get("capacityReservationId")
-    made = context.graph.by_id(str(target), _RESERVATION) if target else None
-    end = str(made.inputs.get("endDate") or "") if made else ""
-    if end and end[:10] <= context.on.isoformat():
-        yield Problem(f"its capacity reservation ended on {end[:10]}", "take another one, or none")
     placement = part(template.inputs, "placement")
     hosts = placement.get("hostId") or placement.get("hostResourceGroupArn") or context.graph.of(_HOST)
     if placement.get("tenancy") == "host" and not hosts:

@@ -74,6 +74,12 @@ class Room:
         tell(asked)
         return verdict
 
+    @cached_property
+    def parts(self) -> tuple["Room", ...]:
+        """The room of each part of the pool, in the order in which Karpenter takes them."""
+        found = self.pool.parts
+        return (self,) if found == (self.pool,) else tuple(replace(self, pool=part) for part in found)
+
     def reasons(self, pod: Pod, cluster: str = "") -> tuple[Reason, ...]:
         """Every rule by which the pool rejects the pod, that of the verdict first; empty if it takes the pod."""
         first = self.verdict(pod, cluster).reason

@@ -9,6 +9,7 @@ from typing import Any
 from eks_gpu.cost.bill import Bill, Item, bill
 from eks_gpu.cost.node_cost import dearest_nodes, nodes, volume_price
 from eks_gpu.cost.packing import Fleet
+from eks_gpu.cost.reserved import reservations, reserved_items, reserved_notes
 from eks_gpu.cost.scaling import Scaling
 from eks_gpu.graph.graph import Graph
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
@@ -90,7 +91,9 @@ def cost(
     `unknown` names the workloads whose number of pods is unknown: the bill then has no total. `unread` is what the
     stack has and the bills leave out. `notes` are on each bill.
     """
-    fixed = tuple(fixed_items(graph, on, region))
+    reserved = reservations(graph, pools, region, on)
+    fixed = (*fixed_items(graph, on, region), *reserved_items(reserved))
+    notes = [*notes, *reserved_notes(reserved)]
     unlimited = [f"pool {pool.name} has no ceiling and is left out" for pool in pools if pool.max_nodes is None]
     most = [replace(item, region=pool.region) for pool in pools for item in dearest_nodes(pool)]
     sizes = [

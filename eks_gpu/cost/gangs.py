@@ -77,4 +77,5 @@ def _packed(members: Sequence[Workload], takers: Mapping[str, Sequence[Room]], *
 def _opened(room: Room, *, to_the_ceiling: bool) -> Pool:
     most = room.pool.max_nodes_for_pods if to_the_ceiling else None
     limits = room.pool.limits if to_the_ceiling else None
-    return replace(room.pool, min_nodes=0, max_nodes=most, limits=limits, static=False)
+    reservations = room.pool.reservations if to_the_ceiling else ()
+    return replace(room.pool, min_nodes=0, max_nodes=most, limits=limits, static=False, reservations=reservations)

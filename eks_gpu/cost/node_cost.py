@@ -34,8 +34,15 @@ def _is_spot(pool: Pool, node: Candidate) -> bool:
     return node.capacity_type == CapacityType.SPOT if node.capacity_type else pool.on_demand_percentage < 100
 
 
+def _paid(region: str) -> Price:
+    """What a node adds to the bill of its reservation, which costs the same whether or not it is used."""
+    return Price(0.0, region, "")
+
+
 def _node_hourly(pool: Pool, node: Candidate) -> float:
     name = node.instance_type.name
+    if node.reservation:
+        return _beside(pool, name)
     price = _price(name, _is_spot(pool, node), pool.region, [node.zone] if node.zone else pool.zones)
     return price.hourly + _beside(pool, name) if price else inf
 
@@ -43,6 +50,8 @@ def _node_hourly(pool: Pool, node: Candidate) -> float:
 def node_marks(pool: Pool, node: Candidate) -> Marks:
     """What the price of one node of this kind must be read with."""
     name = node.instance_type.name
+    if node.reservation:
+        return Marks()
     price = _price(name, _is_spot(pool, node), pool.region, [node.zone] if node.zone else pool.zones)
     return marks_of(price, pool.region) if price else Marks(missing=True)
 
@@ -56,8 +65,8 @@ class Expected:
     """The nodes that pools are expected to start, and their prices: each is looked up once."""
 
     def __init__(self) -> None:
-        self._nodes: dict[tuple[str, Hashable], Candidate | None] = {}
-        self._hourly: dict[tuple[str, str, str, str], float] = {}
+        self._nodes: dict[tuple[str, Hashable, Hashable], Candidate | None] = {}
+        self._hourly: dict[tuple[str, str, str, str, str], float] = {}
 
     def node(self, room: Room, pod: Pod | None) -> Candidate | None:
         """The node that the pool is expected to start.
@@ -66,7 +75,8 @@ class Expected:
         some; a group's node is the same for every pod. What it costs is AWS's price all the same.
         """
         pool = room.pool
-        key = (pool.urn, None if pod is None or pool.chooses_node_itself else pod.shape)
+        part = (pool.capacity_types, pool.reservations)
+        key = (pool.urn, part, None if pod is None or pool.chooses_node_itself else pod.shape)
         if key not in self._nodes:
             self._nodes[key] = self._node(room, pod)
         return self._nodes[key]
@@ -79,22 +89,23 @@ class Expected:
         suiting = (node for node in pool.candidates if pod is None or room.suits(node, pod))
         return min(suiting, key=lambda node: self._order(pool, node), default=None)
 
-    def _order(self, pool: Pool, node: Candidate) -> tuple[int, float]:
-        """What the least of decides on the node: the price, or Karpenter's where NodeOverlays change one.
+    def _order(self, pool: Pool, node: Candidate) -> tuple[bool, int, float]:
+        """What the least of decides on the node: reserved first, then the price, or Karpenter's own by an overlay.
 
         Karpenter takes Spot before on demand whatever their prices are, and asks EC2 for the type with the least of its
         own prices if an overlay changes one. Source: Karpenter 1.15, getCapacityType and Priority of CreateFleet.
         """
         prices = pool.overlaid.applied.prices
+        free = node.capacity_type != CapacityType.RESERVED
         if not prices:
-            return 0, self.hourly(pool, node)
+            return free, 0, self.hourly(pool, node)
         hourly = self.hourly(pool, node) - _beside(pool, node.instance_type.name)
         price = prices.get(Offering(node.instance_type.name, node.capacity_type, node.zone))
-        return _TRIED.index(node.capacity_type), hourly if price is None else adjusted(hourly, price)
+        return free, _TRIED.index(node.capacity_type), hourly if price is None else adjusted(hourly, price)
 
     def hourly(self, pool: Pool, node: Candidate) -> float:
         """USD per hour for one node of this kind, with disks and Auto Mode's surcharge; infinite without a price."""
-        key = (pool.urn, node.instance_type.name, node.zone, node.capacity_type)
+        key = (pool.urn, node.instance_type.name, node.zone, node.capacity_type, node.reservation)
         if key not in self._hourly:
             self._hourly[key] = _node_hourly(pool, node)
         return self._hourly[key]
@@ -105,6 +116,12 @@ class Expected:
 
 def nodes(pool: Pool, count: int, there: Sequence[Candidate]) -> Iterator[Item]:
     """So many nodes of a group, or those `there` of a node pool, at the price to expect."""
+    if pool.chooses_node_itself and pool.is_paid_for:
+        yield from _reserved_items(
+            pool, (pool.instance_types or ("unknown type",))[0], count, pool.reservations[0].named
+        )
+        yield from _disk_items(pool, count)
+        return
     if pool.chooses_node_itself:
         on_demand = pool.on_demand_nodes(count)
         for spot, quantity in ((False, on_demand), (True, count - on_demand)):
@@ -113,12 +130,19 @@ def nodes(pool: Pool, count: int, there: Sequence[Candidate]) -> Iterator[Item]:
                 yield Item(f"pool {pool.name}: {name}, {'Spot' if spot else 'on demand'}", quantity, price)
         yield from _disk_items(pool, count)
         return
-    kinds = Counter((node.instance_type.name, CapacityType(node.capacity_type)) for node in there)
-    for (name, capacity_type), quantity in kinds.items():
+    kinds = Counter((node.instance_type.name, CapacityType(node.capacity_type), node.reservation) for node in there)
+    for (name, capacity_type, reservation), quantity in kinds.items():
         price = _price(name, capacity_type is CapacityType.SPOT, pool.region, pool.zones)
-        yield Item(f"pool {pool.name}: {name}, {KINDS[capacity_type]}", quantity, price)
+        if reservation:
+            yield from _reserved_items(pool, name, quantity, reservation)
+        else:
+            yield Item(f"pool {pool.name}: {name}, {KINDS[capacity_type]}", quantity, price)
         yield from _auto_mode_items(pool, name, quantity)
     yield from _disk_items(pool, len(there))
+
+
+def _reserved_items(pool: Pool, name: str, count: int, reservation: str) -> Iterator[Item]:
+    yield Item(f"pool {pool.name}: {name}, reserved", count, _paid(pool.region), f"paid for with {reservation}")
 
 
 def _auto_mode_items(pool: Pool, name: str, count: int) -> Iterator[Item]:
@@ -138,6 +162,12 @@ def _disk_items(pool: Pool, count: int) -> Iterator[Item]:
 def dearest_nodes(pool: Pool) -> Iterator[Item]:
     """The pool at its maximum, all on demand: no bill can be above it. Nothing for a pool without a limit."""
     if pool.max_nodes is None:
+        return
+    if pool.is_paid_for and pool.max_nodes and pool.instance_types:
+        name = max(pool.instance_types, key=lambda name: _beside(pool, name))
+        yield from _reserved_items(pool, name, pool.max_nodes, ", ".join(each.named for each in pool.reservations))
+        yield from _auto_mode_items(pool, name, pool.max_nodes)
+        yield from _disk_items(pool, pool.max_nodes)
         return
     priced = {row: price for row in pool.types if (price := on_demand_price(row.name, pool.region))}
     known = {row.name for row in priced}

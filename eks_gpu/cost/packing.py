@@ -33,6 +33,8 @@ class Fleet:
     left_over: dict[str, int] = field(default_factory=dict)
     used: dict[str, Counter[str]] = field(default_factory=dict)
     """What a pool's nodes take of its limits, by pool URN."""
+    reserved: Counter[str] = field(default_factory=Counter)
+    """Nodes of each reservation, of all pools that start nodes in it."""
     on_fargate: dict[str, Counter[Size]] = field(default_factory=dict)
     """Pods that a Fargate profile runs, by its URN and the size that each gets."""
     _with: dict[tuple[str, str], list[Node]] = field(default_factory=dict)
@@ -43,6 +45,8 @@ class Fleet:
         node = Node(kind, dict(room.left(kind)))
         self.nodes[room.pool.urn] += 1
         self.there[room.pool.urn].append(node)
+        if kind.reservation:
+            self.reserved[kind.reservation] += 1
         for (urn, resource), some in self._with.items():
             if urn == room.pool.urn and node.free.get(resource, 0) > 0:
                 some.append(node)
@@ -61,11 +65,18 @@ class Fleet:
 
     def has_room_for(self, pool: Pool, kind: Candidate) -> bool:
         """Whether the pool may have one more node, of this kind."""
+        if self.is_full(pool, kind):
+            return False
         if pool.max_nodes_for_pods is not None and self.nodes[pool.urn] >= pool.max_nodes_for_pods:
             return False
         if pool.limits is None:
             return True
         return pool.limits.nodes_of(kind.instance_type, self.used.get(pool.urn, Counter())) >= 1
+
+    def is_full(self, pool: Pool, kind: Candidate) -> bool:
+        """Whether the reservation that such a node is of has no instance left."""
+        most = next((each.instances for each in pool.reservations if each.named == kind.reservation), None)
+        return most is not None and self.reserved[kind.reservation] >= most
 
 
 def as_tried(tried: Iterable[T], pool: Callable[[T], Pool], rank: Callable[[T], Any]) -> list[T]:
@@ -98,9 +109,9 @@ def pack(
     """
     fleet = Fleet(there={room.pool.urn: [] for room in rooms})
     for room in rooms:
-        if kind := expected(room, None) if room.pool.min_nodes else None:
-            for _ in range(room.pool.min_nodes):
-                fleet.add(room, kind)
+        kinds = [*_kinds(room, None, expected)] if room.pool.min_nodes else []
+        for _ in range(room.pool.min_nodes if kinds else 0):
+            fleet.add(room, next((kind for kind in kinds if not fleet.is_full(room.pool, kind)), kinds[-1]))
         fleet.nodes[room.pool.urn] = room.pool.min_nodes
     for workload in sorted(workloads, key=_size, reverse=True):
         takers = set(admitted_by.get(workload.urn, ()))
@@ -108,15 +119,20 @@ def pack(
             _run_on_fargate(workload, profile, fleet)
             continue
         found = (
-            (room, kind)
-            for room in rooms
-            if room.pool.urn in takers and (kind := expected(room, workload.pod)) is not None
+            (room, kind) for room in rooms if room.pool.urn in takers for kind in _kinds(room, workload.pod, expected)
         )
         places = as_tried(found, lambda place: place[0].pool, lambda place: rank(place[0].pool, place[1]))
         left = _place(workload, places, fleet)
         if left and places:
             fleet.left_over[str(workload)] = left
     return fleet
+
+
+def _kinds(
+    room: Room, pod: Pod | None, expected: Callable[[Room, Pod | None], Candidate | None]
+) -> Iterable[Candidate]:
+    """The nodes that a pool is expected to start, one kind after the other: of each reservation, then of the rest."""
+    return (kind for part in room.parts if (kind := expected(part, pod)) is not None)
 
 
 def _profile(rooms: Iterable[Room], takers: Collection[str]) -> Pool | None:
@@ -146,8 +162,7 @@ def has_room_for_one_more(
         running = fleet.running(room.pool, needs)
         if any(_fits(node.free, needs) and room.suits(node.kind, workload.pod) for node in running):
             return True
-        kind = expected(room, workload.pod)
-        if kind is not None and fleet.has_room_for(room.pool, kind):
+        if any(fleet.has_room_for(room.pool, kind) for kind in _kinds(room, workload.pod, expected)):
             return True
     return False
 

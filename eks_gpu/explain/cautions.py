@@ -6,6 +6,7 @@ from typing import Any
 
 from eks_gpu.checks.sources import DRIVER_OF_G7
 from eks_gpu.cost.admission import ACCELERATOR_RESOURCES
+from eks_gpu.cost.node_cost import KINDS
 from eks_gpu.explain.pod_file import PodSource
 from eks_gpu.graph.graph import Graph
 from eks_gpu.pods.pod import Pod
@@ -16,7 +17,7 @@ from eks_gpu.pools.model_load import model_load
 from eks_gpu.pools.offered import not_offered
 from eks_gpu.pools.pool import Candidate, Pool
 from eks_gpu.pools.small_volumes import sized_volumes
-from eks_gpu_components.catalog import image_supports
+from eks_gpu_components.catalog import CapacityType, image_supports
 from eks_gpu_components.catalog.container_images import image_architecture
 from eks_gpu_components.catalog.model_memory import visible_gib
 from eks_gpu_components.catalog.requirement_rules import requirement_faults
@@ -41,6 +42,17 @@ def of_requirements(pool: Pool) -> Iterator[Caution]:
         for fault in requirement_faults(required, pool.narrowed.group, pool.region) if required not in told else ():
             key = "" if required.key in fault.says else f"{required.key}: "
             yield Caution(f"{required.path} {key}{fault}")
+
+
+def of_reservations(pool: Pool) -> Iterator[Caution]:
+    """Reservations that hold nothing today, and those of which nobody says how far they reach."""
+    others = [KINDS[CapacityType(each)] for each in pool.capacity_types if each != CapacityType.RESERVED]
+    then = f"nodes are {' or '.join(others)}" if others else "no node starts"
+    for each in pool.reservations:
+        if each.closed:
+            yield Caution(f"{each} {each.closed}, so it is no capacity")
+        elif each.instances is None:
+            yield Caution(f"how many instances {each} has is not known: once it is full, {then}")
 
 
 def of_resources(graph: Graph, pool: Pool, pod: Pod) -> Iterator[Caution]:

@@ -1,5 +1,6 @@
 """Explain: for each pool of a stack whether it takes a pod and at what price, or the rule that rejects it."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
@@ -16,7 +17,7 @@ from eks_gpu.cost.gangs import judged_together
 from eks_gpu.cost.node_cost import Expected
 from eks_gpu.cost.packing import Fleet, as_tried, pack
 from eks_gpu.cost.time_to_running import NEW_NODE, Step, steps
-from eks_gpu.explain.cautions import Caution, of_node, of_requirements, of_resources, of_volumes
+from eks_gpu.explain.cautions import Caution, of_node, of_requirements, of_reservations, of_resources, of_volumes
 from eks_gpu.explain.node_class_changes import node_class_changes
 from eks_gpu.explain.places import PoolPlace, pool_place
 from eks_gpu.explain.pod_file import PodSource, completed, keys_of
@@ -67,6 +68,8 @@ class Launch:
     if the number of pods is unknown.
     """
     steps: tuple[Step, ...]
+    by_capacity_type: Mapping[str, int] = field(default_factory=dict)
+    """The new nodes by capacity type, in the order in which they start; empty for a pool without reservations."""
     faster: tuple[Faster, ...] = ()
     """What would make it sooner, and its price."""
 
@@ -89,6 +92,7 @@ class Launch:
             "estimate": self.estimate,
             "price_region": self.price_region,
             "new_nodes": self.new_nodes,
+            **({"by_capacity_type": dict(self.by_capacity_type)} if self.by_capacity_type else {}),
             "time_to_running": {
                 "seconds": self.seconds,
                 "steps": [step.as_json() for step in self.steps],
@@ -330,14 +334,19 @@ def _answer(stack: StackRooms, room: Room, verdict: Verdict, source: PodSource, 
         if pool.backend == FARGATE:
             return Answer(pool, verdict, settings_place=settings, fargate=size(source.workload.pod))
         new_nodes = None if source.pods is None else fleet.nodes[pool.urn] - pool.min_nodes
-        launch = _launch(stack, room, source, new_nodes)
+        launch = _launch(stack, room, source, new_nodes, _by_capacity_type(pool, fleet))
         on_node = (*of_volumes(stack.graph, pool), *of_node(pool, launch.node, source)) if launch else ()
         return Answer(
             pool,
             verdict,
             settings_place=settings,
             launch=launch,
-            cautions=(*of_requirements(pool), *of_resources(stack.graph, pool, source.workload.pod), *on_node),
+            cautions=(
+                *of_requirements(pool),
+                *of_reservations(pool),
+                *of_resources(stack.graph, pool, source.workload.pod),
+                *on_node,
+            ),
             rank=rank(pool, launch.node) if launch else (inf,),
         )
     return Answer(
@@ -347,7 +356,7 @@ def _answer(stack: StackRooms, room: Room, verdict: Verdict, source: PodSource, 
         pool_place(stack.graph, pool, reason),
         settings,
         reasons=room.reasons(source.workload.pod) or (reason,),  # a gang that does not fit, say
-        cautions=tuple(of_requirements(pool)),
+        cautions=(*of_requirements(pool), *of_reservations(pool)),
         helps=node_class_changes(room, source.workload.pod, verdict),
     )
 
@@ -355,7 +364,15 @@ def _answer(stack: StackRooms, room: Room, verdict: Verdict, source: PodSource, 
 # --- the node of a taker ---------------------------------------------------------------------------------------------
 
 
-def _launch(stack: StackRooms, room: Room, source: PodSource, new_nodes: int | None) -> Launch | None:
+def _by_capacity_type(pool: Pool, fleet: Fleet) -> Mapping[str, int]:
+    """New nodes of a pool with reservations, which are of one capacity type after the other; empty for other pools."""
+    there = fleet.there.get(pool.urn, ())[pool.min_nodes :] if pool.reservations else ()
+    return Counter(node.kind.capacity_type or _capacity_type(pool) for node in there)
+
+
+def _launch(
+    stack: StackRooms, room: Room, source: PodSource, new_nodes: int | None, by_capacity_type: Mapping[str, int]
+) -> Launch | None:
     pool, workload = room.pool, source.workload
     expected = Expected()
     node = None if workload.daemon else expected.node(room, workload.pod)
@@ -377,6 +394,7 @@ def _launch(stack: StackRooms, room: Room, source: PodSource, new_nodes: int | N
         estimate=capacity_type == CapacityType.SPOT,
         price_region=base.region if base else None,
         new_nodes=new_nodes,
+        by_capacity_type=by_capacity_type,
         steps=tuple(steps_of(pool)),
         faster=faster(pool, node.instance_type, known, steps_of),
     )
@@ -393,6 +411,8 @@ def _installs_driver(stack: StackRooms, pool: Pool) -> bool | None:
 
 
 def _capacity_type(pool: Pool) -> str:
+    if pool.is_reserved:
+        return CapacityType.RESERVED.value
     return CapacityType.SPOT.value if pool.on_demand_percentage < 100 else CapacityType.ON_DEMAND.value
 
 

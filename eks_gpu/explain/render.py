@@ -90,6 +90,11 @@ def _node(taker: Answer, region: str) -> str:
     if launch is None:
         return "lands on its nodes, brings none"
     kind = KINDS[CapacityType(launch.capacity_type)]
+    if len(launch.by_capacity_type) > 1:
+        kinds = ", then ".join(
+            f"{count} {KINDS[CapacityType(name)]}" for name, count in launch.by_capacity_type.items()
+        )
+        return f"{_count(taker, launch)}: {launch.node.instance_type.name}, {kinds}"
     return f"{_count(taker, launch)}: {launch.node.instance_type.name}, {kind}, {_price(launch, region)}"
 
 
@@ -102,6 +107,8 @@ def _count(taker: Answer, launch: Launch) -> str:
 
 
 def _price(launch: Launch, region: str) -> str:
+    if launch.node.reservation:
+        return f"paid for with {launch.node.reservation}"
     if launch.hourly is None:
         return "no price known"
     marks = Marks(estimate=launch.estimate, borrowed=launch.price_region != region)

@@ -99,7 +99,7 @@ def _analysed(
     cold_start_budget_s: int | None,
 ) -> Analysis:
     owners = Owners(graph)
-    pools = [*read_pools(graph, region), *pools_of(given, graph, region, owners.only)]
+    pools = [*read_pools(graph, region, on), *pools_of(given, graph, region, owners.only)]
     demand = [replace(found, cluster=owners.at(found.resource)) for found in workloads(graph)]
     left = [*unread(graph), *half_read(demand)]
     releases = [replace(found, cluster=owners.at(found.urn)) for found in software(graph)]

@@ -6,7 +6,7 @@ from typing import Any
 from eks_gpu.graph.graph import Resource
 from eks_gpu.graph.unknown import keys, merged, pairs
 from eks_gpu.pools.autoscaler_template import from_tags
-from eks_gpu.pools.launch_template import Start, start
+from eks_gpu.pools.launch_template import Start, at_most_reserved, nothing_reserved, reserved_only, start
 from eks_gpu.pools.lookups import Lookups
 from eks_gpu.pools.pool import AUTO_SCALING_GROUP, Pool, accelerator_kind, has_nvidia
 from eks_gpu.pools.upgrade import of_auto_scaling_group
@@ -24,7 +24,7 @@ def auto_scaling_group(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
     inputs = resource.inputs
     policy = inputs.get("mixedInstancesPolicy") or {}
     mixed = policy.get("launchTemplate") or {}
-    started = start(lookups.graph, mixed.get("launchTemplateSpecification") or inputs.get("launchTemplate"))
+    started = start(lookups, mixed.get("launchTemplateSpecification") or inputs.get("launchTemplate"))
     name = str(resource["name"] or resource.name)
     tags = merged(pairs(inputs.get("tags")), lookups.group_tags.get(name, {}))
     if started.joins is False and not any(map(_is_of_kubernetes, keys(tags))):
@@ -47,14 +47,16 @@ def auto_scaling_group(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
         cluster=cluster,
         region=lookups.region,
         instance_types=instance_types,
-        capacity_types=_capacity_types(base, percentage),
+        capacity_types=reserved_only(started) or _capacity_types(base, percentage),
+        reservations=started.reservations,
         on_demand_base=base,
         on_demand_percentage=percentage,
         zones=lookups.zones(subnet_ids) or tuple(inputs.get("availabilityZones") or ()),
         subnets=len(subnet_ids),
         min_nodes=int(inputs.get("minSize") or 0),
         desired_nodes=None if desired is None else int(desired),
-        max_nodes=int(inputs.get("maxSize") or 0),
+        max_nodes=at_most_reserved(int(inputs.get("maxSize") or 0), started),
+        starts_none=nothing_reserved(started),
         # User data that cannot be read leaves the tags, which are meant to say the same.
         labels=started.node.labels if started.node else template.labels,
         taints=started.node.taints if started.node else template.taints,

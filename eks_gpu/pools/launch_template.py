@@ -7,8 +7,11 @@ from typing import Any
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.graph.unknown import is_unknown
 from eks_gpu.pools.clusters import COMPONENT, RESOURCE
+from eks_gpu.pools.lookups import Lookups
 from eks_gpu.pools.pool import Disk
+from eks_gpu.pools.reservations import Reservation, ceiling, of_template, why_none
 from eks_gpu.pools.user_data import JoinedNode, decoded, joined_node
+from eks_gpu_components.catalog import CapacityType
 
 LAUNCH_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 MASK = "[secret]"
@@ -30,12 +33,15 @@ class Start:
     node: JoinedNode | None = None
     newest_image: bool = False
     """Whether the image was looked up: then it is one of EKS's own, as far as user data says which."""
+    reservations: tuple[Reservation, ...] = ()
+    """What its instances start in, and in nothing else."""
     joins: bool | None = None
     """Whether user data lets the nodes join a cluster; None if nobody can tell."""
 
 
-def start(graph: Graph, specification: Mapping[str, Any] | None) -> Start:
+def start(lookups: Lookups, specification: Mapping[str, Any] | None) -> Start:
     """Of the template that a group names by id or by name; nothing known for one outside the stack."""
+    graph = lookups.graph
     template = template_of(graph, specification)
     if template is None:
         return Start()
@@ -49,9 +55,26 @@ def start(graph: Graph, specification: Mapping[str, Any] | None) -> Start:
         disks=_disks(mappings) if mappings else None,
         imds_v2=metadata.get("httpTokens") == "required" if metadata else None,
         newest_image=str(inputs.get("imageId")) in (graph.looked_up or ()),
+        reservations=of_template(template, graph, lookups.region, lookups.on),
         node=(node := joined_node(inputs.get("userData"))),
         joins=True if node else None if _may_join(template, graph) else False,
     )
+
+
+def reserved_only(started: Start) -> tuple[str, ...]:
+    """The capacity type of instances that target a reservation; empty for others."""
+    return (CapacityType.RESERVED.value,) if started.reservations else ()
+
+
+def at_most_reserved(nodes: int, started: Start) -> int:
+    """So many nodes, or fewer if less is reserved today."""
+    there = ceiling(started.reservations) if started.reservations else None
+    return nodes if there is None else min(nodes, there)
+
+
+def nothing_reserved(started: Start) -> str:
+    """Why no node starts today in what the template targets, as a clause; empty if some may."""
+    return why_none(started.reservations) if started.reservations and at_most_reserved(1, started) == 0 else ""
 
 
 def _may_join(template: Resource, graph: Graph) -> bool:

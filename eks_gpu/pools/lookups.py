@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
+from datetime import date
 from functools import cached_property
 from typing import Any
 
 from eks_gpu.graph.graph import Graph
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.graph.unknown import is_unknown, listening, merged, pairs
+from eks_gpu.io.today import today
 from eks_gpu.karpenter.objects import part
 from eks_gpu.karpenter.settings import DRA_SINCE, NVIDIA_DRA, dra, runs_with
 from eks_gpu.pools.cluster_of import Owners, same_cluster
@@ -24,8 +26,9 @@ LABELLED_SINCE = SUPPORTED[SUPPORTED.index("1.35") :]
 class Lookups:
     """A graph with what readers look up in it."""
 
-    def __init__(self, graph: Graph, region: str):
+    def __init__(self, graph: Graph, region: str, on: date | None = None):
         self.graph, self.region = graph, region
+        self.on = on or today()
         self.owners = Owners(graph)
 
     def at(self, region: str) -> "Lookups":

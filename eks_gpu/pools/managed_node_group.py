@@ -7,7 +7,14 @@ from typing import Any
 from eks_gpu.graph.graph import Resource
 from eks_gpu.graph.unknown import Told, is_unknown, merged, texts
 from eks_gpu.pools.autoscaler_template import from_managed_group
-from eks_gpu.pools.launch_template import IMAGE_DISK_GIB, Start, start
+from eks_gpu.pools.launch_template import (
+    IMAGE_DISK_GIB,
+    Start,
+    at_most_reserved,
+    nothing_reserved,
+    reserved_only,
+    start,
+)
 from eks_gpu.pools.lookups import Lookups
 from eks_gpu.pools.pool import MANAGED_NODE_GROUP, Disk, Pool, accelerator_kind, has_nvidia
 from eks_gpu.pools.upgrade import of_managed_group
@@ -40,7 +47,7 @@ def managed_node_group(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
     AL2023's images require IMDSv2 unless a launch template says otherwise. Source: EKS User Guide, al2023.
     """
     inputs = resource.inputs
-    started = start(lookups.graph, inputs.get("launchTemplate"))
+    started = start(lookups, inputs.get("launchTemplate"))
     name = str(resource["nodeGroupName"] or resource.name)
     scaling = inputs.get("scalingConfig") or {}
     capacity_type = str(inputs.get("capacityType") or "ON_DEMAND")
@@ -64,13 +71,15 @@ def managed_node_group(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
         cluster=cluster,
         region=lookups.region,
         instance_types=instance_types,
-        capacity_types=(CapacityType.from_eks(capacity_type).value,),
+        capacity_types=reserved_only(started) or (CapacityType.from_eks(capacity_type).value,),
+        reservations=started.reservations,
         on_demand_percentage=0 if capacity_type == "SPOT" else 100,
         zones=lookups.zones(subnet_ids),
         subnets=len(subnet_ids),
         min_nodes=int(scaling.get("minSize") or 0),
         desired_nodes=int(scaling.get("desiredSize") or 0),
-        max_nodes=int(scaling.get("maxSize") or 0),
+        max_nodes=at_most_reserved(int(scaling.get("maxSize") or 0), started),
+        starts_none=nothing_reserved(started),
         labels=merged(joined.labels if joined else {}, labels),
         taints=tuple(dict.fromkeys((*taints, *(joined.taints if joined else ())))),
         template=from_managed_group(

@@ -18,6 +18,7 @@ from eks_gpu.pools.node_class import AUTO_MODE_GIB, node_class
 from eks_gpu.pools.overlays import Nodes, Overlaid, overlaid
 from eks_gpu.pools.pool import AUTO_MODE, KARPENTER, Disk, Pool, accelerator_kind, has_nvidia, is_offered, zone_ids
 from eks_gpu.pools.prices import on_demand_price
+from eks_gpu.pools.reservations import ceiling, of_node_class, why_none
 from eks_gpu.pools.upgrade import built_in, of_node_pool
 from eks_gpu_components.catalog import (
     CAPACITY_TYPE_LABEL,
@@ -67,8 +68,13 @@ def read_node_pool(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
     names = tuple(row.name for row in rows)
     node = replace(nodes.node, overlaid=overlays.applied.amounts())
     limits = Limits(dict(_amounts(found.limits)), node)
-    least, most, starts_none = _size(found, limits, rows, controller)
     capacity_types = _capacity_types(found)
+    reserving = CapacityType.RESERVED in capacity_types
+    reserved = of_node_class(found.node_class, lookups.graph, lookups.region, lookups.on) if reserving else ()
+    least, most, starts_none = _size(found, limits, rows, controller)
+    if reserved and capacity_types == (CapacityType.RESERVED,) and (there := ceiling(reserved)) is not None:
+        most = there if most is None else min(most, there)
+        least, starts_none = min(least, most), starts_none if there else why_none(reserved)
     required = tuple(item.required for item in found.requirements)
     place = Place(found.prefix, lookups.region, tuple(lookups.zones(subnet_ids)))
     emptied = None if rows and _zones_are_left(found, zones) and capacity_types else why_empty(required, place)
@@ -83,6 +89,7 @@ def read_node_pool(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
         region=lookups.region,
         instance_types=(*names, *_misspelt(found)),
         capacity_types=capacity_types,
+        reservations=reserved,
         on_demand_percentage=0 if CapacityType.SPOT in capacity_types else 100,
         zones=zones,
         subnets=len(subnet_ids),

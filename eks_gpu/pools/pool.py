@@ -12,6 +12,7 @@ from eks_gpu.pods.pod import Expression
 from eks_gpu.pools.karpenter_node import KarpenterNode
 from eks_gpu.pools.limits import Limits
 from eks_gpu.pools.overlays import Overlaid
+from eks_gpu.pools.reservations import Reservation, ceiling
 from eks_gpu.pools.software import CLUSTER_AUTOSCALER
 from eks_gpu.pools.software import KARPENTER as KARPENTER_CHART
 from eks_gpu_components.catalog import (
@@ -139,6 +140,8 @@ class Candidate:
     labels: dict[str, str]
     capacity_type: str = ""
     """Empty where AWS mixes them within a pool, so that no pod can choose."""
+    reservation: str = ""
+    """The reservation that pays for it, if the number of its instances is known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +159,8 @@ class Pool:
     instance_types: tuple[str, ...]
     """Instance types in the given order; the autoscaler plans with the first. For a node pool, cheapest first."""
     capacity_types: tuple[str, ...]
+    reservations: tuple[Reservation, ...] = ()
+    """Those that nodes of the capacity type reserved start in, closed ones too."""
     on_demand_base: int = 0
     """Nodes that are on demand before any is Spot."""
     on_demand_percentage: int = 0
@@ -266,7 +271,7 @@ class Pool:
     @property
     def deciding_limits(self) -> Limits | None:
         """Limits by which a mix of types ends; None where a number of nodes ends it."""
-        return self.limits if self.scales_to_zero and not self.static else None
+        return self.limits if self.scales_to_zero and not self.static and not self.is_paid_for else None
 
     @property
     def max_gpus(self) -> int | None:
@@ -309,6 +314,31 @@ class Pool:
         return self.min_nodes if self.static else self.max_nodes
 
     @property
+    def is_reserved(self) -> bool:
+        """Whether its nodes start in reserved capacity and nowhere else."""
+        return self.capacity_types == (CapacityType.RESERVED.value,)
+
+    @property
+    def is_paid_for(self) -> bool:
+        """Whether all of its nodes are of reservations whose number of instances is known."""
+        return self.is_reserved and bool(self.reservations) and ceiling(self.reservations) is not None
+
+    @property
+    def parts(self) -> tuple["Pool", ...]:
+        """The pool as one for each reservation of a known number of instances, then as what starts without these.
+
+        Karpenter takes them in this order. A pool without such reservations, and a group, is one part.
+        """
+        counted = tuple(each for each in self.reservations if each.instances is not None and not each.closed)
+        if not counted or self.chooses_node_itself or CapacityType.RESERVED not in self.capacity_types:
+            return (self,)
+        reserved = (CapacityType.RESERVED.value,)
+        rest = tuple(each for each in self.reservations if each not in counted)
+        left = tuple(each for each in self.capacity_types if rest or each not in reserved)
+        parts = [replace(self, capacity_types=reserved, reservations=(each,)) for each in counted]
+        return (*parts, replace(self, capacity_types=left, reservations=rest)) if left else tuple(parts)
+
+    @property
     def made_by(self) -> BackEnd:
         """What makes its nodes."""
         return BACK_ENDS[self.backend]
@@ -328,14 +358,23 @@ class Pool:
         """Every kind of node that the pool may start, with all of its labels that are known before the start."""
         places = [(row, zone) for row in self.types for zone in (self.zones or ("",))]
         if self.chooses_node_itself:
-            return tuple(Candidate(row, zone, self._labels(row, zone)) for row, zone in places)
+            paid = self.reservations[0].named if self.is_paid_for else ""
+            return tuple(Candidate(row, zone, self._labels(row, zone), reservation=paid) for row, zone in places)
         return tuple(
-            Candidate(row, zone, self._labels(row, zone) | {CAPACITY_TYPE_LABEL: capacity_type}, capacity_type)
+            Candidate(row, zone, self._labels(row, zone) | {CAPACITY_TYPE_LABEL: capacity_type}, capacity_type, paid)
             for row, zone in places
             if is_offered(row, self.region, [zone] if zone else [])
             for capacity_type in self.capacity_types
             if row.spot or capacity_type != CapacityType.SPOT
+            for paid in self._payers(row, zone, capacity_type)
         )
+
+    def _payers(self, row: InstanceType, zone: str, capacity_type: str) -> tuple[str, ...]:
+        """The reservations that a node can be of, each as a candidate names it; nothing if they hold no such node."""
+        if capacity_type != CapacityType.RESERVED or not self.reservations:
+            return ("",)
+        found = (each for each in self.reservations if not each.closed and each.holds(row.name, zone))
+        return tuple(dict.fromkeys("" if each.instances is None else each.named for each in found))
 
     def _labels(self, row: InstanceType, zone: str) -> dict[str, str]:
         labels = merged(self.labels, self.well_known, {REGION_LABEL: self.region})
@@ -380,6 +419,7 @@ class Pool:
             "scales_to_zero": self.scales_to_zero,
             "upgrade": self.upgrade.as_json(),
             **({"selectors": [each.as_json() for each in self.selectors]} if self.backend == FARGATE else {}),
+            **({"reservations": [each.as_json() for each in self.reservations]} if self.reservations else {}),
             **({"given": True} if self.given else {}),
         }
 

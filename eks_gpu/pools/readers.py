@@ -1,6 +1,7 @@
 """Capacity: the pools of a stack, read from its resources, for any program."""
 
 from collections.abc import Callable, Iterator
+from datetime import date
 
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.graph.unknown import listening
@@ -25,9 +26,12 @@ READERS: dict[str, Callable[[Resource, Lookups], Iterator[Pool]]] = {
 """By type of resource."""
 
 
-def pools(graph: Graph, region: str) -> list[Pool]:
-    """Every pool, fixed groups too, in the order of registration. `region` is that of what names no other."""
-    of_stack = Lookups(graph, region)
+def pools(graph: Graph, region: str, on: date | None = None) -> list[Pool]:
+    """Every pool, fixed groups too, in the order of registration. `region` is that of what names no other.
+
+    `on` is the day on which reservations are open or not; today without one.
+    """
+    of_stack = Lookups(graph, region, on)
     found: list[Pool] = []
     for resource in graph:
         if resource.type in READERS:

@@ -51,6 +51,7 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
     "instanceType": _BY_TYPE,
     "imageId": ("well_known", "driver", "device_plugin", "imds_v2"),
     "instanceMarketOptions": _BY_MARKET,
+    "capacityReservationSpecification": (*_BY_MARKET, "reservations"),
     "blockDeviceMappings": ("disks",),
     "metadataOptions": ("imds_v2",),
     "userData": _BY_USER_DATA,

@@ -18,6 +18,7 @@ from tests import (
     karpenter_features,
     karpenter_graphs,
     node_graphs,
+    reserved_capacity,
     training_queues,
     vllm,
     whole_graphs,
@@ -65,6 +66,7 @@ def test_every_check_holds_in_a_healthy_stack_and_says_so():
         on_auto_mode_with_claims,
         with_features,
         with_claims,
+        reserved_capacity.healthy(),
     )
     analyses = [analysed(*stack, budget=50_000, cold_start_budget_s=900) for stack in whole]
     found = [finding for analysis in analyses for finding in analysis.findings]

@@ -58,7 +58,7 @@ def test_a_group_that_may_start_nothing():
         ),
         (
             {"capacityReservationSpecification": {"capacityReservationTarget": {"capacityReservationId": "cr-1"}}},
-            "its capacity reservation ended on 2026-11-01",
+            "reservation cr-1 ended on 2026-11-01, and it takes no other capacity",
         ),
     ],
 )
