@@ -1,6 +1,7 @@
 """Reservation: capacity that EC2 holds for the account, described once for all back ends that start nodes in it."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, NotRequired, Self
@@ -57,10 +58,14 @@ class ReservationArgs(TypedDict):
     """What the Capacity Block cost, in USD, all of it together. Default unknown, so that no bill has it."""
 
 
+_GO_TIME = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.\d+)? ([+-]\d{4}) \S+", re.ASCII)
+"""A time of an unquoted value in a stack's file, as in 2026-12-01 11:30:00 +0000 UTC. Source: Go, package time."""
+
+
 def _moment(given: Any) -> datetime:
-    """A day, or a moment of one; YAML may have read it already."""
+    """A day, or a moment of one; YAML may have read it already, and Pulumi writes what it read as Go does."""
     try:
-        found = given if isinstance(given, date) else datetime.fromisoformat(given)
+        found = given if isinstance(given, date) else datetime.fromisoformat(_GO_TIME.sub(r"\1 \2\3", given))
     except (TypeError, ValueError):
         raise refused("must be a day or a time, as 2026-12-01 or 2026-12-01T11:30:00Z") from None
     moment = found if isinstance(found, datetime) else datetime(found.year, found.month, found.day)

@@ -10,11 +10,13 @@ from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.karpenter.objects import part
 from eks_gpu.pools.launch_template import template_of
 from eks_gpu.pools.pool import AUTO_SCALING_GROUP, MANAGED_NODE_GROUP, Pool
+from eks_gpu.pools.reservations import CAPACITY_BLOCK
 from eks_gpu.pools.scope import ACCELERATED, ACCELERATED_GROUPS, IN_GROUPS, Scope
 from eks_gpu_components.catalog import (
     AMI_TYPES,
     DEVICE_RESOURCES,
     GPU_TAINT,
+    CapacityType,
     UnknownInstanceType,
     UnknownRegion,
     instance_type,
@@ -260,12 +262,13 @@ def one_architecture(context: Context) -> Iterator[Said]:
 
 _CUSTOM = "CUSTOM"
 """The AMI type of a group whose launch template has an image."""
+_MARKET = "instanceMarketOptions"
 _OF_THE_GROUP: Mapping[str, str] = {
     "iamInstanceProfile": "nodeRoleArn of the group gives the nodes their role",
     "instanceInitiatedShutdownBehavior": "EKS ends the nodes itself",
-    "instanceMarketOptions": "capacityType of the group asks for Spot",
+    _MARKET: "capacityType of the group asks for Spot",
 }
-"""Field that EKS refuses in the template -> what does the same."""
+"""Field that EKS refuses in the template -> what does the same; the market of a Capacity Block it takes."""
 
 
 @check(
@@ -293,6 +296,7 @@ def fits_its_template(context: Context) -> Iterator[Said]:
             continue
         new = context.graph.is_new(group)
         problems = [*_beside(group.inputs, template.inputs, new), *_misplaced(template.inputs)]
+        problems += _of_a_block(group.inputs, template.inputs)
         yield verdict(pool.name, problems, "its launch template has only what belongs there")
 
 
@@ -318,10 +322,27 @@ def _beside(group: Mapping[str, Any], template: Mapping[str, Any], new: bool) ->
             yield Problem(f"{key} {group[key]} beside a launch template with an image", fix)
 
 
+def _of_a_block(group: Mapping[str, Any], template: Mapping[str, Any]) -> Iterator[Problem]:
+    """The word in which a group and the market of its template must agree.
+
+    Source: Amazon EKS User Guide, "Create a managed node group with Capacity Blocks for ML".
+    """
+    wanted = CapacityType.RESERVED.for_eks()
+    market = _is_of_a_block(template)
+    if market != (group.get("capacityType") == wanted):
+        said = f"capacityType {group.get('capacityType') or 'ON_DEMAND'} with market type"
+        has = CAPACITY_BLOCK if market else "none"
+        yield Problem(f"{said} {has} in its launch template", f"give both or neither: {wanted} and {CAPACITY_BLOCK}")
+
+
+def _is_of_a_block(template: Mapping[str, Any]) -> bool:
+    return part(template, _MARKET).get("marketType") == CAPACITY_BLOCK
+
+
 def _misplaced(template: Mapping[str, Any]) -> Iterator[Problem]:
     """Settings of the template that EKS refuses in one of a managed group."""
     for key, instead in _OF_THE_GROUP.items():
-        if template.get(key):
+        if template.get(key) and not (key == _MARKET and _is_of_a_block(template)):
             yield Problem(f"{key} in its launch template", f"leave it out: {instead}")
     if part(template, "hibernationOptions").get("configured"):
         yield Problem("hibernationOptions in its launch template", "leave it out: EKS ends the nodes itself")

@@ -48,7 +48,7 @@ def of_reservations(pool: Pool) -> Iterator[Caution]:
     """Reservations that hold nothing today, and those of which nobody says how far they reach."""
     others = [KINDS[CapacityType(each)] for each in pool.capacity_types if each != CapacityType.RESERVED]
     then = f"nodes are {' or '.join(others)}" if others else "no node starts"
-    for each in pool.reservations:
+    for each in () if pool.starts_none else pool.reservations:
         if each.closed:
             yield Caution(f"{each} {each.closed}, so it is no capacity")
         elif each.instances is None:

@@ -108,7 +108,7 @@ def _count(taker: Answer, launch: Launch) -> str:
 
 def _price(launch: Launch, region: str) -> str:
     if launch.node.reservation:
-        return f"paid for with {launch.node.reservation}"
+        return f"paid for with {launch.node.reservation} as far as that reaches"
     if launch.hourly is None:
         return "no price known"
     marks = Marks(estimate=launch.estimate, borrowed=launch.price_region != region)

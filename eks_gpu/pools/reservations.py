@@ -19,7 +19,8 @@ ON_DEMAND, BLOCK = (
     "aws:ec2/capacityBlockReservation:CapacityBlockReservation",
 )
 
-ONLY_RESERVED = "capacity-reservations-only"
+ONLY_RESERVED, CAPACITY_BLOCK = "capacity-reservations-only", "capacity-block"
+"""Preference and market type of instances in a launch template. Source: EC2 API."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ def of_template(template: Resource | None, graph: Graph, region: str, on: date) 
         return ()
     market = (template.inputs.get("instanceMarketOptions") or {}).get("marketType")
     facts = _parsed((template.inputs.get("tags") or {}).get(RESERVATION_TAG))
-    blank = Reservation(str(named or "that is not known yet"), block=market == "capacity-block", region=region)
+    blank = Reservation(str(named or "that is not known yet"), block=market == CAPACITY_BLOCK, region=region)
     made = next((each for each in of_stack(graph, region, on) if each.named == named), blank)
     return (_with(made, facts if isinstance(facts, Mapping) else {}).as_of(on),)
 
@@ -169,7 +170,7 @@ def _of_resource(found: Resource, region: str) -> Reservation:
 def _with(reservation: Reservation, facts: Mapping[str, Any]) -> Reservation:
     """What a person says counts where the stack's own resource says nothing."""
     count, usd = facts.get("instances"), facts.get("upfront_usd")
-    said = {"capacity-block": True, "on-demand": False}.get(str(facts.get("kind")))
+    said = {CAPACITY_BLOCK: True, "on-demand": False}.get(str(facts.get("kind")))
     return replace(
         reservation,
         block=reservation.block or said if said is not None else reservation.block,

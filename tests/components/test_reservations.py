@@ -101,9 +101,13 @@ def test_reservations_without_the_capacity_type_are_refused():
     )
 
 
-def test_a_day_of_yaml_is_as_good_as_its_text():
-    texts, days = ({**ODCR, "end": end} for end in ("2026-12-08", date(2026, 12, 8)))
-    assert check(GpuPool, {**POOL, "reservations": [texts]}) == check(GpuPool, {**POOL, "reservations": [days]})
+@pytest.mark.parametrize("end", ["2026-12-08", "2026-12-08T00:00:00Z", "2026-12-08T01:00:00+01:00"])
+@pytest.mark.parametrize(
+    "read", [date(2026, 12, 8), "2026-12-08 00:00:00 +0000 UTC", "2026-12-08 01:00:00 +0100 +0100"]
+)
+def test_a_day_that_yaml_or_pulumi_has_read_is_as_good_as_its_text(end, read):
+    written, found = ({**ODCR, "end": each} for each in (end, read))
+    assert check(GpuPool, {**POOL, "reservations": [written]}) == check(GpuPool, {**POOL, "reservations": [found]})
 
 
 # NodePools

@@ -258,6 +258,18 @@ BESIDE = "beside a launch template with an image"
             "instanceMarketOptions in its launch template: leave it out: capacityType of the group asks for Spot",
         ),
         (
+            {"capacityType": "CAPACITY_BLOCK"},
+            {},
+            "capacityType CAPACITY_BLOCK with market type none in its launch template: give both or neither: "
+            "CAPACITY_BLOCK and capacity-block",
+        ),
+        (
+            {"capacityType": None},
+            {"instanceMarketOptions": {"marketType": "capacity-block"}},
+            "capacityType ON_DEMAND with market type capacity-block in its launch template: give both or neither: "
+            "CAPACITY_BLOCK and capacity-block",
+        ),
+        (
             {},
             {"hibernationOptions": {"configured": True}, "instanceInitiatedShutdownBehavior": "terminate"},
             "instanceInitiatedShutdownBehavior in its launch template; hibernationOptions in its launch template: "
@@ -282,6 +294,7 @@ def test_what_eks_refuses_in_a_managed_group_with_a_launch_template(group, templ
         ({"amiType": None, "instanceTypes": ["g5.xlarge", "g6.xlarge"]}, {"imageId": "ami-9"}),
         ({"amiType": "CUSTOM"}, {"imageId": "ami-9"}),
         ({"version": "1.35", "releaseVersion": "1.35.2-20260714"}, {"keyName": "ops"}),
+        ({"capacityType": "CAPACITY_BLOCK"}, {"instanceMarketOptions": {"marketType": "capacity-block"}}),
         ({"instanceTypes": None}, {"instanceType": "m6i.large", "hibernationOptions": {"configured": False}}),
         ({"diskSize": 60, "launchTemplate": None}, {"instanceType": "m6i.large"}),
         ({}, {"iamInstanceProfile": {"name": "nodes"}, "tags": {"eks:nodegroup-name": "system"}}),
