@@ -10,15 +10,23 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from components.auto_mode_gpu_pool import auto_mode_problems
-from components.catalog import allocatable, dra_devices, on_demand_price
+from components.catalog import CapacityType, allocatable, dra_devices, on_demand_price
 from components.nodes.auto_scaling_group import auto_scaling_group
 from components.nodes.autoscaler_tags import autoscaler_tags
 from components.nodes.managed_node_group import managed_node_group
 from components.nodes.node_group import NodeGroup
-from components.nodes.node_pool import AUTO_MODE, KARPENTER, Provisioner, node_pool
+from components.nodes.node_pool import (
+    AUTO_MODE,
+    KARPENTER,
+    Provisioner,
+    node_class_annotations,
+    node_pool,
+    reservation_terms,
+)
 from components.nodes.placement import node_group_problems, placement, places
 from components.nodes.user_data import user_data
 from components.values.gpu_pool import GpuPool
+from components.values.reservation import Reservation
 from components.values.value import check
 from eks_gpu.cost.admission import Room, rooms
 from eks_gpu.graph.graph import Graph, Resource
@@ -59,6 +67,9 @@ def _camel(key: str) -> str:
 
 def managed(name: str, group: NodeGroup) -> Iterator[Resource]:
     inputs, made = wire(managed_node_group(group)) | {"nodeGroupName": name}, f"eks-{name}"
+    if group.target:
+        inputs["launchTemplate"] = {"id": f"lt-{name}"}
+        yield template_of(name, group)
     outputs = {"resources": [{"autoscalingGroups": [{"name": made}]}]}
     yield Resource(f"urn:managed:{name}", "aws:eks/nodeGroup:NodeGroup", name, inputs=inputs, outputs=outputs)
     for number, (key, value) in enumerate(autoscaler_tags(group.node).items()):
@@ -69,14 +80,25 @@ def managed(name: str, group: NodeGroup) -> Iterator[Resource]:
 def self_managed(name: str, group: NodeGroup) -> Iterator[Resource]:
     inputs = wire(auto_scaling_group(group, {"launch_template_id": f"lt-{name}", "version": "1"}))
     yield Resource(f"urn:asg:{name}", "aws:autoscaling/group:Group", name, inputs=inputs)
-    template = {"userData": user_data(group.node, CLUSTER)}
-    yield Resource(f"urn:lt:{name}", "aws:ec2/launchTemplate:LaunchTemplate", name, id=f"lt-{name}", inputs=template)
+    yield template_of(name, group, userData=user_data(group.node, CLUSTER))
+
+
+def template_of(name: str, group: NodeGroup, **more: Any) -> Resource:
+    tags = {"tags": group.template["tags"]} if group.target else {}  # the keys of tags are no names of inputs
+    inputs = wire(group.template) | tags | more
+    return Resource(f"urn:lt:{name}", "aws:ec2/launchTemplate:LaunchTemplate", name, id=f"lt-{name}", inputs=inputs)
 
 
 def provisioned(pool: GpuPool, provisioner: Provisioner) -> Iterator[Resource]:
     spec = node_pool(pool, provisioner, "gpu", list(places(pool, subnets(LETTERS), REGION).types))
     inputs = {"apiVersion": "karpenter.sh/v1", "kind": "NodePool", "metadata": {"name": "gpu"}, "spec": spec}
     yield Resource("urn:node-pool", "kubernetes:karpenter.sh/v1:NodePool", "gpu", inputs=inputs)
+    if pool.reservations:
+        spec = reservation_terms(pool, provisioner, ()) | {"subnetSelectorTerms": [{"id": one.id} for one in SUBNETS]}
+        api_version, kind = f"{provisioner.group}/v1", provisioner.node_class_kind
+        meta = {"name": "gpu", "annotations": node_class_annotations(pool)}
+        inputs = {"apiVersion": api_version, "kind": kind, "metadata": meta, "spec": spec}
+        yield Resource("urn:node-class", f"kubernetes:{api_version}:{kind}", "gpu", inputs=inputs)
 
 
 def registered(pool: GpuPool, rendering: str) -> Iterator[Resource]:
@@ -120,6 +142,17 @@ POOLS = (
     )
     .filter(expressible)
 )
+
+
+def reserved(pool: GpuPool, instances: int) -> GpuPool:
+    """The pool on so many reserved instances alone, in the first zone that has its type."""
+    (zone, *_), row = places(pool, subnets(LETTERS), REGION).types, pool.instance_types[0]
+    said = {"id": "cr-0123456789abcdef0", "instances": instances, "zone": zone, "instance_type": row.name}
+    changed = {"capacity_types": (CapacityType.RESERVED,), "reservations": (check(Reservation, said),)}
+    return pool.model_copy(update=changed)
+
+
+RESERVED = st.builds(reserved, POOLS, st.integers(1, 50))
 
 
 def around(value: int) -> st.SearchStrategy[int]:
@@ -168,10 +201,11 @@ def pods(pool: GpuPool) -> st.SearchStrategy[Pod]:
 
 def all_renderings_agree(data: st.DataObject) -> None:
     """The law, for one pool and some pods."""
-    pool = data.draw(POOLS)
+    pool = data.draw(POOLS | RESERVED)
     found = {rendering: planned(pool, rendering) for rendering in RENDERINGS}
 
-    most = pool.max_gpus // pool.accelerators_per_node * pool.accelerators_per_node
+    nodes = min([pool.max_nodes, *(each.instances or 0 for each in pool.reservations)])
+    most = nodes * pool.accelerators_per_node
     assert {rendering: ceiling(each) for rendering, each in found.items()} == dict.fromkeys(RENDERINGS, most)
     for pod in data.draw(st.lists(pods(pool), min_size=5, max_size=15)):
         taken = {rendering: admits(each, pod) for rendering, each in found.items()}
