@@ -49,7 +49,7 @@ lab: .venv/test.stamp
 REPEAT ?= 1
 replays: .venv/test.stamp
 	@$(BIN)/python -m eks_gpu.lab.toolchain --further >/dev/null
-	@for run in $$(seq $(REPEAT)); do echo "run $$run of $(REPEAT)"; $(E2E) tests/e2e/test_lab_replays.py tests/e2e/test_lab_gangs.py tests/e2e/test_lab_queues.py || exit; done
+	@for run in $$(seq $(REPEAT)); do echo "run $$run of $(REPEAT)"; EKS_GPU_LONG=1 $(E2E) tests/e2e/test_lab_replays.py tests/e2e/test_lab_gangs.py tests/e2e/test_lab_queues.py || exit; done
 
 SEEDS ?= 10
 packing: .venv/test.stamp

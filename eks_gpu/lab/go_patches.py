@@ -68,7 +68,7 @@ _MACHINES = Patch(
             """	for range lo.FromPtr(input.TargetCapacitySpecification.TotalTargetCapacity) {
 		ltConfig := input.LaunchTemplateConfigs[0]
 """,
-            """	asked, err := c.Client.CreateFleet(ctx, input)
+            """	asked, err := c.Client.CreateFleet(ctx, c.withReservations(input))
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +86,15 @@ _MACHINES = Patch(
             """		Errors:    nil,
 """,
             """		Errors:    asked.Errors,
+""",
+        ),
+        # An instance of a reservation says so as long as it lives; the played EC2 knows no reservations.
+        (
+            """			CapacityReservationId:                   nil,
+			CapacityReservationSpecification:        nil,
+""",
+            """			CapacityReservationId:                   reservationOf(lt.B),
+			CapacityReservationSpecification:        reservedOnly(lt.B),
 """,
         ),
         # A kubelet asks until it is registered, by one name. The played EC2 asks for a third of a second, and a machine
@@ -145,6 +154,50 @@ func grantedConfig(
 		}
 	}
 	return input.LaunchTemplateConfigs[0]
+}
+
+// withReservations tells the lab's EC2 which reservation each launch template of a fleet targets: it has no templates.
+func (c *Client) withReservations(input *ec2.CreateFleetInput) *ec2.CreateFleetInput {
+	asked := *input
+	var tags []ec2types.Tag
+	for number, config := range input.LaunchTemplateConfigs {
+		id := lo.FromPtr(config.LaunchTemplateSpecification.LaunchTemplateId)
+		if raw, ok := c.launchTemplateNameToID.Load(
+			lo.FromPtr(config.LaunchTemplateSpecification.LaunchTemplateName)); ok {
+			id = raw.(string)
+		}
+		raw, ok := c.launchTemplates.Load(id)
+		if !ok {
+			continue
+		}
+		template := raw.(lo.Tuple2[*ec2types.LaunchTemplate, *ec2types.RequestLaunchTemplateData])
+		if reservation := reservationOf(template.B); reservation != nil {
+			key := fmt.Sprintf("lab.eks-gpu/reservation-%d", number)
+			tags = append(tags, ec2types.Tag{Key: lo.ToPtr(key), Value: reservation})
+		}
+	}
+	if len(tags) != 0 {
+		fleet := ec2types.TagSpecification{ResourceType: ec2types.ResourceTypeFleet, Tags: tags}
+		asked.TagSpecifications = append([]ec2types.TagSpecification{fleet}, input.TagSpecifications...)
+	}
+	return &asked
+}
+
+func reservationOf(template *ec2types.RequestLaunchTemplateData) *string {
+	asked := template.CapacityReservationSpecification
+	if asked == nil || asked.CapacityReservationTarget == nil {
+		return nil
+	}
+	return asked.CapacityReservationTarget.CapacityReservationId
+}
+
+func reservedOnly(template *ec2types.RequestLaunchTemplateData) *ec2types.CapacityReservationSpecificationResponse {
+	if reservationOf(template) == nil {
+		return nil
+	}
+	return &ec2types.CapacityReservationSpecificationResponse{
+		CapacityReservationPreference: ec2types.CapacityReservationPreferenceCapacityReservationsOnly,
+	}
 }
 """,
 )

@@ -56,6 +56,7 @@ def aws(lab: Lab) -> Program:
         f"--region={lab.region}",
         f"--account={lab.account}",
         f"--outages={lab.outages}",
+        f"--reservations={lab.reservations}",
         f"--quotas={lab.quotas}",
         f"--refused={lab.refused}",
         f"--closed={lab.closed}",

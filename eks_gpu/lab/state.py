@@ -49,6 +49,11 @@ class Lab:
         return self.folder / "outages.json"
 
     @property
+    def reservations(self) -> Path:
+        """The capacity reservations that EC2 has."""
+        return self.folder / "reservations.json"
+
+    @property
     def quotas(self) -> Path:
         """vCPUs by quota's code, which count in place of the account's."""
         return self.folder / "quotas.json"

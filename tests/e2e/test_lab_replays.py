@@ -1,6 +1,7 @@
 """Whole systems on the real engine, with the real controllers: what each scenario promises."""
 
 import json
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +70,15 @@ def replayed_once(name: str) -> Any:
     scenario = load(name)
     missing = [tool for tool in scenario.further if not is_built(tool)]
     unbuilt = pytest.mark.skipif(bool(missing), reason=f"{missing} are not built: `make replays` builds them")
-    marks = [pytest.mark.xdist_group(f"replay of {name}"), pytest.mark.minutes(scenario.minutes), unbuilt]
+    left_out = pytest.mark.skipif(
+        scenario.long and not os.environ.get("EKS_GPU_LONG"), reason=f"{name} is long: `make replays` runs it"
+    )
+    marks = [
+        pytest.mark.xdist_group(f"replay of {name}"),
+        pytest.mark.minutes(scenario.minutes),
+        unbuilt,
+        left_out,
+    ]
     return pytest.param(name, marks=marks)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from eks_gpu.lab.aws.accounts import USED, Account
 from eks_gpu.lab.aws.iam_refusals import SPOT_ROLE, SPOT_SERVICE
@@ -44,6 +45,10 @@ class Capacity:
     """File that gets the code of the quota of each launch that one refused, a line each."""
     fleets: dict[str, tuple[str, bool]] = field(default_factory=dict)
     """Type, and whether it is Spot, of each instance that is played elsewhere, by id."""
+    reservations: Path | None = None
+    """File with the capacity reservations that there are."""
+    reserved: dict[str, str] = field(default_factory=dict)
+    """Reservation of each of these instances that is in one, by the instance's id."""
     ended: set[str] = field(default_factory=set)
     """Ids of those that were terminated."""
 
@@ -52,6 +57,12 @@ class Capacity:
         if self.outages is None or not self.outages.exists():
             return set()
         return {(type_, zone) for type_, zone in json.loads(self.outages.read_text(encoding="utf-8"))}
+
+    def there(self) -> list[dict[str, Any]]:
+        """The capacity reservations, as the file has them."""
+        if self.reservations is None or not self.reservations.exists():
+            return []
+        return json.loads(self.reservations.read_text(encoding="utf-8"))
 
     def limit(self, row: InstanceType, spot: bool) -> tuple[Quota, int] | None:
         """The quota that a launch counts against, and its vCPUs; None for a type that no quota is known for."""

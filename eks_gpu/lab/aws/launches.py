@@ -16,6 +16,7 @@ from moto.autoscaling.models import ASG_NAME_TAG, AutoScalingBackend, FakeAutoSc
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult
 from moto.core.utils import utcnow
+from moto.ec2.responses import EC2Response
 from moto.ec2.responses.fleets import Fleets
 from moto.ec2.responses.instances import InstanceResponse
 
@@ -24,6 +25,7 @@ from eks_gpu.lab.aws.capacity import Launch, current
 from eks_gpu.lab.aws.ec2_refusals import shortage
 from eks_gpu.lab.aws.enforcement import may
 from eks_gpu.lab.aws.needs import Place
+from eks_gpu.lab.aws.reserved import describe_capacity_reservations, refused, targets
 from eks_gpu_components.catalog import on_demand_price, spot_price
 
 AGAIN_S = 15
@@ -48,6 +50,7 @@ def launching() -> Iterator[None]:
             response.ec2_backend.terminate_instances(others)
         for id_ in ours:
             capacity.fleets.pop(id_, None)
+            capacity.reserved.pop(id_, None)
         capacity.ended |= ours
         return ActionResult({"TerminatingInstances": [{"InstanceId": id_} for id_ in ids]})
 
@@ -65,6 +68,8 @@ def launching() -> Iterator[None]:
             (InstanceResponse, "terminate_instances", terminate_ours),
         ):
             patches.enter_context(patch.object(owner, name, ours))
+        told = describe_capacity_reservations
+        patches.enter_context(patch.object(EC2Response, told.__name__, told, create=True))
         yield
 
 
@@ -188,6 +193,8 @@ class Option:
     template: Mapping[str, Any]
     override: Mapping[str, Any]
     zone: str
+    reservation: str = ""
+    """What its launch template targets."""
 
     @property
     def type(self) -> str:
@@ -208,11 +215,13 @@ class Option:
 
 
 def _options(place: Place, given: Mapping[str, Any]) -> Iterator[Option]:
-    for config in given["LaunchTemplateConfigs"]:
+    reserved = targets(given)
+    for number, config in enumerate(given["LaunchTemplateConfigs"]):
         for override in config.get("Overrides") or ():
             subnet = place.ec2.get_subnet(override["SubnetId"]) if override.get("SubnetId") else None
             zone = subnet.availability_zone if subnet else override.get("AvailabilityZone", "")
-            yield Option(config.get("LaunchTemplateSpecification") or {}, override, zone)
+            template = config.get("LaunchTemplateSpecification") or {}
+            yield Option(template, override, zone, reserved.get(number, ""))
 
 
 def _create_fleet(response: Any) -> ActionResult:
@@ -228,10 +237,16 @@ def _create_fleet(response: Any) -> ActionResult:
     made, errors = [], dict[tuple[str, str], dict[str, Any]]()
     for _ in range(int(target["TotalTargetCapacity"])):
         for option in options:
-            refusal = shortage(Launch(place, option.type, option.zone, spot, may_make_role=role))
+            refusal = (
+                refused(option.reservation, option.type, option.zone)
+                if option.reservation
+                else shortage(Launch(place, option.type, option.zone, spot, may_make_role=role))
+            )
             if refusal is None:
                 id_ = f"i-{uuid.uuid4().hex[:17]}"
                 current().fleets[id_] = option.type, spot
+                if option.reservation:
+                    current().reserved[id_] = option.reservation
                 made.append({**option.told(spot), "InstanceIds": [id_], "InstanceType": option.type})
                 break
             errors[option.type, option.zone] = {

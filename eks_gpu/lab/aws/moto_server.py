@@ -47,18 +47,20 @@ def moto(
     pace: Pace | None = None,
     quotas: Path | None = None,
     refused: Path | None = None,
+    reservations: Path | None = None,
 ) -> Iterator[str]:
     """AWS in a thread of this process, empty at first; gives its URL, for AWS_ENDPOINT_URL. Port 0 is a free one.
 
     EC2 launches what the account's quotas allow, or the vCPUs by quota's code in the file `quotas`, and nothing that is
     in the file `outages`, a list of [type, zone]. The file `refused` gets the code of each quota that refused a launch.
-    The file `closed` gets the names of clusters with a private endpoint alone.
+    The file `reservations` has the capacity reservations, as `reserved` says. The file `closed` gets the names of
+    clusters with a private endpoint alone.
 
     Who calls with the credentials of a role may do what the role's policies allow, as `enforcement` says.
     """
     complete_moto(endpoint, certificate, closed)
     with (
-        having(Capacity(account, outages, quotas, refused)),
+        having(Capacity(account, outages, quotas, refused, reservations=reservations)),
         pacing(pace or Pace()),
         _managed_policies(),
         enforced(),
@@ -111,6 +113,7 @@ def main() -> None:
         Pace(arguments.throttled_every, arguments.settles_s),
         arguments.quotas,
         arguments.refused,
+        arguments.reservations,
     ) as url:
         print(url, flush=True)
         ended.wait()
@@ -122,6 +125,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--region", default=REGION, help="region of calls that name none")
     parser.add_argument("--account", default="used", choices=ACCOUNTS, help="whose quotas count")
     parser.add_argument("--outages", type=Path, help="file with a list of [type, zone]: what EC2 is out of")
+    parser.add_argument("--reservations", type=Path, help="file with the capacity reservations that EC2 has")
     parser.add_argument("--quotas", type=Path, help="file with vCPUs by quota's code, in place of the account's")
     parser.add_argument("--refused", type=Path, help="file for the codes of quotas that refused a launch")
     parser.add_argument("--closed", type=Path, help="file for the names of clusters with a private endpoint alone")

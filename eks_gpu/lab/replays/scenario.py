@@ -25,6 +25,8 @@ class Scenario(Value):
     """About how long it takes on two cores that do nothing else."""
     further: tuple[str, ...] = ()
     """Programs that it needs beyond those that every lab has, and that are built at its first replay."""
+    long: bool = False
+    """Whether `make e2e` leaves it out and `make replays` runs it: it waits for clocks that nothing makes faster."""
 
     @abstractmethod
     def replay(self, lab: Lab, name: str, note: Note = lambda _: None) -> Result:

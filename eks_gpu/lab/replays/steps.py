@@ -22,6 +22,7 @@ from eks_gpu.lab.replays.result import Result
 from eks_gpu.lab.replays.scenario import Scenario, project_folder, refuse_a_lab_in_use
 from eks_gpu.lab.replays.timeline import Timeline
 from eks_gpu.lab.replays.workload import Workload
+from eks_gpu.lab.reservations import LabReservation, set_reservations
 from eks_gpu.lab.state import Lab
 from eks_gpu.lab.status import NodeRow
 from eks_gpu.offline.project import Project
@@ -83,6 +84,8 @@ class Step(Value):
     as it is."""
     messages: Mapping[str, int] = Field(default_factory=dict)
     """Messages that wait from here on, by how the name of their queue begins."""
+    reservations: tuple[LabReservation, ...] | None = None
+    """From here on EC2 has these capacity reservations and no others; None leaves it as it is."""
     quotas: Mapping[str, int] | None = None
     """From here on the account has these vCPUs by quota's code, and of other quotas what it had at the start; None
     leaves it as it is."""
@@ -195,6 +198,8 @@ class _Run:
         started = time.monotonic()
         if step.outages is not None:
             set_outages(self._lab, step.outages)
+        if step.reservations is not None:
+            set_reservations(self._lab, step.reservations)
         if step.quotas is not None:
             self._quotas = dict(step.quotas)
             set_quotas(self._lab, self._quotas)
@@ -212,6 +217,7 @@ class _Run:
     def end(self) -> None:
         """Takes away what the scenario brought."""
         set_outages(self._lab, ())
+        set_reservations(self._lab, ())
         if self._quotas:
             set_quotas(self._lab, {})
         for workload in self._scenario.workloads.values():
