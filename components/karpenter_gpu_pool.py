@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 from .catalog import AMI_RELEASE, SHARES_ANNOTATION
 from .nodes.device_claims import claim_problems, create_device_class
 from .nodes.ec2_node_class import image_problems, node_class_spec
+from .nodes.node_overlay import create_node_overlay
 from .nodes.node_pool import (
     KARPENTER,
     create_node_pool,
@@ -77,7 +78,7 @@ class KarpenterGpuPool(ComponentResource):
     """Taints of every node, as Kubernetes writes them."""
 
     def __init__(self, name: str, args: KarpenterGpuPoolArgs, opts: ResourceOptions | None = None):
-        """Makes the NodePool `name` and its node class.
+        """Makes the NodePool `name`, its node class, and a NodeOverlay of the same name if pods share GPUs.
 
         name: begins the names of all that the component makes; a new name replaces it.
         args: see `KarpenterGpuPoolArgs`.
@@ -92,7 +93,8 @@ class KarpenterGpuPool(ComponentResource):
         for sentence in placed.left_out:
             pulumi.log.info(f"{name}: {sentence}", self)
         node_class = _create_node_class(name, spec, [subnet["subnet_id"] for subnet in placed.subnets], self)
-        create_node_pool(name, pool, KARPENTER, node_class, list(placed.types), self)
+        overlays = create_node_overlay(name, pool, self)
+        create_node_pool(name, pool, KARPENTER, node_class, list(placed.types), self, overlays)
         create_device_class(name, pool, self)
 
         self.node_pool_name = Output.from_input(name)

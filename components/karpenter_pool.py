@@ -89,7 +89,7 @@ class KarpenterPool(ComponentResource):
         node_class = _create_node_class(name, spec, [subnet["subnet_id"] for subnet in chosen], self)
         zones = list(dict.fromkeys(subnet["zone"] for subnet in chosen))
         grace_s = TERMINATION_GRACE_S if pool.termination_grace_s is None else pool.termination_grace_s
-        make_node_pool(name, cpu_node_pool(pool, name, zones), grace_s, node_class, self)
+        make_node_pool(name, cpu_node_pool(pool, name, zones), grace_s, [node_class], self)
 
         self.node_pool_name = Output.from_input(name)
         self.labels, self.taints = dict(pool.labels), [taint.plain().for_kubernetes() for taint in pool.taints]

@@ -9,6 +9,7 @@ from tests.engine import run
 from tests.given import CLUSTER, subnets
 
 NODE_POOL = "kubernetes:karpenter.sh/v1:NodePool"
+NODE_OVERLAY = "kubernetes:karpenter.sh/v1alpha1:NodeOverlay"
 NODE_CLASS = "kubernetes:karpenter.k8s.aws/v1:EC2NodeClass"
 POOL = {"instance_types": ["g4dn.xlarge", "g4dn.2xlarge"], "max_gpus": 100}
 ARGS: Any = {"cluster": CLUSTER, "subnets": subnets("ab"), "node_role_name": "gaia-nodes"}

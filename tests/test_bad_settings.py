@@ -249,11 +249,6 @@ BROKEN: list[tuple[str, Any, str]] = [
         "karpenter.feature_gates.node_repairs is not a known key; nearest: node_repair",
     ),
     (
-        f"{BOUGHT}/pool/sharing",
-        {"strategy": "time-slicing", "replicas": 4},
-        "karpenter_gpu_pools.bought.pool.sharing: Karpenter counts whole GPUs, so it would buy a node for each pod, got time-slicing-4: leave it out, or use a node group",
-    ),
-    (
         f"{BOUGHT}/pool/instance_types",
         ["g6"],
         "karpenter_gpu_pools.bought.pool.instance_types[0]: g6 is a family, and pods packed on one of its larger types can cost more than a small node for each: name the types; nearest: g6.xlarge",
@@ -308,7 +303,7 @@ BROKEN: list[tuple[str, Any, str]] = [
     (
         "auto_mode_gpu_pools/auto",
         {"pool": {"instance_types": ["g6.xlarge"], "max_gpus": 1, "sharing": {"strategy": "mps", "replicas": 2}}},
-        "auto_mode_gpu_pools.auto.pool.sharing: Auto Mode counts whole GPUs, so it would buy a node for each pod, got mps-2: leave it out, or use a node group",
+        "auto_mode_gpu_pools.auto.pool.sharing: Auto Mode counts whole GPUs, so it would buy a node for each pod, got mps-2: leave it out, or use a node group or Karpenter",
     ),
     (
         "auto_mode_gpu_pools/auto",

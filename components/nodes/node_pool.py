@@ -54,6 +54,8 @@ class Provisioner:
     """Whether a requirement may name the operating system."""
     owner_field: str
     """Field of a term of reservations for the account that owns them."""
+    overlays: bool
+    """Whether a NodeOverlay can say what its nodes offer."""
 
 
 KARPENTER = Provisioner(
@@ -63,6 +65,7 @@ KARPENTER = Provisioner(
     max_age_h=KARPENTER_AGE_H,
     operating_systems=True,
     owner_field="ownerID",
+    overlays=True,
 )
 # Source: EKS User Guide, "Create a Node Pool for EKS Auto Mode".
 AUTO_MODE = Provisioner(
@@ -72,6 +75,7 @@ AUTO_MODE = Provisioner(
     max_age_h=AUTO_MODE_MAX_AGE_H,
     operating_systems=False,
     owner_field="owner",
+    overlays=False,
 )
 
 
@@ -139,9 +143,10 @@ def node_pool_problems(pool: GpuPool, provisioner: Provisioner) -> list[str]:
         problems.append(
             f"pool.capacity_types: {rule}, got {', '.join(pool.capacity_types)}; nearest: {', '.join(order)}"
         )
-    if pool.sharing and not (pool.claims and provisioner is KARPENTER):
+    if pool.sharing and not provisioner.overlays:
         reason = f"{provisioner.name} counts whole GPUs, so it would buy a node for each pod"
-        problems.append(f"pool.sharing: {reason}, got {pool.sharing.config}: leave it out, or use a node group")
+        instead = "leave it out, or use a node group or Karpenter"
+        problems.append(f"pool.sharing: {reason}, got {pool.sharing.config}: {instead}")
     return problems
 
 
@@ -192,10 +197,11 @@ def name_problems(name: str) -> list[str]:
 def limits(pool: GpuPool) -> dict[str, str]:
     """The NodePool's limits. A node that lost its device plugin counts no GPU; then CPU and memory limit the pool.
 
-    Both allow `max_nodes` of the largest type, so neither is reached before the accelerators.
+    Both allow `max_nodes` of the largest type, so neither is reached before the accelerators. Karpenter holds what an
+    overlay says of a node against the limit, so shares are limited as shares.
     """
     return {
-        pool.resource: str(pool.max_gpus),
+        pool.resource: str(pool.max_gpus * pool.resources_per_node // pool.accelerators_per_node),
         "cpu": str(pool.max_nodes * max(row.vcpus for row in pool.instance_types)),
         "memory": f"{pool.max_nodes * max(row.memory_mib for row in pool.instance_types)}Mi",
     }
@@ -239,21 +245,21 @@ def create_node_pool(
     node_class: kubernetes.apiextensions.CustomResource,
     zones: Sequence[str],
     parent: Resource,
+    before: Sequence[Resource] = (),
 ) -> kubernetes.apiextensions.CustomResource:
-    """Creates the NodePool `name`, with a node class of the same name, which is always deleted after it."""
-    return make_node_pool(
-        name, node_pool(pool, provisioner, name, zones), termination_grace_s(pool), node_class, parent
-    )
+    """Creates the NodePool `name`, with a node class of the same name. This and what must be there `before` the first
+    node are always deleted after it.
+    """
+    spec = node_pool(pool, provisioner, name, zones)
+    return make_node_pool(name, spec, termination_grace_s(pool), [node_class, *before], parent)
 
 
 def make_node_pool(
-    name: str,
-    spec: Mapping[str, Any],
-    grace_s: int,
-    node_class: kubernetes.apiextensions.CustomResource,
-    parent: Resource,
+    name: str, spec: Mapping[str, Any], grace_s: int, before: Sequence[Resource], parent: Resource
 ) -> kubernetes.apiextensions.CustomResource:
-    """Creates a NodePool of this `spec`; `grace_s` is how long a pod may hold its last node."""
+    """Creates a NodePool of this `spec`, after its node class and the rest of `before`; `grace_s` is how long a pod may
+    hold its last node.
+    """
     return kubernetes.apiextensions.CustomResource(
         name,
         api_version=KARPENTER_API_VERSION,
@@ -262,7 +268,7 @@ def make_node_pool(
         spec=spec,
         opts=ResourceOptions(
             parent=parent,
-            depends_on=[node_class],
+            depends_on=list(before),
             # Its deletion lasts until the last node is gone, and a pod may hold that one for the grace period.
             custom_timeouts=CustomTimeouts(delete=f"{grace_s + DELETE_MARGIN_S}s"),
         ),

@@ -109,8 +109,8 @@ class GpuPoolArgs(TypedDict):
     says which GPU they need; not for node groups. Default plugin.
     """
     sharing: NotRequired[GpuSharingArgs]
-    """How several pods share one GPU; Karpenter plans with this for `devices` claims alone, and Auto Mode not at all.
-    Default none.
+    """How several pods share one GPU. With Karpenter this needs its feature gate `node_overlay`, or `devices` claims;
+    Auto Mode cannot plan with it. Default none.
     """
     max_age_h: NotRequired[int]
     """Hours after which a node is replaced; not for node groups. Default 720 with Karpenter, 336 on Auto Mode."""

@@ -11,7 +11,7 @@ from eks_gpu.karpenter.budgets import keeps_empty_nodes
 from eks_gpu.karpenter.objects import NODE_CLASSES, NodePool, node_classes, node_pools, object_name, part
 from eks_gpu.karpenter.schema import seconds
 from eks_gpu.pods.durations import NEVER
-from eks_gpu.pods.quantities import CPU, MEMORY, written
+from eks_gpu.pods.quantities import CPU, MEMORY, whole_units, written
 from eks_gpu.pools.karpenter_node import KNOWN_RESOURCES
 from eks_gpu.pools.limits import NODES, Limits
 from eks_gpu.pools.pool import Pool
@@ -109,7 +109,8 @@ def not_blocked(context: Context) -> Iterator[Said]:
         amounts = limits.amounts
         if resource not in amounts or found.replicas is not None:
             continue
-        rows = [row for row in pool.types if row.accelerators and row.accelerators <= amounts[resource]]
+        counts = {row: _counted(pool, row, resource) for row in pool.types}
+        rows = {row: count for row, count in counts.items() if 0 < count <= amounts[resource]}
         problems = [
             problem
             for name in (CPU, MEMORY, NODES)
@@ -118,13 +119,19 @@ def not_blocked(context: Context) -> Iterator[Said]:
         yield verdict(pool.name, problems, f"{amounts[resource]} {resource} fit its other limits")
 
 
-def _blocked(name: str, limits: Limits, resource: str, rows: list[InstanceType]) -> Problem | None:
+def _counted(pool: Pool, row: InstanceType, resource: str) -> int:
+    """What a node of the type counts against a limit of devices; whether Karpenter's gate is on, other checks say."""
+    given = pool.overlaid.amounts().get(row.name, {}).get(resource)
+    return row.accelerators if given is None else whole_units(resource, given)
+
+
+def _blocked(name: str, limits: Limits, resource: str, rows: Mapping[InstanceType, int]) -> Problem | None:
     given, devices = limits.amounts[name], limits.amounts[resource]
-    needs = {row: devices // row.accelerators * limits.capacity(row)[name] for row in rows}
+    needs = {row: devices // count * limits.capacity(row)[name] for row, count in rows.items()}
     worst = max(rows, key=lambda row: needs[row], default=None)
     if worst is None or needs[worst] <= given:
         return None
-    allowed = int(replace(limits, amounts={name: given}).nodes_of(worst)) * worst.accelerators
+    allowed = int(replace(limits, amounts={name: given}).nodes_of(worst)) * rows[worst]
     return Problem(
         f"its limit {name} {written(name, given)} ends at {allowed} {resource} on {worst.name}, of {devices}",
         f"set it to {written(name, needs[worst])} or leave it out",

@@ -15,7 +15,7 @@ from eks_gpu.graph.unknown import Asked, listening, tell
 from eks_gpu.pods.claims import DEVICES
 from eks_gpu.pods.demand import Workload
 from eks_gpu.pods.pod import Pod, Toleration
-from eks_gpu.pods.quantities import CPU, EPHEMERAL_STORAGE, MEMORY, PODS, amount, whole_units, written
+from eks_gpu.pods.quantities import CPU, EPHEMERAL_STORAGE, MEMORY, PODS, whole_units, written
 from eks_gpu.pods.reasons import NOTHING, Reason, Rule
 from eks_gpu.pods.selection import granted, unselected
 from eks_gpu.pools import fargate_profile
@@ -251,11 +251,7 @@ def node_resources(pool: Pool, row: InstanceType) -> dict[str, int]:
     """What a new node offers. A resource that a tag states overrides the type's: a shared GPU counts several times."""
     if pool.node:
         return dict(pool.node.allocatable(row))
-    resources = allocatable(row)
-    if row.accelerator and pool.template:
-        for resource in row.accelerator.offered:
-            if (stated := _stated(resource, pool.template.resources.get(resource))) is not None:
-                resources[resource] = stated
+    resources = {**allocatable(row), **pool.devices_of(row)}
     if pool.instance_store and row.instance_store_gb:
         resources[EPHEMERAL_STORAGE] = _usable_mib(int(row.instance_store_gb * 1e9 / 2**30))
     elif disk := pool.images_disk:
@@ -266,14 +262,6 @@ def node_resources(pool: Pool, row: InstanceType) -> dict[str, int]:
 def _usable_mib(gib: int) -> int:
     """What a disk leaves pods: kubelet evicts at 10 % free and keeps 1 GiB. Source: amazon-eks-ami, nodeadm."""
     return max(0, gib * 9 // 10 - 1) * 1024
-
-
-def _stated(resource: str, text: str | None) -> int | None:
-    """None without a tag; to the autoscaler a tag that it cannot read is none."""
-    try:
-        return None if text is None else amount(resource, text)
-    except ValueError:
-        return None
 
 
 def _of_several(pool: Pool, candidate: Candidate, reason: Reason) -> Reason:

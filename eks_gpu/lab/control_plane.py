@@ -22,6 +22,7 @@ from eks_gpu.lab.ports import LOOPBACK, free_ports, open_loopback
 from eks_gpu.lab.problem import LabProblem
 from eks_gpu.lab.processes import Process
 from eks_gpu.lab.programs import Program
+from eks_gpu.lab.shared_gpus import sharing_stage
 from eks_gpu.lab.state import Lab, alone, lab_folder, lost_processes, recorded_lab
 from eks_gpu.lab.toolchain import module_folder, toolchain
 
@@ -168,7 +169,7 @@ _WAITING = {name: f"{name}.stage.kwok.x-k8s.io/delay" for name in ("pod-ready", 
 
 
 def stages(kwok_module: Path) -> str:
-    """kwok's own stages as one file of configuration, two of them with a delay that a pod may set by annotation."""
+    """kwok's own stages, two of them with a delay that a pod may set by annotation, and the device plugin's part."""
     files = [
         file
         for folder in STAGES
@@ -176,7 +177,8 @@ def stages(kwok_module: Path) -> str:
         if file.name != "kustomization.yaml"
     ]
     found = (yaml.load_all(file.read_text(encoding="utf-8"), yaml.CSafeLoader) for file in files)
-    return yaml.safe_dump_all(_waiting(stage) for several in found for stage in several if stage)
+    own = [_waiting(stage) for several in found for stage in several if stage]
+    return yaml.safe_dump_all([*own, sharing_stage()])
 
 
 def _waiting(stage: dict[str, Any]) -> dict[str, Any]:

@@ -108,9 +108,19 @@ def _nature(pool: Pool) -> str:
         f"zone{'s' * (len(zones) > 1)} {' '.join(zones)}" if zones else "",
         ", ".join(pool.capacity_types),
         _first(pool.instance_types),
+        _shares(pool),
         *(taint.for_kubelet() for taint in pool.taints),
     ]
     return "; ".join(part for part in parts if part)
+
+
+def _shares(pool: Pool) -> str:
+    """`12 nvidia.com/gpu a node` where that is not the number of its GPUs."""
+    if not (devices := pool.devices_per_node):
+        return ""
+    whole = pool.types[0].accelerator.offered if pool.types[0].accelerator else {}
+    shared = [f"{count} {name}" for name, count in devices.items() if whole.get(name) != count]
+    return f"{' and '.join(shared)} a node" if shared else ""
 
 
 def _zone(name: str, region: str) -> str:

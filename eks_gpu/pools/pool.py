@@ -9,6 +9,7 @@ from typing import Any
 
 from eks_gpu.graph.unknown import merged
 from eks_gpu.pods.pod import Expression
+from eks_gpu.pods.quantities import amount
 from eks_gpu.pools.karpenter_node import KarpenterNode
 from eks_gpu.pools.limits import Limits
 from eks_gpu.pools.overlays import Overlaid
@@ -42,6 +43,7 @@ from eks_gpu_components.catalog import (
 from eks_gpu_components.catalog.image_families import DEFAULT_VOLUME_GIB
 from eks_gpu_components.catalog.narrowing import Emptied, Place
 from eks_gpu_components.catalog.requirements import Required
+from eks_gpu_components.catalog.scheduling import device_of
 
 AUTO_SCALING_GROUP, MANAGED_NODE_GROUP = "auto-scaling-group", "managed-node-group"
 KARPENTER, AUTO_MODE, FARGATE = "karpenter", "auto-mode", "fargate"
@@ -263,6 +265,27 @@ class Pool:
         counts = {row.accelerators for row in self.types}
         return counts.pop() if len(counts) == 1 else None
 
+    def devices_of(self, row: InstanceType) -> dict[str, int]:
+        """Devices that pods can ask of a node of the type; of shared GPUs each share or slice counts.
+
+        An overlay of Karpenter or a tag for the autoscaler says so.
+        """
+        if row.accelerator is None:
+            return {}
+        own = row.accelerator.offered
+        if self.node:
+            counted = self.node.capacity(row)
+            return {name: count for name, count in counted.items() if device_of(name) in own}
+        stated = self.template.resources if self.template else {}
+        told = {name: _stated(name, text) for name, text in stated.items() if device_of(name) in own}
+        return own | {name: count for name, count in told.items() if count is not None}
+
+    @property
+    def devices_per_node(self) -> dict[str, int] | None:
+        """Devices that pods can ask of a node, None where types differ."""
+        found = [{name: count for name, count in self.devices_of(row).items() if count} for row in self.types]
+        return found[0] if found and all(each == found[0] for each in found) else None
+
     @property
     def min_gpus(self) -> int:
         """Accelerators when only the least number of nodes is there and each is of the smallest kind."""
@@ -408,6 +431,7 @@ class Pool:
             "accelerator": self.accelerator,
             "instance_types": list(self.instance_types),
             "gpus_per_node": self.gpus_per_node,
+            "devices_per_node": self.devices_per_node,
             "capacity_types": list(self.capacity_types),
             "zones": list(self.zones),
             "min_nodes": self.min_nodes,
@@ -422,6 +446,14 @@ class Pool:
             **({"reservations": [each.as_json() for each in self.reservations]} if self.reservations else {}),
             **({"given": True} if self.given else {}),
         }
+
+
+def _stated(resource: str, text: str) -> int | None:
+    """None for a tag that the autoscaler cannot read: to it that is none."""
+    try:
+        return amount(resource, text)
+    except ValueError:
+        return None
 
 
 def told_apart(pools: Sequence[Pool]) -> list[Pool]:

@@ -178,7 +178,7 @@ def test_reservations_come_first_where_the_pool_names_them():
         (
             {"sharing": {"strategy": "time-slicing", "replicas": 4}},
             "pool.sharing: Auto Mode counts whole GPUs, so it would buy a node for each pod, got time-slicing-4: "
-            "leave it out, or use a node group",
+            "leave it out, or use a node group or Karpenter",
         ),
         (
             {"node_image": "bottlerocket"},

@@ -15,6 +15,7 @@ from components.nodes.auto_scaling_group import auto_scaling_group
 from components.nodes.autoscaler_tags import autoscaler_tags
 from components.nodes.managed_node_group import managed_node_group
 from components.nodes.node_group import NodeGroup
+from components.nodes.node_overlay import node_overlay
 from components.nodes.node_pool import (
     AUTO_MODE,
     KARPENTER,
@@ -89,7 +90,20 @@ def template_of(name: str, group: NodeGroup, **more: Any) -> Resource:
     return Resource(f"urn:lt:{name}", "aws:ec2/launchTemplate:LaunchTemplate", name, id=f"lt-{name}", inputs=inputs)
 
 
+OVERLAYS_ON = Resource(
+    "urn:karpenter",
+    "kubernetes:helm.sh/v3:Release",
+    "karpenter",
+    inputs={"chart": "karpenter", "values": {"settings": {"featureGates": {"nodeOverlay": True}}}},
+)
+
+
 def provisioned(pool: GpuPool, provisioner: Provisioner) -> Iterator[Resource]:
+    if provisioner.overlays and (overlay := node_overlay(pool, "gpu")):
+        inputs = {"apiVersion": "karpenter.sh/v1alpha1", "kind": "NodeOverlay", "metadata": {"name": "gpu"}}
+        type_ = "kubernetes:karpenter.sh/v1alpha1:NodeOverlay"
+        yield Resource("urn:overlay", type_, "gpu", inputs={**inputs, "spec": overlay})
+        yield OVERLAYS_ON
     spec = node_pool(pool, provisioner, "gpu", list(places(pool, subnets(LETTERS), REGION).types))
     inputs = {"apiVersion": "karpenter.sh/v1", "kind": "NodePool", "metadata": {"name": "gpu"}, "spec": spec}
     yield Resource("urn:node-pool", "kubernetes:karpenter.sh/v1:NodePool", "gpu", inputs=inputs)
@@ -128,18 +142,20 @@ def ceiling(found: list[Room]) -> int:
 # Pools that every rendering can express, and pods around what separates those that fit from those that do not
 
 
+def renderings(pool: GpuPool) -> tuple[str, ...]:
+    """Auto Mode cannot share GPUs."""
+    return RENDERINGS[:-1] if pool.sharing else RENDERINGS
+
+
 def expressible(pool: GpuPool) -> bool:
     places_ = len(LETTERS) * len(pool.capacity_types)
-    return pool.max_nodes >= places_ and not auto_mode_problems("gpu", pool) and not node_group_problems(pool)
+    whole = pool.model_copy(update={"sharing": None})
+    return pool.max_nodes >= places_ and not auto_mode_problems("gpu", whole) and not node_group_problems(pool)
 
 
 POOLS = (
     pools()
-    .map(
-        lambda pool: pool.model_copy(
-            update={"sharing": None, "capacity_types": tuple(sorted(pool.capacity_types, reverse=True))}
-        )
-    )
+    .map(lambda pool: pool.model_copy(update={"capacity_types": tuple(sorted(pool.capacity_types, reverse=True))}))
     .filter(expressible)
 )
 
@@ -202,14 +218,14 @@ def pods(pool: GpuPool) -> st.SearchStrategy[Pod]:
 def all_renderings_agree(data: st.DataObject) -> None:
     """The law, for one pool and some pods."""
     pool = data.draw(POOLS | RESERVED)
-    found = {rendering: planned(pool, rendering) for rendering in RENDERINGS}
+    found = {rendering: planned(pool, rendering) for rendering in renderings(pool)}
 
     nodes = min([pool.max_nodes, *(each.instances or 0 for each in pool.reservations)])
     most = nodes * pool.accelerators_per_node
-    assert {rendering: ceiling(each) for rendering, each in found.items()} == dict.fromkeys(RENDERINGS, most)
+    assert {rendering: ceiling(each) for rendering, each in found.items()} == dict.fromkeys(found, most)
     for pod in data.draw(st.lists(pods(pool), min_size=5, max_size=15)):
         taken = {rendering: admits(each, pod) for rendering, each in found.items()}
-        event("taken" if taken["karpenter"] else "refused")
+        event(f"{'taken' if taken['karpenter'] else 'refused'}, {'shared' if pool.sharing else 'whole'}")
         assert len(set(taken.values())) == 1, (pod, taken)
 
 
@@ -222,10 +238,9 @@ def test_all_renderings_of_a_pool_admit_the_same_pods_under_the_same_ceiling(dat
 @settings(max_examples=50, deadline=None)
 @given(POOLS, st.integers(1, 3))
 def test_a_pod_that_the_pool_is_for_runs_on_every_rendering(pool, zone):
-    row = pool.instance_types[0]
     offered = list(places(pool, subnets(LETTERS), REGION).types)
     pod = Pod(
-        requests={pool.resource: row.accelerators, "cpu": 1000, "memory": 1024},
+        requests={pool.resource: pool.resources_per_node, "cpu": 1000, "memory": 1024},
         node_selector={
             **pool.node_labels,
             "topology.kubernetes.io/zone": offered[zone % len(offered)],
@@ -234,12 +249,7 @@ def test_a_pod_that_the_pool_is_for_runs_on_every_rendering(pool, zone):
         tolerations=(Toleration(pool.taints[0].key, "Exists"),),
     )
 
-    assert {rendering: admits(planned(pool, rendering), pod) for rendering in RENDERINGS} == {
-        "managed-node-group": True,
-        "auto-scaling-group": True,
-        "karpenter": True,
-        "auto-mode": True,
-    }
+    assert [admits(planned(pool, rendering), pod) for rendering in renderings(pool)] == [True] * len(renderings(pool))
 
 
 @settings(max_examples=50, deadline=None)

@@ -9,9 +9,10 @@ import pytest
 from components.karpenter_gpu_pool import KarpenterGpuPoolArgs
 from components.nodes.node_pool import KARPENTER, node_pool_problems
 from components.values.value import BadInput
+from tests import crds
 from tests.documentation import run_example
 from tests.given import CLUSTER, subnets
-from tests.karpenter_gpu_pools import ARGS, NODE_CLASS, NODE_POOL, made, pool, requirements
+from tests.karpenter_gpu_pools import ARGS, NODE_CLASS, NODE_OVERLAY, NODE_POOL, made, pool, requirements
 
 
 def node_class(**given: Any) -> Mapping[str, Any]:
@@ -112,6 +113,51 @@ def test_every_argument_reaches_the_cluster(field):
     assert node_class(args={**ARGS, field: OTHER[field]}, **wish) != node_class()
 
 
+# The NodeOverlay
+
+SHARED: dict[str, Any] = {"instance_types": ["g5.12xlarge"], "sharing": {"strategy": "time-slicing", "replicas": 3}}
+
+
+def test_shares_of_gpus_are_counted_by_an_overlay_of_the_pool_s_own_nodes():
+    assert made(**SHARED).one(NODE_OVERLAY).inputs == {
+        "apiVersion": "karpenter.sh/v1alpha1",
+        "kind": "NodeOverlay",
+        "metadata": {"name": "gpu", "annotations": {"pulumi.com/waitFor": "condition=Ready"}},
+        "spec": {
+            "requirements": [{"key": "karpenter.sh/nodepool", "operator": "In", "values": ["gpu"]}],
+            "capacity": {"nvidia.com/gpu": "12"},
+        },
+    }
+
+
+def test_the_overlay_is_one_that_karpenter_s_own_definition_takes():
+    inputs = made(**SHARED).one(NODE_OVERLAY).inputs
+    assert crds.problems("karpenter.sh_nodeoverlays", inputs) == []
+    assert crds.problems("karpenter.sh_nodeoverlays", {**inputs, "spec": {**inputs["spec"], "weight": 0}})
+
+
+def test_whole_gpus_need_no_overlay():
+    assert made().graph.of(NODE_OVERLAY) == []
+
+
+def test_the_limit_of_shares_is_that_of_the_gpus_they_are_of():
+    limits = made(max_gpus=9, **SHARED).one(NODE_POOL).inputs["spec"]["limits"]
+
+    # 9 GPUs are two nodes of four; a third needs 36 shares.
+    assert limits == {"nvidia.com/gpu": "27", "cpu": "96", "memory": "393216Mi"}
+
+
+def test_nodes_are_shared_before_the_first_one_starts():
+    ran = made(**SHARED)
+
+    assert ran.one(NODE_OVERLAY).urn in ran.one(NODE_POOL).dependencies
+    assert ran.one(NODE_POOL).inputs["spec"]["template"]["metadata"]["labels"] == {
+        "nvidia.com/gpu.present": "true",
+        "k8s.amazonaws.com/accelerator": "nvidia-a10g",
+        "nvidia.com/device-plugin.config": "time-slicing-3",
+    }
+
+
 # Order
 
 
@@ -155,11 +201,6 @@ def test_the_component_publishes_what_pods_must_match():
             "nearest: spot, on-demand",
         ),
         (
-            {"sharing": {"strategy": "time-slicing", "replicas": 4}},
-            "pool.sharing: Karpenter counts whole GPUs, so it would buy a node for each pod, got time-slicing-4: "
-            "leave it out, or use a node group",
-        ),
-        (
             {"capacity_types": ["reserved", "on-demand"]},
             "capacity_reservation_ids: pool.capacity_types has reserved, so name one reservation or more",
         ),
@@ -192,12 +233,12 @@ def test_what_karpenter_cannot_do_is_refused_with_the_reason(given, message):
 
 
 def test_all_problems_come_at_once_and_before_anything_is_registered():
-    wish = {"capacity_types": ["on-demand", "spot"], "sharing": {"strategy": "mps", "replicas": 2}}
+    wish = {"capacity_types": ["on-demand", "spot"], "node_image": "bottlerocket"}
 
     assert [problem.partition(":")[0] for problem in refused(zones=["us-west-2c"], **wish)] == [
         "pool.zones",
         "pool.capacity_types",
-        "pool.sharing",
+        "image_version",
     ]
 
 

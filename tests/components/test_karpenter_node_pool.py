@@ -133,7 +133,7 @@ def test_a_duration_has_one_unit_and_no_days(seconds, text):
 @given(pools())
 def test_cpu_and_memory_never_run_out_before_the_accelerators(pool):
     spec = node_pool(pool, KARPENTER, "gpu", [])
-    nodes = int(spec["limits"][pool.resource]) // pool.accelerators_per_node
+    nodes = int(spec["limits"][pool.resource]) // pool.resources_per_node
 
     assert int(spec["limits"]["cpu"]) >= nodes * max(row.vcpus for row in pool.instance_types)
     assert int(spec["limits"]["memory"].removesuffix("Mi")) >= nodes * max(r.memory_mib for r in pool.instance_types)

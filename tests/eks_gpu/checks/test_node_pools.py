@@ -11,6 +11,7 @@ from tests.karpenter_graphs import (
     healthy,
     karpenter,
     node_class,
+    node_overlay,
     node_pool,
     requirement,
     types,
@@ -88,6 +89,18 @@ def test_limits_that_leave_all_gpus_room():
         True,
         "8 nvidia.com/gpu fit its other limits",
     )
+
+
+def test_limits_of_shares_are_held_against_shares():
+    def said(cpu: str) -> tuple[bool, str]:
+        limits = {"nvidia.com/gpu": "16", "cpu": cpu}
+        overlay = node_overlay("shared", capacity={"nvidia.com/gpu": "4"})
+        made = [node_pool(ARCH, ON_DEMAND, types("g5.xlarge"), limits=limits), overlay]
+        return findings("gpu-limit-not-blocked-by-cpu-or-memory", *healthy(gpu=made))["gpu"]
+
+    assert said("16") == (True, "16 nvidia.com/gpu fit its other limits")
+    short = "its limit cpu 12000m ends at 12 nvidia.com/gpu on g5.xlarge, of 16: set it to 16000m or leave it out"
+    assert said("12") == (False, short)
 
 
 # --- nodes that go ---------------------------------------------------------------------------------------------------

@@ -90,12 +90,11 @@ def test_each_lab_has_a_token_of_its_own(play):
     assert up().token != first
 
 
-def test_kwok_is_given_its_own_stages_and_nothing_else(play):
-    assert list(yaml.safe_load_all((up().folder / "stages.yaml").read_text())) == [
-        {"name": "node/fast"},
-        {"name": "node/heartbeat-with-lease"},
-        {"name": "pod/fast"},
-    ]
+def test_kwok_is_given_its_own_stages_and_that_of_shared_gpus(play):
+    *own, shared = yaml.safe_load_all((up().folder / "stages.yaml").read_text())
+    assert own == [{"name": "node/fast"}, {"name": "node/heartbeat-with-lease"}, {"name": "pod/fast"}]
+    assert shared["metadata"]["name"] == "node-shares-gpus"
+    assert [patch["root"] for patch in shared["spec"]["next"]["patches"]] == ["metadata", "status"]
 
 
 def test_a_pod_may_say_how_long_it_runs_and_until_when_it_is_not_ready(tmp_path):

@@ -9,7 +9,7 @@ from tests import reports
 from tests.console import broken_words, shown
 from tests.graphs import cluster, cpu_work, gpu_group, gpu_work, healthy, managed_group, overrides, resource
 from tests.karpenter_graphs import healthy as on_karpenter
-from tests.karpenter_graphs import node_pool
+from tests.karpenter_graphs import karpenter, node_overlay, node_pool
 from tests.programs import IDS, PROGRAMS, plan_of
 
 FLEET = resource("aws:ec2/fleet:Fleet", "spare", {})
@@ -94,6 +94,14 @@ def test_a_pool_without_a_limit_says_so():
         ["0..no", "limit", "0..no", "limit"],
         "any number of GPUs",
     )
+
+
+def test_a_pool_whose_gpus_are_shared_says_what_a_node_offers():
+    overlay = node_overlay(capacity={"nvidia.com/gpu": "12"})
+    stack = on_karpenter(gpu=[node_pool(), overlay], karpenter=karpenter(featureGates={"nodeOverlay": True}))
+
+    assert "; 12 nvidia.com/gpu a node;" in " ".join(text(*stack).split())
+    assert " a node" not in text(*on_karpenter()).partition("Workloads")[0]
 
 
 WIDTHS = (60, 80, 100)

@@ -50,6 +50,7 @@ def test_a_profile_is_a_pool_without_instances_that_scales_by_itself():
         "accelerator": None,
         "instance_types": [],
         "gpus_per_node": None,
+        "devices_per_node": None,
         "capacity_types": ["on-demand"],
         "zones": ["us-west-2a"],
         "min_nodes": 0,

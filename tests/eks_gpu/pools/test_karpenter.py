@@ -38,6 +38,7 @@ def test_a_node_pool_of_karpenter():
         "accelerator": "nvidia",
         "instance_types": ["g4dn.xlarge", "g6.xlarge", "g5.xlarge"],  # cheapest first
         "gpus_per_node": 1,
+        "devices_per_node": {"nvidia.com/gpu": 1},
         "capacity_types": ["spot", "on-demand"],
         "zones": ["us-west-2a", "us-west-2b"],
         "min_nodes": 0,

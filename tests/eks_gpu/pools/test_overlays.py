@@ -47,6 +47,16 @@ def gives(name: str, amount: int, weight: int = 0, resource: str = GPU) -> Overl
     return Overlay(name, capacity={resource: Fraction(amount)}, weight=weight)
 
 
+def test_the_plan_says_what_pods_can_ask_of_a_node():
+    shares = node_overlay("shares", capacity={GPU: "4"})
+    slices = node_overlay("slices", capacity={GPU: "0", SLICE: "7"})
+
+    assert counted(shares).as_json()["devices_per_node"] == {GPU: 4}
+    assert counted(slices).as_json()["devices_per_node"] == {SLICE: 7}
+    assert counted(shares, release=OFF).as_json()["devices_per_node"] == {GPU: 1}
+    assert counted(names=("g5.xlarge", "g5.12xlarge")).as_json()["devices_per_node"] is None
+
+
 @pytest.mark.parametrize(
     ("selector", "holds"),
     [
