@@ -93,7 +93,8 @@ if nvidia and "gpu_operator" in settings:
     with problems.at("gpu_operator", go_on=True, as_argument="settings"):
         eks_gpu.GpuOperator("gpu-operator", {"pools": nvidia, "settings": settings["gpu_operator"]}, with_cluster)
 elif pools.needing_plugin("nvidia", own_nodes):
-    eks_gpu.NvidiaDevicePlugin("nvidia-device-plugin", {"pools": nvidia}, with_cluster)
+    with problems.at(go_on=True):
+        eks_gpu.NvidiaDevicePlugin("nvidia-device-plugin", {"pools": nvidia}, with_cluster)
 if claiming := pools.claiming(own_nodes):
     with problems.at("nvidia_dra_driver", go_on=True, as_argument="settings"):
         driver: eks_gpu.NvidiaDraDriverArgs = {"cluster": eks, "pools": claiming}

@@ -128,7 +128,7 @@ def pod(pool: GpuPool, script: str) -> dict[str, Any]:
                 "command": ["sh", "-c", script],
                 "resources": {
                     "requests": {"cpu": "100m", "memory": "256Mi"},
-                    "limits": {"memory": "1Gi", catalog.GPU_RESOURCE: "1"},
+                    "limits": {"memory": "1Gi", pool.resource: "1"},
                 },
                 "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
             }

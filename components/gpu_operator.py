@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 
 from . import catalog
 from .catalog.device_plugins import MIG_GPUS
+from .catalog.mig import MIG_GPUS
 from .control_plane.disposable import disposable
 from .nodes.gpu_sharing import WITHOUT_SHARING, sharing_configurations
 from .nodes.plugin_tolerations import plugin_tolerations
@@ -27,6 +28,8 @@ REFUSED_IMAGES = {
     "bottlerocket": "brings driver, toolkit and device plugin, and lets nobody replace them: it needs no operator",
     "auto-mode": "brings driver, toolkit and device plugin, and a second one breaks them: it needs no operator",
 }
+MIXED: MigStrategy = "mixed"
+"""The strategy with which slices have resources of their own, as nvidia.com/mig-1g.10gb."""
 
 
 class GpuOperatorSettingsArgs(TypedDict):
@@ -40,7 +43,7 @@ class GpuOperatorSettingsArgs(TypedDict):
     """Whether each GPU node exposes metrics of its GPUs for Prometheus. Default yes."""
     mig_strategy: NotRequired[MigStrategyArg]
     """How Kubernetes names the MIG devices of a GPU that the node's label nvidia.com/mig.config divides: none, single
-    or mixed. Default none.
+    or mixed. Default mixed if a pool has `mig`, else none.
     """
     node_labels: NotRequired[Mapping[str, str]]
     """Labels of the nodes that its controllers run on.
@@ -63,7 +66,7 @@ class GpuOperatorSettings(Value):
 
     node_image: Annotated[str, WithJsonSchema(one_of(DRIVER_IN_IMAGE))] = "eks-nvidia"
     dcgm_exporter: bool = True
-    mig_strategy: MigStrategy = "none"
+    mig_strategy: MigStrategy | None = None
     node_labels: Mapping[str, str] = catalog.SYSTEM_NODE_LABELS
 
     @model_validator(mode="after")
@@ -89,12 +92,23 @@ class GpuOperatorSpec(Value):
         problems = [
             f"pools[{number}]: {reason}" for number, pool in enumerate(self.pools) for reason in _unserved(pool)
         ]
-        strategy = self.settings.mig_strategy
-        if strategy != "none":
+        if (strategy := mig_strategy(self.pools, self.settings)) != "none":
             problems += _mig_problems(strategy, self.pools)
+        if strategy != MIXED:
+            rule = "pods ask for its slices by their profile, which needs settings.mig_strategy mixed"
+            problems += [
+                f"pools[{number}].mig: {rule}, got {strategy}" for number, pool in enumerate(self.pools) if pool.mig
+            ]
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+
+def mig_strategy(pools: Sequence[GpuPool], settings: GpuOperatorSettings) -> MigStrategy:
+    """The strategy that is set, else that which the pools need."""
+    if settings.mig_strategy:
+        return settings.mig_strategy
+    return MIXED if any(pool.mig for pool in pools) else "none"
 
 
 def _unserved(pool: GpuPool) -> Iterable[str]:
@@ -159,6 +173,7 @@ def chart_values(pools: Sequence[GpuPool], settings: GpuOperatorSettings) -> dic
     """Values of the chart where they differ from its own."""
     tolerations = plugin_tolerations(catalog.GPU_OPERATOR_TOLERATIONS, pools)
     controllers = {"nodeSelector": dict(settings.node_labels), "tolerations": catalog.SYSTEM_TOLERATIONS}
+    strategy = mig_strategy(pools, settings)
     installs = not DRIVER_IN_IMAGE[settings.node_image]
     values: dict[str, Any] = {
         "operator": controllers,
@@ -173,8 +188,8 @@ def chart_values(pools: Sequence[GpuPool], settings: GpuOperatorSettings) -> dic
         "driver": {"enabled": installs},
         "toolkit": {"enabled": installs},
         "dcgmExporter": {"enabled": settings.dcgm_exporter},
-        "mig": {"strategy": settings.mig_strategy},
-        "migManager": {"enabled": settings.mig_strategy != "none"},
+        "mig": {"strategy": strategy},
+        "migManager": {"enabled": strategy != "none"},
     }
     if configurations := sharing_configurations(pool.sharing for pool in pools if not pool.claims):
         values["devicePlugin"] = {

@@ -133,7 +133,7 @@ def pod(spec: GpuSmokeTestSpec) -> dict[str, Any]:
                 "command": ["nvidia-smi"],
                 "resources": {
                     "requests": {"cpu": f"{spec.cpu_millicores}m", "memory": memory},
-                    "limits": {"memory": memory, catalog.GPU_RESOURCE: "1"},
+                    "limits": {"memory": memory, spec.pool.resource: "1"},
                 },
                 "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
             }

@@ -46,6 +46,14 @@ class NvidiaDevicePluginSpec(Value):
         return self
 
     @model_validator(mode="after")
+    def _cuts_no_gpus(self) -> Self:
+        reason = "the device plugin offers slices and cuts none: leave it out, or install GpuOperator in place of this"
+        cut = [f"pools[{at}].mig: {reason}, got {pool.mig}" for at, pool in enumerate(self.pools) if pool.mig]
+        if cut:
+            raise ValueError("\n".join(cut))
+        return self
+
+    @model_validator(mode="after")
     def _has_its_own_namespace(self) -> Self:
         if self.namespace == "default":
             raise ValueError("namespace must not be default, which the chart refuses")

@@ -21,6 +21,7 @@ from pulumi.runtime.settings import get_root_resource
 from .catalog import (
     AUTOSCALER_LABEL_TAG,
     CAPACITY_TYPE_LABEL,
+    DEVICE_PLUGIN_CONFIG_LABEL,
     GPU_RESOURCE,
     INSTANCE_TYPE_LABEL,
     NEURON_RESOURCE,
@@ -30,7 +31,9 @@ from .catalog import (
     instance_type,
     stand_ins,
 )
+from .catalog.mig import MIG_CONFIG_LABEL, mig_profile, mig_profiles
 from .catalog.nearest import hint_or_all
+from .catalog.scheduling import device_of
 
 POOLS = ("GpuNodeGroup", "KarpenterGpuPool", "KarpenterPool", "AutoModeGpuPool", "SpotNodeGroup")
 _NODE_GROUP, _AUTO_SCALING_GROUP = "aws:eks/nodeGroup:NodeGroup", "aws:autoscaling/group:Group"
@@ -290,10 +293,19 @@ def _of_node_pool(inputs: Mapping[str, Any]) -> _Group:
         labels=template["metadata"]["labels"],
         taints=[Taint.from_kubernetes(taint) for taint in template["spec"].get("taints", [])],
         sizes=(nodes, nodes, None),
-        max_gpus=int(next(spec["limits"][name] for name in (GPU_RESOURCE, NEURON_RESOURCE) if name in spec["limits"])),
+        max_gpus=_limit_of_devices(spec["limits"], template["metadata"]["labels"], wanted[INSTANCE_TYPE_LABEL]),
         instance_types=wanted[INSTANCE_TYPE_LABEL],
         capacity_types=wanted[CAPACITY_TYPE_LABEL],
     )
+
+
+def _limit_of_devices(limits: Mapping[str, str], labels: Mapping[str, str], types: list[str]) -> int:
+    """The devices of a limit, which counts shares or slices where they are shared or cut."""
+    name = next(name for name in limits if device_of(name) in (GPU_RESOURCE, NEURON_RESOURCE))
+    device = instance_type(types[0]).accelerator
+    slices = mig_profiles(device).get(mig_profile(labels.get(MIG_CONFIG_LABEL, "")), 1) if device else 1
+    shares = int(labels.get(DEVICE_PLUGIN_CONFIG_LABEL, "1").rpartition("-")[2])
+    return int(limits[name]) // (slices * shares)
 
 
 def _of_node_group(inputs: Mapping[str, Any]) -> _Group:

@@ -78,7 +78,7 @@ def _server(pool: GpuPool, settings: ResnetInferenceSettings) -> dict[str, Any]:
         "ports": [{"name": "rest", "containerPort": REST_PORT}],
         "resources": {
             "requests": {"cpu": f"{settings.cpu_millicores}m", "memory": f"{settings.memory_mib}Mi"},
-            "limits": {"memory": f"{settings.memory_mib}Mi", catalog.GPU_RESOURCE: "1"},
+            "limits": {"memory": f"{settings.memory_mib}Mi", pool.resource: "1"},
         },
         "startupProbe": {
             **parts.http_probe(model.loaded_path, "rest"),

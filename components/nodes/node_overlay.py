@@ -18,11 +18,11 @@ def node_overlay(pool: GpuPool, node_pool: str) -> dict[str, Any] | None:
 
     Source: Karpenter 1.15, NodeOverlay v1alpha1.
     """
-    if not pool.sharing or pool.claims:
+    if pool.claims or not (pool.sharing or pool.mig):
         return None
     return {
         "requirements": [{"key": NODE_POOL_LABEL, "operator": "In", "values": [node_pool]}],
-        "capacity": {pool.resource: str(pool.resources_per_node)},
+        "capacity": {name: str(count) for name, count in pool.resources.items()},
     }
 
 

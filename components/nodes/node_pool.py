@@ -147,6 +147,9 @@ def node_pool_problems(pool: GpuPool, provisioner: Provisioner) -> list[str]:
         reason = f"{provisioner.name} counts whole GPUs, so it would buy a node for each pod"
         instead = "leave it out, or use a node group or Karpenter"
         problems.append(f"pool.sharing: {reason}, got {pool.sharing.config}: {instead}")
+    if pool.mig and not provisioner.overlays:
+        instead = "leave it out, or use a node group or Karpenter"
+        problems.append(f"pool.mig: {provisioner.name} cuts no GPU into slices, got {pool.mig}: {instead}")
     return problems
 
 
@@ -201,7 +204,7 @@ def limits(pool: GpuPool) -> dict[str, str]:
     overlay says of a node against the limit, so shares are limited as shares.
     """
     return {
-        pool.resource: str(pool.max_gpus * pool.resources_per_node // pool.accelerators_per_node),
+        pool.resource: str(pool.max_gpus * pool.pods_per_accelerator),
         "cpu": str(pool.max_nodes * max(row.vcpus for row in pool.instance_types)),
         "memory": f"{pool.max_nodes * max(row.memory_mib for row in pool.instance_types)}Mi",
     }

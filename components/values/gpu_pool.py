@@ -35,6 +35,8 @@ from ..catalog import (
     instance_types,
 )
 from ..catalog.cold_start import PARALLEL_PULL_THROUGHPUT_MIB_S
+from ..catalog.mig import MIG_CONFIG_LABEL, MIG_GPUS, mig_config, mig_profiles
+from ..catalog.scheduling import MIG_RESOURCE
 from .arg_words import CapacityTypeArg, DevicesArg, NodeImageArg, SharingStrategyArg
 from .gpu_need import GpuNeed, GpuNeedArgs
 from .labels_and_taints import Labels, NodeTaint, TaintArgs
@@ -112,6 +114,11 @@ class GpuPoolArgs(TypedDict):
     """How several pods share one GPU. With Karpenter this needs its feature gate `node_overlay`, or `devices` claims;
     Auto Mode cannot plan with it. Default none.
     """
+    mig: NotRequired[str]
+    """Profile of the slices (MIG) into which each GPU is cut, such as 1g.10gb; pods then request
+    nvidia.com/mig-1g.10gb. It needs `GpuOperator`, and Karpenter's feature gate `node_overlay`; Auto Mode cannot cut
+    GPUs. Default none.
+    """
     max_age_h: NotRequired[int]
     """Hours after which a node is replaced; not for node groups. Default 720 with Karpenter, 336 on Auto Mode."""
     disruption_budget: NotRequired[str]
@@ -170,6 +177,7 @@ class GpuPool(Value):
     idle_s: int = Field(default=600, ge=MIN_IDLE_S)
     devices: Devices = "plugin"
     sharing: GpuSharing | None = None
+    mig: str | None = None
     max_age_h: int | None = Field(default=None, ge=1)
     # None at a time would keep every idle node.
     disruption_budget: Annotated[str, like(r"(100|[1-9]\d?)%|[1-9]\d*", "nodes, as 20% or 2")] | None = None
@@ -281,6 +289,32 @@ class GpuPool(Value):
             raise ValueError("strategy must be time-slicing with devices claims: where claims share a GPU, MPS is off")
         return sharing
 
+    @field_validator("mig")
+    @classmethod
+    def _cuttable(cls, profile: str | None, info: ValidationInfo) -> str | None:
+        rows = info.data.get("instance_types")
+        if profile is None or not rows:
+            return profile
+        if info.data.get("sharing"):
+            raise ValueError("GPUs are cut into slices or shared whole: leave out mig or sharing")
+        if info.data.get("devices") == "claims":
+            raise ValueError("slices of claimed GPUs are cut by the driver: leave out mig, and claim with partitions")
+        if info.data.get("node_image") == "bottlerocket":
+            raise ValueError("needs node_image al2023: the GPU operator, which cuts GPUs, does not run on Bottlerocket")
+        for row in rows:
+            profiles = mig_profiles(_accelerator(row))
+            if not profiles:
+                known = ", ".join(sorted(MIG_GPUS))
+                raise ValueError(f"{row.name} has {_accelerator(row).name}, which cannot be cut; these can: {known}")
+            if profile not in profiles:
+                of_type = f"for {_accelerator(row).name} of {row.name}"
+                raise refused(f"must be one of {', '.join(profiles)} {of_type}")
+        slices = {row.name: mig_profiles(_accelerator(row))[profile] for row in rows}
+        if len(set(slices.values())) > 1:
+            each = ", ".join(f"{name} has {count} a GPU" for name, count in slices.items())
+            raise refused(f"must give all types one number of slices: {each}")
+        return profile
+
     @property
     def accelerator(self) -> str:
         """nvidia or neuron."""
@@ -293,7 +327,9 @@ class GpuPool(Value):
 
     @property
     def resource(self) -> str:
-        """Name of the resource that pods request: nvidia.com/gpu or aws.amazon.com/neuron."""
+        """Name of the resource that pods request: nvidia.com/gpu, that of a slice, or aws.amazon.com/neuron."""
+        if self.mig:
+            return f"{MIG_RESOURCE}{self.mig}"
         return _accelerator(self.instance_types[0]).resource
 
     @property
@@ -304,13 +340,22 @@ class GpuPool(Value):
     @property
     def resources_per_node(self) -> int:
         """How many of `resource` one node offers: shared devices count once for each pod that can have them."""
-        return self.accelerators_per_node * (self.sharing.replicas if self.sharing else 1)
+        return self.accelerators_per_node * self.pods_per_accelerator
+
+    @property
+    def pods_per_accelerator(self) -> int:
+        """How many of `resource` one device is: its shares or its slices."""
+        if self.mig:
+            return mig_profiles(_accelerator(self.instance_types[0]))[self.mig]
+        return self.sharing.replicas if self.sharing else 1
 
     @property
     def resources(self) -> dict[str, int]:
         """Every resource that a node offers, with the least that a node of any of the types has of it."""
         offers = [_accelerator(row).offered for row in self.instance_types]
         least = {name: min(offer.get(name, 0) for offer in offers) for name in offers[0]}
+        if self.mig:
+            least = dict.fromkeys(least, 0)  # a GPU in slices is none that a pod gets whole
         return {**least, self.resource: self.resources_per_node}
 
     @property
@@ -351,6 +396,9 @@ class GpuPool(Value):
             return {GPU_PRESENT_LABEL: "true", DEPLOY_DEVICE_PLUGIN_LABEL: "false", DRA_DRIVER_LABEL: "true"}
         names = {_accelerator(row).name for row in self.instance_types}
         labels = {GPU_PRESENT_LABEL: "true", ACCELERATOR_LABEL: _label_value(names)}
+        if self.mig:
+            # With the accelerator label the autoscaler waits for a whole GPU, which the node will never have.
+            labels = {GPU_PRESENT_LABEL: "true", MIG_CONFIG_LABEL: mig_config(self.mig)}
         if self.node_image == "bottlerocket":
             labels[DEPLOY_DEVICE_PLUGIN_LABEL] = "false"
         if self.sharing:

@@ -7,7 +7,7 @@ from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.karpenter.objects import part
 from eks_gpu.pools.pool import AUTO_SCALING_GROUP, Pool
 from eks_gpu.pools.scope import GROUPS, IN_GROUPS, SPOT, Scope
-from eks_gpu.pools.software import CLUSTER_AUTOSCALER, Software
+from eks_gpu.pools.software import CLUSTER_AUTOSCALER, Software, slices_of
 from eks_gpu_components.catalog import (
     ACCELERATOR_LABEL,
     AUTOSCALER_ENABLED_TAG,
@@ -184,11 +184,21 @@ def _astray(release: Software, clusters: list[str]) -> Problem | None:
     ),
 )
 def accelerator_label(context: Context) -> Iterator[Said]:
-    """A second node starts for one pod: the autoscaler does not wait for the device plugin to register the GPUs."""
+    """A second node starts for one pod: the autoscaler does not wait for the device plugin to register the GPUs.
+
+    Nodes whose GPUs are cut into slices (MIG) must not have the label: the autoscaler would wait for a whole GPU, which
+    they never have.
+    """
     for pool in context.scaled_groups:
         if pool.autoscaled and pool.accelerator == "nvidia":
             value = pool.labels.get(ACCELERATOR_LABEL)
             problem = None if value else Problem(f"its nodes have no label {ACCELERATOR_LABEL}")
+            if slices := slices_of(context.software, pool.labels, pool.types):
+                said = f"its nodes have {' and '.join(f'{count} {name}' for name, count in slices.items())}"
+                waits = f"{said}, and with the label {ACCELERATOR_LABEL} the autoscaler never takes them for ready"
+                problem = Problem(waits, "remove the label and its tag") if value else None
+                yield verdict(pool.name, problem, said)
+                continue
             yield verdict(pool.name, problem, f"the autoscaler waits for the GPUs of {value}")
 
 

@@ -13,7 +13,7 @@ from eks_gpu.pods.reasons import Rule
 from eks_gpu.pools.autoscaler_template import node_at_zero
 from eks_gpu.pools.pool import Pool
 from eks_gpu.pools.scope import IN_GROUPS
-from eks_gpu.pools.software import DEVICE_PLUGIN, sharing_replicas
+from eks_gpu.pools.software import DEVICE_PLUGIN, sharing_replicas, slices_of
 from eks_gpu_components.catalog import (
     AUTOSCALER_LABEL_TAG,
     AUTOSCALER_RESOURCE_TAG,
@@ -124,7 +124,7 @@ def resources_match(context: Context) -> Iterator[Said]:
     """If tags name too many GPUs, a node starts that cannot hold the pod; if too few, more nodes than needed start.
 
     For a pod that asks for what no tag tells, such as ephemeral storage or EFA, no node starts at all. The check knows
-    time-slicing and MPS of the device plugin.
+    time-slicing and MPS of the device plugin, and slices of one profile (MIG) of the GPU operator.
     """
     for pool, _ in _from_zero(context):
         real = dict(_resources(context, pool)) if pool.accelerator and pool.gpus_per_node is not None else {}
@@ -173,6 +173,9 @@ def _tag_value(pool: Pool, resource: str) -> str:
 def _resources(context: Context, pool: Pool) -> Iterator[tuple[str, int]]:
     """What a node will have, the least of its types: devices, and Neuron cores where somebody speaks of them."""
     assert pool.template
+    if slices := slices_of(context.software, pool.labels, pool.types):
+        yield from slices.items()
+        return
     offers = [row.accelerator.offered for row in pool.types if row.accelerator]
     for number, resource in enumerate(offers[0]):
         asked = any(workload.pod.requests_any([resource]) for workload in context.workloads)

@@ -1,6 +1,6 @@
 """Software: the Helm releases of a stack, and the EKS add-ons, as far as planning needs them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
@@ -31,8 +31,11 @@ from eks_gpu_components.catalog import (
     TERMINATION_HANDLER_CHART,
     VPC_CNI,
     DevicePlugin,
+    InstanceType,
 )
 from eks_gpu_components.catalog.chart_defaults import DEVICE_PLUGIN_NODES
+from eks_gpu_components.catalog.mig import MIG_CONFIG_LABEL, mig_profile, mig_profiles
+from eks_gpu_components.catalog.scheduling import MIG_RESOURCE
 
 CHART_V3 = "kubernetes:helm.sh/v3:Chart"
 RELEASES = ("kubernetes:helm.sh/v3:Release", CHART_V3, "kubernetes:helm.sh/v4:Chart")
@@ -231,3 +234,16 @@ def addon_requests(graph: Graph, cluster: str = "") -> Iterator[Mapping[str, int
         if addon.inputs.get("addonName") in ADDON_POD_REQUESTS:
             cpu, memory = ADDON_POD_REQUESTS[addon.inputs["addonName"]]
             yield {"cpu": cpu, "memory": memory}
+
+
+def slices_of(releases: Iterable[Software], labels: Mapping[str, str], types: Iterable[InstanceType]) -> dict[str, int]:
+    """Resource to the least amount on a node with these labels whose GPUs the GPU operator cuts into slices of one
+    profile: no whole GPU is left. Empty where nothing cuts them so.
+    """
+    profile = mig_profile(labels.get(MIG_CONFIG_LABEL, ""))
+    mixed = any(one.chart == GPU_OPERATOR and one.value("mig", "strategy") == "mixed" for one in releases)
+    devices = [row.accelerator for row in types if row.accelerator]
+    counts = [device.count * mig_profiles(device).get(profile, 0) for device in devices]
+    if not profile or not mixed or not counts or not all(counts):
+        return {}
+    return {GPU_RESOURCE: 0, f"{MIG_RESOURCE}{profile}": min(counts)}

@@ -181,6 +181,10 @@ def test_reservations_come_first_where_the_pool_names_them():
             "leave it out, or use a node group or Karpenter",
         ),
         (
+            {"mig": "1g.10gb", "instance_types": ["p5.4xlarge"]},
+            "pool.mig: Auto Mode cuts no GPU into slices, got 1g.10gb: leave it out, or use a node group or Karpenter",
+        ),
+        (
             {"node_image": "bottlerocket"},
             "pool.node_image: Auto Mode chooses the image itself, got bottlerocket: leave it out",
         ),

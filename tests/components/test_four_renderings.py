@@ -6,6 +6,7 @@ Judged by the planner, from the objects that AWS and Kubernetes would be given.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
@@ -233,6 +234,20 @@ def all_renderings_agree(data: st.DataObject) -> None:
 @given(st.data())
 def test_all_renderings_of_a_pool_admit_the_same_pods_under_the_same_ceiling(data):
     all_renderings_agree(data)
+
+
+@pytest.mark.parametrize("profile", ["1g.5gb", "3g.20gb"])
+def test_slices_of_a_gpu_are_admitted_by_all_that_can_cut_them(profile):
+    pool = check(GpuPool, {"instance_types": ["p4d.24xlarge"], "max_gpus": 64, "mig": profile})
+    tolerated = (Toleration(pool.taints[0].key, "Exists"),)
+    for rendering in RENDERINGS[:-1]:
+        found = planned(pool, rendering)
+        for wanted in (pool.resource, "nvidia.com/gpu", "nvidia.com/mig-7g.40gb"):
+            for count in (1, pool.resources_per_node, pool.resources_per_node + 1):
+                fits = wanted == pool.resource and count <= pool.resources_per_node
+                pod = Pod(requests={wanted: count}, tolerations=tolerated)
+                assert admits(found, pod) == fits, (rendering, wanted, count)
+        assert ceiling(found) == 64
 
 
 @settings(max_examples=50, deadline=None)

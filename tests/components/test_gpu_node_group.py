@@ -137,6 +137,15 @@ def test_every_argument_reaches_aws(field):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+def test_slices_reach_nodes_and_autoscaler(backend):
+    wish = {"instance_types": ["p4d.24xlarge"], "max_gpus": 16, "zones": ["us-west-2c"]}
+    told = json.dumps(asked(running(backend=backend, mig="1g.5gb", **wish)))
+    assert "nvidia.com/mig.config" in told
+    assert "resources/nvidia.com/mig-1g.5gb" in told
+    assert "k8s.amazonaws.com/accelerator" not in told
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("field", OTHER_WISHES)
 def test_every_wish_for_the_pool_reaches_aws(field, backend):
     assert asked(running(backend=backend, **{field: OTHER_WISHES[field]})) != asked(running(backend=backend))

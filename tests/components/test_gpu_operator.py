@@ -86,6 +86,13 @@ def test_what_an_environment_says_reaches_the_chart(settings, path, value):
     assert found == value
 
 
+def test_a_pool_of_slices_has_its_gpus_cut():
+    cut = {**A100, "mig": "1g.5gb"}
+    assert values(A100, cut)["mig"] == {"strategy": "mixed"}
+    assert values(A100, cut)["migManager"] == {"enabled": True}
+    assert values(cut, mig_strategy="mixed") == values(cut)
+
+
 def test_discovery_and_daemonsets_tolerate_every_taint_of_every_pool_once():
     dedicated = {**POOL, "taint": {"key": "dedicated", "value": "gpu", "effect": "NoExecute"}}
     found = values(POOL, dedicated, dedicated)
@@ -165,6 +172,12 @@ def test_the_namespace_is_the_one_asked_for():
             {"mig_strategy": "single"},
             "settings.mig_strategy single: no pool has a GPU that can be cut; these can: a100, b200, b300, h100, "
             "h200, rtx-pro-server-6000",
+        ),
+        (
+            [{**A100, "mig": "1g.5gb"}],
+            {"mig_strategy": "single"},
+            "pools[0].mig: pods ask for its slices by their profile, which needs settings.mig_strategy mixed, "
+            "got single",
         ),
         (
             [A100, {**POOL, "sharing": {"strategy": "mps", "replicas": 2}}],

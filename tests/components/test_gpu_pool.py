@@ -32,6 +32,14 @@ def problem(**wish: Any) -> str:
     return str(refused.value)
 
 
+def test_slices_are_what_nodes_of_the_pool_offer_and_whole_gpus_are_none():
+    made = pool(instance_types=["p4d.24xlarge"], max_gpus=16, mig="3g.20gb")
+
+    assert (made.resource, made.resources_per_node, made.max_nodes) == ("nvidia.com/mig-3g.20gb", 16, 2)
+    assert made.resources == {"nvidia.com/gpu": 0, "nvidia.com/mig-3g.20gb": 16}
+    assert made.node_labels == {"nvidia.com/gpu.present": "true", "nvidia.com/mig.config": "all-3g.20gb"}
+
+
 def test_the_defaults_are_the_safe_choices():
     made = pool()
 
@@ -230,6 +238,29 @@ def test_a_need_that_nothing_satisfies_is_refused():
         (
             {"sharing": {"strategy": "mps", "replicas": 2}, "node_image": "bottlerocket"},
             "pool.sharing: needs node_image al2023: Bottlerocket's own device plugin reads no configuration of ours",
+        ),
+        (
+            {"mig": "1g.10gb", "instance_types": ["g5.xlarge"]},
+            "pool.mig: g5.xlarge has a10g, which cannot be cut; these can: a100, b200, b300, h100, h200, "
+            "rtx-pro-server-6000",
+        ),
+        (
+            {"mig": "1g.5gb", "instance_types": ["p5.4xlarge"]},
+            "pool.mig must be one of 1g.10gb, 1g.20gb, 2g.20gb, 3g.40gb, 4g.40gb, 7g.80gb for h100 of p5.4xlarge, "
+            "got '1g.5gb'",
+        ),
+        (
+            {"mig": "1g.10gb", "instance_types": ["p4d.24xlarge", "p4de.24xlarge"], "max_gpus": 8},
+            "pool.mig must give all types one number of slices: p4d.24xlarge has 4 a GPU, p4de.24xlarge has 7 a GPU, "
+            "got '1g.10gb'",
+        ),
+        (
+            {"mig": "1g.10gb", "instance_types": ["p5.4xlarge"], "sharing": {"strategy": "mps", "replicas": 2}},
+            "pool.mig: GPUs are cut into slices or shared whole: leave out mig or sharing",
+        ),
+        (
+            {"mig": "1g.10gb", "instance_types": ["p5.4xlarge"], "node_image": "bottlerocket"},
+            "pool.mig: needs node_image al2023: the GPU operator, which cuts GPUs, does not run on Bottlerocket",
         ),
         (
             {"sharing": {"strategy": "mps", "replicas": 2}, "instance_types": ["inf2.xlarge"]},

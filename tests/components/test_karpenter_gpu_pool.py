@@ -136,6 +136,13 @@ def test_the_overlay_is_one_that_karpenter_s_own_definition_takes():
     assert crds.problems("karpenter.sh_nodeoverlays", {**inputs, "spec": {**inputs["spec"], "weight": 0}})
 
 
+def test_slices_of_gpus_are_counted_in_their_place():
+    ran = made(instance_types=["p4d.24xlarge"], max_gpus=16, mig="1g.5gb", args={**ARGS, "subnets": subnets("c")})
+
+    assert ran.one(NODE_OVERLAY).inputs["spec"]["capacity"] == {"nvidia.com/gpu": "0", "nvidia.com/mig-1g.5gb": "56"}
+    assert ran.one(NODE_POOL).inputs["spec"]["limits"]["nvidia.com/mig-1g.5gb"] == "112"
+
+
 def test_whole_gpus_need_no_overlay():
     assert made().graph.of(NODE_OVERLAY) == []
 

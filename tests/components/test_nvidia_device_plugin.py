@@ -76,6 +76,15 @@ def test_every_taint_of_every_pool_is_tolerated_once():
     ]
 
 
+def test_slices_that_nobody_cuts_are_refused():
+    with pytest.raises(BadInput, match="install GpuOperator in place of this") as problem:
+        plugin(POOL, {"instance_types": ["p5.4xlarge"], "max_gpus": 4, "mig": "1g.10gb"})
+    assert problem.value.problems == [
+        "pools[1].mig: the device plugin offers slices and cuts none: leave it out, or install GpuOperator in place of "
+        "this, got 1g.10gb"
+    ]
+
+
 def test_without_sharing_there_is_nothing_to_configure():
     assert "config" not in values()
 

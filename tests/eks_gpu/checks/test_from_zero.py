@@ -1,5 +1,7 @@
 """What the autoscaler is told of a node that does not exist yet."""
 
+from typing import Any
+
 from eks_gpu.graph.graph import Resource
 from tests.graphs import (
     GPU_TAGS,
@@ -12,10 +14,13 @@ from tests.graphs import (
     gpu_group,
     gpu_work,
     healthy,
+    launch_template,
     managed_group,
     overrides,
     pod,
+    release,
     tags,
+    user_data,
     without,
 )
 
@@ -98,6 +103,30 @@ def test_a_shared_gpu_counts_as_often_as_it_is_shared():
     assert message.startswith("the autoscaler expects 1 nvidia.com/gpu of a node, which will have 4")
     group = gpu_group(tags=tags({**GPU_TAGS, f"{TEMPLATE}/resources/nvidia.com/gpu": "4"}))
     assert findings("scale-from-zero-resources-match-node", *healthy(device_plugin=plugin, gpu=group))["gpu"][0]
+
+
+def test_slices_of_gpus_are_told_and_no_whole_gpu():
+    waits = "autoscaled-gpu-nodes-have-the-accelerator-label"
+
+    def said(strategy: str, check: str = "scale-from-zero-resources-match-node", labels: str = "", **told: str) -> Any:
+        resources = {f"{TEMPLATE}/resources/nvidia.com/{name}": count for name, count in told.items()}
+        group = gpu_group(tags=tags({**GPU_TAGS, **resources}), mixedInstancesPolicy=overrides("p4d.24xlarge"))
+        node = user_data(labels="nvidia.com/gpu.present=true,nvidia.com/mig.config=all-1g.5gb" + labels)
+        operator = release("gpu-operator", mig={"strategy": strategy})
+        stack = healthy(gpu=group, gpu_template=launch_template(userData=node), device_plugin=operator)
+        return findings(check, *stack)["gpu"]
+
+    right = {"gpu": "0", "mig-1g.5gb": "56"}
+    has = "a node has 0 nvidia.com/gpu and 56 nvidia.com/mig-1g.5gb, as the autoscaler expects"
+    assert said("mixed", **right) == (True, has)
+    assert not said("mixed")[0]
+    assert not said("none", **right)[0]
+    assert said("mixed", waits) == (True, "its nodes have 0 nvidia.com/gpu and 56 nvidia.com/mig-1g.5gb")
+    assert said("mixed", waits, ",k8s.amazonaws.com/accelerator=nvidia-tesla-a100") == (
+        False,
+        "its nodes have 0 nvidia.com/gpu and 56 nvidia.com/mig-1g.5gb, and with the label "
+        "k8s.amazonaws.com/accelerator the autoscaler never takes them for ready: remove the label and its tag",
+    )
 
 
 DEVICES, CORES = f"{TEMPLATE}/resources/aws.amazon.com/neuron", f"{TEMPLATE}/resources/aws.amazon.com/neuroncore"
