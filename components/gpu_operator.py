@@ -9,7 +9,6 @@ from pydantic import Field, WithJsonSchema, model_validator
 from typing_extensions import TypedDict
 
 from . import catalog
-from .catalog.device_plugins import MIG_GPUS
 from .catalog.mig import MIG_GPUS
 from .control_plane.disposable import disposable
 from .nodes.gpu_sharing import WITHOUT_SHARING, sharing_configurations

@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 from .catalog import AMI_RELEASE, SHARES_ANNOTATION
 from .nodes.device_claims import claim_problems, create_device_class
 from .nodes.ec2_node_class import image_problems, node_class_spec
+from .nodes.launch_template import create_placement_group, efa_interfaces
 from .nodes.node_overlay import create_node_overlay
 from .nodes.node_pool import (
     KARPENTER,
@@ -125,6 +126,7 @@ def ec2_node_class(
     subnet_ids: Sequence[Input[str]],
     security_group_id: Input[str],
     capacity_reservation_ids: Sequence[Input[str]] = (),
+    placement_group: Input[str] | None = None,
 ) -> dict[str, Any]:
     """An EC2NodeClass's `spec`, without tags. Source: Karpenter 1.15, EC2NodeClass v1."""
     spec = node_class_spec(
@@ -141,6 +143,18 @@ def ec2_node_class(
         spec["instanceStorePolicy"] = "RAID0"
     if pool.parallel_pull:
         spec["userData"] = pull_settings(pool.node_image)
+    if pool.efa:
+        # Not named, Karpenter would make every interface one with addresses, which pods then lack.
+        spec["networkInterfaces"] = [
+            {
+                "networkCardIndex": each["network_card_index"],
+                "deviceIndex": each["device_index"],
+                "interfaceType": each["interface_type"],
+            }
+            for each in efa_interfaces(pool.efa_interfaces, primary="interface")
+        ]
+    if placement_group is not None:
+        spec["placementGroupSelector"] = {"name": placement_group}
     return spec | reservation_terms(pool, KARPENTER, capacity_reservation_ids)
 
 
@@ -165,6 +179,7 @@ def _create_node_class(
         subnet_ids=subnet_ids,
         security_group_id=spec.cluster["security_group_id"],
         capacity_reservation_ids=spec.capacity_reservation_ids,
+        placement_group=create_placement_group(name, parent).name if spec.pool.efa else None,
     )
     return kubernetes.apiextensions.CustomResource(
         f"{name}-node-class",

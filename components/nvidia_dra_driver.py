@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from typing_extensions import TypedDict
 
 from . import catalog
-from .catalog.device_plugins import MIG_GPUS
+from .catalog.mig import MIG_GPUS
 from .control_plane.disposable import disposable
 from .nodes.device_claims import claim_problems
 from .nodes.plugin_tolerations import plugin_tolerations

@@ -80,6 +80,3 @@ DEVICE_RESOURCES: Mapping[str, tuple[str, ...]] = {
     **{kind: (RESOURCES[kind],) for kind in ("amd", "habana")},
 }
 """Kind of accelerator that a pool can have -> the resources that its device plugin registers, whole devices first."""
-
-MIG_GPUS = frozenset({"a100", "h100", "h200", "b200", "b300", "rtx-pro-server-6000"})
-"""GPUs that can be cut into MIG devices. Source: NVIDIA Multi-Instance GPU User Guide, "Supported GPUs"."""

@@ -41,6 +41,37 @@ def _speed(storage: NodeStorage | None) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
+def efa_interfaces(count: int, primary: str = "efa") -> list[dict[str, Any]]:
+    """The first interface, `primary`, has the node's addresses; the others carry EFA's traffic and use up none.
+
+    An interface of type `interface` is no EFA itself, so card 0 has an EFA beside it. Source: Amazon EC2 User Guide,
+    "Maximize network bandwidth with multiple network cards"; EKS User Guide, "Manage EFA devices on Amazon EKS".
+    """
+    first = {"network_card_index": 0, "device_index": 0, "interface_type": primary}
+    cards = range(count) if primary == "interface" else range(1, count)
+    return [first, *({"network_card_index": card, "device_index": 1, "interface_type": "efa-only"} for card in cards)]
+
+
+def create_placement_group(name: str, parent: Resource) -> aws.ec2.PlacementGroup:
+    """`{name}-placement`, whose nodes EC2 puts close to each other."""
+    return aws.ec2.PlacementGroup(f"{name}-placement", strategy="cluster", opts=ResourceOptions(parent=parent))
+
+
+def _fabric(name: str, cluster: EksCluster, node: Node, parent: Resource) -> dict[str, Any]:
+    """What EFA adds to a launch template; nothing without it.
+
+    The cluster's own security group lets all traffic from and to itself through, as EFA needs: EKS gives it rules of
+    both directions. Source: EKS User Guide, "View Amazon EKS security group requirements for clusters".
+    """
+    if not node.efa_interfaces:
+        return {}
+    groups = {"security_groups": [cluster["security_group_id"]], "delete_on_termination": "true"}
+    return {
+        "network_interfaces": [{**each, **groups} for each in efa_interfaces(node.efa_interfaces)],
+        "placement": {"group_name": create_placement_group(name, parent).name},
+    }
+
+
 def create_launch_template(
     name: str,
     cluster: EksCluster,
@@ -55,6 +86,9 @@ def create_launch_template(
     tags = Output.from_input(cluster["name"]).apply(
         lambda cluster_name: {"Name": f"{cluster_name}-{name}", f"{CLUSTER_TAG}{cluster_name}": "owned"}
     )
+    fabric = _fabric(name, cluster, node, parent)
+    if fabric:  # its interfaces name the security group
+        self_managed.pop("vpc_security_group_ids", None)
     return aws.ec2.LaunchTemplate(
         f"{name}-template",
         block_device_mappings=block_devices(node),
@@ -66,6 +100,7 @@ def create_launch_template(
         },
         tag_specifications=[{"resource_type": kind, "tags": tags} for kind in ("instance", "volume")],
         update_default_version=True,
+        **fabric,
         **self_managed,
         opts=ResourceOptions(parent=parent),
     )

@@ -39,6 +39,8 @@ class Node:
     taints: tuple[Taint, ...] = ()
     resources: Mapping[str, int]
     """Resources that the node's device plugin registers, such as `{"nvidia.com/gpu": 4}`."""
+    efa_interfaces: int = 0
+    """Interfaces that are Elastic Fabric Adapters, one on each network card; 0 for ordinary interfaces alone."""
     idle_s: int | None = None
     """Seconds an empty one is kept; None leaves it to the autoscaler's own setting."""
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..catalog import CAPACITY_TYPE_LABEL, CapacityType, regions, zones, zones_offering
+from ..catalog.scheduling import EFA_RESOURCE
 from ..values.gpu_pool import GpuPool
 from ..values.places import NodeSubnet
 from ..values.reservation import Reservation
@@ -229,7 +230,8 @@ def _node(pool: GpuPool, capacity_type: CapacityType) -> Node:
         parallel_pull=pool.parallel_pull,
         labels={**pool.node_labels, CAPACITY_TYPE_LABEL: str(capacity_type)},
         taints=pool.taints,
-        resources=pool.resources,
+        resources={**pool.resources, **({EFA_RESOURCE: pool.efa_interfaces} if pool.efa else {})},
+        efa_interfaces=pool.efa_interfaces,
         idle_s=pool.idle_s,
     )
 

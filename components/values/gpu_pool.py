@@ -50,6 +50,9 @@ from .words import Devices, NodeImage, SharingStrategy
 LONGEST_IDLE_S = 86_400
 """A day, after which an idle node is more likely forgotten than kept."""
 
+# It has 17 network cards and 16 EFA interfaces. Source: Karpenter 1.15, zz_generated.vpclimits.go.
+_EFA_ON_OTHER_CARDS = frozenset({"p6-b300.48xlarge"})
+
 # The spelling that the autoscaler's list of known GPUs has for the first data-centre cards.
 _TESLA = frozenset({"t4", "v100", "a100", "p100", "k80"})
 
@@ -119,6 +122,10 @@ class GpuPoolArgs(TypedDict):
     nvidia.com/mig-1g.10gb. It needs `GpuOperator`, and Karpenter's feature gate `node_overlay`; Auto Mode cannot cut
     GPUs. Default none.
     """
+    efa: NotRequired[bool]
+    """Whether each node has all Elastic Fabric Adapters of its type, for jobs over several nodes. All types must have
+    the same number, and `zones` must name one zone. Default no.
+    """
     max_age_h: NotRequired[int]
     """Hours after which a node is replaced; not for node groups. Default 720 with Karpenter, 336 on Auto Mode."""
     disruption_budget: NotRequired[str]
@@ -178,6 +185,7 @@ class GpuPool(Value):
     devices: Devices = "plugin"
     sharing: GpuSharing | None = None
     mig: str | None = None
+    efa: bool = False
     max_age_h: int | None = Field(default=None, ge=1)
     # None at a time would keep every idle node.
     disruption_budget: Annotated[str, like(r"(100|[1-9]\d?)%|[1-9]\d*", "nodes, as 20% or 2")] | None = None
@@ -314,6 +322,28 @@ class GpuPool(Value):
             each = ", ".join(f"{name} has {count} a GPU" for name, count in slices.items())
             raise refused(f"must give all types one number of slices: {each}")
         return profile
+
+    @field_validator("efa")
+    @classmethod
+    def _near_each_other(cls, efa: bool, info: ValidationInfo) -> bool:
+        rows = info.data.get("instance_types")
+        if not efa or not rows:
+            return efa
+        if without := [row.name for row in rows if not row.efa]:
+            raise ValueError(f"{', '.join(without)} has no EFA: name types that have it, see eks-gpu types --efa")
+        if unknown := [row.name for row in rows if row.name in _EFA_ON_OTHER_CARDS]:
+            raise ValueError(f"{', '.join(unknown)} has EFA on some of its network cards, and which is not known")
+        if len(counts := {row.name: row.efa_interfaces for row in rows}) and len(set(counts.values())) > 1:
+            each = ", ".join(f"{name} has {count}" for name, count in counts.items())
+            raise ValueError(f"types must have one number of EFA interfaces, which one launch template names: {each}")
+        if "zones" in info.data and len(info.data["zones"] or ()) != 1:
+            raise ValueError("zones must name one zone: EFA does not reach over zones")
+        return efa
+
+    @property
+    def efa_interfaces(self) -> int:
+        """EFA interfaces of a node; 0 without `efa`."""
+        return self.instance_types[0].efa_interfaces if self.efa else 0
 
     @property
     def accelerator(self) -> str:

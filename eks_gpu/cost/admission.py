@@ -15,7 +15,7 @@ from eks_gpu.graph.unknown import Asked, listening, tell
 from eks_gpu.pods.claims import DEVICES
 from eks_gpu.pods.demand import Workload
 from eks_gpu.pods.pod import Pod, Toleration
-from eks_gpu.pods.quantities import CPU, EPHEMERAL_STORAGE, MEMORY, PODS, whole_units, written
+from eks_gpu.pods.quantities import CPU, EPHEMERAL_STORAGE, MEMORY, PODS, amount, whole_units, written
 from eks_gpu.pods.reasons import NOTHING, Reason, Rule
 from eks_gpu.pods.selection import granted, unselected
 from eks_gpu.pools import fargate_profile
@@ -26,6 +26,7 @@ from eks_gpu.pools.pool import AUTO_MODE, FARGATE, KARPENTER, Candidate, Pool
 from eks_gpu.pools.software import addon_requests, device_plugin_pods, pods_of_eks
 from eks_gpu_components.catalog import DEVICE_RESOURCES, HARD_EFFECTS, InstanceType, Taint, allocatable
 from eks_gpu_components.catalog.narrowing import offering, why_empty
+from eks_gpu_components.catalog.scheduling import EFA_RESOURCE
 
 ACCELERATOR_RESOURCES = tuple(resource for resources in DEVICE_RESOURCES.values() for resource in resources)
 """What a pod asks for that wants an accelerator: whole devices, or cores of Neuron devices."""
@@ -252,11 +253,21 @@ def node_resources(pool: Pool, row: InstanceType) -> dict[str, int]:
     if pool.node:
         return dict(pool.node.allocatable(row))
     resources = {**allocatable(row), **pool.devices_of(row)}
+    if row.efa and pool.template and (told := pool.template.resources.get(EFA_RESOURCE)):
+        resources[EFA_RESOURCE] = min(row.efa_interfaces, _stated(told))
     if pool.instance_store and row.instance_store_gb:
         resources[EPHEMERAL_STORAGE] = _usable_mib(int(row.instance_store_gb * 1e9 / 2**30))
     elif disk := pool.images_disk:
         resources[EPHEMERAL_STORAGE] = _usable_mib(disk.gib)
     return resources
+
+
+def _stated(text: str) -> int:
+    """What a tag says; to the autoscaler a tag that it cannot read is none."""
+    try:
+        return amount(EFA_RESOURCE, text)
+    except ValueError:
+        return 0
 
 
 def _usable_mib(gib: int) -> int:

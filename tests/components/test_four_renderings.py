@@ -250,6 +250,16 @@ def test_slices_of_a_gpu_are_admitted_by_all_that_can_cut_them(profile):
         assert ceiling(found) == 64
 
 
+def test_efa_interfaces_are_admitted_by_all_renderings():
+    efa = {"instance_types": ["p4d.24xlarge"], "max_gpus": 64, "efa": True, "zones": ["us-west-2c"]}
+    pool = check(GpuPool, efa)
+    tolerated = (Toleration(pool.taints[0].key, "Exists"),)
+    for rendering in RENDERINGS:
+        for count in (1, 4, 5):
+            pod = Pod(requests={"nvidia.com/gpu": 8, "vpc.amazonaws.com/efa": count}, tolerations=tolerated)
+            assert admits(planned(pool, rendering), pod) == (count <= 4), (rendering, count)
+
+
 @settings(max_examples=50, deadline=None)
 @given(POOLS, st.integers(1, 3))
 def test_a_pod_that_the_pool_is_for_runs_on_every_rendering(pool, zone):

@@ -137,6 +137,30 @@ def test_every_argument_reaches_aws(field):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+def test_efa_is_on_every_network_card_of_nodes_that_are_close(backend):
+    wish = {"instance_types": ["p4d.24xlarge"], "max_gpus": 16, "zones": ["us-west-2c"]}
+    ran = running(backend=backend, efa=True, **wish)
+    template = ran.one("aws:ec2/launchTemplate:LaunchTemplate").inputs
+    group = ran.one("aws:ec2/placementGroup:PlacementGroup")
+
+    kinds = {"interfaceType": "efa-only", "deviceIndex": 1}
+    own = {"securityGroups": ["sg-1"], "deleteOnTermination": "true"}
+    assert template["networkInterfaces"] == [
+        {"networkCardIndex": 0, "interfaceType": "efa", "deviceIndex": 0, **own},
+        *({"networkCardIndex": card, **kinds, **own} for card in (1, 2, 3)),
+    ]
+    assert (group.inputs["strategy"], group.name) == ("cluster", "gpu-us-west-2c-on-demand-placement")
+    assert group.urn in ran.one("aws:ec2/launchTemplate:LaunchTemplate").dependencies
+    assert "vpcSecurityGroupIds" not in template  # EC2 refuses it beside interfaces
+    assert "node-template/resources/vpc.amazonaws.com/efa" in json.dumps(asked(ran))
+
+
+def test_without_efa_a_template_names_no_interfaces():
+    template = running(backend="auto-scaling-group", zones=["us-west-2a"]).one("aws:ec2/launchTemplate:LaunchTemplate")
+    assert not template.inputs.keys() & {"networkInterfaces", "placement"}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_slices_reach_nodes_and_autoscaler(backend):
     wish = {"instance_types": ["p4d.24xlarge"], "max_gpus": 16, "zones": ["us-west-2c"]}
     told = json.dumps(asked(running(backend=backend, mig="1g.5gb", **wish)))

@@ -240,6 +240,23 @@ def test_a_need_that_nothing_satisfies_is_refused():
             "pool.sharing: needs node_image al2023: Bottlerocket's own device plugin reads no configuration of ours",
         ),
         (
+            {"efa": True, "instance_types": ["g5.xlarge"], "zones": ["us-west-2a"]},
+            "pool.efa: g5.xlarge has no EFA: name types that have it, see eks-gpu types --efa",
+        ),
+        (
+            {"efa": True, "instance_types": ["p4d.24xlarge", "p5.48xlarge"], "max_gpus": 8, "zones": ["us-west-2a"]},
+            "pool.efa: types must have one number of EFA interfaces, which one launch template names: p4d.24xlarge has "
+            "4, p5.48xlarge has 32",
+        ),
+        (
+            {"efa": True, "instance_types": ["p4d.24xlarge"], "max_gpus": 8},
+            "pool.efa: zones must name one zone: EFA does not reach over zones",
+        ),
+        (
+            {"efa": True, "instance_types": ["p6-b300.48xlarge"], "max_gpus": 8, "zones": ["us-west-2a"]},
+            "pool.efa: p6-b300.48xlarge has EFA on some of its network cards, and which is not known",
+        ),
+        (
             {"mig": "1g.10gb", "instance_types": ["g5.xlarge"]},
             "pool.mig: g5.xlarge has a10g, which cannot be cut; these can: a100, b200, b300, h100, h200, "
             "rtx-pro-server-6000",

@@ -113,6 +113,24 @@ def test_every_argument_reaches_the_cluster(field):
     assert node_class(args={**ARGS, field: OTHER[field]}, **wish) != node_class()
 
 
+# EFA
+
+
+def test_efa_is_beside_the_interface_with_the_node_s_addresses_and_nodes_are_close():
+    ran = made(instance_types=["p4d.24xlarge"], efa=True, zones=["us-west-2c"], args={**ARGS, "subnets": subnets("c")})
+    (group,) = ran.graph.of("aws:ec2/placementGroup:PlacementGroup")
+    inputs = ran.one(NODE_CLASS).inputs
+
+    assert inputs["spec"]["networkInterfaces"] == [
+        {"networkCardIndex": 0, "deviceIndex": 0, "interfaceType": "interface"},
+        *({"networkCardIndex": card, "deviceIndex": 1, "interfaceType": "efa-only"} for card in (0, 1, 2, 3)),
+    ]
+    assert set(inputs["spec"]["placementGroupSelector"]) == {"name"}
+    assert group.urn in ran.one(NODE_CLASS).dependencies
+    assert crds.problems("karpenter.k8s.aws_ec2nodeclasses", inputs) == []
+    assert made().graph.of("aws:ec2/placementGroup:PlacementGroup") == []
+
+
 # The NodeOverlay
 
 SHARED: dict[str, Any] = {"instance_types": ["g5.12xlarge"], "sharing": {"strategy": "time-slicing", "replicas": 3}}
