@@ -103,6 +103,19 @@ if claiming := pools.claiming(own_nodes):
         )
 if neuron := pools.needing_plugin("neuron", own_nodes):
     eks_gpu.NeuronDevicePlugin("neuron-device-plugin", {"pools": neuron}, with_cluster)
+operator_exporter = bool(nvidia) and settings.get("gpu_operator", {"dcgm_exporter": False}).get("dcgm_exporter", True)
+if "gpu_observability" in settings:
+    with problems.at("gpu_observability", go_on=True, as_argument="settings"):
+        eks_gpu.GpuObservability(
+            "gpu-observability",
+            {
+                "cluster": eks,
+                "pools": pools.args,
+                "operator_exporter": operator_exporter,
+                "settings": settings["gpu_observability"],
+            },
+            in_cluster,
+        )
 balancers: list[pulumi.Resource] = []
 if "aws_load_balancer_controller" in settings:
     controller = settings["aws_load_balancer_controller"]

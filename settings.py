@@ -15,8 +15,8 @@ from components.nodes.device_claims import claim_problems
 # Sections whose images, or those of what their pools need, are in public registries and have no setting.
 PUBLIC_IMAGES = (
     *("gpu_node_groups", "karpenter_gpu_pools", "karpenter_pools", "cluster_autoscaler", "node_termination_handler"),
-    *("gpu_operator", "nvidia_dra_driver", "keda_operator", "aws_load_balancer_controller", "cuda_vector_add"),
-    "gpu_smoke_test",
+    *("gpu_operator", "nvidia_dra_driver", "keda_operator", "gpu_observability", "aws_load_balancer_controller"),
+    *("cuda_vector_add", "gpu_smoke_test"),
 )
 ECR = ".dkr.ecr."
 """In the address of a private registry of AWS, which a VPC endpoint reaches."""
@@ -61,6 +61,8 @@ class Settings(TypedDict):
     """NVIDIA's GPU operator, instead of the device plugin. Default none."""
     nvidia_dra_driver: NotRequired[eks_gpu.NvidiaDraDriverSettingsArgs]
     """NVIDIA's DRA driver, which is installed if a pool of your own nodes has `devices` claims."""
+    gpu_observability: NotRequired[eks_gpu.GpuObservabilitySettingsArgs]
+    """Prometheus with metrics of GPU nodes, dashboards and alerts. Default none."""
     aws_load_balancer_controller: NotRequired[eks_gpu.AwsLoadBalancerControllerSettingsArgs]
     """The controller that makes network load balancers for Services. Default none."""
     keda_operator: NotRequired[Annotated[eks_gpu.KedaOperatorArgs, Section("cluster")]]

@@ -26,6 +26,10 @@ from .values.eks_cluster import from_pulumi_eks as from_pulumi_eks
 from .values.eks_cluster import kubeconfig as kubeconfig
 from .gpu_node_group import GpuNodeGroup as GpuNodeGroup
 from .gpu_node_group import GpuNodeGroupArgs as GpuNodeGroupArgs
+from .gpu_observability import GpuObservability as GpuObservability
+from .gpu_observability import GpuObservabilityArgs as GpuObservabilityArgs
+from .observability.settings import GpuObservabilitySettings as GpuObservabilitySettings
+from .observability.settings import GpuObservabilitySettingsArgs as GpuObservabilitySettingsArgs
 from .gpu_operator import GpuOperator as GpuOperator
 from .gpu_operator import GpuOperatorArgs as GpuOperatorArgs
 from .gpu_operator import GpuOperatorSettings as GpuOperatorSettings

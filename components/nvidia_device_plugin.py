@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 
 from . import catalog
 from .control_plane.disposable import disposable
+from .nodes.gpu_nodes import gpu_nodes
 from .nodes.gpu_sharing import WITHOUT_SHARING, sharing_configurations
 from .nodes.plugin_tolerations import plugin_tolerations
 from .values.gpu_pool import GpuPool, GpuPoolArgs
@@ -112,20 +113,3 @@ def chart_values(pools: Sequence[GpuPool]) -> dict[str, Any]:
     if configurations := sharing_configurations(pool.sharing for pool in pools):
         values["config"] = {"map": configurations, "default": WITHOUT_SHARING}
     return values
-
-
-def gpu_nodes() -> dict[str, Any]:
-    """A node affinity for nodes with GPUs and without another device plugin. The label comes from the pools, so it
-    works from zero nodes.
-    """
-    return {
-        "nodeSelectorTerms": [
-            {
-                "matchExpressions": [
-                    {"key": catalog.GPU_PRESENT_LABEL, "operator": "In", "values": ["true"]},
-                    {"key": catalog.DEPLOY_DEVICE_PLUGIN_LABEL, "operator": "NotIn", "values": ["false"]},
-                    {"key": catalog.COMPUTE_TYPE_LABEL, "operator": "NotIn", "values": ["auto"]},
-                ]
-            }
-        ]
-    }

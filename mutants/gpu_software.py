@@ -1,8 +1,18 @@
 """The device plugin, the GPU operator, the metrics exporter, and EKS add-ons."""
 
+from dataclasses import replace
+
 from eks_gpu.graph.graph import Resource
 from eks_gpu.pools.pool import AUTO_MODE
-from eks_gpu_components.catalog import DCGM_EXPORTER_CHART, DEVICE_PLUGIN_CHART, DRA_DRIVER_CHART, Chart
+from eks_gpu.pools.software import software
+from eks_gpu_components.catalog import (
+    DCGM_EXPORTER_CHART,
+    DEVICE_PLUGIN_CHART,
+    DRA_DRIVER_CHART,
+    GPU_OPERATOR_CHART,
+    GPU_PRESENT_LABEL,
+    Chart,
+)
 
 from .edits import EACH, JSON, Edit, Given, With, Without, gone, only, swapped, to, with_key
 from .places import NODE_GROUP, RELEASE, Where, chart, of_gpus
@@ -22,6 +32,25 @@ def _release(chart: Chart) -> Resource:
     name = f"second-{chart.name}"
     inputs = {"chart": chart.name, "name": name, "namespace": "kube-system", "version": chart.version}
     return Resource(f"urn:pulumi:mutant::mutants::{RELEASE}::{name}", RELEASE, name, inputs=inputs)
+
+
+def _fitting_exporter() -> Resource:
+    """A DCGM exporter that runs on GPU nodes alone, whatever their taints."""
+    made = _release(DCGM_EXPORTER_CHART)
+    values = {
+        "nodeSelector": {GPU_PRESENT_LABEL: "true"},
+        "tolerations": [{"operator": "Exists"}],
+        "serviceMonitor": {"enabled": False},
+    }
+    return replace(made, inputs={**made.inputs, "values": values})
+
+
+def _monitor() -> Resource:
+    """A ServiceMonitor, in a program in which nothing brings its kind."""
+    api_version, kind = "monitoring.coreos.com/v1", "ServiceMonitor"
+    inputs = {"apiVersion": api_version, "kind": kind, "metadata": {"name": "gpus", "namespace": "kube-system"}}
+    type_ = f"kubernetes:{api_version}:{kind}"
+    return Resource(f"urn:pulumi:mutant::mutants::{type_}::gpus", type_, "gpus", inputs=inputs)
 
 
 def _addon(*names: str) -> Where:
@@ -155,7 +184,19 @@ OPERATORS = (
             pool.accelerator == "nvidia" and pool.backend != AUTO_MODE for pool in program.pools.values()
         ),
     ),
+    With(
+        "a monitor without the operator of its kind",
+        "the update stops at it",
+        _monitor(),
+        lambda program: any(pool.accelerator == "nvidia" for pool in program.pools.values()),
+    ),
     # The GPU operator.
+    With(
+        "a metrics exporter beside the operator's",
+        "two compete for the counters of each GPU",
+        _fitting_exporter(),
+        lambda program: any(release.chart == GPU_OPERATOR_CHART.name for release in software(program.graph)),
+    ),
     Without("no GPU operator", "nodes offer no GPU", _RELEASES, _OPERATOR),
     Edit(
         "the operator brings no device plugin",

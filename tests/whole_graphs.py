@@ -200,7 +200,11 @@ def reserving_class(**spec: Any) -> Resource:
 
 
 def exporter(**values: Any) -> Resource:
-    fitting = {"nodeSelector": {"nvidia.com/gpu.present": "true"}, "tolerations": [GPU_TOLERATION]}
+    fitting = {
+        "nodeSelector": {"nvidia.com/gpu.present": "true"},
+        "tolerations": [GPU_TOLERATION],
+        "serviceMonitor": {"enabled": False},
+    }
     inputs = {"name": "dcgm", "chart": "dcgm-exporter", "namespace": "kube-system", "values": fitting | values}
     return resource("kubernetes:helm.sh/v3:Release", "dcgm", inputs)
 

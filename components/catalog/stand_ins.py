@@ -173,7 +173,14 @@ def _of_object(metadata: Properties, name: str) -> Properties:
     return {"id": f"{metadata.get('namespace', 'default')}/{name}", "metadata": {**metadata, "name": name}}
 
 
+def _workspace(region: str, resource: Made) -> Properties:
+    made = f"ws-{digest(resource.urn)}"
+    endpoint = f"https://aps-workspaces.{region}.amazonaws.com/workspaces/{made}/"
+    return {"id": made, "arn": arn(region, "aps", f"workspace/{made}"), "prometheusEndpoint": endpoint}
+
+
 _SPECIAL: Mapping[str, Callable[[str, Made], Properties]] = {
+    "aws:amp/workspace:Workspace": _workspace,
     "aws:ec2/eip:Eip": lambda _, resource: {"allocationId": f"eipalloc-{digest(resource.urn)}"},
     "aws:ec2/launchTemplate:LaunchTemplate": lambda *_: {"latestVersion": 1, "defaultVersion": 1},
     "aws:ec2/subnet:Subnet": _subnet,

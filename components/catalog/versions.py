@@ -115,6 +115,10 @@ NEURON_CHART = Chart("oci://public.ecr.aws/neuron/neuron-helm-chart", "1.9.0", N
 GPU_OPERATOR_CHART = Chart("gpu-operator", "v26.7.0", "https://helm.ngc.nvidia.com/nvidia", "v26.7.0")
 NFD_CHART = Chart("oci://registry.k8s.io/nfd/charts/node-feature-discovery", "0.19.0", None, "v0.19.0")
 DCGM_EXPORTER_CHART = Chart("dcgm-exporter", "4.8.2", "https://nvidia.github.io/dcgm-exporter/helm-charts", "4.8.2")
+# Chart.yaml of the repository's commit cf408a2 of 2026-08-22; Grafana 13.2 and kube-state-metrics 2.20 are parts of it.
+PROMETHEUS_CHART = Chart(
+    "kube-prometheus-stack", "88.5.3", "https://prometheus-community.github.io/helm-charts", "v0.93.1"
+)
 KARPENTER_CHART = Chart("oci://public.ecr.aws/karpenter/karpenter", "1.15.0", None, "1.15.0")
 KARPENTER_CRD_CHART = Chart("oci://public.ecr.aws/karpenter/karpenter-crd", KARPENTER_CHART.version, None, "1.15.0")
 LOAD_BALANCER_CONTROLLER_CHART = Chart("aws-load-balancer-controller", "3.5.0", _EKS_CHARTS, "v3.5.0")
@@ -132,7 +136,8 @@ KNOWN_CHARTS = frozenset(
     for chart in (
         *(CLUSTER_AUTOSCALER_CHART, DCGM_EXPORTER_CHART, DEVICE_PLUGIN_CHART, DRA_DRIVER_CHART, GPU_OPERATOR_CHART),
         *(JOBSET_CHART, KARPENTER_CHART, KARPENTER_CRD_CHART, KEDA_CHART, KUEUE_CHART, LEADER_WORKER_SET_CHART),
-        *(LOAD_BALANCER_CONTROLLER_CHART, METRICS_SERVER_CHART, NEURON_CHART, NFD_CHART, TERMINATION_HANDLER_CHART),
+        *(LOAD_BALANCER_CONTROLLER_CHART, METRICS_SERVER_CHART, NEURON_CHART, NFD_CHART, PROMETHEUS_CHART),
+        TERMINATION_HANDLER_CHART,
     )
 )
 """Charts whose objects are known by their values, by short name."""

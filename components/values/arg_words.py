@@ -11,6 +11,7 @@ BackendArg = str
 BuiltInPoolArg = str
 CapacityTypeArg = str
 ControlPlaneLogArg = str
+DcgmExporterArg = str
 DevicesArg = str
 KvCacheFormatArg = str
 KueueIntegrationArg = str

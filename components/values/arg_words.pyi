@@ -21,6 +21,7 @@ BackendArg = Backend | Literal["managed-node-group", "auto-scaling-group"]
 BuiltInPoolArg = words.BuiltInPool
 CapacityTypeArg = CapacityType | Literal["reserved", "spot", "on-demand"]
 ControlPlaneLogArg = words.ControlPlaneLog
+DcgmExporterArg = words.DcgmExporter
 DevicesArg = words.Devices
 KvCacheFormatArg = words.KvCacheFormat
 KueueIntegrationArg = words.KueueIntegration

@@ -10,6 +10,7 @@ Architecture = Literal["amd64", "arm64"]
 AutoscalerExpander = Literal["least-waste", "most-pods", "random"]
 BuiltInPool = Literal["general-purpose", "system"]
 ControlPlaneLog = Literal["api", "audit", "authenticator", "controllerManager", "scheduler"]
+DcgmExporter = Literal["chart", "operator", "none"]
 Devices = Literal["plugin", "claims"]
 KvCacheFormat = Literal["auto", "fp8"]
 KueueIntegration = Literal[

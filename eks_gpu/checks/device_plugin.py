@@ -349,7 +349,9 @@ def exporter(context: Context) -> Iterator[Said]:
     pools = [pool for pool in context.pools if pool.backend != AUTO_MODE]
     for release in context.charts(DCGM_EXPORTER_CHART.short_name):
         pod = pod_of_values(release.values)
-        missed = [pool.name for pool in pools if pool.accelerator == "nvidia" and _rejection(pod, pool)]
+        # On an image with a device plugin of its own it would see no GPU.
+        seen = [pool for pool in pools if pool.labels.get(DEPLOY_DEVICE_PLUGIN_LABEL) != "false"]
+        missed = [pool.name for pool in seen if pool.accelerator == "nvidia" and _rejection(pod, pool)]
         astray = [pool.name for pool in pools if pool.accelerator != "nvidia" and not _rejection(pod, pool)]
         problems = [Problem(f"it does not run on {', '.join(missed)}", "tolerate their taints")] if missed else []
         if astray:

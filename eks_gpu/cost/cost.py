@@ -21,6 +21,7 @@ from eks_gpu.pools.cluster_of import Owners
 from eks_gpu.pools.clusters import COMPONENT, RESOURCE, clusters
 from eks_gpu.pools.pool import FARGATE, Pool
 from eks_gpu.pools.prices import refreshed, service_price
+from eks_gpu.pools.software import Software, software
 from eks_gpu.pools.uncertain import unknown_sizes
 from eks_gpu_components.catalog import (
     ALB_HOURLY,
@@ -30,6 +31,7 @@ from eks_gpu_components.catalog import (
     KMS_KEY_HOURLY,
     NAT_GATEWAY_HOURLY,
     NLB_HOURLY,
+    PROMETHEUS_CHART,
     PUBLIC_IPV4_HOURLY,
     Price,
     fargate_price,
@@ -252,6 +254,7 @@ _BY_USE: Mapping[str, str] = {
     "aws:s3/bucketV2:BucketV2": "storage and requests of buckets",
     "aws:s3/bucket:Bucket": "storage and requests of buckets",
     "aws:ecr/repository:Repository": "storage of images",
+    "aws:amp/workspace:Workspace": "samples in Amazon Managed Service for Prometheus",
 }
 # Services of AWS that cost nothing by themselves, by the first part of a resource's type; EC2's are told one by one.
 _FREE = (
@@ -266,7 +269,7 @@ _FREE = (
 )
 _PRICED = ("aws:ebs/volume:Volume", "aws:lb/")
 # Resources of the services above: what is paid by use, and its settings, as aws:sqs/queuePolicy:QueuePolicy.
-_SETTINGS_OF_USED = ("aws:cloudwatch/log", "aws:ecr/", "aws:kms/", "aws:s3/", "aws:sqs/")
+_SETTINGS_OF_USED = ("aws:amp/", "aws:cloudwatch/log", "aws:ecr/", "aws:kms/", "aws:s3/", "aws:sqs/")
 _PAID_EC2 = ("aws:ec2/instance:Instance", "aws:ec2/fleet:Fleet", "aws:ec2/spotInstanceRequest:SpotInstanceRequest")
 
 
@@ -307,6 +310,17 @@ def _volumes(graph: Graph, region: str) -> Iterator[Item]:
             for template in spec.get("volumeClaimTemplates") or ():
                 claim = f"{name}/{(template.get('metadata') or {}).get('name', '')}"
                 yield _claim(claim, template.get("spec") or {}, int(spec.get("replicas", 1)), region)
+    for release in software(graph):
+        if release.chart == PROMETHEUS_CHART.short_name:
+            yield from _prometheus(release, region)
+
+
+def _prometheus(release: Software, region: str) -> Iterator[Item]:
+    """The volume of each Prometheus of a release, whose chart leaves it to the operator; none without a claim."""
+    spec = release.value("prometheus", "prometheusSpec", default={})
+    claim = release.value("prometheus", "prometheusSpec", "storageSpec", "volumeClaimTemplate", "spec")
+    if isinstance(spec, Mapping) and isinstance(claim, Mapping):
+        yield _claim(f"{release.name}/prometheus", claim, int(spec.get("replicas") or 1), region)
 
 
 def _claim(name: str, spec: Mapping[str, Any], quantity: int, region: str) -> Item:

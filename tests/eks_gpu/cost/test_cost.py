@@ -229,6 +229,28 @@ def test_volumes_and_claims():
     }
 
 
+def test_the_volume_of_prometheus_which_its_operator_makes():
+    def release(**spec: Any):
+        values = {"prometheus": {"prometheusSpec": spec}}
+        inputs = {"chart": "kube-prometheus-stack", "name": "prometheus", "namespace": "monitoring", "values": values}
+        return resource("kubernetes:helm.sh/v3:Release", "prometheus", inputs)
+
+    claim = {"volumeClaimTemplate": {"spec": {"resources": {"requests": {"storage": "100Gi"}}}}}
+    assert idle(release(storageSpec=claim)) == {"volume claim prometheus/prometheus of 100 GiB": (1, 0.011)}
+    assert idle(release(storageSpec=claim, replicas=2)) == {
+        "volume claim prometheus/prometheus of 100 GiB": (2, 0.0219)
+    }
+    assert idle(release()) == {}
+
+
+def test_samples_are_paid_by_use():
+    workspace = resource("aws:amp/workspace:Workspace", "metrics", {})
+    assert analysed(workspace).cost.not_priced == (
+        "data transfer",
+        "samples in Amazon Managed Service for Prometheus",
+    )
+
+
 def test_a_claim_of_no_quantity_is_wrong_input():
     claim = {"resources": {"requests": {"storage": "100GB"}}}
     with pytest.raises(InputError) as problem:

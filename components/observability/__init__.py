@@ -1,0 +1,1 @@
+"""Metrics of GPU nodes: which are scraped, what is computed of them, and dashboards and alerts, as plain data."""
