@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from pulumi import Input
+
 from ..catalog.metrics import KARPENTER_METRICS, KUBE_STATE_METRICS
 from .panels import Dashboard, Panel, Query
 from .settings import GpuObservabilitySettings
@@ -27,7 +29,7 @@ def dashboards(settings: GpuObservabilitySettings) -> list[Dashboard]:
     return [capacity, *devices, Dashboard("eks-gpu-demand", "What waits for GPUs", _DEMAND)]
 
 
-def config_map(dashboard: Dashboard, namespace: str) -> dict[str, Any]:
+def config_map(dashboard: Dashboard, namespace: Input[str]) -> dict[str, Any]:
     """The ConfigMap from which Grafana's sidecar takes the dashboard."""
     return {
         "metadata": {"name": dashboard.uid, "namespace": namespace, "labels": DASHBOARD_LABEL},

@@ -36,6 +36,7 @@ from eks_gpu.lab.load_balancers import CONTROLLER_CLASSES, player
 from eks_gpu.lab.nodes import aws_client
 from eks_gpu.lab.pod_identity import has_role, role_credentials
 from eks_gpu.lab.problem import LabProblem
+from eks_gpu.lab.prometheus import PROMETHEUS, STATE_METRICS, start_prometheus, start_state_metrics
 from eks_gpu.lab.state import Lab, alone, lost_processes, recorded_lab
 from eks_gpu.lab.termination_handler import HANDLER, start_termination_handler
 from eks_gpu.pools.software import DRA_DRIVERS
@@ -227,6 +228,13 @@ def plain_dra_drivers(api: ClusterApi) -> list[Release]:
     ]
 
 
+def _prometheus(lab: Lab, release: Release, _: Mapping[str, str]) -> Lab:
+    rules = release.values.get("additionalPrometheusRulesMap", {}).values()
+    lab = start_state_metrics(lab, release.values.get("kube-state-metrics", {}))
+    lab, _ = start_prometheus(lab, [group for each in rules for group in each.get("groups", ())])
+    return lab
+
+
 def _gangs(name: str, group: str) -> "Played":
     return Played(
         lambda lab, release, _: start_gang_controller(lab, name),
@@ -288,6 +296,7 @@ PLAYED = {
     "lws": _gangs("lws", "leaderworkerset.x-k8s.io"),
     # After those whose kinds it queues: it looks for kinds when it starts, and then with growing pauses.
     "kueue": Played(_kueue, ("kueue",), lambda lab: remove_kueue(ClusterApi(lab)), (KUEUE,)),
+    "kube-prometheus-stack": Played(_prometheus, (STATE_METRICS, PROMETHEUS)),
 }
 """By chart, in the order in which they are started."""
 RUNNING = "releases.json"

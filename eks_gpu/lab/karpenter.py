@@ -9,8 +9,10 @@ from eks_gpu.lab.control_plane import run, wait_for
 from eks_gpu.lab.nodes import aws_client
 from eks_gpu.lab.ports import LOOPBACK, free_ports
 from eks_gpu.lab.programs import Program, own
+from eks_gpu.lab.scraped import expose
 from eks_gpu.lab.state import Lab
 from eks_gpu.lab.toolchain import toolchain
+from eks_gpu_components.catalog.metrics import KARPENTER_METRICS
 
 ANY_CREDENTIALS = {name.upper(): value for name, value in LAB_KEYS.items()}
 """The lab's own, which may do everything in its AWS."""
@@ -54,6 +56,7 @@ def start_karpenter(
     wait_for(lab, pricing)
     lab = run(lab, controller)
     wait_for(lab, controller)
+    expose(lab, KARPENTER_METRICS.job, ports["metrics"])
     return lab
 
 

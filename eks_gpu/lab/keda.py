@@ -9,8 +9,10 @@ from eks_gpu.lab.control_plane import remove_crds, run, wait_for, wait_for_crds
 from eks_gpu.lab.karpenter import ANY_CREDENTIALS
 from eks_gpu.lab.ports import LOOPBACK, free_ports
 from eks_gpu.lab.programs import Program
+from eks_gpu.lab.scraped import expose
 from eks_gpu.lab.state import Lab
 from eks_gpu.lab.toolchain import module_folder, toolchain
+from eks_gpu_components.catalog.metrics import KEDA_METRICS
 
 OPERATOR, ADAPTER = "keda-operator", "keda-adapter"
 METRICS = "keda-metrics-apiserver"
@@ -36,14 +38,14 @@ def start_keda(
     for file in sorted((module_folder("keda", "github.com/kedacore/keda/v2") / "config/crd/bases").glob("*.yaml")):
         api.ensure(_CRDS, file.read_text(encoding="utf-8"))
     wait_for_crds(api)
-    ports = free_ports(("health", "metrics", "service", "adapter", "adapter-metrics"))
+    ports = free_ports(("health", "operator-metrics", "service", "adapter", "adapter-metrics"))
     service = f"{LOOPBACK}:{ports['service']}"
     operator = Program(
         OPERATOR,
         (
             str(tools[OPERATOR]),
             f"--cert-dir={folder}",  # the adapter asks the operator, and each shows the other who it is
-            "--enable-prometheus-metrics=false",
+            f"--metrics-bind-address={LOOPBACK}:{ports['operator-metrics']}",
             f"--health-probe-bind-address={LOOPBACK}:{ports['health']}",
             f"--metrics-service-bind-address={service}",
         ),
@@ -52,6 +54,7 @@ def start_keda(
     )
     lab = run(lab, operator)
     wait_for(lab, operator)
+    expose(lab, KEDA_METRICS.job, ports["operator-metrics"])
     if not adapter:
         remove_api(api, *EXTERNAL_METRICS)  # that of a release before
         return lab

@@ -16,8 +16,10 @@ from eks_gpu.lab.control_plane import READY_S, remove_crds, run, wait_for, wait_
 from eks_gpu.lab.ports import LOOPBACK, free_ports
 from eks_gpu.lab.problem import LabProblem
 from eks_gpu.lab.programs import Program
+from eks_gpu.lab.scraped import Way, expose
 from eks_gpu.lab.state import Lab
 from eks_gpu.lab.toolchain import module_folder, toolchain
+from eks_gpu_components.catalog.metrics import KUEUE_METRICS
 
 NAME = "kueue"
 NAMESPACE = "kueue-system"
@@ -49,7 +51,7 @@ def start_kueue(lab: Lab, given: Mapping[str, Any] | None = None) -> Lab:
     must be there before it: it looks for them at the start, and then with growing pauses. Raises LabProblem.
     """
     tools, api = toolchain([NAME]), ClusterApi(lab)
-    ports = free_ports(("webhook", "health"))
+    ports = free_ports(("webhook", "health", "metrics"))
     manifests = list(_manifests(toolchain(["kubectl"])["kubectl"]))
     for kind, path in _PATHS.items():
         for manifest in manifests:
@@ -67,6 +69,7 @@ def start_kueue(lab: Lab, given: Mapping[str, Any] | None = None) -> Lab:
     _hand_over_certificate(api, folder)
     wait_for(lab, program)
     wait_for_crds(api)
+    expose(lab, KUEUE_METRICS.job, ports["metrics"], Way.SECRET)
     return lab
 
 
@@ -102,7 +105,7 @@ def _configuration(folder: Path, given: Mapping[str, Any], ports: Mapping[str, i
         "health": {"healthProbeBindAddress": f"{LOOPBACK}:{ports['health']}"},
         "internalCertManagement": {"enable": True, "webhookServiceName": SERVICE, "webhookSecretName": SECRET},
         "leaderElection": {"leaderElect": False},
-        "metrics": {"bindAddress": "0"},
+        "metrics": {**given.get("metrics", {}), "bindAddress": f"{LOOPBACK}:{ports['metrics']}"},
         "webhook": {"host": LOOPBACK, "port": ports["webhook"], "certDir": str(folder)},
         # Its view of what waits is an API of its own, whose certificate it would write to a folder of its image.
         "featureGates": {**given.get("featureGates", {}), "VisibilityOnDemand": False},

@@ -145,6 +145,8 @@ GROUPS = {
         Group("yaml", memory_gib=1.5, disk_gib=1.5),
         Group("batch", memory_gib=2, disk_gib=4),
         Group("keda", memory_gib=3.5, disk_gib=6),
+        Group("prometheus", memory_gib=2.5, disk_gib=3),
+        Group("kube-state-metrics", memory_gib=1.5, disk_gib=1.5),
     )
 }
 
@@ -161,6 +163,8 @@ LEADER_WORKER_SET = required_version("gangs", "sigs.k8s.io/lws")
 KUEUE = required_version("batch", "sigs.k8s.io/kueue")
 TRAINER = required_version("batch", "github.com/kubeflow/trainer/v2")
 KEDA = required_version("keda", "github.com/kedacore/keda/v2")
+PROMETHEUS = required_version("prometheus", "github.com/prometheus/prometheus")
+KUBE_STATE_METRICS = required_version("kube-state-metrics", "k8s.io/kube-state-metrics/v2")
 YAML = required_version("yaml", "github.com/pulumi/pulumi-yaml")
 AUTOSCALER = "1.33.0"  # version/version.go at the commit in go.mod
 
@@ -175,6 +179,12 @@ PROVIDER_MODULE = "github.com/pulumi/pulumi-kubernetes/provider/v4"
 def _kubernetes(name: str) -> Tool:
     program = GoProgram("kubernetes", f"k8s.io/kubernetes/cmd/{name}", stamps=KUBERNETES_STAMPS)
     return Tool(name, KUBERNETES, program, ("--version",), same_minor)
+
+
+def _prometheus(name: str) -> Tool:
+    # Targets are named in a file, so no cloud's service discovery is compiled in, and none of its SDKs.
+    program = GoProgram("prometheus", f"github.com/prometheus/prometheus/cmd/{name}", tags="remove_all_sd")
+    return Tool(name, PROMETHEUS, program, further=True)
 
 
 TOOLS = {
@@ -283,6 +293,14 @@ TOOLS = {
         ),
         Tool("keda-operator", KEDA, GoProgram("keda", "github.com/kedacore/keda/v2/cmd/operator"), further=True),
         Tool("keda-adapter", KEDA, GoProgram("keda", "github.com/kedacore/keda/v2/cmd/adapter"), further=True),
+        _prometheus("prometheus"),
+        _prometheus("promtool"),
+        Tool(
+            "kube-state-metrics",
+            KUBE_STATE_METRICS,
+            GoProgram("kube-state-metrics", "k8s.io/kube-state-metrics/v2"),
+            further=True,
+        ),
         Tool("kubectl", KUBERNETES, None, ("version", "--client"), one_minor_apart),
     )
 }

@@ -20,7 +20,7 @@ def monitor(*depends_on: Resource) -> Resource:
     }
     type_ = "kubernetes:monitoring.coreos.com/v1:PodMonitor"
     urn = f"urn:pulumi:dev::p::{type_}::gpus"
-    return Resource(urn, type_, "gpus", inputs=inputs, dependencies=tuple(each.urn for each in depends_on))
+    return Resource(urn, type_, "gpus", inputs=inputs, dependencies=frozenset(each.urn for each in depends_on))
 
 
 PROMETHEUS = release("kube-prometheus-stack")

@@ -94,6 +94,8 @@ def controllers(tmp_path, monkeypatch):
         lambda lab, *given, adapter: told.append(("keda", *given, *([] if adapter else ["without its metrics API"]))),
     )
     monkeypatch.setattr(charts, "start_kueue", lambda lab, *given: told.append(("kueue", *given)))
+    monkeypatch.setattr(charts, "start_state_metrics", lambda lab, values: told.append(("state-metrics", values)))
+    monkeypatch.setattr(charts, "start_prometheus", lambda lab, groups: (told.append(("prometheus", groups)), None))
     monkeypatch.setattr(charts, "start_gang_controller", lambda lab, name: told.append((name,)))
     monkeypatch.setattr(charts, "remove_keda", lambda api: told.append("keda is removed"))
     monkeypatch.setattr(charts, "remove_kueue", lambda api: told.append("kueue is removed"))
@@ -236,6 +238,19 @@ def test_kueue_is_configured_as_its_release_says(controllers):
     told = {"managerConfig": {"controllerManagerConfigYaml": "waitForPodsReady: {timeout: 5m}"}}
     assert controllers(secret("kueue", 1, "kueue", told)) == [("kueue", {"waitForPodsReady": {"timeout": "5m"}})]
     assert controllers(secret("kueue", 2, "kueue", {})) == ["kueue is removed", ("end", "kueue"), ("kueue", {})]
+
+
+def test_prometheus_has_the_rules_of_its_release(controllers):
+    group = {"name": "nodes", "rules": [{"record": "a", "expr": "b"}]}
+    told = {
+        "additionalPrometheusRulesMap": {"gpu": {"groups": [group]}},
+        "kube-state-metrics": {"collectors": ["nodes"]},
+    }
+    stack = secret("prometheus", 1, "kube-prometheus-stack", told)
+    assert controllers(stack) == [("state-metrics", {"collectors": ["nodes"]}), ("prometheus", [group])]
+    assert controllers() == [("end", "kube-state-metrics", "prometheus")]
+    bare = secret("prometheus", 2, "kube-prometheus-stack", {})
+    assert controllers(bare) == [("state-metrics", {}), ("prometheus", [])]
 
 
 @pytest.mark.parametrize("name", ["jobset", "lws"])

@@ -129,6 +129,7 @@ def test_further_controllers_are_built_for_who_names_them_alone(machine, monkeyp
     monkeypatch.setattr(sys, "argv", ["toolchain", "--further"])
     lab.main()
     assert lab.is_built("jobset", "lws", "kueue", "trainer", "keda-operator", "keda-adapter")
+    assert lab.is_built("prometheus", "promtool", "kube-state-metrics")
 
 
 def test_the_api_server_is_told_its_version(machine):
@@ -401,6 +402,9 @@ def test_the_versions_are_these():
         "trainer": "2.2.0",
         "keda-operator": "2.21.0",
         "keda-adapter": "2.21.0",
+        "prometheus": "0.316.0",
+        "promtool": "0.316.0",
+        "kube-state-metrics": "2.18.0",
         "kubectl": "1.36.3",
     }
 
