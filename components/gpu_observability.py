@@ -62,9 +62,17 @@ class GpuObservabilitySpec(Value):
 
     @property
     def resolved(self) -> GpuObservabilitySettings:
-        """The settings, with the exporter that there is if nobody says."""
-        exporter = self.settings.dcgm_exporter or ("operator" if self.operator_exporter else "chart")
+        """The settings, with the exporter that there is: none where it would see no GPU."""
+        exporter = self.wanted_exporter
+        seen = any(pool.accelerator == "nvidia" for pool in self.pools.values())
+        if exporter == "none" or not seen or (exporter == "chart" and not self.exported):
+            exporter = "none"
         return self.settings.model_copy(update={"dcgm_exporter": exporter})
+
+    @property
+    def wanted_exporter(self) -> str:
+        """chart, operator or none, if nobody says by what there is."""
+        return self.settings.dcgm_exporter or ("operator" if self.operator_exporter else "chart")
 
     @property
     def auto_mode(self) -> bool:
@@ -74,7 +82,7 @@ class GpuObservabilitySpec(Value):
     @property
     def exported(self) -> tuple[GpuPool, ...]:
         """The pools on whose nodes the DCGM exporter of the chart sees the GPUs."""
-        if self.resolved.dcgm_exporter != "chart" or self.auto_mode:
+        if self.wanted_exporter != "chart" or self.auto_mode:
             return ()
         return tuple(pool for pool in self.pools.values() if pool.needs_plugin("nvidia"))
 
@@ -198,7 +206,7 @@ def notes(spec: GpuObservabilitySpec, unpriced: list[str]) -> list[str]:
     if unpriced:
         found.append(f"no price is known for {', '.join(unpriced)}: the cost of such nodes is not shown")
     unseen = [name for name, pool in spec.pools.items() if _is_unseen(pool, spec)]
-    if spec.resolved.dcgm_exporter == "chart" and unseen:
+    if spec.wanted_exporter == "chart" and unseen:
         reason = "Auto Mode" if spec.auto_mode else "Bottlerocket"
         found.append(
             f"pools {', '.join(unseen)} have no metrics of their GPUs: on nodes of {reason} the DCGM exporter's pod "

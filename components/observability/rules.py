@@ -216,14 +216,19 @@ def _node_labels() -> str:
 def _of_pool(name: str, region: str, types: Sequence[str]) -> str:
     """A pool's nodes: by the name of the NodePool or the group, and without one by a type that no other pool has."""
     # A group's name holds the pool's, a zone of the region and the capacity type; EKS puts an id behind.
-    group = f"(eks-)?{name}-{region}(-[a-z]+-[0-9]+)?[a-z]-.+"
+    group = f"(eks-)?{_literally(name)}-{region}(-[a-z]+-[0-9]+)?[a-z]-.+"
     node_pool, node_group = as_label(NODE_POOL_LABEL), as_label(NODE_GROUP_LABEL)
     matchers = [f'{node_pool}="{name}"', f'{node_group}=~"{group}"']
     if types:
-        own = "|".join(map(re.escape, types)).replace("\\", "\\\\")
+        own = "|".join(map(_literally, types))
         matchers.append(f'{node_pool}="", {node_group}="", instance_type=~"{own}"')
     found = " or ".join(f"eks_gpu:node:labels{{{each}}}" for each in matchers)
     return f"max by (node, instance_type, capacity_type, managed_by) ({found})"
+
+
+def _literally(name: str) -> str:
+    """A name within a pattern; a backslash would need another one in PromQL."""
+    return name.replace(".", "[.]")
 
 
 def _own_types(name: str, pools: Mapping[str, GpuPool]) -> list[str]:

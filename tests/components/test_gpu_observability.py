@@ -201,7 +201,17 @@ def test_dashboards_carry_the_label_of_the_sidecar():
         assert inputs["metadata"]["labels"] == {"grafana_dashboard": "1"}
         (content,) = inputs["data"].values()
         assert f"metrics-{json.loads(content)['uid']}" == name
-    assert observability(dcgm_exporter="none").of(CONFIG_MAP).__len__() == 2
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"pools": {"inf": NEURON}}, {"pools": {"gpu": BOTTLEROCKET}}, {"auto_mode": True}, {"dcgm_exporter": "none"}],
+    ids=["no GPU", "bottlerocket", "auto-mode", "nobody wants it"],
+)
+def test_no_dashboard_and_no_alert_is_of_what_nobody_exports(given):
+    made = observability(**given)
+    assert {each.name for each in made.of(CONFIG_MAP)} == DASHBOARDS - {"metrics-eks-gpu-devices"}
+    assert "DCGM" not in json.dumps(made.one(RELEASE, "metrics").inputs["values"])
 
 
 def test_without_grafana_the_dashboards_are_there_for_another():

@@ -131,7 +131,7 @@ def test_a_node_without_group_belongs_to_the_only_pool_that_has_its_type():
         for rule in rules(pools=shared)
         if rule.get("record") == "eks_gpu:node:info"
     ]
-    assert own == [["g6\\\\.xlarge"], []]
+    assert own == [["g6[.]xlarge"], []]
 
 
 def test_neuron_devices_count_as_well():
