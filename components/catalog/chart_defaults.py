@@ -68,6 +68,10 @@ GPU_OPERATOR_TOLERATIONS = (GPU_TAINT.toleration(),)
 GPU_OPERATOR_RUNTIME_CLASSES = ("nvidia", "nvidia-cdi", "nvidia-legacy")
 """RuntimeClasses that the GPU operator makes."""
 """Tolerations of the GPU operator's DaemonSets. Source: chart v26.7.0, values.yaml, `daemonsets`."""
+EXPORTER_TOLERATIONS = ({"key": "node-role.kubernetes.io/control-plane", "operator": "Exists", "effect": "NoSchedule"},)
+"""Tolerations of the DCGM exporter. Source: chart 4.8.2, values.yaml."""
+EXPORTER_REQUESTS = {"cpu": "100m", "memory": "128Mi"}
+"""What a pod of the DCGM exporter asks for. Source: chart 4.8.2, values.yaml."""
 FEATURE_DISCOVERY_TOLERATIONS = (GPU_TAINT.toleration(),)
 """Tolerations of node feature discovery's workers in the GPU operator. Source: chart v26.7.0, values.yaml."""
 KARPENTER_TOLERATIONS = (_SYSTEM,)

@@ -23,7 +23,7 @@ from eks_gpu.pools.autoscaler_template import node_at_zero
 from eks_gpu.pools.cluster_of import Owners, same_cluster
 from eks_gpu.pools.karpenter_node import KNOWN_RESOURCES
 from eks_gpu.pools.pool import AUTO_MODE, FARGATE, KARPENTER, Candidate, Pool
-from eks_gpu.pools.software import addon_requests, device_plugin_pods, pods_of_eks
+from eks_gpu.pools.software import addon_requests, device_plugin_pods, exporter_pods, pods_of_eks
 from eks_gpu_components.catalog import DEVICE_RESOURCES, HARD_EFFECTS, InstanceType, Taint, allocatable
 from eks_gpu_components.catalog.narrowing import offering, why_empty
 from eks_gpu_components.catalog.scheduling import EFA_RESOURCE
@@ -365,7 +365,7 @@ def rooms(pools: Iterable[Pool], daemons: Iterable[Pod], addons: Iterable[Mappin
 def rooms_of_clusters(pools: Iterable[Pool], workloads: Sequence[Workload], graph: Graph) -> list[Room]:
     """The same for a stack of one or more clusters: each pool with the DaemonSets and add-ons of its own."""
     owners = Owners(graph)
-    plugins = [(owners.at(urn), pod) for urn, pod in device_plugin_pods(graph)]
+    plugins = [(owners.at(urn), pod) for urn, pod in (*device_plugin_pods(graph), *exporter_pods(graph))]
     daemons = [*((found.cluster, found.pod) for found in workloads if found.daemon), *plugins]
     return [
         room

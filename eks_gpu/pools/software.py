@@ -1,7 +1,8 @@
 """Software: the Helm releases of a stack, and the EKS add-ons, as far as planning needs them."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any
 
@@ -9,10 +10,12 @@ from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.io.documents import parse_first
 from eks_gpu.io.problems import InputError
 from eks_gpu.pods.pod import Expression, Pod, Term, node_selector_terms, toleration
+from eks_gpu.pods.quantities import amount
 from eks_gpu_components.catalog import (
     ADDON_CHARTS,
     ADDON_POD_REQUESTS,
     CLUSTER_AUTOSCALER_CHART,
+    DCGM_EXPORTER_CHART,
     DEPLOY_DEVICE_PLUGIN_LABEL,
     DEPLOY_OPERANDS_LABEL,
     DEVICE_PLUGIN_CHART,
@@ -33,7 +36,7 @@ from eks_gpu_components.catalog import (
     DevicePlugin,
     InstanceType,
 )
-from eks_gpu_components.catalog.chart_defaults import DEVICE_PLUGIN_NODES
+from eks_gpu_components.catalog.chart_defaults import DEVICE_PLUGIN_NODES, EXPORTER_REQUESTS, EXPORTER_TOLERATIONS
 from eks_gpu_components.catalog.mig import MIG_CONFIG_LABEL, mig_profile, mig_profiles
 from eks_gpu_components.catalog.scheduling import MIG_RESOURCE
 
@@ -119,7 +122,11 @@ def device_plugin_pod(release: Software, plugin: DevicePlugin) -> Pod | None:
     given: Mapping[str, Any] = release.value(plugin.values_at, default={}) if plugin.values_at else release.values
     if plugin.values_at and given.get("enabled") is False:
         return None
-    defaults = {"nodeSelector": {}, "tolerations": plugin.tolerations, "affinity": plugin.affinity}
+    return _placed(given, {"nodeSelector": {}, "tolerations": plugin.tolerations, "affinity": plugin.affinity})
+
+
+def _placed(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> Pod:
+    """Where a pod runs by a chart's values, and by its defaults where they say nothing."""
     values = {**defaults, **{key: value for key, value in given.items() if value is not None}}
     required = ((values["affinity"] or {}).get("nodeAffinity") or {}).get(_REQUIRED)
     return Pod(
@@ -166,6 +173,25 @@ def device_plugin_pods(graph: Graph) -> Iterator[tuple[str, Pod]]:
                 yield release.urn, pod
         if pod := dra_driver_pod(release):
             yield release.urn, pod
+
+
+def exporter_pods(graph: Graph) -> Iterator[tuple[str, Pod]]:
+    """URN of a release of the DCGM exporter, and the pod that it runs on each GPU node."""
+    for release in software(graph):
+        if release.chart == DCGM_EXPORTER_CHART.short_name:
+            pod = _placed(release.values, {"nodeSelector": {}, "tolerations": EXPORTER_TOLERATIONS, "affinity": {}})
+            yield release.urn, replace(pod, requests=_exporter_requests(release))
+
+
+def _exporter_requests(release: Software) -> dict[str, int]:
+    """By the release's values, and by the chart for what is left out, or is no quantity and refused by Kubernetes."""
+    found = {name: amount(name, value) for name, value in EXPORTER_REQUESTS.items()}
+    given = release.value("resources", "requests", default={})
+    for name in found:
+        if isinstance(given, Mapping) and name in given:
+            with suppress(ValueError):
+                found[name] = amount(name, given[name])
+    return found
 
 
 def operator_pod(release: Software, *refused_by: str) -> Pod:

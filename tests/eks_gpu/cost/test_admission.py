@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eks_gpu.cost.admission import Room, rooms, tolerates
+from eks_gpu.cost.admission import Room, rooms, rooms_of_clusters, tolerates
+from eks_gpu.graph.graph import Graph
 from eks_gpu.pods.pod import Expression, Pod, Term, Toleration, pod_from_template
 from eks_gpu.pods.selection import matches
 from eks_gpu.pools.pool import Pool, Template, Upgrade
 from eks_gpu_components.catalog import Taint, instance_types
+from tests.graphs import resource
 
 TAINT = Taint("nvidia.com/gpu", "true", "NoSchedule")
 TOLERATES = Toleration("nvidia.com/gpu", "Exists", effect="NoSchedule")
@@ -193,6 +195,23 @@ def test_an_empty_group_takes_what_the_autoscaler_expects_of_its_first_node():
     assert (
         reason(gpu_pod(), template=other) == "while the group is empty, pod does not tolerate taint team=ml:NoExecute"
     )
+
+
+@pytest.mark.parametrize(
+    ("asked", "cpu"),
+    [
+        ({}, 100),
+        ({"resources": {"requests": {"cpu": "250m"}}}, 250),
+        ({"resources": {"requests": {"cpu": "lots"}}}, 100),
+    ],
+)
+def test_a_metrics_exporter_takes_its_part_of_a_gpu_node_by_its_charts_values(asked, cpu):
+    values = {"tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists"}], "nodeSelector": {"team": "ml"}, **asked}
+    release = resource("kubernetes:helm.sh/v3:Release", "dcgm", {"chart": "dcgm-exporter", "values": values})
+    without, with_it = (rooms_of_clusters([gpu_pool()], [], Graph(found)) for found in ([], [release]))
+    left = [room.left(room.pool.candidates[0]) for (room,) in (without, with_it)]
+    assert (left[0]["cpu"] - left[1]["cpu"], left[0]["memory"] - left[1]["memory"]) == (cpu, 128)
+    assert left[0]["pods"] - left[1]["pods"] == 1
 
 
 def test_daemon_sets_and_add_ons_take_their_part_of_a_node():
