@@ -47,9 +47,10 @@ lab: .venv/test.stamp
 	@$(BIN)/eks-gpu lab apply $(PROJECT)
 
 REPEAT ?= 1
+REPLAYS := $(addprefix tests/e2e/test_,lab_replays.py lab_gangs.py lab_queues.py lab_metrics.py rules.py)
 replays: .venv/test.stamp
 	@$(BIN)/python -m eks_gpu.lab.toolchain --further >/dev/null
-	@for run in $$(seq $(REPEAT)); do echo "run $$run of $(REPEAT)"; EKS_GPU_LONG=1 $(E2E) tests/e2e/test_lab_replays.py tests/e2e/test_lab_gangs.py tests/e2e/test_lab_queues.py || exit; done
+	@for run in $$(seq $(REPEAT)); do echo "run $$run of $(REPEAT)"; EKS_GPU_LONG=1 $(E2E) $(REPLAYS) || exit; done
 
 SEEDS ?= 10
 packing: .venv/test.stamp
