@@ -231,8 +231,7 @@ def plain_dra_drivers(api: ClusterApi) -> list[Release]:
 def _prometheus(lab: Lab, release: Release, _: Mapping[str, str]) -> Lab:
     rules = release.values.get("additionalPrometheusRulesMap", {}).values()
     lab = start_state_metrics(lab, release.values.get("kube-state-metrics", {}))
-    lab, _ = start_prometheus(lab, [group for each in rules for group in each.get("groups", ())])
-    return lab
+    return start_prometheus(lab, [group for each in rules for group in each.get("groups", ())])[0]
 
 
 def _gangs(name: str, group: str) -> "Played":
