@@ -167,10 +167,19 @@ def profile() -> Resource:
 
 
 def efa_template(*interfaces: Mapping[str, Any], **inputs: Any) -> Resource:
-    given = interfaces or ({"networkCardIndex": 0, "deviceIndex": 0, "interfaceType": "efa", "securityGroups": ["sg"]},)
+    given = interfaces or (
+        {"networkCardIndex": 0, "deviceIndex": 0, "interfaceType": "efa", "securityGroups": ["sg-fast"]},
+    )
     data = user_data(labels="nvidia.com/gpu.present=true,k8s.amazonaws.com/accelerator=nvidia")
     placed = {"networkInterfaces": list(given), "placement": {"groupName": "fast"}, "userData": data}
     return launch_template("lt-fast", **(placed | inputs))
+
+
+def fabric() -> Resource:
+    """A security group whose members exchange everything, EFA's traffic too, and reach everybody."""
+    every = {"protocol": "-1", "fromPort": 0, "toPort": 0}
+    inside = {**every, "self": True}
+    return security_group("fast", ingress=[inside], egress=[inside, {**every, "cidrBlocks": ["0.0.0.0/0"]}])
 
 
 def efa_group(*types: str, **inputs: Any) -> Resource:
@@ -350,6 +359,7 @@ def healthy(**instead: Any) -> list[Resource]:
         "system": managed_group(nodeRoleArn=f"{ACCOUNT}/shop-node"),
         "gpu_template": launch_template(userData=gpu),
         "gpu": gpu_group(),
+        "fast_security": fabric(),
         "fast_template": efa_template(),
         "fast": efa_group(),
         "autoscaler": autoscaler(rbac={"serviceAccount": {"name": "ca"}}),

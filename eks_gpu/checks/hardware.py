@@ -7,6 +7,7 @@ from eks_gpu.checks import sources
 from eks_gpu.checks.access import template_of
 from eks_gpu.checks.pod_specs import pod_of_values
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
+from eks_gpu.checks.security_rules import DEFAULT_GROUP, SECURITY_GROUP, rules
 from eks_gpu.cost.admission import untolerated
 from eks_gpu.karpenter.objects import node_pools, part
 from eks_gpu.karpenter.settings import runs_with
@@ -89,6 +90,38 @@ def close(context: Context) -> Iterator[Said]:
             said = f"{len(greedy)} interfaces beside the first take addresses that pods need"
             problems.append(Problem(said, "make them efa-only"))
         yield verdict(pool.name, problems, "one zone and one placement group")
+
+
+@check(
+    "efa-passes-its-security-groups",
+    subject="group with EFA interfaces, whose security groups the stack makes",
+    fix="add a rule for all protocols from the security group itself, and one to itself",
+    sources=(sources.EC2_GUIDE,),
+)
+def passes(context: Context) -> Iterator[Said]:
+    """Jobs hang when nodes first talk to each other: EFA's traffic needs rules that name the security group itself.
+
+    A rule for a range of addresses, such as 0.0.0.0/0, does not let EFA's traffic through. The security group that EKS
+    makes for a cluster has both rules.
+    """
+    made = {group.id: group for group in context.graph.of(SECURITY_GROUP, DEFAULT_GROUP)}
+    for pool, interfaces in _with_efa(context):
+        named = {str(id_) for one in interfaces for id_ in one.get("securityGroups") or ()}
+        if not named or not named <= made.keys():
+            continue
+        closed = [_closed_to_itself(made[id_], context) for id_ in sorted(named)]
+        missing = [] if "" in closed else closed
+        problems = [Problem(f"its security group {each}") for each in missing]
+        yield verdict(pool.name, problems, "EFA's traffic passes in both directions")
+
+
+def _closed_to_itself(group: Resource, context: Context) -> str:
+    """What no rule of the group lets through to or from itself, as a clause; empty if all passes."""
+    own = {"self", group.id}
+    found = [rule for rule in rules(group, context.graph) if rule.is_for_all and own & {*rule.others}]
+    ways = {True: "out to itself", False: "in from itself"}
+    shut = [way for egress, way in ways.items() if not any(rule.egress is egress for rule in found)]
+    return f"{group.name} lets not all traffic {' and '.join(shut)}" if shut else ""
 
 
 def _with_efa(context: Context) -> Iterator[tuple[Pool, Sequence[Mapping[str, Any]]]]:

@@ -28,11 +28,16 @@ class Rule:
     others: tuple[str, ...]
     """Groups and prefix lists; `self` for the group itself."""
 
+    @property
+    def is_for_all(self) -> bool:
+        """Whether it is for every protocol and port."""
+        return self.protocol in _ALL
+
     def allows(self, port: int, protocol: str = "tcp") -> bool:
         """Whether it is for the port, whoever is at the other end."""
-        if self.protocol in _ALL:
-            return True
-        return self.protocol in (protocol, {"tcp": "6", "udp": "17"}[protocol]) and self.first <= port <= self.last
+        return self.is_for_all or (
+            self.protocol in (protocol, {"tcp": "6", "udp": "17"}[protocol]) and self.first <= port <= self.last
+        )
 
 
 def rules(group: Resource, graph: Graph) -> Iterator[Rule]:

@@ -33,6 +33,7 @@ from tests.whole_graphs import (
     reservation,
     reserved_pool,
     reserving_class,
+    security_group,
     user_data,
 )
 
@@ -99,6 +100,29 @@ def test_nodes_that_are_far_apart():
     wide = efa_group(vpcZoneIdentifiers=["subnet-a", "subnet-b"])
     spans = "it spans us-west-2a, us-west-2b: make one group per zone"
     assert failure("efa-nodes-are-close", fast=wide) == ("fast", spans)
+
+
+ALL: dict[str, object] = {"protocol": "-1", "fromPort": 0, "toPort": 0}
+
+
+@pytest.mark.parametrize(
+    ("ingress", "egress", "said"),
+    [
+        ({"self": True}, {"self": True}, ""),
+        ({"securityGroups": ["sg-own"]}, {"securityGroups": ["sg-own"]}, ""),
+        ({"self": True}, {"cidrBlocks": ["0.0.0.0/0"]}, "out to itself"),
+        ({"cidrBlocks": ["10.0.0.0/8"]}, {"self": True}, "in from itself"),
+        ({"self": True, "protocol": "tcp"}, {}, "out to itself and in from itself"),
+    ],
+)
+def test_efa_needs_rules_of_the_security_group_to_itself(ingress, egress, said):
+    group = security_group(ingress=[ALL | ingress], egress=[ALL | egress])
+    interface = {"networkCardIndex": 0, "deviceIndex": 0, "interfaceType": "efa", "securityGroups": [group.id]}
+    stack = healthy(fast_template=efa_template(interface))
+    found = findings("efa-passes-its-security-groups", *stack, group)
+    right = (True, "EFA's traffic passes in both directions")
+    assert found == {"fast": (False, f"its security group own lets not all traffic {said}") if said else right}
+    assert findings("efa-passes-its-security-groups", *stack) == {}  # the group is of another stack: not judged
 
 
 def test_interfaces_that_use_up_the_addresses():
