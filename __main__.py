@@ -47,17 +47,21 @@ if "node_termination_handler" in settings:
         ]
 # Before the handler on the way down: a node that has to go waits for it.
 drained = pulumi.ResourceOptions(depends_on=handlers)
+drained_in_cluster = pulumi.ResourceOptions(depends_on=handlers, providers=[cluster.provider])
 for name, group in settings.get("spot_node_groups", {}).items():
     with problems.at(f"spot_node_groups.{name}", go_on=True):
         eks_gpu.SpotNodeGroup(name, {**group, "cluster": eks, "subnets": subnets}, drained)
 for name, group in node_groups.items():
     with problems.at(f"gpu_node_groups.{name}", go_on=True):
-        pools.made[name] = eks_gpu.GpuNodeGroup(name, {**group, "cluster": eks, "subnets": subnets}, drained)
+        pools.made[name] = eks_gpu.GpuNodeGroup(name, {**group, "cluster": eks, "subnets": subnets}, drained_in_cluster)
 general_pools = settings.get("karpenter_pools", {})
 if karpenter_pools or general_pools:
     how = settings.get("karpenter", {})
     with problems.at("karpenter", as_argument="settings"):
-        karpenter = eks_gpu.Karpenter("karpenter", {"cluster": eks, "settings": how}, in_cluster)
+        controller_args: eks_gpu.KarpenterArgs = {"cluster": eks, "settings": how}
+        if gated := pools.gated(karpenter_pools):
+            controller_args["pools"] = gated
+        karpenter = eks_gpu.Karpenter("karpenter", controller_args, in_cluster)
     isolated = how.get("isolated_vpc", False)
     role = karpenter.node_role_name
     for name, pool in karpenter_pools.items():

@@ -112,6 +112,9 @@ def check_reach(settings: Settings) -> None:
     shut_in = [section for section in PUBLIC_IMAGES if section in settings]
     if "resnet" in settings and ECR not in settings["resnet"]["settings"].get("image", ""):
         shut_in.append("resnet")
+    pools = settings.get("auto_mode_gpu_pools", {}).values()
+    if any(each["pool"].get("warm_gpus") for each in pools):
+        shut_in.append("auto_mode_gpu_pools with warm_gpus")
     if shut_in:
         reason = f"no VPC endpoint reaches the public registries that the images of {', '.join(shut_in)} are in"
         fix = "leave these out, take single, or name a mirror in ECR"

@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 from .catalog import (
     AUTO_MODE_DRA_SINCE,
     AUTO_MODE_MAX_AGE_H,
+    NODE_POOL_LABEL,
 )
 from .catalog.auto_mode import BUILT_IN_NODE_CLASS, BUILT_IN_POOLS, accelerated_families, starts
 from .catalog.name_limits import ROLES
@@ -27,6 +28,7 @@ from .nodes.node_pool import (
     reservation_terms,
 )
 from .nodes.placement import places
+from .nodes.warm import create_placeholders, warm_problems
 from .values.eks_cluster import EksCluster
 from .values.gpu_pool import GpuPool, GpuPoolArgs
 from .values.names import check_name
@@ -63,7 +65,8 @@ class AutoModeGpuPoolSpec(Value):
 
 
 class AutoModeGpuPool(ComponentResource):
-    """Tainted nodes for pods that request an accelerator: no node while idle, at most `max_gpus` accelerators.
+    """Tainted nodes for pods that request an accelerator: no node while idle unless the pool keeps some, at most
+    `max_gpus` accelerators.
 
     Raises BadInput, with every problem, before anything is registered.
     """
@@ -110,8 +113,10 @@ class AutoModeGpuPool(ComponentResource):
             ),
             opts=ResourceOptions(parent=self),
         )
-        create_node_pool(name, pool, AUTO_MODE, nodes, list(placed.types), self)
+        node_pool = create_node_pool(name, pool, AUTO_MODE, nodes, list(placed.types), self)
         create_device_class(name, pool, self)
+        if pool.warm_gpus:
+            create_placeholders(name, pool, {NODE_POOL_LABEL: name}, [node_pool], self)
 
         self.node_pool_name = Output.from_input(name)
         self.labels, self.taints = pool.node_labels, [taint.for_kubernetes() for taint in pool.taints]
@@ -150,7 +155,7 @@ def auto_mode_problems(name: str, pool: GpuPool) -> list[str]:
     problems = node_pool_problems(pool, AUTO_MODE)
     if name in (own := (*BUILT_IN_POOLS, BUILT_IN_NODE_CLASS)):
         problems.append(f"the component's name must not be one of EKS's own objects, {', '.join(own)}, got {name!r}")
-    problems += name_problems(name)
+    problems += [*name_problems(name), *warm_problems(name, pool)]
     if pool.max_age_h and pool.max_age_h > AUTO_MODE_MAX_AGE_H:
         reason = "Auto Mode lets no node grow older"
         problems.append(f"pool.max_age_h must be at most {AUTO_MODE_MAX_AGE_H}: {reason}, got {pool.max_age_h}")

@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 from .nodes.node_group import Backend
 from .nodes.node_groups import NodeGroupsSpec, check_names, create_node_groups
 from .nodes.placement import placement
+from .nodes.warm import create_placeholders, warm_problems
 from .values.arg_words import BackendArg
 from .values.eks_cluster import EksCluster
 from .values.gpu_pool import GpuPool, GpuPoolArgs
@@ -51,7 +52,8 @@ class GpuNodeGroupSpec(NodeGroupsSpec):
 
 
 class GpuNodeGroup(ComponentResource):
-    """Tainted nodes for pods that request an accelerator: no node while idle, at most `max_gpus` accelerators.
+    """Tainted nodes for pods that request an accelerator: no node while idle unless the pool keeps some, at most
+    `max_gpus` accelerators.
 
     Raises BadInput, with every problem, before anything is registered.
     """
@@ -70,12 +72,12 @@ class GpuNodeGroup(ComponentResource):
 
         name: begins the names of all that the component makes; a new name replaces it.
         args: see `GpuNodeGroupArgs`.
-        opts: Pulumi's options.
+        opts: Pulumi's options; with `warm_gpus`, with the Kubernetes provider of the cluster.
         Raises BadInput, with every problem, before anything is registered.
         """
         spec = check(GpuNodeGroupSpec, args)
         pool = spec.pool
-        if problems := spec.problems(pool.node_image):
+        if problems := [*spec.problems(pool.node_image), *warm_problems(name, pool)]:
             raise BadInput(problems)
         placed = placement(pool, spec.subnets, spec.cluster["region"])
         groups = {f"{name}-{place}": group for place, group in placed.groups.items()}
@@ -85,6 +87,9 @@ class GpuNodeGroup(ComponentResource):
         for sentence in placed.left_out:
             pulumi.log.info(f"{name}: {sentence}", self)
         created = create_node_groups(name, groups, spec, self)
+
+        if pool.warm_gpus:
+            create_placeholders(name, pool, {}, created.groups, self)
 
         self.node_group_names, self.role_arn = created.names, created.role_arn
         self.labels, self.taints = pool.node_labels, [taint.for_kubernetes() for taint in pool.taints]

@@ -20,6 +20,7 @@ from .iam.node_role import NodeRole, create_node_role, role_name
 from .iam.pod_identity import pod_role
 from .nodes.interruption_queue import create_interruption_queue, rule_names
 from .values.eks_cluster import EksCluster
+from .values.gpu_pool import GpuPool, GpuPoolArgs
 from .values.names import check_name
 from .values.value import Value, check
 
@@ -101,6 +102,10 @@ class KarpenterArgs(TypedDict):
     """The cluster in which Karpenter starts nodes."""
     settings: NotRequired[KarpenterSettingsArgs]
     """Settings of Karpenter: how it runs and what it may do."""
+    pools: NotRequired[Mapping[str, GpuPoolArgs]]
+    """A map from the name of a `KarpenterGpuPool` to its pool: the feature gates that `nodes`, `warm_gpus`, `sharing` and
+    `mig` of a pool need are then on. Default none.
+    """
     node_policies: NotRequired[Mapping[str, Input[str]]]
     """More IAM policies for the nodes: a map from a name that never changes to an ARN.
     Default none."""
@@ -147,6 +152,20 @@ class KarpenterDra(Value):
         return {"awsFeatureGates": {"draNVIDIAGPU": self.nvidia, "draEFA": self.efa}, "ignoreDRARequests": False}
 
 
+# Field of a pool, and the gate without which Karpenter does nothing about it.
+_GATES = {
+    "nodes": "static_capacity",
+    "warm_gpus": "capacity_buffer",
+    "sharing": "node_overlay",
+    "mig": "node_overlay",
+}
+
+
+def _needs(pool: GpuPool, field: str) -> bool:
+    """Whether the pool needs the gate of the field."""
+    return bool(getattr(pool, field)) and (pool.offers_parts or _GATES[field] != "node_overlay")
+
+
 class KarpenterSettings(Value):
     """The settings, checked."""
 
@@ -173,7 +192,29 @@ class KarpenterSpec(Value):
 
     cluster: Any
     settings: KarpenterSettings = Field(default_factory=KarpenterSettings)
+    pools: Mapping[str, GpuPool] = Field(default_factory=dict)
     node_policies: Mapping[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _no_gate_is_shut_to_a_pool(self) -> Self:
+        gates = self.settings.feature_gates
+        shut = {gate for gate in gates.model_fields_set if not getattr(gates, gate)}
+        problems = [
+            f"settings.feature_gates.{gate} must be true: without it Karpenter ignores {field} of pool {name}"
+            for field, gate in _GATES.items()
+            for name, pool in self.pools.items()
+            if gate in shut and _needs(pool, field)
+        ]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    @property
+    def opened(self) -> KarpenterSettings:
+        """The settings, with the gates on that the pools need."""
+        needed = {gate for field, gate in _GATES.items() if any(_needs(pool, field) for pool in self.pools.values())}
+        gates = self.settings.feature_gates.model_copy(update=dict.fromkeys(needed, True))
+        return self.settings.model_copy(update={"feature_gates": gates})
 
 
 class Karpenter(ComponentResource):
@@ -221,7 +262,7 @@ class Karpenter(ComponentResource):
         queue_name = Output.from_input(cluster["name"]).apply(lambda known: known[: QUEUES.most])
         queue = create_interruption_queue(name, KARPENTER_EVENTS, self, queue_name)
         role, permissions = _create_controller_role(name, cluster, node_role, queue, self)
-        release = _create_releases(name, spec.settings, cluster, queue, permissions, self)
+        release = _create_releases(name, spec.opened, cluster, queue, permissions, self)
 
         # A node class that takes the name from here depends on all of this, or a node could neither join nor go.
         needed = [release.name, access.type, *(attached.policy_arn for attached in node_role.attachments)]

@@ -8,7 +8,7 @@ import pulumi_kubernetes as kubernetes
 from pulumi import ComponentResource, Input, Output, Resource, ResourceOptions
 from typing_extensions import TypedDict
 
-from .catalog import AMI_RELEASE, SHARES_ANNOTATION
+from .catalog import AMI_RELEASE, NODE_POOL_LABEL, SHARES_ANNOTATION
 from .nodes.device_claims import claim_problems, create_device_class
 from .nodes.ec2_node_class import image_problems, node_class_spec
 from .nodes.launch_template import create_placement_group, efa_interfaces
@@ -24,6 +24,7 @@ from .nodes.node_pool import (
 )
 from .nodes.placement import places
 from .nodes.user_data import pull_settings
+from .nodes.warm import create_capacity_buffer, warm_problems
 from .values.eks_cluster import EksCluster
 from .values.gpu_pool import GpuPool, GpuPoolArgs
 from .values.places import NodeSubnet
@@ -66,7 +67,8 @@ class KarpenterGpuPoolSpec(Value):
 
 
 class KarpenterGpuPool(ComponentResource):
-    """Tainted nodes for pods that request an accelerator: no node while idle, at most `max_gpus` accelerators.
+    """Tainted nodes for pods that request an accelerator: no node while idle unless the pool keeps some, at most
+    `max_gpus` accelerators.
 
     Raises BadInput, with every problem, before anything is registered.
     """
@@ -95,8 +97,10 @@ class KarpenterGpuPool(ComponentResource):
             pulumi.log.info(f"{name}: {sentence}", self)
         node_class = _create_node_class(name, spec, [subnet["subnet_id"] for subnet in placed.subnets], self)
         overlays = create_node_overlay(name, pool, self)
-        create_node_pool(name, pool, KARPENTER, node_class, list(placed.types), self, overlays)
+        node_pool = create_node_pool(name, pool, KARPENTER, node_class, list(placed.types), self, overlays)
         create_device_class(name, pool, self)
+        if pool.warm_gpus:
+            create_capacity_buffer(name, pool, {NODE_POOL_LABEL: name}, node_pool, self)
 
         self.node_pool_name = Output.from_input(name)
         self.labels, self.taints = pool.node_labels, [taint.for_kubernetes() for taint in pool.taints]
@@ -106,7 +110,7 @@ class KarpenterGpuPool(ComponentResource):
 def karpenter_problems(name: str, spec: KarpenterGpuPoolSpec) -> list[str]:
     """A sentence for each thing that Karpenter cannot do with the pool or with these arguments."""
     pool = spec.pool
-    problems = [*name_problems(name), *node_pool_problems(pool, KARPENTER)]
+    problems = [*name_problems(name), *node_pool_problems(pool, KARPENTER), *warm_problems(name, pool)]
     problems += reservation_problems(pool, spec.capacity_reservation_ids)
     problems += claim_problems(pool, spec.cluster["kubernetes_version"])
     problems += pool.pull_problems(on_instance_store=_uses_instance_store(pool))

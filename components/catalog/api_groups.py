@@ -11,6 +11,8 @@ AUTO_MODE_GROUP = "eks.amazonaws.com"
 """NodeClass of Auto Mode, and the labels that Auto Mode gives nodes by their type."""
 CAPACITY_BUFFER_GROUP = "autoscaling.x-k8s.io"
 """CapacityBuffer, whose definition Karpenter's chart brings, and which the cluster autoscaler can serve as well."""
+CAPACITY_BUFFER_API_VERSION = f"{CAPACITY_BUFFER_GROUP}/v1beta1"
+"""Version of CapacityBuffer that this library writes. Source: Karpenter 1.15, CRDs."""
 
 KARPENTER_API_VERSION = f"{KARPENTER_CORE_GROUP}/v1"
 """Version of NodePool that this library writes."""

@@ -37,6 +37,11 @@ def autoscaler_cluster_tag(cluster: str) -> str:
     return f"{AUTOSCALER_TAG}{cluster}"
 
 
+AUTOSCALER_PRIORITY_CUTOFF = -10
+"""The lowest priority for which the cluster autoscaler starts a node, unless its flag expendable-pods-priority-cutoff
+says another. Source: Cluster Autoscaler 1.35, config/flags/flags.go.
+"""
+
 TaintEffect = Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
 """What a taint does to pods that do not tolerate it, in Kubernetes' spelling. Source: Kubernetes 1.35, core API."""
 TAINT_EFFECTS: tuple[str, ...] = get_args(TaintEffect)

@@ -25,6 +25,8 @@ INTERNAL_LOAD_BALANCER_TAG = "kubernetes.io/role/internal-elb"
 """Tag of private subnets, for load balancers that only the VPC reaches."""
 PUBLIC_LOAD_BALANCER_TAG = "kubernetes.io/role/elb"
 """Public subnets, for load balancers that the internet reaches."""
+STATIC_TAG = "eks-gpu-components/static"
+"""Tag of a group whose pool asks for a number of nodes that run at all times, so that nobody takes it for a mistake."""
 
 
 def drained_tag(cluster: str) -> str:

@@ -10,6 +10,7 @@ from ..catalog import (
     AUTOSCALER_ENABLED_TAG,
     CLUSTER_TAG,
     HOOK_MARGIN_S,
+    STATIC_TAG,
     TERMINATING,
     autoscaler_cluster_tag,
     drained_tag,
@@ -37,7 +38,10 @@ def auto_scaling_group(group: NodeGroup, template: Mapping[str, Input[str]]) -> 
         "capacity_rebalance": False,
         "suspended_processes": ["AZRebalance"],
         **_instances(group, template),
-        "tags": [_tag(key, value) for key, value in autoscaler_tags(group.node).items()],
+        "tags": [
+            *(_tag(key, value) for key, value in autoscaler_tags(group.node).items()),
+            *([_tag(STATIC_TAG, "true")] if group.static else ()),
+        ],
     }
 
 
@@ -99,8 +103,8 @@ def create_auto_scaling_groups(
     node_role: NodeRole,
     drain_s: int | None,
     parent: Resource,
-) -> list[Output[str]]:
-    """A group and a launch template for each, and what lets their nodes join. Returns the groups' names.
+) -> list[aws.autoscaling.Group]:
+    """A group and a launch template for each, and what lets their nodes join.
 
     drain_s: seconds that a lifecycle hook of each group leaves for a drain; None without a hook.
     """
@@ -114,14 +118,21 @@ def create_auto_scaling_groups(
         type="EC2_LINUX",
         opts=child,
     )
-    options = ResourceOptions(
-        parent=parent,
-        depends_on=[access, *node_role.attachments],
-        # The autoscaler moves it; without this the next update moves it back.
-        ignore_changes=["desiredCapacity"],
-    )
+    needed = [access, *node_role.attachments]
     return [
-        _create(group_name, group, _joining(group.node, cluster, profile, parent), cluster, drain_s, options)
+        _create(
+            group_name,
+            group,
+            _joining(group.node, cluster, profile, parent),
+            cluster,
+            drain_s,
+            ResourceOptions(
+                parent=parent,
+                depends_on=needed,
+                # The autoscaler moves it; without this the next update moves it back.
+                ignore_changes=None if group.static else ["desiredCapacity"],
+            ),
+        )
         for group_name, group in groups.items()
     ]
 
@@ -133,7 +144,7 @@ def _create(
     cluster: EksCluster,
     drain_s: int | None,
     options: ResourceOptions,
-) -> Output[str]:
+) -> aws.autoscaling.Group:
     assert options.parent
     template = create_launch_template(name, cluster, group.node, options.parent, **joining, **group.template)
     asked = auto_scaling_group(
@@ -147,7 +158,7 @@ def _create(
         aws.autoscaling.LifecycleHook(
             f"{name}-drain", autoscaling_group_name=created.name, **drain_hook(drain_s), opts=opts
         )
-    return created.name
+    return created
 
 
 def _joining(node: Node, cluster: EksCluster, profile: aws.iam.InstanceProfile, parent: Resource) -> dict[str, Any]:

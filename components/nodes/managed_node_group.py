@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi_aws as aws
-from pulumi import Alias, Output, Resource, ResourceOptions
+from pulumi import Alias, Resource, ResourceOptions
 
-from ..catalog import AUTOSCALER_TAINT_TAG, AUTOSCALER_TEMPLATE_TAG, CapacityType, ami_type
+from ..catalog import AUTOSCALER_TAINT_TAG, AUTOSCALER_TEMPLATE_TAG, STATIC_TAG, CapacityType, ami_type
 from ..iam.node_role import NodeRole
 from ..values.eks_cluster import EksCluster
 from .autoscaler_tags import autoscaler_tags
@@ -39,6 +39,7 @@ def managed_node_group(group: NodeGroup) -> dict[str, Any]:
         "taints": [taint.for_eks() for taint in node.taints],
         "update_config": {"max_unavailable": 1},
         "node_repair_config": {"enabled": True},
+        **({"tags": {STATIC_TAG: "true"}} if group.static else {}),
     }
 
 
@@ -54,8 +55,8 @@ def _capacity_type(group: NodeGroup) -> str:
 
 def create_managed_node_groups(
     groups: Mapping[str, NodeGroup], cluster: EksCluster, node_role: NodeRole, release: str | None, parent: Resource
-) -> list[Output[str]]:
-    """A node group and a launch template for each, and their tags for the autoscaler. Returns the names in EKS.
+) -> list[aws.eks.NodeGroup]:
+    """A node group and a launch template for each, and their tags for the autoscaler.
 
     release: a pin of the image; with None the newest of the cluster's version.
     """
@@ -64,7 +65,7 @@ def create_managed_node_groups(
 
 def _create(
     name: str, group: NodeGroup, cluster: EksCluster, node_role: NodeRole, release: str | None, parent: Resource
-) -> Output[str]:
+) -> aws.eks.NodeGroup:
     own = {"user_data": encoded(pull_settings(group.node.image))} if group.node.parallel_pull else {}
     template = create_launch_template(name, cluster, group.node, parent, **own, **group.template)
     created = aws.eks.NodeGroup(
@@ -78,11 +79,11 @@ def _create(
             parent=parent,
             depends_on=node_role.attachments,
             # The autoscaler moves desired_size; without this the next update moves it back.
-            ignore_changes=["scalingConfig.desiredSize"],
+            ignore_changes=None if group.static else ["scalingConfig.desiredSize"],
         ),
     )
     _tag_for_autoscaler(name, created, autoscaler_tags(group.node), parent)
-    return created.node_group_name
+    return created
 
 
 def _tag_for_autoscaler(name: str, group: aws.eks.NodeGroup, tags: Mapping[str, str], parent: Resource) -> None:

@@ -88,6 +88,8 @@ class NodeGroup:
     """Nodes that are on demand before any is Spot."""
     on_demand_percentage: int = 0
     """Percentage of on-demand nodes beyond the base: 0 means only Spot, 100 means no Spot."""
+    static: bool = False
+    """Whether it has one number of nodes at all times, because somebody asked for it: nothing scales it."""
 
     @property
     def template(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ..catalog import MAX_DRAIN_S, MIN_DRAIN_S
 from ..catalog.name_limits import NODE_GROUPS, ROLES
-from ..iam.node_role import create_node_role, role_name
+from ..iam.node_role import NodeRole, create_node_role, role_name
 from ..values.eks_cluster import EksCluster
 from ..values.names import check_name
 from ..values.value import Value
@@ -30,6 +30,7 @@ class CreatedNodeGroups:
 
     names: Output[Sequence[str]]
     role_arn: Output[str]
+    groups: Sequence[Resource]
 
 
 class NodeGroupsSpec(Value):
@@ -70,7 +71,11 @@ def create_node_groups(
         name, cluster["region"], parent, spec.node_policies, session_manager=spec.session_manager
     )
     if spec.backend is Backend.MANAGED_NODE_GROUP:
-        names = create_managed_node_groups(groups, cluster, node_role, spec.release_version, parent)
-    else:
-        names = create_auto_scaling_groups(name, groups, cluster, node_role, spec.drain_s, parent)
-    return CreatedNodeGroups(Output.all(*names), node_role.role.arn)
+        managed = create_managed_node_groups(groups, cluster, node_role, spec.release_version, parent)
+        return _created([group.node_group_name for group in managed], node_role, managed)
+    own = create_auto_scaling_groups(name, groups, cluster, node_role, spec.drain_s, parent)
+    return _created([group.name for group in own], node_role, own)
+
+
+def _created(names: Sequence[Output[str]], node_role: NodeRole, groups: Sequence[Resource]) -> CreatedNodeGroups:
+    return CreatedNodeGroups(Output.all(*names), node_role.role.arn, groups)

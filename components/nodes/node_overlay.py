@@ -18,7 +18,7 @@ def node_overlay(pool: GpuPool, node_pool: str) -> dict[str, Any] | None:
 
     Source: Karpenter 1.15, NodeOverlay v1alpha1.
     """
-    if pool.claims or not (pool.sharing or pool.mig):
+    if not pool.offers_parts:
         return None
     return {
         "requirements": [{"key": NODE_POOL_LABEL, "operator": "In", "values": [node_pool]}],

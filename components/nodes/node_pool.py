@@ -95,6 +95,12 @@ def node_pool(pool: GpuPool, provisioner: Provisioner, node_class: str, zones: S
             max_age_h=pool.max_age_h,
             grace_s=termination_grace_s(pool),
         ),
+    }
+    return spec | (_growing(pool) if pool.nodes is None else _static(pool, pool.nodes))
+
+
+def _growing(pool: GpuPool) -> dict[str, Any]:
+    return {
         "disruption": {
             # A GPU's pods are not moved to save a part of its price.
             "consolidationPolicy": "WhenEmpty",
@@ -102,10 +108,22 @@ def node_pool(pool: GpuPool, provisioner: Provisioner, node_class: str, zones: S
             "budgets": _budgets(pool),
         },
         "limits": limits(pool),
+        **({"weight": pool.weight} if pool.weight is not None else {}),
     }
-    if pool.weight is not None:
-        spec["weight"] = pool.weight
-    return spec
+
+
+def _static(pool: GpuPool, nodes: int) -> dict[str, Any]:
+    """Of a fixed number of nodes: no weight, no limit but that of nodes, to which it grows while it replaces one.
+
+    Source: NodePool v1, rules of its CRD; EKS User Guide, "Static-Capacity Node Pools in EKS Auto Mode".
+    """
+    # A budget has to come with consolidateAfter, which decides nothing here: an idle node stays.
+    budgets = {"consolidateAfter": "Never", "budgets": [{"nodes": pool.disruption_budget}]}
+    return {
+        "replicas": nodes,
+        "limits": {"nodes": str(pool.max_nodes)},
+        **({"disruption": budgets} if pool.disruption_budget else {}),
+    }
 
 
 def node_template(

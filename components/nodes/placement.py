@@ -42,7 +42,9 @@ def placement(pool: GpuPool, subnets: Sequence[NodeSubnet], region: str) -> Plac
     reserved = reserved_groups(pool, found)
     groups: dict[str, NodeGroup] = dict(reserved.groups)
     left_out += reserved.left_out
-    nodes_left = pool.max_nodes - sum(group.max_nodes for group in groups.values())
+    static = pool.nodes is not None
+    total = pool.max_nodes if pool.nodes is None else pool.nodes
+    nodes_left = total - sum(group.max_nodes for group in groups.values())
     others = [each for each in pool.capacity_types if each != CapacityType.RESERVED]
     for capacity_type, nodes in zip(others, shares(nodes_left, len(others)) if others else (), strict=True):
         by_zone = dict(zip(found.types, shares(nodes, len(found.types)), strict=True))
@@ -51,11 +53,14 @@ def placement(pool: GpuPool, subnets: Sequence[NodeSubnet], region: str) -> Plac
                 node=_node(pool, capacity_type),
                 instance_types=found.types[zone],
                 subnet_ids=tuple(subnet["subnet_id"] for subnet in found.subnets if subnet["zone"] == zone),
-                max_nodes=max_nodes,
+                min_nodes=share if static else 0,
+                desired_nodes=share if static else 0,
+                max_nodes=share,
                 on_demand_percentage=100 if capacity_type == CapacityType.ON_DEMAND else 0,
+                static=static,
             )
-            for zone, max_nodes in by_zone.items()
-            if max_nodes
+            for zone, share in by_zone.items()
+            if share
         }
         left_out += _without_share(pool, capacity_type, by_zone)
     return Placement(groups, tuple(left_out))
@@ -188,6 +193,15 @@ def node_group_problems(pool: GpuPool) -> list[str]:
         reason = "the cluster autoscaler knows the devices of nodes that run, and none of an empty group's"
         others = "KarpenterGpuPool, or AutoModeGpuPool from Kubernetes 1.36 on"
         problems.append(f"pool.devices: {reason}, so no claim starts one, got claims: take plugin, or {others}")
+    if pool.nodes is not None and pool.reservations:
+        reason = "a group on a reservation follows its pods, within what is reserved"
+        problems.append(f"pool.nodes: {reason}, got {pool.nodes}: leave it out, or use KarpenterGpuPool")
+    elif pool.nodes is not None and len(pool.capacity_types) > 1:
+        reason = "nothing moves the nodes of a fixed number from one capacity type to the other"
+        given, first = ", ".join(pool.capacity_types), pool.capacity_types[0]
+        problems.append(
+            f"pool.capacity_types: {reason}, got {given}: name one, or use KarpenterGpuPool; nearest: {first}"
+        )
     return problems + [
         f"pool.{field}: {reason}, got {given}: leave it out, or use KarpenterGpuPool"
         for field, reason in _BEYOND_A_NODE_GROUP.items()
@@ -244,5 +258,6 @@ def _without_share(pool: GpuPool, capacity_type: CapacityType, by_zone: Mapping[
     if not without:
         return []
     nodes = sum(by_zone.values())
-    allows = f"max_gpus {pool.max_gpus} allows {nodes} {capacity_type} node{'s' if nodes > 1 else ''}"
+    said = f"max_gpus {pool.max_gpus} allows" if pool.nodes is None else "the pool has"
+    allows = f"{said} {nodes} {capacity_type} node{'s' if nodes > 1 else ''}"
     return [f"no {capacity_type} group in {', '.join(without)}: {allows}, in {', '.join(having)}"]

@@ -81,6 +81,14 @@ class GpuPoolArgs(TypedDict):
     """Maximum number of accelerators of all nodes together, over zones and capacity types; at least as many as one node
     has.
     """
+    warm_gpus: NotRequired[int]
+    """Number of accelerators kept ready beside those in use, so that a pod starts without a wait for a node, within
+    `max_gpus`; you pay for them while they are idle. Default 0.
+    """
+    nodes: NotRequired[int]
+    """Number of nodes that run at all times, whatever the pods: no more come and none goes. Default none: the number
+    follows the pods, from 0.
+    """
     capacity_types: NotRequired[list[CapacityTypeArg]]
     """Capacity types spot, on-demand or reserved, the preferred one first. Default on-demand."""
     reservations: NotRequired[list[ReservationArgs]]
@@ -172,6 +180,8 @@ class GpuPool(Value):
     instance_types: tuple[Annotated[InstanceType, BeforeValidator(_row, json_schema_input_type=str)], ...] = ()
     """The types given, or those that satisfy the need."""
     max_gpus: int = Field(ge=1)
+    warm_gpus: int = Field(default=0, ge=0)
+    nodes: int | None = Field(default=None, ge=1)
     capacity_types: tuple[CapacityType, ...] = (CapacityType.ON_DEMAND,)
     disk_gib: int = Field(default=100, ge=MIN_GPU_DISK_GIB, le=MAX_DISK_GIB)
     storage: NodeStorage | None = None
@@ -228,6 +238,27 @@ class GpuPool(Value):
             raise refused(f"must be at least {rows[0].accelerators}")
         return max_gpus
 
+    @field_validator("warm_gpus")
+    @classmethod
+    def _within_the_pool(cls, warm_gpus: int, info: ValidationInfo) -> int:
+        if (most := _most_nodes(info)) is not None and warm_gpus > (
+            room := most * info.data["instance_types"][0].accelerators
+        ):
+            raise refused(f"must be at most {room}, all that the nodes under max_gpus have")
+        return warm_gpus
+
+    @field_validator("nodes")
+    @classmethod
+    def _no_more_than_max_gpus(cls, nodes: int | None, info: ValidationInfo) -> int | None:
+        if nodes is None:
+            return None
+        if info.data.get("warm_gpus"):
+            reason = "a pool of a fixed number of nodes starts none for a pod"
+            raise ValueError(f"give nodes or warm_gpus, not both: {reason}")
+        if (most := _most_nodes(info)) is not None and nodes > most:
+            raise refused(f"must be at most {most}, the nodes that max_gpus allows")
+        return nodes
+
     @field_validator("capacity_types", "zones")
     @classmethod
     def _once_each(cls, words: tuple[str, ...] | None) -> tuple[str, ...] | None:
@@ -252,6 +283,8 @@ class GpuPool(Value):
     @field_validator("idle_s")
     @classmethod
     def _ends_within_a_day(cls, idle_s: int, info: ValidationInfo) -> int:
+        if info.data.get("nodes") and idle_s != cls.model_fields["idle_s"].default:
+            raise ValueError(f"with nodes an idle node is kept for ever, got {idle_s}: leave idle_s out")
         if idle_s > LONGEST_IDLE_S and not info.data.get("keeps_idle_nodes"):
             rule = f"must be at most {LONGEST_IDLE_S} unless keeps_idle_nodes is true"
             raise refused(f"{rule}, because idle nodes cost as busy ones do")
@@ -345,6 +378,13 @@ class GpuPool(Value):
         """EFA interfaces of a node; 0 without `efa`."""
         return self.instance_types[0].efa_interfaces if self.efa else 0
 
+    @field_validator("weight")
+    @classmethod
+    def _chosen_among_growing_pools(cls, weight: int | None, info: ValidationInfo) -> int | None:
+        if weight is not None and info.data.get("nodes"):
+            raise ValueError(f"with nodes the pool starts no node for a pod, so it is never chosen, got {weight}")
+        return weight
+
     @property
     def accelerator(self) -> str:
         """nvidia or neuron."""
@@ -404,6 +444,16 @@ class GpuPool(Value):
         rule = f"needs storage.throughput_mib_s {PARALLEL_PULL_THROUGHPUT_MIB_S} or more, or it makes pulls slower"
         return [f"pool.parallel_pull {rule}, got {throughput}"]
 
+    @property
+    def offers_parts(self) -> bool:
+        """Whether a node offers more of `resource` than it has devices, which Karpenter must be told by an overlay."""
+        return bool(self.sharing or self.mig) and not self.claims
+
+    @property
+    def warm_resources(self) -> int:
+        """How many of `resource` are kept ready."""
+        return self.warm_gpus * self.resources_per_node // self.accelerators_per_node
+
     def needs_plugin(self, kind: str) -> bool:
         """Whether nodes of your own need the device plugin of `kind`, nvidia or neuron: no image of theirs has it."""
         return self.accelerator == kind and not brings_plugin(self.node_image, kind) and not self.claims
@@ -459,6 +509,12 @@ def _strange(reservation: Reservation, pool: Mapping[str, Any]) -> Iterator[str]
     zones = pool.get("zones")
     if zones and reservation.zone and reservation.zone not in zones:
         yield f"{reservation.named} is in {reservation.zone}, and the pool's zones are {', '.join(zones)}"
+
+
+def _most_nodes(info: ValidationInfo) -> int | None:
+    """Whole nodes under `max_gpus`; None where a rule on it or on the types is broken."""
+    rows, most = info.data.get("instance_types"), info.data.get("max_gpus")
+    return most // rows[0].accelerators if rows and most else None
 
 
 def _accelerator(row: InstanceType) -> Accelerator:

@@ -302,6 +302,15 @@ class StackPools:
         """What those of the named pools are whose pods claim their GPUs (DRA)."""
         return [self.args[name] for name in names if GpuPool.model_validate(self.args[name]).claims]
 
+    def gated(self, names: Iterable[str]) -> dict[str, GpuPoolArgs]:
+        """What those of the named pools are that need a feature gate of Karpenter: `nodes`, `warm_gpus`, or parts of a
+        GPU.
+        """
+        checked = {name: GpuPool.model_validate(self.args[name]) for name in names}
+        return {
+            name: self.args[name] for name, pool in checked.items() if pool.nodes or pool.warm_gpus or pool.offers_parts
+        }
+
     def of(self, section: T) -> tuple[T, pulumi.Resource]:
         """A section with the pool in place of its name, and what makes the pool's nodes.
 

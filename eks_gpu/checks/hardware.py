@@ -9,6 +9,7 @@ from eks_gpu.checks.pod_specs import pod_of_values
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.checks.security_rules import DEFAULT_GROUP, SECURITY_GROUP, rules
 from eks_gpu.cost.admission import untolerated
+from eks_gpu.graph.graph import Resource
 from eks_gpu.karpenter.objects import node_pools, part
 from eks_gpu.karpenter.settings import runs_with
 from eks_gpu.pools.pool import KARPENTER as BACKEND
