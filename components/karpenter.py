@@ -103,8 +103,8 @@ class KarpenterArgs(TypedDict):
     settings: NotRequired[KarpenterSettingsArgs]
     """Settings of Karpenter: how it runs and what it may do."""
     pools: NotRequired[Mapping[str, GpuPoolArgs]]
-    """A map from the name of a `KarpenterGpuPool` to its pool: the feature gates that `nodes`, `warm_gpus`, `sharing` and
-    `mig` of a pool need are then on. Default none.
+    """A map from the name of a `KarpenterGpuPool` to its pool: the feature gates that `nodes`, `warm_gpus`, `sharing`
+    and `mig` of a pool need are then on. Default none.
     """
     node_policies: NotRequired[Mapping[str, Input[str]]]
     """More IAM policies for the nodes: a map from a name that never changes to an ARN.

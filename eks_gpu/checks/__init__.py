@@ -59,6 +59,7 @@ from eks_gpu.checks import (
     versions,
     volumes,
     waivers,
+    warm_capacity,
     webhooks,
     workloads,
 )
@@ -128,6 +129,7 @@ __all__ = [
     "versions",
     "volumes",
     "waivers",
+    "warm_capacity",
     "webhooks",
     "workloads",
 ]

@@ -22,7 +22,7 @@ from eks_gpu_components.catalog import (
     instance_type,
     zones_offering,
 )
-from eks_gpu_components.catalog.tags import NODE_GROUP_TAG
+from eks_gpu_components.catalog.tags import NODE_GROUP_TAG, STATIC_TAG
 
 
 @check(
@@ -167,7 +167,8 @@ def _not_offered(pool: Pool) -> Iterator[Problem]:
 def start_at_zero(context: Context) -> Iterator[Said]:
     """Nodes run and cost money without work.
 
-    DaemonSets do not count as work.
+    DaemonSets do not count as work. It is a warning if somebody asked for a fixed number of nodes: a NodePool with
+    `replicas`, or a group with the tag of `nodes` of a pool.
     """
     # In a cluster that runs, the desired size of a group that something scales is its size of the moment.
     of_the_moment = {pool.urn for pool in context.scaled_groups if pool.autoscaled} if context.graph.running else set()
@@ -182,7 +183,15 @@ def start_at_zero(context: Context) -> Iterator[Said]:
             if floor
             else None
         )
-        yield verdict(pool.name, problem, "no node while nothing asks for one")
+        meant = pool.static or _says_so(pool, context)
+        yield verdict(pool.name, problem, "no node while nothing asks for one", "warning" if meant else "")
+
+
+def _says_so(pool: Pool, context: Context) -> bool:
+    """Whether the group has this library's tag of a fixed number of nodes."""
+    group = context.graph.get(pool.urn)
+    own = part(group.inputs, "tags") if group and pool.backend == MANAGED_NODE_GROUP else {}
+    return STATIC_TAG in {**pool.tags, **own}
 
 
 @check(

@@ -9,9 +9,10 @@ from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.karpenter.objects import part
 from eks_gpu.karpenter.settings import DRA_SINCE, NVIDIA_DRA, aws_gates, refused, runs_with
+from eks_gpu.pods.capacity_buffers import is_buffer, template_of
+from eks_gpu.pods.demand import Objects
 from eks_gpu.pools.software import CLUSTER_AUTOSCALER, KARPENTER, Software
 from eks_gpu_components.catalog import KARPENTER_CORE_GROUP, KARPENTER_GROUP, SHARES_ANNOTATION, minor_of
-from eks_gpu_components.catalog.api_groups import CAPACITY_BUFFER_GROUP
 
 _NOT_SHARED = ("", "disabled")
 
@@ -65,7 +66,7 @@ def _feature(manifest: Mapping[str, Any], context: Context) -> _Feature | None:
         return _STATIC
     if (group, kind) == (KARPENTER_CORE_GROUP, "NodeOverlay"):
         return _OVERLAYS
-    if (group, kind) == (CAPACITY_BUFFER_GROUP, "CapacityBuffer") and not context.charts(CLUSTER_AUTOSCALER):
+    if is_buffer(manifest) and not context.charts(CLUSTER_AUTOSCALER):
         return _BUFFERS
     shares = part(manifest, "metadata", "annotations").get(SHARES_ANNOTATION)
     if (group, kind) == (KARPENTER_GROUP, "EC2NodeClass") and str(shares or "") not in _NOT_SHARED:
@@ -84,7 +85,7 @@ def _is_on(feature: _Feature, release: Software) -> bool | None:
 
 @check(
     "capacity-buffers-request-their-devices",
-    subject="CapacityBuffer with a PodTemplate",
+    subject="CapacityBuffer",
     fix="write what a container's limits have into its requests too",
     sources=(
         sources.KARPENTER,
@@ -92,32 +93,26 @@ def _is_on(feature: _Feature, release: Software) -> bool | None:
     ),
 )
 def buffers_request(context: Context) -> Iterator[Said]:
-    """Nodes of the buffer come without the resource: requests follow from limits in a pod, and not in a PodTemplate.
+    """Nodes of the buffer come without the resource: requests follow from limits in a pod, and in no template of pods.
 
-    A PodTemplate of another stack is not judged.
+    That holds for a PodTemplate and for the template of a workload that the buffer names. One of another stack is not
+    judged.
     """
-    manifests = [manifest for _, manifest in kubernetes_objects(context.graph)]
-    templates = {_place(manifest): manifest for manifest in manifests if manifest["kind"] == "PodTemplate"}
-    for manifest in manifests:
-        if (_group(manifest), manifest["kind"]) != (CAPACITY_BUFFER_GROUP, "CapacityBuffer"):
+    objects = list(kubernetes_objects(context.graph))
+    others = Objects(objects)
+    for resource, manifest in objects:
+        if not is_buffer(manifest):
             continue
-        named = str(part(manifest, "spec", "podTemplateRef").get("name"))
-        template = templates.get((_place(manifest)[0], named))
+        named, template, _ = template_of(manifest, others.seen_by(resource))
         if template is None:
             continue
-        said = " and ".join(sorted(_limited_alone(part(template, "template", "spec"))))
-        problem = Problem(f"its PodTemplate {named} limits {said} and requests none") if said else None
-        yield verdict(subject(manifest), problem, f"its PodTemplate {named} requests what it limits")
+        said = " and ".join(sorted(_limited_alone(part(template, "spec"))))
+        problem = Problem(f"its {named} limits {said} and requests none") if said else None
+        yield verdict(subject(manifest), problem, f"its {named} requests what it limits")
 
 
 def _group(manifest: Mapping[str, Any]) -> str:
     return str(manifest["apiVersion"]).partition("/")[0]
-
-
-def _place(manifest: Mapping[str, Any]) -> tuple[str, str]:
-    """Namespace and name."""
-    metadata = part(manifest, "metadata")
-    return str(metadata.get("namespace") or "default"), str(metadata.get("name"))
 
 
 def _limited_alone(spec: Mapping[str, Any]) -> set[str]:

@@ -91,6 +91,11 @@ class Context:
     """Seconds from Pending to Ready that a workload may wait for a new node."""
     left_over: Mapping[str, int] = field(default_factory=dict)
     """Pods without a node in the steady state, by workload."""
+    buffers: Sequence[Workload] = ()
+    """Pods of CapacityBuffers, which nobody creates and for which nodes are kept ready."""
+    buffer_verdicts: Mapping[str, Sequence[Verdict]] = field(default_factory=dict)
+    not_kept: Mapping[str, int] = field(default_factory=dict)
+    """Pods that hold a place and find none while nothing else runs, by workload."""
     waivers: Sequence[Waiver] = ()
     rooms: Sequence[Room] = ()
     """What each pool takes, Fargate profiles too; verdicts are in their order."""
@@ -142,6 +147,7 @@ class Context:
             region=self.owners.region_of_cluster(name, self.region) if self.owners else self.region,
             graph=self.graph.only(lambda resource: here(resource.urn)),
             workloads=[workload for workload in self.workloads if here(workload.resource)],
+            buffers=[workload for workload in self.buffers if here(workload.resource)],
             software=[release for release in self.software if here(release.urn)],
             clusters=[cluster for cluster in self.clusters if cluster.name == name],
         )

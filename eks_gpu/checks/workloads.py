@@ -109,6 +109,8 @@ def off_gpu_nodes(context: Context) -> Iterator[Said]:
 def find_room(context: Context) -> Iterator[Said]:
     """Replicas beyond the limits of the pools stay Pending."""
     for workload in scheduled(context):
+        if workload.spare:
+            continue  # their room is for others
         if workload.replicas and any(found.admits for found in context.verdicts[workload.urn]):
             left = context.left_over.get(str(workload), 0)
             if left and workload.queue:

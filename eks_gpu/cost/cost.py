@@ -44,6 +44,8 @@ class Uncounted:
 
     steady: Sequence[str] = ()
     most: Sequence[str] = ()
+    idle: Sequence[str] = ()
+    """Those of which nodes are kept ready."""
 
 
 @dataclass(frozen=True)
@@ -86,12 +88,13 @@ def cost(
     unknown: Uncounted = Uncounted(),
     unread: Sequence[Unread] = (),
     notes: Sequence[str] = (),
+    kept: Sequence[str] = (),
 ) -> Cost:
-    """The bills: `idle` has the pools at their minimum, `steady` what stated replicas need, `demand_max` what the
-    maximum needs.
+    """The bills: `idle` has the pools at their minimum and what is kept ready, `steady` what stated replicas need,
+    `demand_max` what the maximum needs.
 
     `unknown` names the workloads whose number of pods is unknown: the bill then has no total. `unread` is what the
-    stack has and the bills leave out. `notes` are on each bill.
+    stack has and the bills leave out. `notes` are on each bill, `kept` on the idle one: what its nodes are kept for.
     """
     reserved = reservations(graph, pools, region, on)
     fixed = (*fixed_items(graph, on, region), *reserved_items(reserved))
@@ -104,12 +107,13 @@ def cost(
         for asked in unknown_sizes(pool)[:1]
     ]
     stated = [f"how many pods {name} has is not known" for name in unknown.steady]
+    spare = [f"how many pods {name} keeps ready is not known" for name in unknown.idle]
     pods = [f"how many pods {name} may have is not known" for name in unknown.most]
     standing = [row for row in unread if row.what in ("nodes", "network")]
     with_pods = [row for row in unread if row.what in ("nodes", "network", "pods")]
     return Cost(
         region=region,
-        idle=bill(region, [*fixed, *_of_fleet(pools, idle)], notes, sizes, standing),
+        idle=bill(region, [*fixed, *_of_fleet(pools, idle)], [*notes, *kept], [*spare, *sizes], standing),
         steady=bill(
             region,
             [*fixed, *_of_fleet(pools, steady)],

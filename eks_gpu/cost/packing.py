@@ -31,6 +31,8 @@ class Fleet:
     there: dict[str, list[Node]] = field(default_factory=dict)
     """The same nodes one by one, if the expected kind of node is known."""
     left_over: dict[str, int] = field(default_factory=dict)
+    not_kept: dict[str, int] = field(default_factory=dict)
+    """The same of those that only hold a place, whose room other pods have."""
     used: dict[str, Counter[str]] = field(default_factory=dict)
     """What a pool's nodes take of its limits, by pool URN."""
     reserved: Counter[str] = field(default_factory=Counter)
@@ -100,7 +102,8 @@ def pack(
     expected: Callable[[Room, Pod | None], Candidate | None],
     rank: Callable[[Pool, Candidate], Any],
 ) -> Fleet:
-    """Packs pods by first fit, the largest first: into running nodes, then into new nodes of the first pool with room.
+    """Packs pods by first fit, the largest first and those that only hold a place last: into running nodes, then into
+    new nodes of the first pool with room.
 
     `admitted_by` maps a workload's URN to the URNs of the pools that take it; `expected` is the node that a pool is
     expected to bring, for a pod where the pool looks at it, and `rank` orders groups. Pools are tried `as_tried`. No
@@ -113,7 +116,7 @@ def pack(
         for _ in range(room.pool.min_nodes if kinds else 0):
             fleet.add(room, next((kind for kind in kinds if not fleet.is_full(room.pool, kind)), kinds[-1]))
         fleet.nodes[room.pool.urn] = room.pool.min_nodes
-    for workload in sorted(workloads, key=_size, reverse=True):
+    for workload in sorted(workloads, key=_rank, reverse=True):
         takers = set(admitted_by.get(workload.urn, ()))
         if profile := _profile(rooms, takers):
             _run_on_fargate(workload, profile, fleet)
@@ -124,7 +127,7 @@ def pack(
         places = as_tried(found, lambda place: place[0].pool, lambda place: rank(place[0].pool, place[1]))
         left = _place(workload, places, fleet)
         if left and places:
-            fleet.left_over[str(workload)] = left
+            (fleet.not_kept if workload.spare else fleet.left_over)[str(workload)] = left
     return fleet
 
 
@@ -195,6 +198,10 @@ def _fill(nodes: Iterable[Node], needs: Mapping[str, int], pods: int) -> int:
                 free[name] -= need * fitting
         pods -= fitting
     return pods
+
+
+def _rank(workload: Workload) -> tuple[bool, tuple[int, int, int]]:
+    return not workload.spare, _size(workload)
 
 
 def _size(workload: Workload) -> tuple[int, int, int]:

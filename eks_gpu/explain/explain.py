@@ -14,8 +14,9 @@ from eks_gpu.cost.devices import unread as unread_claims
 from eks_gpu.cost.expander import Expander, expander_of
 from eks_gpu.cost.faster import Faster, faster
 from eks_gpu.cost.gangs import judged_together
+from eks_gpu.cost.kept_ready import kept_fleet, pods_at_once
 from eks_gpu.cost.node_cost import Expected
-from eks_gpu.cost.packing import Fleet, as_tried, pack
+from eks_gpu.cost.packing import Fleet, Node, as_tried, pack
 from eks_gpu.cost.time_to_running import NEW_NODE, Step, steps
 from eks_gpu.explain.cautions import Caution, of_node, of_requirements, of_reservations, of_resources, of_volumes
 from eks_gpu.explain.node_class_changes import node_class_changes
@@ -72,6 +73,8 @@ class Launch:
     """The new nodes by capacity type, in the order in which they start; empty for a pool without reservations."""
     faster: tuple[Faster, ...] = ()
     """What would make it sooner, and its price."""
+    at_once: int = 0
+    """Number of such pods that find room on nodes that are there while nothing runs: a minimum, or kept ready."""
 
     @property
     def seconds(self) -> int:
@@ -98,6 +101,7 @@ class Launch:
                 "steps": [step.as_json() for step in self.steps],
                 "alternatives": [each.as_json() for each in self.faster],
             },
+            "kept_ready": {"pods": self.at_once, "seconds": self.seconds_on_node} if self.at_once else None,
         }
 
 
@@ -225,6 +229,8 @@ class StackRooms:
     settings: Mapping[str, str] = field(default_factory=dict)
     unread: Sequence[Unread] = ()
     """What may hold nodes and is not read."""
+    kept: Mapping[str, Sequence[Node]] = field(default_factory=dict)
+    """Nodes that are there while nothing runs, by the pool's URN."""
 
 
 def stack_rooms(graph: Graph, region: str, given: Sequence[Resource] = ()) -> StackRooms:
@@ -234,7 +240,8 @@ def stack_rooms(graph: Graph, region: str, given: Sequence[Resource] = ()) -> St
     owners = Owners(graph)
     demand = [replace(work, cluster=owners.at(work.resource)) for work in workloads(graph)]
     found = [*read_pools(graph, region), *pools_of(given, graph, region, owners.only)]
-    return StackRooms(graph, region, rooms_of_clusters(told_apart(found), demand, graph), unread=left)
+    rooms = rooms_of_clusters(told_apart(found), demand, graph)
+    return StackRooms(graph, region, rooms, unread=left, kept=kept_fleet(graph, demand, rooms, owners).there)
 
 
 def explain(stack: StackRooms, sources: Sequence[PodSource]) -> list[Explanation]:
@@ -387,6 +394,8 @@ def _launch(
         return steps(each, node.instance_type, workload.pod, source.spec, installs=installs)
 
     known = None if hourly == inf else hourly
+    at_once = pods_at_once(room, workload.pod, stack.kept.get(pool.urn, ()))
+    sooner = faster(pool, node.instance_type, known, steps_of)
     return Launch(
         node=node,
         capacity_type=capacity_type,
@@ -395,8 +404,9 @@ def _launch(
         price_region=base.region if base else None,
         new_nodes=new_nodes,
         by_capacity_type=by_capacity_type,
+        at_once=at_once,
         steps=tuple(steps_of(pool)),
-        faster=faster(pool, node.instance_type, known, steps_of),
+        faster=tuple(each for each in sooner if not (each.kept and at_once)),
     )
 
 

@@ -123,6 +123,9 @@ def _wait(taker: Answer, launch: Launch) -> RenderableType:
     for step in launch.steps:
         rows.add_row(f"  {step.name}", _duration(step.seconds), Text(step.assumption, "dim"))
     there = f", {_about(launch.seconds_on_node)} on one that is there" if pool.min_nodes else ""
+    if launch.at_once and not pool.min_nodes:
+        pods = f"{launch.at_once} pod{'s' * (launch.at_once > 1)}"
+        there = f", {_about(launch.seconds_on_node)} on one kept ready, for {pods} at once"
     title = f"about {_about(launch.seconds)} to Ready on a new node of {pool.name}{there} (estimate)"
     return Group(Text(title, "bold"), rows)
 

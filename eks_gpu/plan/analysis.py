@@ -8,6 +8,7 @@ from eks_gpu import checks
 from eks_gpu.cost.admission import Room, Verdict, rooms_of_clusters
 from eks_gpu.cost.cost import Cost, Uncounted, as_billed, at_most, cost
 from eks_gpu.cost.gangs import judged_together
+from eks_gpu.cost.kept_ready import only_served, ready
 from eks_gpu.cost.node_cost import Expected
 from eks_gpu.cost.packing import pack
 from eks_gpu.cost.quotas import QuotaNeed, quota_needs
@@ -16,6 +17,7 @@ from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.graph.secrets import redacted
 from eks_gpu.graph.unknown import Asked, Remembered, listening
 from eks_gpu.graph.unread import Unread
+from eks_gpu.pods.capacity_buffers import capacity_buffers
 from eks_gpu.pods.demand import Workload, workloads
 from eks_gpu.pools.cloudformation import in_provider_terms
 from eks_gpu.pools.cluster_of import Owners
@@ -104,27 +106,34 @@ def _analysed(
     left = [*unread(graph), *half_read(demand)]
     releases = [replace(found, cluster=owners.at(found.urn)) for found in software(graph)]
     space = rooms_of_clusters(pools, demand, graph)
+    buffers = [replace(found, cluster=owners.at(found.resource)) for found in capacity_buffers(graph)]
     verdicts = _verdicts(demand, space)
+    kept = _verdicts(buffers, space)
+    kept = Remembered({urn: only_served(found, space, releases) for urn, found in kept.items()}, kept.asked)
     admitted_by = {
         urn: [room.pool.urn for room, verdict in zip(space, found, strict=True) if verdict.admits]
-        for urn, found in verdicts.items()
+        for urn, found in (*verdicts.items(), *kept.items())
     }
     made = owners.made
     scaling = Scaling(graph, {cluster.name for cluster in made}, releases, demand)
     billed = as_billed(pools, scaling)
     paid_for = rooms_of_clusters(billed, demand, graph)
-    scheduled = [workload for workload in demand if not workload.daemon]
+    scheduled = [*(workload for workload in demand if not workload.daemon), *buffers]
+    spare = [workload for workload in scheduled if workload.spare]
     expected = Expected()
     idle, steady, most = (
         pack(some, paid_for, admitted_by, expected.node, expected.hourly)
-        for some in ((), scheduled, at_most(scheduled))
+        for some in (spare, scheduled, at_most(scheduled))
     )
     verdicts = Remembered(verdicts | judged_together(demand, verdicts, paid_for), verdicts.asked)
     unknown = Uncounted(
         steady=[str(each) for each in scheduled if not each.is_counted],
         most=[str(each) for each in scheduled if each.max_replicas is None or each.unknown_numbers],
+        idle=[str(each) for each in spare if not each.is_counted],
     )
-    found = cost(graph, region, on, told_apart(billed), idle, steady, most, unknown, left, _kept(pools, billed))
+    kept_for = [*ready(each for each in spare if admitted_by[each.urn])]
+    sizes = _kept(pools, billed)
+    found = cost(graph, region, on, told_apart(billed), idle, steady, most, unknown, left, sizes, kept_for)
     context = checks.Context(
         graph=graph,
         region=region,
@@ -138,6 +147,9 @@ def _analysed(
         budget=budget,
         cold_start_budget_s=cold_start_budget_s,
         left_over=steady.left_over,
+        buffers=buffers,
+        buffer_verdicts=kept,
+        not_kept=idle.not_kept,
         waivers=waivers,
         rooms=space,
         unread=left,
@@ -148,7 +160,8 @@ def _analysed(
     own = {pool.name for pool in pools if not pool.given}
     others = {pool.name for pool in pools if pool.given} - own
     said = [finding for finding in checks.findings(context) if finding.subject not in others]
-    return Analysis(pools, space, demand, releases, verdicts, found, quotas, said, graph, left, budget)
+    both = Remembered(verdicts | kept, {**verdicts.asked, **kept.asked})
+    return Analysis(pools, space, [*demand, *buffers], releases, both, found, quotas, said, graph, left, budget)
 
 
 def _kept(pools: Sequence[Pool], billed: Sequence[Pool]) -> list[str]:

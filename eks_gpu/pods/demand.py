@@ -14,6 +14,7 @@ from eks_gpu.pods.made_pods import Find, Manifest, PodTemplate, places
 from eks_gpu.pods.makers import made_pods, templates
 from eks_gpu.pods.pod import Pod, pod_from_template
 from eks_gpu.pods.queued import flavors, queue_of, with_flavor
+from eks_gpu.pods.spare import is_spare
 from eks_gpu_components.catalog.keda import KEDA_MAX_REPLICAS, KEDA_MIN_REPLICAS, PAUSED_REPLICAS
 from eks_gpu_components.values.validation_messages import written
 
@@ -69,6 +70,8 @@ class Workload:
     """What of its pods the object does not say; empty if it says all."""
     queue: str = ""
     """Name of the LocalQueue of its namespace that it waits in; empty if it waits in none."""
+    spare: bool = False
+    """Whether its pods hold a place on a node and do nothing: the nodes that they keep are idle."""
     asked: frozenset[Asked] = field(default=frozenset(), compare=False)
     """Unknown properties that it was read from."""
 
@@ -137,7 +140,8 @@ def workloads(graph: Graph) -> list[Workload]:
             continue
         for workload, template in made:
             urn = f"{resource.urn}#{workload.template}" if workload.template else resource.urn
-            known = replace(workload, urn=urn, resource=resource.urn, asked=frozenset(asked))
+            spare = not workload.daemon and is_spare(template.template.get("spec") or {}, others.seen_by(resource))
+            known = replace(workload, urn=urn, resource=resource.urn, spare=spare, asked=frozenset(asked))
             found.append((_counted(known), resource.provider, template.per_replica))
     if problems:
         raise InputError(problems)

@@ -27,13 +27,17 @@ from components.nodes.node_pool import (
 )
 from components.nodes.placement import node_group_problems, placement, places
 from components.nodes.user_data import user_data
+from components.nodes.warm import capacity_buffer, placeholders, pod_template, priority_class
 from components.values.gpu_pool import GpuPool
 from components.values.reservation import Reservation
 from components.values.value import check
 from eks_gpu.cost.admission import Room, rooms
+from eks_gpu.cost.kept_ready import kept_fleet
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.pods.claims import Claim, Request, Wanted
+from eks_gpu.pods.demand import workloads
 from eks_gpu.pods.pod import Pod, Toleration
+from eks_gpu.pools.cluster_of import Owners
 from eks_gpu.pools.readers import pools as read_pools
 from tests.given import CLUSTER, subnets
 from tests.pools import PLACEABLE, pools
@@ -332,3 +336,54 @@ def test_the_larger_type_of_a_pool_is_karpenter_s_alone():
         "karpenter": True,
         "auto-mode": True,
     }
+
+
+# What is there while nothing runs
+
+
+@settings(max_examples=15, deadline=None)
+@given(POOLS, st.integers(0, 4), st.data())
+def test_a_fixed_number_of_nodes_is_the_same_on_every_rendering(pool, more, data):
+    nodes = min(len(LETTERS) + more, pool.max_nodes)  # one in each zone at least
+    fixed = pool.model_copy(update={"nodes": nodes, "capacity_types": pool.capacity_types[:1], "weight": None})
+    found = {rendering: planned(fixed, rendering) for rendering in RENDERINGS}
+
+    for count in ("min_nodes", "max_nodes_for_pods"):
+        counted = {rendering: sum(getattr(room.pool, count) for room in each) for rendering, each in found.items()}
+        assert counted == dict.fromkeys(RENDERINGS, nodes)
+    for pod in data.draw(st.lists(pods(fixed), min_size=3, max_size=6)):
+        assert len({admits(each, pod) for each in found.values()}) == 1, pod
+
+
+def keeping(pool: GpuPool, rendering: str) -> Iterator[Resource]:
+    """What keeps the pool's accelerators ready."""
+    by_name = {"metadata": {"name": "gpu-warm", "namespace": "gpu-warm"}}
+    selector = {"karpenter.sh/nodepool": "gpu"} if rendering in ("karpenter", "auto-mode") else {}
+    if rendering == "karpenter":
+        template = {**by_name, "template": pod_template("gpu", pool, selector)}
+        yield Resource("urn:template", "kubernetes:core/v1:PodTemplate", "gpu-warm", inputs=template)
+        buffer = {**by_name, "spec": capacity_buffer("gpu", pool)}
+        yield Resource(
+            "urn:buffer", "kubernetes:autoscaling.x-k8s.io/v1beta1:CapacityBuffer", "gpu-warm", inputs=buffer
+        )
+        return
+    low = priority_class("gpu")
+    yield Resource("urn:class", "kubernetes:scheduling.k8s.io/v1:PriorityClass", "gpu-warm", inputs=low)
+    yield Resource("urn:held", "kubernetes:apps/v1:Deployment", "gpu-warm", inputs=placeholders("gpu", pool, selector))
+
+
+def kept_ready(pool: GpuPool, rendering: str) -> int:
+    graph = Graph([*SUBNETS, *registered(pool, rendering), *keeping(pool, rendering)])
+    space = rooms(read_pools(graph, REGION), [], [])
+    fleet = kept_fleet(graph, workloads(graph), space, Owners(graph))
+    assert not fleet.not_kept
+    return sum(fleet.nodes.values())
+
+
+@settings(max_examples=15, deadline=None)
+@given(POOLS, st.integers(1, 16))
+def test_warm_gpus_keep_the_same_number_of_nodes_on_every_rendering(pool, warm):
+    kept = pool.model_copy(update={"warm_gpus": min(warm, pool.max_nodes * pool.accelerators_per_node)})
+    needed = -(-kept.warm_gpus // pool.accelerators_per_node)
+
+    assert {rendering: kept_ready(kept, rendering) for rendering in RENDERINGS} == dict.fromkeys(RENDERINGS, needed)

@@ -592,3 +592,34 @@ def test_what_no_tag_tells_of_an_empty_group_is_looked_for_in_its_tags(explained
     assert answer["rule"] == "autoscaler-expects-the-node"
     assert place(answer) == (14, "spec.containers[0].resources.limits.ephemeral-storage")
     assert (answer["in_pool"]["resource"], answer["in_pool"]["field"]) == ("AutoScalingGroup gpu", "tags")
+
+
+# Nodes that are kept ready
+
+
+def test_pods_that_find_a_node_kept_ready_wait_for_no_node(explained):
+    spec = {"replicas": 2, "podTemplateRef": {"name": "spare"}}
+    needs = {"requests": {"nvidia.com/gpu": "1"}, "limits": {"nvidia.com/gpu": "1"}}
+    container = {"name": "main", "image": "registry.k8s.io/pause:3.10", "resources": needs}
+    tolerations = [{"key": "nvidia.com/gpu", "operator": "Exists"}]
+    template = {"spec": {"containers": [container], "tolerations": tolerations}}
+    kept = stack_rooms(
+        Graph(
+            [
+                *(node_pool(), node_class(), tagged_subnet("a"), tagged_subnet("b")),
+                kubernetes("CapacityBuffer", "spare", spec, group="autoscaling.x-k8s.io/v1beta1"),
+                resource(
+                    "kubernetes:core/v1:PodTemplate", "spare", {"metadata": {"name": "spare"}, "template": template}
+                ),
+            ]
+        ),
+        "us-west-2",
+    )
+    launch, cold = (row(explained(POD, stack), "gpu")["launch"] for stack in (kept, karpenter()))
+
+    on_node = {"image pull", "model load"}
+    steps = sum(step["seconds"] for step in launch["time_to_running"]["steps"] if step["step"] in on_node)
+    assert launch["kept_ready"] == {"pods": 2, "seconds": steps}
+    assert cold["kept_ready"] is None
+    large = POD.replace("nvidia.com/gpu: 1", "nvidia.com/gpu: 4")
+    assert row(explained(large, kept), "gpu")["launch"] is None
