@@ -19,6 +19,7 @@ from . import (
     security,
     surroundings,
     templates,
+    warm_capacity,
     workloads,
 )
 from .edits import Operator
@@ -36,6 +37,7 @@ FAMILIES: Mapping[str, Sequence[Operator]] = {
     ),
     "nodes never go": nodes_stay.OPERATORS,
     "nodes never come": (*permissions.OPERATORS, *nodes_missing.OPERATORS, *controllers_idle.OPERATORS),
+    "what is kept ready": warm_capacity.OPERATORS,
     "notices are lost": notices_lost.OPERATORS,
     "no way out": no_way_out.OPERATORS,
     "pods are refused": refused_pods.OPERATORS,

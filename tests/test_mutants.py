@@ -25,6 +25,7 @@ BROKEN = (
     ("examples/gpu-operator", "ubuntu"),
     ("examples/karpenter-inference", "dev"),
     ("examples/llm-from-zero", "dev"),
+    ("examples/warm-gpus", "dev"),
 )
 """Programs in which every operator finds a place."""
 STEP = 61

@@ -53,9 +53,10 @@ def test_the_page_of_checks_has_each_at_an_anchor_of_its_id():
 def test_a_row_of_the_page_of_checks():
     assert (
         '| <a id="gpu-pools-start-at-zero"></a>`gpu-pools-start-at-zero` | error | GPU pool | NVIDIA, Neuron, AMD, '
-        "Habana | Nodes run and cost money without work. DaemonSets do not count as work. | Set minimum and desired "
-        "size to 0. | Cluster Autoscaler, its code and README for AWS (read 2026-11-21); Karpenter 1.15.0, its code "
-        "and its CRDs (read 2026-11-28) |\n"
+        "Habana | Nodes run and cost money without work. DaemonSets do not count as work. It is a warning if somebody "
+        "asked for a fixed number of nodes: a NodePool with `replicas`, or a group with the tag of `nodes` of a pool. "
+        "| Set minimum and desired size to 0. | Cluster Autoscaler, its code and README for AWS (read 2026-11-21); "
+        "Karpenter 1.15.0, its code and its CRDs (read 2026-11-28) |\n"
     ) in page("checks.md")
 
 

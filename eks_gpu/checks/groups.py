@@ -174,16 +174,11 @@ def start_at_zero(context: Context) -> Iterator[Said]:
     of_the_moment = {pool.urn for pool in context.scaled_groups if pool.autoscaled} if context.graph.running else set()
     for pool in context.gpu_pools:
         floor = pool.min_nodes if pool.urn in of_the_moment else max(pool.min_nodes, pool.desired_nodes or 0)
-        problem = (
-            Problem(
-                f"{floor} GPU nodes run while nothing asks for them (minimum {pool.min_nodes}, desired "
-                f"{pool.desired_nodes or 0})",
-                "set both to 0",
-            )
-            if floor
-            else None
-        )
         meant = pool.static or _says_so(pool, context)
+        said = f"{floor} GPU nodes run while nothing asks for them"
+        fixed = Problem(f"{said}, because a fixed number was asked for", "leave it out if pods may wait for a node")
+        sizes = f"(minimum {pool.min_nodes}, desired {pool.desired_nodes or 0})"
+        problem = (fixed if meant else Problem(f"{said} {sizes}", "set both to 0")) if floor else None
         yield verdict(pool.name, problem, "no node while nothing asks for one", "warning" if meant else "")
 
 

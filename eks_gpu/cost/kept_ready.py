@@ -21,7 +21,7 @@ from eks_gpu.pools.software import KARPENTER as KARPENTER_CHART
 
 _GATE = "capacityBuffer"
 _FLAG = "capacity-buffer-controller-enabled"
-"""Source: Cluster Autoscaler, FAQ, CapacityBuffer; off by default."""
+"""Off by default. Source: Cluster Autoscaler from 1.34 on, config/flags/flags.go."""
 
 
 def kept_fleet(graph: Graph, demand: Iterable[Workload], rooms: Sequence[Room], owners: Owners) -> Fleet:
@@ -79,5 +79,6 @@ def ready(spare: Iterable[Workload]) -> Iterator[str]:
         if workload.replicas:
             devices = {name: amount for name, amount in workload.requests.items() if "/" in name}
             asked = " and ".join(f"{name} {amount}" for name, amount in as_json(devices).items())
-            pods = f"{workload.replicas} pod{'s' * (workload.replicas > 1)}{f' with {asked} each' if asked else ''}"
-            yield f"idle keeps room for {pods}, which {workload} asks for"
+            pods = f"{workload.replicas} pods" if workload.replicas > 1 else "1 pod"
+            each = f" with {asked}{' each' * (workload.replicas > 1)}" if asked else ""
+            yield f"idle keeps room for {pods}{each}, which {workload} asks for"

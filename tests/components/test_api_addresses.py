@@ -47,9 +47,10 @@ def test_an_update_without_an_address_stops_before_its_first_resource():
     ]
 
 
-@pytest.mark.parametrize(
-    "example", ["auto-mode", "gang-training", "gpu-operator", "karpenter-inference", "spot-autoscaling-groups"]
-)
+EXAMPLES = ["auto-mode", "gang-training", "gpu-operator", "karpenter-inference", "spot-autoscaling-groups", "warm-gpus"]
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
 def test_so_does_every_example(example):
     assert updated(ROOT / "examples" / example) == [
         f"Pulumi.dev.yaml: {example}:api_cidrs is required: write `{example}:api_cidrs: [ADDRESS/32]`; {PRINTS}"

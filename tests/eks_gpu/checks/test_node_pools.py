@@ -171,7 +171,8 @@ def test_a_static_gpu_pool_runs_without_work():
     on = karpenter(featureGates={"staticCapacity": True})
     assert failure("gpu-pools-start-at-zero", gpu=made, karpenter=on) == (
         "gpu",
-        "2 GPU nodes run while nothing asks for them (minimum 2, desired 2): set both to 0",
+        "2 GPU nodes run while nothing asks for them, because a fixed number was asked for: "
+        "leave it out if pods may wait for a node",
     )
 
 
