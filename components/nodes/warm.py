@@ -122,17 +122,18 @@ def create_capacity_buffer(
 ) -> None:
     """Creates the CapacityBuffer and its PodTemplate, which are deleted before the NodePool."""
     made, warm = _create_namespace(name, parent), warm_name(name)
+    named = {"name": warm, "namespace": warm}
+    given: dict[str, Any] = {"metadata": named, "template": pod_template(name, pool, selector)}
     template = kubernetes.core.v1.PodTemplate(
         warm,
-        metadata={"name": warm, "namespace": warm},
-        template=pod_template(name, pool, selector),
+        **given,
         opts=ResourceOptions(parent=parent, depends_on=[made]),
     )
     kubernetes.apiextensions.CustomResource(
         warm,
         api_version=CAPACITY_BUFFER_API_VERSION,
         kind="CapacityBuffer",
-        metadata={"name": warm, "namespace": warm},
+        metadata=named,
         spec=capacity_buffer(name, pool),
         opts=ResourceOptions(parent=parent, depends_on=[template, node_pool]),
     )

@@ -226,7 +226,7 @@ def test_nobody_moves_the_nodes_of_a_fixed_number_to_another_capacity_type():
 # Karpenter's gates
 
 
-def gates(*, settings: Any = None, **pools: Any) -> dict[str, bool]:
+def gates(*, settings: Any = None, **pools: Any) -> set[str]:
     args: Any = {"cluster": CLUSTER, "pools": pools, **({"settings": settings} if settings else {})}
     ran = run(lambda: Karpenter("karpenter", args))
     (release,) = [

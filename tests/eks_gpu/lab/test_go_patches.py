@@ -62,5 +62,5 @@ def test_the_changes_of_karpenter_fit_the_source_that_go_mod_names(tmp_path):
 
     made = KARPENTER.write(tmp_path / "source", GROUPS["karpenter"].folder / "go.mod", lambda _: source)
 
-    assert "c.Client.CreateFleet(ctx, input)" in (made / "kwok" / "ec2" / "ec2.go").read_text()
+    assert "c.Client.CreateFleet(ctx, c.withReservations(input))" in (made / "kwok" / "ec2" / "ec2.go").read_text()
     assert "health.NewRepairPolicyMatcher(" in (made / "kwok" / "main.go").read_text()
