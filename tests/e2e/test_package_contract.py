@@ -60,6 +60,7 @@ def everything(library: Any) -> None:
     library.ClusterAutoscaler("autoscaler", {"cluster": cluster.reference}, inside)
     library.NodeTerminationHandler("handler", {"cluster": cluster.reference, "settings": {"drain_s": 60}}, inside)
     library.NvidiaDevicePlugin("nvidia", {"pools": [GPU]}, inside)
+    library.NvidiaDraDriver("dra", {"cluster": cluster.reference, "pools": [{**GPU, "devices": "claims"}]}, inside)
     library.NeuronDevicePlugin("neuron", {"pools": [NEURON]}, inside)
     library.GpuOperator("operator", {"pools": [GPU], "settings": {"dcgm_exporter": False}}, inside)
     balancers = library.AwsLoadBalancerController("balancers", {"cluster": cluster.reference}, inside)
