@@ -15,6 +15,7 @@ from eks_gpu.graph.unread import may_bring
 from eks_gpu.karpenter.objects import part
 from eks_gpu.karpenter.settings import DRA_SINCE as KARPENTER_DRA_SINCE
 from eks_gpu.karpenter.settings import dra
+from eks_gpu.pods.claims import maps
 from eks_gpu.pods.pod import Pod
 from eks_gpu.pools.pool import AUTO_MODE, KARPENTER, Pool
 from eks_gpu.pools.software import DRA_DRIVERS, Software, gpu_shares
@@ -110,7 +111,7 @@ def _classes_of_drivers(context: Context) -> dict[str, str]:
     found = {}
     for _, manifest in kubernetes_objects(context.graph):
         if manifest["kind"] == "DeviceClass":
-            selectors = part(manifest, "spec").get("selectors") or ()
+            selectors = maps(part(manifest, "spec"), "selectors")
             said = " ".join(str(part(each, "cel").get("expression")) for each in selectors)
             if DRA_DRIVER in said:
                 found[str(manifest["metadata"]["name"])] = MIG_DEVICE_CLASS if "mig" in said else GPU_DEVICE_CLASS
@@ -124,8 +125,8 @@ def _makers(requests: list[set[str]] | None) -> list[set[str]] | None:
 
 def _device_classes(spec: Mapping[str, Any]) -> Iterator[set[str]]:
     """Of each request of a claim or a template of one, in any version of resource.k8s.io."""
-    for request in part(part(spec, "spec") or spec, "devices").get("requests") or ():
-        wanted = (request, part(request, "exactly"), *(request.get("firstAvailable") or ()))
+    for request in maps(part(part(spec, "spec") or spec, "devices"), "requests"):
+        wanted = (request, part(request, "exactly"), *maps(request, "firstAvailable"))
         if classes := {str(each["deviceClassName"]) for each in wanted if each.get("deviceClassName")}:
             yield classes
 

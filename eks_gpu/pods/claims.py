@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eks_gpu.pods.made_pods import Find
-from eks_gpu_components.catalog import GPU_DEVICE_CLASS, MIG_DEVICE_CLASS, SHARES
+from eks_gpu_components.catalog import DRA_DRIVER, GPU_DEVICE_CLASS, MIG_DEVICE_CLASS, SHARES
 
 DEVICES = "gpu.nvidia.com/devices"
 """What whole GPUs by claim count as among a pod's requests; of a GPU that claims share, each share counts."""
@@ -55,8 +55,7 @@ class Claim:
 
 def claims(spec: Mapping[str, Any], namespace: str, find: Find | None) -> tuple[Claim, ...]:
     """The claims of a pod's `spec`. `find` finds what they name."""
-    given = spec.get("resourceClaims")
-    return tuple(_claim(each, namespace, find) for each in given or () if isinstance(each, Mapping))
+    return tuple(_claim(each, namespace, find) for each in maps(spec, "resourceClaims"))
 
 
 def devices(found: tuple[Claim, ...]) -> int:
@@ -80,14 +79,14 @@ def _claim(given: Mapping[str, Any], namespace: str, find: Find | None) -> Claim
         return Claim(name, shared=not template, unknown=f"nothing here makes {kind} {namespace}/{wanted}")
     spec = _part(_part(found, "spec"), "spec") if template else _part(found, "spec")
     asked, unknown = [], ""
-    for request in _part(spec, "devices").get("requests") or ():
+    for request in maps(_part(spec, "devices"), "requests"):
         try:
             asked.append(Request(str(request.get("name") or ""), tuple(_any_of(request, find))))
         except LookupError as error:
             unknown = str(error.args[0])
-    constraints = _part(spec, "devices").get("constraints") or ()
+    constraints = maps(_part(spec, "devices"), "constraints")
     alike = tuple(
-        (str(each["matchAttribute"]), tuple(map(str, each.get("requests") or ())))
+        (str(each["matchAttribute"]), tuple(map(str, _list(each, "requests"))))
         for each in constraints
         if each.get("matchAttribute")
     )
@@ -97,7 +96,8 @@ def _claim(given: Mapping[str, Any], namespace: str, find: Find | None) -> Claim
 def _any_of(request: Mapping[str, Any], find: Find | None) -> Iterator[Wanted]:
     """In any version of resource.k8s.io. Raises LookupError with a clause for a class that nobody knows."""
     exactly = _part(request, "exactly")
-    for each in (*([exactly] if exactly else [request] if request.get("deviceClassName") else []), *_list(request)):
+    one = [exactly] if exactly else [request] if request.get("deviceClassName") else []
+    for each in (*one, *maps(request, "firstAvailable")):
         if each.get("adminAccess"):  # it sees devices and takes none
             continue
         device_class = str(each.get("deviceClassName") or "")
@@ -105,7 +105,7 @@ def _any_of(request: Mapping[str, Any], find: Find | None) -> Iterator[Wanted]:
         yield Wanted(
             device_class,
             (*_of_class(device_class, find), *_selectors(each)),
-            int(each.get("count") or 1),
+            count if isinstance(count := each.get("count"), int) and count > 0 else 1,
             each.get("allocationMode") == "All",
             int(str(capacity)) if str(capacity).isdigit() else 0,
         )
@@ -114,19 +114,28 @@ def _any_of(request: Mapping[str, Any], find: Find | None) -> Iterator[Wanted]:
 def _of_class(name: str, find: Find | None) -> tuple[str, ...]:
     found = find("DeviceClass", "", name) if find else None
     if found is not None:
-        return tuple(_selectors(_part(found, "spec")))
+        selectors = tuple(_selectors(_part(found, "spec")))
+        if not any(DRA_DRIVER in each for each in selectors):
+            raise LookupError(f"DeviceClass {name} is of a driver whose devices nobody here knows")
+        return selectors
     if name not in _KNOWN_CLASSES:
         raise LookupError(f"nothing here makes DeviceClass {name}")
     return _KNOWN_CLASSES[name]
 
 
 def _selectors(holder: Mapping[str, Any]) -> Iterator[str]:
-    for each in holder.get("selectors") or ():
+    for each in maps(holder, "selectors"):
         yield str(_part(each, "cel").get("expression") or "")
 
 
-def _list(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [each for each in request.get("firstAvailable") or () if isinstance(each, Mapping)]
+def _list(holder: Mapping[str, Any], key: str) -> list[Any]:
+    found = holder.get(key)
+    return list(found) if isinstance(found, list | tuple) else []
+
+
+def maps(holder: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    """The maps of a list, none where there is no list."""
+    return [each for each in _list(holder, key) if isinstance(each, Mapping)]
 
 
 def _part(holder: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -140,6 +140,28 @@ def test_the_class_of_a_pool_narrows_what_is_claimed():
     assert nodes(template(asked)) == [("pool gpu: g6.xlarge, on demand", 1)]  # nobody knows the class
 
 
+def test_devices_of_other_drivers_are_not_judged():
+    of_network = {"selectors": [{"cel": {"expression": "device.driver == 'dra.net'"}}]}
+    made = kubernetes("DeviceClass", "efa", of_network, group="resource.k8s.io/v1")
+    efa = request(name="efa", deviceClassName="efa", count=4)
+    assert reason(template(efa), made) == ""
+    assert nodes(template(request(MEMORY.format("40Gi")), efa), made) == [("pool gpu: g6e.xlarge, on demand", 1)]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"devices": None},
+        {"devices": {"requests": "all"}},
+        {"devices": {"requests": ["x", {"name": "a", "exactly": "x"}, {"exactly": {"deviceClassName": 3}}]}},
+        {"devices": {"requests": [request(count="many", selectors=["x", {"cel": 1}], capacity=[])]}},
+        {"devices": {"requests": [request()], "constraints": [1, {"matchAttribute": 2, "requests": "x"}]}},
+    ],
+)
+def test_a_claim_of_another_shape_stops_nothing(broken):
+    assert reason(kubernetes("ResourceClaimTemplate", "gpu", {"spec": broken}, group="resource.k8s.io/v1")) == ""
+
+
 def test_a_condition_that_nobody_reads_rejects_nothing():
     assert reason(template(request("device.attributes['gpu.nvidia.com'].type.reverse() == 'upg'"))) == ""
 
