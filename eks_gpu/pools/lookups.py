@@ -60,8 +60,8 @@ class Lookups:
         default = Controller()
         resource = self.graph.get(release.urn)
         told = not resource or not is_unknown(resource.inputs, "values")
-        gates = (_gate(release.values, name) if told else None for name in ("nodeOverlay", "staticCapacity"))
-        made = Controller(default.memory_overhead, default.reserved_interfaces, *gates, _no_claims(release, told))
+        overlays, static = (_gate(release.values, name) if told else None for name in ("nodeOverlay", "staticCapacity"))
+        made = replace(default, node_overlays=overlays, static_capacity=static, no_claims=_no_claims(release, told))
         try:
             overhead = float(release.value("settings", "vmMemoryOverheadPercent", default=default.memory_overhead))
             reserved = int(release.value("settings", "reservedENIs", default=default.reserved_interfaces))

@@ -21,7 +21,7 @@ def template(*requests: Any, name: str = "gpu", constraints: Any = ()) -> Resour
     return kubernetes("ResourceClaimTemplate", name, spec, group="resource.k8s.io/v1")
 
 
-def request(*selectors: str, name: str = "gpu", count: int = 1, **more: Any) -> Any:
+def request(*selectors: str, name: str = "gpu", count: Any = 1, **more: Any) -> Any:
     conditions = [{"cel": {"expression": each}} for each in selectors]
     exactly = {"deviceClassName": "gpu.nvidia.com", "count": count, "selectors": conditions, **more}
     return {"name": name, "exactly": exactly}
