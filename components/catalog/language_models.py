@@ -16,6 +16,7 @@ with a scale of 16 bits and a zero of 4; OCP Microscaling Formats 1.0, groups of
 FAMILIES = ("deepseek_v3", "gpt_oss", "llama", "mistral", "mixtral", "qwen2", "qwen3", "qwen3_moe")
 """`model_type` of the models whose memory is known."""
 
+_MAY_BE_ZERO = ("first_k_dense_replace", "n_shared_experts")
 _PADDED_TO = 256  # vLLM pads MXFP4 experts of 2880 to 3072: 64.4 GiB, not 60.8. Source: vllm issue 33155
 
 
@@ -150,7 +151,9 @@ class _Keys:
         if self._config.get(key) is None:
             self.problems.append(f"{key} is missing")
             return 0
-        return self.get(key, 0)
+        if not (value := self.get(key, 0)) and key not in _MAY_BE_ZERO:
+            self.problems.append(f"{key} must be at least 1")
+        return value
 
     def get(self, key: str, default: int) -> int:
         """The number of a key that may be missing."""
@@ -159,7 +162,7 @@ class _Keys:
             return default
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
             self.problems.append(f"{key} must be a whole number, got {value!r}")
-            return 0
+            return 1
         return value
 
     def stop(self) -> None:
@@ -266,7 +269,7 @@ def _format(config: Mapping[str, Any], keys: _Keys) -> str:
         bits, kind = (weights.get("num_bits"), weights.get("type")) if isinstance(weights, Mapping) else (None, None)
     elif method not in ("awq", "gptq"):
         raise UnknownModel(f"quantization_config: the memory of quant_method {method!r} is not known")
-    known = {(8, "float"): "fp8", (8, "int"): "int8", (4, "int"): "int4"}
-    if (bits, kind) not in known:
+    known = {"8 float": "fp8", "8 int": "int8", "4 int": "int4"}
+    if (made := f"{bits} {kind}") not in known:
         raise UnknownModel(f"quantization_config: the memory of {method} with {bits} bits ({kind}) is not known")
-    return known[bits, kind]
+    return known[made]

@@ -166,7 +166,7 @@ def _serving(found: Mapping[str, str], model: LanguageModel) -> Serving | None:
 
 def _tokens(text: str) -> int | None:
     """4096, 32k or 32K. None for what is no number, or for `auto` and -1, with which vLLM takes what fits."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([kKmM]?)", text)
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)([kKmM]?)", text)
     return int(float(found[1]) * _UNITS.get(found[2], 1)) if found else None
 
 

@@ -397,7 +397,7 @@ def test_a_model_whose_memory_is_not_known_runs_where_its_gpus_are_given():
 
 
 def test_a_quantised_checkpoint_needs_less_by_its_own_config_or_by_word():
-    tight = {"context_tokens": 40_960, "concurrency": 2}
+    tight: dict[str, Any] = {"context_tokens": 40_960, "concurrency": 2}
     for model in ({**S3, "weights": "int4"}, {**S3, "config_json": QUANTISED}):
         assert server(model=model, **tight)["resources"]["limits"]["nvidia.com/gpu"] == "1"
     with pytest.raises(BadInput):

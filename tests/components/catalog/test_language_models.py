@@ -187,6 +187,7 @@ def test_a_name_counts_in_any_case_and_an_unknown_one_has_its_nearest():
             "config.json: vocab_size is missing; torch_dtype is missing",
         ),
         ({"hidden_size": "4096"}, "config.json: hidden_size must be a whole number, got '4096'"),
+        ({"num_key_value_heads": 0}, "config.json: num_key_value_heads must be at least 1"),
         ({"num_hidden_layers": True}, "config.json: num_hidden_layers must be a whole number, got True"),
         ({"torch_dtype": "float32"}, "config.json: torch_dtype must be bfloat16 or float16, got 'float32'"),
     ],
@@ -203,6 +204,7 @@ def test_every_wrong_key_of_a_config_is_told_at_once(change, problem):
     [
         ({"model_type": "mamba"}, "model_type must be one of deepseek_v3, gpt_oss, llama, mistral, mixtral, qwen2"),
         ({"model_type": "qwen3", "use_sliding_window": True}, "use_sliding_window is true"),
+        ({"quantization_config": {"quant_method": "awq", "bits": [4]}}, "quantization_config: the memory of awq"),
         ({"quantization_config": {"quant_method": "bitsandbytes"}}, "quantization_config: the memory of quant_method"),
         (
             {"quantization_config": {"quant_method": "gptq", "bits": 3}},

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from components import GpuNodeGroup, NodeTerminationHandler, SpotNodeGroup
+from components import GpuNodeGroup, LlmInference, ModelServer, NodeTerminationHandler, SpotNodeGroup
 from components.karpenter import Karpenter
 from components.karpenter_gpu_pool import KarpenterGpuPool
 from eks_gpu.checks import CHECKS, Context, check
@@ -124,6 +124,26 @@ def test_this_librarys_karpenter_pools_pass():
     pools = [(pool.backend, pool.max_gpus) for pool in found.pools if pool.accelerator]
     assert pools == [("karpenter", 4), ("karpenter", 4)]
     assert [finding for finding in every(found.findings) if not finding.passed] == []
+
+
+def test_this_librarys_model_servers_pass():
+    pool: Any = {"instance_types": ["g6.xlarge"], "max_gpus": 4}
+    triton: Any = {"image": "nvcr.io/nvidia/tritonserver:26.07-py3", "port": 8000, "command": ["tritonserver"]}
+    llm: Any = {"model": {"name": "Qwen/Qwen3-8B", "s3_uri": "s3://models/qwen3-8b"}}
+
+    def program():
+        karpenter = Karpenter("karpenter", {"cluster": CLUSTER})
+        args: Any = {"cluster": CLUSTER, "subnets": given_subnets("ab"), "node_role_name": karpenter.node_role_name}
+        args["pool"] = pool
+        KarpenterGpuPool("gpu", args)
+        LlmInference("llm", {"cluster": CLUSTER, "pool": pool, "settings": llm})
+        ModelServer("triton", {"pool": pool, "settings": triton, "service": {"namespace": "triton"}})
+
+    parts = [*STANDING, device_plugin(), whole_graphs.addon("eks-pod-identity-agent", clusterName="gaia")]
+    found = analyse(Graph([*parts, *run(program).graph]), "us-west-2", TODAY)
+    assert [found.admitted_by(work) for work in found.workloads] == [["gpu"], ["gpu"]]
+    wrong = {finding.id for finding in every(found.findings) if not finding.passed}
+    assert wrong == {"network-policies-have-an-enforcer"}  # which nobody asks the add-on for here
 
 
 def test_every_check_says_what_goes_wrong_and_what_to_change():
