@@ -7,8 +7,9 @@ from datetime import date
 from eks_gpu.checks.pod_specs import PodSpec, pod_specs
 from eks_gpu.checks.registry import Context, Problem, Said, check, no_verdict, verdict
 from eks_gpu.checks.sources import INSTANCE_TYPES, Source
+from eks_gpu.cost.admission import Room
+from eks_gpu.pods.pod import Pod
 from eks_gpu.pods.vllm import ServedModel, served_models
-from eks_gpu.pools.pool import Pool
 from eks_gpu_components.catalog.model_memory import MemoryNeed, cheapest, parallel_problem, visible_gib
 
 _READ = date(2026, 11, 30)
@@ -53,7 +54,7 @@ def memory(context: Context) -> Iterator[Said]:
     """The server ends at its start: weights and the KV cache of one request are more than vLLM may use of the GPUs.
 
     The memory is that of a GPU as CUDA sees it, times --gpu-memory-utilization. It is an error if weights and cache
-    alone are too much, on any type of a pool that takes the pod; with the estimate of activations it is a warning.
+    alone are too much, on any type on which the pod may land; with the estimate of activations it is a warning.
     """
     for found, model in _served(context):
         if model.model is None:
@@ -63,9 +64,10 @@ def memory(context: Context) -> Iterator[Said]:
             continue
         if model.need is None:
             continue
+        pods = {work.urn: work.pod for work in context.workloads}
         rooms = zip(context.rooms, context.verdicts.get(found.urn, ()), strict=False)
-        takers = [room.pool for room, each in rooms if each.admits]
-        lacks = [said for pool in takers for said in _lacks(pool, model, model.need)]
+        takers = [room for room, each in rooms if each.admits]
+        lacks = [said for room in takers for said in _lacks(room, pods[found.urn], model, model.need)]
         certain = [said for said in lacks if said.certain]
         worst = next(iter(certain or lacks), None)
         problem = Problem(f"{model}; {worst.says}", _instead(model)) if worst else None
@@ -92,14 +94,16 @@ class _Lack:
     """Whether weights and cache alone are too much."""
 
 
-def _lacks(pool: Pool, model: ServedModel, need: MemoryNeed) -> Iterator[_Lack]:
+def _lacks(room: Room, pod: Pod, model: ServedModel, need: MemoryNeed) -> Iterator[_Lack]:
+    """Types of the pool on which the pod may land."""
     assert model.serving
-    for row in pool.types:
-        if row.gpus < model.gpus or row.accelerator is None:
+    suiting = (each.instance_type for each in room.pool.candidates if room.suits(each, pod))
+    for row in dict.fromkeys(suiting):
+        if row.accelerator is None:
             continue
         has, share = visible_gib(row.accelerator), model.serving.utilization
         if need.gib > has * share:
-            says = f"{row.name} of {pool.name} has {has * share:.1f} GiB ({share:.0%} of {has:.1f})"
+            says = f"{row.name} of {room.pool.name} has {has * share:.1f} GiB ({share:.0%} of {has:.1f})"
             yield _Lack(says, need.weights_gib + need.kv_cache_gib > has * share)
 
 

@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from eks_gpu.pods.vllm import served_models
-from tests.graphs import analysed, findings, gpu_group, healthy, overrides
+from tests import karpenter_graphs
+from tests.graphs import GPU_TOLERATION, analysed, deployment, findings, gpu_group, healthy, overrides
 from tests.vllm import SERVE, container, server
 
+TYPE = "node.kubernetes.io/instance-type"
 SPLIT, MEMORY = "models-have-the-gpus-they-are-split-over", "models-fit-their-gpus"
 
 
@@ -141,3 +143,15 @@ def test_types_of_a_pool_that_are_all_large_enough_hold_and_activations_alone_ar
     assert found("--model=Qwen/Qwen3-8B", "--max-model-len=8192") == [(True, "error")]
     assert found("--model=Qwen/Qwen3-8B", "--max-model-len=32768") == [(False, "warning")]
     assert found("--model=Qwen/Qwen3-8B") == [(False, "error")]
+
+
+def test_types_that_the_pod_does_not_select_do_not_count():
+    pool = karpenter_graphs.node_pool(karpenter_graphs.requirement(TYPE, "g6.xlarge", "g6e.xlarge"))
+
+    def found(**spec: Any) -> tuple[Any, str]:
+        pod = {"containers": [container("--model=Qwen/Qwen3-8B")], "tolerations": [GPU_TOLERATION], **spec}
+        stack = karpenter_graphs.healthy(gpu=pool, train=deployment("llm", pod))
+        return findings(MEMORY, *stack)["Deployment default/llm vllm"]
+
+    assert found()[0] is False
+    assert found(nodeSelector={TYPE: "g6e.xlarge"})[0] is True
