@@ -71,6 +71,10 @@ class TrainingQueueArgs(TypedDict):
     """
 
 
+class _Named(Value):
+    name: ObjectName
+
+
 class QueueShare(Value):
     """QueueShareArgs as a checked value."""
 
@@ -165,7 +169,7 @@ class TrainingQueue(ComponentResource):
         Raises BadInput, with every problem, before anything is registered.
         """
         spec = check(TrainingQueueSpec, args)
-        check(ObjectName, name, "name")
+        check(_Named, {"name": name})
         super().__init__("eks-gpu-components:index:TrainingQueue", name, args, opts)
 
         made: dict[str, list[CustomResource]] = {}

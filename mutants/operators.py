@@ -19,6 +19,7 @@ from . import (
     security,
     surroundings,
     templates,
+    training_queues,
     warm_capacity,
     workloads,
 )
@@ -40,6 +41,7 @@ FAMILIES: Mapping[str, Sequence[Operator]] = {
     "what is kept ready": warm_capacity.OPERATORS,
     "notices are lost": notices_lost.OPERATORS,
     "no way out": no_way_out.OPERATORS,
+    "queues lead nowhere": training_queues.OPERATORS,
     "pods are refused": refused_pods.OPERATORS,
     "pods never wake": scalers.OPERATORS,
     "doors are open": security.OPERATORS,

@@ -26,6 +26,7 @@ BROKEN = (
     ("examples/karpenter-inference", "dev"),
     ("examples/llm-from-zero", "dev"),
     ("examples/warm-gpus", "dev"),
+    ("examples/gang-training", "dev"),
 )
 """Programs in which every operator finds a place."""
 STEP = 61

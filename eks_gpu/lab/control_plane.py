@@ -182,7 +182,7 @@ def stages(kwok_module: Path) -> str:
 
 
 def _waiting(stage: dict[str, Any]) -> dict[str, Any]:
-    annotation = _WAITING.get((stage.get("metadata") or {}).get("name"))
+    annotation = _WAITING.get(str((stage.get("metadata") or {}).get("name")))
     if annotation:
         said = {"expressionFrom": f'.metadata.annotations["{annotation}"]'}
         stage["spec"]["delay"] = {"durationMilliseconds": 0, "durationFrom": said}

@@ -20,6 +20,8 @@ GPU: eks_gpu.GpuPoolArgs = {
 }
 
 config = pulumi.Config()
+api_cidrs = eks_gpu.stack_addresses()
+
 network = eks_gpu.Network(NAME, {"region": REGION, "zones": eks_gpu.available_zones(REGION), "cluster_name": NAME})
 cluster = eks_gpu.Cluster(
     NAME,
@@ -29,7 +31,7 @@ cluster = eks_gpu.Cluster(
         "subnets": network.private_subnets,
         "settings": {
             "name": NAME,
-            "endpoint": {"public": True, "public_cidrs": eks_gpu.stack_addresses()},
+            "endpoint": {"public": True, "public_cidrs": api_cidrs},
             "deletion_protection": False,
         },
     },
