@@ -1,9 +1,11 @@
 """KEDA's objects as other people's stacks have them."""
 
+from dataclasses import replace
 from typing import Any
 
 from eks_gpu.graph.graph import Resource
-from tests.graphs import kubernetes, release
+from tests import whole_graphs
+from tests.graphs import gpu_work, healthy, kubernetes, release
 
 GROUP = "keda.sh/v1alpha1"
 QUEUE_URL = "https://sqs.us-west-2.amazonaws.com/123456789012/prompts"
@@ -42,3 +44,14 @@ def authentication(kind: str = "TriggerAuthentication", **identity: Any) -> Reso
 
 def keda(**values: Any) -> Resource:
     return release("keda", **values)
+
+
+def healthy_from_zero() -> list[Resource]:
+    """A stack in which messages wake a workload, and every check holds."""
+    work = replace(gpu_work(), options={"ignoreChanges": ["spec.replicas"]})
+    role = "arn:aws:iam::123456789012:role/keda"
+    may_ask = whole_graphs.inline("keda", "sqs:GetQueueAttributes", Resource=QUEUE_ARN)
+    asks_as = [whole_graphs.association("keda-operator", roleArn=role), whole_graphs.role("keda"), may_ask]
+    asks_as.append(whole_graphs.addon("eks-pod-identity-agent"))
+    scaler = replace(scaled_object(SQS), dependencies=frozenset({keda().urn}))
+    return [*healthy(train=work), keda(), *asks_as, replace(authentication(), dependencies=scaler.dependencies), scaler]

@@ -230,7 +230,8 @@ def serving(labels: Mapping[str, str] = SERVING, replicas: int = 2, **spec: Any)
     pod = {"containers": [container], "serviceAccountName": "default", "terminationGracePeriodSeconds": 90, **spec}
     template = {"metadata": {"labels": dict(labels)}, "spec": pod}
     spec_ = {"replicas": replicas, "selector": {"matchLabels": dict(labels)}, "template": template}
-    return kubernetes("Deployment", "api", spec_, namespace="serving")
+    made = kubernetes("Deployment", "api", spec_, namespace="serving")
+    return replace(made, options={"ignoreChanges": ["spec.replicas"]})  # its autoscaler moves them
 
 
 def changed(made: Resource, **container: Any) -> Resource:

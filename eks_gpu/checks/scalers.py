@@ -33,9 +33,12 @@ _RUN = Source("KEDA 2.21.0 and Karpenter 1.15.0, run in the lab", _READ)
 def scaled(graph: Graph) -> Iterator[tuple[Resource, Mapping[str, Any]]]:
     """KEDA's objects that start pods."""
     for resource, manifest in kubernetes_objects(graph):
-        group = str(manifest["apiVersion"]).partition("/")[0]
-        if group == KEDA_GROUP and manifest["kind"] in (SCALED_OBJECT, SCALED_JOB):
+        if manifest["kind"] in (SCALED_OBJECT, SCALED_JOB) and _group(manifest) == KEDA_GROUP:
             yield resource, manifest
+
+
+def _group(manifest: Mapping[str, Any]) -> str:
+    return str(manifest["apiVersion"]).partition("/")[0]
 
 
 def triggers(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -182,7 +185,8 @@ def one_scaler(context: Context) -> Iterator[Said]:
     targets: dict[tuple[str, str, str], list[str]] = {}
     for _, manifest in kubernetes_objects(context.graph):
         reference = part(manifest, "spec", "scaleTargetRef")
-        if reference and manifest["kind"] in (_HPA, SCALED_OBJECT) and not _of_keda(manifest):
+        scaler = (_group(manifest), manifest["kind"]) in (("autoscaling", _HPA), (KEDA_GROUP, SCALED_OBJECT))
+        if scaler and reference.get("name") and not _of_keda(manifest):
             key = (str(reference.get("kind") or "Deployment"), _namespace(manifest), str(reference.get("name")))
             targets.setdefault(key, []).append(subject(manifest))
     stated = _stated(context.graph)

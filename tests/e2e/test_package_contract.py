@@ -69,6 +69,20 @@ def everything(library: Any) -> None:
     after = pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[pool, balancers]))
     model = {"model": {"s3_uri": "s3://models/resnet"}, "hpa": {"max_replicas": 4}}
     resnet = library.ResnetInference("resnet", {"pool": GPU, "settings": model, "cluster": cluster.reference}, after)
+    language = {"model": {"name": "our/model", "volume_claim": "models"}, "tensor_parallel": 1}
+    there = {"namespace": "models", "create_namespace": False, "max_replicas": 2}
+    library.LlmInference("chat", {"pool": GPU, "settings": language, "service": there}, inside)
+    asking = {"cluster": cluster.reference, "queue_arns": ["arn:aws:sqs:us-west-2:123456789012:q"]}
+    keda = library.KedaOperator("keda", asking, inside)
+    waiting = {
+        "sqs": {
+            "queue_url": "https://sqs.us-west-2.amazonaws.com/1/q",
+            "region": "us-west-2",
+            "messages_per_replica": 5,
+        }
+    }
+    scaled = {"target": {"name": "llm"}, "pool": GPU, "settings": waiting}
+    library.ScaledObject("llm", scaled, pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[keda])))
     pulumi.export("url", resnet.url)
     pulumi.export("taints", pool.taints)
     pulumi.export("zones", network.private_subnets)

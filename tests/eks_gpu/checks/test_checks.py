@@ -17,6 +17,7 @@ from tests import (
     gangs,
     karpenter_features,
     karpenter_graphs,
+    keda_objects,
     node_graphs,
     reserved_capacity,
     training_queues,
@@ -67,6 +68,7 @@ def test_every_check_holds_in_a_healthy_stack_and_says_so():
         with_features,
         with_claims,
         reserved_capacity.healthy(),
+        keda_objects.healthy_from_zero(),
     )
     analyses = [analysed(*stack, budget=50_000, cold_start_budget_s=900) for stack in whole]
     found = [finding for analysis in analyses for finding in analysis.findings]

@@ -149,6 +149,11 @@ def test_one_scaler_a_workload_is_right():
     assert findings(ONE, *without_replicas(), scaled_object(SQS), other)[TRAIN] == alone
 
 
+def test_a_kind_of_another_group_scales_nothing():
+    old = kubernetes("ScaledObject", "old", {"scaleTargetRef": {"name": "train"}, "triggers": [CPU]}, "example.com/v1")
+    assert said(WAKE, old) == said(HAVE_KEDA, old) == said(ONE, old) == {}
+
+
 def test_the_autoscaler_that_keda_makes_is_no_second_one():
     owner = {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "name": "train", "uid": "1"}
     made = hpa("keda-hpa-train", ownerReferences=[owner])

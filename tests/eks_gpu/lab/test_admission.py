@@ -24,6 +24,7 @@ from eks_gpu.lab.replays.trial import Tried, _Lane, copy_of, verdict
 from eks_gpu.pods.reasons import Reason
 from eks_gpu_components.values.value import BadInput, check
 from tests.graphs import cpu_work, kubernetes
+from tests.keda_objects import CRON, scaled_object
 from tests.programs import PROGRAMS
 
 SCENARIOS = CHECKOUT / "eks_gpu" / "lab" / "scenarios"
@@ -301,7 +302,8 @@ def test_objects_go_where_their_kind_is_served_and_nothing_is_made_but_namespace
     lost = kubernetes("NodePool", "gpu", {}, group="karpenter.sh/v1")
     other = kubernetes("Service", "web", {}, group="core/v1")
     node = kubernetes("Node", "one", {}, group="core/v1")
-    refused = StrictApi(api).refusals(Graph([cpu_work("api"), work, node, lost, other]))
+    of_keda = scaled_object(CRON)
+    refused = StrictApi(api).refusals(Graph([cpu_work("api"), work, node, lost, other, of_keda]))
     assert asked == [
         "/api/v1/namespaces shop",
         "/apis/apps/v1/namespaces/default/deployments?fieldValidation=Strict&dryRun=All",

@@ -17,6 +17,7 @@ from eks_gpu.lab.replays.steps import Steps
 from eks_gpu.lab.replays.timeline import Moment, Timeline
 from eks_gpu.lab.state import Lab
 from eks_gpu.lab.status import Status
+from eks_gpu.lab.toolset import TOOLS
 from tests.console import shown
 from tests.labs import a_lab, node
 
@@ -164,6 +165,12 @@ def test_what_a_scenario_shortens_is_told():
 @pytest.mark.parametrize("name", scenarios())
 def test_every_scenario_can_be_read(name):
     assert load(name).about.endswith(".")
+
+
+def test_what_a_scenario_needs_beyond_every_lab_is_what_the_lab_can_build():
+    needed = {name for scenario in scenarios() for name in load(scenario).further}
+    assert {"keda-operator", "keda-adapter"} <= needed
+    assert {name for name in needed if TOOLS[name].further} == needed
 
 
 def test_a_replay_of_steps_names_a_project_with_the_stack():
