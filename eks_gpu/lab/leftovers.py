@@ -38,6 +38,7 @@ KINDS = (
     Kind("role", "iam", "list_roles", "Roles", "RoleName"),
     Kind("instance profile", "iam", "list_instance_profiles", "InstanceProfiles", "InstanceProfileName"),
     Kind("OIDC provider", "iam", "list_open_id_connect_providers", "OpenIDConnectProviderList", "Arn"),
+    Kind("bucket", "s3", "list_buckets", "Buckets[].Name"),
     Kind("queue", "sqs", "list_queues", "QueueUrls"),
     Kind("event rule", "events", "list_rules", "Rules", "Name"),
     Kind("log group", "logs", "describe_log_groups", "logGroups", "logGroupName"),

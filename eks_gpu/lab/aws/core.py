@@ -74,7 +74,8 @@ class Cloud:
         Raises Failed for one that is there, and does not work.
         """
         of = row(token)
-        answer = self._call(of, of.create, self.parameters(of, of.create, inputs, {}))
+        here = {"region": self.region, **inputs}  # which a bucket is told
+        answer = self._call(of, of.create, self.parameters(of, of.create, here, {}))
         id_ = _filled(of.id, inputs) if "{" in of.id else str(jmespath.search(of.id, answer))
         made = next((item for item in answer.values() if isinstance(item, dict) and item), {})
         state = {**self._outputs(token, inputs, made), **inputs, "id": id_}

@@ -31,6 +31,18 @@ EVENTS_AND_KEYS = {
         found="Attributes",
         update=(call("set_queue_attributes", Attributes=lambda new, _: {"Policy": new.get("policy")}, whole=True),),
     ),
+    "aws:s3/bucket:Bucket": Row(
+        "s3",
+        call("create_bucket", CreateBucketConfiguration=lambda new, _: {"LocationConstraint": new.get("region")}),
+        "{bucket}",
+        delete=call("delete_bucket"),
+        read=call("list_buckets"),
+        found="Buckets[?Name=='{bucket}'] | [0]",
+        sources={"Bucket": "bucket"},
+        outputs={"arn": "arn:{partition}:s3:::{bucket}"},
+        named="bucket",
+        quiet=frozenset({"forceDestroy"}),
+    ),
     "aws:cloudwatch/eventRule:EventRule": Row(
         "events",
         call("put_rule"),
