@@ -43,8 +43,8 @@ class KueueSettingsArgs(TypedDict):
 
     integrations: NotRequired[list[KueueIntegrationArg]]
     """Kinds that it queues: job, jobset, trainjob, leaderworkerset, mpijob, pytorchjob, raycluster, rayjob, deployment,
-    statefulset or pod. With leaderworkerset, deployment, statefulset or pod its webhook holds back pods, and no pod
-    outside kube-system can be created while Kueue is down. Default job, jobset, trainjob.
+    statefulset or pod; job is always among them. With leaderworkerset, deployment, statefulset or pod its webhook holds
+    back pods, and no pod outside kube-system can be created while Kueue is down. Default job, jobset, trainjob.
     """
     manage_jobs_without_queue_name: NotRequired[bool]
     """Whether a job of these kinds that names no queue is suspended until it does. Default no: such a job starts at
@@ -109,8 +109,11 @@ class KueueSettings(Value):
 
     @property
     def frameworks(self) -> list[str]:
-        """The kinds as Kueue's configuration names them, and pods where a kind needs them."""
-        more = ["pod"] if catalog.QUEUED_BY_PODS.intersection(self.integrations) else []
+        """The kinds as Kueue's configuration names them, with Jobs in any case, and pods where a kind needs them.
+
+        Without Jobs among them Kueue 0.17.0 panics over each Job of a JobSet, and refuses it.
+        """
+        more = ["job", *(["pod"] if catalog.QUEUED_BY_PODS.intersection(self.integrations) else [])]
         return [catalog.KUEUE_INTEGRATIONS[word] for word in dict.fromkeys([*self.integrations, *more])]
 
 

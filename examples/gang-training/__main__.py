@@ -56,7 +56,7 @@ pool = eks_gpu.KarpenterGpuPool(
 eks_gpu.NvidiaDevicePlugin("nvidia-device-plugin", {"pools": [GPU]}, in_cluster())
 
 job_sets = eks_gpu.JobSetController("jobset", {}, in_cluster())
-kueue = eks_gpu.Kueue("kueue", {"settings": {"integrations": ["jobset"]}}, in_cluster(job_sets))
+kueue = eks_gpu.Kueue("kueue", {"settings": {"integrations": ["job", "jobset"]}}, in_cluster(job_sets))
 namespace = kubernetes.core.v1.Namespace(NAMESPACE, metadata={"name": NAMESPACE}, opts=in_cluster())
 queue = eks_gpu.TrainingQueue(
     "gangs",

@@ -86,9 +86,11 @@ def test_kueue_queues_jobs_that_name_a_queue_and_touches_no_pod():
 def test_kinds_that_are_held_back_by_their_pods_bring_pods():
     told = configuration(integrations=["leaderworkerset", "raycluster"])
     assert told["integrations"] == {
-        "frameworks": ["leaderworkerset.x-k8s.io/leaderworkerset", "ray.io/raycluster", "pod"]
+        "frameworks": ["leaderworkerset.x-k8s.io/leaderworkerset", "ray.io/raycluster", "batch/job", "pod"]
     }
-    assert configuration(integrations=["pod", "deployment"])["integrations"] == {"frameworks": ["pod", "deployment"]}
+    assert configuration(integrations=["pod", "deployment"])["integrations"] == {
+        "frameworks": ["pod", "deployment", "batch/job"]
+    }
 
 
 def test_a_gang_has_longer_than_a_cold_start_and_waits_again_without_end():
