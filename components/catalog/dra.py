@@ -71,4 +71,7 @@ def dra_devices() -> Mapping[str, DraDevices]:
 
     Source: Karpenter's AWS provider 1.15, drametadata, which was read from nodes that ran.
     """
-    return {name: DraDevices(*facts, tuple(roots)) for name, (*facts, roots) in dra()["devices"].items()}
+    return {
+        name: DraDevices(product, architecture, capability, brand, memory, tuple(roots))
+        for name, (product, architecture, capability, brand, memory, roots) in dra()["devices"].items()
+    }

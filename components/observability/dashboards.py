@@ -5,6 +5,7 @@ from typing import Any
 
 from pulumi import Input
 
+from ..catalog import KARPENTER_CORE_GROUP
 from ..catalog.metrics import KARPENTER_METRICS, KUBE_STATE_METRICS
 from .panels import Dashboard, Panel, Query
 from .settings import GpuObservabilitySettings
@@ -15,7 +16,7 @@ grafana.sidecar.dashboards.
 """
 
 
-_DISRUPTED = "karpenter.sh/disrupted"
+_DISRUPTED = f"{KARPENTER_CORE_GROUP}/disrupted"
 """Taint of a node that Karpenter drains. Source: Karpenter 1.15, pkg/apis/v1/taints.go."""
 _ACCELERATORS = '{resource=~"nvidia.com/.+|aws.amazon.com/.+"}'
 _NONE = f'0 * max(up{{job="{KUBE_STATE_METRICS.job}"}} == 1)'

@@ -10,6 +10,7 @@ from typing import Any
 from pulumi import Input
 
 from .. import catalog
+from ..catalog.metrics import KUBE_STATE_METRICS
 from ..nodes.gpu_nodes import gpu_nodes
 from ..nodes.plugin_tolerations import plugin_tolerations
 from ..values.gpu_pool import GpuPool
@@ -56,7 +57,7 @@ def prometheus_values(
         },
         "alertmanager": _alertmanager(settings, placed),
         "grafana": _grafana(settings, namespace, placed),
-        "kube-state-metrics": {
+        KUBE_STATE_METRICS.job: {
             **placed,
             "collectors": ["nodes", "pods"],
             "metricLabelsAllowlist": [f"nodes=[{','.join(NODE_LABELS)}]"],

@@ -33,13 +33,13 @@ class ReservationArgs(TypedDict):
     """
 
     id: NotRequired[str]
-    """Id of the reservation, such as cr-0123456789abcdef0."""
+    """Id of the reservation, such as cr-0123456789abcdef0. Default none."""
     tags: NotRequired[dict[str, str]]
-    """Tags that the reservations have, with * for any value; not for node groups."""
+    """Tags that the reservations have, with * for any value; not for node groups. Default none."""
     owner_id: NotRequired[str]
     """Account that owns reservations with these `tags`, 12 digits. Default any account that shares them."""
     resource_group_arn: NotRequired[str]
-    """ARN of a resource group of reservations; only for node groups."""
+    """ARN of a resource group of reservations; only for node groups. Default none."""
     kind: NotRequired[ReservationKindArg]
     """on-demand, or capacity-block, which is paid up front and has a start and an end. Default on-demand."""
     instance_type: NotRequired[str]

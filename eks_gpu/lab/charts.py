@@ -230,7 +230,7 @@ def plain_dra_drivers(api: ClusterApi) -> list[Release]:
 
 def _prometheus(lab: Lab, release: Release, _: Mapping[str, str]) -> Lab:
     rules = release.values.get("additionalPrometheusRulesMap", {}).values()
-    lab = start_state_metrics(lab, release.values.get("kube-state-metrics", {}))
+    lab = start_state_metrics(lab, release.values.get(STATE_METRICS, {}))
     return start_prometheus(lab, [group for each in rules for group in each.get("groups", ())])[0]
 
 

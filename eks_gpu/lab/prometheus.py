@@ -17,7 +17,7 @@ from eks_gpu.lab.state import Lab
 from eks_gpu.lab.toolchain import toolchain
 from eks_gpu_components.catalog.metrics import KUBE_STATE_METRICS
 
-PROMETHEUS, STATE_METRICS = "prometheus", "kube-state-metrics"
+PROMETHEUS, STATE_METRICS = "prometheus", KUBE_STATE_METRICS.job
 RESOURCES = ("nodes", "pods")
 """What kube-state-metrics tells of where nobody says: enough for GPUs, and little enough for a laptop."""
 EVERY = "1s"

@@ -117,7 +117,7 @@ def test_a_version_that_has_no_claims_is_refused():
 
 def test_auto_mode_shares_no_gpu_by_claims():
     said = "pool.sharing: Auto Mode counts whole GPUs, so it would buy a node for each pod, got time-slicing-4: "
-    assert refusal(auto_mode, SHARED) == [f"{said}leave it out, or use a node group"]
+    assert refusal(auto_mode, SHARED) == [f"{said}leave it out, or use a node group or Karpenter"]
 
 
 def test_a_node_group_refuses_claims_and_names_what_takes_them():

@@ -95,11 +95,12 @@ def template_of(name: str, group: NodeGroup, **more: Any) -> Resource:
     return Resource(f"urn:lt:{name}", "aws:ec2/launchTemplate:LaunchTemplate", name, id=f"lt-{name}", inputs=inputs)
 
 
-OVERLAYS_ON = Resource(
+GATES = {"nodeOverlay": True, "staticCapacity": True, "capacityBuffer": True}
+GATES_ON = Resource(
     "urn:karpenter",
     "kubernetes:helm.sh/v3:Release",
     "karpenter",
-    inputs={"chart": "karpenter", "values": {"settings": {"featureGates": {"nodeOverlay": True}}}},
+    inputs={"chart": "karpenter", "values": {"settings": {"featureGates": GATES}}},
 )
 
 
@@ -108,7 +109,7 @@ def provisioned(pool: GpuPool, provisioner: Provisioner) -> Iterator[Resource]:
         inputs = {"apiVersion": "karpenter.sh/v1alpha1", "kind": "NodeOverlay", "metadata": {"name": "gpu"}}
         type_ = "kubernetes:karpenter.sh/v1alpha1:NodeOverlay"
         yield Resource("urn:overlay", type_, "gpu", inputs={**inputs, "spec": overlay})
-        yield OVERLAYS_ON
+        yield GATES_ON
     spec = node_pool(pool, provisioner, "gpu", list(places(pool, subnets(LETTERS), REGION).types))
     inputs = {"apiVersion": "karpenter.sh/v1", "kind": "NodePool", "metadata": {"name": "gpu"}, "spec": spec}
     yield Resource("urn:node-pool", "kubernetes:karpenter.sh/v1:NodePool", "gpu", inputs=inputs)
@@ -346,11 +347,11 @@ def test_the_larger_type_of_a_pool_is_karpenter_s_alone():
 def test_a_fixed_number_of_nodes_is_the_same_on_every_rendering(pool, more, data):
     nodes = min(len(LETTERS) + more, pool.max_nodes)  # one in each zone at least
     fixed = pool.model_copy(update={"nodes": nodes, "capacity_types": pool.capacity_types[:1], "weight": None})
-    found = {rendering: planned(fixed, rendering) for rendering in RENDERINGS}
+    found = {rendering: planned(fixed, rendering) for rendering in renderings(pool)}
 
     for count in ("min_nodes", "max_nodes_for_pods"):
         counted = {rendering: sum(getattr(room.pool, count) for room in each) for rendering, each in found.items()}
-        assert counted == dict.fromkeys(RENDERINGS, nodes)
+        assert counted == dict.fromkeys(found, nodes)
     for pod in data.draw(st.lists(pods(fixed), min_size=3, max_size=6)):
         assert len({admits(each, pod) for each in found.values()}) == 1, pod
 
@@ -386,4 +387,5 @@ def test_warm_gpus_keep_the_same_number_of_nodes_on_every_rendering(pool, warm):
     kept = pool.model_copy(update={"warm_gpus": min(warm, pool.max_nodes * pool.accelerators_per_node)})
     needed = -(-kept.warm_gpus // pool.accelerators_per_node)
 
-    assert {rendering: kept_ready(kept, rendering) for rendering in RENDERINGS} == dict.fromkeys(RENDERINGS, needed)
+    found = {rendering: kept_ready(kept, rendering) for rendering in renderings(pool)}
+    assert found == dict.fromkeys(found, needed)

@@ -25,6 +25,9 @@ ANOTHER_MEANING = {
     # Where Go finds Kubernetes' own modules.
     ("eks_gpu/lab/toolset.py", "k8s.io"),
     ("eks_gpu/lab/go_patches.py", "k8s.io"),
+    ("eks_gpu/lab/toolset.py", "kube-state-metrics"),
+    # Where kubelet puts the token of a pod's service account.
+    ("components/observability/monitors.py", "kubernetes.io"),
     # The service principal of EKS's control plane, which has the name of Auto Mode's API group.
     ("eks_gpu/lab/aws/eks_provider.py", "eks.amazonaws.com"),
     ("eks_gpu/offline/remote/cluster.py", "eks.amazonaws.com"),

@@ -116,7 +116,8 @@ def test_what_a_queue_may_borrow_counts(own, other, fits):
 
 
 def test_a_resource_that_no_flavor_covers_blocks_the_job():
-    found = said("gangs-fit-their-queue", train=job(4, **{"vpc.amazonaws.com/efa": 1}))["Job default/train"]
+    efa: Any = {"vpc.amazonaws.com/efa": 1}
+    found = said("gangs-fit-their-queue", train=job(4, **efa))["Job default/train"]
     assert found == (
         False,
         "it asks for vpc.amazonaws.com/efa, which ClusterQueue all does not cover: add vpc.amazonaws.com/efa to "
