@@ -4,7 +4,7 @@ from typing import Any
 
 from eks_gpu.graph.graph import Resource
 from tests import karpenter_graphs
-from tests.graphs import kubernetes, resource
+from tests.graphs import GPU_TOLERATION, kubernetes, resource
 from tests.karpenter_graphs import ARCH, ON_DEMAND, after_karpenter, node_pool, requirement
 
 GATES = {"staticCapacity": True, "nodeOverlay": True, "capacityBuffer": True}
@@ -34,7 +34,8 @@ def buffer_template(*also: str) -> Resource:
     """A pod with one GPU; `also` are further resources of it that it limits and does not request."""
     limits = {"nvidia.com/gpu": "1", **dict.fromkeys(also, "1")}
     container = {"name": "main", "resources": {"limits": limits, "requests": {"nvidia.com/gpu": "1"}}}
-    inputs = {"metadata": {"name": "spare"}, "template": {"spec": {"containers": [container]}}}
+    spec = {"tolerations": [GPU_TOLERATION], "containers": [container]}
+    inputs = {"metadata": {"name": "spare"}, "template": {"spec": spec}}
     return resource("kubernetes:core/v1:PodTemplate", "spare", inputs)
 
 

@@ -308,6 +308,8 @@ class GpuPool(Value):
     def _claimable(cls, devices: Devices, info: ValidationInfo) -> Devices:
         if devices == "plugin":
             return devices
+        if info.data.get("warm_gpus"):
+            raise ValueError("GPUs are kept ready by pods that request them by number: leave out warm_gpus")
         rows: tuple[InstanceType, ...] = info.data.get("instance_types") or ()
         if rows and (device := _accelerator(rows[0])).kind != "nvidia":
             raise ValueError(f"claims are for NVIDIA GPUs, and {rows[0].name} has {device.name}")
@@ -417,7 +419,7 @@ class GpuPool(Value):
         """How many of `resource` one device is: its shares or its slices."""
         if self.mig:
             return mig_profiles(_accelerator(self.instance_types[0]))[self.mig]
-        return self.sharing.replicas if self.sharing else 1
+        return self.sharing.replicas if self.sharing and not self.claims else 1
 
     @property
     def resources(self) -> dict[str, int]:

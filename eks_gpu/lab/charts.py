@@ -115,6 +115,15 @@ def releases(api: ClusterApi) -> list[Release]:
     return _deployed(api.list(_SECRETS))
 
 
+def installed(api: ClusterApi) -> tuple[list[Release], set[str]]:
+    """Those that are deployed, and the charts of those that Helm is about to change: for a moment none of their
+    revisions is deployed.
+    """
+    secrets = api.list(_SECRETS)
+    changing = {_release(each).chart for each in secrets if _status(each) in ("pending-upgrade", "pending-rollback")}
+    return _deployed(secrets), changing
+
+
 def _deployed(secrets: Iterable[Mapping[str, Any]]) -> list[Release]:
     found = [_release(each) for each in secrets if _status(each) == "deployed"]
     return sorted(found, key=lambda release: release.name)
@@ -315,16 +324,12 @@ class Controllers:
 
         Raises LabProblem for one that has ended by itself: what waits for it would wait in vain.
         """
-        secrets = self._api.list(_SECRETS)
-        found = (*plain_dra_drivers(self._api), *_deployed(secrets), *_auto_modes(self._eks))
+        deployed, changing = installed(self._api)
+        found = (*plain_dra_drivers(self._api), *deployed, *_auto_modes(self._eks))
         wanted = {release.chart: release for release in found if release.chart in PLAYED}
         if {AUTO_MODE, "karpenter"} <= wanted.keys():
             raise LabProblem(f"the lab has one Karpenter, which plays {AUTO_MODE}: a chart cannot bring a second one")
         running: dict[str, int] = json.loads(self._file.read_text()) if self._file.exists() else {}
-        # While Helm changes a release there is a moment in which none of its revisions is deployed.
-        changing = {
-            _release(each).chart for each in secrets if _status(each) in ("pending-upgrade", "pending-rollback")
-        }
         for chart, revision in list(running.items()):
             if chart in changing:
                 continue

@@ -195,7 +195,7 @@ def follow(tmp_path, monkeypatch):
         told.clear()
         made_by_eks[:] = made
         monkeypatch.setattr(auto_mode, "auto_mode_clusters", lambda eks: list(clusters))
-        monkeypatch.setattr(charts, "releases", lambda api: list(releases))
+        monkeypatch.setattr(charts, "installed", lambda api: (list(releases), set()))
         controllers.follow()
         return list(told)
 

@@ -102,7 +102,7 @@ def test_a_pod_may_say_how_long_it_runs_and_until_when_it_is_not_ready(tmp_path)
     folder.mkdir(parents=True)
     for name in ("pod-complete", "pod-delete"):
         (folder / f"{name}.yaml").write_text(f"{{metadata: {{name: {name}}}, spec: {{next: {{}}}}}}")
-    ends, goes = yaml.safe_load_all(stages(tmp_path))
+    ends, goes, _ = yaml.safe_load_all(stages(tmp_path))
     said = '.metadata.annotations["pod-complete.stage.kwok.x-k8s.io/delay"]'
     assert ends["spec"]["delay"] == {"durationMilliseconds": 0, "durationFrom": {"expressionFrom": said}}
     assert "delay" not in goes["spec"]
@@ -306,6 +306,7 @@ def test_moto_is_told_what_every_eks_cluster_in_it_points_to():
         "--region=us-west-2",
         "--account=used",
         "--outages=/lab/outages.json",
+        "--reservations=/lab/reservations.json",
         "--quotas=/lab/quotas.json",
         "--refused=/lab/refused-launches",
         "--closed=/lab/closed-endpoints",

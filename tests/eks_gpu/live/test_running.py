@@ -30,6 +30,7 @@ def test_checks_of_what_a_program_does_are_marked():
         "karpenter-keeps-its-permissions-to-the-end",
         "load-balanced-services-go-before-their-controller",
         "managed-groups-fit-their-launch-template",
+        "monitors-have-their-operator",
         "namespaces-exist",
         "node-pools-go-before-karpenter",
         "objects-are-accepted",
