@@ -19,6 +19,7 @@ from tests import (
     karpenter_graphs,
     keda_objects,
     node_graphs,
+    placeholders,
     reserved_capacity,
     training_queues,
     vllm,
@@ -68,6 +69,7 @@ def test_every_check_holds_in_a_healthy_stack_and_says_so():
         with_features,
         with_claims,
         reserved_capacity.healthy(),
+        placeholders.healthy(),
         keda_objects.healthy_from_zero(),
     )
     analyses = [analysed(*stack, budget=50_000, cold_start_budget_s=900) for stack in whole]

@@ -6,9 +6,10 @@ import pytest
 
 from eks_gpu.graph.graph import Resource
 from eks_gpu.pods.spare import is_spare, pauses
-from tests.graphs import GPU_TOLERATION, analysed, deployment, findings, gpu_group, gpu_work, kubernetes, pod, resource
+from tests.graphs import GPU_TOLERATION, analysed, findings, gpu_group, gpu_work, kubernetes, resource
 from tests.graphs import healthy as group_healthy
 from tests.karpenter_graphs import ARCH, ON_DEMAND, after_karpenter, healthy, karpenter, node_pool, types
+from tests.placeholders import placeholders, priority_class
 
 GROUP = "autoscaling.x-k8s.io/v1beta1"
 ON = {"featureGates": {"capacityBuffer": True, "staticCapacity": True}}
@@ -47,17 +48,6 @@ def nodes(*resources: Resource) -> dict[str, int]:
         level: sum(item.quantity for item in getattr(cost, level).items if item.name.startswith("pool gpu: g"))
         for level in ("idle", "steady", "demand_max", "max")
     }
-
-
-def placeholders(name: str = "spare", replicas: Any = 2, image: str = "registry.k8s.io/pause:3.10", **spec: Any):
-    made = pod({"nvidia.com/gpu": 1}, tolerations=[GPU_TOLERATION], **spec)
-    made["containers"][0]["image"] = image
-    return deployment(name, made, replicas=replicas)
-
-
-def priority_class(value: int, name: str = "low", **more: Any) -> Resource:
-    given = {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": name}, "value": value}
-    return resource("kubernetes:scheduling.k8s.io/v1:PriorityClass", name, {**given, **more})
 
 
 # CapacityBuffers
