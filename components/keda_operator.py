@@ -1,12 +1,13 @@
 """KedaOperator: starts the first pod of a workload when something waits for it, and removes the last one."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NotRequired
+from typing import Annotated, Any, NotRequired
 
 import pulumi_kubernetes as kubernetes
 from pulumi import ComponentResource, Input, Output, ResourceOptions
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from typing_extensions import TypedDict
 
 from . import catalog
@@ -15,10 +16,12 @@ from .catalog.name_limits import ROLES
 from .iam.pod_identity import pod_identity
 from .values.eks_cluster import EksCluster
 from .values.names import check_name
+from .values.validation_messages import refused
 from .values.value import Value, check
 
 NAMESPACE = "kube-system"
 RELEASE = catalog.KEDA_CHART.short_name
+_QUEUE_ARN = re.compile(r"arn:[a-z-]+:sqs:[a-z0-9-]+:\d{12}:[\w*?-]+(\.fifo)?", re.ASCII)
 # The chart's three programs, as its values name them: replicas, disruption budgets, spreading.
 _PROGRAMS = (
     ("operator", "operator", "operator", KEDA_OPERATOR),
@@ -60,11 +63,18 @@ class KedaOperatorSettings(Value):
     node_labels: Mapping[str, str] = catalog.SYSTEM_NODE_LABELS
 
 
+def _queue_arn(given: Any) -> Any:
+    """An ARN that is known; what another resource decides is not judged."""
+    if isinstance(given, str) and not _QUEUE_ARN.fullmatch(given):
+        raise refused("must be the ARN of a queue, as arn:aws:sqs:us-west-2:123456789012:prompts")
+    return given
+
+
 class KedaOperatorSpec(Value):
     """KedaOperatorArgs as a checked value."""
 
     cluster: Any
-    queue_arns: Sequence[Any] = ()
+    queue_arns: Sequence[Annotated[Any, AfterValidator(_queue_arn)]] = ()
     settings: KedaOperatorSettings = Field(default_factory=KedaOperatorSettings)
 
 

@@ -534,3 +534,23 @@ def test_claims_need_karpenters_switches_and_a_kubernetes_that_has_them():
         f"Pulumi.dev.yaml: {KEY}.karpenter_gpu_pools.bought.pool.devices: claims need Kubernetes 1.34 or later here, "
         "and the cluster has 1.33: take plugin, or update the cluster"
     ]
+
+
+def test_a_wrong_switch_is_not_a_missing_one_too():
+    given = changed(f"{BOUGHT}/pool", CLAIMS)
+    del given["resnet"]  # it counts GPUs
+    given["karpenter"]["dra"] = {"nvidia": "please"}
+    assert refused(given) == [f"Pulumi.dev.yaml: {KEY}.karpenter.dra.nvidia must be true or false, got 'please'"]
+
+
+def test_pools_that_are_all_wrong_are_not_missing_from_what_watches_them():
+    sections = ("network", "cluster", "gpu_node_groups")
+    given = {key: settings()[key] for key in sections} | {"gpu_observability": {}}
+    given["gpu_node_groups"] = {"gpu": {**given["gpu_node_groups"]["gpu"]}}
+    given["gpu_node_groups"]["gpu"]["pool"]["max_gpus"] = 0
+    (problem,) = refused(given)
+    assert f"{KEY}.gpu_node_groups.gpu.pool.max_gpus" in problem
+    del given["gpu_node_groups"]
+    assert refused(given) == [
+        f"Pulumi.dev.yaml: {KEY}.gpu_observability.pools must name one or more: there is nothing to watch"
+    ]

@@ -161,10 +161,19 @@ class SettingsProblems:
             raise _stop(self._found)
         if not pulumi.runtime.is_dry_run():
             self.stop()
+        # What a rule misses there was given, and is told of already.
+        told = [f"{_root()}.{'.'.join(map(str, problem.path[:2]))}" for problem in found]
         for rule in rules:
+            before = len(self._found)
             with self.at(go_on=True):
                 rule(left)
+            self._found[before:] = [each for each in self._found[before:] if not _is_of(each, told)]
         return left
+
+    @property
+    def found(self) -> bool:
+        """Whether anything was found so far, so that something may be missing from the settings."""
+        return bool(self._found)
 
     def required(self, key: str) -> str:
         """The value of a key of the stack's configuration, such as aws:region. Stops the program if it is missing."""
@@ -209,6 +218,11 @@ def sound_settings(shape: type[T], given: Any) -> tuple[T | None, list[Problem]]
             return None, found
         left = pools.without_lost(_without(left, wrong), given)
     return (None if problems(data, left) else left), found
+
+
+def _is_of(problem: str, places: Iterable[str]) -> bool:
+    """Whether a problem, which begins with its place, is at one of these places or below it."""
+    return any(problem.startswith((f"{place}.", f"{place} ", f"{place}:")) for place in places)
 
 
 def _without(given: Mapping[str, Any], paths: Collection[tuple[str | int, ...]]) -> dict[str, Any]:

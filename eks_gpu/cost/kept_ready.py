@@ -60,7 +60,7 @@ def _unserved(pool: Pool, releases: Sequence[Software]) -> Reason | None:
     if pool.backend == KARPENTER:
         gates = [_gate(release) for release in here if release.chart == KARPENTER_CHART]
         off = bool(gates) and all(gate is False for gate in gates)
-        return Reason("Karpenter's gate CapacityBuffer is off") if off else None
+        return GATE_OFF if off else None
     if pool.backend in (AUTO_MODE, FARGATE):
         return Reason(f"{pool.made_by.title} is not known to keep nodes ready for a CapacityBuffer")
     flags = [release.value("extraArgs", _FLAG) for release in here if release.chart == CLUSTER_AUTOSCALER]

@@ -115,3 +115,17 @@ def test_no_replicas_are_refused():
 
 def test_the_page_has_an_example_that_runs():
     assert run_example("keda_operator").one("eks-gpu-components:index:KedaOperator")
+
+
+@pytest.mark.parametrize("arn", ["prompts", "https://sqs.us-west-2.amazonaws.com/123456789012/prompts", f"{QUEUE}/x"])
+def test_a_queue_is_named_by_its_arn(arn):
+    with pytest.raises(BadInput) as refusal:
+        keda(queue_arns=(QUEUE, arn))
+    assert refusal.value.problems == [
+        "queue_arns[1] must be the ARN of a queue, as arn:aws:sqs:us-west-2:123456789012:prompts, got " + repr(arn)
+    ]
+
+
+@pytest.mark.parametrize("arn", [QUEUE, f"{QUEUE}.fifo", "arn:aws-cn:sqs:cn-north-1:123456789012:prompts-*"])
+def test_an_arn_of_a_queue_or_of_several_is_taken(arn):
+    assert keda(queue_arns=(arn,)).one(POLICY)
