@@ -9,6 +9,7 @@ from eks_gpu.checks.pod_specs import pod_specs
 from eks_gpu.checks.registry import Context, Problem, Said, check, no_verdict, verdict
 from eks_gpu.checks.sources import Source
 from eks_gpu.cost.admission import ACCELERATOR_RESOURCES, Verdict
+from eks_gpu.cost.kept_ready import GATE_OFF
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.pods.demand import Objects, Workload
 from eks_gpu.pods.spare import pauses, priority
@@ -34,7 +35,7 @@ def fits(context: Context) -> Iterator[Said]:
 
     The check looks at an empty cluster, in which only what holds a place runs. A CapacityBuffer needs a pool of
     Karpenter with the gate CapacityBuffer, or a cluster autoscaler with its flag for buffers. A pool of a fixed number
-    of nodes starts none for it.
+    of nodes starts none for it. A gate that is off is for `feature-gates-are-on` to tell.
     """
     for workload, found in _spare(context):
         subject = str(workload)
@@ -47,8 +48,16 @@ def fits(context: Context) -> Iterator[Said]:
             )
             holds = f"{workload.replicas} have a node of their own while nothing else runs, which costs money"
             yield verdict(subject, Problem(said) if left else None, holds)
+        elif _told_by_its_gate(workload, found, context):
+            continue
         elif workload.replicas and workload.urn in context.buffer_verdicts:
             yield verdict(subject, Problem(f"no pool keeps anything ready for it{_why(workload, found, context)}"), "")
+
+
+def _told_by_its_gate(workload: Workload, found: Iterable[Verdict], context: Context) -> bool:
+    """Whether a gate alone is in a buffer's way, which `feature-gates-are-on` judges unless an autoscaler is there."""
+    of_a_buffer = workload.urn in context.buffer_verdicts and not context.charts(CLUSTER_AUTOSCALER)
+    return of_a_buffer and any(each.reason == GATE_OFF for each in found)
 
 
 def _spare(context: Context) -> Iterator[tuple[Workload, list[Verdict]]]:

@@ -19,6 +19,7 @@ from eks_gpu.pools.pool import AUTO_MODE, FARGATE, KARPENTER, Pool
 from eks_gpu.pools.software import CLUSTER_AUTOSCALER, Software, software
 from eks_gpu.pools.software import KARPENTER as KARPENTER_CHART
 
+GATE_OFF = Reason("Karpenter's gate CapacityBuffer is off")
 _GATE = "capacityBuffer"
 _FLAG = "capacity-buffer-controller-enabled"
 """Off by default. Source: Cluster Autoscaler from 1.34 on, config/flags/flags.go."""

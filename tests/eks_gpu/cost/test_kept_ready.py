@@ -111,12 +111,12 @@ def test_a_template_s_limits_are_no_requests():
 def test_without_its_gate_a_buffer_keeps_and_costs_nothing():
     made = stack(buffer(), template(), gates={"featureGates": {}})
     assert nodes(*made)["idle"] == 0
-    assert findings(FITS, *made) == {
-        "CapacityBuffer default/spare": (
-            False,
-            "no pool keeps anything ready for it: gpu: Karpenter's gate CapacityBuffer is off",
-        )
-    }
+    assert findings(FITS, *made) == {}
+    (gate,) = findings("feature-gates-are-on", *made).values()
+    assert gate == (
+        False,
+        "Karpenter keeps no spare capacity for it: settings.featureGates.capacityBuffer is off: set it to true",
+    )
 
 
 def test_a_buffer_of_another_stack_s_template_leaves_the_idle_bill_without_a_total():
