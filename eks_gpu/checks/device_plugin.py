@@ -73,7 +73,7 @@ def dra_drivers(context: Context, pool: Pool) -> list[str]:
         for each in context.workloads
         if each.daemon and any(name in image for name in DRA_DRIVER_IMAGES for image in each.pod.images)
     )
-    return [name for name, pod in (*releases, *plain) if pod and not _rejection(pod, pool)]
+    return [name for name, pod in (*releases, *plain) if pod and not rejection(pod, pool)]
 
 
 def _may_bring_one(context: Context) -> str:
@@ -88,8 +88,8 @@ def _of_pools(context: Context) -> Iterator[tuple[Pool, DevicePlugin]]:
             yield pool, DEVICE_PLUGINS[pool.accelerator]
 
 
-def _rejection(pod: Pod, pool: Pool) -> str:
-    """Why the plugin does not run on some node of the pool; empty when it runs on all."""
+def rejection(pod: Pod, pool: Pool) -> str:
+    """Why a DaemonSet's pod does not run on some node of the pool; empty when it runs on all."""
     labels = (unselected(pod, node.labels | dict(pool.late_labels)) for node in pool.candidates)
     return untolerated(pod, pool.hard_taints) or next(filter(None, labels), "")
 
@@ -114,7 +114,7 @@ def reaches(context: Context) -> Iterator[Said]:
         if pool.device_plugin:
             continue
         plugins = list(_plugins(context, plugin))
-        reasons = {name: _rejection(pod, pool) for name, pod, _ in plugins}
+        reasons = {name: rejection(pod, pool) for name, pod, _ in plugins}
         if plugin.kind == "nvidia":
             reasons |= {name: reason for name, reason in _undiscovered(context, pool) if not reasons.get(name, "")}
         reached = [name for name, reason in reasons.items() if not reason]
@@ -167,7 +167,7 @@ def avoids(context: Context) -> Iterator[Said]:
             if finds_its_own:
                 continue
             others = (pool for pool in context.pools if pool.accelerator != plugin.kind)
-            reached = [pool.name for pool in others if not _rejection(pod, pool)]
+            reached = [pool.name for pool in others if not rejection(pod, pool)]
             nothing = f"where it finds no {plugin.title} {plugin.device} and {plugin.elsewhere}"
             astray = Problem(f"it runs on {', '.join(reached)}, {nothing}", _AVOIDS.get(plugin.kind, ""))
             yield verdict(name, astray if reached else None, "it runs on no node that does not need it")
@@ -191,7 +191,7 @@ def one_owner(context: Context) -> Iterator[Said]:
     """
     for pool, plugin in _of_pools(context):
         owners = [_image(pool)] if pool.device_plugin else []
-        owners += [name for name, pod, _ in _plugins(context, plugin) if not _rejection(pod, pool)]
+        owners += [name for name, pod, _ in _plugins(context, plugin) if not rejection(pod, pool)]
         problems = [_second_plugin(pool, plugin, owners)] if len(owners) > 1 else []
         drivers = dra_drivers(context, pool)
         if owners and drivers:
@@ -228,7 +228,7 @@ def _plugin_and_driver(owners: Sequence[str], drivers: Sequence[str]) -> Problem
 
 def _second_driver(release: Software, pool: Pool) -> Problem | None:
     """What the operator installs though the image has it."""
-    if not pool.driver or _rejection(operator_pod(release), pool):
+    if not pool.driver or rejection(operator_pod(release), pool):
         return None
     second = [part for part in ("driver", "toolkit") if release.value(part, "enabled", default=True) is not False]
     if not second:
@@ -285,7 +285,7 @@ def driver_installers(releases: Iterable[Software], pool: Pool) -> Iterator[Soft
     """GPU operators that install the driver of NVIDIA GPUs on every node of the pool."""
     for release in releases:
         installs = release.chart == GPU_OPERATOR and release.value("driver", "enabled", default=True)
-        if installs and not _rejection(operator_pod(release), pool):
+        if installs and not rejection(operator_pod(release), pool):
             yield release
 
 
@@ -351,8 +351,8 @@ def exporter(context: Context) -> Iterator[Said]:
         pod = pod_of_values(release.values)
         # On an image with a device plugin of its own it would see no GPU.
         seen = [pool for pool in pools if pool.labels.get(DEPLOY_DEVICE_PLUGIN_LABEL) != "false"]
-        missed = [pool.name for pool in seen if pool.accelerator == "nvidia" and _rejection(pod, pool)]
-        astray = [pool.name for pool in pools if pool.accelerator != "nvidia" and not _rejection(pod, pool)]
+        missed = [pool.name for pool in seen if pool.accelerator == "nvidia" and rejection(pod, pool)]
+        astray = [pool.name for pool in pools if pool.accelerator != "nvidia" and not rejection(pod, pool)]
         problems = [Problem(f"it does not run on {', '.join(missed)}", "tolerate their taints")] if missed else []
         if astray:
             said = f"it crash-loops on {', '.join(astray)}, where there is no NVIDIA GPU"

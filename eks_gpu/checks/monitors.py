@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 from eks_gpu.checks import sources
+from eks_gpu.checks.device_plugin import rejection
 from eks_gpu.checks.names import subject
 from eks_gpu.checks.order import waits_for
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
-from eks_gpu.pools.software import GPU_OPERATOR
+from eks_gpu.pools.software import GPU_OPERATOR, exporter_pods
 from eks_gpu_components.catalog import DCGM_EXPORTER_CHART, KNOWN_CHARTS, PROMETHEUS_CHART
 
 GROUP = "monitoring.coreos.com"
@@ -32,6 +33,31 @@ def one_exporter(context: Context) -> Iterator[Said]:
     for release in context.charts(_EXPORTER):
         problem = Problem(f"the GPU operator of release {', '.join(operators)} brings one too") if operators else None
         yield verdict(f"release {release.name}", problem, "no other release brings one")
+
+
+@check(
+    "metrics-exporters-reach-gpu-nodes",
+    subject="DCGM exporter release or DaemonSet",
+    severity="warning",
+    fix="let it tolerate the taints of the GPU pools, and select labels that their nodes have",
+    relies_on=("nodes",),
+    sources=(sources.DCGM_EXPORTER,),
+)
+def reach_nodes(context: Context) -> Iterator[Said]:
+    """Nothing is known of any GPU: the exporter's pods run on no GPU node, because of a taint or a label."""
+    charts = dict(exporter_pods(context.graph))
+    found = [(f"release {each.name}", charts[each.urn]) for each in context.charts(_EXPORTER) if each.urn in charts]
+    found += [
+        (str(workload), workload.pod)
+        for workload in context.workloads
+        if workload.daemon and any(_EXPORTER in image for image in workload.pod.images)
+    ]
+    pools = [pool for pool in context.gpu_pools if pool.accelerator == "nvidia" and pool.candidates]
+    for name, pod in found if pools else ():
+        away = {pool.name: reason for pool in pools if (reason := rejection(pod, pool))}
+        said = "; ".join(f"{pool}: {reason}" for pool, reason in away.items())
+        problem = Problem(f"it runs on no GPU node: {said}") if len(away) == len(pools) else None
+        yield verdict(name, problem, "it runs on GPU nodes")
 
 
 @check(

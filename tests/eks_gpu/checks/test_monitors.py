@@ -72,3 +72,14 @@ def test_what_may_bring_the_kinds_is_believed():
     type_ = "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition"
     made = Resource(f"urn:pulumi:dev::p::{type_}::kinds", type_, "kinds", inputs=inputs)
     assert said(CHECK, monitor(), made) == said(CHECK, monitor(), release("prometheus-operator-crds")) == {}
+
+
+def test_an_exporter_that_no_gpu_node_takes():
+    check = "metrics-exporters-reach-gpu-nodes"
+    assert said(check) == {"release dcgm": (True, "it runs on GPU nodes")}
+    name, reason = failure(check, exporter=exporter(tolerations=[]))
+    assert name == "release dcgm"
+    assert reason.startswith("it runs on no GPU node: ")
+    assert "pod does not tolerate taint nvidia.com/gpu=true:NoSchedule" in reason
+    _, reason = failure(check, exporter=exporter(nodeSelector={"gpu": "yes"}))
+    assert "pod selects gpu=yes, nodes have " in reason
