@@ -7,10 +7,10 @@ import pulumi
 
 import components as eks_gpu
 from first_workloads import first_workloads
-from settings import Settings, check_claims, check_names, check_reach
+from settings import Settings, check_claims, check_names, check_reach, check_slices
 
 problems = eks_gpu.SettingsProblems()
-settings = problems.settings(Settings, check_names, check_reach, check_claims)
+settings = problems.settings(Settings, check_names, check_reach, check_claims, check_slices)
 region = problems.required("aws:region")
 node_groups = settings.get("gpu_node_groups", {})
 karpenter_pools, auto_mode_pools = settings.get("karpenter_gpu_pools", {}), settings.get("auto_mode_gpu_pools", {})
@@ -97,8 +97,10 @@ if nvidia and "gpu_operator" in settings:
     with problems.at("gpu_operator", go_on=True, as_argument="settings"):
         eks_gpu.GpuOperator("gpu-operator", {"pools": nvidia, "settings": settings["gpu_operator"]}, with_cluster)
 elif pools.needing_plugin("nvidia", own_nodes):
-    with problems.at(go_on=True):
-        eks_gpu.NvidiaDevicePlugin("nvidia-device-plugin", {"pools": nvidia}, with_cluster)
+    whole = [pool for pool in nvidia if "mig" not in pool]  # of the others check_slices tells
+    if whole:
+        with problems.at(go_on=True):
+            eks_gpu.NvidiaDevicePlugin("nvidia-device-plugin", {"pools": whole}, with_cluster)
 if claiming := pools.claiming(own_nodes):
     with problems.at("nvidia_dra_driver", go_on=True, as_argument="settings"):
         driver: eks_gpu.NvidiaDraDriverArgs = {"cluster": eks, "pools": claiming}

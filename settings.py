@@ -105,6 +105,19 @@ def _claims(pool: eks_gpu.GpuPoolArgs) -> bool:
     return pool.get("devices") == "claims"
 
 
+def check_slices(settings: Settings) -> None:
+    """Raises BadInput for pools whose GPUs are to be cut (MIG) in a stack without the GPU operator, which cuts them."""
+    reason = "only the GPU operator cuts GPUs: add the section gpu_operator, or leave it out"
+    problems = [
+        f"{section}.{name}.pool.mig: {reason}, got {mig}"
+        for section in ("gpu_node_groups", "karpenter_gpu_pools")
+        for name, made in settings.get(section, {}).items()
+        if (mig := made["pool"].get("mig")) and "gpu_operator" not in settings
+    ]
+    if problems:
+        raise eks_gpu.BadInput(problems)
+
+
 def check_reach(settings: Settings) -> None:
     """Raises BadInput for sections whose images no VPC endpoint reaches, in a network without internet access."""
     if settings.get("network", {}).get("nat") != "none" or ECR in settings.get("mirror", ""):

@@ -554,3 +554,18 @@ def test_pools_that_are_all_wrong_are_not_missing_from_what_watches_them():
     assert refused(given) == [
         f"Pulumi.dev.yaml: {KEY}.gpu_observability.pools must name one or more: there is nothing to watch"
     ]
+
+
+def test_slices_need_the_operator_that_cuts_them():
+    given = {key: settings()[key] for key in ("network", "cluster", "gpu_node_groups")}
+    given["gpu_node_groups"] = {
+        "cut": {"pool": {"instance_types": ["p4d.24xlarge"], "max_gpus": 8, "mig": "1g.5gb"}},
+        "whole": {"pool": {"instance_types": ["g6.xlarge"], "max_gpus": 1}},
+    }
+    wanted = [
+        f"Pulumi.dev.yaml: {KEY}.gpu_node_groups.cut.pool.mig: only the GPU operator cuts GPUs: add the section "
+        "gpu_operator, or leave it out, got 1g.5gb"
+    ]
+    assert refused(given) == wanted
+    del given["gpu_node_groups"]["whole"]
+    assert refused(given) == wanted
