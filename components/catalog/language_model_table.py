@@ -1,7 +1,18 @@
 """What `config.json` says of well-known open language models, by their names on Hugging Face.
 
-Source of each: the model's own config.json, read 2026-11-30; from it the number of parameters follows, and is held
-against the number that its makers publish. Fine-tuned models have the numbers of the model that they come from.
+The rows are written from knowledge, not read from the models' own pages. On 2026-11-30 each was compared with copies in
+public repositories, in layers, widths, heads, KV heads, experts, vocabulary and sliding window; a head's width that
+config.json leaves out is hidden size over heads. Nothing had to be corrected. Compared with:
+
+- a copy of the model's own config.json: DeepSeek-V3 and -R1, both gpt-oss, Qwen3-8B and -32B (ai-dynamo/aiconfigurator
+  095f58a), Llama 3.3 70B (the same, f577ab8);
+- a copy of that of the model that it is tuned from: Llama 3.1 8B and 70B, Mixtral 8x7B, Qwen3-30B-A3B, whose context is
+  another (the same, 095f58a), R1-Distill-Llama-70B (as Llama 3.3), Mistral 7B v0.3 (mlc-ai/mlc-llm 79d603f);
+- `second hand`: only numbers in tables and tests of other programs, not all of which agree. Of Qwen2.5 14B one says 4
+  KV heads, with which the published number of parameters would be another; of 72B some say a context of 131,072, which
+  it has with YaRN.
+
+The number of parameters that follows is held against the one that the makers publish.
 """
 
 from collections.abc import Mapping
@@ -60,7 +71,7 @@ _DEEPSEEK_V3 = {
 }
 _QWEN_30B_A3B = {
     "model_type": "qwen3_moe",
-    **_sizes(2048, 6144, 151_936, 262_144),
+    **_sizes(2048, 6144, 151_936, 262_144),  # the context is second hand
     **_attention(48, 32, 4, 128),
     "num_experts": 128,
     "num_experts_per_tok": 8,
@@ -79,7 +90,7 @@ _MIXTRAL_8X7B = {
 CONFIGS: Mapping[str, Mapping[str, Any]] = {
     "deepseek-ai/DeepSeek-R1": _DEEPSEEK_V3,
     "deepseek-ai/DeepSeek-R1-Distill-Llama-70B": _LLAMA_70B,
-    "deepseek-ai/DeepSeek-R1-Distill-Qwen-14B": _QWEN_14B,
+    "deepseek-ai/DeepSeek-R1-Distill-Qwen-14B": _QWEN_14B,  # second hand
     "deepseek-ai/DeepSeek-V3": _DEEPSEEK_V3,
     "meta-llama/Llama-3.1-70B-Instruct": _LLAMA_70B,
     "meta-llama/Llama-3.1-8B-Instruct": _LLAMA_8B,
@@ -90,7 +101,7 @@ CONFIGS: Mapping[str, Mapping[str, Any]] = {
         **_attention(32, 32, 8, 128),
         **_BF16,
     },
-    "mistralai/Mistral-Small-24B-Instruct-2501": {
+    "mistralai/Mistral-Small-24B-Instruct-2501": {  # second hand
         "model_type": "mistral",
         **_sizes(5120, 32_768, 131_072, 32_768),
         **_attention(40, 32, 8, 128),
@@ -99,13 +110,13 @@ CONFIGS: Mapping[str, Mapping[str, Any]] = {
     "mistralai/Mixtral-8x7B-Instruct-v0.1": _MIXTRAL_8X7B,
     "openai/gpt-oss-120b": {**_GPT_OSS, **_attention(36, 64, 8, 64), "num_local_experts": 128},
     "openai/gpt-oss-20b": {**_GPT_OSS, **_attention(24, 64, 8, 64), "num_local_experts": 32},
-    "Qwen/Qwen2.5-7B-Instruct": {
+    "Qwen/Qwen2.5-7B-Instruct": {  # second hand
         "model_type": "qwen2",
         **_sizes(3584, 18_944, 152_064, 32_768),
         **_attention(28, 28, 4, 128),
         **_BF16,
     },
-    "Qwen/Qwen2.5-72B-Instruct": {
+    "Qwen/Qwen2.5-72B-Instruct": {  # second hand
         "model_type": "qwen2",
         **_sizes(8192, 29_568, 152_064, 32_768),
         **_attention(80, 64, 8, 128),
