@@ -47,6 +47,8 @@ class LlmInferenceSpec(Value):
             problems.append("cluster is required for settings.model.s3_uri: its pods need a role to read it")
         if settings.model.volume_claim:
             problems += service.needs_own_namespace("settings.model.volume_claim")
+        if settings.compile_cache_claim:
+            problems += service.needs_own_namespace("settings.compile_cache_claim")
         if settings.api_key:
             problems += service.needs_own_namespace("settings.api_key")
         elif service.load_balancer and service.load_balancer.public:

@@ -37,6 +37,7 @@ _CPU_MILLICORES = 1000
 _MEMORY_MIB = 12_288
 _SHM_MIB = 2048
 _MODELS = "/models"
+_CACHE = "/cache"
 
 
 def gpus(pool: GpuPool, settings: LlmInferenceSettings) -> int:
@@ -135,6 +136,8 @@ def served(pool: GpuPool, settings: LlmInferenceSettings, service: ModelService,
         {"name": "HF_HUB_OFFLINE", "value": "1"},
         {"name": "VLLM_NO_USAGE_STATS", "value": "1"},
     ]
+    if settings.compile_cache_claim:
+        env.append({"name": "VLLM_CACHE_ROOT", "value": _CACHE})
     if settings.api_key:
         env.append(settings.api_key.variable("VLLM_API_KEY"))
     if model.s3_uri:
@@ -161,6 +164,8 @@ def served(pool: GpuPool, settings: LlmInferenceSettings, service: ModelService,
         s3_uri=model.s3_uri,
         volume_claim=model.volume_claim,
         model_path=_MODELS,
+        cache_claim=settings.compile_cache_claim,
+        cache_path=_CACHE,
     )
 
 

@@ -85,6 +85,10 @@ class LlmInferenceSettingsArgs(TypedDict):
     """
     gpu_memory_utilization: NotRequired[float]
     """Share of each GPU's memory that the server may use, 0.1 to 0.98. Default 0.9."""
+    compile_cache_claim: NotRequired[str]
+    """PersistentVolumeClaim in the server's namespace that keeps what vLLM compiles, so that the next pod need not;
+    nodes write to it at the same time, so it must be ReadWriteMany, as of EFS. Default none: each pod compiles.
+    """
     image: NotRequired[str]
     """Image of vLLM, pinned by tag or digest; never latest. Default
     vllm/vllm-openai:v0.28.0@sha256:61fc8a896b0a4fbbbdc063bc4b0dbc25ce98e02b5050c24aeb7830ac02039b14.
@@ -147,6 +151,7 @@ class LlmInferenceSettings(Value):
     kv_cache: KvCacheFormat = "auto"
     tensor_parallel: int | None = Field(default=None, ge=1)
     gpu_memory_utilization: float = Field(default=0.9, ge=0.1, le=0.98)
+    compile_cache_claim: Name | None = None
     image: Image = catalog.VLLM_IMAGE
     api_key: SecretKey | None = None
     cpu_millicores: int | None = Field(default=None, ge=100)

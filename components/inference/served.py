@@ -44,6 +44,9 @@ class Served:
     volume_claim: str | None = None
     model_path: str = "/models"
     """Where the claimed volume is mounted, read-only."""
+    cache_claim: str | None = None
+    """Claim of a volume that the pods of all nodes write to."""
+    cache_path: str = "/cache"
     writable: tuple[str, ...] = ("/tmp",)
     """Folders that the server may write to; all others are read-only."""
     read_only_root: bool = True
@@ -163,6 +166,11 @@ def _volumes(served: Served) -> list[tuple[dict[str, Any], dict[str, Any]]]:
         claim = {"claimName": served.volume_claim, "readOnly": True}
         mount = {"name": "model", "mountPath": served.model_path, "readOnly": True}
         found.append(({"name": "model", "persistentVolumeClaim": claim}, mount))
+    if served.cache_claim:
+        claim = {"claimName": served.cache_claim}
+        found.append(
+            ({"name": "cache", "persistentVolumeClaim": claim}, {"name": "cache", "mountPath": served.cache_path})
+        )
     return found
 
 

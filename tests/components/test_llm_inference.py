@@ -214,6 +214,15 @@ def test_a_model_on_a_volume_is_mounted_read_only_and_needs_no_network():
     assert found.one("kubernetes:networking.k8s.io/v1:NetworkPolicy").inputs["spec"]["egress"] == []
 
 
+def test_what_vllm_compiles_is_kept_on_a_volume_that_it_may_write_to():
+    spec = pod(compile_cache_claim="compiled", service=BY_HAND)
+    assert spec["volumes"][2] == {"name": "cache", "persistentVolumeClaim": {"claimName": "compiled"}}
+    (found,) = spec["containers"]
+    assert found["volumeMounts"][2] == {"name": "cache", "mountPath": "/cache"}
+    assert {"name": "VLLM_CACHE_ROOT", "value": "/cache"} in found["env"]
+    assert not [each for each in server()["env"] if each["name"] == "VLLM_CACHE_ROOT"]
+
+
 def test_a_gpu_without_bfloat16_computes_in_half_precision():
     turing = {"instance_types": ["g4dn.12xlarge"], "max_gpus": 4}
     assert "--dtype=half" in server(pool=turing)["args"]
@@ -245,6 +254,7 @@ OTHER: dict[str, Any] = {
     "kv_cache": "fp8",
     "tensor_parallel": 2,
     "gpu_memory_utilization": 0.95,
+    "compile_cache_claim": "compiled",
     "image": "registry.example/vllm:1",
     "api_key": KEY,
     "cpu_millicores": 3000,
@@ -277,7 +287,7 @@ def registered(**args: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("field", LlmInferenceSettingsArgs.__annotations__)
 def test_every_setting_reaches_kubernetes(field):
     pool = {"instance_types": ["g6.12xlarge"], "max_gpus": 4}
-    service = BY_HAND if field == "api_key" else None
+    service = BY_HAND if field in ("api_key", "compile_cache_claim") else None
     assert registered(pool=pool, service=service, **{field: OTHER[field]}) != registered(pool=pool, service=service)
 
 
@@ -349,6 +359,10 @@ def test_everything_about_the_service_reaches_kubernetes(field):
         (
             {"model": CLAIM},
             "service.create_namespace must be false for settings.model.volume_claim: it is there before",
+        ),
+        (
+            {"compile_cache_claim": "compiled"},
+            "service.create_namespace must be false for settings.compile_cache_claim: it is there before",
         ),
         ({"api_key": KEY}, "service.create_namespace must be false for settings.api_key: it is there before"),
         ({"service": {"load_balancer": PUBLIC}}, "settings.api_key is required for a public service.load_balancer"),
