@@ -44,6 +44,12 @@ PARALLEL_PULL_THROUGHPUT_MIB_S = 600
 """Throughput of the volume below which pulling side by side is slower than one after another."""
 PARALLEL_PULL_VCPUS, PARALLEL_PULL_MEMORY_MIB = 4, 7168
 """A node with less ignores the setting. Source: amazon-eks-ami, nodeadm, UseSOCISnapshotter."""
+STREAMER_MB_S = 2080
+"""Speed at which a streamer reads weights from S3 into the GPU, in MB/s: 10.4 GB in 5 seconds."""
+COMPILE = Wait(usual_s=65, longest_s=80, source="Amazon EKS Best Practices, AI/ML")
+"""For vLLM to compile a model: 50 to 80 seconds measured."""
+COMPILED_S = 6
+"""The same with what an earlier server compiled, kept on a volume."""
 INITIALIZATION_SOURCE = "Amazon EBS User Guide, provisioned rate for volume initialization"
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from eks_gpu.cost.node_cost import disks_price
 from eks_gpu.cost.time_to_running import NEW_NODE, Step, on_instance_store
+from eks_gpu.pods.vllm_start import S3, VllmStart
 from eks_gpu.pools.pool import AUTO_MODE, Disk, Pool
 from eks_gpu_components.catalog import MAX_IOPS, MAX_THROUGHPUT_MIB_S, InstanceType
 from eks_gpu_components.catalog.cold_start import pulls_in_parallel
@@ -36,19 +37,24 @@ class Faster:
 
 
 def faster(
-    pool: Pool, row: InstanceType, hourly: float | None, steps: Callable[[Pool], Sequence[Step]]
+    pool: Pool,
+    row: InstanceType,
+    hourly: float | None,
+    steps: Callable[[Pool, VllmStart | None], Sequence[Step]],
+    start: VllmStart | None = None,
 ) -> tuple[Faster, ...]:
     """The changes that help, the one that saves most first. `steps` has those of a pod on a new node of a pool.
 
-    `hourly` is the price of one node, None if it is not known.
+    `hourly` is the price of one node, None if it is not known; `start` is how the pod's server of vLLM starts.
     """
-    now = _seconds(steps(pool))
+    now = _seconds(steps(pool, start))
     found = [
-        Faster(change, now - _seconds(steps(changed)), _more(pool, changed) if priced else None)
+        Faster(change, now - _seconds(steps(changed, start)), _more(pool, changed) if priced else None)
         for change, changed, priced in _changed(pool, row)
     ]
+    found += [Faster(change, now - _seconds(steps(pool, other)), None) for change, other in _started(start)]
     if not pool.min_nodes:
-        saved = sum(step.seconds for step in steps(pool) if step.name in NEW_NODE)
+        saved = sum(step.seconds for step in steps(pool, start) if step.name in NEW_NODE)
         found.append(Faster("keep a node", saved, hourly, kept=True))
     return tuple(sorted((each for each in found if each.saves_s >= LEAST_S), key=lambda each: -each.saves_s))
 
@@ -68,6 +74,14 @@ def _changed(pool: Pool, row: InstanceType) -> Iterator[tuple[str, Pool, bool]]:
         of_snapshot = replace(disk, snapshot="a snapshot", initialization_mib_s=MAX_INITIALIZATION_MIB_S)
         change = f"make the disk from a snapshot that has the image, at {MAX_INITIALIZATION_MIB_S} MiB/s"
         yield change, replace(pool, disks=_in_place_of(pool, disk, of_snapshot)), False
+
+
+def _started(start: VllmStart | None) -> Iterator[tuple[str, VllmStart]]:
+    """A change of the server in words, and how it then starts. S3 and volumes have prices that nothing here tells."""
+    if start and start.place != S3:
+        yield "load from S3 with a streamer", replace(start, place=S3)
+    if start and start.compiles and not start.cached:
+        yield "keep vLLM's compile cache on a volume", replace(start, cached=True)
 
 
 def _in_place_of(pool: Pool, old: Disk, new: Disk) -> tuple[Disk, ...]:

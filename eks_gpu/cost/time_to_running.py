@@ -9,7 +9,8 @@ from typing import Any
 
 from eks_gpu.cost.devices import devices_claimed
 from eks_gpu.pods.pod import Pod
-from eks_gpu.pools.model_load import model_load
+from eks_gpu.pods.vllm_start import VllmStart, vllm_start
+from eks_gpu.pools.model_load import compilation, model_load
 from eks_gpu.pools.pool import AUTO_MODE, Pool
 from eks_gpu_components.catalog import TRITON_IMAGE, InstanceType, image_supports
 from eks_gpu_components.catalog.cold_start import (
@@ -98,10 +99,19 @@ _IMAGE_GB: Mapping[str, float] = {TRITON_IMAGE.partition(":")[0]: 15.5}  # trito
 _ACCELERATED_GB, _OTHER_GB = 8.0, 0.5
 
 
-def steps(pool: Pool, row: InstanceType, pod: Pod, spec: Mapping[str, Any], *, installs: bool | None) -> list[Step]:
+def steps(
+    pool: Pool,
+    row: InstanceType,
+    pod: Pod,
+    spec: Mapping[str, Any],
+    *,
+    installs: bool | None,
+    start: VllmStart | None = None,
+) -> list[Step]:
     """For a pod on a new node of the type; `spec` is the pod's own, as written.
 
     `installs` says whether a GPU operator installs the driver where the image has none, None if one from elsewhere may.
+    `start` is how its server of vLLM would start instead.
     """
     claims = bool(row.gpus) and devices_claimed(pod)
     accelerated = claims or bool(row.accelerator and pod.requests_any(row.accelerator.offered))
@@ -110,7 +120,7 @@ def steps(pool: Pool, row: InstanceType, pod: Pod, spec: Mapping[str, Any], *, i
         _BARE_METAL if row.bare_metal else _ACCELERATED if row.accelerator else _PLAIN,
         _claimed(pool) if claims else _driver(pool, row, installs) if accelerated else _NO_DEVICE,
         _pull(pool, row, pod, accelerated),
-        _model_load(pool, row, accelerated, spec),
+        *_server(pool, row, accelerated, spec, start or vllm_start(spec)),
     ]
 
 
@@ -161,13 +171,19 @@ def fast_enough(pool: Pool, row: InstanceType) -> bool:
     return on_instance_store(pool, row) or throughput >= PARALLEL_PULL_THROUGHPUT_MIB_S
 
 
-def _model_load(pool: Pool, row: InstanceType, accelerated: bool, spec: Mapping[str, Any]) -> Step:
+def _server(
+    pool: Pool, row: InstanceType, accelerated: bool, spec: Mapping[str, Any], start: VllmStart | None
+) -> Iterator[Step]:
     if not accelerated:
-        return Step("model load", 0, "no accelerator, so no model is assumed")
-    if not any(_probes(spec)):
-        return Step("model load", 0, "no startup or readiness probe waits for a model")
-    load = model_load(pool, row)
-    return Step("model load", load.seconds, load.assumption)
+        yield Step("model load", 0, "no accelerator, so no model is assumed")
+    elif not any(_probes(spec)):
+        yield Step("model load", 0, "no startup or readiness probe waits for a model")
+    else:
+        load = model_load(pool, row, start)
+        yield Step("model load", load.seconds, load.assumption, load.source)
+        if start:
+            compiled = compilation(start)
+            yield Step("compile", compiled.seconds, compiled.assumption, compiled.source)
 
 
 def _probes(spec: Mapping[str, Any]) -> Iterator[Any]:

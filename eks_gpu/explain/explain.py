@@ -31,6 +31,7 @@ from eks_gpu.pods.demand import Objects, workloads
 from eks_gpu.pods.named import named_by
 from eks_gpu.pods.reasons import Reason, Rule
 from eks_gpu.pods.vllm import served_models
+from eks_gpu.pods.vllm_start import VllmStart, vllm_start
 from eks_gpu.pools.cloudformation import in_provider_terms
 from eks_gpu.pools.cluster_of import Owners
 from eks_gpu.pools.clusters import COMPONENT, RESOURCE
@@ -390,12 +391,13 @@ def _launch(
     capacity_type = node.capacity_type or _capacity_type(pool)
     installs = _installs_driver(stack, pool)
 
-    def steps_of(each: Pool) -> list[Step]:
-        return steps(each, node.instance_type, workload.pod, source.spec, installs=installs)
+    def steps_of(each: Pool, start: VllmStart | None) -> list[Step]:
+        return steps(each, node.instance_type, workload.pod, source.spec, installs=installs, start=start)
 
     known = None if hourly == inf else hourly
     at_once = pods_at_once(room, workload.pod, stack.kept.get(pool.urn, ()))
-    sooner = faster(pool, node.instance_type, known, steps_of)
+    start = vllm_start(source.spec)
+    sooner = faster(pool, node.instance_type, known, steps_of, start)
     return Launch(
         node=node,
         capacity_type=capacity_type,
@@ -405,7 +407,7 @@ def _launch(
         new_nodes=new_nodes,
         by_capacity_type=by_capacity_type,
         at_once=at_once,
-        steps=tuple(steps_of(pool)),
+        steps=tuple(steps_of(pool, start)),
         faster=tuple(each for each in sooner if not (each.kept and at_once)),
     )
 

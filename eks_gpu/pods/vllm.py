@@ -30,6 +30,7 @@ _UNITS = {"k": 1000, "m": 10**6, "K": 1024, "M": 1024**2}
 _FORMATS = {"fp8": "fp8", "awq": "int4", "gptq": "int4", "awq_marlin": "int4", "gptq_marlin": "int4", "mxfp4": "mxfp4"}
 _ELSEWHERE = {"--cpu-offload-gb", "--kv-cache-memory-bytes", "--speculative-config", "--enable-lora"}
 """Arguments with which the memory is another, or not in the GPUs alone."""
+_EAGER = {"--enforce-eager", "-O0"}
 _NODES = {"--nnodes", "--data-parallel-size-local", "--data-parallel-address"}
 """Arguments of a server over several nodes."""
 
@@ -54,6 +55,8 @@ class ServedModel:
     data_parallel: int
     serving: Serving | None
     """What the memory depends on; None where an argument cannot be read, or where it is not in the GPU alone."""
+    eager: bool
+    """Whether it computes without compiling first."""
 
     @property
     def uses(self) -> int:
@@ -92,7 +95,8 @@ def served_models(spec: Mapping[str, Any]) -> Iterator[ServedModel]:
         name = found.get("--model") or found.get("") or ""
         known = language_model(name) or language_model(found.get("--served-model-name", ""))
         serving = _serving(found, known) if known and pipeline == 1 else None
-        yield ServedModel(str(container.get("name", "")), index, name, known, gpus, tensor, pipeline, data, serving)
+        container_name, eager = str(container.get("name", "")), not _EAGER.isdisjoint(found)
+        yield ServedModel(container_name, index, name, known, gpus, tensor, pipeline, data, serving, eager)
 
 
 def _words(container: Mapping[str, Any]) -> list[str] | None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.graphs import findings, gpu_group, healthy
+from tests.graphs import findings, gpu_group, gpu_work, healthy
 
 CHECK = "cold-start-within-budget"
 
@@ -30,3 +30,19 @@ def test_a_wait_of_just_the_budget_is_within_it_and_work_without_a_gpu_is_not_ju
 
 def test_on_a_node_that_is_kept_only_what_happens_there_counts():
     assert said(133, gpu=gpu_group(minSize=1)) == {"Deployment default/train": (True, "about 133 of 133 s to Ready")}
+
+
+def test_a_language_model_counts_with_its_own_weights_and_what_vllm_compiles():
+    server = {
+        "name": "main",
+        "image": "vllm/vllm-openai:v0.28.0",
+        "args": ["Qwen/Qwen3-8B"],
+        "readinessProbe": {"tcpSocket": {"port": 8000}},
+        "resources": {"limits": {"nvidia.com/gpu": 1}},
+    }
+    assert said(462, train=gpu_work(containers=[server])) == {
+        "Deployment default/train": (
+            False,
+            "about 463 s to Ready on a node of gpu, 1 over the budget of 462; model load alone takes 135 s",
+        )
+    }

@@ -340,6 +340,40 @@ def test_a_faster_disk_loads_the_model_sooner(explained):
     assert seconds(explained(text, karpenter(nodes=nodes)))["model load"] == 14
 
 
+SERVER = POD.replace("example/app:1", "vllm/vllm-openai:v0.28.0").replace(
+    "      resources", "      readinessProbe: {tcpSocket: {port: 80}}\n      args: [ARGS]\n      resources"
+)
+
+
+@pytest.mark.parametrize(
+    ("args", "load", "compilation", "sooner"),
+    [
+        # 15.3 GiB at gp3's 125 MiB/s, and 16.4 GB at 2,080 MB/s
+        (
+            "Qwen/Qwen3-8B",
+            10 + 125,
+            65,
+            {"load from S3 with a streamer": 117, "keep vLLM's compile cache on a volume": 59},
+        ),
+        ("s3://m/q, --served-model-name=Qwen/Qwen3-8B", 18, 65, {"keep vLLM's compile cache on a volume": 59}),
+        ("Qwen/Qwen3-8B, --enforce-eager", 10 + 125, 0, {"load from S3 with a streamer": 117}),
+    ],
+)
+def test_a_language_model_loads_its_own_weights_and_vllm_compiles_it(explained, args, load, compilation, sooner):
+    found = explained(SERVER.replace("ARGS", args), karpenter())
+    on_node = seconds(found)
+    assert (on_node["model load"], on_node["compile"]) == (load, compilation)
+    told = row(found, "gpu")["launch"]["time_to_running"]["alternatives"]
+    of_the_server = {each["change"]: each["saves_s"] for each in told if each["hourly"] is None}
+    assert of_the_server == sooner
+
+
+def test_a_model_that_is_not_known_is_taken_to_have_2_gib(explained):
+    on_node = seconds(explained(SERVER.replace("ARGS", "acme/unknown"), karpenter()))
+    assert on_node["model load"] == 26
+    assert "compile" not in on_node
+
+
 def test_an_image_whose_size_is_known(explained):
     text = POD.replace("example/app:1", "nvcr.io/nvidia/tritonserver:26.07-py3@sha256:0")
     assert seconds(explained(text))["image pull"] == 258  # 15.5 GB
