@@ -10,8 +10,9 @@ from eks_gpu.checks.workloads import scheduled
 from eks_gpu.cost.admission import ACCELERATOR_RESOURCES
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.karpenter.objects import part
-from eks_gpu.pods.probes import Patience, patience
-from eks_gpu.pools.model_load import model_load
+from eks_gpu.pods.probes import Patience, patience, remedy
+from eks_gpu.pods.vllm_start import VllmStart, vllm_start
+from eks_gpu.pools.model_load import until_it_answers
 from eks_gpu.pools.pool import Pool
 from eks_gpu_components.catalog import COLD_START_S, DRIVER_S
 
@@ -42,7 +43,8 @@ def outlast(context: Context) -> Iterator[Said]:
     """A deadline counts while a node is bought and the image is pulled: it ends a pod that has never run.
 
     The cold start is the longest that was measured: launch, image, and the driver where the image has none. A liveness
-    or startup probe that ends a container with GPUs before a model of 2 GiB can be loaded is told too.
+    or startup probe that ends a container with GPUs before its model can be loaded is told too: of 2 GiB, or the one
+    that vLLM serves, where it is known.
     """
     pools = {pool.name: pool for pool in context.pools}
     workloads = {workload.urn: workload for workload in scheduled(context)}
@@ -54,7 +56,7 @@ def outlast(context: Context) -> Iterator[Said]:
         if not takers or len(takers) < len(names):  # a Fargate profile, for whose start no time is known
             continue
         stated = [] if any(pool.min_nodes for pool in takers) else list(_deadlines(manifest))
-        needed, load = max(map(_cold_start_s, takers)), _model_load_s(takers)
+        needed, load = max(map(_cold_start_s, takers)), _model_load_s(takers, vllm_start(spec.spec) if spec else None)
         probes = list(patience(spec.spec, ACCELERATOR_RESOURCES)) if spec and load else []
         if not stated and not probes:
             continue
@@ -72,14 +74,13 @@ def outlast(context: Context) -> Iterator[Said]:
 
 def _impatient(found: Patience, load: int) -> Problem:
     said = f"{found.probe} of {found.container} ends it {found.seconds} s after its start"
-    fix = "add a startupProbe of 60 x 10 s" if found.probe == "livenessProbe" else "raise its failureThreshold"
-    return Problem(f"{said}, and a model is loaded after about {load} s", fix)
+    return Problem(f"{said}, and a model is loaded after about {load} s", remedy(found, load))
 
 
-def _model_load_s(takers: Sequence[Pool]) -> int:
+def _model_load_s(takers: Sequence[Pool], start: VllmStart | None) -> int:
     """On the slowest node of the pools; 0 if none has an accelerator."""
     rows = ((pool, row) for pool in takers for row in pool.types if row.accelerators)
-    return max((model_load(pool, row).seconds for pool, row in rows), default=0)
+    return max((until_it_answers(pool, row, start) for pool, row in rows), default=0)
 
 
 def _deadlines(manifest: Mapping[str, Any]) -> Iterator[tuple[str, int]]:

@@ -10,10 +10,11 @@ from eks_gpu.cost.node_cost import KINDS
 from eks_gpu.explain.pod_file import PodSource
 from eks_gpu.graph.graph import Graph
 from eks_gpu.pods.pod import Pod
-from eks_gpu.pods.probes import patience
+from eks_gpu.pods.probes import patience, remedy
 from eks_gpu.pods.vllm import served_models
+from eks_gpu.pods.vllm_start import vllm_start
 from eks_gpu.pools.clusters import clusters
-from eks_gpu.pools.model_load import model_load
+from eks_gpu.pools.model_load import until_it_answers
 from eks_gpu.pools.offered import not_offered
 from eks_gpu.pools.pool import Candidate, Pool
 from eks_gpu.pools.small_volumes import sized_volumes
@@ -113,9 +114,9 @@ def _of_architecture(node: Candidate, source: PodSource) -> Iterator[Caution]:
 
 
 def _of_probes(pool: Pool, node: Candidate, source: PodSource) -> Iterator[Caution]:
-    load = model_load(pool, node.instance_type).seconds
+    load = until_it_answers(pool, node.instance_type, vllm_start(source.spec))
     for found in patience(source.spec, ACCELERATOR_RESOURCES):
         if found.seconds < load:
             text = f"{found.probe} of {found.container} ends the container {found.seconds} s after its start, and a "
-            fix = "add a startupProbe of 60 x 10 s" if found.probe == "livenessProbe" else "raise its failureThreshold"
-            yield Caution(f"{text}model is loaded after about {load} s: {fix}", source.place("spec", *found.path))
+            text += f"model is loaded after about {load} s: {remedy(found, load)}"
+            yield Caution(text, source.place("spec", *found.path))

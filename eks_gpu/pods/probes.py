@@ -5,6 +5,7 @@ Source: Kubernetes 1.35, core API, Probe: periodSeconds 10 and failureThreshold 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 _ASKS_THE_SERVER = ("httpGet", "tcpSocket", "grpc")
@@ -38,6 +39,13 @@ def patience(spec: Mapping[str, Any], resources: Sequence[str]) -> Iterator[Pati
         seconds = _seconds(container[kind]) if kind else None
         if kind and seconds is not None:
             yield Patience(str(container.get("name", "")), ("containers", index, kind), seconds)
+
+
+def remedy(found: Patience, seconds: int) -> str:
+    """What to change for a container that answers after so many seconds: a startup probe allows it twice the time."""
+    if found.probe == "startupProbe":
+        return "raise its failureThreshold"
+    return f"add a startupProbe of {max(60, ceil(seconds / 5))} x 10 s"
 
 
 def _seconds(probe: Any) -> int | None:

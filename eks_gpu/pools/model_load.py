@@ -48,6 +48,11 @@ def compilation(start: VllmStart) -> ModelLoad:
     return ModelLoad(COMPILE.usual_s, "vLLM compiles the model: 50 to 80 s measured", COMPILE.source)
 
 
+def until_it_answers(pool: Pool, row: InstanceType, start: VllmStart | None) -> int:
+    """Seconds from a server's start, an estimate: its model is loaded and, by vLLM, compiled."""
+    return model_load(pool, row, start).seconds + (compilation(start).seconds if start else 0)
+
+
 def _disk(pool: Pool, row: InstanceType) -> tuple[int, str]:
     """MiB/s of what images and models lie on, and its name."""
     if pool.instance_store and row.instance_store_gb:

@@ -90,6 +90,15 @@ def test_a_liveness_probe_that_ends_the_container_before_its_model_is_there():
     assert failure(CHECK, train=serving(livenessProbe=impatient, startupProbe=short))[1] == said
 
 
+def test_a_language_model_takes_as_long_as_its_own_weights_and_what_vllm_compiles():
+    server = {"image": "vllm/vllm-openai:v0.28.0", "args": ["Qwen/Qwen3-32B"], "livenessProbe": HEALTH}
+    said = "livenessProbe of main ends it 20 s after its start, and a model is loaded after about 575 s: "
+    assert failure(CHECK, train=serving(**server)) == (
+        "Deployment default/train",
+        f"{said}add a startupProbe of 115 x 10 s",  # 61 GiB at 125 MiB/s, 10 s for CUDA, 65 s of compiling; twice that
+    )
+
+
 def test_a_startup_probe_that_waits_keeps_the_container():
     patient = {**HEALTH, "periodSeconds": 10, "failureThreshold": 60}
     made = serving(livenessProbe={**HEALTH, "periodSeconds": 5}, startupProbe=patient)
