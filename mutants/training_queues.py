@@ -59,4 +59,12 @@ OPERATORS: tuple[Operator, ...] = (
         swapped('"timeout": "1200s"', '"timeout": "60s"'),
         _of_kueue,
     ),
+    Edit(
+        "a queue for JobSets and not for Jobs",
+        "each Job of a JobSet is refused",
+        _RELEASE,
+        ("values", "managerConfig", "controllerManagerConfigYaml"),
+        swapped('"batch/job"', '"kubeflow.org/mpijob"'),
+        _of_kueue,
+    ),
 )

@@ -32,6 +32,7 @@ _API = Source("Kueue 0.17.0, apis/kueue/v1beta2", _READ)
 _ASSIGNER = Source("Kueue 0.17.0, pkg/scheduler/flavorassigner", _READ)
 _CONFIGURATION = Source("Kueue 0.17.0, apis/config/v1beta2 and charts/kueue/values.yaml", _READ)
 _RUN = Source("Kueue 0.17.0 with Karpenter in the lab", _READ)
+_JOB_WEBHOOK = Source("Kueue 0.17.0, pkg/controller/jobs/job/job_webhook.go, and jobframework/setup.go", _READ)
 _KUEUE = KUEUE_CHART.short_name
 
 
@@ -246,6 +247,35 @@ def _kinds(given: Mapping[str, Any]) -> set[str]:
     named = part(given, "integrations").get("frameworks")
     frameworks = set(named) if isinstance(named, list) else set(KUEUE_INTEGRATIONS.values())
     return {kind for kind, framework in KUEUE_INTEGRATIONS.items() if framework in frameworks}
+
+
+@check(
+    "kueue-lets-jobs-through",
+    subject="release of Kueue that names its frameworks",
+    fix="add batch/job to integrations.frameworks",
+    sources=(_JOB_WEBHOOK, _RUN),
+)
+def let_through(context: Context) -> Iterator[Said]:
+    """Every Job of the namespaces that Kueue manages is refused, those that a JobSet or TrainJob is made of too.
+
+    Kueue 0.17 has a webhook for Jobs also if it does not queue them, and that one panics. Without any framework named
+    Kueue queues Jobs.
+    """
+    for release in context.charts(_KUEUE):
+        named = part(configuration(release), "integrations").get("frameworks")
+        if not named or not isinstance(named, list) or not all(isinstance(each, str) for each in named):
+            continue
+        name, lets = f"release {release.name}", _JOB in named
+        if not lets and not release.version.removeprefix("v").startswith(_PANICS):
+            yield no_verdict(name, f"what Kueue {release.version or 'of no version'} does without {_JOB} is not known")
+            continue
+        said = f"its frameworks are {', '.join(named)}, and without {_JOB} its webhook for Jobs panics"
+        yield verdict(name, None if lets else Problem(said), f"{_JOB} is among its frameworks")
+
+
+_JOB = KUEUE_INTEGRATIONS["job"]
+_PANICS = "0.17."
+"""Versions whose webhook for Jobs is the same whether they are queued or not."""
 
 
 @check(

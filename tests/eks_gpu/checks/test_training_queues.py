@@ -1,5 +1,6 @@
 """Training queues: what waits in one has a way out of it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -148,6 +149,38 @@ def test_a_job_beside_the_queue_is_told():
 )
 def test_jobs_that_kueue_leaves_alone_are_not_told(objects):
     assert said("jobs-name-their-queue", **objects) == {}
+
+
+def frameworks(*named: Any, version: str = "0.17.0") -> Any:
+    made = release(integrations={"frameworks": list(named)})
+    return replace(made, inputs={**made.inputs, "version": version})
+
+
+def test_kueue_that_does_not_queue_jobs_refuses_them():
+    assert said("kueue-lets-jobs-through", kueue=frameworks("jobset.x-k8s.io/jobset", "pod")) == {
+        "release kueue": (
+            False,
+            "its frameworks are jobset.x-k8s.io/jobset, pod, and without batch/job its webhook for Jobs panics",
+        )
+    }
+    assert said("kueue-lets-jobs-through", kueue=frameworks("jobset.x-k8s.io/jobset", "batch/job")) == {
+        "release kueue": (True, "batch/job is among its frameworks")
+    }
+
+
+@pytest.mark.parametrize(
+    ("version", "passed"), [("0.17.3", False), ("v0.17.0", False), ("0.18.0", None), ("0.9.1", None), ("", None)]
+)
+def test_other_versions_of_kueue_are_not_judged(version, passed):
+    found = said("kueue-lets-jobs-through", kueue=frameworks("jobset.x-k8s.io/jobset", version=version))
+    assert found["release kueue"][0] is passed
+
+
+@pytest.mark.parametrize(
+    "kueue", [release(), release(waitForPodsReady={"timeout": "20m"}), frameworks(), frameworks(1)]
+)
+def test_kueue_without_frameworks_queues_jobs(kueue):
+    assert said("kueue-lets-jobs-through", kueue=kueue) == {}
 
 
 @pytest.mark.parametrize(
