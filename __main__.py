@@ -7,10 +7,10 @@ import pulumi
 
 import components as eks_gpu
 from first_workloads import first_workloads
-from settings import Settings, check_claims, check_names, check_reach, check_slices
+from settings import Settings, check_claims, check_names, check_queues, check_reach, check_slices
 
 problems = eks_gpu.SettingsProblems()
-settings = problems.settings(Settings, check_names, check_reach, check_claims, check_slices)
+settings = problems.settings(Settings, check_names, check_reach, check_claims, check_queues, check_slices)
 region = problems.required("aws:region")
 node_groups = settings.get("gpu_node_groups", {})
 karpenter_pools, auto_mode_pools = settings.get("karpenter_gpu_pools", {}), settings.get("auto_mode_gpu_pools", {})
@@ -135,6 +135,19 @@ if "keda_operator" in settings:
     with problems.at("keda_operator", go_on=True):
         keda: eks_gpu.KedaOperatorArgs = {**settings["keda_operator"], "cluster": eks}
         scalers = [eks_gpu.KedaOperator("keda", keda, in_cluster)]
+gangs: list[pulumi.Resource] = []
+if "job_set_controller" in settings:
+    with problems.at("job_set_controller", go_on=True):
+        gangs = [eks_gpu.JobSetController("jobset", settings["job_set_controller"], with_cluster)]
+if "kueue" in settings:
+    with problems.at("kueue", as_argument="settings"):
+        # After the controllers of gangs: it looks for their kinds when it starts.
+        after_gangs = pulumi.ResourceOptions.merge(with_cluster, pulumi.ResourceOptions(depends_on=gangs))
+        kueue = eks_gpu.Kueue("kueue", {"settings": settings["kueue"]}, after_gangs)
+    after_kueue = pulumi.ResourceOptions.merge(with_cluster, pulumi.ResourceOptions(depends_on=[kueue]))
+    for name, queue in settings.get("training_queues", {}).items():
+        with problems.at(f"training_queues.{name}", go_on=True):
+            eks_gpu.TrainingQueue(name, pools.of_several(queue), after_kueue)
 
 first_workloads(settings, problems, pools, cluster, [*balancers, *scalers])
 problems.stop()

@@ -16,7 +16,7 @@ from components.nodes.device_claims import claim_problems
 PUBLIC_IMAGES = (
     *("gpu_node_groups", "karpenter_gpu_pools", "karpenter_pools", "cluster_autoscaler", "node_termination_handler"),
     *("gpu_operator", "nvidia_dra_driver", "keda_operator", "gpu_observability", "aws_load_balancer_controller"),
-    *("cuda_vector_add", "gpu_smoke_test"),
+    *("job_set_controller", "kueue", "cuda_vector_add", "gpu_smoke_test"),
 )
 ECR = ".dkr.ecr."
 """In the address of a private registry of AWS, which a VPC endpoint reaches."""
@@ -68,6 +68,13 @@ class Settings(TypedDict):
     keda_operator: NotRequired[Annotated[eks_gpu.KedaOperatorArgs, Section("cluster")]]
     """KEDA, which starts the first pod of what has `keda` and removes the last. Default none."""
 
+    job_set_controller: NotRequired[Annotated[eks_gpu.JobSetControllerArgs, Section()]]
+    """The controller of JobSets, which runs the Jobs of a gang together. Default none."""
+    kueue: NotRequired[eks_gpu.KueueSettingsArgs]
+    """Kueue, which starts a gang when there is room for all of its pods. Default none."""
+    training_queues: NotRequired[dict[str, Annotated[eks_gpu.TrainingQueueArgs, Section(names_pools=True)]]]
+    """Queues over GPU pools, which gangs wait in, by name; they need `kueue`."""
+
     cuda_vector_add: NotRequired[Annotated[eks_gpu.CudaVectorAddArgs, ON_POOL]]
     """A test of a pool with one GPU a pod. Default none."""
     gpu_smoke_test: NotRequired[Annotated[eks_gpu.GpuSmokeTestArgs, Section("backend", names_pool=True)]]
@@ -82,6 +89,12 @@ def check_names(settings: Settings) -> None:
     if twice := sorted(others & settings.get("karpenter_pools", {}).keys()):
         rule = "must have a name that no pool with GPUs has"
         raise eks_gpu.BadInput([f"karpenter_pools.{name} {rule}" for name in twice])
+
+
+def check_queues(settings: Settings) -> None:
+    """Raises BadInput for queues without Kueue, which brings their kinds."""
+    if settings.get("training_queues") and "kueue" not in settings:
+        raise eks_gpu.BadInput(["training_queues: no Kueue serves them: add the section kueue, {} for its defaults"])
 
 
 def check_claims(settings: Settings) -> None:

@@ -242,6 +242,27 @@ BROKEN: list[tuple[str, Any, str]] = [
     ),
     ("cuda_vector_add/pool", "gpus", "cuda_vector_add.pool must be one of gpu, bought, got 'gpus'; nearest: gpu"),
     ("cuda_vector_add/replicas", -1, "cuda_vector_add.replicas must be at least 0, got -1"),
+    (
+        "training_queues/training/pools",
+        ["gpu", "gpus"],
+        "training_queues.training.pools[1] must be one of gpu, bought, got 'gpus'; nearest: gpu",
+    ),
+    (
+        "training_queues/training/pools",
+        ["gpu", "gpu"],
+        "training_queues.training.pools must name each pool once, got gpu twice",
+    ),
+    ("training_queues/training/pools", "gpu", "training_queues.training.pools must be a list, got 'gpu'"),
+    ("training_queues/training/pools", REMOVED, "training_queues.training.pools is required"),
+    (
+        "training_queues/training/queues",
+        {"vision": {"gpus": {"gpu": 5}}},
+        "training_queues.training.queues: 5 of pool gpu are given away, and its 4 nodes have 4",
+    ),
+    ("kueue", REMOVED, "training_queues: no Kueue serves them: add the section kueue, {} for its defaults"),
+    ("kueue/integrations", [], "kueue.integrations must have one entry or more, none of them twice, got []"),
+    ("kueue/replicas", 0, "kueue.replicas must be at least 1, got 0"),
+    ("job_set_controller/replicas", 0, "job_set_controller.replicas must be at least 1, got 0"),
     ("karpenter/replicas", 0, "karpenter.replicas must be at least 1, got 0"),
     (
         "karpenter/feature_gates",
@@ -473,7 +494,7 @@ def test_a_region_that_nobody_can_guess_is_told_alone(tmp_path):
 def test_what_is_wrong_only_because_something_else_is_wrong_is_not_told():
     given = settings()
     given["gpu_node_groups"]["gpu"]["pool"]["max_gpus"] = 0
-    given["cuda_vector_add"]["pool"] = "gpu"  # which is there, and wrong
+    given["cuda_vector_add"]["pool"] = "gpu"  # which is there, and wrong, and so of the queue
     (problem,) = refused(given)
     assert "gpu_node_groups.gpu.pool.max_gpus" in problem
 

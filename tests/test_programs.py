@@ -157,11 +157,24 @@ def registered(**pools: Any) -> dict[str, Any]:
     """What the program registers with these pools in place of its own, by component and name."""
     settings = yaml.safe_load((ROOT / "tests/settings.yaml").read_text())
     left_out = ("gpu_node_groups", "karpenter_gpu_pools", "cuda_vector_add", "resnet", "cluster_autoscaler")
+    left_out += ("training_queues",)
     given = {key: value for key, value in settings.items() if key not in left_out} | pools
     config = {"aws:region": "us-west-2", "eks-gpu:settings": json.dumps(given)}
     stack = StackConfig("dev", Path("Pulumi.dev.yaml"), "us-west-2", config, frozenset())
     graph = record(Project.load(ROOT), stack)[0].graph
     return {made.type.rpartition(":")[2]: made.inputs for made in graph if made.type.startswith("eks-gpu-components:")}
+
+
+def test_a_stack_s_file_has_queues_over_its_pools_by_name():
+    gpu = {"instance_types": ["g5.xlarge"], "max_gpus": 2}
+    pools = {"gpu_node_groups": {"gpu": {"pool": gpu}}, "karpenter_gpu_pools": {"bought": {"pool": gpu}}}
+    queues = {"training": {"pools": ["bought"], "strict_order": True}}
+    made = registered(**pools, training_queues=queues)
+    assert made["TrainingQueue"] == {"pools": {"bought": gpu}, "strict_order": True}
+    assert made["Kueue"] == {"settings": {"integrations": ["job", "jobset"]}}
+    assert made["JobSetController"] == {"replicas": 1}
+    none = registered(**pools, kueue={})
+    assert "TrainingQueue" not in none
 
 
 INF2 = {"instance_types": ["inf2.xlarge"], "max_gpus": 1}

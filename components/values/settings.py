@@ -31,11 +31,15 @@ class Section(Reshape):
 
     supplied: args that the program supplies, so the file does not have them.
     names_pool: whether the file has a pool's name where the component takes the pool.
+    names_pools: whether the file has a list of names where the component takes pools by name.
     """
 
-    def __init__(self, *supplied: str, names_pool: bool = False):
+    def __init__(self, *supplied: str, names_pool: bool = False, names_pools: bool = False):
         self._supplied = supplied
-        self._replaced = {"pool": str} if names_pool else {}
+        self._replaced: dict[str, Any] = {
+            **({"pool": str} if names_pool else {}),
+            **({"pools": list[str]} if names_pools else {}),
+        }
 
     def reshaped(self, base: Any) -> Any:
         """The args that are left, each as plain data."""
@@ -49,7 +53,12 @@ class Section(Reshape):
     @property
     def names_pool(self) -> bool:
         """Whether the file has a pool's name where the component takes the pool."""
-        return bool(self._replaced)
+        return "pool" in self._replaced
+
+    @property
+    def names_pools(self) -> bool:
+        """Whether the file has a list of names where the component takes pools by name."""
+        return "pools" in self._replaced
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         return handler.generate_schema(self.reshaped(source))
@@ -237,13 +246,17 @@ def _without(given: Mapping[str, Any], paths: Collection[tuple[str | int, ...]])
 
 
 class _PoolNames:
-    """The sections of a shape that make pools, `gpu_node_groups: {gpu: ...}`, and those that name one, `pool: gpu`."""
+    """The sections of a shape that make pools, `gpu_node_groups: {gpu: ...}`, and those that name one, `pool: gpu`, or
+    several, each of a map with `pools: [gpu]`.
+    """
 
     def __init__(self, shape: Any):
         found = [(key, *_section(hint)) for key, hint in type_hints(shape).items()]
         described = [(key, args, note) for key, args, note in found if note and "pool" in type_hints(args)]
         self._naming = {key: type_hints(args)["pool"] for key, args, note in described if note.names_pool}
         self._making = {key: type_hints(args)["pool"] for key, args, note in described if not note.names_pool}
+        several = [(key, type_hints(args)["pools"]) for key, args, note in found if note and note.names_pools]
+        self._listing = {key: typing.get_args(pools)[-1] for key, pools in several}
 
     def problems(self, given: Any) -> Iterator[Problem]:
         """Names that no section makes, and names that two sections make."""
@@ -251,6 +264,13 @@ class _PoolNames:
             name, known = self._named(given, section), self._made(given, kind)
             if name is not None and name not in known:
                 yield Problem((section, "pool"), f"{_one_of(known)}, got {name!r}{hint(name, known)}")
+        for section, kind in self._listing.items():
+            known = self._made(given, kind)
+            for each, names in self._listed(given, section):
+                for place, name in enumerate(names):
+                    if name not in known:
+                        said = f"{_one_of(known)}, got {name!r}{hint(name, known)}"
+                        yield Problem((section, each, "pools", place), said)
         for kind in {*map(id, self._making.values())}:
             homes: dict[str, str] = {}
             for section in (key for key, made in self._making.items() if id(made) == kind):
@@ -259,17 +279,29 @@ class _PoolNames:
                         yield Problem((section, name), f"must have a name of its own, because {home} has a {name} too")
 
     def without_lost(self, left: dict[str, Any], given: Any) -> dict[str, Any]:
-        """What is left without sections that name a pool which is not left."""
+        """What is left without sections, or parts of a map, that name a pool which is not left."""
         lost = {
             section
             for section, kind in self._naming.items()
             if (name := self._named(given, section)) is not None and name not in self._made(left, kind)
         }
-        return {section: value for section, value in left.items() if section not in lost}
+        parts = {
+            (section, each)
+            for section, kind in self._listing.items()
+            for each, names in self._listed(given, section)
+            if not {*names} <= {*self._made(left, kind)}
+        }
+        return _without({section: value for section, value in left.items() if section not in lost}, parts)
 
     def _made(self, given: Any, kind: Any) -> list[str]:
         making = [section for section, made in self._making.items() if made is kind]
         return list(dict.fromkeys(name for section in making for name in _map_of(given, section)))
+
+    def _listed(self, given: Any, section: str) -> Iterator[tuple[str, list[str]]]:
+        for each in _map_of(given, section):
+            names = _map_of(given[section], each).get("pools")
+            if isinstance(names, list):
+                yield each, [name for name in names if isinstance(name, str)]
 
     def _named(self, given: Any, section: str) -> str | None:
         name = _map_of(given, section).get("pool")
@@ -335,6 +367,21 @@ class StackPools:
         if named["pool"] not in self.made:
             raise BadInput([])
         return with_pool, self.made[named["pool"]]
+
+    def of_several(self, section: T) -> T:
+        """A section with the pools by name in place of the list of their names.
+
+        Raises BadInput for an unknown name and for one that comes twice; without a problem of its own if a pool was
+        refused.
+        """
+        named: Any = section
+        names = list(named["pools"])
+        if twice := sorted(name for name, times in Counter(names).items() if times > 1):
+            raise BadInput([f"pools must name each pool once, got {', '.join(twice)} twice"])
+        with_pools: Any = {**named, "pools": {name: pool_named(name, self.args) for name in names}}
+        if not {*names} <= self.made.keys():
+            raise BadInput([])
+        return with_pools
 
 
 def pool_named(name: str, pools: Mapping[str, T]) -> T:
