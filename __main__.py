@@ -109,6 +109,8 @@ if claiming := pools.claiming(own_nodes):
         )
 if neuron := pools.needing_plugin("neuron", own_nodes):
     eks_gpu.NeuronDevicePlugin("neuron-device-plugin", {"pools": neuron}, with_cluster)
+if fabric := pools.with_efa(own_nodes):
+    eks_gpu.EfaDevicePlugin("efa-device-plugin", {"pools": fabric}, with_cluster)
 operator_exporter = bool(nvidia) and settings.get("gpu_operator", {"dcgm_exporter": False}).get("dcgm_exporter", True)
 if "gpu_observability" in settings and (pools.args or not problems.found):
     with problems.at("gpu_observability", go_on=True, as_argument="settings"):

@@ -30,6 +30,8 @@ from .gpu_observability import GpuObservability as GpuObservability
 from .gpu_observability import GpuObservabilityArgs as GpuObservabilityArgs
 from .observability.settings import GpuObservabilitySettings as GpuObservabilitySettings
 from .observability.settings import GpuObservabilitySettingsArgs as GpuObservabilitySettingsArgs
+from .efa_device_plugin import EfaDevicePlugin as EfaDevicePlugin
+from .efa_device_plugin import EfaDevicePluginArgs as EfaDevicePluginArgs
 from .gpu_operator import GpuOperator as GpuOperator
 from .gpu_operator import GpuOperatorArgs as GpuOperatorArgs
 from .gpu_operator import GpuOperatorSettings as GpuOperatorSettings

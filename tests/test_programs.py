@@ -177,6 +177,7 @@ def test_a_stack_s_file_has_queues_over_its_pools_by_name():
     assert "TrainingQueue" not in none
 
 
+FAST = {"instance_types": ["p4d.24xlarge"], "max_gpus": 8, "efa": True, "zones": ["us-west-2a"]}
 INF2 = {"instance_types": ["inf2.xlarge"], "max_gpus": 1}
 
 
@@ -201,6 +202,10 @@ INF2 = {"instance_types": ["inf2.xlarge"], "max_gpus": 1}
                 }
             },
             {},
+        ),
+        (
+            {"karpenter_gpu_pools": {"fast": {"pool": FAST}}},
+            {"NvidiaDevicePlugin": [FAST], "EfaDevicePlugin": [FAST]},
         ),
     ],
 )

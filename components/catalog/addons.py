@@ -5,6 +5,8 @@ Source: eksctl 0.230, known_addons.go; Amazon EKS User Guide, "Amazon EKS add-on
 
 from collections.abc import Mapping
 
+from .versions import EFA_CHART
+
 VPC_CNI = "vpc-cni"
 KUBE_PROXY = "kube-proxy"
 POD_IDENTITY_AGENT = "eks-pod-identity-agent"
@@ -56,7 +58,7 @@ ADDON_CHARTS: Mapping[str, tuple[str, ...]] = {
 POD_ENI_SETTING = "ENABLE_POD_ENI"
 """Variable of VPC_CNI, in `env` of its configuration and of the chart's values. Only with true pods may have security
 groups of their own. Source: Amazon EKS User Guide, "Configure the VPC CNI plugin for security groups for Pods"."""
-EFA_PROGRAMS = ("aws-efa-k8s-device-plugin", "aws-dranet")
+EFA_PROGRAMS = (EFA_CHART.name, "aws-dranet")
 """Helm charts that make nodes offer their EFA interfaces: the device plugin, and the driver for claims.
 Source: Amazon EKS User Guide, "Manage EFA devices on Amazon EKS"."""
 

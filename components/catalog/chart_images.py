@@ -6,6 +6,10 @@ from .keda import KEDA_IMAGE_REGISTRY
 from .versions import CLUSTER_AUTOSCALER_IMAGE
 
 CHART_IMAGES: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "aws-efa-k8s-device-plugin": (
+        ("image", "repository"),
+        "602401143452.dkr.ecr.us-west-2.amazonaws.com/eks/aws-efa-k8s-device-plugin",
+    ),
     "aws-load-balancer-controller": (("image", "repository"), "public.ecr.aws/eks/aws-load-balancer-controller"),
     "aws-node-termination-handler": (("image", "repository"), "public.ecr.aws/aws-ec2/aws-node-termination-handler"),
     "cluster-autoscaler": (("image", "repository"), CLUSTER_AUTOSCALER_IMAGE),

@@ -111,6 +111,8 @@ DRA_DRIVER_CHART = Chart(
     *("oci://registry.k8s.io/dra-driver-nvidia/charts/dra-driver-nvidia-gpu", "0.5.0", None, "0.5.0")
 )
 DEVICE_PLUGIN_CHART = Chart("nvidia-device-plugin", "0.20.0", "https://nvidia.github.io/k8s-device-plugin", "0.20.0")
+# Chart.yaml and templates of the repository's commit 5239609 of 2026-08-03.
+EFA_CHART = Chart("aws-efa-k8s-device-plugin", "v0.5.30", _EKS_CHARTS, "v0.5.20")
 NEURON_CHART = Chart("oci://public.ecr.aws/neuron/neuron-helm-chart", "1.9.0", None, "2.31.0.0")
 GPU_OPERATOR_CHART = Chart("gpu-operator", "v26.7.0", "https://helm.ngc.nvidia.com/nvidia", "v26.7.0")
 NFD_CHART = Chart("oci://registry.k8s.io/nfd/charts/node-feature-discovery", "0.19.0", None, "v0.19.0")
@@ -134,10 +136,10 @@ LEADER_WORKER_SET_CHART = Chart("oci://registry.k8s.io/lws/charts/lws", "0.8.0",
 KNOWN_CHARTS = frozenset(
     chart.short_name
     for chart in (
-        *(CLUSTER_AUTOSCALER_CHART, DCGM_EXPORTER_CHART, DEVICE_PLUGIN_CHART, DRA_DRIVER_CHART, GPU_OPERATOR_CHART),
-        *(JOBSET_CHART, KARPENTER_CHART, KARPENTER_CRD_CHART, KEDA_CHART, KUEUE_CHART, LEADER_WORKER_SET_CHART),
-        *(LOAD_BALANCER_CONTROLLER_CHART, METRICS_SERVER_CHART, NEURON_CHART, NFD_CHART, PROMETHEUS_CHART),
-        TERMINATION_HANDLER_CHART,
+        *(CLUSTER_AUTOSCALER_CHART, DCGM_EXPORTER_CHART, DEVICE_PLUGIN_CHART, DRA_DRIVER_CHART, EFA_CHART),
+        *(GPU_OPERATOR_CHART, JOBSET_CHART, KARPENTER_CHART, KARPENTER_CRD_CHART, KEDA_CHART, KUEUE_CHART),
+        *(LEADER_WORKER_SET_CHART, LOAD_BALANCER_CONTROLLER_CHART, METRICS_SERVER_CHART, NEURON_CHART, NFD_CHART),
+        *(PROMETHEUS_CHART, TERMINATION_HANDLER_CHART),
     )
 )
 """Charts whose objects are known by their values, by short name."""

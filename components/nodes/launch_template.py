@@ -61,7 +61,9 @@ def _fabric(name: str, cluster: EksCluster, node: Node, parent: Resource) -> dic
     """What EFA adds to a launch template; nothing without it.
 
     The cluster's own security group lets all traffic from and to itself through, as EFA needs: EKS gives it rules of
-    both directions. Source: EKS User Guide, "View Amazon EKS security group requirements for clusters".
+    both directions, and a second one would be refused as a duplicate. Source: EKS User Guide, "View Amazon EKS
+    security group requirements for clusters". Clusters have the outbound rule to itself since Kubernetes 1.33, source:
+    eksctl, pull request 8509; whether EKS adds it to one that was made before and upgraded is not known.
     """
     if not node.efa_interfaces:
         return {}

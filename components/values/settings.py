@@ -344,6 +344,10 @@ class StackPools:
         """What those of the named pools are whose nodes need the device plugin of `kind`, nvidia or neuron."""
         return [self.args[name] for name in names if GpuPool.model_validate(self.args[name]).needs_plugin(kind)]
 
+    def with_efa(self, names: Iterable[str]) -> list[GpuPoolArgs]:
+        """What those of the named pools are whose nodes have EFA interfaces."""
+        return [self.args[name] for name in names if GpuPool.model_validate(self.args[name]).efa]
+
     def claiming(self, names: Iterable[str]) -> list[GpuPoolArgs]:
         """What those of the named pools are whose pods claim their GPUs (DRA)."""
         return [self.args[name] for name in names if GpuPool.model_validate(self.args[name]).claims]

@@ -19,6 +19,7 @@ ZONES = [{"zone": f"us-west-2{letter}", "zone_id": f"usw2-az{number}"} for numbe
 GPU = {"instance_types": ["g4dn.xlarge", "g4dn.2xlarge"], "max_gpus": 8, "labels": {"my_team": "a"}}
 LARGE = ["m5.large", "m6i.large", "m7i.large", "m5a.large", "m6a.large", "m5n.large"]
 SPOT = {"instance_types": LARGE, "min_nodes": 1, "max_nodes": 5, "labels": {"my_team": "b"}}
+FABRIC = {"instance_types": ["p4d.24xlarge"], "max_gpus": 8, "efa": True, "zones": ["us-west-2a"]}
 NEURON = {"instance_types": ["inf2.xlarge"], "max_gpus": 2}
 SETTINGS = {"name": "main", "endpoint": {"public": True, "public_cidrs": ["8.8.8.8/32"]}, "log_types": ["api"]}
 CLUSTER = {
@@ -62,6 +63,7 @@ def everything(library: Any) -> None:
     library.NvidiaDevicePlugin("nvidia", {"pools": [GPU]}, inside)
     library.NvidiaDraDriver("dra", {"cluster": cluster.reference, "pools": [{**GPU, "devices": "claims"}]}, inside)
     library.NeuronDevicePlugin("neuron", {"pools": [NEURON]}, inside)
+    library.EfaDevicePlugin("efa", {"pools": [FABRIC]}, inside)
     library.GpuOperator("operator", {"pools": [GPU], "settings": {"dcgm_exporter": False}}, inside)
     balancers = library.AwsLoadBalancerController("balancers", {"cluster": cluster.reference}, inside)
     library.CudaVectorAdd("vectors", {"pool": GPU, "replicas": 2}, inside)

@@ -110,7 +110,7 @@ def test_charts_are_pinned():
 def test_a_chart_has_a_repository_or_is_an_oci_reference():
     charts = [value for value in vars(versions).values() if isinstance(value, Chart)]
 
-    assert len(charts) == 17
+    assert len(charts) == 18
     for chart in charts:
         assert (chart.repository is None) == chart.name.startswith("oci://"), chart
         assert re.fullmatch(r"v?\d+\.\d+\.\d+", chart.version), chart
