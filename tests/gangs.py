@@ -7,7 +7,8 @@ TEMPLATE = {"spec": pod({"nvidia.com/gpu": 1}, tolerations=[GPU_TOLERATION])}
 GROUP = "leaderworkerset.x-k8s.io/v1"
 
 
-def group(size: int, replicas: int = 1) -> Resource:
-    """A LeaderWorkerSet of groups of so many pods with one GPU each."""
-    spec = {"leaderWorkerTemplate": {"size": size, "leaderTemplate": TEMPLATE, "workerTemplate": TEMPLATE}}
+def group(size: int, replicas: int = 1, **limits: int) -> Resource:
+    """A LeaderWorkerSet of groups of so many pods with these limits, or with one GPU each."""
+    template = {"spec": pod(limits, tolerations=[GPU_TOLERATION])} if limits else TEMPLATE
+    spec = {"leaderWorkerTemplate": {"size": size, "leaderTemplate": template, "workerTemplate": template}}
     return kubernetes("LeaderWorkerSet", "big", {"replicas": replicas, **spec}, GROUP)

@@ -32,6 +32,7 @@ from components.values.gpu_pool import GpuPool
 from components.values.reservation import Reservation
 from components.values.value import check
 from eks_gpu.cost.admission import Room, rooms
+from eks_gpu.cost.gangs import judged_together
 from eks_gpu.cost.kept_ready import kept_fleet
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.pods.claims import Claim, Request, Wanted
@@ -39,6 +40,7 @@ from eks_gpu.pods.demand import workloads
 from eks_gpu.pods.pod import Pod, Toleration
 from eks_gpu.pools.cluster_of import Owners
 from eks_gpu.pools.readers import pools as read_pools
+from tests.gangs import group as gang
 from tests.given import CLUSTER, subnets
 from tests.pools import PLACEABLE, pools
 
@@ -263,6 +265,32 @@ def test_efa_interfaces_are_admitted_by_all_renderings():
         for count in (1, 4, 5):
             pod = Pod(requests={"nvidia.com/gpu": 8, "vpc.amazonaws.com/efa": count}, tolerations=tolerated)
             assert admits(planned(pool, rendering), pod) == (count <= 4), (rendering, count)
+
+
+@pytest.mark.parametrize("rendering", RENDERINGS)
+@pytest.mark.parametrize(
+    ("size", "refused"), [(4, ""), (5, "its gang of 5 pods needs 5 nodes at once, the pools end at 4")]
+)
+def test_a_gang_of_whole_nodes_with_efa_ends_at_max_gpus(rendering, size, refused):
+    wish = {"instance_types": ["p4d.24xlarge"], "max_gpus": 32, "efa": True, "zones": ["us-west-2c"]}
+    limits = {"nvidia.com/gpu": 8, "vpc.amazonaws.com/efa": 4}
+    graph = Graph([*SUBNETS, *registered(check(GpuPool, wish), rendering), gang(size, **limits)])
+    found = rooms(read_pools(graph, REGION), [], [])
+    members = [work for work in workloads(graph) if work.name == "big"]
+    verdicts = {work.urn: [room.verdict(work.pod) for room in found] for work in members}
+    assert all(any(each.admits for each in of_one) for of_one in verdicts.values())
+    together = judged_together(members, verdicts, found)
+    assert {str(each.reason) for of_one in together.values() for each in of_one} == ({refused} if refused else set())
+
+
+@pytest.mark.parametrize("rendering", RENDERINGS)
+def test_huge_pages_are_of_no_empty_node(rendering):
+    wish = {"instance_types": ["p4d.24xlarge"], "max_gpus": 32, "efa": True, "zones": ["us-west-2c"]}
+    pool = check(GpuPool, wish)
+    tolerated = (Toleration(pool.taints[0].key, "Exists"),)
+    asked = {"nvidia.com/gpu": 8, "vpc.amazonaws.com/efa": 4}
+    assert admits(planned(pool, rendering), Pod(requests=asked, tolerations=tolerated))
+    assert not admits(planned(pool, rendering), Pod(requests={**asked, "hugepages-2Mi": 5120}, tolerations=tolerated))
 
 
 @settings(max_examples=50, deadline=None)
