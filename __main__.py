@@ -136,6 +136,8 @@ scalers: list[pulumi.Resource] = []
 if "keda_operator" in settings:
     with problems.at("keda_operator", go_on=True):
         keda: eks_gpu.KedaOperatorArgs = {**settings["keda_operator"], "cluster": eks}
+        if "gpu_observability" in settings:
+            keda = {"metrics": True, **keda}
         scalers = [eks_gpu.KedaOperator("keda", keda, in_cluster)]
 gangs: list[pulumi.Resource] = []
 if "job_set_controller" in settings:

@@ -52,6 +52,10 @@ class KedaOperatorArgs(TypedDict):
     """ARNs of the SQS queues that triggers look at: KEDA's role may ask for their length, and for nothing else. Default
     none.
     """
+    metrics: NotRequired[bool]
+    """Whether the operator serves its metrics to pods of the cluster, without which the panels of KEDA in
+    `GpuObservability` stay empty. Default no.
+    """
     settings: NotRequired[KedaOperatorSettingsArgs]
     """Settings of KEDA: where it runs."""
 
@@ -75,6 +79,7 @@ class KedaOperatorSpec(Value):
 
     cluster: Any
     queue_arns: Sequence[Annotated[Any, AfterValidator(_queue_arn)]] = ()
+    metrics: bool = False
     settings: KedaOperatorSettings = Field(default_factory=KedaOperatorSettings)
 
 
@@ -116,7 +121,7 @@ class KedaOperator(ComponentResource):
             chart=chart.name,
             version=chart.version,
             repository_opts={"repo": chart.repository},
-            values=chart_values(spec.settings, cluster["name"]),
+            values=chart_values(spec.settings, cluster["name"], spec.metrics),
             opts=ResourceOptions(parent=self, depends_on=permissions),
         )
 
@@ -124,7 +129,7 @@ class KedaOperator(ComponentResource):
         self.register_outputs({"role_arn": self.role_arn})
 
 
-def chart_values(settings: KedaOperatorSettings, cluster_name: Input[str]) -> dict[str, Any]:
+def chart_values(settings: KedaOperatorSettings, cluster_name: Input[str], metrics: bool = False) -> dict[str, Any]:
     """The values of the chart that differ from its defaults."""
     values: dict[str, Any] = {
         "clusterName": cluster_name,
@@ -134,6 +139,8 @@ def chart_values(settings: KedaOperatorSettings, cluster_name: Input[str]) -> di
         "tolerations": catalog.SYSTEM_TOLERATIONS,
         **{program: {"replicaCount": settings.replicas} for program, _, _, _ in _PROGRAMS},
     }
+    if metrics:
+        values["prometheus"] = {"operator": {"enabled": True}}
     if settings.replicas > 1:
         values["podDisruptionBudget"] = {budget: {"maxUnavailable": 1} for _, budget, _, _ in _PROGRAMS}
         values["topologySpreadConstraints"] = {

@@ -58,7 +58,9 @@ class GpuObservabilitySettingsArgs(TypedDict):
     Default none.
     """
     readers: NotRequired[list[str]]
-    """Namespaces whose pods may query Prometheus, beside its own. Default keda, whose triggers ask it."""
+    """Namespaces whose pods may query Prometheus, beside its own. Default kube-system and keda, in one of which KEDA
+    runs, whose triggers ask it.
+    """
     model_server_labels: NotRequired[Mapping[str, str]]
     """Labels of the pods of model servers, whose port `http` has metrics of vLLM. Default
     app.kubernetes.io/name=llm-inference.
@@ -82,7 +84,7 @@ class GpuObservabilitySettings(Value):
     pending_budget_s: int = Field(default=catalog.COLD_START_S, ge=60)
     idle_alert_s: int = Field(default=3600, ge=600)
     planned_hourly_usd: float | None = Field(default=None, ge=0)
-    readers: tuple[Object, ...] = ("keda",)
+    readers: tuple[Object, ...] = ("kube-system", "keda")
     model_server_labels: Mapping[str, str] = Field(default=MODEL_SERVER_LABELS, min_length=1)
     node_labels: Mapping[str, str] | None = None
 

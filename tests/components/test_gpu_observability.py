@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from components.gpu_observability import GpuObservability
+from components.keda_operator import NAMESPACE as KEDA_NAMESPACE
 from components.values.value import BadInput
 from eks_gpu.offline.sdk_schema import problems
 from tests.documentation import run_example
@@ -192,6 +193,13 @@ def test_only_its_own_namespace_and_readers_reach_it():
     assert (named, readers["ports"]) == (["keda", "ml"], [{"protocol": "TCP", "port": 9090}])
     alone = observability(readers=[]).one("kubernetes:networking.k8s.io/v1:NetworkPolicy").inputs["spec"]
     assert alone["ingress"] == [own]
+
+
+def test_the_operator_of_keda_reaches_it_where_its_component_runs_it():
+    rules = observability().one("kubernetes:networking.k8s.io/v1:NetworkPolicy").inputs["spec"]["ingress"]
+    assert {"matchLabels": {"kubernetes.io/metadata.name": KEDA_NAMESPACE}} in [
+        each["namespaceSelector"] for each in rules[1]["from"]
+    ]
 
 
 def test_dashboards_carry_the_label_of_the_sidecar():

@@ -17,8 +17,8 @@ QUEUE = "arn:aws:sqs:us-west-2:123456789012:prompts"
 OTHER: dict[str, Any] = {"replicas": 1, "node_labels": {"role": "infra"}}
 
 
-def keda(preview: bool = False, queue_arns: Any = (QUEUE,), **settings: Any) -> Run:
-    given: Any = {"cluster": CLUSTER, "queue_arns": list(queue_arns), "settings": settings}
+def keda(preview: bool = False, queue_arns: Any = (QUEUE,), metrics: bool = False, **settings: Any) -> Run:
+    given: Any = {"cluster": CLUSTER, "queue_arns": list(queue_arns), "metrics": metrics, "settings": settings}
     return run(lambda: KedaOperator("keda", given), preview=preview)
 
 
@@ -65,6 +65,12 @@ def test_all_three_programs_run_twice_on_system_nodes():
             "webhooks": spread("keda-admission-webhooks"),
         },
     }
+
+
+def test_the_operator_serves_its_metrics_if_it_is_told_to():
+    told = values(metrics=True)
+    assert told.pop("prometheus") == {"operator": {"enabled": True}}
+    assert told == values()
 
 
 def test_one_pod_has_no_budget_that_would_keep_its_node():
