@@ -58,7 +58,7 @@ def _of_gpus(exporter: str | None) -> list[dict[str, Any]]:
     labels = {
         # Source: dcgm-exporter's chart 4.8.2, templates/_helpers.tpl and daemonset.yaml.
         "chart": {_NAME: DCGM_EXPORTER_CHART.short_name},
-        # Source: GPU operator v26.7.0, assets/state-dcgm-exporter.
+        # Source: GPU operator v26.7.0, assets/state-dcgm-exporter, its DaemonSet, whose port has the same name.
         "operator": {"app": "nvidia-dcgm-exporter"},
     }
     if exporter not in labels:

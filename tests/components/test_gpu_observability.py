@@ -149,6 +149,7 @@ def test_the_operators_exporter_is_scraped_by_its_own_label():
         if each["name"] == "dcgm-exporter"
     )
     assert monitor["selector"] == {"matchLabels": {"app": "nvidia-dcgm-exporter"}}
+    assert [each["port"] for each in monitor["podMetricsEndpoints"]] == ["metrics"]
 
 
 def test_controllers_are_scraped_by_the_labels_and_ports_of_their_charts():

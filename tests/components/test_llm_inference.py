@@ -9,7 +9,9 @@ import pytest
 from components.catalog.language_model_table import CONFIGS
 from components.inference.llm_settings import LlmInferenceSettingsArgs, LlmModelArgs
 from components.inference.service_settings import ModelServiceArgs
-from components.values.value import BadInput
+from components.observability.monitors import pod_monitors
+from components.observability.settings import GpuObservabilitySettings
+from components.values.value import BadInput, check
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.offline.sdk_schema import problems
 from tests.documentation import run_example
@@ -183,6 +185,19 @@ def test_a_load_balancer_is_internal_asks_for_health_and_lets_streams_end():
     labels = found.one("kubernetes:core/v1:Namespace").inputs["metadata"]["labels"]
     assert labels["elbv2.k8s.aws/pod-readiness-gate-inject"] == "enabled"
     assert "elbv2" not in str(llm().one("kubernetes:core/v1:Namespace").inputs)
+
+
+@pytest.mark.parametrize("given", [{}, {"load_balancer": {"vpc_cidrs": ["10.0.0.0/16"]}}], ids=["inside", "balanced"])
+def test_prometheus_of_the_cluster_finds_and_reaches_its_metrics(given):
+    (monitor,) = (each for each in pod_monitors(check(GpuObservabilitySettings, {})) if each["name"] == "model-server")
+    found = llm(service=given)
+    template = found.one(DEPLOYMENT).inputs["spec"]["template"]
+    assert monitor["selector"]["matchLabels"].items() <= template["metadata"]["labels"].items()
+    (endpoint,) = monitor["podMetricsEndpoints"]
+    ports = {each["name"]: each["containerPort"] for each in template["spec"]["containers"][0]["ports"]}
+    (rule,) = found.one("kubernetes:networking.k8s.io/v1:NetworkPolicy").inputs["spec"]["ingress"]
+    assert {"namespaceSelector": {}} in rule["from"]
+    assert rule["ports"] == [{"protocol": "TCP", "port": ports[endpoint["port"]]}]
 
 
 def test_the_key_comes_from_a_secret_and_stands_in_no_argument():
