@@ -18,6 +18,7 @@ from ..catalog import (
     NODE_POOL_LABEL,
     CapacityType,
 )
+from ..nodes.warm import warm_name
 from ..values.gpu_pool import GpuPool
 from .node_prices import AUTO_MODE, OWN, ceilings, node_prices
 from .settings import GpuObservabilitySettings
@@ -94,7 +95,7 @@ def rule_groups(
         "plan": planned(pools, settings, region, auto_mode),
         "nodes": of_nodes(pools, region),
         "pods": of_pods(pools),
-        "alerts": alerts(settings),
+        "alerts": alerts(settings, pools),
     }
     return [
         {"name": f"{GROUP_PREFIX}-{name}", "rules": [each.rule() for each in rules]} for name, rules in groups.items()
@@ -129,8 +130,11 @@ def planned(
         made += [
             _constant("eks_gpu:pool:max_gpus", pool.max_gpus, pool=name),
             _constant("eks_gpu:pool:gpus_per_node", pool.accelerators_per_node, pool=name),
-            _constant("eks_gpu:pool:idle_alert_seconds", _idle_alert_s(pool, settings), pool=name),
         ]
+        if not pool.nodes:  # a fixed number of nodes is there whether or not it has work
+            made.append(_constant("eks_gpu:pool:idle_alert_seconds", _idle_alert_s(pool, settings), pool=name))
+        if pool.warm_gpus:
+            made.append(_constant("eks_gpu:pool:warm_gpus", pool.warm_gpus, pool=name))
         if (hourly := highest[name]) is not None:
             made.append(_constant("eks_gpu:pool:max_hourly_usd", hourly, pool=name))
     if settings.planned_hourly_usd is not None:
@@ -154,7 +158,8 @@ def of_nodes(pools: Mapping[str, GpuPool], region: str) -> list[Recorded]:
     found = _resources(pools)
     allocatable = f'sum by (node, resource) (kube_node_status_allocatable{{resource=~"{found}"}})'
     asked = (
-        f'sum by (node, resource) (kube_pod_container_resource_requests{{resource=~"{found}", node!=""}}'
+        "sum by (node, resource) (kube_pod_container_resource_requests"
+        f'{{resource=~"{found}", node!=""{_working(pools)}}}'
         " * on (namespace, pod) group_left () "
         '(max by (namespace, pod) (kube_pod_status_phase{phase=~"Pending|Running"}) == 1))'
     )
@@ -242,12 +247,18 @@ def _resources(pools: Mapping[str, GpuPool]) -> str:
     return "|".join(RESOURCES[kind] for kind in kinds)
 
 
+def _working(pools: Mapping[str, GpuPool], label: str = "namespace") -> str:
+    """A matcher, after others, that leaves out the placeholder pods that keep GPUs ready: they do no work."""
+    found = "|".join(_literally(warm_name(name)) for name, pool in pools.items() if pool.warm_gpus)
+    return f', {label}!~"{found}"' if found else ""
+
+
 # --- pods ---------------------------------------------------------------------------------------------------------
 
 
 def of_pods(pools: Mapping[str, GpuPool]) -> list[Recorded]:
     """How long pods with GPUs wait, and how long they took to be Ready."""
-    requests = f'kube_pod_container_resource_requests{{resource=~"{_resources(pools)}"}}'
+    requests = f'kube_pod_container_resource_requests{{resource=~"{_resources(pools)}"{_working(pools)}}}'
     created = "max by (namespace, pod) (kube_pod_created)"
     return [
         Recorded("eks_gpu:pod:gpus_requested", f"sum by (namespace, pod) ({requests}) > 0"),
@@ -266,13 +277,15 @@ def of_pods(pools: Mapping[str, GpuPool]) -> list[Recorded]:
 # --- alerts -------------------------------------------------------------------------------------------------------
 
 
-def alerts(settings: GpuObservabilitySettings) -> list[Alert]:
+def alerts(settings: GpuObservabilitySettings, pools: Mapping[str, GpuPool]) -> list[Alert]:
     """What a person has to see: money for nothing, pods that do not get a GPU, and prices that nobody knows."""
     found = [
         Alert(
             "GpuNodeWithoutWork",
-            "time() - eks_gpu:node:idle_since_timestamp_seconds > on (pool) group_left () "
-            "eks_gpu:pool:idle_alert_seconds",
+            # In a pool that keeps GPUs ready only if without one more idle node there were still as many.
+            "(time() - eks_gpu:node:idle_since_timestamp_seconds > on (pool) group_left () "
+            "eks_gpu:pool:idle_alert_seconds) unless on (pool) (sum by (pool) (eks_gpu:node:gpus_idle) "
+            "- on (pool) eks_gpu:pool:gpus_per_node < on (pool) eks_gpu:pool:warm_gpus)",
             for_s=120,
             severity="warning",
             summary="Node {{ $labels.node }} of pool {{ $labels.pool }} has no GPU work",
@@ -318,7 +331,8 @@ def alerts(settings: GpuObservabilitySettings) -> list[Alert]:
         found.append(
             Alert(
                 "GpuHeldWithoutWork",
-                'max by (node, gpu, exported_namespace, exported_pod) (DCGM_FI_DEV_GPU_UTIL{exported_pod!=""}) == 0',
+                "max by (node, gpu, exported_namespace, exported_pod) (DCGM_FI_DEV_GPU_UTIL"
+                f'{{exported_pod!=""{_working(pools, "exported_namespace")}}}) == 0',
                 for_s=settings.idle_alert_s,
                 severity="info",
                 summary="Pod {{ $labels.exported_namespace }}/{{ $labels.exported_pod }} has a GPU and does not use it",

@@ -17,6 +17,7 @@ POOLS: Any = {
     "gpu": {"instance_types": ["g6.xlarge", "g5.xlarge"], "max_gpus": 4, "capacity_types": ["spot", "on-demand"]},
     "gpu-large": {"instance_types": ["g6.12xlarge"], "max_gpus": 10},
 }
+READY: Any = {**POOLS, "ready": {**POOLS["gpu"], "warm_gpus": 2}}
 EXPORTED = {name for exporter in EXPORTERS for name in exporter.metrics}
 
 
@@ -47,7 +48,7 @@ def queries(**settings: Any) -> list[tuple[str, str]]:
 
 
 def unknown(query: str) -> set[str]:
-    recorded = {rule["record"] for rule in rules(planned_hourly_usd=3.5) if "record" in rule}
+    recorded = {rule["record"] for rule in rules(pools=READY, planned_hourly_usd=3.5) if "record" in rule}
     return series(query) - recorded - EXPORTED - {"up"}
 
 
@@ -159,6 +160,17 @@ def test_a_pool_that_keeps_idle_nodes_is_given_its_own_time():
     kept = {"gpu": {**POOLS["gpu"], "idle_s": 7200}}
     assert constants("eks_gpu:pool:idle_alert_seconds", pools=kept) == {"pool=gpu": "vector(7800)"}
     assert constants("eks_gpu:pool:idle_alert_seconds", idle_alert_s=1800)["pool=gpu"] == "vector(1800)"
+
+
+def test_a_pool_that_keeps_gpus_ready_has_them_without_an_alert():
+    ready = {"gpu": {**POOLS["gpu"], "warm_gpus": 2}, "train": {**POOLS["gpu-large"], "nodes": 1}}
+    assert constants("eks_gpu:pool:warm_gpus", pools=ready) == {"pool=gpu": "vector(2)"}
+    assert constants("eks_gpu:pool:idle_alert_seconds", pools=ready) == {"pool=gpu": "vector(3600)"}
+    placeholders = 'namespace!~"gpu-warm"'
+    found = {rule.get("record") or rule["alert"]: rule["expr"] for rule in rules(pools=ready)}
+    for name in ("eks_gpu:node:requested_share", "eks_gpu:pod:gpus_requested", "GpuHeldWithoutWork"):
+        assert placeholders in found[name]
+    assert not [rule for rule in rules() if "-warm" in rule["expr"] or rule.get("record") == "eks_gpu:pool:warm_gpus"]
 
 
 def test_alerts_are_named_and_say_what_to_do():

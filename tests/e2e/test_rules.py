@@ -22,6 +22,8 @@ pytestmark = [
 POOLS: Any = {
     "gpu": {"instance_types": ["g6.12xlarge"], "max_gpus": 10},
     "kept": {"instance_types": ["g5.xlarge"], "max_gpus": 4, "idle_s": 7200, "capacity_types": ["spot"]},
+    "ready": {"instance_types": ["g5.12xlarge"], "max_gpus": 16, "warm_gpus": 2},
+    "always": {"instance_types": ["g4dn.xlarge"], "max_gpus": 2, "nodes": 1},
 }
 SETTINGS = check(GpuObservabilitySettings, {"dcgm_exporter": "chart"})
 HOUR = 60
@@ -120,6 +122,18 @@ def test_a_pool_that_keeps_idle_nodes_is_given_its_time(tmp_path):
     early = silent("GpuNodeWithoutWork", 2 * HOUR + 5)
     assert judged(tmp_path, told, alert_rule_test=early) == ""
     assert "GpuNodeWithoutWork" in judged(tmp_path, told, alert_rule_test=silent("GpuNodeWithoutWork", 2 * HOUR + 20))
+
+
+def test_what_is_kept_ready_is_idle_without_an_alert_and_what_is_more_is_not(tmp_path):
+    held = pod("holds", "e", 1, "Running", "1+0x600")
+    placeholder = [{**each, "series": each["series"].replace('"ml"', '"ready-warm"')} for each in held]
+    kept = [*node("e", "ready", "g5.12xlarge", "on-demand", 4), *node("f", "always", "g4dn.xlarge", "on-demand", 1)]
+    long = silent("GpuNodeWithoutWork", 5 * HOUR)
+    assert judged(tmp_path, kept, alert_rule_test=long) == ""
+    assert judged(tmp_path, [*kept, *placeholder], alert_rule_test=long) == ""
+    more = [*kept, *node("g", "ready", "g5.12xlarge", "on-demand", 4)]
+    assert "GpuNodeWithoutWork" in judged(tmp_path, more, alert_rule_test=long)
+    assert "GpuNodeWithoutWork" in judged(tmp_path, [*more, *placeholder], alert_rule_test=long)
 
 
 def test_a_pool_is_at_its_ceiling_where_no_further_node_fits(tmp_path):
