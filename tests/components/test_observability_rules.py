@@ -84,6 +84,36 @@ def test_prices_are_those_of_the_catalog():
     assert len(found) == 5
 
 
+BLOCK: Any = {
+    "id": "cr-0123456789abcdef0",
+    "kind": "capacity-block",
+    "instance_type": "g6.12xlarge",
+    "instances": 2,
+    "start": "2026-12-01",
+    "end": "2026-12-02",
+    "upfront_usd": 96.0,
+}
+ON_DEMAND: Any = {"id": "cr-0123456789abcdef1"}
+
+
+@pytest.mark.parametrize(
+    ("reservations", "hourly"),
+    [
+        ([BLOCK], "vector(2)"),
+        ([{**BLOCK, "upfront_usd": 0.0}], "vector(0)"),
+        ([ON_DEMAND], "vector(4.6016)"),
+        ([{**BLOCK, "upfront_usd": None}], None),
+        ([{**BLOCK, "instances": None}], None),
+        ([BLOCK, ON_DEMAND], None),
+    ],
+    ids=["block", "block for nothing", "on demand", "block of no price", "block of no number", "one of two"],
+)
+def test_a_reserved_node_costs_its_part_of_the_reservation_if_that_is_known(reservations, hourly):
+    pool = {"instance_types": ["g6.12xlarge"], "max_gpus": 8, "capacity_types": ["reserved"]}
+    found = constants("eks_gpu:price:hourly_usd", pools={"gpu": {**pool, "reservations": reservations}})
+    assert [*found.values()] == ([hourly] if hourly else [])
+
+
 def test_auto_mode_adds_its_surcharge_where_it_runs_the_node():
     found = constants(
         "eks_gpu:price:hourly_usd", auto_mode=True, pools={"gpu": {**POOLS["gpu"], "capacity_types": ["on-demand"]}}
