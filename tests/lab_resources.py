@@ -70,6 +70,7 @@ def inputs(made: Made) -> dict[str, tuple[Any, dict[str, Any]]]:
         ),
         "aws:cloudwatch/logGroup:LogGroup": (lambda: {"name": "logs", "retentionInDays": 90}, {"retentionInDays": 30}),
         "aws:s3/bucket:Bucket": (lambda: {"bucket": "checkpoints", "forceDestroy": True}, {}),
+        "aws:amp/workspace:Workspace": (lambda: {"alias": "gaia"}, {"alias": "metrics"}),
         "aws:kms/key:Key": (
             lambda: {"description": "secrets", "enableKeyRotation": True, "deletionWindowInDays": 30},
             {"description": "more secrets"},

@@ -41,6 +41,7 @@ KINDS = (
     Kind("bucket", "s3", "list_buckets", "Buckets[].Name"),
     Kind("queue", "sqs", "list_queues", "QueueUrls"),
     Kind("event rule", "events", "list_rules", "Rules", "Name"),
+    Kind("workspace of Prometheus", "amp", "list_workspaces", "workspaces", "workspaceId"),
     Kind("log group", "logs", "describe_log_groups", "logGroups", "logGroupName"),
 )
 

@@ -82,6 +82,18 @@ EVENTS_AND_KEYS = {
         named="name",
         quiet=frozenset({"skipDestroy"}),
     ),
+    "aws:amp/workspace:Workspace": Row(
+        "amp",
+        call("create_workspace"),
+        "workspaceId",
+        delete=call("delete_workspace"),
+        read=call("describe_workspace"),
+        found="workspace",
+        update=(call("update_workspace_alias"),),
+        tag=call("tag_resource", resourceArn="arn"),
+        untag=call("untag_resource", resourceArn="arn", tagKeys=say.removed_keys("tags")),
+        sources={"workspaceId": "id"},
+    ),
     "aws:kms/key:Key": Row(
         "kms",
         call("create_key"),
