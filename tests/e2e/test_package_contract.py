@@ -32,6 +32,7 @@ CLUSTER = {
     "region": "us-west-2",
     "security_group_id": "sg-1",
 }
+SERVER = {"image": "registry.example.com/triton:1", "port": 8000, "health_path": "/v2/health/ready"}
 READERS = {"my_readers": {"principal_arn": "arn:aws:iam::123456789012:role/r", "policy": "AmazonEKSViewPolicy"}}
 
 
@@ -85,6 +86,14 @@ def everything(library: Any) -> None:
     }
     scaled = {"target": {"name": "llm"}, "pool": GPU, "settings": waiting}
     library.ScaledObject("llm", scaled, pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[keda])))
+    library.ModelServer("server", {"pool": GPU, "settings": SERVER, "service": there}, inside)
+    library.KarpenterPool("work", {**where, **role, "pool": {"max_vcpus": 16, "architectures": ["arm64"]}}, inside)
+    jobs = library.JobSetController("jobset", {}, inside)
+    library.LeaderWorkerSetController("lws", {}, inside)
+    kueue = library.Kueue("kueue", {"settings": {"integrations": ["job", "jobset"]}}, inside)
+    queued = pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[kueue, jobs, pool]))
+    library.TrainingQueue("training", {"pools": {"gpu": GPU}}, queued)
+    library.GpuObservability("seen", {"cluster": cluster.reference, "pools": {"gpu": GPU}}, inside)
     pulumi.export("url", resnet.url)
     pulumi.export("taints", pool.taints)
     pulumi.export("zones", network.private_subnets)
