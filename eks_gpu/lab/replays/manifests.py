@@ -7,14 +7,14 @@ from urllib.parse import quote
 
 from eks_gpu.graph.graph import Graph
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
+from eks_gpu.lab.charts import PLAYED
 from eks_gpu.lab.cluster_api import ApiRefusal, ClusterApi
-from eks_gpu_components.catalog.keda import KEDA_GROUP
 
 STRICTLY = "fieldValidation=Strict&dryRun=All"
 AS_PULUMI = "fieldManager=pulumi-kubernetes&force=true&fieldValidation=Warn&dryRun=All"
 """Source: pulumi-kubernetes 4.25, provider/pkg/await, Creation."""
 NAMESPACES = "/api/v1/namespaces"
-OF_FURTHER_TOOLS = frozenset({KEDA_GROUP})
+OF_FURTHER_TOOLS = frozenset(group for played in PLAYED.values() for group in played.groups)
 """Groups whose kinds a further controller brings, which not every lab has: its own replay makes their objects."""
 
 
