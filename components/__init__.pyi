@@ -37,7 +37,7 @@ from .gpu_operator import GpuOperatorArgs as GpuOperatorArgs
 from .gpu_operator import GpuOperatorSettings as GpuOperatorSettings
 from .gpu_operator import GpuOperatorSettingsArgs as GpuOperatorSettingsArgs
 from .values.gpu_pool import GpuPool as GpuPool
-from .values.gpu_pool import GpuPoolArgs as GpuPoolArgs
+from .values.gpu_pool_args import GpuPoolArgs as GpuPoolArgs
 from .gpu_smoke_test import GpuSmokeTest as GpuSmokeTest
 from .gpu_smoke_test import GpuSmokeTestArgs as GpuSmokeTestArgs
 from .inference.settings import ResnetInferenceSettings as ResnetInferenceSettings

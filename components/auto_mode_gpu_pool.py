@@ -30,7 +30,8 @@ from .nodes.node_pool import (
 from .nodes.placement import places
 from .nodes.warm import create_placeholders, warm_problems
 from .values.eks_cluster import EksCluster
-from .values.gpu_pool import GpuPool, GpuPoolArgs
+from .values.gpu_pool import GpuPool
+from .values.gpu_pool_args import GpuPoolArgs
 from .values.names import check_name
 from .values.node_storage import NodeStorage, NodeStorageArgs
 from .values.places import NodeSubnet

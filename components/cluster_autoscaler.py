@@ -16,7 +16,8 @@ from .control_plane.disposable import disposable
 from .iam.pod_identity import pod_identity
 from .values.arg_words import AutoscalerExpanderArg
 from .values.eks_cluster import EksCluster
-from .values.gpu_pool import GpuPool, GpuPoolArgs
+from .values.gpu_pool import GpuPool
+from .values.gpu_pool_args import GpuPoolArgs
 from .values.names import check_name
 from .values.value import Value, check
 from .values.words import AutoscalerExpander

@@ -11,7 +11,8 @@ from typing_extensions import TypedDict
 from . import catalog
 from .control_plane.disposable import disposable
 from .nodes.plugin_tolerations import plugin_tolerations
-from .values.gpu_pool import GpuPool, GpuPoolArgs
+from .values.gpu_pool import GpuPool
+from .values.gpu_pool_args import GpuPoolArgs
 from .values.value import Value, check
 
 RELEASE = "aws-efa-k8s-device-plugin"

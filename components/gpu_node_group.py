@@ -13,7 +13,8 @@ from .nodes.placement import placement
 from .nodes.warm import create_placeholders, warm_problems
 from .values.arg_words import BackendArg
 from .values.eks_cluster import EksCluster
-from .values.gpu_pool import GpuPool, GpuPoolArgs
+from .values.gpu_pool import GpuPool
+from .values.gpu_pool_args import GpuPoolArgs
 from .values.places import NodeSubnet
 from .values.value import BadInput, check
 

@@ -31,7 +31,8 @@ from .observability.releases import (
 from .observability.rules import rule_groups
 from .observability.settings import NAMESPACE, GpuObservabilitySettings, GpuObservabilitySettingsArgs, Object
 from .values.eks_cluster import EksCluster
-from .values.gpu_pool import GpuPool, GpuPoolArgs
+from .values.gpu_pool import GpuPool
+from .values.gpu_pool_args import GpuPoolArgs
 from .values.names import check_name
 from .values.value import Value, check
 

@@ -14,7 +14,8 @@ from .control_plane.disposable import disposable
 from .nodes.gpu_sharing import WITHOUT_SHARING, sharing_configurations
 from .nodes.plugin_tolerations import plugin_tolerations
 from .values.arg_words import MigStrategyArg, OperatorImageArg
-from .values.gpu_pool import GpuPool, GpuPoolArgs
+from .values.gpu_pool import GpuPool
+from .values.gpu_pool_args import GpuPoolArgs
 from .values.value import Value, check, one_of
 from .values.words import MigStrategy
 

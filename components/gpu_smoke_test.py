@@ -11,7 +11,8 @@ from . import catalog
 from .control_plane.disposable import ONCE_TIMEOUT, disposable
 from .nodes import node_pool
 from .values.arg_words import SmokeTestBackendArg
-from .values.gpu_pool import GpuPool, GpuPoolArgs, plugin_problem
+from .values.gpu_pool import GpuPool, plugin_problem
+from .values.gpu_pool_args import GpuPoolArgs
 from .values.pool_pods import pool_selector, pool_tolerations
 from .values.value import Value, check
 from .values.words import SmokeTestBackend

@@ -20,7 +20,8 @@ from .iam.node_role import NodeRole, create_node_role, role_name
 from .iam.pod_identity import pod_role
 from .nodes.interruption_queue import create_interruption_queue, rule_names
 from .values.eks_cluster import EksCluster
-from .values.gpu_pool import GpuPool, GpuPoolArgs
+from .values.gpu_pool import GpuPool
+from .values.gpu_pool_args import GpuPoolArgs
 from .values.names import check_name
 from .values.value import Value, check
 

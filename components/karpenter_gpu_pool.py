@@ -26,7 +26,8 @@ from .nodes.placement import places
 from .nodes.user_data import pull_settings
 from .nodes.warm import create_capacity_buffer, warm_problems
 from .values.eks_cluster import EksCluster
-from .values.gpu_pool import GpuPool, GpuPoolArgs
+from .values.gpu_pool import GpuPool
+from .values.gpu_pool_args import GpuPoolArgs
 from .values.places import NodeSubnet
 from .values.value import Value, check
 

@@ -11,7 +11,8 @@ from .inference import llm, served, server_resources
 from .inference.llm_settings import LlmInferenceSettings, LlmInferenceSettingsArgs
 from .inference.service_settings import ModelService, ModelServiceArgs
 from .values.eks_cluster import EksCluster
-from .values.gpu_pool import GpuPool, GpuPoolArgs
+from .values.gpu_pool import GpuPool
+from .values.gpu_pool_args import GpuPoolArgs
 from .values.names import check_name
 from .values.value import Value, check
 

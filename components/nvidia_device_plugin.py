@@ -13,7 +13,8 @@ from .control_plane.disposable import disposable
 from .nodes.gpu_nodes import gpu_nodes
 from .nodes.gpu_sharing import WITHOUT_SHARING, sharing_configurations
 from .nodes.plugin_tolerations import plugin_tolerations
-from .values.gpu_pool import GpuPool, GpuPoolArgs
+from .values.gpu_pool import GpuPool
+from .values.gpu_pool_args import GpuPoolArgs
 from .values.value import Value, check
 
 RELEASE = "nvidia-device-plugin"

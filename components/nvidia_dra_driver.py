@@ -14,7 +14,8 @@ from .control_plane.disposable import disposable
 from .nodes.device_claims import claim_problems
 from .nodes.plugin_tolerations import plugin_tolerations
 from .values.eks_cluster import EksCluster
-from .values.gpu_pool import GpuPool, GpuPoolArgs
+from .values.gpu_pool import GpuPool
+from .values.gpu_pool_args import GpuPoolArgs
 from .values.value import Value, check
 
 RELEASE = "dra-driver-nvidia-gpu"

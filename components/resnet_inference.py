@@ -16,7 +16,8 @@ from .inference.load_balancer import REST_PORT, hostname, service, url
 from .inference.scaling import horizontal_pod_autoscaler, scaled_object, trigger_authentication
 from .inference.settings import ResnetInferenceSettings, ResnetInferenceSettingsArgs
 from .values.eks_cluster import EksCluster
-from .values.gpu_pool import GpuPool, GpuPoolArgs, plugin_problem
+from .values.gpu_pool import GpuPool, plugin_problem
+from .values.gpu_pool_args import GpuPoolArgs
 from .values.names import check_name
 from .values.value import Value, check
 

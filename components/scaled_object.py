@@ -15,7 +15,8 @@ from .inference.scaling import (
     Triggers,
     trigger_authentication,
 )
-from .values.gpu_pool import GpuPool, GpuPoolArgs
+from .values.gpu_pool import GpuPool
+from .values.gpu_pool_args import GpuPoolArgs
 from .values.value import Value, check
 
 MAX_STABILIZATION_S = 3600

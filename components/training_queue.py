@@ -14,7 +14,8 @@ from typing_extensions import TypedDict
 from . import catalog
 from .control_plane.disposable import disposable
 from .values.arg_words import QuotaReclaimArg
-from .values.gpu_pool import GpuPool, GpuPoolArgs
+from .values.gpu_pool import GpuPool
+from .values.gpu_pool_args import GpuPoolArgs
 from .values.patterns import like
 from .values.validation_messages import refused
 from .values.value import Value, check

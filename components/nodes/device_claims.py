@@ -6,7 +6,8 @@ import pulumi_kubernetes as kubernetes
 from pulumi import Resource, ResourceOptions
 
 from ..catalog import DRA_DRIVER, DRA_SINCE, SHARED_DRA_SINCE, SHARES, dra_devices, minor_of
-from ..values.gpu_pool import GpuPool, GpuPoolArgs
+from ..values.gpu_pool import GpuPool
+from ..values.gpu_pool_args import GpuPoolArgs
 from ..values.value import BadInput, check
 
 if TYPE_CHECKING:

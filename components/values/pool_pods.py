@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Protocol, overload
 from pulumi import Output
 
 from ..catalog import Taint
-from .gpu_pool import GpuPool, GpuPoolArgs
+from .gpu_pool import GpuPool
+from .gpu_pool_args import GpuPoolArgs
 from .validation_messages import shown
 from .value import BadInput, check
 

@@ -16,7 +16,8 @@ from pydantic_core import core_schema
 from typing_extensions import TypedDict, is_typeddict
 
 from ..catalog.nearest import hint
-from .gpu_pool import GpuPool, GpuPoolArgs
+from .gpu_pool import GpuPool
+from .gpu_pool_args import GpuPoolArgs
 from .shapes import Reshape
 from .validation_messages import Problem
 from .value import BadInput, CheckedAs, Value, problems

@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from components.catalog import Taint, instance_type, instance_types, on_demand_price
-from components.values.gpu_pool import GpuPool, GpuPoolArgs
+from components.values.gpu_pool import GpuPool
+from components.values.gpu_pool_args import GpuPoolArgs
 from components.values.value import BadInput, check
 from tests.found import every
 from tests.given import example
