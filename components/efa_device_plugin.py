@@ -15,7 +15,7 @@ from .values.gpu_pool import GpuPool
 from .values.gpu_pool_args import GpuPoolArgs
 from .values.value import Value, check
 
-RELEASE = "aws-efa-k8s-device-plugin"
+RELEASE = catalog.EFA_CHART.short_name
 
 
 class EfaDevicePluginArgs(TypedDict):

@@ -49,17 +49,19 @@ def rules() -> list[Policy]:
 
 
 def _of_stack(id_: str) -> StackValidationPolicy:
+    check = CHECKS[id_]
+
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
         judged = _judged(_told(args.resources))
         found = [finding for finding in judged.findings if finding.id == id_] if judged else []
         for finding in found:
-            if judged and finding.failed and not finding.waived:
+            # A policy has one level: what a check of errors only warns of is no violation, and the plan's to tell.
+            if judged and finding.failed and not finding.waived and finding.severity == check.severity:
                 report(f"{finding.subject}: {finding.message}. Fix: {finding.fix}.", judged.urn_of(finding) or None)
         unjudged = [f"{finding.subject}: {finding.message}" for finding in found if finding.passed is None]
         if unjudged and len(unjudged) == len(found):
             args.not_applicable(f"not judged: {'; '.join(unjudged)}")
 
-    check = CHECKS[id_]
     return StackValidationPolicy(id_, check.reason, validate, LEVELS[check.severity])
 
 

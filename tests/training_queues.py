@@ -47,6 +47,6 @@ def release(**configuration: Any) -> Resource:
 
 def healthy() -> list[Resource]:
     """A stack in which a job of four pods waits for four GPUs."""
-    kueue = release(waitForPodsReady={"timeout": "20m"})
+    kueue = release(waitForPodsReady={"timeout": "20m"}, integrations={"frameworks": ["batch/job"]})
     queue = [replace(each, dependencies=(kueue.urn,)) for each in (flavor(), cluster_queue(), local_queue())]
     return [*healthy_stack(gpu=gpu_group(maxSize=4), train=job()), kueue, *queue]

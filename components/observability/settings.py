@@ -58,8 +58,8 @@ class GpuObservabilitySettingsArgs(TypedDict):
     Default none.
     """
     readers: NotRequired[list[str]]
-    """Namespaces whose pods may query Prometheus, beside its own. Default kube-system and keda, in one of which KEDA
-    runs, whose triggers ask it.
+    """Namespaces whose pods may query Prometheus, beside its own. Default kube-system, keda: in one of them KEDA runs,
+    whose triggers ask it.
     """
     model_server_labels: NotRequired[Mapping[str, str]]
     """Labels of the pods of model servers, whose port `http` has metrics of vLLM. Default

@@ -40,7 +40,7 @@ _WHO_ASKS = frozenset(
         *("AuthFailure", "SignatureDoesNotMatch", "RequestExpired"),
     }
 )
-PREFIXES = {"elbv2": "elasticloadbalancing", "service-quotas": "servicequotas"}
+PREFIXES = {"amp": "aps", "elbv2": "elasticloadbalancing", "service-quotas": "servicequotas"}
 """boto3's names of services whose permissions begin otherwise."""
 _ACTIONS = {"s3:ListBuckets": "s3:ListAllMyBuckets"}
 """Permissions that are not called as the operation."""

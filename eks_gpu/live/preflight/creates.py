@@ -319,6 +319,25 @@ _OTHER_TYPES = {
         read=("autoscaling:DescribeLifecycleHooks",),
         delete=("autoscaling:DeleteLifecycleHook",),
     ),
+    "aws:s3/bucket:Bucket": Rights(
+        "arn:{partition}:s3:::{bucket}",
+        create=("s3:CreateBucket",),
+        read=(
+            *("s3:GetAccelerateConfiguration", "s3:GetBucketAcl", "s3:GetBucketCORS", "s3:GetBucketLogging"),
+            *("s3:GetBucketObjectLockConfiguration", "s3:GetBucketPolicy", "s3:GetBucketRequestPayment"),
+            *("s3:GetBucketTagging", "s3:GetBucketVersioning", "s3:GetBucketWebsite", "s3:GetEncryptionConfiguration"),
+            *("s3:GetLifecycleConfiguration", "s3:GetReplicationConfiguration", "s3:ListBucket"),
+        ),
+        update=("s3:PutBucketTagging",),
+        delete=("s3:DeleteBucket",),
+    ),
+    "aws:amp/workspace:Workspace": Rights(
+        "arn:{partition}:aps:{region}:{account}:workspace/ws-" + _NO_UUID,
+        create=("aps:CreateWorkspace",),
+        read=("aps:DescribeLoggingConfiguration", "aps:DescribeWorkspace", "aps:ListTagsForResource"),
+        update=("aps:TagResource", "aps:UntagResource", "aps:UpdateWorkspaceAlias"),
+        delete=("aps:DeleteWorkspace",),
+    ),
     "aws:sqs/queue:Queue": Rights(
         _QUEUE + "{name}",
         create=("sqs:CreateQueue", "sqs:SetQueueAttributes"),
