@@ -27,7 +27,7 @@ from eks_gpu.lab.cluster_api import ClusterApi
 from eks_gpu.lab.control_plane import run
 from eks_gpu.lab.dra_driver import NAME as DRA_DRIVER
 from eks_gpu.lab.dra_driver import remove_dra_driver, start_dra_driver, values_of
-from eks_gpu.lab.gangs import end_gang_webhooks, start_gang_controller
+from eks_gpu.lab.gangs import TRAINER, end_gang_webhooks, start_gang_controller
 from eks_gpu.lab.karpenter import start_karpenter
 from eks_gpu.lab.keda import ADAPTER, OPERATOR, remove_keda, start_keda
 from eks_gpu.lab.kueue import GROUP as KUEUE
@@ -302,6 +302,7 @@ PLAYED = {
     "karpenter": Played(_karpenter, ("karpenter", "karpenter-pricing")),
     "keda": Played(_keda, (OPERATOR, ADAPTER), lambda lab: remove_keda(ClusterApi(lab)), ("keda.sh",), stays=True),
     "lws": _gangs("lws", "leaderworkerset.x-k8s.io"),
+    "kubeflow-trainer": _gangs(TRAINER, "trainer.kubeflow.org"),
     # After those whose kinds it queues: it looks for kinds when it starts, and then with growing pauses.
     "kueue": Played(_kueue, ("kueue",), lambda lab: remove_kueue(ClusterApi(lab)), (KUEUE,)),
     "kube-prometheus-stack": Played(_prometheus, (STATE_METRICS, PROMETHEUS)),

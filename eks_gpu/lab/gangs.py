@@ -1,7 +1,7 @@
-"""Controllers of gangs in the lab: JobSet and LeaderWorkerSet, each with its own admission webhooks."""
+"""Controllers of gangs in the lab: JobSet, LeaderWorkerSet and Kubeflow Trainer, each with its admission webhooks."""
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,10 @@ from eks_gpu.lab.state import Lab
 from eks_gpu.lab.toolchain import module_folder, toolchain
 
 CONTROLLERS = ("jobset", "lws")
-"""The tools that are started, each of which is also the name of its chart."""
-_GROUP = "gangs"
+"""Those that need no other."""
+TRAINER = "trainer"
+"""Makes JobSets of TrainJobs, so it needs the controller of JobSets."""
+_RUNTIMES = "/apis/trainer.kubeflow.org/v1alpha1/clustertrainingruntimes"
 _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/{}webhookconfigurations"
 
@@ -32,6 +34,17 @@ class Controller:
     webhooks: str
     group: str
     """API group of its configuration."""
+    tools: str = "gangs"
+    """Group of tools that it is built with."""
+    certificates: str = ""
+    """Folder of its certificates, below its own."""
+    own: Callable[[Path, Mapping[str, int]], Mapping[str, Any]] = lambda folder, ports: {
+        "internalCertManagement": {"enable": False},
+        "webhook": {"host": LOOPBACK, "port": ports["webhook"], "certDir": str(folder)},
+    }
+    """What its configuration calls as no other does."""
+    runtimes: tuple[str, ...] = ()
+    """Objects that it comes with, by file."""
 
 
 _OF = {
@@ -46,6 +59,20 @@ _OF = {
         "config/crd/bases",
         "config/webhook/manifests.yaml",
         "config.lws.x-k8s.io",
+    ),
+    TRAINER: Controller(
+        "github.com/kubeflow/trainer/v2",
+        "manifests/base/crds",
+        "manifests/base/webhook/manifests.yaml",
+        "config.trainer.kubeflow.org",
+        tools="batch",
+        certificates="k8s-webhook-server/serving-certs",  # below $TMPDIR, which nothing changes
+        own=lambda _, ports: {
+            "certManagement": {"enable": False},
+            "statusServer": {"port": ports["status"]},
+            "webhook": {"host": LOOPBACK, "port": ports["webhook"]},
+        },
+        runtimes=("manifests/base/runtimes/torch_distributed.yaml",),
     ),
 }
 
@@ -62,25 +89,29 @@ def start_gang_controller(lab: Lab, name: str) -> Lab:
 
     The API server asks its webhooks on loopback, by a certificate made here. Raises LabProblem.
     """
-    tool, api = toolchain([name])[name], ClusterApi(lab)
-    source = module_folder(_GROUP, _OF[name].module)
-    for file in sorted((source / _OF[name].crds).glob("*.yaml")):
+    tool, api, controller = toolchain([name])[name], ClusterApi(lab), _OF[name]
+    source = module_folder(controller.tools, controller.module)
+    for file in sorted((source / controller.crds).glob("*.yaml")):
         for definition in _objects(file):
-            api.ensure(_CRDS, definition)
+            if definition["kind"] == "CustomResourceDefinition":
+                api.ensure(_CRDS, definition)
     wait_for_crds(api)
-    ports = free_ports(("webhook", "health"))
+    ports = free_ports(("webhook", "health", "status"))
     folder = lab.folder / name
-    authority = write_certificate(folder)
+    authority = write_certificate(folder / controller.certificates)
     program = Program(
         name,
-        (str(tool), f"--config={_configuration(folder, _OF[name], ports)}"),
+        (str(tool), f"--config={_configuration(folder, controller, ports)}"),
         f"http://{LOOPBACK}:{ports['health']}/readyz",
-        {"KUBECONFIG": str(lab.kubeconfig)},
+        {"KUBECONFIG": str(lab.kubeconfig), "TMPDIR": str(folder)},
     )
     lab = run(lab, program)
     wait_for(lab, program)
-    for path, configuration in _webhooks(name, source / _OF[name].webhooks, ports["webhook"], authority):
+    for path, configuration in _webhooks(name, source / controller.webhooks, ports["webhook"], authority):
         api.ensure(path, configuration)
+    for file in controller.runtimes:
+        for runtime in _objects(source / file):
+            api.ensure(_RUNTIMES, runtime)
     return lab
 
 
@@ -101,10 +132,9 @@ def _configuration(folder: Path, controller: Controller, ports: Mapping[str, int
         "apiVersion": f"{controller.group}/v1alpha1",
         "kind": "Configuration",
         "health": {"healthProbeBindAddress": f"{LOOPBACK}:{ports['health']}"},
-        "internalCertManagement": {"enable": False},
         "leaderElection": {"leaderElect": False},
         "metrics": {"bindAddress": "0"},
-        "webhook": {"host": LOOPBACK, "port": ports["webhook"], "certDir": str(folder)},
+        **controller.own(folder, ports),
     }
     file.write_text(yaml.safe_dump(given), encoding="utf-8")
     return file

@@ -5,12 +5,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from eks_gpu.lab.cluster_api import ApiRefusal, ClusterApi
-from eks_gpu.lab.gangs import start_gang_controllers
+from eks_gpu.lab.gangs import TRAINER, start_gang_controller, start_gang_controllers
 from eks_gpu.lab.keda import ADAPTER, OPERATOR, remove_keda, start_keda
 from eks_gpu.lab.kueue import remove_kueue, start_kueue
 from eks_gpu.lab.nodes import aws_client
@@ -19,7 +20,7 @@ from eks_gpu.lab.toolchain import is_built
 from tests.e2e.own_lab import own_lab
 from tests.waiting import until
 
-FURTHER = (OPERATOR, ADAPTER, "jobset", "kueue", "lws")
+FURTHER = (OPERATOR, ADAPTER, "jobset", "kueue", "lws", TRAINER)
 pytestmark = [
     pytest.mark.xdist_group("lab_queues"),
     pytest.mark.minutes(2),
@@ -28,6 +29,8 @@ pytestmark = [
 JOBS = "/apis/batch/v1/namespaces/default/jobs"
 PODS = "/api/v1/namespaces/default/pods"
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
+TRAIN_JOBS = "/apis/trainer.kubeflow.org/v1alpha1/namespaces/default/trainjobs"
+QUEUED = {"kueue.x-k8s.io/queue-name": "training"}
 QUEUES = "/apis/kueue.x-k8s.io/v1beta2"
 SCALED = "/apis/keda.sh/v1alpha1/namespaces/default"
 ALL = {"cpu": "32", "memory": "100Gi", "pods": "110", "nvidia.com/gpu": "8"}
@@ -56,7 +59,7 @@ def manifest(api_version: str, kind: str, name: str, spec: Any, labels: Any = No
 
 
 def test_a_gang_waits_for_quota_as_a_whole_and_runs_after_the_other(lab, api):
-    start_kueue(start_gang_controllers(lab))
+    start_kueue(start_gang_controller(start_gang_controllers(lab), TRAINER))
     quota = [
         {"name": "cpu", "nominalQuota": 100},
         {"name": "memory", "nominalQuota": "100Gi"},
@@ -72,17 +75,22 @@ def test_a_gang_waits_for_quota_as_a_whole_and_runs_after_the_other(lab, api):
     pod = {"restartPolicy": "Never", "containers": [{"name": "main", "image": "train", "resources": ONE_GPU}]}
     for name in ("first", "second"):
         job = {"suspend": True, "parallelism": 4, "completions": 4, "template": {"spec": pod}}
-        labels = {"kueue.x-k8s.io/queue-name": "training"}
-        api.create(JOBS, manifest("batch/v1", "Job", name, job, labels))
+        api.create(JOBS, manifest("batch/v1", "Job", name, job, QUEUED))
+    nodes = {"numNodes": 4, "resourcesPerNode": ONE_GPU}
+    spec = {"runtimeRef": {"name": "torch-distributed"}, "trainer": nodes}
+    api.create(TRAIN_JOBS, manifest("trainer.kubeflow.org/v1alpha1", "TrainJob", "third", spec, QUEUED))
 
-    def both_done() -> list[dict[str, Any]] | None:
-        """Their status. A gang starts when it has quota: Kueue resumes its job."""
+    def all_done() -> list[dict[str, Any]] | None:
+        """Their status, the TrainJob's in that of its Job. A gang starts when it has quota: Kueue resumes its job."""
         found = [job["status"] for job in api.list(JOBS)]
-        return found if all("completionTime" in status for status in found) else None
+        return found if len(found) == 3 and all("completionTime" in status for status in found) else None
 
-    earlier, later = sorted(until(both_done, pause_s=0.2) or [], key=lambda status: status["startTime"])
-    assert (earlier["succeeded"], later["succeeded"]) == (4, 4)
-    assert earlier["completionTime"] <= later["startTime"]
+    in_turn = sorted(until(all_done, pause_s=0.2) or [], key=lambda status: status["startTime"])
+    assert [status["succeeded"] for status in in_turn] == [4, 4, 4]
+    for earlier, later in pairwise(in_turn):
+        assert earlier["completionTime"] <= later["startTime"]
+    trained = api.get(f"{TRAIN_JOBS}/third")["status"]["conditions"]
+    assert {each["type"]: each["status"] for each in trained}["Complete"] == "True"
     remove_kueue(api)
     with pytest.raises(ApiRefusal):
         api.list(f"{QUEUES}/clusterqueues")

@@ -30,7 +30,8 @@ HOLDS = "pod-complete.stage.kwok.x-k8s.io/delay"
 POLL_S, STALLED_S, PATIENCE_S = 0.3, 2.0, 240
 """Seconds between looks; seconds that gangs must hold each other up to count as stalled; seconds until all is given up.
 """
-WITHOUT, BEHIND, NOTICE, LEADER = "without the queue", "behind the queue", "a Spot notice", "a LeaderWorkerSet first"
+WITHOUT, BEHIND = "without the queue", "behind the queue"
+NOTICE, LONE_NOTICE, LEADER = "a Spot notice", "a Spot notice without the queue", "a LeaderWorkerSet first"
 _PODS = f"/api/v1/namespaces/default/pods?labelSelector={GANG_LABEL}"
 _POD = "/api/v1/namespaces/default/pods/{}"
 _KINDS = {
@@ -59,8 +60,9 @@ class Gangs(Scenario):
 
     @model_validator(mode="after")
     def _names_its_parts(self) -> Self:
-        if self.runs.keys() != {WITHOUT, BEHIND} or self.expect.keys() != {WITHOUT, BEHIND, NOTICE, LEADER}:
-            raise ValueError(f"runs are {WITHOUT} and {BEHIND}; expect has also {NOTICE} and {LEADER}")
+        others = (NOTICE, LONE_NOTICE, LEADER)
+        if self.runs.keys() != {WITHOUT, BEHIND} or self.expect.keys() != {WITHOUT, BEHIND, *others}:
+            raise ValueError(f"runs are {WITHOUT} and {BEHIND}; expect has also {', '.join(others)}")
         return self
 
     def expected(self) -> dict[str, Any]:
@@ -77,7 +79,8 @@ class Gangs(Scenario):
                 measured = {
                     WITHOUT: run.meetings(WITHOUT),
                     BEHIND: run.meetings(BEHIND, self.queue),
-                    NOTICE: run.notice(),
+                    NOTICE: run.notice(NOTICE, self.queue),
+                    LONE_NOTICE: run.notice(LONE_NOTICE),
                     LEADER: run.leader_first(),
                 }
             finally:  # the project is taken away whatever happened
@@ -116,13 +119,14 @@ class _Run:
             self.clear()
         return {"runs": runs, "stalled": stalled, "gangs_at_once": at_once}
 
-    def notice(self) -> dict[str, Any]:
+    def notice(self, part: str, queue: str = "") -> dict[str, Any]:
         """A Spot node goes in the middle of a gang: which of its pods are new when all run again."""
-        self.note(f"{NOTICE}: waiting for the gang")
-        self._apply([self._job_set("gang", self.scenario.queue)])
+        self.note(f"{part}: waiting for the gang")
+        self._apply([self._job_set("gang", queue)])
         before = self._until(self._all_run)
-        self._until(self._has_been_ready)  # what was never whole is no gang that lost a pod
-        self.note(f"{NOTICE}: waiting for the gang again")
+        if queue:
+            self._until(self._has_been_ready)  # what was never whole is no gang that lost a pod
+        self.note(f"{part}: waiting for the gang again")
         spot_interruption(self.lab, self.timeline.look())
 
         def again() -> set[str] | None:
