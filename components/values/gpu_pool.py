@@ -2,7 +2,7 @@
 `max_gpus`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
@@ -50,6 +50,9 @@ LONGEST_IDLE_S = 86_400
 
 # It has 17 network cards and 16 EFA interfaces. Source: Karpenter 1.15, zz_generated.vpclimits.go.
 _EFA_ON_OTHER_CARDS = frozenset({"p6-b300.48xlarge"})
+
+_PODS_OF_DAEMON_SETS = 10
+"""Room that a node keeps for DaemonSets: network, proxy, EKS's agents, device plugin, exporters."""
 
 # The spelling that the autoscaler's list of known GPUs has for the first data-centre cards.
 _TESLA = frozenset({"t4", "v100", "a100", "p100", "k80"})
@@ -235,6 +238,8 @@ class GpuPool(Value):
             raise ValueError("needs node_image al2023: Bottlerocket's own device plugin reads no configuration of ours")
         if sharing and sharing.strategy == "mps" and info.data.get("devices") == "claims":
             raise ValueError("strategy must be time-slicing with devices claims: where claims share a GPU, MPS is off")
+        if sharing and rows and info.data.get("warm_gpus") and (problem := _crowded(sharing, rows)):
+            raise ValueError(problem)
         return sharing
 
     @field_validator("mig")
@@ -422,6 +427,16 @@ def _most_nodes(info: ValidationInfo) -> int | None:
     """Whole nodes under `max_gpus`; None where a rule on it or on the types is broken."""
     rows, most = info.data.get("instance_types"), info.data.get("max_gpus")
     return most // rows[0].accelerators if rows and most else None
+
+
+def _crowded(sharing: GpuSharing, rows: Iterable[InstanceType]) -> str | None:
+    """Why no node has room for a pod on each share, which is what keeps shared GPUs ready, or None."""
+    row = min(rows, key=lambda row: (row.max_pods - _PODS_OF_DAEMON_SETS) // row.accelerators)
+    most = (row.max_pods - _PODS_OF_DAEMON_SETS) // row.accelerators
+    if sharing.replicas <= most:
+        return None
+    pods = f"{row.name} runs {row.max_pods} pods, some of DaemonSets, for {row.accelerators} GPUs"
+    return f"replicas must be at most {most} with warm_gpus, which takes a pod for each share: {pods}"
 
 
 def _accelerator(row: InstanceType) -> Accelerator:

@@ -17,7 +17,7 @@ class GpuSharingArgs(TypedDict):
     strategy: SharingStrategyArg
     """time-slicing, which does not isolate GPU memory, or mps."""
     replicas: int
-    """Number of pods on one GPU, 2 or more."""
+    """Number of pods on one GPU, 2 or more; with `warm_gpus` a node must have room for a pod on each share."""
 
 
 class GpuPoolArgs(TypedDict):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
 from components.auto_mode_gpu_pool import auto_mode_problems
@@ -30,7 +30,7 @@ from components.nodes.user_data import user_data
 from components.nodes.warm import capacity_buffer, placeholders, pod_template, priority_class
 from components.values.gpu_pool import GpuPool
 from components.values.reservation import Reservation
-from components.values.value import check
+from components.values.value import check, problems
 from eks_gpu.cost.admission import Room, rooms
 from eks_gpu.cost.gangs import judged_together
 from eks_gpu.cost.kept_ready import kept_fleet
@@ -409,10 +409,27 @@ def kept_ready(pool: GpuPool, rendering: str) -> int:
     return sum(fleet.nodes.values())
 
 
+def with_warm(pool: GpuPool, warm: int) -> GpuPool | None:
+    """The pool with so many accelerators kept ready, or None where its shares are too many pods for a node."""
+    warm = min(warm, pool.max_nodes * pool.accelerators_per_node)
+    given = {"instance_types": [pool.instance_types[0].name], "max_gpus": pool.max_gpus, "warm_gpus": warm}
+    if pool.sharing and problems(GpuPool, {**given, "sharing": pool.sharing.model_dump()}):
+        return None
+    return pool.model_copy(update={"warm_gpus": warm})
+
+
+SHARED = {"instance_types": ["p5.48xlarge"], "max_gpus": 16, "capacity_types": ["spot"]}
+
+
 @settings(max_examples=15, deadline=None)
 @given(POOLS, st.integers(1, 16))
+@example(check(GpuPool, {**SHARED, "sharing": {"strategy": "time-slicing", "replicas": 11}}), 16)
+@example(check(GpuPool, {**SHARED, "sharing": {"strategy": "time-slicing", "replicas": 13}}), 8)
 def test_warm_gpus_keep_the_same_number_of_nodes_on_every_rendering(pool, warm):
-    kept = pool.model_copy(update={"warm_gpus": min(warm, pool.max_nodes * pool.accelerators_per_node)})
+    kept = with_warm(pool, warm)
+    if kept is None:
+        event("too many shares")
+        return
     needed = -(-kept.warm_gpus // pool.accelerators_per_node)
 
     found = {rendering: kept_ready(kept, rendering) for rendering in renderings(pool)}

@@ -73,6 +73,15 @@ def test_pods_that_share_a_gpu_find_all_its_shares_warm():
     assert pool(warm_gpus=2, sharing={"strategy": "mps", "replicas": 3}).warm_resources == 6
 
 
+def test_shares_kept_warm_are_no_more_than_the_pods_that_a_node_runs():
+    wide = {"instance_types": ["p5.48xlarge"], "max_gpus": 8, "warm_gpus": 8}
+
+    assert pool(**wide, sharing={"strategy": "time-slicing", "replicas": 11}).warm_resources == 88
+    with pytest.raises(BadInput, match=r"replicas must be at most 11 with warm_gpus, .* p5\.48xlarge runs 100 pods"):
+        pool(**wide, sharing={"strategy": "time-slicing", "replicas": 12})
+    assert pool(**{**wide, "warm_gpus": 0}, sharing={"strategy": "time-slicing", "replicas": 12}).sharing
+
+
 # What is kept ready
 
 
