@@ -97,14 +97,11 @@ class AwsLoadBalancerController(ComponentResource):
             SERVICE_ACCOUNT,
             policy=Output.from_input(json.dumps(load_balancer_policy(cluster["region"]), separators=(",", ":"))),
         )
-        chart = catalog.LOAD_BALANCER_CONTROLLER_CHART
         kubernetes.helm.v3.Release(
             name,
             name=SERVICE_ACCOUNT,
             namespace=NAMESPACE,
-            chart=chart.name,
-            version=chart.version,
-            repository_opts={"repo": chart.repository},
+            **catalog.LOAD_BALANCER_CONTROLLER_CHART.for_helm(),
             values=chart_values(spec.settings, cluster["name"], cluster["region"], cluster["vpc_id"]),
             opts=ResourceOptions(parent=self, depends_on=permissions),
         )

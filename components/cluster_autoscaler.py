@@ -116,14 +116,11 @@ class ClusterAutoscaler(ComponentResource):
             SERVICE_ACCOUNT,
             policy=cluster_name.apply(lambda known: json.dumps(autoscaler_policy(known, cluster["region"]))),
         )
-        chart = catalog.CLUSTER_AUTOSCALER_CHART
         kubernetes.helm.v3.Release(
             name,
             name=SERVICE_ACCOUNT,
             namespace=NAMESPACE,
-            chart=chart.name,
-            version=chart.version,
-            repository_opts={"repo": chart.repository},
+            **catalog.CLUSTER_AUTOSCALER_CHART.for_helm(),
             values=chart_values(
                 spec.settings,
                 cluster_name,

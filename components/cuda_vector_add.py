@@ -18,8 +18,6 @@ SAMPLE = "/cuda-samples/vectorAdd"
 # The sample ends at once, and a container that ends is CrashLoopBackOff. The trap lets a node drain without waiting.
 FOR_EVER = f"trap 'exit 0' TERM; while {SAMPLE}; do sleep 10 & wait; done; exit 1"
 
-"""A node from zero, its driver and the image take longer than the provider's 10 minutes."""
-
 
 class CudaVectorAddArgs(TypedDict):
     """Which pool to test, and for how long."""

@@ -155,14 +155,11 @@ class GpuObservability(ComponentResource):
             name, **storage_class(spec.auto_mode), opts=ResourceOptions(parent=self)
         )
         endpoint, writes, permissions = _workspace(name, cluster, within, spec, self)
-        chart = catalog.PROMETHEUS_CHART
         kubernetes.helm.v3.Release(
             name,
             name=RELEASE,
             namespace=within,
-            chart=chart.name,
-            version=chart.version,
-            repository_opts={"repo": chart.repository},
+            **catalog.PROMETHEUS_CHART.for_helm(),
             values=prometheus_values(
                 settings,
                 within,
@@ -290,9 +287,7 @@ def _create_exporter(name: str, spec: GpuObservabilitySpec, opts: ResourceOption
         f"{name}-exporter",
         name=chart.short_name,
         namespace=namespace.metadata.name,
-        chart=chart.name,
-        version=chart.version,
-        repository_opts={"repo": chart.repository},
+        **chart.for_helm(),
         values=exporter_values(spec.exported),
         opts=opts,
     )

@@ -146,14 +146,11 @@ class GpuOperator(ComponentResource):
         namespace = kubernetes.core.v1.Namespace(
             name, **privileged_namespace(spec.namespace), opts=disposable(self, opts)
         )
-        chart = catalog.GPU_OPERATOR_CHART
         kubernetes.helm.v3.Release(
             name,
             name=RELEASE,
             namespace=namespace.metadata.name,
-            chart=chart.name,
-            version=chart.version,
-            repository_opts={"repo": chart.repository},
+            **catalog.GPU_OPERATOR_CHART.for_helm(),
             values=chart_values(spec.pools, spec.settings),
             opts=disposable(self, opts),
         )

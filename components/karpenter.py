@@ -385,16 +385,14 @@ def _create_releases(
         f"{name}-crd",
         name=f"{SERVICE_ACCOUNT}-crd",
         namespace=NAMESPACE,
-        chart=catalog.KARPENTER_CRD_CHART.name,
-        version=catalog.KARPENTER_CRD_CHART.version,
+        **catalog.KARPENTER_CRD_CHART.for_helm(),
         opts=ResourceOptions(parent=parent),
     )
     return kubernetes.helm.v3.Release(
         name,
         name=SERVICE_ACCOUNT,
         namespace=NAMESPACE,
-        chart=catalog.KARPENTER_CHART.name,
-        version=catalog.KARPENTER_CHART.version,
+        **catalog.KARPENTER_CHART.for_helm(),
         skip_crds=True,
         values=chart_values(settings, cluster["name"], cluster["endpoint"], queue.name),
         opts=ResourceOptions(parent=parent, depends_on=[definitions, *permissions]),

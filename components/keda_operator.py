@@ -113,14 +113,11 @@ class KedaOperator(ComponentResource):
             KEDA_OPERATOR,
             policy=queues.apply(lambda arns: json.dumps(queue_policy(arns))) if spec.queue_arns else None,
         )
-        chart = catalog.KEDA_CHART
         kubernetes.helm.v3.Release(
             name,
             name=RELEASE,
             namespace=NAMESPACE,
-            chart=chart.name,
-            version=chart.version,
-            repository_opts={"repo": chart.repository},
+            **catalog.KEDA_CHART.for_helm(),
             values=chart_values(spec.settings, cluster["name"], spec.metrics),
             opts=ResourceOptions(parent=self, depends_on=permissions),
         )

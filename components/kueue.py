@@ -4,13 +4,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, Self
 
-import pulumi_kubernetes as kubernetes
 from pulumi import ComponentResource, Output, ResourceOptions
 from pydantic import Field, field_validator, model_validator
 from typing_extensions import TypedDict
 
 from . import catalog
-from .control_plane.disposable import disposable
+from .control_plane.charts import create_release
 from .values.arg_words import KueueIntegrationArg
 from .values.validation_messages import refused
 from .values.value import Value, check
@@ -150,19 +149,9 @@ class Kueue(ComponentResource):
         spec = check(KueueSpec, args)
         super().__init__("eks-gpu-components:index:Kueue", name, args, opts)
 
-        chart = catalog.KUEUE_CHART
-        kubernetes.helm.v3.Release(
-            name,
-            name=RELEASE,
-            namespace=spec.namespace,
-            create_namespace=True,
-            chart=chart.name,
-            version=chart.version,
-            values=chart_values(spec.settings, spec.namespace),
-            opts=disposable(self, opts),
+        self.namespace = create_release(
+            name, catalog.KUEUE_CHART, RELEASE, spec.namespace, chart_values(spec.settings, spec.namespace), self, opts
         )
-
-        self.namespace = Output.from_input(spec.namespace)
         self.register_outputs({"namespace": self.namespace})
 
 

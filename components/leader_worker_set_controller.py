@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, NotRequired
 
-import pulumi_kubernetes as kubernetes
 from pulumi import ComponentResource, Output, ResourceOptions
 from pydantic import Field
 from typing_extensions import TypedDict
 
 from . import catalog
-from .control_plane.disposable import disposable
+from .control_plane.charts import create_release
 from .values.value import Value, check
 
 RELEASE = "lws"
@@ -56,19 +55,9 @@ class LeaderWorkerSetController(ComponentResource):
         spec = check(LeaderWorkerSetControllerSpec, args)
         super().__init__("eks-gpu-components:index:LeaderWorkerSetController", name, args, opts)
 
-        chart = catalog.LEADER_WORKER_SET_CHART
-        kubernetes.helm.v3.Release(
-            name,
-            name=RELEASE,
-            namespace=spec.namespace,
-            create_namespace=True,
-            chart=chart.name,
-            version=chart.version,
-            values=chart_values(spec),
-            opts=disposable(self, opts),
+        self.namespace = create_release(
+            name, catalog.LEADER_WORKER_SET_CHART, RELEASE, spec.namespace, chart_values(spec), self, opts
         )
-
-        self.namespace = Output.from_input(spec.namespace)
         self.register_outputs({"namespace": self.namespace})
 
 

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from typing import Any, NotRequired, Self
 
-import pulumi_kubernetes as kubernetes
 from pulumi import ComponentResource, Output, ResourceOptions
 from pydantic import model_validator
 from typing_extensions import TypedDict
 
 from . import catalog
-from .control_plane.disposable import disposable
+from .control_plane.charts import create_release
 from .nodes.plugin_tolerations import plugin_tolerations
 from .values.gpu_pool import GpuPool
 from .values.gpu_pool_args import GpuPoolArgs
@@ -63,19 +62,9 @@ class NeuronDevicePlugin(ComponentResource):
         spec = check(NeuronDevicePluginSpec, args)
         super().__init__("eks-gpu-components:index:NeuronDevicePlugin", name, args, opts)
 
-        chart = catalog.NEURON_CHART
-        kubernetes.helm.v3.Release(
-            name,
-            name=RELEASE,
-            namespace=spec.namespace,
-            create_namespace=True,
-            chart=chart.name,
-            version=chart.version,
-            values=chart_values(spec.served, spec.namespace),
-            opts=disposable(self, opts),
+        self.namespace = create_release(
+            name, catalog.NEURON_CHART, RELEASE, spec.namespace, chart_values(spec.served, spec.namespace), self, opts
         )
-
-        self.namespace = Output.from_input(spec.namespace)
         self.register_outputs({"namespace": self.namespace})
 
 

@@ -105,13 +105,11 @@ class NodeTerminationHandler(ComponentResource):
             SERVICE_ACCOUNT,
             policy=scope.apply(lambda known: json.dumps(handler_policy(known[0], known[1], cluster["region"]))),
         )
-        chart = catalog.TERMINATION_HANDLER_CHART
         kubernetes.helm.v3.Release(
             name,
             name=SERVICE_ACCOUNT,
             namespace=NAMESPACE,
-            chart=chart.name,
-            version=chart.version,
+            **catalog.TERMINATION_HANDLER_CHART.for_helm(),
             values=chart_values(spec.settings, cluster["name"], cluster["region"], queue.url),
             opts=ResourceOptions(parent=self, depends_on=permissions),
         )

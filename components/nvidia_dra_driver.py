@@ -3,14 +3,13 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NotRequired, Self
 
-import pulumi_kubernetes as kubernetes
 from pulumi import ComponentResource, Output, ResourceOptions
 from pydantic import Field, model_validator
 from typing_extensions import TypedDict
 
 from . import catalog
 from .catalog.mig import MIG_GPUS
-from .control_plane.disposable import disposable
+from .control_plane.charts import create_release
 from .nodes.device_claims import claim_problems
 from .nodes.plugin_tolerations import plugin_tolerations
 from .values.eks_cluster import EksCluster
@@ -118,19 +117,15 @@ class NvidiaDraDriver(ComponentResource):
         spec = check(NvidiaDraDriverSpec, args)
         super().__init__("eks-gpu-components:index:NvidiaDraDriver", name, {**args}, opts)
 
-        chart = catalog.DRA_DRIVER_CHART
-        kubernetes.helm.v3.Release(
+        self.namespace = create_release(
             name,
-            name=RELEASE,
-            namespace=spec.namespace,
-            create_namespace=True,
-            chart=chart.name,
-            version=chart.version,
-            values=chart_values(spec.served, spec.settings),
-            opts=disposable(self, opts),
+            catalog.DRA_DRIVER_CHART,
+            RELEASE,
+            spec.namespace,
+            chart_values(spec.served, spec.settings),
+            self,
+            opts,
         )
-
-        self.namespace = Output.from_input(spec.namespace)
         self.register_outputs({"namespace": self.namespace})
 
 

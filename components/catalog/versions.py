@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,11 @@ class Chart:
     def short_name(self) -> str:
         """The chart's own name: the last part of an OCI reference."""
         return self.name.rpartition("/")[2]
+
+    def for_helm(self) -> dict[str, Any]:
+        """The inputs by which a Helm release knows the chart."""
+        repository = {"repository_opts": {"repo": self.repository}} if self.repository else {}
+        return {"chart": self.name, "version": self.version, **repository}
 
 
 _EKS_CHARTS = "https://aws.github.io/eks-charts"

@@ -14,8 +14,10 @@ from components.catalog import (
     DEFAULT_KUBERNETES,
     DEVICE_PLUGIN_CHART,
     GPU_OPERATOR_CHART,
+    JOBSET_CHART,
     KARPENTER_CHART,
     KARPENTER_CRD_CHART,
+    KEDA_CHART,
     KUBERNETES,
     ROOT_DEVICE,
     SUPPORTED,
@@ -40,6 +42,18 @@ from tests.found import every
 def test_four_minors_are_supported_and_1_35_is_the_default():
     assert SUPPORTED == ("1.33", "1.34", "1.35", "1.36")
     assert DEFAULT_KUBERNETES == "1.35"
+
+
+def test_a_helm_release_knows_a_chart_by_its_repository_or_by_its_whole_address():
+    in_repository = {
+        "chart": "keda",
+        "version": "2.21.0",
+        "repository_opts": {"repo": "https://kedacore.github.io/charts"},
+    }
+    as_artefact = {"chart": "oci://registry.k8s.io/jobset/charts/jobset", "version": "0.11.1"}
+
+    assert KEDA_CHART.for_helm() == in_repository
+    assert JOBSET_CHART.for_helm() == as_artefact
 
 
 def test_on_24_november_2026_only_1_33_costs_extra():
