@@ -1,6 +1,6 @@
 """Pods of a file: every pod and pod template in its YAML documents, with the line of each field."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from reprlib import repr as shortened
@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from eks_gpu.explain.pod_schema import MOST_PODS, Metadata, PodTemplate, Spec
-from eks_gpu.io.documents import Map, Seq, read
+from eks_gpu.io.documents import Map, kubernetes_objects, read
 from eks_gpu.io.input_files import STDIN
 from eks_gpu.io.problems import InputError
 from eks_gpu.pods.claims import claims
@@ -70,7 +70,7 @@ def read_pods(file: Path) -> tuple[list[PodSource], list[str]]:
     pods: list[PodSource] = []
     others: list[str] = []
     problems: list[str] = []
-    objects = list(_objects(read(file, name)))
+    objects = list(kubernetes_objects(read(file, name)))
     find = _finder([document for document, _ in objects])
     for document, line in objects:
         if not isinstance(document, Map):
@@ -86,16 +86,6 @@ def read_pods(file: Path) -> tuple[list[PodSource], list[str]]:
     if not pods:
         raise InputError(others or f"{name}: must hold a pod or something with a pod template, it is empty")
     return pods, others
-
-
-def _objects(documents: Iterable[Map]) -> Iterator[tuple[Any, int]]:
-    """Each object and its line; a List's one by one."""
-    for document in documents:
-        items = document.get("items")
-        if isinstance(items, Seq) and str(document.get("kind", "")).endswith("List"):
-            yield from zip(items, items.lines, strict=True)
-        else:
-            yield document, document.line
 
 
 def completed(sources: Sequence[PodSource], find: Find) -> list[PodSource]:

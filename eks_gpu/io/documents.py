@@ -3,7 +3,7 @@
 Size, depth and aliases have limits, and no tag makes an object, so that a hostile file costs no more than a large one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ __all__ = [
     "PULUMI",
     "Map",
     "Seq",
+    "kubernetes_objects",
     "lines_by_path",
     "parse",
     "parse_first",
@@ -45,6 +46,16 @@ def read_map(file: Path, dialect: Dialect = KUBECTL) -> Map:
     if len(found) > 1:
         raise InputError(f"{file.name}:{found[1].line}: must be one document, here begins another")
     return found[0] if found else Map(1)
+
+
+def kubernetes_objects(documents: Iterable[Map]) -> Iterator[tuple[Any, int]]:
+    """Each object of Kubernetes and its line; those of a List one by one."""
+    for document in documents:
+        items = document.get("items")
+        if isinstance(items, Seq) and str(document.get("kind", "")).endswith("List"):
+            yield from zip(items, items.lines, strict=True)
+        else:
+            yield document, document.line
 
 
 def parse(text: str, name: str = "text") -> list[Any]:

@@ -1,12 +1,12 @@
 """Pools that no stack shows: node pools and node classes as `kubectl get` prints them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from eks_gpu.graph.graph import Graph, Resource
-from eks_gpu.io.documents import Map, Seq, plain, read
+from eks_gpu.io.documents import Map, kubernetes_objects, plain, read
 from eks_gpu.io.input_files import STDIN
 from eks_gpu.io.problems import InputError
 from eks_gpu.karpenter.objects import NODE_CLASSES, NODE_POOL, part
@@ -32,7 +32,7 @@ def given_pools(file: Path) -> list[Resource]:
     name = "stdin" if file == STDIN else str(file)
     rows: list[Resource] = []
     problems: list[str] = []
-    for found, line in _objects(read(file, name)):
+    for found, line in kubernetes_objects(read(file, name)):
         place = f"{name}:{line}"
         if problem := _problem(found):
             problems.append(f"{place}: {problem}")
@@ -55,16 +55,6 @@ def pools_of(rows: Sequence[Resource], graph: Graph, region: str, cluster: str) 
     urns = {row.urn for row in rows}
     found = pools(Graph([*(resource for resource in graph if resource.type == _SUBNET), *rows]), region)
     return [replace(pool, cluster=cluster, given=True) for pool in found if pool.urn in urns]
-
-
-def _objects(documents: Iterable[Map]) -> Iterator[tuple[Any, int]]:
-    """Each object and its line; a List's one by one."""
-    for document in documents:
-        items = document.get("items")
-        if isinstance(items, Seq) and str(document.get("kind", "")).endswith("List"):
-            yield from zip(items, items.lines, strict=True)
-        else:
-            yield document, document.line
 
 
 def _problem(found: Any) -> str:
