@@ -1,6 +1,7 @@
 """Whatever stands in an object of another controller, its pod templates are found, or it is refused with a message."""
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -104,33 +105,33 @@ spec:
 ODD = (None, [None], {1: 2}, {"": ""}, [[]], {"a": None}, 10**400, "-", True, -1)
 
 
+def with_odd_values(given: Any) -> Iterator[tuple[Any, Any]]:
+    """Each place of the object and each odd value: the place, and the object with the value there."""
+    for path in places(given):
+        for odd in ODD:
+            changed: Any = copy.deepcopy(given)
+            holder: Any = changed
+            for key in path[:-1]:
+                holder = holder[key]
+            holder[path[-1]] = odd
+            yield path, changed
+
+
+def assert_no_crash(made: Any, runtime: Any) -> None:
+    try:
+        templates(made_pods(made, lambda *_: runtime))
+    except ValueError as refused:
+        assert str(refused)
+
+
 @pytest.mark.parametrize("made", OBJECTS, ids=lambda made: made["kind"])
 def test_no_value_at_any_place_is_a_crash(made):
     assert templates(made_pods(made, lambda *_: RUNTIME))
-    for path in places(made):
-        if path[0] == "metadata":
-            continue
-        for odd in ODD:
-            changed: Any = copy.deepcopy(made)
-            holder: Any = changed
-            for key in path[:-1]:
-                holder = holder[key]
-            holder[path[-1]] = odd
-            try:
-                templates(made_pods(changed, lambda *_: RUNTIME))
-            except ValueError as refused:
-                assert str(refused)
+    for path, changed in with_odd_values(made):
+        if path[0] != "metadata":
+            assert_no_crash(changed, RUNTIME)
 
 
 def test_no_value_in_a_runtime_is_a_crash():
-    for path in places(RUNTIME):
-        for odd in ODD:
-            changed: Any = copy.deepcopy(RUNTIME)
-            holder: Any = changed
-            for key in path[:-1]:
-                holder = holder[key]
-            holder[path[-1]] = odd
-            try:
-                templates(made_pods(OBJECTS[0], lambda *_, changed=changed: changed))
-            except ValueError as refused:
-                assert str(refused)
+    for _, changed in with_odd_values(RUNTIME):
+        assert_no_crash(OBJECTS[0], changed)
