@@ -58,6 +58,7 @@ def image_problems(image: str, image_version: str, *, is_given: bool) -> list[st
 
 def _block_devices(image: str, disk_gib: int, storage: NodeStorage | None) -> list[dict[str, Any]]:
     data = data_device(image)
+    speed = storage.for_ebs("snapshotID", "volumeInitializationRate") if storage else {}
     return [
         {
             "deviceName": device,
@@ -66,20 +67,8 @@ def _block_devices(image: str, disk_gib: int, storage: NodeStorage | None) -> li
                 "volumeType": "gp3",
                 "encrypted": True,
                 "deleteOnTermination": True,
-                **(_speed(storage) if device == data else {}),
+                **(speed if device == data else {}),
             },
         }
         for device in dict.fromkeys((ROOT_DEVICE, data))
     ]
-
-
-def _speed(storage: NodeStorage | None) -> dict[str, Any]:
-    if storage is None:
-        return {}
-    fields = {
-        "iops": storage.iops,
-        "throughput": storage.throughput_mib_s,
-        "snapshotID": storage.snapshot_id,
-        "volumeInitializationRate": storage.initialization_mib_s,
-    }
-    return {name: value for name, value in fields.items() if value is not None}

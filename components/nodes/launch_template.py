@@ -7,14 +7,13 @@ from pulumi import Output, Resource, ResourceOptions
 
 from ..catalog import CLUSTER_TAG, ROOT_DEVICE, data_device
 from ..values.eks_cluster import EksCluster
-from ..values.node_storage import NodeStorage
 from .node_group import Node
 
 
 def block_devices(node: Node) -> list[Any]:
     """Encrypted gp3 disks; the one for container images has size and storage of the node, another the image's own."""
     data = data_device(node.image)
-    images = {"volume_size": node.disk_gib, **_speed(node.storage)}
+    images = {"volume_size": node.disk_gib, **(node.storage.for_ebs() if node.storage else {})}
     return [
         {
             "device_name": device,
@@ -27,18 +26,6 @@ def block_devices(node: Node) -> list[Any]:
         }
         for device in dict.fromkeys((ROOT_DEVICE, data))
     ]
-
-
-def _speed(storage: NodeStorage | None) -> dict[str, Any]:
-    if storage is None:
-        return {}
-    fields = {
-        "iops": storage.iops,
-        "throughput": storage.throughput_mib_s,
-        "snapshot_id": storage.snapshot_id,
-        "volume_initialization_rate": storage.initialization_mib_s,
-    }
-    return {name: value for name, value in fields.items() if value is not None}
 
 
 def efa_interfaces(count: int, primary: str = "efa") -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """NodeStorage: how fast a node's disk is, and what lies on it before the first pod."""
 
-from typing import Annotated, NotRequired, Self
+from typing import Annotated, Any, NotRequired, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 from typing_extensions import TypedDict
@@ -57,6 +57,18 @@ class NodeStorage(Value):
             given = self.throughput_mib_s
             raise ValueError(f"throughput_mib_s must be at most {most} with iops {self.iops}, got {given}")
         return self
+
+    def for_ebs(
+        self, snapshot: str = "snapshot_id", initialization: str = "volume_initialization_rate"
+    ) -> dict[str, Any]:
+        """The fields of an EBS volume in a launch template; another kind has its own names of two of them."""
+        fields = {
+            "iops": self.iops,
+            "throughput": self.throughput_mib_s,
+            snapshot: self.snapshot_id,
+            initialization: self.initialization_mib_s,
+        }
+        return {name: value for name, value in fields.items() if value is not None}
 
     def problems(self, disk_gib: int) -> list[str]:
         """A clause if the storage asks for more operations than AWS gives a disk of this size."""
