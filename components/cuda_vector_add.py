@@ -3,15 +3,15 @@
 from typing import Any, NotRequired, Self
 
 import pulumi_kubernetes as kubernetes
-from pulumi import ComponentResource, CustomTimeouts, Output, ResourceOptions
+from pulumi import ComponentResource, Output, ResourceOptions
 from pydantic import Field, model_validator
 from typing_extensions import TypedDict
 
 from . import catalog
-from .control_plane.disposable import ONCE_TIMEOUT, disposable
-from .values.gpu_pool import GpuPool, plugin_problem
+from .control_plane.disposable import disposable
+from .control_plane.gpu_trials import create_job, trial_pod, trial_problem
+from .values.gpu_pool import GpuPool
 from .values.gpu_pool_args import GpuPoolArgs
-from .values.pool_pods import pool_selector, pool_tolerations
 from .values.value import Value, check
 
 SAMPLE = "/cuda-samples/vectorAdd"
@@ -40,9 +40,7 @@ class CudaVectorAddSpec(Value):
 
     @model_validator(mode="after")
     def _has_nvidia_gpus(self) -> Self:
-        if self.pool.accelerator != "nvidia":
-            raise ValueError(f"pool must have NVIDIA GPUs, got {self.pool.accelerator}")
-        if problem := plugin_problem(self.pool):
+        if problem := trial_problem(self.pool):
             raise ValueError(problem)
         return self
 
@@ -65,11 +63,7 @@ class CudaVectorAdd(ComponentResource):
         super().__init__("eks-gpu-components:index:CudaVectorAdd", name, args, opts)
 
         if spec.replicas is None:
-            workload = kubernetes.batch.v1.Job(
-                name,
-                **job(name, spec),
-                opts=disposable(self, opts, custom_timeouts=CustomTimeouts(create=ONCE_TIMEOUT, update=ONCE_TIMEOUT)),
-            )
+            workload = create_job(name, spec.namespace, pod(spec.pool, SAMPLE), self, opts)
         else:
             workload = kubernetes.apps.v1.Deployment(
                 name, **deployment(name, spec, spec.replicas), opts=disposable(self, opts)
@@ -77,14 +71,6 @@ class CudaVectorAdd(ComponentResource):
 
         self.workload_name = workload.metadata.name
         self.register_outputs({"workload_name": self.workload_name})
-
-
-def job(name: str, spec: CudaVectorAddSpec) -> dict[str, Any]:
-    """A Job with one pod, which is retried if its node is removed."""
-    return {
-        "metadata": {"name": name, "namespace": spec.namespace},
-        "spec": {"backoffLimit": 3, "template": {"spec": {**pod(spec.pool, SAMPLE), "restartPolicy": "Never"}}},
-    }
 
 
 def deployment(name: str, spec: CudaVectorAddSpec, replicas: int) -> dict[str, Any]:
@@ -110,26 +96,16 @@ def deployment(name: str, spec: CudaVectorAddSpec, replicas: int) -> dict[str, A
 
 
 def pod(pool: GpuPool, script: str) -> dict[str, Any]:
-    """A pod's spec that only the pool's nodes can take, and with no more rights than it needs."""
-    return {
-        "nodeSelector": pool_selector(pool),
-        "tolerations": pool_tolerations(pool),
-        "automountServiceAccountToken": False,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": 65532,
-            "seccompProfile": {"type": "RuntimeDefault"},
+    """A pod's spec that runs a script of the sample's image on one GPU."""
+    return trial_pod(
+        pool,
+        {
+            "name": "cuda-vector-add",
+            "image": catalog.CUDA_SAMPLE_IMAGE,
+            "command": ["sh", "-c", script],
+            "resources": {
+                "requests": {"cpu": "100m", "memory": "256Mi"},
+                "limits": {"memory": "1Gi", pool.resource: "1"},
+            },
         },
-        "containers": [
-            {
-                "name": "cuda-vector-add",
-                "image": catalog.CUDA_SAMPLE_IMAGE,
-                "command": ["sh", "-c", script],
-                "resources": {
-                    "requests": {"cpu": "100m", "memory": "256Mi"},
-                    "limits": {"memory": "1Gi", pool.resource: "1"},
-                },
-                "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-            }
-        ],
-    }
+    )

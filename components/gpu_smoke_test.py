@@ -2,18 +2,16 @@
 
 from typing import Any, NotRequired, Self
 
-import pulumi_kubernetes as kubernetes
-from pulumi import ComponentResource, CustomTimeouts, Output, ResourceOptions
+from pulumi import ComponentResource, Output, ResourceOptions
 from pydantic import Field, model_validator
 from typing_extensions import TypedDict
 
 from . import catalog
-from .control_plane.disposable import ONCE_TIMEOUT, disposable
+from .control_plane.gpu_trials import create_job, trial_pod, trial_problem
 from .nodes import node_pool
 from .values.arg_words import SmokeTestBackendArg
-from .values.gpu_pool import GpuPool, plugin_problem
+from .values.gpu_pool import GpuPool
 from .values.gpu_pool_args import GpuPoolArgs
-from .values.pool_pods import pool_selector, pool_tolerations
 from .values.value import Value, check
 from .values.words import SmokeTestBackend
 
@@ -55,9 +53,7 @@ class GpuSmokeTestSpec(Value):
     @model_validator(mode="after")
     def _names_a_gpu_of_the_pool(self) -> Self:
         gpus = _gpus(self.pool)
-        if self.pool.accelerator != "nvidia":
-            raise ValueError(f"pool must have NVIDIA GPUs, got {self.pool.accelerator}")
-        if problem := plugin_problem(self.pool):
+        if problem := trial_problem(self.pool):
             raise ValueError(problem)
         if not self.gpu and len(gpus) > 1:
             raise ValueError(f"gpu is required where a pool has several kinds, one of {', '.join(gpus)}")
@@ -92,54 +88,30 @@ class GpuSmokeTest(ComponentResource):
         spec = check(GpuSmokeTestSpec, args)
         super().__init__("eks-gpu-components:index:GpuSmokeTest", name, args, opts)
 
-        made = kubernetes.batch.v1.Job(
-            name,
-            **job(name, spec),
-            opts=disposable(self, opts, custom_timeouts=CustomTimeouts(create=ONCE_TIMEOUT, update=ONCE_TIMEOUT)),
-        )
+        job = create_job(name, spec.namespace, pod(spec), self, opts)
 
-        self.job_name = made.metadata.name
+        self.job_name = job.metadata.name
         self.register_outputs({"job_name": self.job_name})
 
 
-def job(name: str, spec: GpuSmokeTestSpec) -> dict[str, Any]:
-    """A Job with one pod, which is retried if its node is removed."""
-    return {
-        "metadata": {"name": name, "namespace": spec.namespace},
-        "spec": {"backoffLimit": 3, "template": {"spec": {**pod(spec), "restartPolicy": "Never"}}},
-    }
-
-
 def pod(spec: GpuSmokeTestSpec) -> dict[str, Any]:
-    """A pod's spec that only the pool's nodes with this GPU can take, and with no more rights than it needs."""
+    """A pod's spec that only the pool's nodes with this GPU can take."""
     memory = f"{spec.memory_mib}Mi"
-    return {
-        "nodeSelector": {
-            **pool_selector(spec.pool),
-            # Known to the provisioner of each type, so it may choose the type by it before there is a node.
-            catalog.instance_label("gpu-name", PROVISIONERS[spec.backend].group): spec.gpu_name,
+    return trial_pod(
+        spec.pool,
+        {
+            "name": "nvidia-smi",
+            # Without CUDA: the device plugin puts the node's nvidia-smi into the container.
+            "image": catalog.NVIDIA_SMI_IMAGE,
+            "command": ["nvidia-smi"],
+            "resources": {
+                "requests": {"cpu": f"{spec.cpu_millicores}m", "memory": memory},
+                "limits": {"memory": memory, spec.pool.resource: "1"},
+            },
         },
-        "tolerations": pool_tolerations(spec.pool),
-        "automountServiceAccountToken": False,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": 65532,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "containers": [
-            {
-                "name": "nvidia-smi",
-                # Without CUDA: the device plugin puts the node's nvidia-smi into the container.
-                "image": catalog.NVIDIA_SMI_IMAGE,
-                "command": ["nvidia-smi"],
-                "resources": {
-                    "requests": {"cpu": f"{spec.cpu_millicores}m", "memory": memory},
-                    "limits": {"memory": memory, spec.pool.resource: "1"},
-                },
-                "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-            }
-        ],
-    }
+        # Known to the provisioner of each type, so it may choose the type by it before there is a node.
+        {catalog.instance_label("gpu-name", PROVISIONERS[spec.backend].group): spec.gpu_name},
+    )
 
 
 def _gpus(pool: GpuPool) -> dict[str, list[catalog.InstanceType]]:

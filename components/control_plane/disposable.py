@@ -4,13 +4,6 @@ from typing import Any
 
 from pulumi import Resource, ResourceOptions
 
-from ..catalog import COLD_START_S
-
-RUN_S = 840
-"""Seconds for the run itself of a workload that runs once."""
-ONCE_TIMEOUT = f"{(COLD_START_S + RUN_S) // 60}m"
-"""Time that such a workload has to finish, from a node that does not exist yet."""
-
 
 def disposable(parent: Resource, opts: ResourceOptions | None, **more: Any) -> ResourceOptions:
     """Options of such a child: it has the component's `deleted_with`, as the engine gives it to every child.
