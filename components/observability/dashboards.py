@@ -38,39 +38,40 @@ def config_map(dashboard: Dashboard, namespace: Input[str]) -> dict[str, Any]:
     }
 
 
+def _number(title: str, description: str, expr: str, legend: str, unit: str = "short") -> Panel:
+    """One number now, which is zero where there is nothing to count."""
+    return Panel(title, description, (Query(f"{expr} or {_NONE}", legend),), kind="stat", unit=unit, width=6)
+
+
+def _of_each_gpu(title: str, description: str, expr: str, unit: str = "short") -> Panel:
+    """A line for each GPU, whichever pod has it."""
+    return Panel(title, description, (Query(f"max by (node, gpu) ({expr})", "{{node}} GPU {{gpu}}"),), unit=unit)
+
+
 def _capacity(settings: GpuObservabilitySettings) -> tuple[Panel, ...]:
     planned = (Query("eks_gpu:plan:hourly_usd", "plan, steady"),) if settings.planned_hourly_usd is not None else ()
     return (
-        Panel(
+        _number(
             "Cost of GPU nodes now",
             "USD per hour of all nodes of the pools, by the prices of the plan and without disks. Nodes whose price is "
             "unknown are not in it; they have a panel of their own.",
-            (Query(f"sum(eks_gpu:pool:hourly_usd) or {_NONE}", "now"),),
-            kind="stat",
+            "sum(eks_gpu:pool:hourly_usd)",
+            "now",
             unit="currencyUSD",
-            width=6,
         ),
-        Panel(
-            "GPUs now",
-            "GPUs of the nodes that are there.",
-            (Query(f"sum(eks_gpu:pool:gpus) or {_NONE}", "GPUs"),),
-            kind="stat",
-            width=6,
-        ),
-        Panel(
+        _number("GPUs now", "GPUs of the nodes that are there.", "sum(eks_gpu:pool:gpus)", "GPUs"),
+        _number(
             "GPUs without a pod",
             "GPUs that no pod has asked for. Shared GPUs count by the part that is free.",
-            (Query(f"sum(eks_gpu:node:gpus_idle) or {_NONE}", "idle"),),
-            kind="stat",
-            width=6,
+            "sum(eks_gpu:node:gpus_idle)",
+            "idle",
         ),
-        Panel(
+        _number(
             "Longest wait",
             "Time that the oldest Pending pod with GPUs has waited.",
-            (Query(f"max(eks_gpu:pod:pending_seconds) or {_NONE}", "Pending"),),
-            kind="stat",
+            "max(eks_gpu:pod:pending_seconds)",
+            "Pending",
             unit="s",
-            width=6,
         ),
         Panel(
             "Cost now against plan",
@@ -145,27 +146,22 @@ def _capacity(settings: GpuObservabilitySettings) -> tuple[Panel, ...]:
 
 
 _DEVICES = (
-    Panel(
+    _of_each_gpu(
         "Use of each GPU",
         "Share of time in which a kernel ran. A GPU at 100 % may still do little: see the tensor cores.",
-        (Query("max by (node, gpu) (DCGM_FI_DEV_GPU_UTIL)", "{{node}} GPU {{gpu}}"),),
+        "DCGM_FI_DEV_GPU_UTIL",
         unit="percent",
     ),
-    Panel(
+    _of_each_gpu(
         "Use of the tensor cores",
         "Share of cycles in which the tensor cores work.",
-        (Query("max by (node, gpu) (DCGM_FI_PROF_PIPE_TENSOR_ACTIVE)", "{{node}} GPU {{gpu}}"),),
+        "DCGM_FI_PROF_PIPE_TENSOR_ACTIVE",
         unit="percentunit",
     ),
-    Panel(
+    _of_each_gpu(
         "GPU memory",
         "Share of the GPU's memory that is in use.",
-        (
-            Query(
-                "max by (node, gpu) (DCGM_FI_DEV_FB_USED / (DCGM_FI_DEV_FB_USED + DCGM_FI_DEV_FB_FREE))",
-                "{{node}} GPU {{gpu}}",
-            ),
-        ),
+        "DCGM_FI_DEV_FB_USED / (DCGM_FI_DEV_FB_USED + DCGM_FI_DEV_FB_FREE)",
         unit="percentunit",
     ),
     Panel(
@@ -179,22 +175,12 @@ _DEVICES = (
         kind="table",
         unit="percent",
     ),
-    Panel(
-        "Power",
-        "Watts of each GPU.",
-        (Query("max by (node, gpu) (DCGM_FI_DEV_POWER_USAGE)", "{{node}} GPU {{gpu}}"),),
-        unit="watt",
-    ),
-    Panel(
-        "Temperature",
-        "Degrees Celsius of each GPU.",
-        (Query("max by (node, gpu) (DCGM_FI_DEV_GPU_TEMP)", "{{node}} GPU {{gpu}}"),),
-        unit="celsius",
-    ),
-    Panel(
+    _of_each_gpu("Power", "Watts of each GPU.", "DCGM_FI_DEV_POWER_USAGE", unit="watt"),
+    _of_each_gpu("Temperature", "Degrees Celsius of each GPU.", "DCGM_FI_DEV_GPU_TEMP", unit="celsius"),
+    _of_each_gpu(
         "Last XID error",
         "Number of the driver's last error; 0 is none. NVIDIA's list of XID errors says what each means.",
-        (Query("max by (node, gpu) (DCGM_FI_DEV_XID_ERRORS)", "{{node}} GPU {{gpu}}"),),
+        "DCGM_FI_DEV_XID_ERRORS",
     ),
 )
 
