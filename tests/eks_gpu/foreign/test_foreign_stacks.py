@@ -1,68 +1,27 @@
-"""Stacks that the engine tells of: a real preview and a real state of one program, judged without running it.
-
-tests/recorded has what CLI 3.259 printed for examples/spot-autoscaling-groups.
-"""
+"""Stacks that the engine tells of: a real preview and a real state of one program, judged without running it."""
 
 import json
-import re
-from datetime import date
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
-import typer
-from junitparser import JUnitXml
-from typer.testing import CliRunner
 
-from eks_gpu.checks import Finding
-from eks_gpu.commands import check as command
 from eks_gpu.foreign import documents
 from eks_gpu.foreign.judged import Judged, judge
 from eks_gpu.foreign.stack import foreign
 from eks_gpu.graph.values import HIDDEN, MASK, UNKNOWN, decoded, replaced, unknowns
 from eks_gpu.io.problems import InputError
-from eks_gpu.plan.junit import junit
-from eks_gpu.plan.sarif import Told, sarif
 from eks_gpu.pools.software import software
 from tests import graphs, whole_graphs
+from tests.foreign_stacks import ANY, DAY, GROUP, PREVIEW, RECORDED, SECRET, SINCE, STATE, mix_gpu_counts, preview, step
 from tests.found import every
-from tests.programs import ROOT, plan_of
-
-RECORDED = ROOT / "tests" / "recorded"
-PREVIEW = RECORDED / "spot-autoscaling-groups.preview.json"
-STATE = RECORDED / "spot-autoscaling-groups.state.json"
-ANY = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
-DAY = date(2026, 11, 24)
+from tests.programs import plan_of
 
 
 def judged(data: dict[str, Any], tmp_path: Path, kind: str = "preview") -> Judged:
     file = tmp_path / f"{kind}.json"
     file.write_text(json.dumps(data))
     return judge(foreign(getattr(documents, kind)(file)), DAY)
-
-
-def step(data: dict[str, Any], name: str, type_: str) -> dict[str, Any]:
-    return next(
-        each["newState"]
-        for each in data["steps"]
-        if each["newState"]["type"] == type_ and each["urn"].endswith(f"::{name}")
-    )
-
-
-def preview() -> dict[str, Any]:
-    return json.loads(PREVIEW.read_text())
-
-
-GROUP = "aws:autoscaling/group:Group"
-SINCE = {"spot-groups-are-drained"}
-"""What the recorded program did not have yet."""
-
-
-def mix_gpu_counts(data: dict[str, Any]) -> None:
-    """In one group, types with one GPU and one with four."""
-    inputs = step(data, "gpu-spot-us-west-2a-spot", GROUP)["inputs"]
-    inputs["mixedInstancesPolicy"]["launchTemplate"]["overrides"].append({"instanceType": "g5.12xlarge"})
 
 
 @pytest.mark.parametrize(("kind", "file"), [("preview", PREVIEW), ("state", STATE)])
@@ -334,245 +293,6 @@ def test_an_unknown_value_is_known_where_another_resource_tells_it():
     assert replaced(value, {("b", "c"): "known"}, "urn") == {"b": {"c": "known"}, "d": [1]}
 
 
-# The command
-
-
-def run(*arguments: str, text: str | None = None) -> Any:
-    app = typer.Typer()
-    app.command()(command.check)
-    return CliRunner().invoke(app, list(arguments), input=text)
-
-
-def test_a_healthy_stack_exits_with_0_and_a_failing_one_with_1(tmp_path):
-    assert run("--state", str(STATE)).exit_code == 0
-    data = preview()
-    mix_gpu_counts(data)
-    file = tmp_path / "p.json"
-    file.write_text(json.dumps(data))
-    found = run("--preview", str(file))
-    assert found.exit_code == 1
-    assert "one-gpu-count-a-group: gpu-spot-us-west-2a-spot" in found.output
-
-
-def test_a_stack_without_its_program_has_a_page_that_says_how_it_was_judged(tmp_path):
-    data = preview()
-    mix_gpu_counts(data)
-    file = tmp_path / "p.json"
-    file.write_text(json.dumps(data))
-    found = run("--preview", str(file), "--html", "-")
-    assert found.exit_code == 1
-    assert found.stdout.startswith("<!doctype html>")
-    assert re.search(r'dev</span>: <a class="fail" href="#stack-dev-checks">\d+ checks? fails?<', found.stdout)
-    assert "Judged by <code>eks-gpu check</code> from what Pulumi told: the program did not run" in found.stdout
-    assert "one-gpu-count-a-group" in found.stdout
-    both = run("--preview", str(file), "--html", "-", "--json", "-")
-    assert isinstance(both.exception, InputError)
-    assert both.exception.problems == ["--json, --html, --sarif, --junit: only one of them can be stdout, -"]
-
-
-def test_a_state_with_nodes_that_are_not_read_exits_with_1_and_names_them(tmp_path):
-    data = json.loads(STATE.read_text())
-    fleet = {"urn": "urn:pulumi:dev::gaia::aws:ec2/fleet:Fleet::spare", "type": "aws:ec2/fleet:Fleet", "custom": True}
-    data["deployment"]["resources"].append(fleet)
-    file = tmp_path / "s.json"
-    file.write_text(json.dumps(data))
-    found = run("--state", str(file), "--json", "-")
-    assert found.exit_code == 1
-    answer = json.loads(found.stdout)
-    assert [(row["subject"], row["what"]) for row in answer["unread"]] == [("Fleet spare", "nodes")]
-    assert [check["id"] for check in answer["checks"] if check["passed"] is False and check["severity"] == "error"] == [
-        "nodes-are-all-read"
-    ]
-    assert answer["cost"]["idle"]["at_least"] is True
-
-
-def test_a_preview_may_come_through_a_pipe():
-    found = run("--preview", "-", "--json", "-", text=PREVIEW.read_text())
-    answer = json.loads(found.stdout)
-    assert answer.keys() >= {"project", "stack", "region", "pools", "workloads", "cost", "checks", "unread", "assumed"}
-    assert {check["id"] for check in every(answer["checks"]) if not check["passed"]} == SINCE
-
-
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        ("", "p.json:1:1: not valid JSON: Expecting value"),
-        ("[]", "p.json: must be a JSON object, got list"),
-        (
-            '{"deployment": {}}',
-            "must be what `pulumi preview --json` prints, which has steps; this is a state: --state",
-        ),
-        ('{"a": 1}', "which has steps; it has a"),
-        ('{"steps": {}}', "p.json: steps must be a list, got dict"),
-        ('{"steps": [1]}', "p.json: steps[0] must be an object, got 1"),
-        ('{"steps": [{"newState": {"urn": "x"}}]}', "steps[0].newState.urn must match ^urn:pulumi:, got 'x'"),
-        ('{"steps": [{"newState": {"urn": "urn:pulumi:a::b::c::d"}}]}', "steps[0].newState.type is required"),
-        (
-            '{"steps": [], "diagnostics": [{"severity": "error", "message": "no such type\\n"}]}',
-            "p.json: the preview itself failed, and tells half of the stack: no such type",
-        ),
-    ],
-)
-def test_what_is_no_preview_is_wrong_input(tmp_path, text, problem):
-    file = tmp_path / "p.json"
-    file.write_text(text)
-    found = run("--preview", str(file))
-    assert isinstance(found.exception, InputError)
-    assert problem in str(found.exception)
-
-
-@pytest.mark.parametrize(
-    ("metadata", "problem"),
-    [
-        ({"name": None}, "metadata.name must be a text, got nothing (web)"),
-        ({"name": 5}, "metadata.name must be a text, got 5 (web)"),
-        ({"name": ["a", "b"]}, "metadata.name must be a text, got ['a', 'b'] (web)"),
-        ({"name": {"a": 1}}, "metadata.name must be a text, got {'a': 1} (web)"),
-        ({"name": "web", "namespace": 7}, "metadata.namespace must be a text, got 7 (web)"),
-    ],
-)
-def test_a_name_that_is_no_text_is_wrong_input(tmp_path, metadata, problem):
-    assert str(checked_object(tmp_path, metadata)).endswith(f"deployment.resources[0].inputs.{problem}")
-
-
-@pytest.mark.parametrize(
-    "metadata",
-    [
-        {"name": "web", "namespace": None},
-        {"generateName": "web-"},
-        {"name": {**SECRET, "ciphertext": "v1:abc"}},
-        {"name": "04da6b54-80e4-46f7-96ec-b56ff0331ba9"},
-    ],
-    ids=["no namespace", "no name yet", "secret", "unknown"],
-)
-def test_a_name_that_nobody_knows_is_none_that_is_wrong(tmp_path, metadata):
-    assert not isinstance(checked_object(tmp_path, metadata), InputError)
-
-
-def checked_object(tmp_path, metadata) -> BaseException | None:
-    urn = "urn:pulumi:dev::shop::kubernetes:core/v1:ConfigMap::web"
-    row = {"urn": urn, "type": "kubernetes:core/v1:ConfigMap", "custom": True, "inputs": {"metadata": metadata}}
-    file = tmp_path / "state.json"
-    file.write_text(json.dumps({"version": 3, "deployment": {"resources": [row]}}))
-    return run("--state", str(file)).exception
-
-
-def test_one_document_is_asked_for():
-    for arguments in ([], ["--state", "a", "--preview", "b"]):
-        found = run(*arguments)
-        assert str(found.exception) == "one of --preview FILE, --state FILE and --cluster is required, and only one"
-
-
-# What other tools read
-
-FINDINGS = [
-    Finding("gpu-pools-are-capped", "gpu", False, "nothing limits it", "error", "limit the pool's GPUs"),
-    Finding("gpu-pools-are-capped", "other", True, "at most 4"),
-    Finding("spot-is-diverse-with-a-fallback", "gpu", False, "one type", "warning", "name more"),
-    Finding("gpu-nodes-are-tainted", "gpu", False, "no taint", "error", "add it", waived="a test cluster"),
-    Finding("gpu-nodes-are-tainted", "other", None, "it needs taints of other", "error"),
-]
-
-
-def test_sarif_has_a_rule_for_each_failed_check_and_a_result_at_the_line_of_the_program():
-    places = {"gpu-pools-are-capped": "components/pool.py:94"}
-    (found,) = sarif(Told(FINDINGS, lambda finding: places.get(finding.id, "")))["runs"]
-    assert [rule["id"] for rule in found["tool"]["driver"]["rules"]] == [
-        "gpu-nodes-are-tainted",
-        "gpu-pools-are-capped",
-        "spot-is-diverse-with-a-fallback",
-    ]
-    first, second, third, fourth = found["results"]
-    assert (first["ruleId"], first["ruleIndex"], first["level"]) == ("gpu-pools-are-capped", 1, "error")
-    assert first["message"] == {"text": "gpu: nothing limits it. Fix: limit the pool's GPUs."}
-    assert first["locations"][0]["physicalLocation"] == {
-        "artifactLocation": {"uri": "components/pool.py", "uriBaseId": "%SRCROOT%"},
-        "region": {"startLine": 94},
-    }
-    assert second["level"] == "warning"
-    assert third["suppressions"] == [{"kind": "external", "justification": "a test cluster"}]
-    assert [each["kind"] for each in found["results"]] == ["fail", "fail", "fail", "open"]
-    assert (fourth["level"], fourth["message"]) == ("none", {"text": "other: it needs taints of other."})
-
-
-@pytest.fixture
-def published(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages with an address."""
-    monkeypatch.setattr("eks_gpu.io.documentation.address", lambda: "https://gpus.example/docs")
-
-
-@pytest.mark.usefixtures("published")
-def test_a_rule_of_sarif_carries_the_reason_the_fix_and_a_link():
-    (found,) = sarif(Told(FINDINGS, lambda finding: ""))["runs"]
-    assert found["tool"]["driver"]["rules"][2] == {
-        "id": "spot-is-diverse-with-a-fallback",
-        "shortDescription": {"text": "Spot capacity runs out by type and zone: with few of them, pods stay Pending."},
-        "fullDescription": {"text": SPOT},
-        "help": {
-            "text": f"{SPOT} Fix: name 3 types and 2 zones or more, and allow on-demand too. "
-            "See https://gpus.example/docs/checks.md#spot-is-diverse-with-a-fallback",
-            "markdown": f"{SPOT}\n\n**Fix**: name 3 types and 2 zones or more, and allow on-demand too.\n\n"
-            "[spot-is-diverse-with-a-fallback](https://gpus.example/docs/checks.md#spot-is-diverse-with-a-fallback)",
-        },
-        "helpUri": "https://gpus.example/docs/checks.md#spot-is-diverse-with-a-fallback",
-        "defaultConfiguration": {"level": "warning"},
-        "properties": {
-            "sources": [
-                {"title": "Amazon EC2 User Guide", "read": "2026-11-21", "sure": True},
-                {"title": "Karpenter documentation", "read": "2026-11-28", "sure": True},
-            ]
-        },
-    }
-
-
-SPOT = (
-    "Spot capacity runs out by type and zone: with few of them, pods stay Pending. The check fails with fewer than "
-    "three types or two zones, or if no on-demand pool takes a workload that it takes."
-)
-
-
-def test_without_an_address_of_the_pages_there_is_no_link(monkeypatch):
-    monkeypatch.setattr("eks_gpu.io.documentation.address", lambda: "")
-    (found,) = sarif(Told(FINDINGS, lambda finding: ""))["runs"]
-    assert found["tool"]["driver"]["rules"]
-    assert not any("helpUri" in rule for rule in found["tool"]["driver"]["rules"])
-
-
-def test_the_line_of_the_program_comes_from_the_engine(tmp_path):
-    data = preview()
-    mix_gpu_counts(data)
-    source, out = tmp_path / "p.json", tmp_path / "s.sarif"
-    source.write_text(json.dumps(data))
-    run("--preview", str(source), "--sarif", str(out))
-    found = json.loads(out.read_text())["runs"][0]["results"]
-    (result,) = [each for each in found if each["ruleId"] not in SINCE]
-    place = result["locations"][0]["physicalLocation"]
-    assert place["artifactLocation"]["uri"] == "components/auto_scaling_group.py"
-    assert place["region"]["startLine"] > 1
-
-
-@pytest.mark.usefixtures("published")
-def test_junit_has_a_case_for_each_check_and_subject():
-    report = cast(JUnitXml, JUnitXml.fromstring(junit({"gaia/dev": FINDINGS}).encode()))
-    (suite,) = report
-    assert (suite.name, suite.tests, suite.failures, suite.skipped) == ("gaia/dev", 5, 1, 2)
-    failed, passed, warned, waived, unjudged = suite
-    assert failed.classname == "gpu-pools-are-capped"
-    assert failed.result[0].message == "nothing limits it. Fix: limit the pool's GPUs"
-    assert failed.result[0].text == (
-        "Without a limit one wrong replica count starts GPU nodes until the quota is used up.\n"
-        "https://gpus.example/docs/checks.md#gpu-pools-are-capped"
-    )
-    assert (passed.result, passed.system_out) == ([], None)
-    assert warned.system_out == (
-        "warning: one type. Fix: name more\n"
-        "Spot capacity runs out by type and zone: with few of them, pods stay Pending.\n"
-        "https://gpus.example/docs/checks.md#spot-is-diverse-with-a-fallback"
-    )
-    assert waived.result[0].message == "waived: a test cluster"
-    assert unjudged.result[0].message == "not judged: it needs taints of other"
-
-
 def test_a_preview_tells_what_it_would_create_and_a_state_what_is_there(tmp_path):
     def step(operation: str, name: str) -> dict[str, object]:
         state = {"urn": f"urn:pulumi:dev::shop::aws:ec2/vpc:Vpc::{name}", "type": "aws:ec2/vpc:Vpc", "custom": True}
@@ -623,17 +343,3 @@ def test_files_of_values_in_a_state_are_in_the_values_that_the_provider_told(tmp
 
     (release,) = software(foreign(documents.state(file), "us-west-2").graph)
     assert release.values == {"replicas": 1, "settings": {"clusterName": "shop"}}
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["--state", "a", "--context", "b"], "--context: is of a running cluster, and so needs --cluster"),
-        (["--state", "a", "--no-account"], "--no-account: is of a running cluster, and so needs --cluster"),
-        (["--cluster", "--pools", "a"], "--pools: is for a stack without its pools; a cluster has its own"),
-        (["--cluster", "--kubeconfig", "none"], "--kubeconfig: none: there is no such file"),
-        (["--cluster", "--state", "a"], "one of --preview FILE, --state FILE and --cluster is required, and only one"),
-    ],
-)
-def test_options_of_a_stack_and_of_a_cluster_do_not_mix(arguments, said):
-    assert str(run(*arguments).exception) == said
