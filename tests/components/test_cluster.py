@@ -1,55 +1,15 @@
-"""Cluster: what EKS is asked for, in which order things come up, and what is refused."""
+"""Cluster: the control plane that EKS is asked for, in which order things come up, and what is refused."""
 
-import json
 from typing import Any
 
 import pytest
 
 from components.cluster import Cluster
-from components.values.value import BadInput
 from eks_gpu.offline.sdk_schema import problems
+from tests.clusters import ADDON, CONTROL_PLANE, NODE_GROUP, OPEN, WORLD, args, cluster, control_plane, refusal
 from tests.documentation import run_example
 from tests.engine import run
-from tests.found import every
-from tests.given import subnet, subnets
-
-ADDON = "aws:eks/addon:Addon"
-NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
-CONTROL_PLANE = "eks:index:Cluster"
-WORLD = ["0.0.0.0/0"]
-OPEN = {"public": True, "public_cidrs": ["192.88.99.0/24"]}
-
-
-def args(**settings: Any) -> Any:
-    return {
-        "region": "us-west-2",
-        "vpc_id": "vpc-1",
-        "subnets": subnets("abc"),
-        "settings": {"name": "gaia", **settings},
-    }
-
-
-def cluster(preview: bool = False, **settings: Any):
-    return run(lambda: Cluster("main", args(**settings)), preview=preview)
-
-
-def control_plane(**settings: Any) -> Any:
-    return cluster(**settings).one(CONTROL_PLANE).inputs
-
-
-def refusal(given: Any) -> list[str]:
-    with pytest.raises(BadInput) as refused:
-        run(lambda: Cluster("main", given))
-    return refused.value.problems
-
-
-def configured() -> dict[str, Any]:
-    """What each add-on is told, by its name in EKS."""
-    return {
-        addon.inputs["addonName"]: json.loads(addon.inputs["configurationValues"])
-        for addon in cluster().of(ADDON)
-        if "configurationValues" in addon.inputs
-    }
+from tests.given import subnet
 
 
 def test_the_control_plane_is_private_protected_and_in_standard_support_by_default():
@@ -126,36 +86,6 @@ def test_a_log_group_that_eks_made_already_is_adopted_with_the_retention(there, 
     assert group.inputs["retentionInDays"] == 90
 
 
-@pytest.mark.parametrize(
-    ("config", "asked"),
-    [
-        ({}, None),
-        ({"aws:profile": "work"}, {"profileName": "work"}),
-        ({"aws:assumeRoles": '[{"roleArn": "arn:aws:iam::1:role/a"}]'}, {"roleArn": "arn:aws:iam::1:role/a"}),
-        (
-            {"aws:profile": "work", "aws:assumeRole": '{"roleArn": "arn:aws:iam::1:role/a"}'},
-            {"profileName": "work", "roleArn": "arn:aws:iam::1:role/a"},
-        ),
-    ],
-)
-def test_tokens_of_the_cluster_come_by_the_credentials_that_made_it(config, asked):
-    found = run(lambda: Cluster("main", args()), config=config)
-    assert found.one(CONTROL_PLANE).inputs.get("providerCredentialOpts") == asked
-    assert found.log == []
-
-
-def test_of_a_chain_of_roles_the_last_gets_the_tokens_and_a_warning_says_so():
-    roles = [{"roleArn": f"arn:aws:iam::1:role/{name}"} for name in "ab"]
-    found = run(lambda: Cluster("main", args()), config={"aws:assumeRoles": json.dumps(roles)})
-    assert found.one(CONTROL_PLANE).inputs["providerCredentialOpts"] == {"roleArn": "arn:aws:iam::1:role/b"}
-    assert found.log == [
-        (
-            "warning",
-            "aws:assumeRoles is a chain; for tokens of the cluster the AWS CLI takes arn:aws:iam::1:role/b directly",
-        )
-    ]
-
-
 def test_a_key_for_secrets_is_made_where_asked_and_turns_every_year():
     found = cluster(create_kms_key=True)
     key = found.one("aws:kms/key:Key", "main-secrets")
@@ -171,142 +101,6 @@ def test_the_network_comes_before_the_nodes_and_dns_after_them():
     after = {addon.inputs["addonName"] for addon in found.of(ADDON) if nodes.urn in addon.dependencies}
     assert before == {"vpc-cni", "kube-proxy", "eks-pod-identity-agent"}
     assert after == {"coredns", "metrics-server", "aws-ebs-csi-driver", "eks-node-monitoring-agent"}
-
-
-def test_objects_in_the_cluster_wait_for_nodes_and_every_addon_on_them():
-    found = cluster()
-    provider = found.one("pulumi:providers:kubernetes", "main")
-    names = {resource.name for resource in found.graph if resource.urn in provider.dependencies}
-    assert names == {
-        "main",
-        "main-system",
-        "main-coredns",
-        "main-metrics-server",
-        "main-aws-ebs-csi-driver",
-        "main-eks-node-monitoring-agent",
-    }
-
-
-def test_addons_go_with_their_cluster_so_that_draining_nodes_keep_their_network():
-    found = cluster()
-    control_plane = found.one(CONTROL_PLANE).urn
-    assert {addon.options["deletedWith"] for addon in found.of(ADDON)} == {control_plane}
-
-
-def test_a_change_in_the_program_wins_over_one_made_by_hand():
-    for addon in every(cluster().of(ADDON)):
-        assert addon.inputs["resolveConflictsOnCreate"] == "OVERWRITE"
-        assert addon.inputs["resolveConflictsOnUpdate"] == "OVERWRITE"
-
-
-@pytest.mark.parametrize(
-    ("addon", "service_account", "policy"),
-    [
-        ("vpc-cni", "aws-node", "arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy"),
-        (
-            "aws-ebs-csi-driver",
-            "ebs-csi-controller-sa",
-            "arn:aws:iam::aws:policy/AmazonEBSCSIDriverPolicyV2",
-        ),
-    ],
-)
-def test_an_addon_that_calls_aws_has_a_role_of_its_own_before_it_starts(addon, service_account, policy):
-    found = cluster()
-    role = found.one("aws:iam/role:Role", f"main-{addon}")
-    asked = found.one(ADDON, f"main-{addon}")
-    (attached,) = (
-        attachment
-        for attachment in found.of("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
-        if attachment.inputs["role"] == role.outputs["name"]
-    )
-    assert asked.inputs["podIdentityAssociations"] == [
-        {"roleArn": role.outputs["arn"], "serviceAccount": service_account}
-    ]
-    assert attached.inputs["policyArn"] == policy
-    assert attached.urn in asked.dependencies
-
-
-def test_no_other_addon_has_a_role():
-    with_role = {
-        addon.inputs["addonName"] for addon in cluster().of(ADDON) if "podIdentityAssociations" in addon.inputs
-    }
-    assert with_role == {"vpc-cni", "aws-ebs-csi-driver"}
-
-
-def test_dns_metrics_and_storage_run_on_system_nodes_tainted_or_not():
-    on_system_nodes = {
-        "nodeSelector": {"eks-gpu-components/role": "system"},
-        "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists", "effect": "NoSchedule"}],
-    }
-    assert {
-        name: told for name, told in configured().items() if name not in ("eks-node-monitoring-agent", "vpc-cni")
-    } == {
-        "coredns": on_system_nodes,
-        "metrics-server": on_system_nodes,
-        "aws-ebs-csi-driver": {"controller": on_system_nodes},
-    }
-
-
-def test_health_of_gpus_is_seen_on_nodes_with_any_taint():
-    assert configured()["eks-node-monitoring-agent"] == {"dcgmAgent": {"tolerations": [{"operator": "Exists"}]}}
-
-
-def test_network_policies_are_enforced():
-    assert configured()["vpc-cni"] == {"enableNetworkPolicy": "true"}
-
-
-def test_an_addon_is_held_at_the_version_given():
-    versions = {
-        addon.inputs["addonName"]: addon.inputs.get("addonVersion")
-        for addon in cluster(addon_versions={"coredns": "v1.12.4-eksbuild.1"}).of(ADDON)
-    }
-    assert versions["coredns"] == "v1.12.4-eksbuild.1"
-    assert versions["kube-proxy"] is None
-
-
-def test_claims_get_encrypted_gp3_disks_in_the_zone_of_their_pod():
-    found = cluster()
-    disks = found.one("kubernetes:storage.k8s.io/v1:StorageClass")
-    assert disks.inputs["metadata"] == {
-        "name": "gp3",
-        "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
-    }
-    assert disks.inputs["provisioner"] == "ebs.csi.aws.com"
-    assert disks.inputs["parameters"] == {"type": "gp3", "encrypted": "true"}
-    assert disks.inputs["volumeBindingMode"] == "WaitForFirstConsumer"
-    assert disks.provider.startswith(found.one("pulumi:providers:kubernetes", "main").urn)
-
-
-def test_a_person_gets_a_policy_everywhere_or_in_namespaces():
-    found = cluster(
-        access_entries={
-            "ops": {"principal_arn": "arn:aws:iam::123456789012:role/ops", "policy": "AmazonEKSClusterAdminPolicy"},
-            "dev": {
-                "principal_arn": "arn:aws:iam::123456789012:role/dev",
-                "policy": "AmazonEKSEditPolicy",
-                "namespaces": ["web"],
-            },
-        }
-    )
-    grants = {
-        grant.name: (grant.inputs["principalArn"], grant.inputs["policyArn"], grant.inputs["accessScope"])
-        for grant in found.of("aws:eks/accessPolicyAssociation:AccessPolicyAssociation")
-    }
-    assert grants == {
-        "main-ops": (
-            "arn:aws:iam::123456789012:role/ops",
-            "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy",
-            {"type": "cluster"},
-        ),
-        "main-dev": (
-            "arn:aws:iam::123456789012:role/dev",
-            "arn:aws:eks::aws:cluster-access-policy/AmazonEKSEditPolicy",
-            {"type": "namespace", "namespaces": ["web"]},
-        ),
-    }
-    entries = {entry.name: entry.urn for entry in found.of("aws:eks/accessEntry:AccessEntry")}
-    for grant in every(found.of("aws:eks/accessPolicyAssociation:AccessPolicyAssociation")):
-        assert entries[grant.name] in grant.dependencies
 
 
 def test_other_components_get_all_that_they_need_to_know():
@@ -453,51 +247,6 @@ def test_every_child_belongs_to_the_component():
 def test_bad_settings_are_refused_with_the_reason(settings, problem):
     (found,) = refusal(args(**settings))
     assert found.startswith(problem)
-
-
-def test_the_whole_world_may_come_in_where_that_is_said_by_name():
-    endpoint = {"public": True, "public_cidrs": WORLD, "open_to_world": True}
-    assert control_plane(endpoint=endpoint)["publicAccessCidrs"] == ["0.0.0.0/0"]
-
-
-def test_a_public_endpoint_without_ranges_takes_those_of_the_stack():
-    def opened_to(*cidrs: str) -> Any:
-        config = {"eks-gpu-components:api_cidrs": json.dumps(cidrs)}
-        found = run(lambda: Cluster("main", args(endpoint={"public": True})), config=config)
-        return found.one(CONTROL_PLANE).inputs["publicAccessCidrs"]
-
-    assert opened_to("192.88.99.7/32") == ["192.88.99.7/32"]
-    assert opened_to("address-not-given") == ["address-not-given"]
-    with pytest.raises(BadInput, match=r"eks-gpu-components:api_cidrs\[0\] must be of the internet"):
-        opened_to("203.0.113.7/32")
-
-
-def test_a_bootstrap_opens_a_private_cluster_to_its_addresses_until_it_is_over():
-    def ways_in(**bootstrap: Any) -> tuple[Any, ...]:
-        asked = control_plane(endpoint={"private": True}, **bootstrap)
-        return tuple(
-            asked.get(f"{way}") for way in ("endpointPrivateAccess", "endpointPublicAccess", "publicAccessCidrs")
-        )
-
-    assert ways_in(bootstrap={"public_cidrs": ["192.88.99.7/32"]}) == (True, True, ["192.88.99.7/32"])
-    assert ways_in(bootstrap=False) == ways_in() == (True, False, None)
-
-
-def test_clients_come_through_the_clusters_security_group_before_any_object_is_made():
-    found = cluster(endpoint={"clients": ["10.20.0.0/16", "sg-0123456789abcdef0"]})
-    rules = {rule.name: rule for rule in found.of("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")}
-    https = {
-        "securityGroupId": found.one(CONTROL_PLANE).outputs["clusterSecurityGroupId"],
-        "description": "HTTPS to the Kubernetes API",
-        "ipProtocol": "tcp",
-        "fromPort": 443,
-        "toPort": 443,
-    }
-    assert {name: rule.inputs for name, rule in rules.items()} == {
-        "main-client-10.20.0.0-16": {**https, "cidrIpv4": "10.20.0.0/16"},
-        "main-client-sg-0123456789abcdef0": {**https, "referencedSecurityGroupId": "sg-0123456789abcdef0"},
-    }
-    assert {rule.urn for rule in rules.values()} <= found.one("pulumi:providers:kubernetes", "main").dependencies
 
 
 def test_a_cluster_in_one_zone_is_refused():
