@@ -1,594 +1,288 @@
 """Facts as data, each with its source: instance types, zones, prices, versions, images, labels, taints. No Pulumi."""
 
-from .addons import (
-    ADDON_CHARTS,
-    ADDON_POD_REQUESTS,
-    ADDONS,
-    ADDONS_AFTER_NODES,
-    ADDONS_BEFORE_NODES,
-    AUTO_MODE_ADDONS,
-    CLUSTER_ADDONS,
-    COREDNS,
-    EBS_CSI_DRIVER,
-    EBS_PROVISIONER,
-    KUBE_PROXY,
-    METRICS_SERVER,
-    NETWORK_POLICY_CHARTS,
-    NETWORK_POLICY_SETTING,
-    NODE_MONITORING_AGENT,
-    POD_IDENTITY_AGENT,
-    VPC_CNI,
-    VPC_CNI_CHART,
-)
-from .api_addresses import ADDRESS_NOT_GIVEN, API_CIDRS_KEY, PRINT_ADDRESS, never_public
-from .api_groups import (
-    AUTO_MODE_GROUP,
-    AUTO_MODE_NODE_CLASS_TYPE,
-    CAPACITY_BUFFER_GROUP,
-    EC2_NODE_CLASS_TYPE,
-    EKS_PRINCIPAL,
-    KARPENTER_API_VERSION,
-    KARPENTER_CORE_GROUP,
-    KARPENTER_GROUP,
-    NODE_POOL_TYPE,
-    POD_IDENTITY_PRINCIPAL,
-    SERVICE_ACCOUNT_ROLE_ANNOTATION,
-)
-from .chart_defaults import (
-    DEVICE_PLUGIN_AFFINITY,
-    DEVICE_PLUGIN_TOLERATIONS,
-    DRA_DRIVER_TOLERATIONS,
-    FEATURE_DISCOVERY_TOLERATIONS,
-    GPU_OPERATOR_RUNTIME_CLASSES,
-    GPU_OPERATOR_TOLERATIONS,
-    KARPENTER_TOLERATIONS,
-    NEURON_PLUGIN_TOLERATIONS,
-    TERMINATION_HANDLER_TAG,
-    TERMINATION_HANDLER_TOLERATIONS,
-)
-from .cold_start import COLD_START_S, DRIVER_S
-from .device_plugins import DEVICE_PLUGINS, DEVICE_RESOURCES, DevicePlugin
-from .dra import (
-    AUTO_MODE_DRA_SINCE,
-    DRA_DRIVER,
-    DRA_SINCE,
-    GPU_DEVICE_CLASS,
-    MIG_DEVICE_CLASS,
-    SHARED_DRA_SINCE,
-    SHARES,
-    SHARES_ANNOTATION,
-    DraDevices,
-    dra_devices,
-    minor_of,
-)
-from .images import (
-    AMI_TYPES,
-    ROOT_DEVICE,
-    AmiType,
-    ami_type,
-    brings_plugin,
-    data_device,
-    has_device_plugin,
-    has_driver,
-    image_supports,
-    release_parameter,
-    ssm_parameter,
-)
-from .instance_types import (
-    GENERAL_CATEGORIES,
-    RETIRED_FAMILIES,
-    Accelerator,
-    InstanceType,
-    UnknownInstanceType,
-    instance_type,
-    instance_types,
-    quota_family,
-)
-from .interruptions import (
-    DRAIN_S,
-    HANDLER_EVENTS,
-    HOOK_MARGIN_S,
-    KARPENTER_EVENTS,
-    LIFECYCLE_ACTION,
-    MAX_DRAIN_S,
-    MIN_DRAIN_S,
-    REBALANCE_RECOMMENDATION,
-    SPOT_INTERRUPTION,
-    TERMINATING,
-    Event,
-)
-from .kubelet import allocatable
-from .kueue import (
-    KUEUE_API_VERSION,
-    KUEUE_GROUP,
-    KUEUE_INTEGRATIONS,
-    KUEUE_NAMESPACE,
-    MAX_FLAVORS,
-    PRIORITY_LABEL,
-    QUEUE_LABEL,
-    QUEUED_BY_PODS,
-)
-from .label_rules import POOL_LABELS, key_problem, label_problem, syntax_problem, value_problem
-from .labels import (
-    ACCELERATOR_LABEL,
-    ARCH_LABEL,
-    CAPACITY_TYPE_LABEL,
-    COMPUTE_TYPE_LABEL,
-    DEPLOY_DEVICE_PLUGIN_LABEL,
-    DEPLOY_OPERANDS_LABEL,
-    DEVICE_PLUGIN_CONFIG_LABEL,
-    DRA_DRIVER_LABEL,
-    EBS_ZONE_LABEL,
-    EKS_CAPACITY_TYPE_LABEL,
-    EKS_COMPONENT_LABEL,
-    GPU_PRESENT_LABEL,
-    HOSTNAME_LABEL,
-    INGRESS_CLASS_ANNOTATION,
-    INITIALIZED_LABEL,
-    INSTANCE_TYPE_LABEL,
-    MIRROR_ANNOTATION,
-    MPS_CAPABLE_LABEL,
-    NAMESPACE_NAME_LABEL,
-    NODE_CLASS_LABEL,
-    NODE_GROUP_LABEL,
-    NODE_POOL_LABEL,
-    OLD_LABELS,
-    OS_LABEL,
-    REGION_LABEL,
-    REGISTERED_LABEL,
-    SERVICE_NAME_TAG,
-    ZONE_ID_LABEL,
-    ZONE_LABEL,
-    instance_label,
-    is_type_label,
-    is_unjudged_label,
-    is_well_known_label,
-    labels_of_type,
-    type_may_meet,
-)
-from .load_balancers import (
-    AUTO_MODE_LOAD_BALANCER_CLASS,
-    AUTO_MODE_READINESS_LABEL,
-    CONTROLLER_LOAD_BALANCER_CLASS,
-    CONTROLLER_READINESS_LABEL,
-    INGRESS_ANNOTATION,
-    SERVICE_ANNOTATION,
-    SOURCE_RANGES_ANNOTATION,
-)
-from .log_groups import control_plane_log_group
-from .managed_policies import (
-    ACCESS_POLICIES,
-    ADMIN_ACCESS_POLICY,
-    AUTO_MODE_ACCESS_POLICY,
-    AUTO_MODE_CLUSTER_POLICIES,
-    AUTO_MODE_NODE_POLICIES,
-    BOUNDARIES,
-    CLUSTER_POLICIES,
-    CNI_POLICIES,
-    CNI_POLICY,
-    EBS_CSI_POLICY,
-    MANAGED_DOCUMENTS,
-    NODE_POLICIES,
-    OLD_SSM_POLICY,
-    REGISTRY_POLICIES,
-    REGISTRY_PULL_POLICY,
-    REGISTRY_READ_POLICY,
-    SSM_POLICY,
-    WORKER_POLICIES,
-    WORKER_POLICY,
-)
-from .needs import Need, resolve
-from .pool_bounds import (
-    AUTO_MODE_MAX_AGE_H,
-    KARPENTER_AGE_H,
-    MAX_DISK_GIB,
-    MAX_INSTANCE_TYPES,
-    MAX_IOPS,
-    MAX_POOL_WEIGHT,
-    MAX_THROUGHPUT_MIB_S,
-    MIN_DISK_GIB,
-    MIN_GPU_DISK_GIB,
-    MIN_IDLE_S,
-    MIN_IOPS,
-    MIN_SPOT_TYPES,
-    MIN_SYSTEM_NODES,
-    MIN_TERMINATION_GRACE_S,
-    MIN_THROUGHPUT_MIB_S,
-)
-from .prices import (
-    ALB_HOURLY,
-    AUTO_MODE_SHARE,
-    BASE_REGION,
-    CONTROL_PLANE_HOURLY,
-    EXTENDED_SUPPORT_HOURLY,
-    HOURS_PER_MONTH,
-    INTERFACE_ENDPOINT_HOURLY,
-    KMS_KEY_HOURLY,
-    NAT_GATEWAY_HOURLY,
-    NLB_HOURLY,
-    PUBLIC_IPV4_HOURLY,
-    SPOT_SHARE,
-    SPOT_SHARE_ACCELERATED,
-    Price,
-    auto_mode_surcharge,
-    ebs_gib_month,
-    ebs_volume,
-    fargate_price,
-    on_demand_price,
-    regional_factors,
-    share_of,
-    spot_price,
-)
-from .regions import UnknownRegion, Zone, managed_policy_arn, partition, regions, zones, zones_offering
-from .requirements import (
-    NODE_AFFINITY_OPERATORS,
-    NUMBER_OPERATORS,
-    REQUIREMENT_OPERATORS,
-    NodeAffinityOperator,
-    requirement_holds,
-)
-from .scheduling import (
-    AUTOSCALER_ENABLED_TAG,
-    AUTOSCALER_LABEL_TAG,
-    AUTOSCALER_OPTION_TAG,
-    AUTOSCALER_PRIORITY_CUTOFF,
-    AUTOSCALER_RESOURCE_TAG,
-    AUTOSCALER_TAG,
-    AUTOSCALER_TAINT_TAG,
-    AUTOSCALER_TEMPLATE_TAG,
-    GPU_RESOURCE,
-    GPU_TAINT,
-    HARD_EFFECTS,
-    NEURON_CORE_RESOURCE,
-    NEURON_RESOURCE,
-    NEURON_TAINT,
-    SYSTEM_NODE_LABELS,
-    SYSTEM_TAINT,
-    SYSTEM_TOLERATIONS,
-    TAINT_EFFECTS,
-    TOLERATION_OPERATORS,
-    CapacityType,
-    Taint,
-    TaintEffect,
-    TolerationOperator,
-    autoscaler_cluster_tag,
-)
-from .tags import (
-    CLUSTER_NAME_TAGS,
-    CLUSTER_TAG,
-    DISCOVERY_TAG,
-    INTERNAL_LOAD_BALANCER_TAG,
-    PUBLIC_LOAD_BALANCER_TAG,
-    STATIC_TAG,
-    drained_tag,
-)
-from .versions import (
-    AMI_RELEASE,
-    CLUSTER_AUTOSCALER_CHART,
-    CLUSTER_AUTOSCALER_IMAGE,
-    CUDA_SAMPLE_IMAGE,
-    DCGM_EXPORTER_CHART,
-    DEFAULT_KUBERNETES,
-    DEVICE_PLUGIN_CHART,
-    DRA_DRIVER_CHART,
-    EFA_CHART,
-    GPU_OPERATOR_CHART,
-    JOBSET_CHART,
-    KARPENTER_CHART,
-    KARPENTER_CRD_CHART,
-    KEDA_CHART,
-    KNOWN_CHARTS,
-    KUBERNETES,
-    KUEUE_CHART,
-    LEADER_WORKER_SET_CHART,
-    LOAD_BALANCER_CONTROLLER_CHART,
-    METRICS_SERVER_CHART,
-    NEURON_CHART,
-    NFD_CHART,
-    NVIDIA_CONTAINER_TOOLKIT,
-    NVIDIA_DRIVER,
-    NVIDIA_SMI_IMAGE,
-    PAUSE_IMAGE,
-    PROMETHEUS_CHART,
-    READ_ON,
-    SUPPORT_ENDS,
-    SUPPORTED,
-    TENSORFLOW_SERVING_IMAGE,
-    TERMINATION_HANDLER_CHART,
-    TRITON_IMAGE,
-    VLLM_IMAGE,
-    Chart,
-    KubernetesVersion,
-    UnknownKubernetesVersion,
-    kubernetes_support,
-    kubernetes_version,
-)
-
-__all__ = [
-    "ACCELERATOR_LABEL",
-    "ACCESS_POLICIES",
-    "ADDONS",
-    "ADDONS_AFTER_NODES",
-    "ADDONS_BEFORE_NODES",
-    "ADDON_CHARTS",
-    "ADDON_POD_REQUESTS",
-    "ADDRESS_NOT_GIVEN",
-    "ADMIN_ACCESS_POLICY",
-    "ALB_HOURLY",
-    "AMI_RELEASE",
-    "AMI_TYPES",
-    "API_CIDRS_KEY",
-    "ARCH_LABEL",
-    "AUTOSCALER_ENABLED_TAG",
-    "AUTOSCALER_LABEL_TAG",
-    "AUTOSCALER_OPTION_TAG",
-    "AUTOSCALER_PRIORITY_CUTOFF",
-    "AUTOSCALER_RESOURCE_TAG",
-    "AUTOSCALER_TAG",
-    "AUTOSCALER_TAINT_TAG",
-    "AUTOSCALER_TEMPLATE_TAG",
-    "AUTO_MODE_ACCESS_POLICY",
-    "AUTO_MODE_ADDONS",
-    "AUTO_MODE_CLUSTER_POLICIES",
-    "AUTO_MODE_DRA_SINCE",
-    "AUTO_MODE_GROUP",
-    "AUTO_MODE_LOAD_BALANCER_CLASS",
-    "AUTO_MODE_MAX_AGE_H",
-    "AUTO_MODE_NODE_CLASS_TYPE",
-    "AUTO_MODE_NODE_POLICIES",
-    "AUTO_MODE_READINESS_LABEL",
-    "AUTO_MODE_SHARE",
-    "BASE_REGION",
-    "BOUNDARIES",
-    "CAPACITY_BUFFER_GROUP",
-    "CAPACITY_TYPE_LABEL",
-    "CLUSTER_ADDONS",
-    "CLUSTER_AUTOSCALER_CHART",
-    "CLUSTER_AUTOSCALER_IMAGE",
-    "CLUSTER_NAME_TAGS",
-    "CLUSTER_POLICIES",
-    "CLUSTER_TAG",
-    "CNI_POLICIES",
-    "CNI_POLICY",
-    "COLD_START_S",
-    "COMPUTE_TYPE_LABEL",
-    "CONTROLLER_LOAD_BALANCER_CLASS",
-    "CONTROLLER_READINESS_LABEL",
-    "CONTROL_PLANE_HOURLY",
-    "COREDNS",
-    "CUDA_SAMPLE_IMAGE",
-    "DCGM_EXPORTER_CHART",
-    "DEFAULT_KUBERNETES",
-    "DEPLOY_DEVICE_PLUGIN_LABEL",
-    "DEPLOY_OPERANDS_LABEL",
-    "DEVICE_PLUGINS",
-    "DEVICE_PLUGIN_AFFINITY",
-    "DEVICE_PLUGIN_CHART",
-    "DEVICE_PLUGIN_CONFIG_LABEL",
-    "DEVICE_PLUGIN_TOLERATIONS",
-    "DEVICE_RESOURCES",
-    "DISCOVERY_TAG",
-    "DRAIN_S",
-    "DRA_DRIVER",
-    "DRA_DRIVER_CHART",
-    "DRA_DRIVER_LABEL",
-    "DRA_DRIVER_TOLERATIONS",
-    "DRA_SINCE",
-    "DRIVER_S",
-    "EBS_CSI_DRIVER",
-    "EBS_CSI_POLICY",
-    "EBS_PROVISIONER",
-    "EBS_ZONE_LABEL",
-    "EC2_NODE_CLASS_TYPE",
-    "EFA_CHART",
-    "EKS_CAPACITY_TYPE_LABEL",
-    "EKS_COMPONENT_LABEL",
-    "EKS_PRINCIPAL",
-    "EXTENDED_SUPPORT_HOURLY",
-    "FEATURE_DISCOVERY_TOLERATIONS",
-    "GENERAL_CATEGORIES",
-    "GPU_DEVICE_CLASS",
-    "GPU_OPERATOR_CHART",
-    "GPU_OPERATOR_RUNTIME_CLASSES",
-    "GPU_OPERATOR_TOLERATIONS",
-    "GPU_PRESENT_LABEL",
-    "GPU_RESOURCE",
-    "GPU_TAINT",
-    "HANDLER_EVENTS",
-    "HARD_EFFECTS",
-    "HOOK_MARGIN_S",
-    "HOSTNAME_LABEL",
-    "HOURS_PER_MONTH",
-    "INGRESS_ANNOTATION",
-    "INGRESS_CLASS_ANNOTATION",
-    "INITIALIZED_LABEL",
-    "INSTANCE_TYPE_LABEL",
-    "INTERFACE_ENDPOINT_HOURLY",
-    "INTERNAL_LOAD_BALANCER_TAG",
-    "JOBSET_CHART",
-    "KARPENTER_AGE_H",
-    "KARPENTER_API_VERSION",
-    "KARPENTER_CHART",
-    "KARPENTER_CORE_GROUP",
-    "KARPENTER_CRD_CHART",
-    "KARPENTER_EVENTS",
-    "KARPENTER_GROUP",
-    "KARPENTER_TOLERATIONS",
-    "KEDA_CHART",
-    "KMS_KEY_HOURLY",
-    "KNOWN_CHARTS",
-    "KUBERNETES",
-    "KUBE_PROXY",
-    "KUEUE_API_VERSION",
-    "KUEUE_CHART",
-    "KUEUE_GROUP",
-    "KUEUE_INTEGRATIONS",
-    "KUEUE_NAMESPACE",
-    "LEADER_WORKER_SET_CHART",
-    "LIFECYCLE_ACTION",
-    "LOAD_BALANCER_CONTROLLER_CHART",
-    "MANAGED_DOCUMENTS",
-    "MAX_DISK_GIB",
-    "MAX_DRAIN_S",
-    "MAX_FLAVORS",
-    "MAX_INSTANCE_TYPES",
-    "MAX_IOPS",
-    "MAX_POOL_WEIGHT",
-    "MAX_THROUGHPUT_MIB_S",
-    "METRICS_SERVER",
-    "METRICS_SERVER_CHART",
-    "MIG_DEVICE_CLASS",
-    "MIN_DISK_GIB",
-    "MIN_DRAIN_S",
-    "MIN_GPU_DISK_GIB",
-    "MIN_IDLE_S",
-    "MIN_IOPS",
-    "MIN_SPOT_TYPES",
-    "MIN_SYSTEM_NODES",
-    "MIN_TERMINATION_GRACE_S",
-    "MIN_THROUGHPUT_MIB_S",
-    "MIRROR_ANNOTATION",
-    "MPS_CAPABLE_LABEL",
-    "NAMESPACE_NAME_LABEL",
-    "NAT_GATEWAY_HOURLY",
-    "NETWORK_POLICY_CHARTS",
-    "NETWORK_POLICY_SETTING",
-    "NEURON_CHART",
-    "NEURON_CORE_RESOURCE",
-    "NEURON_PLUGIN_TOLERATIONS",
-    "NEURON_RESOURCE",
-    "NEURON_TAINT",
-    "NFD_CHART",
-    "NLB_HOURLY",
-    "NODE_AFFINITY_OPERATORS",
-    "NODE_CLASS_LABEL",
-    "NODE_GROUP_LABEL",
-    "NODE_MONITORING_AGENT",
-    "NODE_POLICIES",
-    "NODE_POOL_LABEL",
-    "NODE_POOL_TYPE",
-    "NUMBER_OPERATORS",
-    "NVIDIA_CONTAINER_TOOLKIT",
-    "NVIDIA_DRIVER",
-    "NVIDIA_SMI_IMAGE",
-    "OLD_LABELS",
-    "OLD_SSM_POLICY",
-    "OS_LABEL",
-    "PAUSE_IMAGE",
-    "POD_IDENTITY_AGENT",
-    "POD_IDENTITY_PRINCIPAL",
-    "POOL_LABELS",
-    "PRINT_ADDRESS",
-    "PRIORITY_LABEL",
-    "PROMETHEUS_CHART",
-    "PUBLIC_IPV4_HOURLY",
-    "PUBLIC_LOAD_BALANCER_TAG",
-    "QUEUED_BY_PODS",
-    "QUEUE_LABEL",
-    "READ_ON",
-    "REBALANCE_RECOMMENDATION",
-    "REGION_LABEL",
-    "REGISTERED_LABEL",
-    "REGISTRY_POLICIES",
-    "REGISTRY_PULL_POLICY",
-    "REGISTRY_READ_POLICY",
-    "REQUIREMENT_OPERATORS",
-    "RETIRED_FAMILIES",
-    "ROOT_DEVICE",
-    "SERVICE_ACCOUNT_ROLE_ANNOTATION",
-    "SERVICE_ANNOTATION",
-    "SERVICE_NAME_TAG",
-    "SHARED_DRA_SINCE",
-    "SHARES",
-    "SHARES_ANNOTATION",
-    "SOURCE_RANGES_ANNOTATION",
-    "SPOT_INTERRUPTION",
-    "SPOT_SHARE",
-    "SPOT_SHARE_ACCELERATED",
-    "SSM_POLICY",
-    "STATIC_TAG",
-    "SUPPORTED",
-    "SUPPORT_ENDS",
-    "SYSTEM_NODE_LABELS",
-    "SYSTEM_TAINT",
-    "SYSTEM_TOLERATIONS",
-    "TAINT_EFFECTS",
-    "TENSORFLOW_SERVING_IMAGE",
-    "TERMINATING",
-    "TERMINATION_HANDLER_CHART",
-    "TERMINATION_HANDLER_TAG",
-    "TERMINATION_HANDLER_TOLERATIONS",
-    "TOLERATION_OPERATORS",
-    "TRITON_IMAGE",
-    "VLLM_IMAGE",
-    "VPC_CNI",
-    "VPC_CNI_CHART",
-    "WORKER_POLICIES",
-    "WORKER_POLICY",
-    "ZONE_ID_LABEL",
-    "ZONE_LABEL",
-    "Accelerator",
-    "AmiType",
-    "CapacityType",
-    "Chart",
-    "DevicePlugin",
-    "DraDevices",
-    "Event",
-    "InstanceType",
-    "KubernetesVersion",
-    "Need",
-    "NodeAffinityOperator",
-    "Price",
-    "Taint",
-    "TaintEffect",
-    "TolerationOperator",
-    "UnknownInstanceType",
-    "UnknownKubernetesVersion",
-    "UnknownRegion",
-    "Zone",
-    "allocatable",
-    "ami_type",
-    "auto_mode_surcharge",
-    "autoscaler_cluster_tag",
-    "brings_plugin",
-    "control_plane_log_group",
-    "data_device",
-    "dra_devices",
-    "drained_tag",
-    "ebs_gib_month",
-    "ebs_volume",
-    "fargate_price",
-    "has_device_plugin",
-    "has_driver",
-    "image_supports",
-    "instance_label",
-    "instance_type",
-    "instance_types",
-    "is_type_label",
-    "is_unjudged_label",
-    "is_well_known_label",
-    "key_problem",
-    "kubernetes_support",
-    "kubernetes_version",
-    "label_problem",
-    "labels_of_type",
-    "managed_policy_arn",
-    "minor_of",
-    "never_public",
-    "on_demand_price",
-    "partition",
-    "quota_family",
-    "regional_factors",
-    "regions",
-    "release_parameter",
-    "requirement_holds",
-    "resolve",
-    "share_of",
-    "spot_price",
-    "ssm_parameter",
-    "syntax_problem",
-    "type_may_meet",
-    "value_problem",
-    "zones",
-    "zones_offering",
-]
+from .addons import ADDON_CHARTS as ADDON_CHARTS
+from .addons import ADDON_POD_REQUESTS as ADDON_POD_REQUESTS
+from .addons import ADDONS as ADDONS
+from .addons import ADDONS_AFTER_NODES as ADDONS_AFTER_NODES
+from .addons import ADDONS_BEFORE_NODES as ADDONS_BEFORE_NODES
+from .addons import AUTO_MODE_ADDONS as AUTO_MODE_ADDONS
+from .addons import CLUSTER_ADDONS as CLUSTER_ADDONS
+from .addons import COREDNS as COREDNS
+from .addons import EBS_CSI_DRIVER as EBS_CSI_DRIVER
+from .addons import EBS_PROVISIONER as EBS_PROVISIONER
+from .addons import KUBE_PROXY as KUBE_PROXY
+from .addons import METRICS_SERVER as METRICS_SERVER
+from .addons import NETWORK_POLICY_CHARTS as NETWORK_POLICY_CHARTS
+from .addons import NETWORK_POLICY_SETTING as NETWORK_POLICY_SETTING
+from .addons import NODE_MONITORING_AGENT as NODE_MONITORING_AGENT
+from .addons import POD_IDENTITY_AGENT as POD_IDENTITY_AGENT
+from .addons import VPC_CNI as VPC_CNI
+from .addons import VPC_CNI_CHART as VPC_CNI_CHART
+from .api_addresses import ADDRESS_NOT_GIVEN as ADDRESS_NOT_GIVEN
+from .api_addresses import API_CIDRS_KEY as API_CIDRS_KEY
+from .api_addresses import PRINT_ADDRESS as PRINT_ADDRESS
+from .api_addresses import never_public as never_public
+from .api_groups import AUTO_MODE_GROUP as AUTO_MODE_GROUP
+from .api_groups import AUTO_MODE_NODE_CLASS_TYPE as AUTO_MODE_NODE_CLASS_TYPE
+from .api_groups import CAPACITY_BUFFER_GROUP as CAPACITY_BUFFER_GROUP
+from .api_groups import EC2_NODE_CLASS_TYPE as EC2_NODE_CLASS_TYPE
+from .api_groups import EKS_PRINCIPAL as EKS_PRINCIPAL
+from .api_groups import KARPENTER_API_VERSION as KARPENTER_API_VERSION
+from .api_groups import KARPENTER_CORE_GROUP as KARPENTER_CORE_GROUP
+from .api_groups import KARPENTER_GROUP as KARPENTER_GROUP
+from .api_groups import NODE_POOL_TYPE as NODE_POOL_TYPE
+from .api_groups import POD_IDENTITY_PRINCIPAL as POD_IDENTITY_PRINCIPAL
+from .api_groups import SERVICE_ACCOUNT_ROLE_ANNOTATION as SERVICE_ACCOUNT_ROLE_ANNOTATION
+from .chart_defaults import DEVICE_PLUGIN_AFFINITY as DEVICE_PLUGIN_AFFINITY
+from .chart_defaults import DEVICE_PLUGIN_TOLERATIONS as DEVICE_PLUGIN_TOLERATIONS
+from .chart_defaults import DRA_DRIVER_TOLERATIONS as DRA_DRIVER_TOLERATIONS
+from .chart_defaults import FEATURE_DISCOVERY_TOLERATIONS as FEATURE_DISCOVERY_TOLERATIONS
+from .chart_defaults import GPU_OPERATOR_RUNTIME_CLASSES as GPU_OPERATOR_RUNTIME_CLASSES
+from .chart_defaults import GPU_OPERATOR_TOLERATIONS as GPU_OPERATOR_TOLERATIONS
+from .chart_defaults import KARPENTER_TOLERATIONS as KARPENTER_TOLERATIONS
+from .chart_defaults import NEURON_PLUGIN_TOLERATIONS as NEURON_PLUGIN_TOLERATIONS
+from .chart_defaults import TERMINATION_HANDLER_TAG as TERMINATION_HANDLER_TAG
+from .chart_defaults import TERMINATION_HANDLER_TOLERATIONS as TERMINATION_HANDLER_TOLERATIONS
+from .cold_start import COLD_START_S as COLD_START_S
+from .cold_start import DRIVER_S as DRIVER_S
+from .device_plugins import DEVICE_PLUGINS as DEVICE_PLUGINS
+from .device_plugins import DEVICE_RESOURCES as DEVICE_RESOURCES
+from .device_plugins import DevicePlugin as DevicePlugin
+from .dra import AUTO_MODE_DRA_SINCE as AUTO_MODE_DRA_SINCE
+from .dra import DRA_DRIVER as DRA_DRIVER
+from .dra import DRA_SINCE as DRA_SINCE
+from .dra import GPU_DEVICE_CLASS as GPU_DEVICE_CLASS
+from .dra import MIG_DEVICE_CLASS as MIG_DEVICE_CLASS
+from .dra import SHARED_DRA_SINCE as SHARED_DRA_SINCE
+from .dra import SHARES as SHARES
+from .dra import SHARES_ANNOTATION as SHARES_ANNOTATION
+from .dra import DraDevices as DraDevices
+from .dra import dra_devices as dra_devices
+from .dra import minor_of as minor_of
+from .images import AMI_TYPES as AMI_TYPES
+from .images import ROOT_DEVICE as ROOT_DEVICE
+from .images import AmiType as AmiType
+from .images import ami_type as ami_type
+from .images import brings_plugin as brings_plugin
+from .images import data_device as data_device
+from .images import has_device_plugin as has_device_plugin
+from .images import has_driver as has_driver
+from .images import image_supports as image_supports
+from .images import release_parameter as release_parameter
+from .images import ssm_parameter as ssm_parameter
+from .instance_types import GENERAL_CATEGORIES as GENERAL_CATEGORIES
+from .instance_types import RETIRED_FAMILIES as RETIRED_FAMILIES
+from .instance_types import Accelerator as Accelerator
+from .instance_types import InstanceType as InstanceType
+from .instance_types import UnknownInstanceType as UnknownInstanceType
+from .instance_types import instance_type as instance_type
+from .instance_types import instance_types as instance_types
+from .instance_types import quota_family as quota_family
+from .interruptions import DRAIN_S as DRAIN_S
+from .interruptions import HANDLER_EVENTS as HANDLER_EVENTS
+from .interruptions import HOOK_MARGIN_S as HOOK_MARGIN_S
+from .interruptions import KARPENTER_EVENTS as KARPENTER_EVENTS
+from .interruptions import LIFECYCLE_ACTION as LIFECYCLE_ACTION
+from .interruptions import MAX_DRAIN_S as MAX_DRAIN_S
+from .interruptions import MIN_DRAIN_S as MIN_DRAIN_S
+from .interruptions import REBALANCE_RECOMMENDATION as REBALANCE_RECOMMENDATION
+from .interruptions import SPOT_INTERRUPTION as SPOT_INTERRUPTION
+from .interruptions import TERMINATING as TERMINATING
+from .interruptions import Event as Event
+from .kubelet import allocatable as allocatable
+from .kueue import KUEUE_API_VERSION as KUEUE_API_VERSION
+from .kueue import KUEUE_GROUP as KUEUE_GROUP
+from .kueue import KUEUE_INTEGRATIONS as KUEUE_INTEGRATIONS
+from .kueue import KUEUE_NAMESPACE as KUEUE_NAMESPACE
+from .kueue import MAX_FLAVORS as MAX_FLAVORS
+from .kueue import PRIORITY_LABEL as PRIORITY_LABEL
+from .kueue import QUEUE_LABEL as QUEUE_LABEL
+from .kueue import QUEUED_BY_PODS as QUEUED_BY_PODS
+from .label_rules import POOL_LABELS as POOL_LABELS
+from .label_rules import key_problem as key_problem
+from .label_rules import label_problem as label_problem
+from .label_rules import syntax_problem as syntax_problem
+from .label_rules import value_problem as value_problem
+from .labels import ACCELERATOR_LABEL as ACCELERATOR_LABEL
+from .labels import ARCH_LABEL as ARCH_LABEL
+from .labels import CAPACITY_TYPE_LABEL as CAPACITY_TYPE_LABEL
+from .labels import COMPUTE_TYPE_LABEL as COMPUTE_TYPE_LABEL
+from .labels import DEPLOY_DEVICE_PLUGIN_LABEL as DEPLOY_DEVICE_PLUGIN_LABEL
+from .labels import DEPLOY_OPERANDS_LABEL as DEPLOY_OPERANDS_LABEL
+from .labels import DEVICE_PLUGIN_CONFIG_LABEL as DEVICE_PLUGIN_CONFIG_LABEL
+from .labels import DRA_DRIVER_LABEL as DRA_DRIVER_LABEL
+from .labels import EBS_ZONE_LABEL as EBS_ZONE_LABEL
+from .labels import EKS_CAPACITY_TYPE_LABEL as EKS_CAPACITY_TYPE_LABEL
+from .labels import EKS_COMPONENT_LABEL as EKS_COMPONENT_LABEL
+from .labels import GPU_PRESENT_LABEL as GPU_PRESENT_LABEL
+from .labels import HOSTNAME_LABEL as HOSTNAME_LABEL
+from .labels import INGRESS_CLASS_ANNOTATION as INGRESS_CLASS_ANNOTATION
+from .labels import INITIALIZED_LABEL as INITIALIZED_LABEL
+from .labels import INSTANCE_TYPE_LABEL as INSTANCE_TYPE_LABEL
+from .labels import MIRROR_ANNOTATION as MIRROR_ANNOTATION
+from .labels import MPS_CAPABLE_LABEL as MPS_CAPABLE_LABEL
+from .labels import NAMESPACE_NAME_LABEL as NAMESPACE_NAME_LABEL
+from .labels import NODE_CLASS_LABEL as NODE_CLASS_LABEL
+from .labels import NODE_GROUP_LABEL as NODE_GROUP_LABEL
+from .labels import NODE_POOL_LABEL as NODE_POOL_LABEL
+from .labels import OLD_LABELS as OLD_LABELS
+from .labels import OS_LABEL as OS_LABEL
+from .labels import REGION_LABEL as REGION_LABEL
+from .labels import REGISTERED_LABEL as REGISTERED_LABEL
+from .labels import SERVICE_NAME_TAG as SERVICE_NAME_TAG
+from .labels import ZONE_ID_LABEL as ZONE_ID_LABEL
+from .labels import ZONE_LABEL as ZONE_LABEL
+from .labels import instance_label as instance_label
+from .labels import is_type_label as is_type_label
+from .labels import is_unjudged_label as is_unjudged_label
+from .labels import is_well_known_label as is_well_known_label
+from .labels import labels_of_type as labels_of_type
+from .labels import type_may_meet as type_may_meet
+from .load_balancers import AUTO_MODE_LOAD_BALANCER_CLASS as AUTO_MODE_LOAD_BALANCER_CLASS
+from .load_balancers import AUTO_MODE_READINESS_LABEL as AUTO_MODE_READINESS_LABEL
+from .load_balancers import CONTROLLER_LOAD_BALANCER_CLASS as CONTROLLER_LOAD_BALANCER_CLASS
+from .load_balancers import CONTROLLER_READINESS_LABEL as CONTROLLER_READINESS_LABEL
+from .load_balancers import INGRESS_ANNOTATION as INGRESS_ANNOTATION
+from .load_balancers import SERVICE_ANNOTATION as SERVICE_ANNOTATION
+from .load_balancers import SOURCE_RANGES_ANNOTATION as SOURCE_RANGES_ANNOTATION
+from .log_groups import control_plane_log_group as control_plane_log_group
+from .managed_policies import ACCESS_POLICIES as ACCESS_POLICIES
+from .managed_policies import ADMIN_ACCESS_POLICY as ADMIN_ACCESS_POLICY
+from .managed_policies import AUTO_MODE_ACCESS_POLICY as AUTO_MODE_ACCESS_POLICY
+from .managed_policies import AUTO_MODE_CLUSTER_POLICIES as AUTO_MODE_CLUSTER_POLICIES
+from .managed_policies import AUTO_MODE_NODE_POLICIES as AUTO_MODE_NODE_POLICIES
+from .managed_policies import BOUNDARIES as BOUNDARIES
+from .managed_policies import CLUSTER_POLICIES as CLUSTER_POLICIES
+from .managed_policies import CNI_POLICIES as CNI_POLICIES
+from .managed_policies import CNI_POLICY as CNI_POLICY
+from .managed_policies import EBS_CSI_POLICY as EBS_CSI_POLICY
+from .managed_policies import MANAGED_DOCUMENTS as MANAGED_DOCUMENTS
+from .managed_policies import NODE_POLICIES as NODE_POLICIES
+from .managed_policies import OLD_SSM_POLICY as OLD_SSM_POLICY
+from .managed_policies import REGISTRY_POLICIES as REGISTRY_POLICIES
+from .managed_policies import REGISTRY_PULL_POLICY as REGISTRY_PULL_POLICY
+from .managed_policies import REGISTRY_READ_POLICY as REGISTRY_READ_POLICY
+from .managed_policies import SSM_POLICY as SSM_POLICY
+from .managed_policies import WORKER_POLICIES as WORKER_POLICIES
+from .managed_policies import WORKER_POLICY as WORKER_POLICY
+from .needs import Need as Need
+from .needs import resolve as resolve
+from .pool_bounds import AUTO_MODE_MAX_AGE_H as AUTO_MODE_MAX_AGE_H
+from .pool_bounds import KARPENTER_AGE_H as KARPENTER_AGE_H
+from .pool_bounds import MAX_DISK_GIB as MAX_DISK_GIB
+from .pool_bounds import MAX_INSTANCE_TYPES as MAX_INSTANCE_TYPES
+from .pool_bounds import MAX_IOPS as MAX_IOPS
+from .pool_bounds import MAX_POOL_WEIGHT as MAX_POOL_WEIGHT
+from .pool_bounds import MAX_THROUGHPUT_MIB_S as MAX_THROUGHPUT_MIB_S
+from .pool_bounds import MIN_DISK_GIB as MIN_DISK_GIB
+from .pool_bounds import MIN_GPU_DISK_GIB as MIN_GPU_DISK_GIB
+from .pool_bounds import MIN_IDLE_S as MIN_IDLE_S
+from .pool_bounds import MIN_IOPS as MIN_IOPS
+from .pool_bounds import MIN_SPOT_TYPES as MIN_SPOT_TYPES
+from .pool_bounds import MIN_SYSTEM_NODES as MIN_SYSTEM_NODES
+from .pool_bounds import MIN_TERMINATION_GRACE_S as MIN_TERMINATION_GRACE_S
+from .pool_bounds import MIN_THROUGHPUT_MIB_S as MIN_THROUGHPUT_MIB_S
+from .prices import ALB_HOURLY as ALB_HOURLY
+from .prices import AUTO_MODE_SHARE as AUTO_MODE_SHARE
+from .prices import BASE_REGION as BASE_REGION
+from .prices import CONTROL_PLANE_HOURLY as CONTROL_PLANE_HOURLY
+from .prices import EXTENDED_SUPPORT_HOURLY as EXTENDED_SUPPORT_HOURLY
+from .prices import HOURS_PER_MONTH as HOURS_PER_MONTH
+from .prices import INTERFACE_ENDPOINT_HOURLY as INTERFACE_ENDPOINT_HOURLY
+from .prices import KMS_KEY_HOURLY as KMS_KEY_HOURLY
+from .prices import NAT_GATEWAY_HOURLY as NAT_GATEWAY_HOURLY
+from .prices import NLB_HOURLY as NLB_HOURLY
+from .prices import PUBLIC_IPV4_HOURLY as PUBLIC_IPV4_HOURLY
+from .prices import SPOT_SHARE as SPOT_SHARE
+from .prices import SPOT_SHARE_ACCELERATED as SPOT_SHARE_ACCELERATED
+from .prices import Price as Price
+from .prices import auto_mode_surcharge as auto_mode_surcharge
+from .prices import ebs_gib_month as ebs_gib_month
+from .prices import ebs_volume as ebs_volume
+from .prices import fargate_price as fargate_price
+from .prices import on_demand_price as on_demand_price
+from .prices import regional_factors as regional_factors
+from .prices import share_of as share_of
+from .prices import spot_price as spot_price
+from .regions import UnknownRegion as UnknownRegion
+from .regions import Zone as Zone
+from .regions import managed_policy_arn as managed_policy_arn
+from .regions import partition as partition
+from .regions import regions as regions
+from .regions import zones as zones
+from .regions import zones_offering as zones_offering
+from .requirements import NODE_AFFINITY_OPERATORS as NODE_AFFINITY_OPERATORS
+from .requirements import NUMBER_OPERATORS as NUMBER_OPERATORS
+from .requirements import REQUIREMENT_OPERATORS as REQUIREMENT_OPERATORS
+from .requirements import NodeAffinityOperator as NodeAffinityOperator
+from .requirements import requirement_holds as requirement_holds
+from .scheduling import AUTOSCALER_ENABLED_TAG as AUTOSCALER_ENABLED_TAG
+from .scheduling import AUTOSCALER_LABEL_TAG as AUTOSCALER_LABEL_TAG
+from .scheduling import AUTOSCALER_OPTION_TAG as AUTOSCALER_OPTION_TAG
+from .scheduling import AUTOSCALER_PRIORITY_CUTOFF as AUTOSCALER_PRIORITY_CUTOFF
+from .scheduling import AUTOSCALER_RESOURCE_TAG as AUTOSCALER_RESOURCE_TAG
+from .scheduling import AUTOSCALER_TAG as AUTOSCALER_TAG
+from .scheduling import AUTOSCALER_TAINT_TAG as AUTOSCALER_TAINT_TAG
+from .scheduling import AUTOSCALER_TEMPLATE_TAG as AUTOSCALER_TEMPLATE_TAG
+from .scheduling import GPU_RESOURCE as GPU_RESOURCE
+from .scheduling import GPU_TAINT as GPU_TAINT
+from .scheduling import HARD_EFFECTS as HARD_EFFECTS
+from .scheduling import NEURON_CORE_RESOURCE as NEURON_CORE_RESOURCE
+from .scheduling import NEURON_RESOURCE as NEURON_RESOURCE
+from .scheduling import NEURON_TAINT as NEURON_TAINT
+from .scheduling import SYSTEM_NODE_LABELS as SYSTEM_NODE_LABELS
+from .scheduling import SYSTEM_TAINT as SYSTEM_TAINT
+from .scheduling import SYSTEM_TOLERATIONS as SYSTEM_TOLERATIONS
+from .scheduling import TAINT_EFFECTS as TAINT_EFFECTS
+from .scheduling import TOLERATION_OPERATORS as TOLERATION_OPERATORS
+from .scheduling import CapacityType as CapacityType
+from .scheduling import Taint as Taint
+from .scheduling import TaintEffect as TaintEffect
+from .scheduling import TolerationOperator as TolerationOperator
+from .scheduling import autoscaler_cluster_tag as autoscaler_cluster_tag
+from .tags import CLUSTER_NAME_TAGS as CLUSTER_NAME_TAGS
+from .tags import CLUSTER_TAG as CLUSTER_TAG
+from .tags import DISCOVERY_TAG as DISCOVERY_TAG
+from .tags import INTERNAL_LOAD_BALANCER_TAG as INTERNAL_LOAD_BALANCER_TAG
+from .tags import PUBLIC_LOAD_BALANCER_TAG as PUBLIC_LOAD_BALANCER_TAG
+from .tags import STATIC_TAG as STATIC_TAG
+from .tags import drained_tag as drained_tag
+from .versions import AMI_RELEASE as AMI_RELEASE
+from .versions import CLUSTER_AUTOSCALER_CHART as CLUSTER_AUTOSCALER_CHART
+from .versions import CLUSTER_AUTOSCALER_IMAGE as CLUSTER_AUTOSCALER_IMAGE
+from .versions import CUDA_SAMPLE_IMAGE as CUDA_SAMPLE_IMAGE
+from .versions import DCGM_EXPORTER_CHART as DCGM_EXPORTER_CHART
+from .versions import DEFAULT_KUBERNETES as DEFAULT_KUBERNETES
+from .versions import DEVICE_PLUGIN_CHART as DEVICE_PLUGIN_CHART
+from .versions import DRA_DRIVER_CHART as DRA_DRIVER_CHART
+from .versions import EFA_CHART as EFA_CHART
+from .versions import GPU_OPERATOR_CHART as GPU_OPERATOR_CHART
+from .versions import JOBSET_CHART as JOBSET_CHART
+from .versions import KARPENTER_CHART as KARPENTER_CHART
+from .versions import KARPENTER_CRD_CHART as KARPENTER_CRD_CHART
+from .versions import KEDA_CHART as KEDA_CHART
+from .versions import KNOWN_CHARTS as KNOWN_CHARTS
+from .versions import KUBERNETES as KUBERNETES
+from .versions import KUEUE_CHART as KUEUE_CHART
+from .versions import LEADER_WORKER_SET_CHART as LEADER_WORKER_SET_CHART
+from .versions import LOAD_BALANCER_CONTROLLER_CHART as LOAD_BALANCER_CONTROLLER_CHART
+from .versions import METRICS_SERVER_CHART as METRICS_SERVER_CHART
+from .versions import NEURON_CHART as NEURON_CHART
+from .versions import NFD_CHART as NFD_CHART
+from .versions import NVIDIA_CONTAINER_TOOLKIT as NVIDIA_CONTAINER_TOOLKIT
+from .versions import NVIDIA_DRIVER as NVIDIA_DRIVER
+from .versions import NVIDIA_SMI_IMAGE as NVIDIA_SMI_IMAGE
+from .versions import PAUSE_IMAGE as PAUSE_IMAGE
+from .versions import PROMETHEUS_CHART as PROMETHEUS_CHART
+from .versions import READ_ON as READ_ON
+from .versions import SUPPORT_ENDS as SUPPORT_ENDS
+from .versions import SUPPORTED as SUPPORTED
+from .versions import TENSORFLOW_SERVING_IMAGE as TENSORFLOW_SERVING_IMAGE
+from .versions import TERMINATION_HANDLER_CHART as TERMINATION_HANDLER_CHART
+from .versions import TRITON_IMAGE as TRITON_IMAGE
+from .versions import VLLM_IMAGE as VLLM_IMAGE
+from .versions import Chart as Chart
+from .versions import KubernetesVersion as KubernetesVersion
+from .versions import UnknownKubernetesVersion as UnknownKubernetesVersion
+from .versions import kubernetes_support as kubernetes_support
+from .versions import kubernetes_version as kubernetes_version
