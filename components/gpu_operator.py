@@ -9,11 +9,11 @@ from pydantic import Field, WithJsonSchema, model_validator
 from typing_extensions import TypedDict
 
 from . import catalog
-from .catalog.mig import MIG_GPUS
 from .control_plane.disposable import disposable
 from .nodes.gpu_sharing import WITHOUT_SHARING, sharing_configurations
 from .nodes.plugin_tolerations import plugin_tolerations
 from .values.arg_words import MigStrategyArg, OperatorImageArg
+from .values.gpu_parts import CUTTABLE
 from .values.gpu_pool import GpuPool
 from .values.gpu_pool_args import GpuPoolArgs
 from .values.value import Value, check, one_of
@@ -119,9 +119,8 @@ def _unserved(pool: GpuPool) -> Iterable[str]:
 
 
 def _mig_problems(strategy: str, pools: Sequence[GpuPool]) -> Iterable[str]:
-    if not any(row.accelerator and row.accelerator.name in MIG_GPUS for pool in pools for row in pool.instance_types):
-        known = ", ".join(sorted(MIG_GPUS))
-        yield f"settings.mig_strategy {strategy}: no pool has a GPU that can be cut; these can: {known}"
+    if not any(pool.can_be_cut for pool in pools):
+        yield f"settings.mig_strategy {strategy}: no pool has a GPU that can be cut; these can: {CUTTABLE}"
     rule = "settings.mig_strategy must be none where pods share whole GPUs"
     yield from (f"pools[{number}].sharing: {rule}, got {strategy}" for number, pool in enumerate(pools) if pool.sharing)
 

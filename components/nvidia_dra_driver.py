@@ -8,11 +8,11 @@ from pydantic import Field, model_validator
 from typing_extensions import TypedDict
 
 from . import catalog
-from .catalog.mig import MIG_GPUS
 from .control_plane.charts import create_release
 from .nodes.device_claims import claim_problems
 from .nodes.plugin_tolerations import plugin_tolerations
 from .values.eks_cluster import EksCluster
+from .values.gpu_parts import CUTTABLE
 from .values.gpu_pool import GpuPool
 from .values.gpu_pool_args import GpuPoolArgs
 from .values.value import Value, check
@@ -91,11 +91,8 @@ def _partition_problems(spec: NvidiaDraDriverSpec) -> Iterable[str]:
     version = spec.cluster["kubernetes_version"]
     if not spec.settings.partitions:
         return
-    if not any(
-        row.accelerator and row.accelerator.name in MIG_GPUS for pool in spec.served for row in pool.instance_types
-    ):
-        known = ", ".join(sorted(MIG_GPUS))
-        yield f"settings.partitions: no pool with claims has a GPU that can be cut; these can: {known}"
+    if not any(pool.can_be_cut for pool in spec.served):
+        yield f"settings.partitions: no pool with claims has a GPU that can be cut; these can: {CUTTABLE}"
     if isinstance(version, str) and catalog.minor_of(version) < catalog.SHARED_DRA_SINCE:
         yield f"settings.partitions: parts of a device need Kubernetes 1.36 or later, and the cluster has {version}"
 

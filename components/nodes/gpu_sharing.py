@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .. import catalog
-from ..values.gpu_pool import GpuSharing
+from ..values.gpu_parts import GpuSharing
 
 WITHOUT_SHARING = "default"
 """Name of the configuration for nodes whose pods do not share."""

@@ -2,7 +2,7 @@
 `max_gpus`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
@@ -23,27 +23,24 @@ from ..catalog import (
     MIN_THROUGHPUT_MIB_S,
     MPS_CAPABLE_LABEL,
     NEURON_TAINT,
-    Accelerator,
     CapacityType,
     InstanceType,
     Taint,
     brings_plugin,
-    dra_devices,
-    image_supports,
-    instance_type,
-    instance_types,
 )
 from ..catalog.cold_start import PARALLEL_PULL_THROUGHPUT_MIB_S
 from ..catalog.mig import MIG_CONFIG_LABEL, MIG_GPUS, mig_config, mig_profiles
 from ..catalog.scheduling import MIG_RESOURCE
 from .gpu_need import GpuNeed
+from .gpu_parts import GpuSharing, check_claims, check_sharing, check_slices
 from .labels_and_taints import Labels, NodeTaint
 from .node_storage import NodeStorage
 from .patterns import like
+from .pool_types import accelerator_of, differing, known_type, unusable
 from .reservation import Reservation
 from .validation_messages import refused
 from .value import Value
-from .words import Devices, NodeImage, SharingStrategy
+from .words import Devices, NodeImage
 
 LONGEST_IDLE_S = 86_400
 """A day, after which an idle node is more likely forgotten than kept."""
@@ -51,33 +48,8 @@ LONGEST_IDLE_S = 86_400
 # It has 17 network cards and 16 EFA interfaces. Source: Karpenter 1.15, zz_generated.vpclimits.go.
 _EFA_ON_OTHER_CARDS = frozenset({"p6-b300.48xlarge"})
 
-_PODS_OF_DAEMON_SETS = 10
-"""Room that a node keeps for DaemonSets: network, proxy, EKS's agents, device plugin, exporters."""
-
 # The spelling that the autoscaler's list of known GPUs has for the first data-centre cards.
 _TESLA = frozenset({"t4", "v100", "a100", "p100", "k80"})
-
-
-class GpuSharing(Value):
-    """How pods share one GPU."""
-
-    strategy: SharingStrategy
-    replicas: int = Field(ge=2)
-
-    @property
-    def config(self) -> str:
-        """Name of the device plugin's configuration, as `time-slicing-4`."""
-        return f"{self.strategy}-{self.replicas}"
-
-
-def _row(name: Any) -> Any:
-    if not isinstance(name, str):
-        return name
-    if family := [row for row in instance_types() if row.family == name]:
-        nearest = min(family, key=lambda row: (row.accelerators, row.vcpus))
-        reason = "pods packed on one of its larger types can cost more than a small node for each"
-        raise ValueError(f"{name} is a family, and {reason}: name the types; nearest: {nearest.name}")
-    return instance_type(name)
 
 
 class GpuPool(Value):
@@ -85,7 +57,7 @@ class GpuPool(Value):
 
     need: GpuNeed | None = None
     node_image: NodeImage = "al2023"
-    instance_types: tuple[Annotated[InstanceType, BeforeValidator(_row, json_schema_input_type=str)], ...] = ()
+    instance_types: tuple[Annotated[InstanceType, BeforeValidator(known_type, json_schema_input_type=str)], ...] = ()
     """The types given, or those that satisfy the need."""
     max_gpus: int = Field(ge=1)
     warm_gpus: int = Field(default=0, ge=0)
@@ -130,10 +102,10 @@ class GpuPool(Value):
     def _one_kind_of_node(cls, rows: tuple[InstanceType, ...]) -> tuple[InstanceType, ...]:
         if len(rows) > MAX_INSTANCE_TYPES:
             raise ValueError(f"a node group takes at most {MAX_INSTANCE_TYPES} types, got {len(rows)}")
-        problems = [problem for row in rows if (problem := _unusable(row))]
+        problems = [problem for row in rows if (problem := unusable(row))]
         problems += [f"{row.name} is there twice" for row in dict.fromkeys(rows) if rows.count(row) > 1]
         if not problems:
-            problems = [*_differing(rows)]
+            problems = [*differing(rows)]
         if problems:
             raise ValueError("; ".join(problems))
         return rows
@@ -214,58 +186,22 @@ class GpuPool(Value):
     @field_validator("devices")
     @classmethod
     def _claimable(cls, devices: Devices, info: ValidationInfo) -> Devices:
-        if devices == "plugin":
-            return devices
-        if info.data.get("warm_gpus"):
-            raise ValueError("GPUs are kept ready by pods that request them by number: leave out warm_gpus")
-        rows: tuple[InstanceType, ...] = info.data.get("instance_types") or ()
-        if rows and (device := _accelerator(rows[0])).kind != "nvidia":
-            raise ValueError(f"claims are for NVIDIA GPUs, and {rows[0].name} has {device.name}")
-        if unknown := [row.name for row in rows if row.name not in dra_devices()]:
-            raise ValueError(f"claims need types whose GPUs Karpenter knows before the start, not {', '.join(unknown)}")
-        if info.data.get("node_image") == "bottlerocket":
-            reason = "Bottlerocket starts its own device plugin, and a GPU must not have both"
-            raise ValueError(f"claims need node_image al2023: {reason}")
+        if devices == "claims":
+            check_claims(info.data)
         return devices
 
     @field_validator("sharing")
     @classmethod
     def _shareable(cls, sharing: GpuSharing | None, info: ValidationInfo) -> GpuSharing | None:
-        rows = info.data.get("instance_types")
-        if sharing and rows and (device := _accelerator(rows[0])).kind != "nvidia":
-            raise ValueError(f"only NVIDIA GPUs can be shared, and {rows[0].name} has {device.name}")
-        if sharing and info.data.get("node_image") == "bottlerocket":
-            raise ValueError("needs node_image al2023: Bottlerocket's own device plugin reads no configuration of ours")
-        if sharing and sharing.strategy == "mps" and info.data.get("devices") == "claims":
-            raise ValueError("strategy must be time-slicing with devices claims: where claims share a GPU, MPS is off")
-        if sharing and rows and info.data.get("warm_gpus") and (problem := _crowded(sharing, rows)):
-            raise ValueError(problem)
+        if sharing:
+            check_sharing(sharing, info.data)
         return sharing
 
     @field_validator("mig")
     @classmethod
     def _cuttable(cls, profile: str | None, info: ValidationInfo) -> str | None:
-        rows = info.data.get("instance_types")
-        if profile is None or not rows:
-            return profile
-        if info.data.get("sharing"):
-            raise ValueError("GPUs are cut into slices or shared whole: leave out mig or sharing")
-        if info.data.get("devices") == "claims":
-            raise ValueError("slices of claimed GPUs are cut by the driver: leave out mig, and claim with partitions")
-        if info.data.get("node_image") == "bottlerocket":
-            raise ValueError("needs node_image al2023: the GPU operator, which cuts GPUs, does not run on Bottlerocket")
-        for row in rows:
-            profiles = mig_profiles(_accelerator(row))
-            if not profiles:
-                known = ", ".join(sorted(MIG_GPUS))
-                raise ValueError(f"{row.name} has {_accelerator(row).name}, which cannot be cut; these can: {known}")
-            if profile not in profiles:
-                of_type = f"for {_accelerator(row).name} of {row.name}"
-                raise refused(f"must be one of {', '.join(profiles)} {of_type}")
-        slices = {row.name: mig_profiles(_accelerator(row))[profile] for row in rows}
-        if len(set(slices.values())) > 1:
-            each = ", ".join(f"{name} has {count} a GPU" for name, count in slices.items())
-            raise refused(f"must give all types one number of slices: {each}")
+        if profile is not None:
+            check_slices(profile, info.data)
         return profile
 
     @field_validator("efa")
@@ -300,7 +236,7 @@ class GpuPool(Value):
     @property
     def accelerator(self) -> str:
         """nvidia or neuron."""
-        return _accelerator(self.instance_types[0]).kind
+        return accelerator_of(self.instance_types[0]).kind
 
     @property
     def architecture(self) -> str:
@@ -312,7 +248,7 @@ class GpuPool(Value):
         """Name of the resource that pods request: nvidia.com/gpu, that of a slice, or aws.amazon.com/neuron."""
         if self.mig:
             return f"{MIG_RESOURCE}{self.mig}"
-        return _accelerator(self.instance_types[0]).resource
+        return accelerator_of(self.instance_types[0]).resource
 
     @property
     def accelerators_per_node(self) -> int:
@@ -328,13 +264,13 @@ class GpuPool(Value):
     def pods_per_accelerator(self) -> int:
         """How many of `resource` one device is: its shares or its slices."""
         if self.mig:
-            return mig_profiles(_accelerator(self.instance_types[0]))[self.mig]
+            return mig_profiles(accelerator_of(self.instance_types[0]))[self.mig]
         return self.sharing.replicas if self.sharing and not self.claims else 1
 
     @property
     def resources(self) -> dict[str, int]:
         """Every resource that a node offers, with the least that a node of any of the types has of it."""
-        offers = [_accelerator(row).offered for row in self.instance_types]
+        offers = [accelerator_of(row).offered for row in self.instance_types]
         least = {name: min(offer.get(name, 0) for offer in offers) for name in offers[0]}
         if self.mig:
             least = dict.fromkeys(least, 0)  # a GPU in slices is none that a pod gets whole
@@ -355,6 +291,11 @@ class GpuPool(Value):
             return []
         rule = f"needs storage.throughput_mib_s {PARALLEL_PULL_THROUGHPUT_MIB_S} or more, or it makes pulls slower"
         return [f"pool.parallel_pull {rule}, got {throughput}"]
+
+    @property
+    def can_be_cut(self) -> bool:
+        """Whether one of the types has a GPU that can be cut into slices."""
+        return any(accelerator_of(row).name in MIG_GPUS for row in self.instance_types)
 
     @property
     def offers_parts(self) -> bool:
@@ -386,7 +327,7 @@ class GpuPool(Value):
             return {}
         if self.claims:  # without the accelerator label: with the DRA driver a node never has that resource
             return {GPU_PRESENT_LABEL: "true", DEPLOY_DEVICE_PLUGIN_LABEL: "false", DRA_DRIVER_LABEL: "true"}
-        names = {_accelerator(row).name for row in self.instance_types}
+        names = {accelerator_of(row).name for row in self.instance_types}
         labels = {GPU_PRESENT_LABEL: "true", ACCELERATOR_LABEL: _label_value(names)}
         if self.mig:
             # With the accelerator label the autoscaler waits for a whole GPU, which the node will never have.
@@ -427,47 +368,6 @@ def _most_nodes(info: ValidationInfo) -> int | None:
     """Whole nodes under `max_gpus`; None where a rule on it or on the types is broken."""
     rows, most = info.data.get("instance_types"), info.data.get("max_gpus")
     return most // rows[0].accelerators if rows and most else None
-
-
-def _crowded(sharing: GpuSharing, rows: Iterable[InstanceType]) -> str | None:
-    """Why no node has room for a pod on each share, which is what keeps shared GPUs ready, or None."""
-    row = min(rows, key=lambda row: (row.max_pods - _PODS_OF_DAEMON_SETS) // row.accelerators)
-    most = (row.max_pods - _PODS_OF_DAEMON_SETS) // row.accelerators
-    if sharing.replicas <= most:
-        return None
-    pods = f"{row.name} runs {row.max_pods} pods, some of DaemonSets, for {row.accelerators} GPUs"
-    return f"replicas must be at most {most} with warm_gpus, which takes a pod for each share: {pods}"
-
-
-def _accelerator(row: InstanceType) -> Accelerator:
-    assert row.accelerator, row.name  # the rules on instance_types saw to it
-    return row.accelerator
-
-
-def _unusable(row: InstanceType) -> str | None:
-    """Why no pod could use a node's accelerators, or None."""
-    if row.accelerator is None:
-        return f"{row.name} has no accelerator"
-    if row.accelerator.fraction < 1:
-        part = f"{row.accelerator.fraction:g} of a GPU"
-        return f"{row.name} has {part}, which no pod can request: {row.accelerator.resource} counts whole devices"
-    if not image_supports(row):
-        return f"{row.name}: EKS makes no image with a driver for its {row.accelerator.maker} {row.accelerator.name}"
-    return None
-
-
-def _differing(rows: tuple[InstanceType, ...]) -> list[str]:
-    """In what the types of one group differ though they must not."""
-    facts = (
-        ("architecture", "one image boots them all", lambda row: row.architecture),
-        ("maker of accelerators", "one image has one driver", lambda row: _accelerator(row).maker),
-        ("accelerator count", "the autoscaler plans every node with the first type", lambda row: row.accelerators),
-    )
-    return [
-        f"types must have one {fact}, because {reason}: {', '.join(f'{row.name} has {of(row)}' for row in rows)}"
-        for fact, reason, of in facts
-        if len({of(row) for row in rows}) > 1
-    ]
 
 
 def _label_value(accelerators: set[str]) -> str:
