@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from eks_gpu.explain.explain import Explanation, StackRooms, stack_rooms
+from eks_gpu.explain.explanation import Explanation
+from eks_gpu.explain.stack_rooms import StackRooms, stack_rooms
 from eks_gpu.graph.graph import Graph, Resource
 from tests.graphs import healthy
 from tests.karpenter_graphs import node_class, node_pool

@@ -62,8 +62,9 @@ def importing() -> tuple[list[Any], Callable[[Any], str], Callable[[Path], Any]]
 
 
 def explaining() -> tuple[list[Any], Callable[[Any], str], Callable[[Path], Any]]:
-    from eks_gpu.explain.explain import explain, stack_rooms
+    from eks_gpu.explain.explain import explain
     from eks_gpu.explain.pod_file import read_pods
+    from eks_gpu.explain.stack_rooms import stack_rooms
     from eks_gpu.foreign import documents
     from eks_gpu.foreign.stack import foreign
 

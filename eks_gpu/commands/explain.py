@@ -12,7 +12,7 @@ from eks_gpu.io.problems import InputError
 from eks_gpu.io.terminal import Terminal
 
 if TYPE_CHECKING:
-    from eks_gpu.explain.explain import StackRooms
+    from eks_gpu.explain.stack_rooms import StackRooms
     from eks_gpu.graph.graph import Resource
 
 EXAMPLES = (
@@ -63,8 +63,8 @@ def explain(
 
 def _run(folder: Path, name: str, given: "list[Resource]", program: Path | None) -> "StackRooms":
     """Run the stack's program offline."""
-    from eks_gpu.explain.explain import stack_rooms
     from eks_gpu.explain.places import settings_places
+    from eks_gpu.explain.stack_rooms import stack_rooms
     from eks_gpu.offline.project import Project
     from eks_gpu.offline.run import record
 
@@ -79,7 +79,7 @@ def _run(folder: Path, name: str, given: "list[Resource]", program: Path | None)
 
 def _saved(file: Path, name: str | None, given: "list[Resource]") -> "StackRooms":
     """Read a plan that was made before."""
-    from eks_gpu.explain.explain import stack_rooms
+    from eks_gpu.explain.stack_rooms import stack_rooms
     from eks_gpu.plan.saved_plans import saved_stack
 
     plan = saved_stack(file, name)

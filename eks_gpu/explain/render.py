@@ -9,7 +9,9 @@ from eks_gpu.cost.faster import Faster
 from eks_gpu.cost.money import Marks, usd
 from eks_gpu.cost.node_cost import KINDS
 from eks_gpu.explain.cautions import Caution
-from eks_gpu.explain.explain import MOST_PACKED, Answer, Explanation, Launch, Placed
+from eks_gpu.explain.explain import MOST_PACKED
+from eks_gpu.explain.explanation import Answer, Explanation, Placed
+from eks_gpu.explain.launch import Launch
 from eks_gpu.io.tables import bullets, headless
 from eks_gpu.pods.quantities import as_json
 from eks_gpu_components.catalog import CapacityType

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from eks_gpu.explain.explain import Answer, explain, stack_rooms
+from eks_gpu.explain.explain import explain
+from eks_gpu.explain.explanation import Answer
 from eks_gpu.explain.pod_file import read_pods
 from eks_gpu.explain.render import _node
+from eks_gpu.explain.stack_rooms import stack_rooms
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.plan.analysis import Analysis
 from tests.graphs import analysed, gpu_group, kubernetes, launch_template

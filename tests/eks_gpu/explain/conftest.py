@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from eks_gpu.explain.explain import Explanation, StackRooms, explain
+from eks_gpu.explain.explain import explain
+from eks_gpu.explain.explanation import Explanation
 from eks_gpu.explain.pod_file import read_pods
+from eks_gpu.explain.stack_rooms import StackRooms
 from tests.explanations import groups
 
 

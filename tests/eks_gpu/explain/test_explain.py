@@ -2,8 +2,9 @@
 
 import pytest
 
-from eks_gpu.explain.explain import Explanation, stack_rooms
+from eks_gpu.explain.explanation import Explanation
 from eks_gpu.explain.places import settings_places
+from eks_gpu.explain.stack_rooms import stack_rooms
 from eks_gpu.graph.graph import Graph, Resource
 from tests.explanations import POD, groups, karpenter, place, row
 from tests.graphs import gpu_group, resource, subnet

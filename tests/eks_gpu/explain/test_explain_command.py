@@ -155,7 +155,7 @@ def test_the_program_is_run_where_no_plan_is_given(tmp_path):
 
 @pytest.mark.parametrize("folder", [".", "examples/spot-autoscaling-groups", "examples/auto-mode"])
 def test_a_saved_plan_says_of_every_workload_what_the_plan_said(folder, tmp_path):
-    from eks_gpu.explain.explain import stack_rooms
+    from eks_gpu.explain.stack_rooms import stack_rooms
     from eks_gpu.plan.saved_plans import saved_stack
 
     plan = plan_of(folder, "dev")

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from eks_gpu.explain.explain import Explanation, explain, stack_rooms
+from eks_gpu.explain.explain import explain
+from eks_gpu.explain.explanation import Explanation
 from eks_gpu.explain.pod_file import read_pods
+from eks_gpu.explain.stack_rooms import stack_rooms
 from eks_gpu.graph.graph import Graph
 from tests.explanations import POD, groups, karpenter, row
 from tests.graphs import gpu_group, healthy, kubernetes, overrides, resource, subnet

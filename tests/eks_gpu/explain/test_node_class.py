@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from eks_gpu.explain.explain import explain, stack_rooms
+from eks_gpu.explain.explain import explain
 from eks_gpu.explain.pod_file import read_pods
+from eks_gpu.explain.stack_rooms import stack_rooms
 from eks_gpu.graph.graph import Graph, Resource
 from tests.graphs import kubernetes, resource
 from tests.karpenter_graphs import (

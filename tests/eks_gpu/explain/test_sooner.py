@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from eks_gpu.explain.explain import StackRooms, explain, stack_rooms
+from eks_gpu.explain.explain import explain
 from eks_gpu.explain.pod_file import read_pods
+from eks_gpu.explain.stack_rooms import StackRooms, stack_rooms
 from eks_gpu.graph.graph import Graph
 from tests.graphs import healthy, launch_template
 from tests.karpenter_graphs import node_class, node_pool, types

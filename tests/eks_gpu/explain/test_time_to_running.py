@@ -2,7 +2,8 @@
 
 import pytest
 
-from eks_gpu.explain.explain import Explanation, stack_rooms
+from eks_gpu.explain.explanation import Explanation
+from eks_gpu.explain.stack_rooms import stack_rooms
 from eks_gpu.graph.graph import Graph
 from tests.explanations import POD, groups, karpenter, row
 from tests.graphs import healthy, kubernetes, managed_group, release, resource

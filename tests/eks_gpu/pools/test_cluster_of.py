@@ -12,7 +12,7 @@ import pulumi_kubernetes as k8s
 import pytest
 
 from eks_gpu.checks import Waiver
-from eks_gpu.explain.explain import stack_rooms
+from eks_gpu.explain.stack_rooms import stack_rooms
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.plan.analysis import Analysis, analyse
 from eks_gpu.pods.reasons import Rule

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 import yaml
 
-from eks_gpu.explain.explain import explain, stack_rooms
+from eks_gpu.explain.explain import explain
 from eks_gpu.explain.pod_file import read_pods
+from eks_gpu.explain.stack_rooms import stack_rooms
 from eks_gpu.graph.graph import Graph
 from eks_gpu.graph.values import UNKNOWN, replaced
 from eks_gpu.pods.pod import Pod
