@@ -13,7 +13,7 @@ from eks_gpu.importers.units_and_names import fitting_name
 from eks_gpu.pods.quantities import CPU, MEMORY, MIB
 from eks_gpu.pools.limits import NODES
 from eks_gpu.pools.overlays import Nodes, Overlay, overlaid
-from eks_gpu.pools.pool import zone_ids
+from eks_gpu.pools.type_facts import zone_ids
 from eks_gpu_components.catalog import (
     GPU_RESOURCE,
     GPU_TAINT,

@@ -8,7 +8,8 @@ from eks_gpu.graph.unknown import keys, merged, pairs
 from eks_gpu.pools.autoscaler_template import from_tags
 from eks_gpu.pools.launch_template import Start, at_most_reserved, nothing_reserved, reserved_only, start
 from eks_gpu.pools.lookups import Lookups
-from eks_gpu.pools.pool import AUTO_SCALING_GROUP, Pool, accelerator_kind, has_nvidia
+from eks_gpu.pools.pool import AUTO_SCALING_GROUP, Pool
+from eks_gpu.pools.type_facts import accelerator_kind, has_nvidia
 from eks_gpu.pools.upgrade import of_auto_scaling_group
 from eks_gpu_components.catalog import CLUSTER_TAG, DEVICE_PLUGINS, CapacityType, brings_plugin
 from eks_gpu_components.catalog.label_rules import KUBERNETES_DOMAINS

@@ -16,7 +16,8 @@ from eks_gpu.pools.launch_template import (
     start,
 )
 from eks_gpu.pools.lookups import Lookups
-from eks_gpu.pools.pool import MANAGED_NODE_GROUP, Disk, Pool, accelerator_kind, has_nvidia
+from eks_gpu.pools.pool import MANAGED_NODE_GROUP, Disk, Pool
+from eks_gpu.pools.type_facts import accelerator_kind, has_nvidia
 from eks_gpu.pools.upgrade import of_managed_group
 from eks_gpu_components.catalog import (
     AMI_TYPES,

@@ -16,9 +16,10 @@ from eks_gpu.pools.limits import NODES, Limits
 from eks_gpu.pools.lookups import Lookups
 from eks_gpu.pools.node_class import AUTO_MODE_GIB, node_class
 from eks_gpu.pools.overlays import Nodes, Overlaid, overlaid
-from eks_gpu.pools.pool import AUTO_MODE, KARPENTER, Disk, Pool, accelerator_kind, has_nvidia, is_offered, zone_ids
+from eks_gpu.pools.pool import AUTO_MODE, KARPENTER, Disk, Pool
 from eks_gpu.pools.prices import on_demand_price
 from eks_gpu.pools.reservations import ceiling, of_node_class, why_none
+from eks_gpu.pools.type_facts import accelerator_kind, has_nvidia, is_offered, zone_ids
 from eks_gpu.pools.upgrade import built_in, of_node_pool
 from eks_gpu_components.catalog import (
     CAPACITY_TYPE_LABEL,

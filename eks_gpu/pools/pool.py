@@ -1,7 +1,7 @@
 """Pool: nodes with one description and one maximum, whatever makes them."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import ceil
@@ -16,12 +16,12 @@ from eks_gpu.pools.overlays import Overlaid
 from eks_gpu.pools.reservations import Reservation, ceiling
 from eks_gpu.pools.software import CLUSTER_AUTOSCALER
 from eks_gpu.pools.software import KARPENTER as KARPENTER_CHART
+from eks_gpu.pools.type_facts import accelerator_kind, is_offered, known_type, zone_ids
 from eks_gpu_components.catalog import (
     ARCH_LABEL,
     AUTO_MODE_GROUP,
     CAPACITY_TYPE_LABEL,
     DEVICE_PLUGINS,
-    DEVICE_RESOURCES,
     HARD_EFFECTS,
     INSTANCE_TYPE_LABEL,
     KARPENTER_GROUP,
@@ -32,13 +32,8 @@ from eks_gpu_components.catalog import (
     CapacityType,
     InstanceType,
     Taint,
-    UnknownInstanceType,
-    UnknownRegion,
     data_device,
-    instance_type,
     labels_of_type,
-    zones,
-    zones_offering,
 )
 from eks_gpu_components.catalog.image_families import DEFAULT_VOLUME_GIB
 from eks_gpu_components.catalog.narrowing import Emptied, Place
@@ -238,7 +233,7 @@ class Pool:
     @cached_property
     def types(self) -> tuple[InstanceType, ...]:
         """The instance types that the catalog knows, in order."""
-        return tuple(row for row in map(_known, self.instance_types) if row)
+        return tuple(row for row in map(known_type, self.instance_types) if row)
 
     @property
     def images_disk(self) -> Disk | None:
@@ -463,38 +458,3 @@ def told_apart(pools: Sequence[Pool]) -> list[Pool]:
         replace(each, name=f"{each.name} ({each.cluster})") if names[each.name] > 1 and each.cluster else each
         for each in pools
     ]
-
-
-def accelerator_kind(instance_types: Iterable[str]) -> str | None:
-    """nvidia, neuron, amd or habana, the first that a node of these types may have; None where they have none."""
-    kinds = {row.accelerator.kind for row in map(_known, instance_types) if row and row.accelerator}
-    return next((kind for kind in DEVICE_RESOURCES if kind in kinds), None)
-
-
-def has_nvidia(instance_types: Iterable[str]) -> bool:
-    """Whether a node of one of the types has NVIDIA devices that pods can ask for."""
-    return any(row.gpus for row in map(_known, instance_types) if row)
-
-
-def is_offered(row: InstanceType, region: str, names: Sequence[str]) -> bool:
-    """Whether one of the zones, or of the region's zones if none is named, offers the type; True if unknown."""
-    try:
-        found = {zone.name for zone in zones_offering(row.name, region)}
-    except UnknownRegion:
-        return True
-    return bool(found.intersection(names) if names else found)
-
-
-def zone_ids(region: str) -> dict[str, str]:
-    """Zone name to id, as the catalog has them; empty for a region that it does not know."""
-    try:
-        return {zone.name: zone.id for zone in zones(region)}
-    except UnknownRegion:
-        return {}
-
-
-def _known(name: str) -> InstanceType | None:
-    try:
-        return instance_type(name)
-    except UnknownInstanceType:
-        return None

@@ -6,7 +6,8 @@ from typing import Any
 from eks_gpu.checks import Finding
 from eks_gpu.live.preflight.inquiry import AT_HOME, Inquiry, Refused, chunks, fails, holds, named, unjudged
 from eks_gpu.live.preflight.needs import CLUSTER, SUBNET
-from eks_gpu.pools.pool import MANAGED_NODE_GROUP, Pool, zone_ids
+from eks_gpu.pools.pool import MANAGED_NODE_GROUP, Pool
+from eks_gpu.pools.type_facts import zone_ids
 from eks_gpu_components.catalog.regions import NO_CONTROL_PLANE
 
 REGION, ZONES, TYPES = "region-is-turned-on", "zones-are-the-accounts", "zones-offer-the-instance-types"
