@@ -285,7 +285,10 @@ def quota(pool: GpuPool, gpus: int) -> dict[str, str]:
 def _row(resource: str, most: Mapping[str, str], pool: GpuPool, queue: QueueShare) -> dict[str, Any]:
     row: dict[str, Any] = {"name": resource, "nominalQuota": most.get(resource, "0")}
     if resource == pool.resource:
-        limits = {"borrowingLimit": queue.borrows_at_most, "lendingLimit": queue.lends_at_most}
         shared = pool.resources_per_node // pool.accelerators_per_node
-        row |= {key: str(limit * shared) for key, limit in limits.items() if limit is not None}
+        if queue.borrows_at_most is not None:
+            row["borrowingLimit"] = str(queue.borrows_at_most * shared)
+        if queue.lends_at_most is not None:
+            # Kueue's webhook refuses to lend more than there is.
+            row["lendingLimit"] = str(min(queue.lends_at_most * shared, int(row["nominalQuota"])))
     return row

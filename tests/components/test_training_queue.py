@@ -99,6 +99,11 @@ def test_a_shared_gpu_counts_for_each_pod_that_may_have_it():
     assert limits("a", **two) == [("4", None)]
 
 
+def test_a_queue_lends_no_more_than_it_has_because_kueue_refuses_to():
+    teams = {"a": {"gpus": {"gpu": 4}, "lends_at_most": 6}, "b": {"gpus": {"gpu": 4, "other": 4}}}
+    assert limits("a", pools={"gpu": POOL, "other": OTHER}, queues=teams) == [(None, "4"), (None, "0")]
+
+
 def test_one_queue_takes_jobs_of_its_namespaces_and_lends_nothing():
     (spec,) = specs("ClusterQueue").values()
     assert "cohortName" not in spec
