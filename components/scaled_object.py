@@ -134,7 +134,8 @@ class ScaledObjectSpec(Value):
         if not room:
             problems.append(f"gpus_per_replica must be at most what the pool has, got {self.gpus_per_replica}")
         elif self.max_replicas > room:
-            of = f"max_gpus {self.pool.max_gpus}, {self.gpus_per_replica} for each"
+            size = f"max_gpus {self.pool.max_gpus}" if self.pool.nodes is None else f"nodes {self.pool.nodes}"
+            of = f"{size}, {self.gpus_per_replica} for each"
             problems.append(f"settings.max_replicas must be at most {room}, for which the pool has GPUs ({of})")
         for field, given in (
             ("min_replicas", settings.min_replicas),
@@ -152,8 +153,8 @@ class ScaledObjectSpec(Value):
         """Replicas for which the pool has GPUs; one that is larger than a node has nodes of its own."""
         on_a_node = self.pool.resources_per_node // self.gpus_per_replica
         if on_a_node:
-            return self.pool.max_nodes * on_a_node
-        return self.pool.max_nodes // -(-self.gpus_per_replica // self.pool.resources_per_node)
+            return self.pool.max_nodes_for_pods * on_a_node
+        return self.pool.max_nodes_for_pods // -(-self.gpus_per_replica // self.pool.resources_per_node)
 
     @property
     def max_replicas(self) -> int:

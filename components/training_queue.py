@@ -49,7 +49,7 @@ class TrainingQueueArgs(TypedDict):
 
     pools: Mapping[str, GpuPoolArgs]
     """The pools, by the names of their components, in the order in which a job tries them. Each becomes a flavor, whose
-    quota is its `max_gpus`, in whole nodes.
+    quota is its `max_gpus`, in whole nodes, or what its fixed number of `nodes` has.
     """
     queues: NotRequired[Mapping[str, QueueShareArgs]]
     """The queues, by name, which jobs have as the label kueue.x-k8s.io/queue-name. Several lend each other what they do
@@ -97,8 +97,8 @@ class QueueShare(Value):
 
 
 def gpus_in_nodes(pool: GpuPool) -> int:
-    """Accelerators of the whole nodes under `max_gpus`: of ten there are eight if a node has four."""
-    return pool.max_nodes * pool.accelerators_per_node
+    """Accelerators of the nodes that jobs may count on, which are whole: of ten there are eight if a node has four."""
+    return pool.max_nodes_for_pods * pool.accelerators_per_node
 
 
 class TrainingQueueSpec(Value):
@@ -145,8 +145,9 @@ def _shares(pools: Mapping[str, GpuPool], queues: Mapping[str, QueueShare]) -> I
     for name, pool in pools.items():
         given = sum((queue.gpus or {}).get(name, 0) for queue in queues.values())
         if given > (there := gpus_in_nodes(pool)):
-            nodes = f"{pool.max_nodes} nodes" if pool.max_nodes > 1 else "one node"
-            yield f"queues: {given} of pool {name} are given away, and its {nodes} have {there}"
+            most = pool.max_nodes_for_pods
+            nodes = f"{most} nodes have" if most > 1 else "one node has"
+            yield f"queues: {given} of pool {name} are given away, and its {nodes} {there}"
 
 
 class TrainingQueue(ComponentResource):

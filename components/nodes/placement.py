@@ -43,8 +43,7 @@ def placement(pool: GpuPool, subnets: Sequence[NodeSubnet], region: str) -> Plac
     groups: dict[str, NodeGroup] = dict(reserved.groups)
     left_out += reserved.left_out
     static = pool.nodes is not None
-    total = pool.max_nodes if pool.nodes is None else pool.nodes
-    nodes_left = total - sum(group.max_nodes for group in groups.values())
+    nodes_left = pool.max_nodes_for_pods - sum(group.max_nodes for group in groups.values())
     others = [each for each in pool.capacity_types if each != CapacityType.RESERVED]
     for capacity_type, nodes in zip(others, shares(nodes_left, len(others)) if others else (), strict=True):
         by_zone = dict(zip(found.types, shares(nodes, len(found.types)), strict=True))

@@ -281,6 +281,11 @@ class GpuPool(Value):
         """Whole nodes under `max_gpus`."""
         return self.max_gpus // self.accelerators_per_node
 
+    @property
+    def max_nodes_for_pods(self) -> int:
+        """Nodes that pods may count on, at most: of a fixed number, none of those that only come to replace others."""
+        return self.max_nodes if self.nodes is None else self.nodes
+
     def pull_problems(self, *, on_instance_store: bool = False) -> list[str]:
         """A sentence if pulling in parallel would make pulls slower, where `on_instance_store` says what images lie on.
 

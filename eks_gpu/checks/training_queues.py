@@ -142,7 +142,9 @@ def _together(pools: Iterable[Pool], resource: str) -> int | None:
     for pool in pools:
         each = max((node_resources(pool, row).get(resource, 0) for row in pool.types), default=0)
         devices = max((row.accelerators for row in pool.types), default=0)
-        if pool.max_gpus is not None and devices:
+        if pool.static:
+            total += pool.min_nodes * each
+        elif pool.max_gpus is not None and devices:
             total += pool.max_gpus // devices * each
         elif each:
             return None

@@ -96,6 +96,8 @@ def test_it_goes_from_none_to_what_the_pool_has_gpus_for():
         (FOUR, 8, 1),
         ({**POOL, "max_gpus": 5}, 2, 2),
         ({**POOL, "sharing": {"strategy": "time-slicing", "replicas": 2}}, 1, 8),
+        ({**POOL, "nodes": 3}, 1, 3),
+        ({**FOUR, "nodes": 1}, 2, 2),
     ],
 )
 def test_the_maximum_is_what_the_pool_holds(pool, gpus, most):
@@ -155,6 +157,10 @@ def test_a_query_that_counts_inside_the_pods_wakes_nothing_and_helps_once_someth
         (
             {"sqs": SQS, "max_replicas": 5},
             "settings.max_replicas must be at most 4, for which the pool has GPUs (max_gpus 4, 1 for each)",
+        ),
+        (
+            {"sqs": SQS, "max_replicas": 4, "pool": {**POOL, "nodes": 3}},
+            "settings.max_replicas must be at most 3, for which the pool has GPUs (nodes 3, 1 for each)",
         ),
         ({"sqs": SQS, "gpus": 5}, "gpus_per_replica must be at most what the pool has, got 5"),
         (

@@ -104,6 +104,16 @@ def test_a_queue_lends_no_more_than_it_has_because_kueue_refuses_to():
     assert limits("a", pools={"gpu": POOL, "other": OTHER}, queues=teams) == [(None, "4"), (None, "0")]
 
 
+def test_the_quota_of_a_fixed_number_of_nodes_is_without_the_one_that_replaces_another():
+    fixed = {"instance_types": ["g6.12xlarge"], "nodes": 1, "max_gpus": 8}
+    assert quotas(pools={"gpu": fixed}) == {
+        "gpu": {"nvidia.com/gpu": "4", "cpu": "48", "memory": "196608Mi", "ephemeral-storage": "3501Gi"}
+    }
+    assert refusal(pools={"gpu": fixed}, queues={"a": {"gpus": {"gpu": 5}}}) == [
+        "queues: 5 of pool gpu are given away, and its one node has 4"
+    ]
+
+
 def test_one_queue_takes_jobs_of_its_namespaces_and_lends_nothing():
     (spec,) = specs("ClusterQueue").values()
     assert "cohortName" not in spec

@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
+from components.karpenter_gpu_pool import KarpenterGpuPool
+from tests.engine import run
 from tests.graphs import analysed, findings, gpu_group, healthy
+from tests.karpenter_gpu_pools import ARGS
 from tests.training_queues import cluster_queue, flavor, job, local_queue, release
 
 NAMESPACE = "kubernetes.io/metadata.name"
@@ -83,6 +86,19 @@ def test_quotas_above_what_the_pools_can_have_are_told():
     assert two["ResourceFlavor gpu"] == (False, "its queues give away 6 nvidia.com/gpu, and gpu can have 5")
     lost = said("quotas-are-what-pools-can-have", flavor=flavor({"team": "vision"}))
     assert lost["ResourceFlavor gpu"][1] == "no pool's nodes have its labels: take the labels of a pool's nodes"
+
+
+def test_a_node_that_only_replaces_another_is_no_quota():
+    """A NodePool of two nodes may have a third while it replaces one."""
+
+    def told(gpus: int) -> tuple[Any, str]:
+        args: Any = {**ARGS, "pool": {"instance_types": ["g6.xlarge"], "nodes": 2, "max_gpus": 3}}
+        program = run(lambda: KarpenterGpuPool("gpu", args)).graph
+        stack = (flavor(), cluster_queue(gpus), local_queue())
+        return findings("quotas-are-what-pools-can-have", *program, *stack)["ResourceFlavor gpu"]
+
+    assert told(2) == (True, "gpu can have what its queues give away")
+    assert told(3) == (False, "its queues give away 3 nvidia.com/gpu, and gpu can have 2")
 
 
 def test_a_gang_larger_than_its_quota_waits_for_ever():
