@@ -49,7 +49,7 @@ class TrainingQueueArgs(TypedDict):
 
     pools: Mapping[str, GpuPoolArgs]
     """The pools, by the names of their components, in the order in which a job tries them. Each becomes a flavor, whose
-    quota is its `max_gpus`, in whole nodes, or what its fixed number of `nodes` has.
+    quota is its `max_gpus`, in whole nodes, or what its fixed number of `nodes` has. Not with `devices` claims.
     """
     queues: NotRequired[Mapping[str, QueueShareArgs]]
     """The queues, by name, which jobs have as the label kueue.x-k8s.io/queue-name. Several lend each other what they do
@@ -117,12 +117,20 @@ class TrainingQueueSpec(Value):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        problems = [*_alike(self.pools), *_shares(self.pools, self.queues or {})]
+        problems = [*_uncounted(self.pools), *_alike(self.pools), *_shares(self.pools, self.queues or {})]
         if self.preempts and not self.priorities:
             problems.append("preempts needs priorities: without them no job has a lower one")
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+
+def _uncounted(pools: Mapping[str, GpuPool]) -> Iterator[str]:
+    """Source: Kueue 0.17.0, pkg/features, DynamicResourceAllocation, which is alpha and off."""
+    reason = "Kueue does not count what jobs claim, so it would admit gangs that the pool has no room for"
+    for name, pool in pools.items():
+        if pool.claims:
+            yield f"pools.{name}.devices must be plugin: {reason}, got {pool.devices}"
 
 
 def _alike(pools: Mapping[str, GpuPool]) -> Iterator[str]:

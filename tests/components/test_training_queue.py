@@ -114,6 +114,14 @@ def test_the_quota_of_a_fixed_number_of_nodes_is_without_the_one_that_replaces_a
     ]
 
 
+def test_a_pool_with_claims_has_no_queue_because_kueue_does_not_count_them():
+    (said,) = refusal(pools={"gpu": {"instance_types": ["g6.xlarge"], "max_gpus": 2, "devices": "claims"}})
+    assert said == (
+        "pools.gpu.devices must be plugin: Kueue does not count what jobs claim, so it would admit gangs that the "
+        "pool has no room for, got claims"
+    )
+
+
 def test_one_queue_takes_jobs_of_its_namespaces_and_lends_nothing():
     (spec,) = specs("ClusterQueue").values()
     assert "cohortName" not in spec
