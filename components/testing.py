@@ -37,6 +37,7 @@ from .catalog.scheduling import device_of
 
 POOLS = ("GpuNodeGroup", "KarpenterGpuPool", "KarpenterPool", "AutoModeGpuPool", "SpotNodeGroup")
 _NODE_GROUP, _AUTO_SCALING_GROUP = "aws:eks/nodeGroup:NodeGroup", "aws:autoscaling/group:Group"
+_LAUNCH_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 _CONTROL_PLANE = "eks:index:Cluster"
 _STACK = "pulumi:pulumi:Stack"
 # How the SDK's wire format marks a resource as a value. Source: Pulumi's documentation of property values.
@@ -71,10 +72,11 @@ class Pool:
     desired_nodes: int
     """Number of nodes at the start."""
     max_nodes: int | None
-    """Maximum number of nodes; None for a NodePool, which limits the accelerators."""
+    """Maximum number of nodes; None for a NodePool that limits accelerators or vCPUs."""
     max_gpus: int
     """Maximum number of accelerators of all nodes."""
     instance_types: list[str]
+    """Types that its nodes may have; empty for a `KarpenterPool` whose types follow from categories."""
     capacity_types: list[str]
     """Those of reserved, spot and on-demand that its nodes may have, in this order, which is Karpenter's own."""
 
@@ -121,9 +123,12 @@ class Run:
         if name not in [made.name for made in pools]:
             raise LookupError(f"no pool {name}{hint_or_all(name, {made.name for made in pools})}")
         urns = [made.urn for made in pools if made.name == name]
-        of_pool = (made for made in self.resources if made.parent in urns and made.type in _READERS)
+        of_pool = [made for made in self.resources if made.parent in urns]
+        templates = {made.name: made.inputs for made in of_pool if made.type == _LAUNCH_TEMPLATE}
+        groups = (made for made in of_pool if made.type in _READERS)
         # Registrations arrive side by side, in another order each time.
-        return _pool([_group(made) for made in sorted(of_pool, key=lambda made: made.name)])
+        ordered = sorted(groups, key=lambda made: made.name)
+        return _pool([_READERS[made.type](made.inputs, templates.get(f"{made.name}-template", {})) for made in ordered])
 
 
 def run(
@@ -285,47 +290,52 @@ def _once(words: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(words))
 
 
-def _of_node_pool(inputs: Mapping[str, Any]) -> _Group:
-    spec, template = inputs["spec"], inputs["spec"]["template"]
+def _of_node_pool(inputs: Mapping[str, Any], _: Mapping[str, Any]) -> _Group:
+    spec, template, limits = inputs["spec"], inputs["spec"]["template"], inputs["spec"]["limits"]
     wanted = {term["key"]: term.get("values", []) for term in template["spec"]["requirements"]}
-    nodes = int(spec.get("replicas", 0))
+    types, labels = wanted.get(INSTANCE_TYPE_LABEL, []), template["metadata"]["labels"]
+    nodes, most = int(spec.get("replicas", 0)), int(limits["nodes"]) if "nodes" in limits else None
     return _Group(
-        labels=template["metadata"]["labels"],
+        labels=labels,
         taints=[Taint.from_kubernetes(taint) for taint in template["spec"].get("taints", [])],
-        sizes=(nodes, nodes, None),
-        max_gpus=_limit_of_devices(spec["limits"], template["metadata"]["labels"], wanted[INSTANCE_TYPE_LABEL]),
-        instance_types=wanted[INSTANCE_TYPE_LABEL],
+        sizes=(nodes, nodes, most),
+        max_gpus=_limit_of_devices(limits, labels, types) if most is None else None,
+        instance_types=types,
         capacity_types=wanted[CAPACITY_TYPE_LABEL],
     )
 
 
 def _limit_of_devices(limits: Mapping[str, str], labels: Mapping[str, str], types: list[str]) -> int:
-    """The devices of a limit, which counts shares or slices where they are shared or cut."""
-    name = next(name for name in limits if device_of(name) in (GPU_RESOURCE, NEURON_RESOURCE))
+    """The devices of a limit, which counts shares or slices where they are shared or cut; 0 without such a limit."""
+    name = next((name for name in limits if device_of(name) in (GPU_RESOURCE, NEURON_RESOURCE)), None)
+    if name is None:
+        return 0
     device = instance_type(types[0]).accelerator
     slices = mig_profiles(device).get(mig_profile(labels.get(MIG_CONFIG_LABEL, "")), 1) if device else 1
     shares = int(labels.get(DEVICE_PLUGIN_CONFIG_LABEL, "1").rpartition("-")[2])
     return int(limits[name]) // (slices * shares)
 
 
-def _of_node_group(inputs: Mapping[str, Any]) -> _Group:
+def _of_node_group(inputs: Mapping[str, Any], template: Mapping[str, Any]) -> _Group:
     scaling = inputs["scalingConfig"]
     return _Group(
         labels=inputs.get("labels", {}),
         taints=[Taint.from_eks(taint) for taint in inputs.get("taints", [])],
         sizes=(int(scaling["minSize"]), int(scaling["desiredSize"]), int(scaling["maxSize"])),
         max_gpus=None,
-        instance_types=inputs["instanceTypes"],
-        capacity_types=[str(CapacityType.from_eks(inputs["capacityType"]))],
+        instance_types=inputs.get("instanceTypes") or [template["instanceType"]],
+        capacity_types=_reserved(template) or [str(CapacityType.from_eks(inputs["capacityType"]))],
     )
 
 
-def _of_auto_scaling_group(inputs: Mapping[str, Any]) -> _Group:
+def _reserved(template: Mapping[str, Any]) -> list[str]:
+    """The capacity type of a group whose launch template names a reservation; of any other none."""
+    return [str(CapacityType.RESERVED)] if template.get("capacityReservationSpecification") else []
+
+
+def _of_auto_scaling_group(inputs: Mapping[str, Any], template: Mapping[str, Any]) -> _Group:
     tags = {tag["key"]: tag["value"] for tag in inputs["tags"]}
-    policy = inputs["mixedInstancesPolicy"]
-    shares = policy["instancesDistribution"]
-    some_on_demand = shares["onDemandBaseCapacity"] or shares["onDemandPercentageAboveBaseCapacity"]
-    on_demand = ["on-demand"] if some_on_demand else []
+    types, capacity_types = _mixed(inputs.get("mixedInstancesPolicy"))
     return _Group(
         labels={
             key.removeprefix(AUTOSCALER_LABEL_TAG): value
@@ -335,17 +345,24 @@ def _of_auto_scaling_group(inputs: Mapping[str, Any]) -> _Group:
         taints=[taint for item in tags.items() if (taint := Taint.from_autoscaler_tag(*item))],
         sizes=(int(inputs["minSize"]), int(inputs["desiredCapacity"]), int(inputs["maxSize"])),
         max_gpus=None,
-        instance_types=[each["instanceType"] for each in policy["launchTemplate"]["overrides"]],
-        capacity_types=on_demand + (["spot"] if shares["onDemandPercentageAboveBaseCapacity"] < 100 else []),
+        instance_types=types or [template["instanceType"]],
+        capacity_types=_reserved(template) or capacity_types,
     )
 
 
-_READERS: Mapping[str, Callable[[Mapping[str, Any]], _Group]] = {
+def _mixed(policy: Mapping[str, Any] | None) -> tuple[list[str], list[str]]:
+    """Instance types and capacity types of a policy; none where the launch template alone says them."""
+    if policy is None:
+        return [], []
+    shares = policy["instancesDistribution"]
+    some_on_demand = shares["onDemandBaseCapacity"] or shares["onDemandPercentageAboveBaseCapacity"]
+    spot = ["spot"] if shares["onDemandPercentageAboveBaseCapacity"] < 100 else []
+    types = [each["instanceType"] for each in policy["launchTemplate"]["overrides"]]
+    return types, (["on-demand"] if some_on_demand else []) + spot
+
+
+_READERS: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any]], _Group]] = {
     NODE_POOL_TYPE: _of_node_pool,
     _NODE_GROUP: _of_node_group,
     _AUTO_SCALING_GROUP: _of_auto_scaling_group,
 }
-
-
-def _group(made: Resource) -> _Group:
-    return _READERS[made.type](made.inputs)

@@ -82,6 +82,40 @@ def test_nodes_that_always_run_are_told(backend):
     assert pool.labels == {"karpenter.sh/capacity-type": "spot"}
 
 
+def karpenter(component: str, pool: Any) -> Any:
+    return program(lambda at: getattr(LIBRARY, component)("gpu", {**at, "pool": pool, "node_role_name": "nodes"}))
+
+
+def test_a_fixed_number_of_nodes_is_told():
+    pool = run(karpenter("KarpenterGpuPool", {"instance_types": ["g6.12xlarge"], "nodes": 1, "max_gpus": 8})).pool(
+        "gpu"
+    )
+    assert (pool.min_nodes, pool.desired_nodes, pool.max_nodes, pool.max_gpus) == (1, 1, 2, 8)
+    assert not pool.scales_to_zero
+
+
+@pytest.mark.parametrize(
+    ("wish", "types"), [({}, []), ({"instance_types": ["m7i.large", "m7a.large"]}, ["m7i.large", "m7a.large"])]
+)
+def test_nodes_without_accelerators_are_told(wish, types):
+    pool = run(karpenter("KarpenterPool", {"max_vcpus": 16, "labels": {"team": "web"}, **wish})).pool("gpu")
+    assert (pool.labels, pool.taints, pool.max_gpus, pool.max_nodes) == ({"team": "web"}, [], 0, None)
+    assert (pool.instance_types, pool.capacity_types) == (types, ["on-demand"])
+    assert pool.scales_to_zero
+
+
+@pytest.mark.parametrize("backend", ["auto-scaling-group", "managed-node-group"])
+@pytest.mark.parametrize("kind", [{"kind": "capacity-block", "start": "2026-12-01", "end": "2026-12-08"}, {}])
+def test_reserved_groups_are_told(backend, kind):
+    block = {"id": "cr-0123456789abcdef0", "instances": 2, "zone": "us-west-2b", **kind}
+    wish = {**POOL, "max_gpus": 12, "reservations": [block], "capacity_types": ["reserved", "on-demand"]}
+    main = program(lambda where: LIBRARY.GpuNodeGroup("gpu", {**where, "pool": wish, "backend": backend}))
+    pool = run(main).pool("gpu")
+    assert pool.labels == LABELS
+    assert (pool.max_nodes, pool.max_gpus, pool.instance_types) == (3, 12, ["g6.12xlarge"])
+    assert pool.capacity_types == ["reserved", "on-demand"]
+
+
 def whole() -> None:
     """Every component that a cluster has, from the network on."""
     zones = eks_gpu.available_zones("us-west-2")
