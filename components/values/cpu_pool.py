@@ -127,6 +127,15 @@ class CpuPool(Value):
             raise refused("must have one entry or more, none of them twice")
         return words
 
+    @field_validator("architectures")
+    @classmethod
+    def _of_its_types(cls, given: tuple[Architecture, ...], info: ValidationInfo) -> tuple[Architecture, ...]:
+        rows: tuple[InstanceType, ...] = info.data.get("instance_types", ())
+        if others := [f"{row.name} is {row.architecture}" for row in rows if row.architecture not in given]:
+            nearest = f"[{', '.join(sorted({row.architecture for row in rows}))}]"
+            raise refused(f"must be those of instance_types, and {', '.join(others)}", nearest=nearest)
+        return given
+
     @field_validator("capacity_types")
     @classmethod
     def _in_karpenter_s_order(cls, given: tuple[CapacityType, ...]) -> tuple[CapacityType, ...]:
@@ -147,11 +156,6 @@ class CpuPool(Value):
         by_choice = {"categories", "min_generation", "min_node_vcpus", "max_node_vcpus"} & self.model_fields_set
         if self.instance_types and by_choice:
             raise ValueError(f"give instance_types or {' and '.join(sorted(by_choice))}, not both")
-        if self.instance_types and (
-            others := [row for row in self.instance_types if row.architecture not in self.architectures]
-        ):
-            named = ", ".join(f"{row.name} is {row.architecture}" for row in others)
-            raise ValueError(f"architectures {', '.join(self.architectures)} leave out instance types: {named}")
         rows = self.types
         if not rows:
             raise ValueError("no instance type has these categories, generation, size and architectures")

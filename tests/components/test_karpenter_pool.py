@@ -137,7 +137,16 @@ def test_what_it_publishes_is_what_pods_need():
         ({"min_node_vcpus": 64, "max_node_vcpus": 8}, "pool.max_node_vcpus must be at least min_node_vcpus 64, got 8"),
         ({"min_generation": 99}, "pool: no instance type has these categories, generation, size and architectures"),
         ({"instance_types": ["m7i.large"], "categories": ["m"]}, "pool: give instance_types or categories, not both"),
-        ({"instance_types": ["m7g.large"]}, "pool: architectures amd64 leave out instance types: m7g.large is arm64"),
+        (
+            {"instance_types": ["m7g.large"]},
+            "pool.architectures must be those of instance_types, and m7g.large is arm64, got ['amd64']; nearest: "
+            "[arm64]",
+        ),
+        (
+            {"instance_types": ["m7i.large", "m7g.large"], "architectures": ["arm64"]},
+            "pool.architectures must be those of instance_types, and m7i.large is amd64, got ['arm64']; nearest: "
+            "[amd64, arm64]",
+        ),
         (
             {"zones": ["us-west-2d"]},
             "pool.zones: us-west-2d has no subnet; zones that have one: us-west-2a, us-west-2b",
