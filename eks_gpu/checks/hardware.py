@@ -39,7 +39,8 @@ def reservations(context: Context) -> Iterator[Said]:
         wanted = CapacityType.RESERVED in pool.capacity_types
         if not wanted and not terms:
             continue
-        problems = [Problem(f"{each} {each.closed}", "remove it") for each in pool.reservations if each.over]
+        fix = "name one that is open, or allow another capacity type" if _has_none_left(pool) else "remove it"
+        problems = [Problem(f"{each} {each.closed}", fix) for each in pool.reservations if each.over]
         if wanted and found.node_class and not terms:
             said = "it wants reserved capacity, but its node class selects no reservation"
             problems.append(Problem(said, "add capacityReservationSelectorTerms"))
@@ -50,6 +51,11 @@ def reservations(context: Context) -> Iterator[Said]:
             said = "the chart turns reserved capacity off"
             problems.append(Problem(said, "set settings.featureGates.reservedCapacity to true"))
         yield verdict(pool.name, problems, "its reservations come first")
+
+
+def _has_none_left(pool: Pool) -> bool:
+    """Whether no node of the pool will start: it takes reserved capacity alone, and all of it has ended."""
+    return pool.is_reserved and all(each.over for each in pool.reservations)
 
 
 @check(

@@ -21,7 +21,7 @@ from eks_gpu.karpenter.objects import NODE_CLASSES, node_pools, object_name, par
 from eks_gpu.pools.clusters import RESOURCE
 from eks_gpu.pools.pool import AUTO_SCALING_GROUP, Pool
 from eks_gpu.pools.prices import on_demand_price
-from eks_gpu.pools.reservations import ON_DEMAND, ONLY_RESERVED
+from eks_gpu.pools.reservations import ON_DEMAND, ONLY_RESERVED, ceiling
 from eks_gpu.pools.user_data import decoded, joined_node
 from eks_gpu_components.catalog import KARPENTER_GROUP, CapacityType, minor_of
 from eks_gpu_components.catalog.addons import EBS_PROVISIONER
@@ -51,11 +51,14 @@ _NODE_CONFIGS = ("node.eks.aws/v1alpha1",)
 def may_start(context: Context) -> Iterator[Said]:
     """No node of the group ever comes: its maximum is 0, EC2 may not launch, or nothing that it may launch exists.
 
-    A maximum of 0 is a warning, because it may be meant.
+    A maximum of 0 is a warning, because it may be meant. Reservations that have ended or not begun are for
+    `reservations-are-used` and `reservations-have-begun` to tell, where these judge the pool.
     """
     for pool in context.pools:
         certain = [*_certain(pool, context)] if pool.backend == AUTO_SCALING_GROUP else []
         problems = [*certain, *_uncertain(pool, context)]
+        if not problems and _told_by_its_reservations(pool):
+            continue
         yield verdict(pool.name, problems, "it may start nodes", "error" if certain else "")
 
 
@@ -77,7 +80,7 @@ def _certain(pool: Pool, context: Context) -> Iterator[Problem]:
 def _uncertain(pool: Pool, context: Context) -> Iterator[Problem]:
     if pool.emptied:
         yield Problem(pool.emptied.says, "change the requirement")
-    elif pool.max_nodes == 0:
+    elif pool.max_nodes == 0 and not _told_by_its_reservations(pool):
         fix = "set spec.replicas above 0, and turn the gate StaticCapacity on" if pool.static else ""
         fix = "take another reservation, or none" if pool.reservations else fix
         yield Problem(pool.starts_none or "it may have no node", fix or "raise its maximum or its limits")
@@ -97,6 +100,12 @@ def _uncertain(pool: Pool, context: Context) -> Iterator[Problem]:
         yield Problem(
             f"its launch template is for {zone}, and its subnets are in {', '.join(pool.zones)}", "leave it out"
         )
+
+
+def _told_by_its_reservations(pool: Pool) -> bool:
+    """Whether it has no node because its reservations hold nothing today, and another check says so."""
+    closed = pool.is_reserved and bool(pool.reservations) and ceiling(pool.reservations) == 0
+    return closed and (not pool.chooses_node_itself or not any(each.over for each in pool.reservations))
 
 
 def _template(pool: Pool, context: Context) -> Resource | None:

@@ -42,7 +42,36 @@ def test_a_block_of_which_today_is_a_part_is_open():
 
 def test_one_that_ended_is_told_by_its_day():
     ended = capacity_reservation(endDate="2026-11-01T00:00:00Z")
-    assert said("reservations-are-used", ended) == (False, "reservation cr-1 ended on 2026-11-01: remove it")
+    other = "name one that is open, or allow another capacity type"
+    assert said("reservations-are-used", ended) == (False, f"reservation cr-1 ended on 2026-11-01: {other}")
+    falls_back = [reserved_pool("reserved", "spot")]
+    assert said("reservations-are-used", ended, gpu=falls_back)[1] == "reservation cr-1 ended on 2026-11-01: remove it"
+
+
+@pytest.mark.parametrize(
+    ("facts", "told_by"),
+    [
+        ({"start": "2026-10-01", "end": "2026-11-01"}, {"reservations-are-used"}),
+        ({"start": "2026-12-24"}, {BEGUN}),
+        ({}, set()),
+    ],
+)
+def test_a_pool_whose_reservations_hold_nothing_is_told_of_it_once(facts, told_by):
+    stack = reserved_capacity.healthy(**of_block(**facts))
+    checks = ("reservations-are-used", BEGUN, "groups-may-start-nodes")
+    assert {check for check in checks if findings(check, *stack).get("gpu", (True,))[0] is False} == told_by
+    assert ("gpu" in findings("groups-may-start-nodes", *stack)) == (not told_by)
+
+
+@pytest.mark.parametrize(
+    ("dates", "told_by"),
+    [({"endDate": "2026-11-01"}, "groups-may-start-nodes"), ({"startDate": "2026-12-24"}, BEGUN)],
+)
+def test_a_group_whose_reservation_holds_nothing_is_told_of_it_once(dates, told_by):
+    target = {"capacityReservationSpecification": {"capacityReservationTarget": {"capacityReservationId": "cr-1"}}}
+    stack = [*with_groups(gpu_template=launch_template(**target)), capacity_reservation(**dates)]
+    checks = (BEGUN, "groups-may-start-nodes")
+    assert [check for check in checks if findings(check, *stack).get("gpu", (True,))[0] is False] == [told_by]
 
 
 @pytest.mark.parametrize(
