@@ -12,7 +12,7 @@ from eks_gpu.pods.pod import Pod
 from eks_gpu.pods.vllm_start import VllmStart, vllm_start
 from eks_gpu.pools.model_load import compilation, model_load
 from eks_gpu.pools.pool import AUTO_MODE, Pool
-from eks_gpu_components.catalog import TRITON_IMAGE, InstanceType, image_supports
+from eks_gpu_components.catalog import InstanceType, image_supports
 from eks_gpu_components.catalog.cold_start import (
     ACCELERATED_LAUNCH,
     BARE_METAL_LAUNCH,
@@ -26,6 +26,7 @@ from eks_gpu_components.catalog.cold_start import (
     PULL_MB_S,
     pulls_in_parallel,
 )
+from eks_gpu_components.catalog.container_images import image_gb, repository
 
 GB, MIB = 10**9, 2**20
 PULL = "image pull"
@@ -95,7 +96,6 @@ _NOT_INSTALLED = Step("driver", 0, "nothing installs the driver, which the image
 _NO_DRIVER = Step("driver", 0, "no image of EKS is known to have its driver: the node may never offer it")
 _NO_DEVICE = Step("driver", 0, "the pod asks for no accelerator")
 
-_IMAGE_GB: Mapping[str, float] = {TRITON_IMAGE.partition(":")[0]: 15.5}  # triton-inference-server/server issue 7474
 _ACCELERATED_GB, _OTHER_GB = 8.0, 0.5
 
 
@@ -141,23 +141,29 @@ def _claimed(pool: Pool) -> Step:
 
 
 def _pull(pool: Pool, row: InstanceType, pod: Pod, accelerated: bool) -> Step:
-    names = dict.fromkeys(image.partition("@")[0].rpartition(":")[0] or image for image in pod.images)
-    other = _ACCELERATED_GB if accelerated else _OTHER_GB
-    size = sum(_IMAGE_GB.get(name, other) for name in names)
-    known = "" if names and all(name in _IMAGE_GB for name in names) else ", a size that is assumed"
+    sizes = {repository(image): image_gb(image) for image in pod.images}
+    assumed = list(sizes.values()).count(None) * (_ACCELERATED_GB if accelerated else _OTHER_GB)
+    gb = sum(size for size in sizes.values() if size) + assumed
+    told = _amount(gb)
+    known = f", of which {_amount(assumed)} are assumed" if assumed else ""
+    known = ", a size that is assumed" if not sizes or assumed == gb else known
     disk = None if on_instance_store(pool, row) else pool.images_disk
     if disk and disk.snapshot and disk.initialization_mib_s:
         said = f"its blocks come at {disk.initialization_mib_s} MiB/s from {disk.snapshot}, if the image is on it"
-        seconds = round(size * GB / MIB / disk.initialization_mib_s)
-        return Step(PULL, seconds, f"{size:g} GB{known}: {said}", INITIALIZATION_SOURCE)
+        seconds = round(gb * GB / MIB / disk.initialization_mib_s)
+        return Step(PULL, seconds, f"{told}{known}: {said}", INITIALIZATION_SOURCE)
     if not pool.parallel_pull or not pulls_in_parallel(row):
-        return Step(PULL, round(size * 1000 / PULL_MB_S), f"{size:g} GB at {PULL_MB_S} MB/s{known}", LARGE_IMAGE.source)
+        return Step(PULL, round(gb * 1000 / PULL_MB_S), f"{told} at {PULL_MB_S} MB/s{known}", LARGE_IMAGE.source)
     if not fast_enough(pool, row):
         least = f"under {PARALLEL_PULL_THROUGHPUT_MIB_S} MiB/s of disk a parallel pull is no faster"
-        said = f"{size:g} GB at {PULL_MB_S} MB/s{known}; {least}"
-        return Step(PULL, round(size * 1000 / PULL_MB_S), said, PARALLEL_PULL_SOURCE)
-    said = f"{size:g} GB at {PARALLEL_PULL_MB_S} MB/s, pulled in parallel{known}"
-    return Step(PULL, round(size * 1000 / PARALLEL_PULL_MB_S), said, PARALLEL_PULL_SOURCE)
+        said = f"{told} at {PULL_MB_S} MB/s{known}; {least}"
+        return Step(PULL, round(gb * 1000 / PULL_MB_S), said, PARALLEL_PULL_SOURCE)
+    said = f"{told} at {PARALLEL_PULL_MB_S} MB/s, pulled in parallel{known}"
+    return Step(PULL, round(gb * 1000 / PARALLEL_PULL_MB_S), said, PARALLEL_PULL_SOURCE)
+
+
+def _amount(gb: float) -> str:
+    return f"{gb:.3g} GB" if gb >= 0.1 or not gb else f"{gb * 1000:.2g} MB"
 
 
 def on_instance_store(pool: Pool, row: InstanceType) -> bool:

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eks_gpu.pods.made_pods import Find
+from eks_gpu_components.catalog.container_images import PAUSE_NAME
 
 _BUILT_IN = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
-_PAUSE = re.compile(r"(?:.*/)?(?:mirrored-)?pause(?:-(?:amd64|arm64))?(?:[:@].*)?")
 _SLEEP = r"(?:\S*/)?sleep\s+[\w.]+"
 _SLEEPS = re.compile(
     rf"{_SLEEP}|(?:\S*/)?(?:pause|tail\s+-f\s+/dev/null)|while\s+(?:true|:)\s*;\s*do\s+{_SLEEP}\s*;\s*done"
@@ -18,7 +18,7 @@ _OF_A_SHELL = re.compile(r"^(?:\S*/)?(?:ba|da)?sh\s+-\w*c\s+|^exec\s+")
 def pauses(spec: Mapping[str, Any]) -> bool:
     """Whether the pod's containers are all of the pause image, which does nothing at all."""
     containers = spec.get("containers") or ()
-    return bool(containers) and all(_PAUSE.fullmatch(str(each.get("image") or "")) for each in containers)
+    return bool(containers) and all(PAUSE_NAME.fullmatch(str(each.get("image") or "")) for each in containers)
 
 
 def is_spare(spec: Mapping[str, Any], find: Find | None) -> bool:
@@ -35,7 +35,7 @@ def _sleeps(container: Mapping[str, Any]) -> bool:
     said, before = " ".join(words), None
     while said != before:
         before, said = said, _OF_A_SHELL.sub("", said)
-    return bool(_SLEEPS.fullmatch(said.strip())) or bool(_PAUSE.fullmatch(str(container.get("image") or "")))
+    return bool(_SLEEPS.fullmatch(said.strip())) or bool(PAUSE_NAME.fullmatch(str(container.get("image") or "")))
 
 
 def _words(given: Any) -> Sequence[str]:

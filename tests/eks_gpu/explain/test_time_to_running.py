@@ -89,6 +89,29 @@ def test_an_image_whose_size_is_known(explained):
     assert seconds(explained(text))["image pull"] == 258  # 15.5 GB
 
 
+@pytest.mark.parametrize(
+    ("image", "pull", "said"),
+    [
+        ("registry.k8s.io/pause:3.10", 0, "0.32 MB at 60 MB/s"),
+        ("public.ecr.aws/amazonlinux/amazonlinux:2023-minimal", 1, "37 MB at 60 MB/s"),
+        ("nvcr.io/nvidia/tritonserver:26.07-py3", 258, "15.5 GB at 60 MB/s"),
+        ("example/app:1", 133, "8 GB at 60 MB/s, a size that is assumed"),
+        ("registry.example:5000/app", 133, "8 GB at 60 MB/s, a size that is assumed"),
+        (
+            "example/app:1}, {name: sidecar, image: nvcr.io/nvidia/tritonserver",
+            392,
+            "23.5 GB at 60 MB/s, of which 8 GB are assumed",
+        ),
+    ],
+)
+def test_a_size_that_nobody_knows_is_called_assumed(explained, image, pull, said):
+    containers = f"[{{name: app, resources: {{limits: {{nvidia.com/gpu: 1}}}}, image: {image}}}]"
+    text = f"{POD[: POD.index('containers:')]}containers: {containers}\n"
+    launch = row(explained(text), "gpu")["launch"]["time_to_running"]
+    (step,) = [step for step in launch["steps"] if step["step"] == "image pull"]
+    assert (step["seconds"], step["assumption"]) == (pull, said)
+
+
 def test_a_pod_without_accelerator_waits_for_no_driver(explained):
     text = POD.replace("          nvidia.com/gpu: 1\n", "").replace("operator: Exists", "value: wrong")
     assert seconds(explained(text), "system") == {
