@@ -17,12 +17,14 @@ from eks_gpu.pools.software import (
     DEVICE_PLUGIN,
     DRA_DRIVER_IMAGES,
     GPU_OPERATOR,
+    Sharing,
     Software,
+    config_named,
     device_plugin_pod,
     dra_driver_pod,
     finds_its_own_nodes,
     operator_pod,
-    sharing_replicas,
+    sharing,
 )
 from eks_gpu.pools.user_data import pods_on_one_gpu
 from eks_gpu_components.catalog import (
@@ -307,10 +309,23 @@ def _too_new(pool: Pool) -> str:
     ),
 )
 def shared(context: Context) -> Iterator[Said]:
-    """A node starts for every pod, although several could share one GPU: controllers count physical GPUs."""
+    """A node starts for every pod, although several could share one GPU: controllers count physical GPUs.
+
+    The check reads the configurations in the values of the device plugin's chart and of the GPU operator's, and in the
+    ConfigMap that these name. Where the plugin renames the shared GPUs, pods that ask for whole ones never run.
+    """
     classes = {found.resource.urn: found.node_class for found in node_pools(context.graph)}
     for pool in context.pools:
-        replicas = max((sharing_replicas(one, pool.labels) for one in context.charts(DEVICE_PLUGIN)), default=1)
+        plugins = [*context.charts(DEVICE_PLUGIN), *context.charts(GPU_OPERATOR)]
+        unread = [one for one in plugins if config_named(one) and one.config_map is None]
+        if unread and pool.backend != AUTO_MODE:
+            named = f"ConfigMap {unread[0].namespace}/{config_named(unread[0])}"
+            yield no_verdict(pool.name, f"{named} says whether its GPUs are shared, and nothing here makes it")
+            continue
+        of_release = max(
+            (sharing(one, pool.labels) for one in plugins), key=lambda each: each.replicas, default=Sharing()
+        )
+        replicas = of_release.replicas
         if own := classes.get(pool.urn):
             replicas = max(replicas, pods_on_one_gpu(part(own.inputs, "spec").get("userData")))
         problem = None
@@ -326,9 +341,20 @@ def shared(context: Context) -> Iterator[Said]:
             if counted and not gate:
                 fix = "set settings.featureGates.nodeOverlay of Karpenter's chart to true"
                 problem = Problem(f"{said}: the gate NodeOverlay is off", fix)
+            elif not counted and of_release.resource != GPU_RESOURCE:
+                problem = _renamed(of_release)
             elif not counted:
                 problem = Problem(said)
         yield verdict(pool.name, problem, "a GPU counts as what pods get")
+
+
+def _renamed(given: Sharing) -> Problem:
+    said = f"its nodes offer {given.resource} and no {GPU_RESOURCE}: Karpenter starts nodes for pods that ask for"
+    said = f"{said} {GPU_RESOURCE}, which never run, and none for pods that ask for {given.resource}"
+    fix = (
+        f"leave renameByDefault and rename out, and add a NodeOverlay with {given.replicas} {GPU_RESOURCE} for each GPU"
+    )
+    return Problem(said, fix)
 
 
 def _counts_shares(pool: Pool) -> bool:

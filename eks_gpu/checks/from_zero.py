@@ -13,7 +13,7 @@ from eks_gpu.pods.reasons import Rule
 from eks_gpu.pools.autoscaler_template import node_at_zero
 from eks_gpu.pools.pool import Pool
 from eks_gpu.pools.scope import IN_GROUPS
-from eks_gpu.pools.software import DEVICE_PLUGIN, sharing_replicas, slices_of
+from eks_gpu.pools.software import sharing_replicas, slices_of
 from eks_gpu_components.catalog import (
     AUTOSCALER_LABEL_TAG,
     AUTOSCALER_RESOURCE_TAG,
@@ -193,4 +193,4 @@ def _told(pool: Pool, resource: str) -> int:
 def _sharing(context: Context, pool: Pool, resource: str) -> int:
     if resource != GPU_RESOURCE:
         return 1
-    return max((sharing_replicas(release, pool.labels) for release in context.charts(DEVICE_PLUGIN)), default=1)
+    return max((sharing_replicas(release, pool.labels) for release in context.software), default=1)

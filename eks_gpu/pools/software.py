@@ -7,6 +7,7 @@ from functools import reduce
 from typing import Any
 
 from eks_gpu.graph.graph import Graph, Resource
+from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.io.documents import parse_first
 from eks_gpu.io.problems import InputError
 from eks_gpu.pods.pod import Expression, Pod, Term, node_selector_terms, toleration
@@ -45,6 +46,8 @@ RELEASES = ("kubernetes:helm.sh/v3:Release", CHART_V3, "kubernetes:helm.sh/v4:Ch
 ADDON = "aws:eks/addon:Addon"
 
 DEVICE_PLUGIN, GPU_OPERATOR = DEVICE_PLUGIN_CHART.short_name, GPU_OPERATOR_CHART.short_name
+_CONFIG_AT = {DEVICE_PLUGIN: ("config",), GPU_OPERATOR: ("devicePlugin", "config")}
+"""Where charts say how the device plugin shares GPUs. Source: charts 0.20.0 and 26.7."""
 CLUSTER_AUTOSCALER, LOAD_BALANCER_CONTROLLER = (
     CLUSTER_AUTOSCALER_CHART.short_name,
     LOAD_BALANCER_CONTROLLER_CHART.short_name,
@@ -74,6 +77,8 @@ class Software:
     urn: str = ""
     cluster: str = ""
     """Name of the cluster it runs in; empty where the stack does not say."""
+    config_map: Mapping[str, Any] | None = None
+    """Data of the ConfigMap that its device plugin reads; None if it reads none, or the stack does not make it."""
 
     def is_at_least(self, version: tuple[int, int]) -> bool:
         """Whether the chart has this version or a newer one; True for a version that is not known, as the newest."""
@@ -88,7 +93,7 @@ class Software:
 
 def software(graph: Graph) -> list[Software]:
     """Helm releases and charts that say what they are, in the order of registration."""
-    return [
+    found = [
         Software(
             name=str(resource["name"] or resource.name),
             namespace=str(resource.inputs.get("namespace") or "default"),
@@ -101,6 +106,25 @@ def software(graph: Graph) -> list[Software]:
         # In a state, helm.v3.Chart has its objects as children and says no more.
         if resource.type != CHART_V3 or resource.inputs.get("chart")
     ]
+    return [replace(each, config_map=_config_map(each, graph)) if config_named(each) else each for each in found]
+
+
+def config_named(release: Software) -> str:
+    """Name of the ConfigMap that a release's device plugin reads, which its chart does not make; else empty."""
+    path = _CONFIG_AT.get(release.chart)
+    if path is None or (release.chart == GPU_OPERATOR and release.value(*path, "create", default=False) is True):
+        return ""
+    return str(release.value(*path, "name") or "")
+
+
+def _config_map(release: Software, graph: Graph) -> Mapping[str, Any] | None:
+    for _, manifest in kubernetes_objects(graph):
+        metadata = manifest["metadata"]
+        place = (manifest["kind"], str(metadata.get("namespace") or "default"), metadata["name"])
+        if place == ("ConfigMap", release.namespace, config_named(release)):
+            found = manifest.get("data")
+            return found if isinstance(found, Mapping) else {}
+    return None
 
 
 def _values(resource: Resource) -> Mapping[str, Any]:
@@ -212,22 +236,42 @@ def reads_a_queue(release: Software) -> bool:
     return release.chart == TERMINATION_HANDLER and str(told).lower() == "true"
 
 
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """How many pods share one GPU, and the resource they ask for."""
+
+    replicas: int = 1
+    resource: str = GPU_RESOURCE
+
+
 def sharing_replicas(release: Software, labels: Mapping[str, str]) -> int:
     """Pods that share one GPU on a node with these labels, 1 without sharing. Raises ValueError for broken YAML."""
-    configurations = release.value("config", "map", default={})
-    chosen = labels.get(DEVICE_PLUGIN_CONFIG_LABEL) or release.value("config", "default")
-    if chosen is None:  # the chart's fallbacks: the one of this name, then a single one
+    return sharing(release, labels).replicas
+
+
+def sharing(release: Software, labels: Mapping[str, str]) -> Sharing:
+    """How a release's device plugin shares the GPUs of a node with these labels. Raises ValueError for broken YAML."""
+    path = _CONFIG_AT.get(release.chart)
+    if path is None:
+        return Sharing()
+    operator = release.chart == GPU_OPERATOR
+    own = release.value(*path, "data" if operator else "map", default={})
+    configurations = (release.config_map or {}) if config_named(release) else own if isinstance(own, Mapping) else {}
+    chosen = labels.get(DEVICE_PLUGIN_CONFIG_LABEL) or release.value(*path, "default")
+    if not chosen and not operator:  # the chart's fallbacks: the one of this name, then a single one
         chosen = "default" if "default" in configurations or len(configurations) != 1 else next(iter(configurations))
     try:
-        configuration = parse_first(configurations.get(chosen) or "") or {}
+        configuration = parse_first(str(configurations.get(chosen) or "")) or {}
     except InputError:
-        raise ValueError(f"config.map.{chosen} of {release.name} is not YAML") from None
-    sharing = configuration.get("sharing") or {}
+        raise ValueError(f"configuration {chosen} of {release.name}'s device plugin is not YAML") from None
+    given = configuration.get("sharing") if isinstance(configuration, Mapping) else None
     for strategy in ("timeSlicing", "mps"):
-        for resource in (sharing.get(strategy) or {}).get("resources") or ():
+        rules = given.get(strategy) if isinstance(given, Mapping) else None
+        for resource in (rules.get("resources") if isinstance(rules, Mapping) else None) or ():
             if resource.get("name") == GPU_RESOURCE:
-                return int(resource.get("replicas", 1))
-    return 1
+                default = f"{GPU_RESOURCE}.shared" if rules.get("renameByDefault") is True else GPU_RESOURCE
+                return Sharing(int(resource.get("replicas", 1)), str(resource.get("rename") or default))
+    return Sharing()
 
 
 def configuration(addon: Resource) -> Mapping[str, Any] | None:

@@ -14,7 +14,7 @@ from eks_gpu.plan.analysis import Analysis
 from eks_gpu.pods.pod import Expression
 from eks_gpu.pods.quantities import as_json
 from eks_gpu.pools.pool import FARGATE, KARPENTER, Pool, Template
-from eks_gpu.pools.software import DEVICE_PLUGIN, Software, sharing_replicas
+from eks_gpu.pools.software import Software, sharing_replicas
 from eks_gpu.report.words import pool_names
 from eks_gpu_components.catalog import AUTOSCALER_LABEL_TAG, AUTOSCALER_RESOURCE_TAG, AUTOSCALER_TAINT_TAG, Taint
 
@@ -146,7 +146,7 @@ def _devices(pool: Pool, template: Template, releases: Sequence[Software]) -> It
     first = pool.types[0]
     stated = template.resources.get(device.resource)
     told = node_resources(pool, first).get(device.resource, 0)
-    shared = [sharing_replicas(release, pool.labels) for release in releases if release.chart == DEVICE_PLUGIN]
+    shared = [sharing_replicas(release, pool.labels) for release in releases]
     times = max(shared, default=1) if device.kind == "nvidia" else 1
     real = list(dict.fromkeys(row.accelerators * times for row in pool.types))
     tag = f"tag {AUTOSCALER_RESOURCE_TAG}{device.resource} = {stated}"

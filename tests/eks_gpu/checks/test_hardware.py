@@ -5,7 +5,16 @@ import json
 import pytest
 
 from eks_gpu.graph.graph import Resource
-from tests.graphs import device_plugin, findings, gpu_group, launch_template, managed_group, overrides, release
+from tests.graphs import (
+    device_plugin,
+    findings,
+    gpu_group,
+    launch_template,
+    managed_group,
+    overrides,
+    release,
+    resource,
+)
 from tests.karpenter_graphs import (
     ARCH,
     ON_DEMAND,
@@ -255,6 +264,48 @@ def test_shared_gpus_that_karpenter_does_not_know_of():
     assert failure("shared-gpus-are-planned", device_plugin=sharing_plugin()) == (
         "reserved",
         "4 pods share a GPU there, but Karpenter plans a whole one for each",
+    )
+
+
+SLICES = """
+sharing:
+  timeSlicing:
+    renameByDefault: {rename}
+    resources: [{{name: nvidia.com/gpu, replicas: 4}}]
+"""
+
+
+def config_map(text: str, **metadata: str) -> Resource:
+    given = {"metadata": {"name": "slices", **metadata}, "data": {"any": text}}
+    return resource("kubernetes:core/v1:ConfigMap", "slices", given)
+
+
+@pytest.mark.parametrize(
+    ("chart", "values"),
+    [
+        ("nvidia-device-plugin", {"config": {"name": "slices"}}),
+        ("gpu-operator", {"devicePlugin": {"config": {"name": "slices", "default": "any"}}}),
+    ],
+)
+def test_a_config_map_says_that_gpus_are_shared(chart, values):
+    plugin = release(chart, **values)
+
+    def said(*objects: Resource) -> tuple[bool | None, str]:
+        return findings("shared-gpus-are-planned", *on_karpenter(device_plugin=[plugin, *objects]))["gpu"]
+
+    place = plugin.inputs.get("namespace") or "default"
+    assert said() == (
+        None,
+        f"ConfigMap {place}/slices says whether its GPUs are shared, and nothing here makes it",
+    )
+    shared = (False, "4 pods share a GPU there, but Karpenter plans a whole one for each")
+    assert said(config_map(SLICES.format(rename="false"), namespace=place)) == shared
+    assert said(config_map("version: v1", namespace=place))[0]
+    assert said(config_map(SLICES.format(rename="true"), namespace=place)) == (
+        False,
+        "its nodes offer nvidia.com/gpu.shared and no nvidia.com/gpu: Karpenter starts nodes for pods that ask for "
+        "nvidia.com/gpu, which never run, and none for pods that ask for nvidia.com/gpu.shared: leave renameByDefault "
+        "and rename out, and add a NodeOverlay with 4 nvidia.com/gpu for each GPU",
     )
 
 
