@@ -13,8 +13,9 @@ from eks_gpu.checks.sources import API_SERVER, RUNTIME_CLASS_ADMISSION, kubernet
 from eks_gpu.graph.graph import Graph
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.pods.named import Named, Without, named_by
+from eks_gpu.pods.pod import Pod
 from eks_gpu.pools.software import GPU_OPERATOR, Software
-from eks_gpu_components.catalog import GPU_OPERATOR_RUNTIME_CLASSES, KNOWN_CHARTS
+from eks_gpu_components.catalog import GPU_DEVICE_CLASS, GPU_OPERATOR_RUNTIME_CLASSES, KNOWN_CHARTS
 
 SHOWN = 5
 """Fields named in one message."""
@@ -31,6 +32,9 @@ _NOT_READ = ("ConfigMap", "Secret")
 """Kinds that are in no graph of a running cluster."""
 _FITTED = ("NodePool", "EC2NodeClass")
 """Kinds that `node-pool-fields-fit-the-chart` judges."""
+_CLAIMED = ("ResourceClaim", "ResourceClaimTemplate")
+_OF_DRIVERS = (".nvidia.com", ".aws.com", ".k8s.aws")
+"""How the names of DeviceClasses end that charts of NVIDIA and AWS bring."""
 _SECRET_MAKERS = ("Certificate", "ClusterExternalSecret", "ExternalSecret", "SealedSecret", "SecretProviderClass")
 """Kinds that operators make Secrets of."""
 
@@ -85,20 +89,34 @@ def _listed(paths: tuple[str, ...]) -> str:
 def there(context: Context) -> Iterator[Said]:
     """The API server refuses the pods, or they wait for ever, because nothing makes what they name.
 
-    The check looks for RuntimeClasses, PriorityClasses, ServiceAccounts, PersistentVolumeClaims, ConfigMaps and Secrets
-    in the stack, and knows the RuntimeClasses of the GPU operator. It says nothing of a cluster of another stack, of
-    what any chart may bring into its own namespace or an unknown one anywhere, of Secrets that an operator of secrets
-    may make, and of the Secrets and ConfigMaps of a cluster that runs, which nobody reads.
+    The check looks in the stack for RuntimeClasses, PriorityClasses, ServiceAccounts, PersistentVolumeClaims,
+    ConfigMaps, Secrets, ResourceClaims, their templates and the DeviceClasses that these name. It knows the
+    RuntimeClasses of the GPU operator and the DeviceClasses of NVIDIA's and AWS's drivers. It says nothing of a cluster
+    of another stack, of what any chart may bring into its own namespace or an unknown one anywhere, of Secrets that an
+    operator of secrets may make, and of the Secrets and ConfigMaps of a cluster that runs, which nobody reads.
     """
     if context.of_another_stack:
         return
     made = made_in(context.graph, context.software)
+    lacking = {workload.urn: list(_classes(workload.pod, made)) for workload in context.workloads}
     for spec in pod_specs(context.graph):
         wanted = [each for each in named_by(spec.spec) if not (context.graph.running and each.kind in _NOT_READ)]
         problems = [Problem(_missing(each), _fix(each)) for each in wanted if not is_made(each, spec.namespace, made)]
+        problems += lacking.get(spec.urn, ())
         if wanted:
             names = ", ".join(dict.fromkeys(str(each) for each in wanted))
             yield verdict(str(spec), problems, f"{names}: something makes it, or may")
+
+
+def _classes(pod: Pod, made: "Made") -> Iterator[Problem]:
+    """DeviceClasses that a pod's claims name and nothing makes."""
+    for claim in pod.claims:
+        if claim.lacks and not made.anything and not claim.lacks.endswith(_OF_DRIVERS):
+            said = f"claim {claim.name} names DeviceClass {claim.lacks}, which nothing in the stack makes"
+            yield Problem(
+                f"{said}: its pods wait for it",
+                f"NVIDIA's driver makes {GPU_DEVICE_CLASS}: name it, or make the class in the stack",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +157,8 @@ def is_made(named: Named, namespace: str, made: Made) -> bool:
     if made.anything or (named.kind, named.name) in _BUILT_IN or (made.secrets and named.kind == "Secret"):
         return True
     place = _place(named.kind, namespace)
+    if named.kind in _CLAIMED:  # no chart that the catalog knows brings one
+        return (named.kind, place, named.name) in made.objects
     return (named.kind, place, named.name) in made.objects or (bool(place) and place in (*made.released, "kube-system"))
 
 

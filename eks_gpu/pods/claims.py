@@ -51,6 +51,8 @@ class Claim:
     """Whether other pods may have the same claim, and so the same devices."""
     unknown: str = ""
     """Why nobody knows what it claims."""
+    lacks: str = ""
+    """Name of a DeviceClass that it asks for and nothing here makes; empty if there is none."""
 
 
 def claims(spec: Mapping[str, Any], namespace: str, find: Find | None) -> tuple[Claim, ...]:
@@ -78,19 +80,28 @@ def _claim(given: Mapping[str, Any], namespace: str, find: Find | None) -> Claim
     if found is None:
         return Claim(name, shared=not template, unknown=f"nothing here makes {kind} {namespace}/{wanted}")
     spec = _part(_part(found, "spec"), "spec") if template else _part(found, "spec")
-    asked, unknown = [], ""
+    asked, unknown, lacks = [], "", ""
     for request in maps(_part(spec, "devices"), "requests"):
         try:
             asked.append(Request(str(request.get("name") or ""), tuple(_any_of(request, find))))
         except LookupError as error:
             unknown = str(error.args[0])
+            lacks = error.name if isinstance(error, _NoClass) else lacks
     constraints = maps(_part(spec, "devices"), "constraints")
     alike = tuple(
         (str(each["matchAttribute"]), tuple(map(str, _list(each, "requests"))))
         for each in constraints
         if each.get("matchAttribute")
     )
-    return Claim(name, tuple(asked), alike, shared=not template, unknown=unknown)
+    return Claim(name, tuple(asked), alike, shared=not template, unknown=unknown, lacks=lacks)
+
+
+class _NoClass(LookupError):
+    """A device class that nothing makes."""
+
+    def __init__(self, name: str):
+        super().__init__(f"nothing here makes DeviceClass {name}")
+        self.name = name
 
 
 def _any_of(request: Mapping[str, Any], find: Find | None) -> Iterator[Wanted]:
@@ -119,7 +130,7 @@ def _of_class(name: str, find: Find | None) -> tuple[str, ...]:
             raise LookupError(f"DeviceClass {name} is of a driver whose devices nobody here knows")
         return selectors
     if name not in _KNOWN_CLASSES:
-        raise LookupError(f"nothing here makes DeviceClass {name}")
+        raise _NoClass(name)
     return _KNOWN_CLASSES[name]
 
 

@@ -39,6 +39,9 @@ def named_by(spec: Mapping[str, Any]) -> Iterator[Named]:
             yield Named(kind, name, field, (field,), Without.REFUSED)
     for index, secret in _each(spec, "imagePullSecrets"):
         yield from _reference(secret, "name", "Secret", ("imagePullSecrets", index), Without.PULLS)
+    for index, claim in _each(spec, "resourceClaims"):
+        for key, kind in _CLAIMS.items():
+            yield from _reference(claim, key, kind, ("resourceClaims", index))
     for index, volume in _each(spec, "volumes"):
         at = ("volumes", index)
         for source, key, kind in _VOLUMES:
@@ -84,6 +87,7 @@ _FIELDS = {
     "priorityClassName": "PriorityClass",
     "serviceAccountName": "ServiceAccount",
 }
+_CLAIMS = {"resourceClaimTemplateName": "ResourceClaimTemplate", "resourceClaimName": "ResourceClaim"}
 _VOLUMES = (
     ("persistentVolumeClaim", "claimName", "PersistentVolumeClaim"),
     ("configMap", "name", "ConfigMap"),

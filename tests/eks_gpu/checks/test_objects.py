@@ -9,6 +9,7 @@ from eks_gpu.graph.unknown import Asked, Told
 from tests.graphs import deployment, failure, findings, gpu_work, healthy, kubernetes, pod, release, resource
 from tests.karpenter_graphs import healthy as on_karpenter
 from tests.karpenter_graphs import node_pool
+from tests.whole_graphs import claim_template, claiming
 
 ACCEPTED, THERE = "objects-are-accepted", "pods-name-what-is-there"
 
@@ -185,6 +186,39 @@ def test_another_object_that_nothing_makes(spec, missing):
 def test_what_the_environment_of_a_container_is_from(group, container, missing):
     passed, message = named(**{group: [{"name": "main", "image": "a", **container}]})
     assert (passed, message.partition(",")[0]) == (False, f"spec.{group}[0].{missing}")
+
+
+def test_a_claim_of_devices_that_nothing_makes():
+    def said(*objects: Resource, **claim: str) -> tuple[Any, str]:
+        pods = claiming(resourceClaims=[{"name": "gpu", **claim}])
+        return findings(THERE, *healthy(train=pods), *objects)["Deployment default/claiming"]
+
+    nothing = "which nothing in the stack makes: its pods wait for it"
+    assert said(resourceClaimName="shared") == (
+        False,
+        f"spec.resourceClaims[0].resourceClaimName names ResourceClaim shared, {nothing}",
+    )
+    by_template = {"resourceClaimTemplateName": "gpu"}
+    assert said(**by_template) == (
+        False,
+        f"spec.resourceClaims[0].resourceClaimTemplateName names ResourceClaimTemplate gpu, {nothing}",
+    )
+    assert said(claim_template(), **by_template)[0]
+
+
+def test_a_claim_of_a_class_that_nothing_makes():
+    def said(name: str, *objects: Resource) -> tuple[Any, str]:
+        stack = healthy(train=claiming())
+        return findings(THERE, *stack, claim_template(name), *objects)["Deployment default/claiming"]
+
+    assert said("gpu.exmaple.com") == (
+        False,
+        "claim gpu names DeviceClass gpu.exmaple.com, which nothing in the stack makes: its pods wait for it: NVIDIA's "
+        "driver makes gpu.nvidia.com: name it, or make the class in the stack",
+    )
+    assert said("vfio.gpu.nvidia.com")[0]
+    assert said("gpu.exmaple.com", release("a-driver-of-ours"))[0]
+    assert said("large", kubernetes("DeviceClass", "large", {}, group="resource.k8s.io/v1"))[0]
 
 
 def test_a_missing_pull_secret_and_those_who_may_make_it():
