@@ -15,7 +15,8 @@ SQS: Any = {
     "metadata": {"queueURL": QUEUE_URL, "awsRegion": "us-west-2", "queueLength": "5"},
     "authenticationRef": {"name": "aws"},
 }
-CRON: Any = {"type": "cron", "metadata": {"timezone": "UTC", "start": "0 8 * * *", "end": "0 9 * * *"}}
+HOURS = {"timezone": "UTC", "start": "0 8 * * *", "end": "0 9 * * *", "desiredReplicas": "2"}
+CRON: Any = {"type": "cron", "metadata": HOURS}
 CPU: Any = {"type": "cpu", "metricType": "Utilization", "metadata": {"value": "70"}}
 
 

@@ -7,8 +7,10 @@ from typing import Any
 
 from eks_gpu.checks import sources
 from eks_gpu.checks.names import subject
+from eks_gpu.checks.objects import made_in
 from eks_gpu.checks.pod_specs import pod_specs
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
+from eks_gpu.checks.scaler_values import refused
 from eks_gpu.checks.sources import Source
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
@@ -24,6 +26,7 @@ from eks_gpu_components.catalog.keda import (
 
 SCALED_OBJECT, SCALED_JOB = "ScaledObject", "ScaledJob"
 _HPA = "HorizontalPodAutoscaler"
+_AUTHENTICATION = "TriggerAuthentication"
 _COUNTS_PODS = "kubernetes-workload"
 _READ = date(2026, 11, 30)
 KEDA_CODE = Source("KEDA 2.21.0, its code, webhooks and chart 2.20.2", _READ)
@@ -124,13 +127,40 @@ def have_keda(context: Context) -> Iterator[Said]:
 
     The operator starts the first pod, and removes the last; the number between is that of a HorizontalPodAutoscaler,
     which asks the metrics API. A ScaledJob does without. KEDA may be installed by manifests, or by another stack.
+
+    KEDA does not act either on an object that it refuses, such as one with a cron trigger without `desiredReplicas`, or
+    more pods at least than at most, and on one whose workload or TriggerAuthentication is missing, which is a warning:
+    both may come from elsewhere.
     """
     releases = context.charts(KEDA)
     by_hand = {name for resource, _ in kubernetes_objects(context.graph) for name in _programs(resource)}
     for _, manifest in scaled(context.graph):
-        if not releases and context.of_another_stack:
-            continue
-        yield verdict(subject(manifest), _missing(manifest, releases, by_hand), f"{KEDA} acts on it")
+        wrong = list(refused(manifest, triggers(manifest)))
+        if releases or not context.of_another_stack:
+            wrong += filter(None, [_missing(manifest, releases, by_hand)])
+        lost = [] if wrong or context.of_another_stack else list(_lost(manifest, context))
+        if wrong or lost or releases or not context.of_another_stack:
+            severity = "warning" if lost else ""
+            yield verdict(subject(manifest), wrong or lost, f"{KEDA} acts on it", severity)
+
+
+def _lost(manifest: Mapping[str, Any], context: Context) -> Iterator[Problem]:
+    """What it names and nothing in the stack makes: the workload that it scales, and what its triggers ask as."""
+    made, namespace = made_in(context.graph, context.software), _namespace(manifest)
+    if made.anything:
+        return
+    target = part(manifest, "spec", "scaleTargetRef")
+    kind, name = str(target.get("kind") or "Deployment"), str(target.get("name") or "")
+    if name and (kind, namespace, name) not in made.objects and namespace not in made.released:
+        said = f"it scales {kind} {namespace}/{name}, which nothing in the stack makes"
+        yield Problem(said, "name a workload in its own namespace")
+    for trigger in triggers(manifest):
+        reference = part(trigger, "authenticationRef")
+        kind, name = str(reference.get("kind") or _AUTHENTICATION), str(reference.get("name") or "")
+        places = {place for each, place, named in made.objects if (each, named) == (kind, name)}
+        if name and not (places if kind.startswith("Cluster") else namespace in places):
+            said = f"its trigger {trigger.get('type')} asks by {kind} {name}, which nothing in {namespace} makes"
+            yield Problem(said, "name one that is there, in its own namespace")
 
 
 def _programs(resource: Resource) -> list[str]:

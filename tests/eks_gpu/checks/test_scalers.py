@@ -9,7 +9,7 @@ from eks_gpu.checks.registry import CHECKS
 from eks_gpu.graph.graph import Graph
 from eks_gpu.plan.analysis import analyse
 from tests.graphs import TODAY, findings, gpu_work, healthy, kubernetes, resource
-from tests.keda_objects import CPU, CRON, SQS, keda, query, scaled_job, scaled_object
+from tests.keda_objects import CPU, CRON, HOURS, SQS, authentication, keda, query, scaled_job, scaled_object
 
 WAKE, HAVE_KEDA, ONE = "triggers-can-wake-from-zero", "scaled-objects-have-keda", "one-scaler-a-workload"
 TRAIN, OBJECT = "Deployment default/train", "ScaledObject default/train"
@@ -81,14 +81,16 @@ def test_what_is_held_at_a_number_of_pods_needs_no_trigger():
     ],
 )
 def test_keda_must_be_there_whole(values, problem):
-    found = said(HAVE_KEDA, keda(**values), scaled_object(SQS))[OBJECT]
+    found = said(HAVE_KEDA, keda(**values), scaled_object(CRON))[OBJECT]
     assert found[0] is (problem is None)
     assert found[1].startswith(problem or "keda acts on it")
 
 
 def test_without_keda_nothing_acts():
-    assert said(HAVE_KEDA, scaled_object(SQS)) == {OBJECT: (False, "nothing in the stack acts on it: there is no KEDA")}
-    assert said(HAVE_KEDA, scaled_job(SQS))["ScaledJob default/batch"][0] is False
+    assert said(HAVE_KEDA, scaled_object(CRON)) == {
+        OBJECT: (False, "nothing in the stack acts on it: there is no KEDA")
+    }
+    assert said(HAVE_KEDA, scaled_job(CRON))["ScaledJob default/batch"][0] is False
 
 
 def test_keda_may_be_of_the_stack_that_makes_the_cluster():
@@ -103,8 +105,8 @@ def test_keda_may_be_of_the_stack_that_makes_the_cluster():
 
 def test_what_needs_no_second_pod_needs_no_metrics_api():
     without = keda(metricsServer={"enabled": False})
-    assert said(HAVE_KEDA, without, scaled_job(SQS))["ScaledJob default/batch"] == (True, "keda acts on it")
-    assert said(HAVE_KEDA, without, scaled_object(SQS, maxReplicaCount=1))[OBJECT][0] is True
+    assert said(HAVE_KEDA, without, scaled_job(CRON))["ScaledJob default/batch"] == (True, "keda acts on it")
+    assert said(HAVE_KEDA, without, scaled_object(CRON, maxReplicaCount=1))[OBJECT][0] is True
 
 
 def by_hand(name: str, image: str) -> Any:
@@ -115,8 +117,8 @@ def by_hand(name: str, image: str) -> Any:
 def test_keda_of_manifests_is_seen_by_its_images():
     operator = by_hand("keda-operator", "ghcr.io/kedacore/keda:2.21.0")
     metrics = by_hand("metrics", "m.example/ghcr.io/kedacore/keda-metrics-apiserver@sha256:1")
-    assert said(HAVE_KEDA, operator, metrics, scaled_object(SQS))[OBJECT][0] is True
-    assert said(HAVE_KEDA, operator, scaled_object(SQS))[OBJECT] == (
+    assert said(HAVE_KEDA, operator, metrics, scaled_object(CRON))[OBJECT][0] is True
+    assert said(HAVE_KEDA, operator, scaled_object(CRON))[OBJECT] == (
         False,
         "the stack has KEDA's operator alone, so its first pod starts and no second one",
     )
@@ -178,3 +180,67 @@ def test_in_a_cluster_that_runs_every_workload_has_a_number():
 def test_a_stack_without_scalers_is_asked_nothing(check):
     assert check in CHECKS
     assert findings(check, *healthy()) == {}
+
+
+@pytest.mark.parametrize(
+    ("trigger", "refusal"),
+    [
+        ({"end": "0 8 * * *"}, "start and end are both 0 8 * * *: write another triggers[0].metadata.end"),
+        (
+            {"desiredReplicas": ""},
+            "cron needs desiredReplicas: write triggers[0].metadata.desiredReplicas",
+        ),
+        (
+            {"timezone": "Europe/Berlim"},
+            "it knows no time zone Europe/Berlim: write triggers[0].metadata.timezone as Europe/Berlin",
+        ),
+        (
+            {"start": "8:00"},
+            "start 8:00 is no cron expression: write triggers[0].metadata.start in five fields",
+        ),
+    ],
+)
+def test_a_schedule_that_keda_refuses(trigger, refusal):
+    cron = {"type": "cron", "metadata": {**HOURS, **trigger}}
+    assert said(HAVE_KEDA, keda(), scaled_object(cron)) == {OBJECT: (False, f"KEDA refuses it: {refusal}")}
+    assert said(HAVE_KEDA, keda(), scaled_object(CRON)) == {OBJECT: (True, "keda acts on it")}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "refusal"),
+    [
+        ({"minReplicaCount": 5, "maxReplicaCount": 4}, "minReplicaCount 5 is more than maxReplicaCount 4"),
+        ({"minReplicaCount": 101}, "minReplicaCount 101 is more than maxReplicaCount 100"),
+        ({"minReplicaCount": 1, "idleReplicaCount": 1}, "idleReplicaCount 1 is not less than minReplicaCount 1"),
+        ({"idleReplicaCount": 0}, "idleReplicaCount 0 is not less than minReplicaCount 0"),
+    ],
+)
+def test_numbers_of_pods_that_keda_refuses(numbers, refusal):
+    passed, message = said(HAVE_KEDA, keda(), scaled_object(CRON, **numbers))[OBJECT]
+    assert (passed, message.rpartition(": ")[0]) == (False, f"KEDA refuses it: {refusal}")
+
+
+def test_a_query_without_its_server_and_a_queue_without_its_region():
+    asks = {"type": "prometheus", "metadata": {"query": "a", "threshold": "1"}}
+    queue = {"type": "aws-sqs-queue", "metadata": {"queueURLFromEnv": "QUEUE"}}
+    assert said(HAVE_KEDA, keda(), scaled_object(asks, queue))[OBJECT] == (
+        False,
+        "KEDA refuses it: prometheus needs serverAddress; KEDA refuses it: aws-sqs-queue needs awsRegion: write "
+        "triggers[0].metadata.serverAddress; write triggers[1].metadata.awsRegion",
+    )
+
+
+def test_a_workload_and_an_authentication_that_nothing_makes():
+    assert said(HAVE_KEDA, keda(), scaled_object(CRON, target="trian"))[OBJECT] == (
+        False,
+        "it scales Deployment default/trian, which nothing in the stack makes: name a workload in its own namespace",
+    )
+    alone = said(HAVE_KEDA, keda(), scaled_object(SQS))[OBJECT]
+    assert alone == (
+        False,
+        "its trigger aws-sqs-queue asks by TriggerAuthentication aws, which nothing in default makes: name one that is "
+        "there, in its own namespace",
+    )
+    assert said(HAVE_KEDA, keda(), scaled_object(SQS), authentication())[OBJECT][0]
+    found = analyse(Graph([*healthy(), keda(), scaled_object(SQS)]), "us-west-2", TODAY)
+    assert {one.severity for one in found.findings if one.id == HAVE_KEDA and not one.passed} == {"warning"}
