@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from math import ceil
 from typing import Any
 
 from .language_model_table import CONFIGS
@@ -49,6 +50,10 @@ class LanguageModel:
     expert_parameters: int = 0
     other_parameters: int
     """Of embeddings, norms, biases and routers, which stay at 16 bits."""
+    tables: int
+    """Embedding tables among them: one of input and one of output, or one that is both."""
+    dense_layers: int
+    """Layers without experts."""
     format: str
     """A key of FORMATS."""
     padding: float = 1.0
@@ -59,13 +64,22 @@ class LanguageModel:
         """All parameters."""
         return self.linear_parameters + self.expert_parameters + self.other_parameters
 
-    def weight_bytes(self, format: str | None = None) -> float:
-        """Bytes of the weights in GPU memory, all GPUs together. `format` is the checkpoint's, if it is another."""
+    def weight_bytes(self, format: str | None = None, stages: int = 1) -> float:
+        """Bytes of the weights in GPU memory, all GPUs together. `format` is the checkpoint's, if it is another.
+
+        With `stages` those of one part of the layers, with the layers of the largest and an embedding table, which the
+        first part has, and the last. Source: vLLM 0.28, get_pp_indices of vllm/distributed/utils.py.
+        """
         bits = FORMATS[format or self.format]
         dense = 16 if (format or self.format) == "mxfp4" else bits  # gpt-oss has experts alone in MXFP4
         padding = self.padding if (format or self.format) == "mxfp4" else 1
-        quantised = self.linear_parameters * dense + self.expert_parameters * bits * padding
-        return (quantised + self.other_parameters * 16) / 8
+        layers = ceil(self.layers / stages)
+        experts = min(layers, sparse) / sparse if (sparse := self.layers - self.dense_layers) else 1
+        table = self.vocabulary * self.hidden
+        others = (self.other_parameters - self.tables * table) * layers / self.layers
+        quantised = self.linear_parameters * dense * layers / self.layers
+        quantised += self.expert_parameters * bits * padding * experts
+        return (quantised + (others + table * (self.tables if stages == 1 else 1)) * 16) / 8
 
 
 @cache
@@ -114,7 +128,7 @@ def from_config(name: str, config: Mapping[str, Any]) -> LanguageModel:
     keys.stop()
 
     each = 3 * hidden * experts.width
-    tied = config.get("tie_word_embeddings", False) is True
+    tables = 1 if config.get("tie_word_embeddings", False) is True else 2
     sparse = layers - dense_layers
     return LanguageModel(
         name=name,
@@ -133,8 +147,10 @@ def from_config(name: str, config: Mapping[str, Any]) -> LanguageModel:
         expert_parameters=sparse * experts.number * each,
         other_parameters=_others(family, keys, layers, hidden, heads, kv_heads, head_dim)
         + sparse * experts.others
-        + vocabulary * hidden * (1 if tied else 2)
+        + vocabulary * hidden * tables
         + hidden,
+        tables=tables,
+        dense_layers=dense_layers,
         format=format,
         padding=-(-experts.width // _PADDED_TO) * _PADDED_TO / experts.width if experts.width else 1,
     )

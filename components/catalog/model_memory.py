@@ -18,6 +18,8 @@ MAX_SEQUENCES = 256
 """Requests that vLLM computes at once, `--max-num-seqs`."""
 DEFAULT_UTILIZATION = 0.92
 """vLLM's own `--gpu-memory-utilization`. Source: vLLM 0.28, vllm/config/cache.py."""
+MOST_STAGES = 16
+"""Nodes of one server at most that anybody is advised to take: each one more makes every token wait longer."""
 GPUS_WITHOUT_BFLOAT16 = frozenset({"t4", "t4g", "v100"})
 """GPUs of a compute capability under 8.0, which compute in float16 instead. Source: CUDA Programming Guide."""
 
@@ -28,6 +30,9 @@ _GIB = 1024**3
 # Activations: fitted to two measurements of one model, peaks of 2.07 and 2.99 GiB of Llama 3.1 8B at 20,000 and 29,000
 # tokens, which two buffers of the width between and seven of the width itself meet. Source: vllm issue 10517.
 _WIDE, _NARROW = 2, 7
+# Hidden states and residuals, those that a stage gets and those that it keeps them in. Source: vLLM 0.28,
+# vllm/v1/worker/gpu_model_runner.py, intermediate_tensors.
+_PASSED_ON = 4
 _RUNTIME_GIB = 1.0  # CUDA's context 0.35 GiB (vllm issue 10517), the rest for graphs
 _PARALLEL_GIB = 1.0  # buffers of NCCL and of vLLM's own all-reduce
 # What EC2 says of a GPU's memory over what CUDA says: 22.06 of 22.35 GiB on an A10G. A T4 loses more, to ECC.
@@ -71,8 +76,8 @@ class Serving:
     """Share of a GPU's memory that the server may use."""
 
 
-def kv_cache_bytes(model: LanguageModel, serving: Serving, gpus: int = 1) -> int:
-    """Bytes of the KV cache on each of the GPUs.
+def kv_cache_bytes(model: LanguageModel, serving: Serving, gpus: int = 1, stages: int = 1) -> int:
+    """Bytes of the KV cache on each of the GPUs of the largest stage.
 
     A KV head is on one GPU, or on several if there are more GPUs than heads; a latent is on every GPU. A layer with
     a sliding window keeps its window and the tokens that are computed at once. Source: vLLM 0.28,
@@ -80,32 +85,37 @@ def kv_cache_bytes(model: LanguageModel, serving: Serving, gpus: int = 1) -> int
     """
     values = model.latent or 2 * max(1, model.kv_heads // gpus) * model.head_dim
     kept = min(serving.context, model.window - 1 + BATCHED_TOKENS) if model.window_layers else 0
-    tokens = (model.layers - model.window_layers) * serving.context + model.window_layers * kept
+    layers = ceil(model.layers / stages)
+    whole = -(-(model.layers - model.window_layers) * layers // model.layers)
+    tokens = whole * serving.context + (layers - whole) * kept
     return values * KV_BYTES[serving.kv_cache] * tokens * serving.concurrency
 
 
-def activation_bytes(model: LanguageModel, tokens: int = BATCHED_TOKENS, gpus: int = 1) -> float:
+def activation_bytes(model: LanguageModel, tokens: int = BATCHED_TOKENS, gpus: int = 1, stages: int = 1) -> float:
     """Bytes of the activations at their peak on each GPU, an estimate: layers, or the logits if they are more.
 
     Its two constants are fitted to two measurements of Llama 3.1 8B; for other models nothing was measured.
     """
-    layer = tokens * (_WIDE * model.active / gpus + _NARROW * model.hidden) * 2
+    narrow = _NARROW + (_PASSED_ON if stages > 1 else 0)
+    layer = tokens * (_WIDE * model.active / gpus + narrow * model.hidden) * 2
     logits = MAX_SEQUENCES * model.vocabulary * 4 * 2
     return max(layer, logits)
 
 
-def memory_need(model: LanguageModel, serving: Serving, gpus: int = 1) -> MemoryNeed:
-    """What each of the GPUs must have."""
+def memory_need(model: LanguageModel, serving: Serving, gpus: int = 1, stages: int = 1) -> MemoryNeed:
+    """What each GPU must have. The layers are cut into `stages`, and each stage is split over so many GPUs."""
     return MemoryNeed(
-        model.weight_bytes(serving.format) / gpus / _GIB,
-        kv_cache_bytes(model, serving, gpus) / _GIB,
-        activation_bytes(model, gpus=gpus) / _GIB,
-        _RUNTIME_GIB + (_PARALLEL_GIB if gpus > 1 else 0),
+        model.weight_bytes(serving.format, stages) / gpus / _GIB,
+        kv_cache_bytes(model, serving, gpus, stages) / _GIB,
+        activation_bytes(model, gpus=gpus, stages=stages) / _GIB,
+        _RUNTIME_GIB + (_PARALLEL_GIB if gpus * stages > 1 else 0),
     )
 
 
-def parallel_problem(model: LanguageModel, gpus: int) -> str | None:
-    """Why the model cannot be split over so many GPUs, or None. Source: vLLM 0.28, ModelConfig."""
+def parallel_problem(model: LanguageModel, gpus: int, stages: int = 1) -> str | None:
+    """Why the model cannot be cut into stages, each on so many GPUs; None if it can. Source: vLLM 0.28, ModelConfig."""
+    if stages > model.layers:
+        return f"the {model.layers} layers of {model.name} cannot be cut into {stages} stages"
     if model.heads % gpus:
         return f"the {model.heads} attention heads of {model.name} cannot be split over {gpus} GPUs"
     if not model.latent and model.kv_heads % gpus and gpus % model.kv_heads:
@@ -128,14 +138,20 @@ def splits(model: LanguageModel | None, gpus: int) -> Iterator[int]:
         number *= 2
 
 
-def fits(model: LanguageModel, serving: Serving, gpus: int, memory_gib: float) -> bool:
+def fits(model: LanguageModel, serving: Serving, gpus: int, memory_gib: float, stages: int = 1) -> bool:
     """Whether GPUs with so much memory, as CUDA sees it, are enough."""
-    return memory_need(model, serving, gpus).gib <= memory_gib * serving.utilization
+    return memory_need(model, serving, gpus, stages).gib <= memory_gib * serving.utilization
 
 
-def smallest_split(model: LanguageModel, serving: Serving, gpus: int, memory_gib: float) -> int | None:
-    """The least number of GPUs of a node that is enough; None if the node is too small."""
-    return next((number for number in splits(model, gpus) if fits(model, serving, number, memory_gib)), None)
+def smallest_split(model: LanguageModel, serving: Serving, gpus: int, memory_gib: float, stages: int = 1) -> int | None:
+    """The least number of GPUs of a node that is enough; None if the node is too small. `stages` are nodes."""
+    return next((number for number in splits(model, gpus) if fits(model, serving, number, memory_gib, stages)), None)
+
+
+def fewest_stages(model: LanguageModel, serving: Serving, gpus: int, memory_gib: float) -> int | None:
+    """The least number of nodes, two or more, each with so many GPUs, that is enough; None where 16 are not."""
+    most = min(model.layers, MOST_STAGES)
+    return next((each for each in range(2, most + 1) if fits(model, serving, gpus, memory_gib, each)), None)
 
 
 def cheapest(
@@ -153,11 +169,11 @@ def cheapest(
     return None
 
 
-def longest_context(model: LanguageModel, serving: Serving, gpus: int, memory_gib: float) -> int:
+def longest_context(model: LanguageModel, serving: Serving, gpus: int, memory_gib: float, stages: int = 1) -> int:
     """Most tokens of a request, in whole thousands, for which the GPUs are enough; 0 if the weights do not fit."""
     low, high = 0, ceil(model.context / 1024)
     while low < high:
         middle = (low + high + 1) // 2
         tried = replace(serving, context=middle * 1024)
-        low, high = (middle, high) if fits(model, tried, gpus, memory_gib) else (low, middle - 1)
+        low, high = (middle, high) if fits(model, tried, gpus, memory_gib, stages) else (low, middle - 1)
     return min(low * 1024, model.context)

@@ -12,6 +12,8 @@ from components.catalog.model_memory import (
     Serving,
     activation_bytes,
     cheapest,
+    fewest_stages,
+    fits,
     kv_cache_bytes,
     longest_context,
     memory_need,
@@ -134,6 +136,40 @@ def test_each_of_several_gpus_has_its_part_and_the_buffers_between_them():
     assert (one.runtime_gib, four.runtime_gib) == (1.0, 2.0)
     assert four.activations_gib < one.activations_gib
     assert str(four) == "36.6 GiB: weights 32.9, KV cache 0.6, activations 1.1, runtime 2.0"
+
+
+def test_a_stage_has_its_layers_and_one_table_and_is_as_large_as_the_largest():
+    model, serving = known("meta-llama/Llama-3.3-70B-Instruct"), Serving(context=8192)  # 80 layers, two tables
+    table = 128_256 * 8192 * 2
+    whole = model.weight_bytes()
+    assert model.weight_bytes(stages=2) == pytest.approx(whole / 2, rel=1e-6)
+    assert model.weight_bytes(stages=3) == pytest.approx((whole - 2 * table) * 27 / 80 + table, rel=1e-6)
+    assert kv_cache_bytes(model, serving, stages=3) == kv_cache_bytes(model, serving) * 27 // 80
+    assert (
+        str(memory_need(model, serving, 4, 2)) == "20.3 GiB: weights 16.4, KV cache 0.3, activations 1.6, runtime 2.0"
+    )
+    assert memory_need(model, serving, 1, 2).runtime_gib == 2.0
+    one_table = from_config("Qwen/Qwen3-8B", {**CONFIGS["Qwen/Qwen3-8B"], "tie_word_embeddings": True})
+    of_both_ends = one_table.vocabulary * one_table.hidden * 2  # each end needs its own
+    assert one_table.weight_bytes(stages=2) == pytest.approx(one_table.weight_bytes() / 2 + of_both_ends / 2)
+
+
+def test_experts_and_windows_are_where_their_layers_are():
+    model = known("deepseek-ai/DeepSeek-V3")  # 58 of 61 layers have experts
+    assert model.weight_bytes(stages=2) > model.weight_bytes() * 31 / 61
+    assert model.weight_bytes(stages=61) < model.weight_bytes() / 50
+    windows = known("openai/gpt-oss-120b")  # 18 of 36 layers keep all
+    assert kv_cache_bytes(windows, Serving(context=131_072), stages=4) == 2048 * (5 * 131_072 + 4 * 8319)
+
+
+def test_so_many_nodes_are_enough_as_it_takes():
+    serving = Serving(context=8192, utilization=0.9)
+    model = known("deepseek-ai/DeepSeek-V3")
+    found = fewest_stages(model, serving, 8, 44.0)
+    assert found == 3
+    assert fits(model, serving, 8, 44.0, 3) and not fits(model, serving, 8, 44.0, 2)
+    assert fewest_stages(model, serving, 1, 16.0) is None
+    assert parallel_problem(model, 8, 62) == ("the 61 layers of deepseek-ai/DeepSeek-V3 cannot be cut into 62 stages")
 
 
 @pytest.mark.parametrize(
