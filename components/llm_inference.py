@@ -41,7 +41,13 @@ class LlmInferenceSpec(Value):
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
         settings, service = self.settings, self.service
-        fits_pool = served.problems_with_pool(self.pool, llm.gpus(self.pool, settings), service)
+        fits_pool = served.problems_with_pool(
+            self.pool,
+            llm.gpus(self.pool, settings),
+            service,
+            settings.nodes,
+            llm.several_nodes(self.pool, settings),
+        )
         problems = llm.memory_problems(self.pool, settings) if self.pool.accelerator == "nvidia" else []
         problems += fits_pool
         if settings.model.s3_uri and self.cluster is None:
@@ -65,7 +71,7 @@ class LlmInference(ComponentResource):
     url: Output[str]
     """URL of the server, such as http://llm.models.svc:8000, or that of its load balancer; the API is under /v1."""
     deployment_name: Output[str]
-    """Name of the Deployment, for what scales it."""
+    """Name of the Deployment, or of the LeaderWorkerSet with `settings.nodes`, for what scales it."""
     service_name: Output[str]
     """Name of the Service."""
     namespace: Output[str]

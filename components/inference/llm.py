@@ -2,12 +2,16 @@
 
 from typing import Any
 
+from .. import catalog
 from ..catalog.language_models import near_models
+from ..catalog.leader_worker_sets import LEADER_ADDRESS, WORKER_INDEX
 from ..catalog.model_memory import (
     BATCHED_TOKENS,
     GPUS_WITHOUT_BFLOAT16,
     MAX_SEQUENCES,
     cheapest,
+    fewest_stages,
+    fits,
     longest_context,
     memory_need,
     parallel_problem,
@@ -17,7 +21,7 @@ from ..catalog.model_memory import (
 from ..catalog.prices import BASE_REGION, on_demand_price
 from ..values.gpu_pool import GpuPool
 from .llm_settings import LlmInferenceSettings
-from .served import Served
+from .served import Served, Workers
 from .service_settings import ModelService
 
 APP = "llm-inference"
@@ -49,7 +53,8 @@ def _least(pool: GpuPool, settings: LlmInferenceSettings) -> int | None:
     known = settings.model.known
     if known is None:
         return None
-    return smallest_split(known, settings.serving, pool.accelerators_per_node, memory_gib(pool))
+    per_node = pool.accelerators_per_node
+    return smallest_split(known, settings.serving, per_node, memory_gib(pool), settings.nodes)
 
 
 def memory_gib(pool: GpuPool) -> float:
@@ -68,21 +73,28 @@ def memory_problems(pool: GpuPool, settings: LlmInferenceSettings) -> list[str]:
             f"settings.model.name {name} is no model whose memory is known{near_models(name)}: give model.config_json, "
             "or tensor_parallel, and the memory is not judged"
         ]
-    number = settings.tensor_parallel
+    number, nodes, per_node = settings.tensor_parallel, settings.nodes, pool.accelerators_per_node
+    if problem := parallel_problem(known, 1, nodes):
+        return [f"settings.nodes: {problem}"]
     if number and (problem := parallel_problem(known, number)):
         return [f"settings.tensor_parallel: {problem}"]
-    if number and number > pool.accelerators_per_node:
+    if number and number > per_node:
         return []  # said by what looks at the pool
-    fits = _fits(pool, settings, number) if number else _least(pool, settings)
-    if fits:
+    alone = None if number or nodes == 1 else smallest_split(known, settings.serving, per_node, memory_gib(pool))
+    if alone:
+        on = f"one node is enough for {known.name}, with {alone} of its GPUs"
+        return [f"settings.nodes must be 1, got {nodes}: {on}; with tensor_parallel it is split over more all the same"]
+    enough = fits(known, settings.serving, number, memory_gib(pool), nodes) if number else _least(pool, settings)
+    if enough:
         return []
     return [_too_small(pool, settings, number or _widest(pool, settings))]
 
 
-def _fits(pool: GpuPool, settings: LlmInferenceSettings, number: int) -> bool:
-    known = settings.model.known
-    assert known
-    return memory_need(known, settings.serving, number).gib <= memory_gib(pool) * settings.gpu_memory_utilization
+def several_nodes(pool: GpuPool, settings: LlmInferenceSettings) -> str:
+    """What to do about a pod that needs more GPUs than a node has."""
+    per_node, number = pool.accelerators_per_node, settings.tensor_parallel or 1
+    nodes = -(-number * settings.nodes // per_node)
+    return f"take a type with more or larger GPUs, or settings.nodes {nodes} with tensor_parallel {per_node}"
 
 
 def _widest(pool: GpuPool, settings: LlmInferenceSettings) -> int:
@@ -99,22 +111,44 @@ def _too_small(pool: GpuPool, settings: LlmInferenceSettings, number: int) -> st
     assert known
     smallest = min(pool.instance_types, key=lambda row: row.accelerator.memory_mib if row.accelerator else 0)
     requests = "1 request" if serving.concurrency == 1 else f"{serving.concurrency} requests"
-    need = memory_need(known, serving, number)
-    each = "its GPU" if number == 1 else f"each of {number} GPUs"
+    nodes = settings.nodes
+    need = memory_need(known, serving, number, nodes)
+    each = "its GPU" if number * nodes == 1 else f"each of {number * nodes} GPUs"
+    each += f" on {nodes} nodes" if nodes > 1 else ""
     told = (
         f"settings: {known.name} with {requests} of {serving.context} tokens needs on {each} {need}; "
         f"{smallest.name} has {has * serving.utilization:.1f} GiB ({serving.utilization:.0%} of {has:.1f})"
     )
-    if context := longest_context(known, serving, number, has):
+    if context := longest_context(known, serving, number, has, nodes):
         told += f", enough for context_tokens {context}"
-    found = cheapest(known, serving, pool.architecture)
+    return "; ".join(filter(None, (told, _on_one_node(pool, settings), _on_several_nodes(pool, settings, number))))
+
+
+def _on_one_node(pool: GpuPool, settings: LlmInferenceSettings) -> str:
+    known = settings.model.known
+    assert known
+    found = cheapest(known, settings.serving, pool.architecture)
     if found is None:
-        return f"{told}; no instance type has that on one node, and a server over several nodes is not made here"
+        return "no instance type has that on one node"
     row, split = found
     price = on_demand_price(row.name, BASE_REGION)
     hourly = f", {price.hourly:.2f} USD an hour in {BASE_REGION}" if price else ""
-    on = "1 GPU" if split == 1 else f"{split} GPUs"
-    return f"{told}; cheapest type that does: {row.name} with {on}{hourly}"
+    return f"cheapest type that does: {row.name} with {_gpus(split)}{hourly}"
+
+
+def _on_several_nodes(pool: GpuPool, settings: LlmInferenceSettings, number: int) -> str:
+    known = settings.model.known
+    assert known
+    nodes = fewest_stages(known, settings.serving, number, memory_gib(pool))
+    if nodes is None:
+        return ""
+    said = f"settings.nodes {nodes} splits it over {nodes} nodes of the pool with {_gpus(number)} each"
+    least = -(-nodes // (pool.accelerators_per_node // number)) * pool.accelerators_per_node
+    return said if least <= pool.max_gpus else f"{said}, and takes max_gpus {least}"
+
+
+def _gpus(number: int) -> str:
+    return "1 GPU" if number == 1 else f"{number} GPUs"
 
 
 def start_s(settings: LlmInferenceSettings) -> int:
@@ -145,11 +179,21 @@ def served(pool: GpuPool, settings: LlmInferenceSettings, service: ModelService,
         buffer = memory_mib // 4 // number * 1024**2
         env.append({"name": "RUNAI_STREAMER_MEMORY_LIMIT", "value": str(buffer)})
         env.append({"name": "AWS_REGION", "value": str(region)})
+    args = _arguments(pool, settings, service, number)
+    workers = None
+    if settings.nodes > 1:
+        env.append({"name": "VLLM_HOST_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}})
+        for_clients = "VLLM_API_KEY"
+        workers = Workers(
+            number=settings.nodes - 1,
+            args=(*args, "--headless"),
+            env=tuple(each for each in env if each["name"] != for_clients),
+        )
     return Served(
         app=APP,
         image=settings.image,
         command=("vllm", "serve"),
-        args=tuple(_arguments(pool, settings, service, number)),
+        args=tuple(args),
         env=tuple(env),
         port=PORT,
         health_path="/health",
@@ -166,6 +210,7 @@ def served(pool: GpuPool, settings: LlmInferenceSettings, service: ModelService,
         model_path=_MODELS,
         cache_claim=settings.compile_cache_claim,
         cache_path=_CACHE,
+        workers=workers,
     )
 
 
@@ -190,4 +235,12 @@ def _arguments(pool: GpuPool, settings: LlmInferenceSettings, service: ModelServ
         found.append("--load-format=runai_streamer")
         if number > 1:
             found.append('--model-loader-extra-config={"distributed":true}')
+    if settings.nodes > 1:
+        found += [
+            f"--pipeline-parallel-size={settings.nodes}",
+            f"--nnodes={settings.nodes}",
+            f"--node-rank=$({WORKER_INDEX})",
+            f"--master-addr=$({LEADER_ADDRESS})",
+            f"--distributed-timeout-seconds={catalog.COLD_START_S}",
+        ]
     return [*found, *settings.args]

@@ -28,14 +28,20 @@ OWN_ARGS = {
     "--max-model-len": "context_tokens",
     "--max-num-batched-tokens": "nothing, since the memory is computed with 8192",
     "--max-num-seqs": "nothing, since the memory is computed with 256",
+    "--headless": "nodes",
+    "--master-addr": "nodes",
     "--model": "model",
-    "--pipeline-parallel-size": "tensor_parallel",
+    "--nnodes": "nodes",
+    "--node-rank": "nodes",
+    "--pipeline-parallel-size": "nodes",
     "--port": "service",
     "--served-model-name": "model.name",
     "--shutdown-timeout": "service.drain_s",
     "--tensor-parallel-size": "tensor_parallel",
+    "-n": "nodes",
+    "-pp": "nodes",
+    "-r": "nodes",
     "-tp": "tensor_parallel",
-    "-pp": "tensor_parallel",
 }
 
 
@@ -82,6 +88,11 @@ class LlmInferenceSettingsArgs(TypedDict):
     tensor_parallel: NotRequired[int]
     """Number of GPUs of one node over which each pod splits the model. Default the least that is enough; required for a
     model whose memory is not known.
+    """
+    nodes: NotRequired[int]
+    """Number of nodes over which each server splits the model's layers (pipeline parallel), for a model that no node
+    has the memory for. With 2 or more the server is a LeaderWorkerSet with a pod for each, and its controller must be
+    in the cluster. Default 1.
     """
     gpu_memory_utilization: NotRequired[float]
     """Share of each GPU's memory that the server may use, 0.1 to 0.98. Default 0.9."""
@@ -150,6 +161,7 @@ class LlmInferenceSettings(Value):
     concurrency: int = Field(default=1, ge=1)
     kv_cache: KvCacheFormat = "auto"
     tensor_parallel: int | None = Field(default=None, ge=1)
+    nodes: int = Field(default=1, ge=1)
     gpu_memory_utilization: float = Field(default=0.9, ge=0.1, le=0.98)
     compile_cache_claim: Name | None = None
     image: Image = catalog.VLLM_IMAGE

@@ -13,6 +13,7 @@ NO_PRIVILEGE = {
     "capabilities": {"drop": ["ALL"]},
 }
 
+_DNS = {"ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]}
 _POD_IDENTITY_AGENT = "169.254.170.23/32"  # Source: EKS User Guide, "EKS Pod Identity restrictions"
 
 
@@ -95,6 +96,14 @@ def network_policy(
     }
 
 
+def among_themselves(policy: dict[str, Any]) -> dict[str, Any]:
+    """The NetworkPolicy, with which its pods reach each other on every port, and find each other's addresses."""
+    spec = policy["spec"]
+    fellows = [{"podSelector": spec["podSelector"]}]
+    egress = [*spec["egress"], *([] if _DNS in spec["egress"] else [_DNS]), {"to": fellows}]
+    return {**policy, "spec": {**spec, "ingress": [*spec["ingress"], {"from": fellows}], "egress": egress}}
+
+
 def from_ranges(cidrs: tuple[str, ...]) -> list[dict[str, Any]]:
     """Clients of a NetworkPolicy: those that come from the ranges."""
     return [{"ipBlock": {"cidr": cidr}} for cidr in cidrs]
@@ -102,7 +111,7 @@ def from_ranges(cidrs: tuple[str, ...]) -> list[dict[str, Any]]:
 
 def _to_s3() -> list[dict[str, Any]]:
     return [
-        {"ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]},
+        _DNS,
         {"ports": [{"protocol": "TCP", "port": 443}]},
         {"to": [{"ipBlock": {"cidr": _POD_IDENTITY_AGENT}}], "ports": [{"protocol": "TCP", "port": 80}]},
     ]

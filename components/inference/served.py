@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import catalog
+from ..catalog.leader_worker_sets import GROUP_KEY_LABEL, LEADER_WORKER_SET_API_VERSION
 from ..values.gpu_pool import GpuPool
 from ..values.pool_pods import pool_selector, pool_tolerations
 from . import parts
@@ -12,7 +13,20 @@ from .service_settings import END_S, NOTICED_S, SPOT_NOTICE_S, ModelService
 
 PORT = "http"
 """Name of the server's port."""
+LEADER_LABELS = {"app.kubernetes.io/component": "leader"}
+WORKER_LABELS = {"app.kubernetes.io/component": "worker"}
 _CONTAINER = "server"
+_SPREAD = "topologySpreadConstraints"
+_WIDER = "a server over several nodes is not made here: take a type with more or larger GPUs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workers:
+    """The pods of a server beside the one that leads."""
+
+    number: int
+    args: tuple[str, ...]
+    env: tuple[dict[str, Any], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +64,18 @@ class Served:
     writable: tuple[str, ...] = ("/tmp",)
     """Folders that the server may write to; all others are read-only."""
     read_only_root: bool = True
+    workers: Workers | None = None
+    """The other pods of a server that is several; None for one pod."""
+
+    @property
+    def pods(self) -> int:
+        """Pods of one server."""
+        return 1 + (self.workers.number if self.workers else 0)
+
+    @property
+    def patience_s(self) -> int:
+        """Seconds from the start of a pod to its answer. A pod that leads waits for the nodes of the others, too."""
+        return self.start_s + (catalog.COLD_START_S if self.workers else 0)
 
 
 def pods_per_node(pool: GpuPool, gpus: int) -> int:
@@ -57,8 +83,13 @@ def pods_per_node(pool: GpuPool, gpus: int) -> int:
     return pool.accelerators_per_node // gpus
 
 
-def problems_with_pool(pool: GpuPool, served_gpus: int, service: ModelService) -> list[str]:
-    """Why a server with so many GPUs cannot run on the pool as the service wants it."""
+def problems_with_pool(
+    pool: GpuPool, served_gpus: int, service: ModelService, pods: int = 1, instead: str = _WIDER
+) -> list[str]:
+    """Why a server of so many pods, each with so many GPUs, cannot run on the pool as the service wants it.
+
+    instead: what to do if a pod needs more GPUs than a node has.
+    """
     if pool.accelerator != "nvidia":
         return [f"pool must have NVIDIA GPUs, got {pool.accelerator}"]
     if pool.sharing:
@@ -66,16 +97,12 @@ def problems_with_pool(pool: GpuPool, served_gpus: int, service: ModelService) -
     per_node = pods_per_node(pool, served_gpus)
     if not per_node:
         node = f"{pool.instance_types[0].name} has {pool.accelerators_per_node}"
-        return [
-            f"settings: a pod must find its GPUs on one node, got {served_gpus} and {node}; "
-            "a server over several nodes is not made here: take a type with more or larger GPUs"
-        ]
-    problems, most = [], pool.max_nodes * per_node
+        return [f"settings: a pod must find its GPUs on one node, got {served_gpus} and {node}; {instead}"]
+    problems, most = [], servers(pool, served_gpus, pods)
     if service.most > most:
-        problems.append(
-            f"service: the pool has GPUs for {most} pods (max_gpus {pool.max_gpus}, {served_gpus} a pod), "
-            f"got {service.most}"
-        )
+        each = f"max_gpus {pool.max_gpus}, {served_gpus} a pod"
+        room = f"{most} pods" if pods == 1 else f"{most} server{'' if most == 1 else 's'} of {pods} pods"
+        problems.append(f"service: the pool has GPUs for {room} ({each}), got {service.most}")
     if "spot" in pool.capacity_types and service.grace_s > SPOT_NOTICE_S:
         longest = SPOT_NOTICE_S - NOTICED_S - END_S
         problems.append(
@@ -85,20 +112,30 @@ def problems_with_pool(pool: GpuPool, served_gpus: int, service: ModelService) -
     return problems
 
 
+def servers(pool: GpuPool, gpus: int, pods: int) -> int:
+    """Servers of so many pods that the pool has GPUs for."""
+    return pool.max_nodes * pods_per_node(pool, gpus) // pods
+
+
 def labels(name: str, served: Served) -> dict[str, str]:
-    """On everything, and what the Service selects."""
+    """On everything."""
     return parts.workload_labels(served.app, name)
+
+
+def reached_labels(name: str, served: Served) -> dict[str, str]:
+    """Labels of the pods that answer, which the Service selects."""
+    return {**labels(name, served), **(LEADER_LABELS if served.workers else {})}
 
 
 def progress_s(served: Served) -> int:
     """Seconds from a node that does not exist yet to a pod that serves."""
-    return catalog.COLD_START_S + served.start_s + parts.HEALTHY_S
+    return catalog.COLD_START_S + served.patience_s + parts.HEALTHY_S
 
 
 def deployment(name: str, pool: GpuPool, served: Served, service: ModelService) -> dict[str, Any]:
     """The pods, on the pool's nodes alone."""
     selected = labels(name, served)
-    spare = pool.max_nodes * pods_per_node(pool, served.gpus) - service.most
+    spare = servers(pool, served.gpus, served.pods) - service.most
     metadata: dict[str, Any] = {"name": name, "namespace": service.namespace, "labels": selected}
     if service.max_replicas:
         metadata["annotations"] = {"pulumi.com/skipAwait": "true"}  # there may be no pod to wait for
@@ -114,13 +151,74 @@ def deployment(name: str, pool: GpuPool, served: Served, service: ModelService) 
     }
 
 
+def leader_worker_set(name: str, pool: GpuPool, served: Served, service: ModelService) -> dict[str, Any]:
+    """Groups of pods, on the pool's nodes alone. A group is one server: it starts, ends and moves as a whole."""
+    spare = servers(pool, served.gpus, served.pods) - service.most
+    metadata: dict[str, Any] = {"name": name, "namespace": service.namespace, "labels": labels(name, served)}
+    if not service.max_replicas:  # else there may be no group to wait for
+        metadata["annotations"] = {"pulumi.com/waitFor": "condition=Available"}
+    update = parts.rolling_update(spare)
+    return {
+        "api_version": LEADER_WORKER_SET_API_VERSION,
+        "kind": "LeaderWorkerSet",
+        "metadata": metadata,
+        "spec": {
+            **service.own_replicas,
+            "rolloutStrategy": {"type": update["type"], "rollingUpdateConfiguration": update["rollingUpdate"]},
+            # A Service for each group. One for all would have the name of the set, which is that of the server's own.
+            "networkConfig": {"subdomainPolicy": "UniquePerReplica"},
+            "startupPolicy": "LeaderCreated",
+            "leaderWorkerTemplate": {
+                "size": served.pods,
+                # What one of them computes is worth nothing without the others.
+                "restartPolicy": "RecreateGroupOnPodRestart",
+                "leaderTemplate": {
+                    "metadata": {"labels": reached_labels(name, served)},
+                    "spec": {**pod(name, pool, served, service), "affinity": _together(name, served)},
+                },
+                "workerTemplate": {
+                    "metadata": {"labels": {**labels(name, served), **WORKER_LABELS}},
+                    "spec": {**_worker(name, pool, served, service), "affinity": _together(name, served)},
+                },
+            },
+        },
+    }
+
+
+def _together(name: str, served: Served) -> dict[str, Any]:
+    """All pods of a group in the zone of its first. With the annotation exclusive-topology, which says so too, no other
+    group could be in that zone.
+    """
+    term = {
+        "topologyKey": catalog.ZONE_LABEL,
+        "labelSelector": {"matchLabels": labels(name, served)},
+        "matchLabelKeys": [GROUP_KEY_LABEL],
+    }
+    return {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+
+
+def _worker(name: str, pool: GpuPool, served: Served, service: ModelService) -> dict[str, Any]:
+    """A pod that does not lead: it has no port, follows its leader, and lives until the leader's streams have ended."""
+    assert served.workers
+    container = {
+        **_container(served, service),
+        "args": [*served.workers.args],
+        "env": [*served.workers.env],
+        "lifecycle": {"preStop": {"sleep": {"seconds": NOTICED_S + service.drain_s}}},
+    }
+    answers = ("ports", "startupProbe", "readinessProbe", "livenessProbe")
+    kept = {key: value for key, value in container.items() if key not in answers}
+    spec = {key: value for key, value in pod(name, pool, served, service).items() if key != _SPREAD}
+    return {**spec, "containers": [kept]}
+
+
 def pod(name: str, pool: GpuPool, served: Served, service: ModelService) -> dict[str, Any]:
     """One pod's spec. It has the service account `name` only where it reads S3."""
     account = {"serviceAccountName": name} if served.s3_uri else {}
     return {
         "nodeSelector": pool_selector(pool),
         "tolerations": pool_tolerations(pool),
-        "topologySpreadConstraints": parts.spread(labels(name, served)),
+        _SPREAD: parts.spread(reached_labels(name, served)),
         "automountServiceAccountToken": False,
         "terminationGracePeriodSeconds": service.grace_s,
         "securityContext": parts.unprivileged(served.user, served.group),
@@ -144,7 +242,7 @@ def _container(served: Served, service: ModelService) -> dict[str, Any]:
             "requests": {"cpu": f"{served.cpu_millicores}m", "memory": f"{served.memory_mib}Mi"},
             "limits": {"memory": f"{served.memory_mib}Mi", catalog.GPU_RESOURCE: str(served.gpus)},
         },
-        "startupProbe": {**probe, "periodSeconds": 10, "failureThreshold": -(-served.start_s // 10)},
+        "startupProbe": {**probe, "periodSeconds": 10, "failureThreshold": -(-served.patience_s // 10)},
         "readinessProbe": {**probe, "periodSeconds": 5, "failureThreshold": 3},
         "livenessProbe": {**probe, "periodSeconds": 10, "failureThreshold": 6},
         "lifecycle": {"preStop": {"sleep": {"seconds": until_noticed}}},
@@ -176,7 +274,7 @@ def _volumes(served: Served) -> list[tuple[dict[str, Any], dict[str, Any]]]:
 
 def service_object(name: str, served: Served, service: ModelService) -> dict[str, Any]:
     """The Service: behind a load balancer if the settings want one, else for pods of the cluster."""
-    selected, balancer = labels(name, served), service.load_balancer
+    selected, balancer = reached_labels(name, served), service.load_balancer
     if balancer:
         return balanced_service(
             name, service.namespace, selected, balancer, served.health_path, served.port, service.drain_s
@@ -185,7 +283,7 @@ def service_object(name: str, served: Served, service: ModelService) -> dict[str
         "metadata": {
             "name": name,
             "namespace": service.namespace,
-            "labels": selected,
+            "labels": labels(name, served),
             # The provider would wait for pods, which wait for this, and there may be none.
             "annotations": {"pulumi.com/skipAwait": "true"},
         },
@@ -198,10 +296,13 @@ def service_object(name: str, served: Served, service: ModelService) -> dict[str
 
 
 def network_policy(name: str, served: Served, service: ModelService) -> dict[str, Any]:
-    """Ingress: the server's port, from the cluster, or from the VPC behind a load balancer."""
+    """Ingress: the server's port, from the cluster, or from the VPC behind a load balancer. Pods of one server reach
+    each other on every port, and nobody else does.
+    """
     pods: list[dict[str, Any]] = [{"namespaceSelector": {}}]
     balancer = service.load_balancer
     clients = pods + parts.from_ranges(balancer.vpc_cidrs) if balancer else pods
-    return parts.network_policy(
+    policy = parts.network_policy(
         name, service.namespace, labels(name, served), served.port, clients, bool(served.s3_uri)
     )
+    return parts.among_themselves(policy) if served.workers else policy

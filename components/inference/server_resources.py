@@ -49,21 +49,22 @@ def create(
     reached = kubernetes.core.v1.Service(name, **served.service_object(name, server, service), opts=opts)
 
     timeout = f"{served.progress_s(server) // 60 + 5}m"  # beyond the Deployment's own deadline, whose reason says more
-    deployment = kubernetes.apps.v1.Deployment(
-        name,
-        **served.deployment(name, pool, server, service),
-        opts=ResourceOptions(
-            parent=parent,
-            # The gate that holds a pod for unready is put on those that start after the load balancer.
-            depends_on=[reached, *_access_to_model(parent, name, server, service, cluster, before)],
-            custom_timeouts=CustomTimeouts(create=timeout, update=timeout),
-        ),
+    opts = ResourceOptions(
+        parent=parent,
+        # The gate that holds a pod for unready is put on those that start after the load balancer.
+        depends_on=[reached, *_access_to_model(parent, name, server, service, cluster, before)],
+        custom_timeouts=CustomTimeouts(create=timeout, update=timeout),
     )
+    if server.workers:
+        group = served.leader_worker_set(name, pool, server, service)
+        pods: Any = kubernetes.apiextensions.CustomResource(name, **group, opts=opts)
+    else:
+        pods = kubernetes.apps.v1.Deployment(name, **served.deployment(name, pool, server, service), opts=opts)
     return Made(
         _url(name, server, service, reached),
-        deployment.metadata["name"],
+        pods.metadata["name"],
         reached.metadata["name"],
-        deployment.metadata["namespace"],
+        pods.metadata["namespace"],
     )
 
 

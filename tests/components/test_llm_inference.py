@@ -268,6 +268,7 @@ OTHER: dict[str, Any] = {
     "concurrency": 8,
     "kv_cache": "fp8",
     "tensor_parallel": 2,
+    "nodes": 2,
     "gpu_memory_utilization": 0.95,
     "compile_cache_claim": "compiled",
     "image": "registry.example/vllm:1",
@@ -302,8 +303,10 @@ def registered(**args: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("field", LlmInferenceSettingsArgs.__annotations__)
 def test_every_setting_reaches_kubernetes(field):
     pool = {"instance_types": ["g6.12xlarge"], "max_gpus": 4}
+    more: dict[str, Any] = {"tensor_parallel": 1} if field == "nodes" else {}
     service = BY_HAND if field in ("api_key", "compile_cache_claim") else None
-    assert registered(pool=pool, service=service, **{field: OTHER[field]}) != registered(pool=pool, service=service)
+    other = registered(pool=pool, service=service, **more, **{field: OTHER[field]})
+    assert other != registered(pool=pool, service=service, **more)
 
 
 @pytest.mark.parametrize("field", sorted(LlmModelArgs.__annotations__.keys() - {"s3_uri"}))
@@ -328,7 +331,8 @@ def test_everything_about_the_service_reaches_kubernetes(field):
             {"model": {**S3, "name": "Qwen/Qwen3-32B"}},
             "settings: Qwen/Qwen3-32B with 1 request of 8192 tokens needs on its GPU 65.4 GiB: weights 61.0, "
             "KV cache 2.0, activations 1.3, runtime 1.0; g6.xlarge has 19.8 GiB (90% of 22.0); "
-            "cheapest type that does: g7e.2xlarge with 1 GPU, 3.36 USD an hour in us-east-1",
+            "cheapest type that does: g7e.2xlarge with 1 GPU, 3.36 USD an hour in us-east-1; "
+            "settings.nodes 5 splits it over 5 nodes of the pool with 1 GPU each, and takes max_gpus 5",
         ),
         (
             {"context_tokens": 40_960, "concurrency": 4},
@@ -340,11 +344,12 @@ def test_everything_about_the_service_reaches_kubernetes(field):
             {"pool": LARGE, "model": {**S3, "name": "deepseek-ai/DeepSeek-R1"}},
             "settings: deepseek-ai/DeepSeek-R1 with 1 request of 8192 tokens needs on each of 4 GPUs 160.1 GiB: "
             "weights 156.7, KV cache 0.5, activations 0.9, runtime 2.0; g6e.12xlarge has 39.6 GiB (90% of 44.0); "
-            "cheapest type that does: g7e.48xlarge with 8 GPUs, 33.14 USD an hour in us-east-1",
+            "cheapest type that does: g7e.48xlarge with 8 GPUs, 33.14 USD an hour in us-east-1; "
+            "settings.nodes 5 splits it over 5 nodes of the pool with 4 GPUs each, and takes max_gpus 20",
         ),
         (
             {"model": {**S3, "weights": "bf16", "name": "deepseek-ai/DeepSeek-V3"}, "concurrency": 1000},
-            "; no instance type has that on one node, and a server over several nodes is not made here",
+            "; no instance type has that on one node",
         ),
         (
             {"pool": {"instance_types": ["g6.12xlarge"], "max_gpus": 4}, "tensor_parallel": 3},
@@ -352,8 +357,34 @@ def test_everything_about_the_service_reaches_kubernetes(field):
         ),
         (
             {"tensor_parallel": 2},
-            "settings: a pod must find its GPUs on one node, got 2 and g6.xlarge has 1; a server over several nodes "
-            "is not made here: take a type with more or larger GPUs",
+            "settings: a pod must find its GPUs on one node, got 2 and g6.xlarge has 1; take a type with more or larger"
+            " GPUs, or settings.nodes 2 with tensor_parallel 1",
+        ),
+        (
+            {"nodes": 2},
+            "settings.nodes must be 1, got 2: one node is enough for Qwen/Qwen3-8B, with 1 of its GPUs; with "
+            "tensor_parallel it is split over more all the same",
+        ),
+        (
+            {"nodes": 2, "model": {**S3, "name": "Qwen/Qwen3-32B"}},
+            "settings: Qwen/Qwen3-32B with 1 request of 8192 tokens needs on each of 2 GPUs on 2 nodes 35.2 GiB: "
+            "weights 30.5, KV cache 1.0, activations 1.6, runtime 2.0; g6.xlarge has 19.8 GiB (90% of 22.0); cheapest",
+        ),
+        (
+            {"nodes": 37, "tensor_parallel": 1},
+            "settings.nodes: the 36 layers of Qwen/Qwen3-8B cannot be cut into 37 stages",
+        ),
+        (
+            {"nodes": 3, "tensor_parallel": 1, "service": {"max_replicas": 2}},
+            "service: the pool has GPUs for 1 server of 3 pods (max_gpus 4, 1 a pod), got 2",
+        ),
+        (
+            {"nodes": 5, "tensor_parallel": 1},
+            "service: the pool has GPUs for 0 servers of 5 pods (max_gpus 4, 1 a pod), got 1",
+        ),
+        (
+            {"args": ["-pp", "2"]},
+            "settings: args: -pp is the component's to write: set nodes",
         ),
         (
             {"model": {**S3, "name": "Qwen/Qwen3-8"}},
