@@ -25,22 +25,37 @@ VLLM = Source("vLLM 0.28, vllm/config and vllm/v1/core/kv_cache_utils.py", _READ
 def split(context: Context) -> Iterator[Said]:
     """The server ends at its start: it is told to use more GPUs than its container has, or its heads do not divide.
 
-    The product of --tensor-parallel-size, --pipeline-parallel-size and --data-parallel-size is compared with the
-    container's nvidia.com/gpu. GPUs that nobody uses are a warning. A server over several nodes is not looked at.
+    The product of --tensor-parallel-size, --pipeline-parallel-size and --data-parallel-size, over --nnodes, is compared
+    with the container's nvidia.com/gpu. GPUs that nobody uses are a warning. A group of a LeaderWorkerSet must have as
+    many pods as --nnodes says. Servers on Ray, and several servers over several nodes, are not looked at.
     """
     for found, model in _served(context):
         problems, severity = [], ""
         sizes = {"tensor": model.tensor_parallel, "pipeline": model.pipeline_parallel, "data": model.data_parallel}
         said = [f"--{kind}-parallel-size {size}" for kind, size in sizes.items() if size > 1 or kind == "tensor"]
         used = " x ".join(said)
-        if model.uses > model.gpus:
-            problems.append(Problem(f"{used} needs {model.uses} GPUs, and the container asks for {model.gpus}"))
-        elif model.model and (odd := parallel_problem(model.model, model.tensor_parallel)):
-            problems.append(Problem(odd, "choose a number that divides the heads"))
+        used += f" over --nnodes {model.nodes}" if model.nodes > 1 else ""
+        if model.of_all_nodes % model.nodes:
+            text = f"the {model.of_all_nodes} GPUs of {' x '.join(said)} cannot be split over --nnodes {model.nodes}"
+            problems.append(Problem(text, "set --pipeline-parallel-size to the number of nodes"))
+        elif model.nodes > 1 and model.group and model.group != model.nodes:
+            text = f"--nnodes {model.nodes} waits for as many pods, and its group has {model.group}"
+            problems.append(Problem(text, f"set leaderWorkerTemplate.size to {model.nodes}"))
+        elif model.uses > model.gpus:
+            each = " on each node" if model.nodes > 1 else ""
+            problems.append(Problem(f"{used} needs {model.uses} GPUs{each}, and the container asks for {model.gpus}"))
+        elif model.model and (odd := parallel_problem(model.model, model.tensor_parallel, model.pipeline_parallel)):
+            too_many = model.pipeline_parallel > model.model.layers
+            problems.append(Problem(odd, "choose fewer" if too_many else "choose a number that divides the heads"))
         elif model.uses < model.gpus:
             problems.append(Problem(f"the container asks for {model.gpus} GPUs, and {used} uses {model.uses}"))
             severity = "warning"
-        yield verdict(_subject(found, model), problems, f"uses {model.uses} of {model.gpus} GPUs", severity)
+        yield verdict(_subject(found, model), problems, _uses(model), severity)
+
+
+def _uses(model: ServedModel) -> str:
+    over = f", {model.of_all_nodes} on {model.nodes} nodes" if model.nodes > 1 else ""
+    return f"uses {model.uses} of {model.gpus} GPUs{over}"
 
 
 @check(

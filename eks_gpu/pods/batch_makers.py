@@ -13,6 +13,7 @@ from typing import Any
 
 from eks_gpu.pods.composed import maps
 from eks_gpu.pods.made_pods import NONE, SPEC, UNKNOWN, Count, Manifest, Path, PodTemplate, exactly
+from eks_gpu_components.catalog.leader_worker_sets import GROUP_SIZE
 
 ANOTHER_SCHEDULER = "a scheduler of another name"
 _STEP = "trainer.kubeflow.org/trainjob-ancestor-step"
@@ -92,7 +93,10 @@ def at_the_same_time(found: Manifest, base: Path) -> int:
 
 
 def leader_worker_set(found: Manifest) -> Iterator[PodTemplate]:
-    """`size` pods for each replica, of which one leads; a leader without a template of its own is a worker."""
+    """`size` pods for each replica, of which one leads; a leader without a template of its own is a worker.
+
+    The controller tells every container the size of its group.
+    """
     base = ("spec", "leaderWorkerTemplate")
     groups, size = found.whole("spec", "replicas", default=1), found.whole(*base, "size", default=1)
     exclusive = _exclusively(found.map("metadata", "annotations"))
@@ -101,7 +105,24 @@ def leader_worker_set(found: Manifest) -> Iterator[PodTemplate]:
         sizes = {"workerTemplate": size}
     for key, each in sizes.items():
         count = exactly(groups * each)
-        yield found.template(*base, key, count=count, per_replica=each, gang=each, not_judged=exclusive)
+        made = found.template(*base, key, count=count, per_replica=each, gang=each, not_judged=exclusive)
+        yield replace(made, template=_with_variable(made.template, GROUP_SIZE, str(size)))
+
+
+def _with_variable(template: Mapping[str, Any], name: str, value: str) -> Mapping[str, Any]:
+    """The template with one more environment variable in each container, after those that it has."""
+    spec = Manifest(template).map("spec")
+    containers = spec.get("containers")
+    if not isinstance(containers, list | tuple):
+        return template
+    more = {"name": name, "value": value}
+    given = [
+        {**each, "env": [*(each.get("env") or ()), more]}
+        if isinstance(each, Mapping) and isinstance(each.get("env") or (), list | tuple)
+        else each
+        for each in containers
+    ]
+    return {**template, "spec": {**spec, "containers": given}}
 
 
 def job_set(found: Manifest) -> Iterator[PodTemplate]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eks_gpu_components.catalog.language_models import LanguageModel, language_model
+from eks_gpu_components.catalog.leader_worker_sets import GROUP_SIZE
 from eks_gpu_components.catalog.model_memory import (
     DEFAULT_UTILIZATION,
     MemoryNeed,
@@ -24,6 +25,8 @@ _SHORT = {
     "-pp": "--pipeline-parallel-size",
     "-dp": "--data-parallel-size",
     "-q": "--quantization",
+    "-n": "--nnodes",
+    "-r": "--node-rank",
 }
 _SHELLS = ("sh", "bash", "ash")
 _UNITS = {"k": 1000, "m": 10**6, "K": 1024, "M": 1024**2}
@@ -31,8 +34,11 @@ _FORMATS = {"fp8": "fp8", "awq": "int4", "gptq": "int4", "awq_marlin": "int4", "
 _ELSEWHERE = {"--cpu-offload-gb", "--kv-cache-memory-bytes", "--speculative-config", "--enable-lora"}
 """Arguments with which the memory is another, or not in the GPUs alone."""
 _EAGER = {"--enforce-eager", "-O0"}
-_NODES = {"--nnodes", "--data-parallel-size-local", "--data-parallel-address"}
-"""Arguments of a server over several nodes."""
+_DATA_NODES = {"--data-parallel-size-local", "--data-parallel-address"}
+"""Arguments of several servers over several nodes."""
+_RAY = re.compile(r"\bray start\b|multi-node-serving\.sh")
+"""Commands of a shell that make a cluster of Ray of several nodes. Source: vLLM 0.28, examples/ray_serving."""
+_VARIABLE = re.compile(r"\$\((\w+)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,30 +58,42 @@ class ServedModel:
     tensor_parallel: int
     """GPUs over which each layer is split."""
     pipeline_parallel: int
+    """Stages into which the layers are cut."""
     data_parallel: int
+    nodes: int
+    """Containers, each on a node of its own, over which the server is split; this is one of them."""
+    group: int | None
+    """Pods of the group that a controller makes with this one; None if it makes none, or nobody knows."""
     serving: Serving | None
     """What the memory depends on; None where an argument cannot be read, or where it is not in the GPU alone."""
     eager: bool
     """Whether it computes without compiling first."""
 
     @property
-    def uses(self) -> int:
-        """GPUs that the server uses."""
+    def of_all_nodes(self) -> int:
+        """GPUs that the server uses, on all of its nodes."""
         return self.tensor_parallel * self.pipeline_parallel * self.data_parallel
+
+    @property
+    def uses(self) -> int:
+        """GPUs that the server uses of this container."""
+        return -(-self.of_all_nodes // self.nodes)
 
     @property
     def need(self) -> MemoryNeed | None:
         """Memory of each GPU; None where it is not known, or where the server does not start anyway."""
-        if self.model is None or self.serving is None or self.uses > self.gpus:
+        if self.model is None or self.serving is None or self.uses > self.gpus or self.of_all_nodes % self.nodes:
             return None
-        if parallel_problem(self.model, self.tensor_parallel):
+        if parallel_problem(self.model, self.tensor_parallel, self.pipeline_parallel):
             return None
-        return memory_need(self.model, self.serving, self.tensor_parallel)
+        return memory_need(self.model, self.serving, self.tensor_parallel, self.pipeline_parallel)
 
     def __str__(self) -> str:
         """What needs how much memory: `Qwen/Qwen3-8B with 8192 tokens needs on its GPU 18.2 GiB: weights 15.3 ...`."""
         assert self.model and self.serving
-        each = "its GPU" if self.tensor_parallel == 1 else f"each of {self.tensor_parallel} GPUs"
+        gpus = self.tensor_parallel * self.pipeline_parallel
+        each = "its GPU" if gpus == 1 else f"each of {gpus} GPUs"
+        each += f" on {self.nodes} nodes" if self.nodes > 1 else ""
         return f"{self.model.name} with {self.serving.context} tokens needs on {each} {self.need}"
 
 
@@ -85,18 +103,24 @@ def served_models(spec: Mapping[str, Any]) -> Iterator[ServedModel]:
         words = _words(container)
         if words is None or (gpus := _gpus(container)) is None:
             continue
-        found = _options(words)
+        values = _values(container)
+        found = {name: _expanded(value, values) for name, value in _options(words).items()}
         parallel = [_whole(found.get(f"--{kind}-parallel-size", "1")) for kind in ("tensor", "pipeline", "data")]
         tensor, pipeline, data = parallel
-        if tensor is None or pipeline is None or data is None or not _NODES.isdisjoint(found):
+        nodes = _whole(found.get("--nnodes", "1"))
+        if tensor is None or pipeline is None or data is None or nodes is None or not _DATA_NODES.isdisjoint(found):
             continue
+        if data > 1 and nodes > 1:
+            continue  # which of the nodes has which of the servers, nobody here knows
         if "ray" in (found.get("--distributed-executor-backend"), found.get("--data-parallel-backend")):
             continue  # over several nodes, or not
         name = found.get("--model") or found.get("") or ""
         known = language_model(name) or language_model(found.get("--served-model-name", ""))
-        serving = _serving(found, known) if known and pipeline == 1 else None
+        serving = _serving(found, known) if known else None
+        group = _whole(values.get(GROUP_SIZE, ""))
         container_name, eager = str(container.get("name", "")), not _EAGER.isdisjoint(found)
-        yield ServedModel(container_name, index, name, known, gpus, tensor, pipeline, data, serving, eager)
+        split = (tensor, pipeline, data, nodes, group)
+        yield ServedModel(container_name, index, name, known, gpus, *split, serving, eager)
 
 
 def _words(container: Mapping[str, Any]) -> list[str] | None:
@@ -104,6 +128,8 @@ def _words(container: Mapping[str, Any]) -> list[str] | None:
     image = str(container.get("image") or "").partition("@")[0]
     command, args = ([*map(str, container.get(key) or ())] for key in ("command", "args"))
     words = _unwrapped([*command, *args])
+    if len(words) > 1 and _RAY.search(" ".join(words)):
+        return None  # the GPUs of all nodes are one cluster's, and which these are, nobody here knows
     for start, word in enumerate(words):
         if word.endswith("vllm.entrypoints.openai.api_server"):
             return words[start + 1 :]
@@ -140,6 +166,20 @@ def _options(words: Sequence[str]) -> dict[str, str]:
             value, at = words[at], at + 1
         found[name] = value
     return found
+
+
+def _values(container: Mapping[str, Any]) -> dict[str, str]:
+    """The environment, as far as its values stand in the pod."""
+    return {
+        str(each.get("name")): str(each["value"])
+        for each in container.get("env") or ()
+        if each.get("value") is not None
+    }
+
+
+def _expanded(text: str, values: Mapping[str, str]) -> str:
+    """An argument as the kubelet writes it: $(NAME) is the variable's value, if it has one."""
+    return _VARIABLE.sub(lambda found: values.get(found[1], found[0]), text)
 
 
 def _gpus(container: Mapping[str, Any]) -> int | None:

@@ -51,7 +51,7 @@ def test_every_check_holds_in_a_healthy_stack_and_says_so():
     on_karpenter = karpenter_graphs.healthy(gpu=two_pools, train=karpenter_graphs.work_with_a_security_group())
     on_auto_mode = karpenter_graphs.healthy_auto_mode()
     on_auto_mode_with_claims, with_features = device_claims.on_auto_mode(), karpenter_features.healthy()
-    with_a_gang = [*healthy(gpu=gpu_group(maxSize=8)), gangs.group(2)]
+    with_a_gang = [*healthy(gpu=gpu_group(maxSize=8)), *gangs.controlled(gangs.group(2))]
     of_one_architecture = gpu_work()
     of_one_architecture.inputs["spec"]["template"]["spec"]["containers"][0]["image"] = "example/app:1-amd64"
     with_claims = device_claims.on_karpenter()

@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.gangs import GROUP, TEMPLATE, group
-from tests.graphs import GPU_TOLERATION, analysed, findings, gpu_group, healthy, kubernetes, pod
+from tests.gangs import GROUP, TEMPLATE, controlled, group
+from tests.graphs import GPU_TOLERATION, analysed, findings, gpu_group, healthy, kubernetes, pod, release
 
 JOB_SET = "jobset.x-k8s.io/v1alpha2"
-CHECK = "gangs-run-whole"
+CHECK, CONTROLLER = "gangs-run-whole", "groups-have-their-controller"
 
 
 def job_set(*pods: int, after: str = ""):
@@ -34,7 +34,7 @@ def test_a_group_that_needs_more_nodes_than_there_can_be_is_not_admitted():
     found = analysed(*healthy(train=group(8), gpu=gpu_group(maxSize=4)))
     assert [found.admitted_by(work) for work in found.workloads if work.name == "big"] == [[], []]
     failed = {finding.id for finding in found.findings if finding.failed and "big" in finding.subject}
-    assert failed == {CHECK}
+    assert failed == {CHECK, CONTROLLER}
 
 
 def test_a_group_that_fits_holds_however_many_groups_there_are():
@@ -74,3 +74,45 @@ def test_a_gang_that_does_not_fit_still_costs_the_nodes_that_it_waits_on():
         if item.name.startswith("pool gpu: g")
     ]
     assert nodes.quantity == 4
+
+
+MISSING = (
+    "nothing in the stack brings its kind and makes its pods: install chart lws, as LeaderWorkerSetController does"
+)
+
+
+@pytest.mark.parametrize(
+    ("stack", "found", "severity"),
+    [
+        ([group(2)], (False, MISSING), "error"),
+        (controlled(group(2)), (True, "its controller is there"), "error"),
+        (
+            controlled(group(2), replicaCount=0),
+            (False, "release lws runs no controller: leave replicaCount out"),
+            "error",
+        ),
+        ([release("my-platform"), group(2)], (False, MISSING), "warning"),
+        (
+            [
+                kubernetes(
+                    "CustomResourceDefinition",
+                    "leaderworkersets.leaderworkerset.x-k8s.io",
+                    {"group": "leaderworkerset.x-k8s.io"},
+                    "apiextensions.k8s.io/v1",
+                ),
+                group(2),
+            ],
+            (True, "its controller is there"),
+            "error",
+        ),
+    ],
+)
+def test_groups_without_their_controller_are_told(stack, found, severity):
+    (judged,) = (each for each in analysed(*healthy(), *stack).findings if each.id == CONTROLLER)
+    said = f"{judged.message}: {judged.fix}" if judged.failed and judged.fix not in judged.message else judged.message
+    assert ((judged.passed, said), judged.severity) == (found, severity)
+
+
+def test_a_kind_of_another_group_is_not_asked_for_its_controller():
+    other = kubernetes("LeaderWorkerSet", "big", {"leaderWorkerTemplate": {}}, "example.com/v1")
+    assert findings(CONTROLLER, *healthy(), other) == {}

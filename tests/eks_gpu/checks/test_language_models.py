@@ -1,12 +1,14 @@
 """Language models of strangers: servers that have too few GPUs, or too little memory."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from eks_gpu.pods.vllm import served_models
+from eks_gpu.pods.vllm import ServedModel, served_models
 from tests import karpenter_graphs
-from tests.graphs import GPU_TOLERATION, analysed, deployment, findings, gpu_group, healthy, overrides
+from tests.gangs import GROUP
+from tests.graphs import GPU_TOLERATION, analysed, deployment, findings, gpu_group, healthy, kubernetes, overrides
 from tests.vllm import SERVE, container, server
 
 TYPE = "node.kubernetes.io/instance-type"
@@ -110,13 +112,101 @@ def test_vllm_is_found_however_it_is_started(more):
         container("--model", "Qwen/Qwen3-8B", image="example/app:1"),
         container("bench", command=["vllm", "bench"]),
         container(*SERVE, "--tensor-parallel-size=$(GPUS)"),
-        container(*SERVE, "--nnodes=2", "--tensor-parallel-size=16"),
+        container(*SERVE, "--nnodes=$(NODES)", "--tensor-parallel-size=16"),
+        container(*SERVE, "--nnodes=2", "-dp=4"),
+        container(*SERVE, "--data-parallel-address=10.0.0.1", "-dp=4"),
+        container(command=["sh", "-c", "ray start --head; vllm serve Qwen/Qwen3-8B -tp 8 -pp 2"]),
+        container(command=["sh", "-c", "bash multi-node-serving.sh leader --ray_cluster_size=2; vllm serve m -tp 16"]),
         container(*SERVE, "--distributed-executor-backend=ray", "--tensor-parallel-size=16"),
         {**container(*SERVE), "resources": {}},
     ],
 )
 def test_what_is_no_server_or_cannot_be_told_from_its_arguments_is_left_alone(other):
     assert [*served_models({"containers": [other]})] == []
+
+
+def test_servers_over_several_nodes_are_judged_by_the_gpus_of_each():
+    found = [*_served(("-pp=2", "--nnodes=2", "-tp=4"))]
+    assert [(each.uses, each.of_all_nodes, each.nodes) for each in found] == [(4, 8, 2)]
+    assert said_of_group("--nnodes=2", "-pp=2", "-tp=4", gpus=4) == (True, "uses 4 of 4 GPUs, 8 on 2 nodes")
+    assert said_of_group("--nnodes", "2", "-tp=8", gpus=4) == (True, "uses 4 of 4 GPUs, 8 on 2 nodes")
+    assert said_of_group("-n=2", "-pp=2", "-tp=4", gpus=2) == (
+        False,
+        "--tensor-parallel-size 4 x --pipeline-parallel-size 2 over --nnodes 2 needs 4 GPUs on each node, and the "
+        "container asks for 2",
+    )
+    assert said_of_group("--nnodes=2", "-pp=2", "-tp=1", gpus=4) == (
+        False,
+        "the container asks for 4 GPUs, and --tensor-parallel-size 1 x --pipeline-parallel-size 2 over --nnodes 2 "
+        "uses 1",
+    )
+    assert said_of_group("--nnodes=2", "-pp=3", "-tp=1") == (
+        False,
+        "the 3 GPUs of --tensor-parallel-size 1 x --pipeline-parallel-size 3 cannot be split over --nnodes 2: set "
+        "--pipeline-parallel-size to the number of nodes",
+    )
+    assert said_of_group("--nnodes=3", "-pp=3", "-tp=1") == (
+        False,
+        "--nnodes 3 waits for as many pods, and its group has 2: set leaderWorkerTemplate.size to 3",
+    )
+    assert said_of_group("-pp=37", gpus=64) == (
+        False,
+        "the 36 layers of Qwen/Qwen3-8B cannot be cut into 37 stages: choose fewer",
+    )
+
+
+def test_the_size_of_a_group_is_what_its_pods_are_told():
+    args = ("-pp=$(LWS_GROUP_SIZE)", "--nnodes=$(LWS_GROUP_SIZE)", "--node-rank=$(LWS_WORKER_INDEX)", "-tp=4")
+    assert said_of_group(*args, gpus=4) == (True, "uses 4 of 4 GPUs, 8 on 2 nodes")
+    assert [*_served(args)] == []  # in a pod of one's own nobody says it
+    env = [{"name": "TP", "value": "2"}]
+    (found,) = served_models({"containers": [container(*SERVE, "-tp=$(TP)", gpus=2, env=env)]})
+    assert found.tensor_parallel == 2
+    assert said_of_group("-pp=2", "--nnodes=2", "-tp=4", gpus=4, role="workerTemplate") == (
+        True,
+        "uses 4 of 4 GPUs, 8 on 2 nodes",
+    )
+
+
+def test_each_node_has_its_part_of_the_memory():
+    large = ("--model=meta-llama/Llama-3.3-70B-Instruct", "--max-model-len=32768", "-tp=4")
+    alone = said_of_group(*large, gpus=4, check=MEMORY, base=())
+    assert alone and alone[1].startswith(
+        "meta-llama/Llama-3.3-70B-Instruct with 32768 tokens needs on each of 4 GPUs 38.4"
+    )
+    assert said_of_group(*large, "-pp=2", "--nnodes=2", gpus=4, check=MEMORY, base=()) == (
+        False,
+        "meta-llama/Llama-3.3-70B-Instruct with 32768 tokens needs on each of 8 GPUs on 2 nodes 21.3 GiB: weights "
+        "16.4, KV cache 1.2, activations 1.6, runtime 2.0; g6.12xlarge of gpu has 20.3 GiB (92% of 22.0): the cheapest "
+        "type that does is g7e.12xlarge, with 2 of its GPUs",
+    )
+    half = ("--max-model-len=4096", "-tp=4", "--model=meta-llama/Llama-3.3-70B-Instruct")
+    found = said_of_group(*half, "-pp=3", "--nnodes=3", gpus=4, check=MEMORY, base=(), size=3)
+    assert found and found[0] is True
+
+
+def _served(args: tuple[str, ...]) -> Iterator[ServedModel]:
+    return served_models({"containers": [container(*SERVE, *args, gpus=4)]})
+
+
+def said_of_group(
+    *args: str,
+    gpus: int = 1,
+    check: str = SPLIT,
+    base: tuple[str, ...] = SERVE,
+    size: int = 2,
+    role: str = "leaderTemplate",
+) -> tuple[Any, str] | None:
+    """What a check says of the leaders, or the workers, of groups of so many pods."""
+    spec = {"containers": [container(*base, *args, gpus=gpus)], "tolerations": [GPU_TOLERATION]}
+    templates = {"leaderTemplate": {"spec": spec}, "workerTemplate": {"spec": spec}}
+    work = kubernetes("LeaderWorkerSet", "llm", {"leaderWorkerTemplate": {"size": size, **templates}}, GROUP)
+    pool = karpenter_graphs.node_pool(
+        karpenter_graphs.requirement(TYPE, "g6.12xlarge"), limits={"nvidia.com/gpu": "64"}
+    )
+    return findings(check, *karpenter_graphs.healthy(gpu=pool, train=work)).get(
+        f"LeaderWorkerSet default/llm leaderWorkerTemplate.{role} vllm"
+    )
 
 
 def test_a_model_whose_memory_is_not_known_is_split_and_no_more():
