@@ -13,6 +13,7 @@ from eks_gpu.io.tables import table
 from eks_gpu.lab.cluster_api import ClusterApi
 from eks_gpu.lab.node_kind import CAPACITY_ANNOTATION
 from eks_gpu.lab.state import Lab
+from eks_gpu.pools.type_facts import known_type
 from eks_gpu_components.catalog import (
     CAPACITY_TYPE_LABEL,
     EKS_CAPACITY_TYPE_LABEL,
@@ -22,7 +23,6 @@ from eks_gpu_components.catalog import (
     ZONE_LABEL,
     CapacityType,
     UnknownInstanceType,
-    instance_type,
     on_demand_price,
     spot_price,
 )
@@ -116,10 +116,8 @@ def _capacity_type(metadata: Mapping[str, Any]) -> CapacityType:
 
 
 def _accelerators(name: str) -> int:
-    try:
-        return instance_type(name).accelerators
-    except UnknownInstanceType:
-        return 0
+    row = known_type(name)
+    return row.accelerators if row else 0
 
 
 def _hourly(name: str, capacity_type: CapacityType, region: str) -> float | None:

@@ -19,7 +19,7 @@ from eks_gpu.pools.overlays import Nodes, Overlaid, overlaid
 from eks_gpu.pools.pool import AUTO_MODE, KARPENTER, Disk, Pool
 from eks_gpu.pools.prices import on_demand_price
 from eks_gpu.pools.reservations import ceiling, of_node_class, why_none
-from eks_gpu.pools.type_facts import accelerator_kind, has_nvidia, is_offered, zone_ids
+from eks_gpu.pools.type_facts import accelerator_kind, has_nvidia, is_offered, known_type, zone_ids
 from eks_gpu.pools.upgrade import built_in, of_node_pool
 from eks_gpu_components.catalog import (
     CAPACITY_TYPE_LABEL,
@@ -34,8 +34,6 @@ from eks_gpu_components.catalog import (
     CapacityType,
     InstanceType,
     Taint,
-    UnknownInstanceType,
-    instance_type,
     instance_types,
     is_type_label,
     is_unjudged_label,
@@ -204,11 +202,8 @@ def _by_price(rows: Iterable[InstanceType], region: str, overlays: Overlaid = _N
 def _misspelt(pool: NodePool) -> Iterator[str]:
     """Types that a requirement names and that do not exist."""
     for expression in pool.expressions(INSTANCE_TYPE_LABEL):
-        for name in expression.values if expression.operator == "In" else ():
-            try:
-                instance_type(name)
-            except UnknownInstanceType:
-                yield name
+        if expression.operator == "In":
+            yield from (name for name in expression.values if known_type(name) is None)
 
 
 def _unknown(pool: NodePool) -> tuple[str, ...]:

@@ -15,7 +15,8 @@ from eks_gpu.lab.aws.accounts import USED, Account
 from eks_gpu.lab.aws.iam_refusals import SPOT_ROLE, SPOT_SERVICE
 from eks_gpu.lab.aws.needs import Place
 from eks_gpu.lab.aws.refusal import Blanks
-from eks_gpu_components.catalog import InstanceType, UnknownInstanceType, instance_type
+from eks_gpu.pools.type_facts import known_type
+from eks_gpu_components.catalog import InstanceType
 from eks_gpu_components.catalog.quotas import Quota
 
 
@@ -83,7 +84,7 @@ class Capacity:
         return sum(
             row.vcpus
             for name, of_spot in [*self.fleets.values(), *_instances(place)]
-            if of_spot == spot and (row := known(name)) and (limit := self.account.vcpus(row, spot))
+            if of_spot == spot and (row := known_type(name)) and (limit := self.account.vcpus(row, spot))
             if limit[0] == quota
         )
 
@@ -93,14 +94,6 @@ def _instances(place: Place) -> Iterator[tuple[str, bool]]:
         for instance in reservation.instances:
             if instance.state in ("pending", "running"):
                 yield instance.instance_type, instance.lifecycle == "spot"
-
-
-def known(name: str) -> InstanceType | None:
-    """The catalog's row of a type; None for a type that it does not have."""
-    try:
-        return instance_type(name)
-    except UnknownInstanceType:
-        return None
 
 
 _current = Capacity()
@@ -123,7 +116,7 @@ def having(capacity: Capacity) -> Iterator[None]:
 
 
 def over_quota(launch: Launch, spot: bool = False) -> Blanks:
-    row = known(launch.type)
+    row = known_type(launch.type)
     limit = current().limit(row, spot) if row and launch.spot == spot else None
     if row is None or limit is None:
         return None

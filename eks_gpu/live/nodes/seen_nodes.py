@@ -18,6 +18,7 @@ from eks_gpu.pods.pod import pod_from_template
 from eks_gpu.pods.quantities import quantity
 from eks_gpu.pools.pool import AUTO_MODE, AUTO_SCALING_GROUP, FARGATE, KARPENTER, MANAGED_NODE_GROUP
 from eks_gpu.pools.prices import auto_mode_surcharge, on_demand_price, spot_price
+from eks_gpu.pools.type_facts import known_type
 from eks_gpu_components.catalog import (
     AUTO_MODE_GROUP,
     CAPACITY_TYPE_LABEL,
@@ -31,7 +32,6 @@ from eks_gpu_components.catalog import (
     ZONE_LABEL,
     CapacityType,
     UnknownInstanceType,
-    instance_type,
 )
 from eks_gpu_components.catalog.scheduling import device_of
 
@@ -368,10 +368,8 @@ def _gpus(devices: Mapping[str, Fraction], name: str) -> int:
     for names in DEVICE_RESOURCES.values():
         if number := devices.get(names[0]):
             return int(number)
-    try:
-        return instance_type(name).accelerators
-    except UnknownInstanceType:
-        return 0
+    row = known_type(name)
+    return row.accelerators if row else 0
 
 
 def _used(devices: Mapping[str, Fraction], gpus: int, pods: Iterable[SeenPod]) -> int:

@@ -14,11 +14,10 @@ from eks_gpu.live.why.said import condition, created, holds
 from eks_gpu.pods.pod import Pod
 from eks_gpu.pools.pool import Pool
 from eks_gpu.pools.software import Software
+from eks_gpu.pools.type_facts import known_type
 from eks_gpu_components.catalog import (
     INSTANCE_TYPE_LABEL,
     InstanceType,
-    UnknownInstanceType,
-    instance_type,
 )
 
 GRACE_S = 180
@@ -93,10 +92,7 @@ def about(seconds: float) -> str:
 def row_of(manifest: Manifest) -> InstanceType | None:
     """The type of a node or claim; None for one that the catalog lacks, or that is not chosen yet."""
     labels = manifest["metadata"].get("labels") or {}
-    try:
-        return instance_type(str(labels.get(INSTANCE_TYPE_LABEL) or ""))
-    except UnknownInstanceType:
-        return None
+    return known_type(str(labels.get(INSTANCE_TYPE_LABEL) or ""))
 
 
 def rest(
