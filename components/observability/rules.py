@@ -279,6 +279,8 @@ def of_pods(pools: Mapping[str, GpuPool]) -> list[Recorded]:
 
 def alerts(settings: GpuObservabilitySettings, pools: Mapping[str, GpuPool]) -> list[Alert]:
     """What a person has to see: money for nothing, pods that do not get a GPU, and prices that nobody knows."""
+    fixed = "|".join(_literally(name) for name, pool in pools.items() if pool.nodes)
+    growing = f'{{pool!~"{fixed}"}}' if fixed else ""
     found = [
         Alert(
             "GpuNodeWithoutWork",
@@ -296,7 +298,8 @@ def alerts(settings: GpuObservabilitySettings, pools: Mapping[str, GpuPool]) -> 
         ),
         Alert(
             "GpuPoolAtCeiling",
-            "eks_gpu:pool:gpus + on (pool) eks_gpu:pool:gpus_per_node > on (pool) eks_gpu:pool:max_gpus",
+            # A fixed number of nodes is there at all times, and no pod makes it grow.
+            f"eks_gpu:pool:gpus{growing} + on (pool) eks_gpu:pool:gpus_per_node > on (pool) eks_gpu:pool:max_gpus",
             for_s=600,
             severity="warning",
             summary="Pool {{ $labels.pool }} is at its ceiling",

@@ -203,6 +203,17 @@ def test_a_pool_that_keeps_gpus_ready_has_them_without_an_alert():
     assert not [rule for rule in rules() if "-warm" in rule["expr"] or rule.get("record") == "eks_gpu:pool:warm_gpus"]
 
 
+def test_a_fixed_number_of_nodes_is_at_no_ceiling():
+    fixed = {"nodes": 1, "instance_types": ["g5.xlarge"], "max_gpus": 1}
+    some: Any = {**POOLS, "always": fixed, "a.b": fixed}
+    told, without = (
+        next(rule["expr"] for rule in rules(pools=pools) if rule.get("alert") == "GpuPoolAtCeiling")
+        for pools in (some, POOLS)
+    )
+    assert told.startswith('eks_gpu:pool:gpus{pool!~"always|a[.]b"} + on (pool) eks_gpu:pool:gpus_per_node > ')
+    assert told.replace('{pool!~"always|a[.]b"}', "") == without
+
+
 def test_alerts_are_named_and_say_what_to_do():
     found = {rule["alert"]: rule for rule in rules() if "alert" in rule}
     assert {name: rule["labels"]["severity"] for name, rule in found.items()} == {

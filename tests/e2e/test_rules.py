@@ -142,6 +142,11 @@ def test_a_pool_is_at_its_ceiling_where_no_further_node_fits(tmp_path):
     assert "GpuPoolAtCeiling" in judged(tmp_path, [*one, *other], alert_rule_test=silent("GpuPoolAtCeiling", HOUR))
 
 
+def test_a_fixed_number_of_nodes_is_at_no_ceiling(tmp_path):
+    one, its_heir = (node(name, "always", "g4dn.xlarge", "on-demand", 1) for name in ("f", "g"))
+    assert judged(tmp_path, [*one, *its_heir], alert_rule_test=silent("GpuPoolAtCeiling", HOUR)) == ""
+
+
 def test_a_pod_may_wait_for_its_budget_and_no_longer(tmp_path):
     told = pod("waits", "", 4, "Pending", "1+0x600")
     assert judged(tmp_path, told, alert_rule_test=silent("GpuPodPendingTooLong", 15)) == ""
