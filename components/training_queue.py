@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from itertools import combinations
+from itertools import combinations, permutations
 from math import ceil
 from typing import Annotated, Any, NotRequired, Self
 
@@ -138,6 +138,15 @@ def _alike(pools: Mapping[str, GpuPool]) -> Iterator[str]:
         if one.node_labels == other.node_labels:
             reason = f"its nodes have the labels of pool {earlier}'s, so jobs of one would run on the other"
             yield f"pools.{later}: {reason}: give it labels of its own"
+    for (name, one), (wider, other) in permutations(pools.items(), 2):
+        if _takes(one) == _takes(other) and one.node_labels.items() < other.node_labels.items():
+            reason = f"the nodes of pool {wider} have its labels and more, so its jobs would run there too"
+            yield f"pools.{name}: {reason}: give it labels of its own"
+
+
+def _takes(pool: GpuPool) -> tuple[str, list[dict[str, str]]]:
+    """What a job asks for and tolerates that runs on the pool's nodes."""
+    return pool.resource, [taint.toleration() for taint in pool.taints]
 
 
 def _shares(pools: Mapping[str, GpuPool], queues: Mapping[str, QueueShare]) -> Iterator[str]:

@@ -199,5 +199,17 @@ def test_what_cannot_be_shared_is_refused_all_at_once():
     assert "pools" in said
 
 
+def test_a_pool_whose_labels_another_has_beside_more_is_refused():
+    wider = {**POOL, "labels": {"team": "vision"}}
+    assert refusal(pools={"wider": wider, "gpu": POOL}) == [
+        "pools.gpu: the nodes of pool wider have its labels and more, so its jobs would run there too: give it labels "
+        "of its own"
+    ]
+    tainted = {**wider, "taint": {"key": "dedicated", "value": "vision", "effect": "NoSchedule"}}
+    apart = {**POOL, "labels": {"team": "speech"}}
+    for other in ({"wider": tainted, "gpu": POOL}, {"wider": wider, "gpu": apart}):
+        assert len(specs("ResourceFlavor", pools=other)) == 2
+
+
 def test_the_example_of_the_page_runs():
     assert run_example("training_queue").one(f"{GROUP}ClusterQueue").inputs["metadata"] == {"name": "training"}
