@@ -15,6 +15,7 @@ from .catalog import (
 )
 from .catalog.auto_mode import BUILT_IN_NODE_CLASS, BUILT_IN_POOLS, accelerated_families, starts
 from .catalog.name_limits import ROLES
+from .catalog.pool_bounds import AUTO_MODE_MAX_DISK_GIB, AUTO_MODE_MAX_IOPS, AUTO_MODE_MAX_THROUGHPUT_MIB_S
 from .iam.auto_mode_node_role import create_auto_mode_node_role
 from .iam.node_role import role_name
 from .nodes.device_claims import claim_problems, create_device_class
@@ -176,6 +177,15 @@ def storage_problems(spec: AutoModeGpuPoolSpec) -> list[str]:
     problems = [f"storage.{each}" for each in spec.storage.problems(pool.disk_gib)] if spec.storage else []
     if spec.storage and pool.storage:
         problems.append("storage: pool.storage says it too: leave one of them out")
+    if storage:
+        named = "storage" if spec.storage else "pool.storage"
+        problems += [
+            f"{named}.{key} must be at most {most} on Auto Mode, got {given}"
+            for key, most in (("iops", AUTO_MODE_MAX_IOPS), ("throughput_mib_s", AUTO_MODE_MAX_THROUGHPUT_MIB_S))
+            if (given := getattr(storage, key)) > most
+        ]
+    if pool.disk_gib > AUTO_MODE_MAX_DISK_GIB:
+        problems.append(f"pool.disk_gib must be at most {AUTO_MODE_MAX_DISK_GIB} on Auto Mode, got {pool.disk_gib}")
     if storage and storage.snapshot_id:
         reason = f"a NodeClass has no field for it, got {storage.snapshot_id}"
         problems.append(f"storage.snapshot_id: {reason}: leave it out, or use KarpenterGpuPool")

@@ -124,7 +124,7 @@ def test_a_number_has_its_unit_and_its_bounds_and_a_setting_its_default():
     found = {path.strip("`"): (takes, default) for path, takes, default, _ in rows()}
     pool = "karpenter_gpu_pools.<name>.pool"
     assert found[f"{pool}.idle_s"] == ("whole number, seconds, 30 or more", "600")
-    assert found[f"{pool}.disk_gib"] == ("whole number, GiB, 30 to 16384", "100")
+    assert found[f"{pool}.disk_gib"] == ("whole number, GiB, 30 to 65536", "100")
     assert found[f"{pool}.max_gpus"] == ("whole number, accelerators, 1 or more", "required")
     assert found[f"{pool}.capacity_types"] == ("list: `reserved`, `spot`, `on-demand`", "on-demand")
     assert found["spot_node_groups.<name>.drain_s"][0] == "whole number, seconds, 30 to 7140"

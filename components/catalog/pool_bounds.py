@@ -8,8 +8,8 @@ MIN_GPU_DISK_GIB = 30
 """Disk of a GPU node. EKS gives 20 GiB; an image with CUDA in it takes several."""
 MIN_DISK_GIB = 20
 """Disk of any other node: what EKS's images are made for. Source: EKS API, CreateNodegroup, diskSize."""
-MAX_DISK_GIB = 16_384
-"""Size of a gp3 volume. Source: Amazon EBS User Guide, "General Purpose SSD volumes"."""
+MAX_DISK_GIB = 65_536
+"""Size of a gp3 volume. Source: EC2 API, EbsBlockDevice."""
 MIN_IDLE_S = 30
 """Seconds that an empty node is kept; one that goes earlier is bought again for the next pod."""
 MIN_TERMINATION_GRACE_S = 60
@@ -18,10 +18,12 @@ MIN_SYSTEM_NODES = 2
 """System nodes, so that controllers outlive one of them."""
 MAX_POOL_WEIGHT = 100
 """Weight of a node pool, from 1. Source: Karpenter 1.15, NodePool v1."""
-MIN_IOPS, MAX_IOPS = 3000, 16_000
-"""Operations a second of a gp3 volume. Source: Amazon EBS User Guide, "General Purpose SSD volumes"."""
-MIN_THROUGHPUT_MIB_S, MAX_THROUGHPUT_MIB_S = 125, 1000
-"""MiB a second of a gp3 volume. Source: Amazon EBS User Guide, "General Purpose SSD volumes"."""
+MIN_IOPS, MAX_IOPS = 3000, 80_000
+"""Operations a second of a gp3 volume. Source: EC2 API, EbsBlockDevice."""
+MIN_THROUGHPUT_MIB_S, MAX_THROUGHPUT_MIB_S = 125, 2000
+"""MiB a second of a gp3 volume. Source: EC2 API, EbsBlockDevice."""
+AUTO_MODE_MAX_DISK_GIB, AUTO_MODE_MAX_IOPS, AUTO_MODE_MAX_THROUGHPUT_MIB_S = 59_000, 16_000, 1000
+"""The same of an Auto Mode node's volume. Source: EKS User Guide, "Create a Node Class for Amazon EKS"."""
 MIN_INITIALIZATION_MIB_S, MAX_INITIALIZATION_MIB_S = 100, 300
 """MiB a second at which a volume's blocks come from its snapshot. Source: EC2 API, EbsBlockDevice."""
 

@@ -20,9 +20,9 @@ class NodeStorageArgs(TypedDict):
     """How fast a node's disk is, and which images lie on it. Its size is `disk_gib` of the pool."""
 
     iops: NotRequired[int]
-    """I/O operations per second (IOPS), 3000 to 16000. Default 3000."""
+    """I/O operations per second (IOPS), 3000 to 80000, on Auto Mode to 16000. Default 3000."""
     throughput_mib_s: NotRequired[int]
-    """Throughput in MiB per second, 125 to 1000. Default 125."""
+    """Throughput in MiB per second, 125 to 2000, on Auto Mode to 1000. Default 125."""
     snapshot_id: NotRequired[str]
     """EBS snapshot from which the disk for images is made, such as snap-0123456789abcdef0, so that its images need no
     pull. Only with node_image bottlerocket, whose images have a disk of their own; not on Auto Mode. Default none.

@@ -11,8 +11,8 @@ from eks_gpu.cost.node_cost import disks_price
 from eks_gpu.cost.time_to_running import NEW_NODE, Step, on_instance_store
 from eks_gpu.pods.vllm_start import S3, VllmStart
 from eks_gpu.pools.pool import AUTO_MODE, Disk, Pool
-from eks_gpu_components.catalog import MAX_IOPS, MAX_THROUGHPUT_MIB_S, InstanceType
-from eks_gpu_components.catalog.cold_start import pulls_in_parallel
+from eks_gpu_components.catalog import InstanceType
+from eks_gpu_components.catalog.cold_start import PARALLEL_PULL_DISK_IOPS, PARALLEL_PULL_DISK_MIB_S, pulls_in_parallel
 from eks_gpu_components.catalog.pool_bounds import MAX_INITIALIZATION_MIB_S
 
 LEAST_S = 10
@@ -67,8 +67,9 @@ def _changed(pool: Pool, row: InstanceType) -> Iterator[tuple[str, Pool, bool]]:
     if pulls_in_parallel(row) and store:
         yield "pull images in parallel", replace(pool, parallel_pull=True), True
     elif pulls_in_parallel(row) and disk:
-        fast = replace(disk, iops=MAX_IOPS, throughput_mib_s=MAX_THROUGHPUT_MIB_S)
-        change = f"pull images in parallel, on a disk of {MAX_THROUGHPUT_MIB_S} MiB/s and {MAX_IOPS} IOPS"
+        iops, throughput = max(disk.iops, PARALLEL_PULL_DISK_IOPS), max(disk.throughput_mib_s, PARALLEL_PULL_DISK_MIB_S)
+        fast = replace(disk, iops=iops, throughput_mib_s=throughput)
+        change = f"pull images in parallel, on a disk of {throughput} MiB/s and {iops} IOPS"
         yield change, replace(pool, parallel_pull=True, disks=_in_place_of(pool, disk, fast)), True
     if pool.image == "bottlerocket" and disk and not store and not disk.snapshot:
         of_snapshot = replace(disk, snapshot="a snapshot", initialization_mib_s=MAX_INITIALIZATION_MIB_S)

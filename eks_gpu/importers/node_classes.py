@@ -15,13 +15,12 @@ from eks_gpu.pools.user_data import pods_on_one_gpu
 from eks_gpu_components.catalog import (
     CLUSTER_TAG,
     DISCOVERY_TAG,
-    MAX_IOPS,
-    MAX_THROUGHPUT_MIB_S,
     MIN_IOPS,
     MIN_THROUGHPUT_MIB_S,
 )
 from eks_gpu_components.catalog.image_families import DEFAULT_VOLUME_GIB
 from eks_gpu_components.catalog.images import ROOT_DEVICE, data_device
+from eks_gpu_components.catalog.pool_bounds import AUTO_MODE_MAX_IOPS, AUTO_MODE_MAX_THROUGHPUT_MIB_S
 
 _FAMILIES = {"AL2023": "al2023", "Bottlerocket": "bottlerocket"}
 _ENDED = "Amazon Linux 2 (AL2), of which EKS makes no image since Kubernetes 1.33: AL2023 is taken"
@@ -105,8 +104,8 @@ def read_auto_mode_node_class(spec: Fields) -> NodeClass:
     _tags(spec, findings)
     return NodeClass(
         disk_gib=_gib(storage, "size", size, findings),
-        iops=storage.whole("iops", least=MIN_IOPS, most=MAX_IOPS),
-        throughput_mib_s=storage.whole("throughput", least=MIN_THROUGHPUT_MIB_S, most=MAX_THROUGHPUT_MIB_S),
+        iops=storage.whole("iops", least=MIN_IOPS, most=AUTO_MODE_MAX_IOPS),
+        throughput_mib_s=storage.whole("throughput", least=MIN_THROUGHPUT_MIB_S, most=AUTO_MODE_MAX_THROUGHPUT_MIB_S),
         reservation_ids=_reservation_ids(spec),
         reservations_place=spec.place("capacityReservationSelectorTerms"),
         cluster_name=next(iter(clusters), None) or _cluster_of_role(role),

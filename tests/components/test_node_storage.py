@@ -179,5 +179,25 @@ def test_what_auto_mode_decides_itself_is_refused():
     ]
 
 
+def test_a_disk_is_as_fast_as_ebs_has_them():
+    fastest = {"iops": 80_000, "throughput_mib_s": 2000}
+    assert disks(running(storage=fastest, disk_gib=160))[0]["throughput"] == 2000
+    assert disks(running(disk_gib=65_536))[0]["volumeSize"] == 65_536
+    assert problem(storage={"iops": 80_001, "throughput_mib_s": 2001}, disk_gib=65_537) == [
+        "pool.disk_gib must be at most 65536, got 65537",
+        "pool.storage.iops must be at most 80000, got 80001",
+        "pool.storage.throughput_mib_s must be at most 2000, got 2001",
+    ]
+
+
+def test_a_disk_of_auto_mode_is_as_fast_as_a_node_class_may_say():
+    faster = {"iops": 16_001, "throughput_mib_s": 1001}
+    told = ["iops must be at most 16000 on Auto Mode, got 16001"]
+    told += ["throughput_mib_s must be at most 1000 on Auto Mode, got 1001"]
+    assert refused(auto_mode, own=faster) == [f"storage.{each}" for each in told]
+    assert refused(auto_mode, storage=faster) == [f"pool.storage.{each}" for each in told]
+    assert refused(auto_mode, disk_gib=59_001) == ["pool.disk_gib must be at most 59000 on Auto Mode, got 59001"]
+
+
 def test_a_disk_is_said_once():
     assert refused(auto_mode, storage=FAST, own=FAST) == ["storage: pool.storage says it too: leave one of them out"]
