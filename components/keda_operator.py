@@ -21,7 +21,8 @@ from .values.value import Value, check
 
 NAMESPACE = "kube-system"
 RELEASE = catalog.KEDA_CHART.short_name
-_QUEUE_ARN = re.compile(r"arn:[a-z-]+:sqs:[a-z0-9-]+:\d{12}:[\w*?-]+(\.fifo)?", re.ASCII)
+# A name may end in `*`, for queues that begin alike; of `*` alone it would be every queue of the account.
+_QUEUE_ARN = re.compile(r"arn:[a-z-]+:sqs:[a-z0-9-]+:\d{12}:(?=[*?]*[\w-])[\w*?-]+(\.fifo)?", re.ASCII)
 # The chart's three programs, as its values name them: replicas, disruption budgets, spreading.
 _PROGRAMS = (
     ("operator", "operator", "operator", KEDA_OPERATOR),

@@ -14,6 +14,7 @@ from tests.given import CLUSTER
 
 RELEASE, POLICY = "kubernetes:helm.sh/v3:Release", "aws:iam/rolePolicy:RolePolicy"
 QUEUE = "arn:aws:sqs:us-west-2:123456789012:prompts"
+ALL = "arn:aws:sqs:us-west-2:123456789012:*"
 OTHER: dict[str, Any] = {"replicas": 1, "node_labels": {"role": "infra"}}
 
 
@@ -123,7 +124,7 @@ def test_the_page_has_an_example_that_runs():
     assert run_example("keda_operator").one("eks-gpu-components:index:KedaOperator")
 
 
-@pytest.mark.parametrize("arn", ["prompts", "https://sqs.us-west-2.amazonaws.com/123456789012/prompts", f"{QUEUE}/x"])
+@pytest.mark.parametrize("arn", ["prompts", "https://sqs.us-west-2.amazonaws.com/123456789012/prompts", f"{QUEUE}/x", ALL, f"{ALL}?"])
 def test_a_queue_is_named_by_its_arn(arn):
     with pytest.raises(BadInput) as refusal:
         keda(queue_arns=(QUEUE, arn))
