@@ -65,9 +65,9 @@ NEURON_PLUGIN_AFFINITY: dict[str, Any] = {
 }
 """Affinity of the Neuron device plugin. Source: chart 1.9.0, values.yaml, `devicePlugin`."""
 GPU_OPERATOR_TOLERATIONS = (GPU_TAINT.toleration(),)
+"""Tolerations of the GPU operator's DaemonSets. Source: chart v26.7.0, values.yaml, `daemonsets`."""
 GPU_OPERATOR_RUNTIME_CLASSES = ("nvidia", "nvidia-cdi", "nvidia-legacy")
 """RuntimeClasses that the GPU operator makes."""
-"""Tolerations of the GPU operator's DaemonSets. Source: chart v26.7.0, values.yaml, `daemonsets`."""
 EXPORTER_TOLERATIONS = ({"key": "node-role.kubernetes.io/control-plane", "operator": "Exists", "effect": "NoSchedule"},)
 """Tolerations of the DCGM exporter. Source: chart 4.8.2, values.yaml."""
 EXPORTER_REQUESTS = {"cpu": "100m", "memory": "128Mi"}
