@@ -16,6 +16,10 @@ _READ = date(2026, 11, 30)
 VLLM = Source("vLLM 0.28, vllm/config and vllm/v1/core/kv_cache_utils.py", _READ)
 
 
+_OVER_NODES = ("LeaderWorkerSet", "RayCluster", "RayJob", "RayService")
+"""Kinds whose pods are nodes of one server, which vLLM finds by Ray. Source: vLLM, "Parallelism and Scaling"."""
+
+
 @check(
     "models-have-the-gpus-they-are-split-over",
     subject="container that runs vLLM",
@@ -30,10 +34,14 @@ def split(context: Context) -> Iterator[Said]:
     many pods as --nnodes says. Servers on Ray, and several servers over several nodes, are not looked at.
     """
     for found, model in _served(context):
+        if found.kind in _OVER_NODES and model.nodes == 1 and model.uses > model.gpus:
+            continue  # the pods of a group hold one server together
         problems, severity = [], ""
         sizes = {"tensor": model.tensor_parallel, "pipeline": model.pipeline_parallel, "data": model.data_parallel}
         said = [f"--{kind}-parallel-size {size}" for kind, size in sizes.items() if size > 1 or kind == "tensor"]
         used = " x ".join(said)
+        choose = f"ask for {model.uses} GPUs, or choose sizes whose product is {model.gpus}"
+        fix = choose if len(said) > 1 and model.nodes == 1 else ""
         used += f" over --nnodes {model.nodes}" if model.nodes > 1 else ""
         if model.of_all_nodes % model.nodes:
             text = f"the {model.of_all_nodes} GPUs of {' x '.join(said)} cannot be split over --nnodes {model.nodes}"
@@ -43,12 +51,13 @@ def split(context: Context) -> Iterator[Said]:
             problems.append(Problem(text, f"set leaderWorkerTemplate.size to {model.nodes}"))
         elif model.uses > model.gpus:
             each = " on each node" if model.nodes > 1 else ""
-            problems.append(Problem(f"{used} needs {model.uses} GPUs{each}, and the container asks for {model.gpus}"))
+            text = f"{used} needs {model.uses} GPUs{each}, and the container asks for {model.gpus}"
+            problems.append(Problem(text, fix))
         elif model.model and (odd := parallel_problem(model.model, model.tensor_parallel, model.pipeline_parallel)):
             too_many = model.pipeline_parallel > model.model.layers
             problems.append(Problem(odd, "choose fewer" if too_many else "choose a number that divides the heads"))
         elif model.uses < model.gpus:
-            problems.append(Problem(f"the container asks for {model.gpus} GPUs, and {used} uses {model.uses}"))
+            problems.append(Problem(f"the container asks for {model.gpus} GPUs, and {used} uses {model.uses}", fix))
             severity = "warning"
         yield verdict(_subject(found, model), problems, _uses(model), severity)
 

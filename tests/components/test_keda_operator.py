@@ -124,7 +124,9 @@ def test_the_page_has_an_example_that_runs():
     assert run_example("keda_operator").one("eks-gpu-components:index:KedaOperator")
 
 
-@pytest.mark.parametrize("arn", ["prompts", "https://sqs.us-west-2.amazonaws.com/123456789012/prompts", f"{QUEUE}/x", ALL, f"{ALL}?"])
+@pytest.mark.parametrize(
+    "arn", ["prompts", "https://sqs.us-west-2.amazonaws.com/123456789012/prompts", f"{QUEUE}/x", ALL, f"{ALL}?"]
+)
 def test_a_queue_is_named_by_its_arn(arn):
     with pytest.raises(BadInput) as refusal:
         keda(queue_arns=(QUEUE, arn))

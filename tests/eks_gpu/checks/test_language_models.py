@@ -39,7 +39,8 @@ def test_a_server_that_has_its_gpus_and_its_memory_holds():
         (
             ["-tp", "2", "-pp=2"],
             1,
-            "--tensor-parallel-size 2 x --pipeline-parallel-size 2 needs 4 GPUs, and the container asks for 1",
+            "--tensor-parallel-size 2 x --pipeline-parallel-size 2 needs 4 GPUs, and the container asks for 1: ask for "
+            "4 GPUs, or choose sizes whose product is 1",
         ),
         (
             ["--tensor-parallel-size=3"],
@@ -52,6 +53,19 @@ def test_a_server_that_has_its_gpus_and_its_memory_holds():
 )
 def test_a_server_without_the_gpus_that_it_is_told_to_use_ends(args, gpus, problem):
     assert said(SPLIT, *SERVE, *args, gpus=gpus, type_="g6.12xlarge") == (False, problem)
+
+
+def test_a_server_over_the_nodes_of_a_group_uses_more_gpus_than_one_container_has():
+    def in_a_group(*args: str) -> tuple[Any, str] | None:
+        leader = {"containers": [container(*SERVE, *args)], "tolerations": [GPU_TOLERATION]}
+        of_group = {"size": 2, "leaderTemplate": {"spec": leader}, "workerTemplate": {"spec": leader}}
+        spec = {"replicas": 1, "leaderWorkerTemplate": of_group}
+        group = kubernetes("LeaderWorkerSet", "llm", spec, "leaderworkerset.x-k8s.io/v1")
+        found = findings(SPLIT, *healthy(train=group))
+        return next((each for name, each in found.items() if "leaderTemplate" in name), None)
+
+    assert in_a_group("-tp=1", "-pp=2") is None
+    assert in_a_group("-tp=1") == (True, "uses 1 of 1 GPUs")
 
 
 @pytest.mark.parametrize(
