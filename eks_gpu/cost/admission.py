@@ -24,7 +24,7 @@ from eks_gpu.pools.cluster_of import Owners, same_cluster
 from eks_gpu.pools.karpenter_node import KNOWN_RESOURCES
 from eks_gpu.pools.pool import AUTO_MODE, FARGATE, KARPENTER, Candidate, Pool
 from eks_gpu.pools.software import addon_requests, device_plugin_pods, exporter_pods, pods_of_eks
-from eks_gpu_components.catalog import DEVICE_RESOURCES, HARD_EFFECTS, InstanceType, Taint, allocatable
+from eks_gpu_components.catalog import DEVICE_RESOURCES, HARD_EFFECTS, CapacityType, InstanceType, Taint, allocatable
 from eks_gpu_components.catalog.narrowing import offering, why_empty
 from eks_gpu_components.catalog.scheduling import EFA_RESOURCE
 
@@ -190,7 +190,9 @@ class Room:
 
     def _judged(self, candidate: Candidate, pod: Pod) -> tuple[Reason, bool]:
         """Why the node does not suit, empty when it does; and whether it is one that the pod selects."""
-        unlike = [unselected(pod, candidate.labels | chosen) for chosen in granted(self.pool.chosen_labels, pod)]
+        reserved = self.pool.reserved_labels if candidate.capacity_type == CapacityType.RESERVED else ()
+        free = (*self.pool.chosen_labels, *reserved)
+        unlike = [unselected(pod, candidate.labels | chosen) for chosen in granted(free, pod)]
         if all(unlike):
             return unlike[0], False
         row = candidate.instance_type

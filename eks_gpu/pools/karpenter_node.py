@@ -75,6 +75,8 @@ class Controller:
     """Whether the gate NodeOverlay is on; None if nothing says."""
     static_capacity: bool | None = None
     """Whether the gate StaticCapacity is on; None if nothing says."""
+    reserved_capacity: bool | None = None
+    """Whether the gate ReservedCapacity is on, as it is by default; None if nothing says."""
     no_claims: str = ""
     """Why it starts no node for a claim of NVIDIA GPUs, as a clause; empty if it does, or if nothing says."""
 

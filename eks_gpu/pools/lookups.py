@@ -61,7 +61,9 @@ class Lookups:
         resource = self.graph.get(release.urn)
         told = not resource or not is_unknown(resource.inputs, "values")
         overlays, static = (_gate(release.values, name) if told else None for name in ("nodeOverlay", "staticCapacity"))
-        made = replace(default, node_overlays=overlays, static_capacity=static, no_claims=_no_claims(release, told))
+        reserving = _gate(release.values, "reservedCapacity", default=True) if told else None
+        made = replace(default, node_overlays=overlays, static_capacity=static, reserved_capacity=reserving)
+        made = replace(made, no_claims=_no_claims(release, told))
         try:
             overhead = float(release.value("settings", "vmMemoryOverheadPercent", default=default.memory_overhead))
             reserved = int(release.value("settings", "reservedENIs", default=default.reserved_interfaces))
@@ -150,10 +152,10 @@ def _no_claims(release: Software, told: bool) -> str:
     return f"Karpenter starts no node for a claim: settings.awsFeatureGates.{NVIDIA_DRA} is off"
 
 
-def _gate(values: Mapping[str, Any], name: str) -> bool | None:
+def _gate(values: Mapping[str, Any], name: str, default: bool = False) -> bool | None:
     """Whether a gate is on; None where only an update will tell."""
     with listening() as asked:
-        found = runs_with(values, name)
+        found = runs_with(values, name, default)
     return None if asked else found
 
 

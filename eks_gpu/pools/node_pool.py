@@ -18,7 +18,7 @@ from eks_gpu.pools.node_class import AUTO_MODE_GIB, node_class
 from eks_gpu.pools.overlays import Nodes, Overlaid, overlaid
 from eks_gpu.pools.pool import AUTO_MODE, KARPENTER, Disk, Pool
 from eks_gpu.pools.prices import on_demand_price
-from eks_gpu.pools.reservations import ceiling, of_node_class, why_none
+from eks_gpu.pools.reservations import CAPACITY_BLOCK, RESERVATION_ID, Reservation, ceiling, of_node_class, why_none
 from eks_gpu.pools.type_facts import accelerator_kind, has_nvidia, is_offered, known_type, zone_ids
 from eks_gpu.pools.upgrade import built_in, of_node_pool
 from eks_gpu_components.catalog import (
@@ -74,6 +74,9 @@ def read_node_pool(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
     if reserved and capacity_types == (CapacityType.RESERVED,) and (there := ceiling(reserved)) is not None:
         most = there if most is None else min(most, there)
         least, starts_none = min(least, most), starts_none if there else why_none(reserved)
+    unreserved = _unreserved(found, controller) if reserving else ""
+    if unreserved and capacity_types == (CapacityType.RESERVED,):
+        least, most, starts_none = 0, 0, f"{unreserved}, and it takes no other capacity"
     required = tuple(item.required for item in found.requirements)
     place = Place(found.prefix, lookups.region, tuple(lookups.zones(subnet_ids)))
     emptied = None if rows and _zones_are_left(found, zones) and capacity_types else why_empty(required, place)
@@ -89,6 +92,7 @@ def read_node_pool(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
         instance_types=(*names, *_misspelt(found)),
         capacity_types=capacity_types,
         reservations=reserved,
+        unreserved=unreserved,
         on_demand_percentage=0 if CapacityType.SPOT in capacity_types else 100,
         zones=zones,
         subnets=len(subnet_ids),
@@ -104,6 +108,7 @@ def read_node_pool(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
         well_known=_own_labels(found),
         late_labels=lookups.labels_of_image(nodes.image, accelerated, cluster),
         chosen_labels=tuple(item.expression for item in stated),
+        reserved_labels=tuple(_of_reservations(found.prefix, reserved)),
         min_values=tuple((item.expression.key, item.min_values) for item in found.requirements if item.min_values),
         requirements=required,
         emptied=emptied,
@@ -120,6 +125,32 @@ def read_node_pool(resource: Resource, lookups: Lookups) -> Iterator[Pool]:
         no_claims=lookups.no_claims_of_auto_mode(cluster) if found.auto_mode else controller.no_claims,
         gpu_shares=_gpu_shares(found),
     )
+
+
+def _unreserved(found: NodePool, controller: Controller) -> str:
+    """Why Karpenter offers no reserved capacity to a pool that asks for it, as a clause; empty if it does."""
+    if found.node_class is None:
+        return ""
+    if not part(found.node_class.inputs, "spec").get("capacityReservationSelectorTerms"):
+        return "its node class selects no reservation"
+    return "the gate ReservedCapacity is off" if not found.auto_mode and controller.reserved_capacity is False else ""
+
+
+def _of_reservations(prefix: str, reserved: Sequence[Reservation]) -> Iterator[Expression]:
+    """Labels that a node gets of the reservation that it starts in: of those that tags select, whatever a pod asks for.
+
+    Source: Karpenter 1.15, labels.go.
+    """
+    there = [each for each in reserved if not each.closed]
+    if not there:
+        return
+    ids = tuple(each.named for each in there if each.named.startswith(RESERVATION_ID))
+    kinds = {CAPACITY_BLOCK if each.block else "default" for each in there if each.block is not None}
+    known = len(ids) == len(there)
+    yield Expression(f"{prefix}/capacity-reservation-id", "In" if known else "Exists", ids if known else ())
+    told = all(each.block is not None for each in there)
+    named = tuple(sorted(kinds if told else {CAPACITY_BLOCK, "default"}))
+    yield Expression(f"{prefix}/capacity-reservation-type", "In", named)
 
 
 def _gpu_shares(found: NodePool) -> int:

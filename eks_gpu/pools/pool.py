@@ -158,6 +158,8 @@ class Pool:
     capacity_types: tuple[str, ...]
     reservations: tuple[Reservation, ...] = ()
     """Those that nodes of the capacity type reserved start in, closed ones too."""
+    unreserved: str = ""
+    """Why no node is of the capacity type reserved although the pool asks for it, as a clause; empty if some may be."""
     on_demand_base: int = 0
     """Nodes that are on demand before any is Spot."""
     on_demand_percentage: int = 0
@@ -191,6 +193,8 @@ class Pool:
     """Labels that a node sets after its start: a pod that selects one of them starts no node."""
     chosen_labels: tuple[Expression, ...] = ()
     """Requirements on custom labels: a node gets the value that a pod selects, if the requirements allow it."""
+    reserved_labels: tuple[Expression, ...] = ()
+    """The same of the labels that a node has of its reservation."""
     min_values: tuple[tuple[str, int], ...] = ()
     """Map from a label to the number of values that a node pool must be able to choose from."""
     requirements: tuple[Required, ...] = ()
@@ -348,7 +352,8 @@ class Pool:
         Karpenter takes them in this order. A pool without such reservations, and a group, is one part.
         """
         counted = tuple(each for each in self.reservations if each.instances is not None and not each.closed)
-        if not counted or self.chooses_node_itself or CapacityType.RESERVED not in self.capacity_types:
+        reserving = CapacityType.RESERVED in self.capacity_types and not self.unreserved
+        if not counted or self.chooses_node_itself or not reserving:
             return (self,)
         reserved = (CapacityType.RESERVED.value,)
         rest = tuple(each for each in self.reservations if each not in counted)
@@ -389,8 +394,10 @@ class Pool:
 
     def _payers(self, row: InstanceType, zone: str, capacity_type: str) -> tuple[str, ...]:
         """The reservations that a node can be of, each as a candidate names it; nothing if they hold no such node."""
-        if capacity_type != CapacityType.RESERVED or not self.reservations:
+        if capacity_type != CapacityType.RESERVED:
             return ("",)
+        if self.unreserved or not self.reservations:
+            return () if self.unreserved else ("",)
         found = (each for each in self.reservations if not each.closed and each.holds(row.name, zone))
         return tuple(dict.fromkeys("" if each.instances is None else each.named for each in found))
 

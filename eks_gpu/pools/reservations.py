@@ -21,6 +21,8 @@ ON_DEMAND, BLOCK = (
 
 ONLY_RESERVED, CAPACITY_BLOCK = "capacity-reservations-only", "capacity-block"
 """Preference and market type of instances in a launch template. Source: EC2 API."""
+RESERVATION_ID = "cr-"
+"""Beginning of the id of every reservation. Source: EC2 API."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,18 +136,23 @@ def of_template(template: Resource | None, graph: Graph, region: str, on: date) 
 
 
 def _of_term(term: Mapping[str, Any], facts: Any, made: Sequence[Reservation], region: str) -> Iterator[Reservation]:
+    """Karpenter looks for the id of a term, and for what is beside it too. Source: Karpenter 1.15, its queries."""
     facts = facts if isinstance(facts, Mapping) else {}
     tags: Mapping[str, Any] = term.get("tags") or {}
-    if not tags:
+    criteria = str(term.get("instanceMatchCriteria") or "")
+    if term.get("id") or not (tags or criteria):
         named = str(term.get("id") or "that is not known yet")
         own = next((each for each in made if each.named == named), Reservation(named, region=region))
         yield _with(own, facts)
+    if not (tags or criteria):
         return
-    selected = [each for each in made if _has(each.tags, tags)]
+    selected = [each for each in made if tags and _has(each.tags, tags)]
     if selected and len(facts) <= 1:  # the kind alone
         yield from selected
         return
-    yield _with(Reservation(f"with {', '.join(f'{key}={value}' for key, value in tags.items())}", region=region), facts)
+    told = [f"{key}={value}" for key, value in tags.items()]
+    told += [f"instance match criteria {criteria}"] if criteria else []
+    yield _with(Reservation(f"with {', '.join(told)}", region=region), facts)
 
 
 def _has(tags: Mapping[str, str], wanted: Mapping[str, Any]) -> bool:

@@ -15,7 +15,7 @@ from eks_gpu.explain.stack_rooms import stack_rooms
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.plan.analysis import Analysis
 from tests.graphs import analysed, gpu_group, kubernetes, launch_template
-from tests.karpenter_graphs import ARCH, node_class, node_pool, requirement, subnet, types
+from tests.karpenter_graphs import ARCH, karpenter, node_class, node_pool, requirement, subnet, types
 from tests.reserved_capacity import BLOCK, capacity_reservation, reserved_pool, reserving_class
 
 ALL = ("reserved", "spot", "on-demand")
@@ -255,3 +255,57 @@ def test_explain_tells_that_nobody_says_how_much_is_reserved(tmp_path, monkeypat
     assert [each.text for each in found.cautions] == [
         "how many instances reservation cr-1 has is not known: once it is full, nodes are Spot or on demand"
     ]
+
+
+def takes(*resources: Resource, **spec: Any) -> tuple[bool, str]:
+    """Whether pool gpu takes a pod of this spec, and why not."""
+    found = stack(*resources, work(1, **spec))
+    verdict = next(each for each in found.verdicts[work(1).urn] if each.pool == "gpu")
+    return verdict.admits, str(verdict.reason)
+
+
+def without_terms() -> Resource:
+    made = reserving_class()
+    made.inputs["spec"].pop("capacityReservationSelectorTerms")
+    return made
+
+
+def test_without_a_reservation_to_select_no_node_is_reserved():
+    none = "its node class selects no reservation, and it takes no other capacity"
+    assert takes(without_terms(), reserved_pool()) == (False, none)
+    assert takes(without_terms(), reserved_pool(*ALL)) == (True, "")
+    steady = lines(stack(without_terms(), reserved_pool(*ALL), work(1)).cost.steady)
+    assert list(steady) == ["pool gpu: g6.xlarge, Spot"]
+
+
+def test_without_karpenters_gate_no_node_is_reserved():
+    off = karpenter(featureGates={"reservedCapacity": False})
+    none = "the gate ReservedCapacity is off, and it takes no other capacity"
+    assert takes(off, capacity_reservation(), reserving_class(), reserved_pool()) == (False, none)
+    assert takes(karpenter(), capacity_reservation(), reserving_class(), reserved_pool())[0]
+    steady = lines(stack(off, capacity_reservation(), reserving_class(), reserved_pool(*ALL), work(1)).cost.steady)
+    assert set(steady) == {"reservation cr-1: g6.xlarge, used or not", "pool gpu: g6.xlarge, Spot"}
+
+
+@pytest.mark.parametrize(
+    ("label", "terms", "admits"),
+    [
+        ({"capacity-reservation-id": "cr-1"}, [{"id": "cr-1"}], True),
+        ({"capacity-reservation-id": "cr-2"}, [{"id": "cr-1"}], False),
+        ({"capacity-reservation-id": "cr-2"}, [{"tags": {"team": "ml"}}], True),
+        ({"capacity-reservation-id": "cr-2"}, [{"id": "cr-1", "tags": {"team": "ml"}}], True),
+        ({"capacity-reservation-type": "capacity-block"}, [{"id": "cr-2"}], True),
+        ({"capacity-reservation-type": "capacity-block"}, [{"id": "cr-1"}], False),
+    ],
+)
+def test_a_pod_may_select_the_reservation_of_its_node(label, terms, admits):
+    selector = {f"karpenter.k8s.aws/{key}": value for key, value in label.items()}
+    made = capacity_reservation(), reserving_class(*terms)
+    assert takes(*made, reserved_pool(), nodeSelector=selector)[0] is admits
+    assert takes(*made, reserved_pool("on-demand"), nodeSelector=selector)[0] is False
+
+
+def test_reservations_by_their_match_criteria_are_named_so():
+    by_criteria = reserving_class({"instanceMatchCriteria": "open"})
+    (pool,) = (each for each in stack(by_criteria, reserved_pool()).pools if each.name == "gpu")
+    assert [str(each) for each in pool.reservations] == ["reservation with instance match criteria open"]
