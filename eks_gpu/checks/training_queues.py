@@ -8,7 +8,7 @@ from eks_gpu.checks.names import subject
 from eks_gpu.checks.registry import Context, Problem, Said, check, no_verdict, verdict
 from eks_gpu.checks.sources import Source
 from eks_gpu.checks.workloads import scheduled
-from eks_gpu.cost.admission import ACCELERATOR_RESOURCES, node_resources
+from eks_gpu.cost.admission import ACCELERATOR_RESOURCES, node_resources, untolerated
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.io.documents import parse_first
 from eks_gpu.io.problems import InputError
@@ -65,6 +65,7 @@ def lead(context: Context) -> Iterator[Said]:
             if queue.selector is None:
                 said = "it has no namespaceSelector, and so takes jobs of no namespace"
                 problems.append(Problem(said, "set namespaceSelector, {} for all"))
+            problems += _limits_alone(queue)
             yield verdict(subject(given), problems, "its flavors are there")
     for work in _queued(context):
         known = elsewhere or (work.namespace, work.queue) in found.local
@@ -72,6 +73,15 @@ def lead(context: Context) -> Iterator[Said]:
         # Without any queue in the stack somebody may have made them by hand.
         severity = "" if found.local else "warning"
         yield verdict(str(work), None if known else Problem(said), f"LocalQueue {work.queue} is there", severity)
+
+
+def _limits_alone(queue: ClusterQueue) -> Iterator[Problem]:
+    """Limits that Kueue refuses without a cohort. Source: Kueue 0.17.0, pkg/webhooks/clusterqueue_webhook.go."""
+    quotas = [quota for given in queue.quotas.values() for quota in given.values()]
+    limits = {"borrowingLimit": [each.borrows for each in quotas], "lendingLimit": [each.lends for each in quotas]}
+    for name, given in limits.items():
+        if not queue.cohort and any(each is not None for each in given):
+            yield Problem(f"Kueue refuses it: {name} is for queues of a cohort, and it has none", f"leave {name} out")
 
 
 def _of_local(found: Queues, namespace: str, name: str, elsewhere: bool) -> Iterator[Problem]:
@@ -160,7 +170,8 @@ def _together(pools: Iterable[Pool], resource: str) -> int | None:
 def fit(context: Context) -> Iterator[Said]:
     """The job waits for ever, because its pods together ask for more than its queue can ever have.
 
-    What a queue may borrow of its cohort counts as its own. Of a resource that it has no flavor for it has nothing.
+    What a queue may borrow of its cohort counts as its own. Of a resource that it has no flavor for it has nothing. All
+    pods of one template get the same flavor, which alone must have enough, and whose taints they must tolerate.
     """
     found = queues(context.graph)
     members: dict[tuple[str, int], list[Workload]] = {}
@@ -175,7 +186,32 @@ def fit(context: Context) -> Iterator[Said]:
         if first.partly:
             yield no_verdict(name, f"what its pods ask for is known in part: {first.partly}")
             continue
-        yield verdict(name, _too_large(found, queue, gang), f"queue {first.queue} can have all of its pods at once")
+        problems = list(_too_large(found, queue, gang)) or list(_without_a_flavor(found, queue, gang))
+        yield verdict(name, problems, f"queue {first.queue} can have all of its pods at once")
+
+
+def _without_a_flavor(found: Queues, queue: ClusterQueue, gang: Sequence[Workload]) -> Iterator[Problem]:
+    """Why none of a group's flavors is for all pods of one template."""
+    for work in gang:
+        pods = work.gang or 1
+        for covered, flavors in queue.groups:
+            asked = {name: amount * pods for name, amount in work.requests.items() if name in covered and amount}
+            kept_off = {name: untolerated(work.pod, found.taints.get(name, ())) for name in flavors}
+            usable = [name for name in flavors if not kept_off[name]]
+            if not asked or any(
+                all(amount <= found.most(queue, name, resource) for resource, amount in asked.items())
+                for name in usable
+            ):
+                continue
+            if not usable:
+                told = "; ".join(f"{kept_off[name]} of ResourceFlavor {name}" for name in flavors)
+                fix = "add it to the tolerations of the pods or of the ResourceFlavor, or leave nodeTaints out"
+                yield Problem(f"it gets no flavor: {told}", fix)
+                continue
+            resource, amount = max(asked.items(), key=lambda each: each[0] in ACCELERATOR_RESOURCES)
+            has = ", ".join(f"{name} {written(resource, found.most(queue, name, resource))}" for name in usable)
+            said = f"its {pods} pods get one flavor together and ask for {written(resource, amount)} of {resource}"
+            yield Problem(f"{said}, and the flavors have {has}", "give one flavor enough quota, or split the job")
 
 
 def _too_large(found: Queues, queue: ClusterQueue, gang: Sequence[Workload]) -> Iterator[Problem]:

@@ -11,7 +11,7 @@ from eks_gpu.graph.graph import Resource
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.pods.made_pods import Manifest, Path
 from eks_gpu.pods.quantities import quantity, whole_units
-from eks_gpu_components.catalog import KUEUE_GROUP, NAMESPACE_NAME_LABEL
+from eks_gpu_components.catalog import HARD_EFFECTS, KUEUE_GROUP, NAMESPACE_NAME_LABEL, Taint
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,8 @@ class Queues:
     shared: Mapping[str, ClusterQueue]
     flavors: Mapping[str, Mapping[str, str]]
     """Labels of each ResourceFlavor's nodes."""
+    taints: Mapping[str, tuple[Taint, ...]] = field(default_factory=dict)
+    """Taints of each ResourceFlavor's nodes that keep pods off. Source: Kueue 0.17.0, pkg/scheduler/flavorassigner."""
     _cohorts: dict[str, list[ClusterQueue]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -101,6 +103,7 @@ def queues(graph: Iterable[Resource]) -> Queues:
     local: dict[tuple[str, str], str] = {}
     shared: dict[str, ClusterQueue] = {}
     flavors: dict[str, Mapping[str, str]] = {}
+    taints: dict[str, tuple[Taint, ...]] = {}
     for _, given in kubernetes_objects(graph):
         if not given["apiVersion"].startswith(f"{KUEUE_GROUP}/"):
             continue
@@ -113,9 +116,20 @@ def queues(graph: Iterable[Resource]) -> Queues:
             case "ResourceFlavor":
                 labels = found.map("spec", "nodeLabels")
                 flavors[found.name] = {str(key): str(value) for key, value in labels.items()}
+                taints[found.name] = tuple(_taints(found))
             case _:
                 pass
-    return Queues(local, shared, flavors)
+    return Queues(local, shared, flavors, taints)
+
+
+def _taints(found: Manifest) -> Iterator[Taint]:
+    for path in found.each("spec", "nodeTaints"):
+        try:
+            taint = Taint.from_kubernetes(found.map(*path))
+        except (KeyError, ValueError):
+            continue  # the API server refuses it
+        if taint.effect in HARD_EFFECTS:
+            yield taint
 
 
 def _cluster_queue(found: Manifest) -> ClusterQueue:

@@ -142,6 +142,49 @@ def test_a_resource_that_no_flavor_covers_blocks_the_job():
     )
 
 
+def test_a_flavor_whose_taints_its_jobs_do_not_tolerate_is_none():
+    def fits(toleration: Any = None) -> tuple[Any, str]:
+        made = flavor()
+        made.inputs["spec"]["nodeTaints"] = [{"key": "team", "value": "ml", "effect": "NoSchedule"}]
+        made.inputs["spec"]["tolerations"] = [toleration] if toleration else []
+        return said("gangs-fit-their-queue", flavor=made)["Job default/train"]
+
+    assert fits() == (
+        False,
+        "it gets no flavor: pod does not tolerate taint team=ml:NoSchedule of ResourceFlavor gpu: add it to the "
+        "tolerations of the pods or of the ResourceFlavor, or leave nodeTaints out",
+    )
+    assert fits({"key": "team", "operator": "Exists"})[0]
+
+
+def test_all_pods_of_a_job_get_one_flavor():
+    def fits(*gpus: int) -> tuple[Any, str]:
+        queue = cluster_queue(gpus[0])
+        (group,) = queue.inputs["spec"]["resourceGroups"]
+        rows = [{**row} for row in group["flavors"][0]["resources"]]
+        rows[-1]["nominalQuota"] = gpus[1]
+        group["flavors"].append({"name": "other", "resources": rows})
+        objects = {"shared": queue, "flavor": flavor(), "other": flavor(name="other")}
+        return said("gangs-fit-their-queue", **objects)["Job default/train"]
+
+    assert fits(2, 4)[0]
+    assert fits(2, 2) == (
+        False,
+        "its 4 pods get one flavor together and ask for 4 of nvidia.com/gpu, and the flavors have gpu 2, other 2: give "
+        "one flavor enough quota, or split the job",
+    )
+
+
+@pytest.mark.parametrize("limit", ["borrowingLimit", "lendingLimit"])
+def test_a_limit_of_a_cohort_without_one_is_refused(limit):
+    alone = said("queues-lead-to-quota", shared=cluster_queue(**{limit: 2}))["ClusterQueue all"]
+    assert alone == (
+        False,
+        f"Kueue refuses it: {limit} is for queues of a cohort, and it has none: leave {limit} out",
+    )
+    assert said("queues-lead-to-quota", shared=cluster_queue(cohortName="a", **{limit: 2}))["ClusterQueue all"][0]
+
+
 def test_a_job_beside_the_queue_is_told():
     found = said("jobs-name-their-queue", kueue=release(), train=job(queue=""))
     assert found == {
