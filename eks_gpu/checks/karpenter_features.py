@@ -42,6 +42,7 @@ _SHARED = _Feature(f"awsFeatureGates.{NVIDIA_DRA}", "its annotation keeps the cl
 def gates_are_on(context: Context) -> Iterator[Said]:
     """Karpenter ignores the object or refuses it: its feature is off, as it is by default.
 
+    A NodeOverlay is passed over too if it contradicts another one of its weight, or names a resource that none changes.
     A variable FEATURE_GATES in the chart's `controller.env` takes the place of `settings.featureGates`. CapacityBuffers
     beside a release of the cluster autoscaler are not judged, because the autoscaler may be meant.
     """
@@ -54,7 +55,17 @@ def gates_are_on(context: Context) -> Iterator[Said]:
                 continue
             off = True not in on
             problem = Problem(f"{found.without}: settings.{found.gate} is off", "set it to true") if off else None
+            if found is _OVERLAYS and not off:
+                problem = _passed_over(str(manifest["metadata"]["name"]), context)
             yield verdict(subject(manifest), problem, f"settings.{found.gate} is on")
+
+
+def _passed_over(overlay: str, context: Context) -> Problem | None:
+    for pool in context.pools:
+        if overlay in pool.overlaid.passed_over:
+            reason, fix = pool.overlaid.passed_over[overlay]
+            return Problem(f"Karpenter passes over it: {reason}", fix)
+    return None
 
 
 def _feature(manifest: Mapping[str, Any], context: Context) -> _Feature | None:

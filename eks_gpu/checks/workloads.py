@@ -77,12 +77,15 @@ def _in_order(context: Context, names: Sequence[str]) -> list[str]:
 def off_gpu_nodes(context: Context) -> Iterator[Said]:
     """A pod without a GPU request on a GPU node keeps the node from being removed.
 
-    A pod with a resource claim may request its GPU by the claim.
+    A pod with a resource claim may request its GPU by the claim, and one that requests what a NodeOverlay gives GPU nodes
+    is there for that.
     """
     accelerated = {pool.name for pool in context.gpu_pools}
     claiming = {spec.urn for spec in pod_specs(context.graph) if spec.spec.get("resourceClaims")}
+    given = [of_type for pool in context.gpu_pools for of_type in pool.overlaid.applied.capacity.values()]
+    wanted = (*ACCELERATOR_RESOURCES, *{resource for of_type in given for resource in of_type})
     for workload in scheduled(context):
-        if not accelerated or workload.urn in claiming or workload.pod.requests_any(ACCELERATOR_RESOURCES):
+        if not accelerated or workload.urn in claiming or workload.pod.requests_any(wanted):
             continue
         if workload.partly:
             continue  # its GPU may be in the other part

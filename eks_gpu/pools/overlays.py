@@ -123,6 +123,8 @@ class Overlaid:
     """Offering -> `Overlay.price`."""
     elsewhere: Mapping[str, str] = field(default_factory=dict)
     """Resource that no overlay gives the pool's nodes -> why one that names it does not, as a clause."""
+    passed_over: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Overlay that Karpenter passes over -> why, as a clause, and what to do."""
     gate: bool | None = None
     """Whether Karpenter looks at overlays; None if the stack does not say."""
 
@@ -223,7 +225,7 @@ def overlaid(
     pool or in those `beside` it.
     """
     stated = list(overlays)
-    kept = _kept(stated, (nodes, *beside))
+    kept, passed_over = _kept(stated, (nodes, *beside))
     capacity: dict[str, dict[str, Given]] = {}
     prices: dict[Offering, str] = {}
     for row in rows:
@@ -245,18 +247,30 @@ def overlaid(
         for resource in each.capacity
         if resource not in given
     }
-    return Overlaid(capacity, prices, elsewhere, gate)
+    return Overlaid(capacity, prices, elsewhere, passed_over, gate)
 
 
-def _kept(overlays: Iterable[Overlay], pools: Sequence[Nodes]) -> list[Overlay]:
-    """Those that Karpenter does not pass over, the first to count first."""
+def _kept(overlays: Iterable[Overlay], pools: Sequence[Nodes]) -> tuple[list[Overlay], dict[str, tuple[str, str]]]:
+    """Those that Karpenter does not pass over, the first to count first; and why it passes over the others."""
     by_name = sorted(overlays, key=lambda each: each.name, reverse=True)
     kept: list[Overlay] = []
+    passed_over: dict[str, tuple[str, str]] = {}
     for overlay in sorted(by_name, key=lambda each: -each.weight):
-        rivals = [each for each in kept if each.clashes(overlay)]
-        if not overlay.is_refused and not any(_meet(overlay, each, pools) for each in rivals):
+        fixed = sorted(FIXED_RESOURCES & overlay.capacity.keys())
+        rival = next((each for each in kept if each.clashes(overlay) and _meet(overlay, each, pools)), None)
+        if fixed:
+            passed_over[overlay.name] = (
+                f"no NodeOverlay changes {' or '.join(fixed)}",
+                "leave it out of spec.capacity",
+            )
+        elif overlay.is_refused:
+            passed_over[overlay.name] = (f"its weight is {overlay.weight}", f"take one from 0 to {_MOST_WEIGHT}")
+        elif rival:
+            said = f"NodeOverlay {rival.name} has its weight and says the same of the same nodes"
+            passed_over[overlay.name] = (said, "give one of the two another weight, or other nodes")
+        else:
             kept.append(overlay)
-    return kept
+    return kept, passed_over
 
 
 def _meet(one: Overlay, other: Overlay, pools: Sequence[Nodes]) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests import karpenter_graphs
-from tests.graphs import findings, resource
+from tests.graphs import GPU_TOLERATION, deployment, findings, pod, resource
 from tests.karpenter_features import ON, buffer, buffer_template, healthy, sharing_class, static_pool
 
 GATES, BUFFERS, SETTINGS = "feature-gates-are-on", "capacity-buffers-request-their-devices", "karpenter-settings-agree"
@@ -151,3 +151,39 @@ def test_settings_with_which_helm_refuses_the_chart(settings: dict[str, Any], sa
 )
 def test_settings_that_helm_takes(settings: dict[str, Any]):
     assert findings(SETTINGS, *healthy(**settings)) == {"karpenter": (True, "its settings exclude nothing")}
+
+
+def test_overlays_that_karpenter_passes_over():
+    def said(weight: int, capacity: str = "example.com/slot") -> dict[str, tuple[Any, str]]:
+        first = karpenter_graphs.node_overlay("first", weight=weight, capacity={capacity: "4"})
+        second = karpenter_graphs.node_overlay("second", weight=1, capacity={"example.com/slot": "8"})
+        on = karpenter_graphs.karpenter(featureGates={"nodeOverlay": True})
+        return findings(GATES, *karpenter_graphs.healthy(karpenter=on), first, second)
+
+    holds = (True, "settings.featureGates.nodeOverlay is on")
+    assert said(2) == {"NodeOverlay first": holds, "NodeOverlay second": holds}
+    assert said(1) == {
+        "NodeOverlay first": (
+            False,
+            "Karpenter passes over it: NodeOverlay second has its weight and says the same of the same nodes: "
+            "give one of the two another weight, or other nodes",
+        ),
+        "NodeOverlay second": holds,
+    }
+    assert said(2, "vpc.amazonaws.com/efa")["NodeOverlay first"] == (
+        False,
+        "Karpenter passes over it: no NodeOverlay changes vpc.amazonaws.com/efa: leave it out of spec.capacity",
+    )
+
+
+def test_a_pod_that_asks_for_what_an_overlay_gives_gpu_nodes_is_no_cpu_work():
+    def said(**requests: Any) -> Any:
+        slots = karpenter_graphs.node_overlay("slots", capacity={"example.com/slot": "4"})
+        on = karpenter_graphs.karpenter(featureGates={"nodeOverlay": True})
+        spec = pod({"cpu": 1, **requests}, tolerations=[GPU_TOLERATION])
+        work = deployment("slotted", {**spec, "nodeSelector": {"nvidia.com/gpu.present": "true"}}, replicas=1)
+        found = findings("cpu-work-stays-off-gpu-nodes", *karpenter_graphs.healthy(karpenter=on), slots, work)
+        return found.get("Deployment default/slotted", (None, ""))[0]
+
+    assert said() is False
+    assert said(**{"example.com/slot": 1}) is None
