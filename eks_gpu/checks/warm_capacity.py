@@ -11,8 +11,10 @@ from eks_gpu.checks.sources import Source
 from eks_gpu.cost.admission import ACCELERATOR_RESOURCES, Verdict
 from eks_gpu.cost.kept_ready import GATE_OFF
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
+from eks_gpu.karpenter.objects import node_pools
 from eks_gpu.pods.demand import Objects, Workload
 from eks_gpu.pods.spare import pauses, priority
+from eks_gpu.pools.limits import NODES
 from eks_gpu.pools.software import CLUSTER_AUTOSCALER
 from eks_gpu_components.catalog import AUTOSCALER_PRIORITY_CUTOFF
 
@@ -25,7 +27,7 @@ _CUTOFF_FLAG = "expendable-pods-priority-cutoff"
 
 @check(
     "warm-capacity-fits-its-pools",
-    subject="CapacityBuffer, workload of placeholder pods",
+    subject="CapacityBuffer, workload of placeholder pods, NodePool with replicas",
     fix="keep fewer ready, or raise max_gpus of a pool that takes them",
     relies_on=("nodes",),
     sources=(BUFFERS, sources.KARPENTER, sources.AUTOSCALER),
@@ -35,8 +37,16 @@ def fits(context: Context) -> Iterator[Said]:
 
     The check looks at an empty cluster, in which only what holds a place runs. A CapacityBuffer needs a pool of
     Karpenter with the gate CapacityBuffer, or a cluster autoscaler with its flag for buffers. A pool of a fixed number
-    of nodes starts none for it. A gate that is off is for `feature-gates-are-on` to tell.
+    of nodes starts none for it, and itself no more than its limit of nodes. A gate that is off is for
+    `feature-gates-are-on` to tell.
     """
+    for found in node_pools(context.graph):
+        limit = found.limits.get(NODES)
+        if found.replicas is not None and str(limit or "").isdigit():
+            less = int(str(limit)) < found.replicas
+            said = f"it has {found.replicas} replicas, and its limit of nodes is {limit}, so {limit} start"
+            problem = Problem(said, "raise spec.limits.nodes, or lower spec.replicas") if less else None
+            yield verdict(f"NodePool {found.name}", problem, f"its limit leaves room for {found.replicas} nodes")
     for workload, found in _spare(context):
         subject = str(workload)
         if workload.uncounted or workload.replicas is None:

@@ -77,8 +77,8 @@ def _in_order(context: Context, names: Sequence[str]) -> list[str]:
 def off_gpu_nodes(context: Context) -> Iterator[Said]:
     """A pod without a GPU request on a GPU node keeps the node from being removed.
 
-    A pod with a resource claim may request its GPU by the claim, and one that requests what a NodeOverlay gives GPU nodes
-    is there for that.
+    A pod with a resource claim may request its GPU by the claim, and one that requests what a NodeOverlay gives GPU
+    nodes is there for that.
     """
     accelerated = {pool.name for pool in context.gpu_pools}
     claiming = {spec.urn for spec in pod_specs(context.graph) if spec.spec.get("resourceClaims")}

@@ -187,3 +187,16 @@ def test_a_pod_that_asks_for_what_an_overlay_gives_gpu_nodes_is_no_cpu_work():
 
     assert said() is False
     assert said(**{"example.com/slot": 1}) is None
+
+
+def test_a_static_pool_whose_limit_is_below_its_replicas():
+    def said(nodes: str) -> tuple[Any, str]:
+        pool = static_pool()
+        pool.inputs["spec"]["limits"] = {"nodes": nodes}
+        return findings("warm-capacity-fits-its-pools", *karpenter_graphs.healthy(), pool)["NodePool fixed"]
+
+    assert said("2") == (True, "its limit leaves room for 2 nodes")
+    assert said("1") == (
+        False,
+        "it has 2 replicas, and its limit of nodes is 1, so 1 start: raise spec.limits.nodes, or lower spec.replicas",
+    )
