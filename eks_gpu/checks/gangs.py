@@ -9,12 +9,24 @@ from eks_gpu.checks.sources import Source
 from eks_gpu.checks.workloads import scheduled
 from eks_gpu.cost.gangs import gangs
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
+from eks_gpu.karpenter.objects import part
 from eks_gpu.pods.reasons import Rule
-from eks_gpu_components.catalog import KNOWN_CHARTS, LEADER_WORKER_SET_CHART
+from eks_gpu.pools.software import Software
+from eks_gpu_components.catalog import JOBSET_CHART, KNOWN_CHARTS, LEADER_WORKER_SET_CHART
 from eks_gpu_components.catalog.leader_worker_sets import LEADER_WORKER_SET_GROUP
 
 _READ = date(2026, 11, 29)
-_CONTROLLER = LEADER_WORKER_SET_CHART.short_name
+_JOB_SET, _GROUPS = JOBSET_CHART.short_name, LEADER_WORKER_SET_CHART.short_name
+_TRAINER, _RAY = "kubeflow-trainer", "kuberay-operator"
+_CONTROLLERS = {
+    ("jobset.x-k8s.io", "JobSet"): (_JOB_SET, _TRAINER),
+    (LEADER_WORKER_SET_GROUP, "LeaderWorkerSet"): (_GROUPS,),
+    ("trainer.kubeflow.org", "TrainJob"): (_TRAINER,),
+    **{("ray.io", kind): (_RAY,) for kind in ("RayCluster", "RayJob", "RayService")},
+}
+"""Group and kind -> charts with its controller."""
+_REPLICAS = {_JOB_SET: ("controller", "replicas"), _GROUPS: ("replicaCount",)}
+"""Chart -> value that says how many pods its controller has."""
 
 
 @check(
@@ -48,36 +60,38 @@ def whole(context: Context) -> Iterator[Said]:
 
 
 @check(
-    "groups-have-their-controller",
-    subject="LeaderWorkerSet",
-    fix=f"install chart {_CONTROLLER}, as LeaderWorkerSetController does",
+    "gangs-have-their-controller",
+    subject="JobSet, LeaderWorkerSet, TrainJob, object of Ray",
+    fix="install the chart of its controller",
     relies_on=("software",),
-    sources=(Source("LeaderWorkerSet 0.8.0, its chart, crds and config/manager", date(2026, 11, 30)),),
+    sources=(Source("JobSet 0.11, LeaderWorkerSet 0.8, Trainer 2.2 and KubeRay 1.6, their charts", _READ),),
 )
 def have_a_controller(context: Context) -> Iterator[Said]:
-    """The update stops with `no matches for kind`, or no pod is ever made: nothing in the stack brings LeaderWorkerSet.
+    """The update stops with `no matches for kind`, or no pod is ever made: nothing in the stack brings the controller.
 
     The kind's definition among the stack's objects counts as the controller. A chart of which nothing is known may
     bring it, so beside such a chart it is a warning. If another stack makes the cluster, it may have it.
     """
-    releases = context.charts(_CONTROLLER)
+    if context.graph.running:
+        return  # its kinds are served
     objects = [manifest for _, manifest in kubernetes_objects(context.graph)]
-    defined = any(
-        each["kind"] == "CustomResourceDefinition"
-        and str(each["metadata"]["name"]).endswith(f".{LEADER_WORKER_SET_GROUP}")
-        for each in objects
-    )
-    unknown = [release.chart for release in context.software if release.chart not in KNOWN_CHARTS]
+    defined = {part(each, "spec").get("group") for each in objects if each["kind"] == "CustomResourceDefinition"}
+    unknown = any(release.chart not in KNOWN_CHARTS for release in context.software)
     for each in objects:
         group = str(each["apiVersion"]).partition("/")[0]
-        if (each["kind"], group) != ("LeaderWorkerSet", LEADER_WORKER_SET_GROUP):
+        charts = _CONTROLLERS.get((group, each["kind"]))
+        releases = context.charts(*charts or ())
+        if not charts or (not releases and context.of_another_stack):
             continue
-        if not releases and context.of_another_stack:
-            continue
-        idle = [release.name for release in releases if str(release.value("replicaCount", default=2)) == "0"]
+        idle = [found.name for found in releases if _runs_none(found)]
         problem = None
-        if not releases and not defined:
-            problem = Problem("nothing in the stack brings its kind and makes its pods")
+        if not releases and group not in defined:
+            problem = Problem("nothing in the stack brings its kind and makes its pods", f"install chart {charts[0]}")
         elif idle and len(idle) == len(releases):
-            problem = Problem(f"release {', '.join(idle)} runs no controller", "leave replicaCount out")
+            problem = Problem(f"release {', '.join(idle)} runs no controller", "leave its number of replicas out")
         yield verdict(subject(each), problem, "its controller is there", "warning" if unknown and not releases else "")
+
+
+def _runs_none(release: Software) -> bool:
+    replicas = _REPLICAS.get(release.chart)
+    return replicas is not None and str(release.value(*replicas, default=1)) == "0"

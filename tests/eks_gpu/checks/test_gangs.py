@@ -6,7 +6,7 @@ from tests.gangs import GROUP, TEMPLATE, controlled, group
 from tests.graphs import GPU_TOLERATION, analysed, findings, gpu_group, healthy, kubernetes, pod, release
 
 JOB_SET = "jobset.x-k8s.io/v1alpha2"
-CHECK, CONTROLLER = "gangs-run-whole", "groups-have-their-controller"
+CHECK, CONTROLLER = "gangs-run-whole", "gangs-have-their-controller"
 
 
 def job_set(*pods: int, after: str = ""):
@@ -76,9 +76,7 @@ def test_a_gang_that_does_not_fit_still_costs_the_nodes_that_it_waits_on():
     assert nodes.quantity == 4
 
 
-MISSING = (
-    "nothing in the stack brings its kind and makes its pods: install chart lws, as LeaderWorkerSetController does"
-)
+MISSING = "nothing in the stack brings its kind and makes its pods: install chart lws"
 
 
 @pytest.mark.parametrize(
@@ -88,7 +86,7 @@ MISSING = (
         (controlled(group(2)), (True, "its controller is there"), "error"),
         (
             controlled(group(2), replicaCount=0),
-            (False, "release lws runs no controller: leave replicaCount out"),
+            (False, "release lws runs no controller: leave its number of replicas out"),
             "error",
         ),
         ([release("my-platform"), group(2)], (False, MISSING), "warning"),
@@ -116,3 +114,24 @@ def test_groups_without_their_controller_are_told(stack, found, severity):
 def test_a_kind_of_another_group_is_not_asked_for_its_controller():
     other = kubernetes("LeaderWorkerSet", "big", {"leaderWorkerTemplate": {}}, "example.com/v1")
     assert findings(CONTROLLER, *healthy(), other) == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "group", "chart"),
+    [
+        ("JobSet", JOB_SET, "jobset"),
+        ("TrainJob", "trainer.kubeflow.org/v1alpha1", "kubeflow-trainer"),
+        ("RayCluster", "ray.io/v1", "kuberay-operator"),
+    ],
+)
+def test_every_kind_of_gang_has_its_controller(kind, group, chart):
+    gang = kubernetes(kind, "big", {}, group)
+    name = f"{kind} default/big"
+
+    assert findings(CONTROLLER, *healthy(), gang)[name][0] is False
+    assert findings(CONTROLLER, *healthy(), gang, release(chart))[name] == (True, "its controller is there")
+
+
+def test_the_trainer_brings_job_sets_too():
+    stack = [*healthy(), job_set(1), release("kubeflow-trainer")]
+    assert [passed for passed, _ in findings(CONTROLLER, *stack).values()] == [True]
