@@ -7,7 +7,8 @@ from functools import cache
 from typing import Any
 
 from eks_gpu.api import KARPENTER_FILE
-from eks_gpu.api.cel import UnknownCel, holds
+from eks_gpu.api.cel import holds
+from eks_gpu.api.cel_library import UnknownCel
 from eks_gpu.api.said import Finding, Refused, Unjudged, joined
 from eks_gpu_components.catalog.nearest import hint
 

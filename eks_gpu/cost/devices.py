@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from eks_gpu.api.cel import CelError, UnknownCel, compiled, quantity_of, version_of
+from eks_gpu.api.cel import compiled
+from eks_gpu.api.cel_library import CelError, UnknownCel, quantity_of, version_of
 from eks_gpu.pods.claims import DEVICES, Claim, Request, Wanted
 from eks_gpu.pods.pod import Pod
 from eks_gpu.pods.reasons import NOTHING, Reason, Rule

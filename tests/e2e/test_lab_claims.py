@@ -44,6 +44,14 @@ CONDITIONS = (
     f"!has({_GPU}.nothing) && !('x' in device.attributes['other.example.com'])",
     f"{_GPU}.nothing == 'x'",
     f"{_GPU}.nothing == 'x' || {_GPU}.type == 'gpu'",
+    f"cel.bind(gpu, {_GPU}, gpu.type == 'gpu' && gpu.productName.split(' ')[1] in ['L4', 'A10G'])",
+    f"{_GPU}.?nothing.orValue('none') == 'none' && {_GPU}.?type.hasValue()",
+    f"{_GPU}[?'nothing'].orValue({_GPU}.architecture) == 'Turing' || {_GPU}.?nothing.value() == 'x'",
+    f"{_MEMORY}.asInteger() >= 23 * 1000 * 1000 * 1000 + 1",
+    f"['L40S', 'T4'].exists(model, {_GPU}.productName.endsWith(model) || {_GPU}.nothing == model)",
+    f"{_GPU}.cudaComputeCapability.major() * 10 + {_GPU}.cudaComputeCapability.minor() > 86.5",
+    f"{_GPU}.cudaComputeCapability == '8.9.0' || {_GPU}.productName.replace('NVIDIA ', '').size() == 3",
+    f"{_GPU}.productName == 4 ? true : {_GPU}.exists_one(name, name.startsWith('cuda'))",
 )
 CLAIMS: Mapping[str, Any] = {
     **{f"condition-{number}": {"selectors": [each]} for number, each in enumerate(CONDITIONS)},

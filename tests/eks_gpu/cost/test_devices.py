@@ -162,8 +162,16 @@ def test_a_claim_of_another_shape_stops_nothing(broken):
     assert reason(kubernetes("ResourceClaimTemplate", "gpu", {"spec": broken}, group="resource.k8s.io/v1")) == ""
 
 
-def test_a_condition_that_nobody_reads_rejects_nothing():
-    assert reason(template(request("device.attributes['gpu.nvidia.com'].type.reverse() == 'upg'"))) == ""
+@pytest.mark.parametrize("unread", ["type.reverse() == 'upg'", "type.matches('(')", "type == timestamp('x')"])
+def test_a_condition_that_nobody_reads_rejects_nothing(unread):
+    assert reason(template(request(f"device.attributes['gpu.nvidia.com'].{unread}"))) == ""
+
+
+def test_a_condition_may_name_what_it_reads_and_what_is_taken_in_its_place():
+    of_model = "cel.bind(gpu, device.attributes['gpu.nvidia.com'], gpu.productName.split(' ')[1] == 'L40S')"
+    assert nodes(template(request(of_model))) == [("pool gpu: g6e.xlarge, on demand", 1)]
+    otherwise = "device.attributes['gpu.nvidia.com'].?nothing.orValue('none') == 'none'"
+    assert nodes(template(request(otherwise))) == [("pool gpu: g6.xlarge, on demand", 1)]
 
 
 def test_karpenter_without_its_switches_starts_no_node_and_says_which():
