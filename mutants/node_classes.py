@@ -77,6 +77,7 @@ OPERATORS = (
         _CLASSES,
         ("spec",),
         with_key(capacityReservationSelectorTerms=[{"id": "cr-1"}]),
+        lambda resource, program: "capacityReservationSelectorTerms" not in resource.inputs["spec"],
     ),
     Option("a node class is retained", "Karpenter's profile stays", _CLASSES, "retainOnDelete", True),
 )

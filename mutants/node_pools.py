@@ -15,6 +15,7 @@ from .places import (
     of_nvidia,
     of_spot_and_more,
     only_taker,
+    unreserved,
     with_limited_cpu,
 )
 from .programs import Program
@@ -78,7 +79,7 @@ OPERATORS = (
         "pods that select it wait",
         _POOLS,
         ("spec", "template", "metadata", "labels", "k8s.amazonaws.com/accelerator"),
-        to("nvidia-h100"),
+        lambda value: value and "nvidia-b200",
         only_taker,
     ),
     # Limits.
@@ -98,7 +99,7 @@ OPERATORS = (
         "no node ever comes",
         _POOLS,
         (*_LIMITS, "nvidia.com/gpu"),
-        to("0"),
+        lambda value: value and "0",
         lambda resource, program: of_nvidia(resource, program) and only_taker(resource, program),
     ),
     Edit("a small CPU limit", "the second GPU never comes", _POOLS, (*_LIMITS, "cpu"), to("4"), with_limited_cpu),
@@ -304,6 +305,7 @@ OPERATORS = (
         _POOLS,
         (*_REQUIREMENTS, EACH),
         lambda item: {**item, "values": ["reserved", *item["values"]]} if item["key"] == _CAPACITY else item,
+        unreserved,
     ),
     Option("a node pool is retained", "its nodes stay and cost", _POOLS, "retainOnDelete", True),
     Option("a node pool goes with the cluster", "its nodes stay and cost", _POOLS, "deletedWith", "urn:cluster"),

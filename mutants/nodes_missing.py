@@ -194,7 +194,14 @@ OPERATORS: tuple[Operator, ...] = (
     ),
     # Node pools and classes.
     Edit("a limit of no node", _MISSING, _POOLS, ("spec", "limits"), to({"nodes": "0"}), of_karpenter),
-    Edit("a limit of no GPU", _MISSING, _POOLS, ("spec", "limits", "nvidia.com/gpu"), to("0"), of_nvidia),
+    Edit(
+        "a limit of no GPU",
+        _MISSING,
+        _POOLS,
+        ("spec", "limits", "nvidia.com/gpu"),
+        lambda value: value and "0",
+        of_nvidia,
+    ),
     Edit("a limit of no CPU", _MISSING, _POOLS, ("spec", "limits", "cpu"), to("0"), of_gpus),
     Edit("a class of another kind", _MISSING, _POOLS, (*_TEMPLATE, "nodeClassRef", "kind"), to("AWSNodeTemplate")),
     Edit("a class of another group", _MISSING, _POOLS, (*_TEMPLATE, "nodeClassRef", "group"), to("karpenter.sh")),

@@ -157,6 +157,12 @@ def named(part: str) -> Where:
     return where
 
 
+def unreserved(resource: Resource, program: Program) -> bool:
+    """A pool without reserved capacity."""
+    pool = program.pools.get(resource.urn)
+    return bool(pool and "reserved" not in pool.capacity_types)
+
+
 def system_group(resource: Resource, program: Program) -> bool:
     """The fixed group on which controllers run."""
     pool = program.pools.get(resource.urn)

@@ -128,7 +128,7 @@ OPERATORS = (
         "its pods wait",
         _WORKLOADS,
         (*_POD, "nodeSelector"),
-        with_key(**{"node.kubernetes.io/instance-type": "p5.48xlarge"}),
+        with_key(**{"node.kubernetes.io/instance-type": "p5e.48xlarge"}),
         asks_for_gpus,
     ),
     Edit(

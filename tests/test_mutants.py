@@ -27,6 +27,9 @@ BROKEN = (
     ("examples/llm-from-zero", "dev"),
     ("examples/warm-gpus", "dev"),
     ("examples/gang-training", "dev"),
+    ("examples/reserved-training", "dev"),
+    ("examples/reserved-training", "groups"),
+    ("examples/reserved-training", "isolated"),
 )
 """Programs in which every operator finds a place."""
 STEP = 61

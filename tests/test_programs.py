@@ -101,6 +101,7 @@ def test_every_resource_has_a_parent_or_is_a_component(folder, stack):
     raw = {made.type for made in top if not made.type.startswith("eks-gpu-components:")}
     # What another image, a trainer's checkpoints, pods that claim and a queue of prompts need, no component makes.
     own = {"gpu-operator ubuntu", "gang-training dev", "gpu-claims dev", "llm-from-zero dev"}
+    own |= {"reserved-training dev", "reserved-training groups", "reserved-training isolated"}
     assert not raw or f"{folder.rpartition('/')[2]} {stack}" in own
 
 

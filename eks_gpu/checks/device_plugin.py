@@ -41,7 +41,7 @@ from eks_gpu_components.catalog import (
 )
 from eks_gpu_components.catalog.images import GPUS_WITHOUT_DRIVER
 from eks_gpu_components.catalog.instance_types import MAKERS
-from eks_gpu_components.catalog.scheduling import device_of
+from eks_gpu_components.catalog.scheduling import MIG_RESOURCE, device_of
 
 _LIKE_A_PLUGIN = ("nvidia", "gpu", "neuron", "device", "accelerator")
 # A fix says what NVIDIA's needs; for the others stands here what they need in its place.
@@ -311,7 +311,8 @@ def _too_new(pool: Pool) -> str:
 def shared(context: Context) -> Iterator[Said]:
     """A node starts for every pod, although several could share one GPU: controllers count physical GPUs.
 
-    The check reads the configurations in the values of the device plugin's chart and of the GPU operator's, and in the
+    Or pods wait on a node that is full, because a NodeOverlay counts more shares than the device plugin makes. The
+    check reads the configurations in the values of the device plugin's chart and of the GPU operator's, and in the
     ConfigMap that these name. Where the plugin renames the shared GPUs, pods that ask for whole ones never run.
     """
     classes = {found.resource.urn: found.node_class for found in node_pools(context.graph)}
@@ -345,6 +346,8 @@ def shared(context: Context) -> Iterator[Said]:
                 problem = _renamed(of_release)
             elif not counted:
                 problem = Problem(said)
+            elif gate:
+                problem = next(_too_many_shares(pool, replicas), None)
         yield verdict(pool.name, problem, "a GPU counts as what pods get")
 
 
@@ -361,6 +364,17 @@ def _counts_shares(pool: Pool) -> bool:
     """Whether overlays say of each of the pool's GPU types how many shares its nodes offer, under whatever name."""
     given = [pool.overlaid.capacity.get(row.name, {}) for row in pool.types if row.gpus]
     return all(any(device_of(resource) == GPU_RESOURCE for resource in found) for found in given)
+
+
+def _too_many_shares(pool: Pool, replicas: int) -> Iterator[Problem]:
+    """Types of which an overlay promises more shares than the device plugin makes of their GPUs."""
+    for row in pool.types:
+        made = row.gpus * replicas
+        for resource, told in pool.overlaid.capacity.get(row.name, {}).items():
+            shares = device_of(resource) == GPU_RESOURCE and not resource.startswith(MIG_RESOURCE)
+            if shares and told.amount > made:
+                said = f"Karpenter expects {told.amount} {resource} of a {row.name}, which offers {made}"
+                yield Problem(f"{said}: pods wait on a full node", f"write {made} into the NodeOverlay's capacity")
 
 
 @check(

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
 from eks_gpu.checks import sources
+from eks_gpu.checks.access import template_of
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.checks.sources import CLUSTER_AUTOSCALER
 from eks_gpu.cost.admission import node_resources
@@ -21,6 +22,7 @@ from eks_gpu_components.catalog import (
     GPU_RESOURCE,
     Taint,
 )
+from eks_gpu_components.catalog.scheduling import EFA_RESOURCE
 
 
 def _from_zero(context: Context) -> Iterator[tuple[Pool, frozenset[str]]]:
@@ -128,6 +130,7 @@ def resources_match(context: Context) -> Iterator[Said]:
     """
     for pool, _ in _from_zero(context):
         real = dict(_resources(context, pool)) if pool.accelerator and pool.gpus_per_node is not None else {}
+        real |= _interfaces(context, pool)
         problems = []
         for resource, amount_ in real.items():
             if (told := _told(pool, resource)) != amount_:
@@ -181,6 +184,16 @@ def _resources(context: Context, pool: Pool) -> Iterator[tuple[str, int]]:
         asked = any(workload.pod.requests_any([resource]) for workload in context.workloads)
         if number == 0 or asked or resource in pool.template.resources:
             yield resource, min(offer.get(resource, 0) for offer in offers) * _sharing(context, pool, resource)
+
+
+def _interfaces(context: Context, pool: Pool) -> dict[str, int]:
+    """EFA interfaces that the launch template names, where a tag or a pod speaks of them."""
+    template = template_of(pool, context.graph)
+    named = template.inputs.get("networkInterfaces") or () if template else ()
+    count = sum(str(one.get("interfaceType", "")).startswith("efa") for one in named)
+    spoken = pool.template and EFA_RESOURCE in pool.template.resources
+    spoken = spoken or any(workload.pod.requests_any([EFA_RESOURCE]) for workload in context.workloads)
+    return {EFA_RESOURCE: count} if count and spoken else {}
 
 
 def _told(pool: Pool, resource: str) -> int:

@@ -20,7 +20,7 @@ from eks_gpu_components.catalog import CAPACITY_TYPE_LABEL, NODE_MONITORING_AGEN
 
 @check(
     "reservations-are-used",
-    subject="node pool with reservations",
+    subject="node pool with reservations, group of reserved nodes",
     fix="require the capacity type reserved, and select the reservations in the node class",
     sources=(
         sources.EC2_GUIDE,
@@ -51,6 +51,20 @@ def reservations(context: Context) -> Iterator[Said]:
             said = "the chart turns reserved capacity off"
             problems.append(Problem(said, "set settings.featureGates.reservedCapacity to true"))
         yield verdict(pool.name, problems, "its reservations come first")
+    yield from _reserved_groups(context)
+
+
+def _reserved_groups(context: Context) -> Iterator[Said]:
+    """Groups whose nodes say that they are reserved. Open reservations need no target, so a warning is enough."""
+    for pool in context.pools:
+        template = template_of(pool, context.graph)
+        if template is None or pool.labels.get(CAPACITY_TYPE_LABEL) != CapacityType.RESERVED:
+            continue
+        specification = part(template.inputs, "capacityReservationSpecification")
+        told = specification.get("capacityReservationTarget") or specification.get("capacityReservationPreference")
+        said = "its nodes are labelled reserved, but its launch template targets no reservation"
+        problem = None if told else Problem(said, "add capacityReservationSpecification with the reservation's id")
+        yield verdict(pool.name, problem, "its reservation comes first", "warning" if problem else "error")
 
 
 def _has_none_left(pool: Pool) -> bool:
@@ -77,7 +91,7 @@ def efa(context: Context) -> Iterator[Said]:
 
 @check(
     "efa-nodes-are-close",
-    subject="group with EFA interfaces",
+    subject="group with EFA interfaces, Karpenter's pool whose node class names them",
     severity="warning",
     fix="put the nodes into one zone and one placement group, and make all interfaces but the first efa-only",
     sources=(sources.EC2_GUIDE,),
@@ -89,14 +103,26 @@ def close(context: Context) -> Iterator[Said]:
         group = context.graph.get(pool.urn)
         placed = template and part(template.inputs, "placement").get("groupName")
         placed = placed or (group and group.inputs.get("placementGroup"))
-        problems = [] if placed else [Problem("its nodes are in no placement group", "add one of strategy cluster")]
-        if len(pool.zones) > 1:
-            problems.append(Problem(f"it spans {', '.join(pool.zones)}", "make one group per zone"))
+        problems = _apart(pool, bool(placed), "make one group per zone")
         greedy = [one for one in interfaces[1:] if one.get("interfaceType") == "efa"]
         if greedy:
             said = f"{len(greedy)} interfaces beside the first take addresses that pods need"
             problems.append(Problem(said, "make them efa-only"))
         yield verdict(pool.name, problems, "one zone and one placement group")
+    by_urn = {pool.urn: pool for pool in context.pools}
+    for found in node_pools(context.graph):
+        spec = part(found.node_class.inputs, "spec") if found.node_class else {}
+        if any(one.get("interfaceType") == "efa-only" for one in spec.get("networkInterfaces") or ()):
+            pool = by_urn[found.resource.urn]
+            problems = _apart(pool, bool(spec.get("placementGroupSelector")), "require one zone")
+            yield verdict(pool.name, problems, "one zone and one placement group")
+
+
+def _apart(pool: Pool, placed: bool, fix: str) -> list[Problem]:
+    problems = [] if placed else [Problem("its nodes are in no placement group", "add one of strategy cluster")]
+    if len(pool.zones) > 1:
+        problems.append(Problem(f"it spans {', '.join(pool.zones)}", fix))
+    return problems
 
 
 @check(

@@ -3,11 +3,18 @@
 from collections.abc import Iterator
 from datetime import date
 
+from eks_gpu.checks.device_plugin import rejection
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
 from eks_gpu.checks.sources import Source
 from eks_gpu.checks.workloads import scheduled
-from eks_gpu.pools.offered import INTERFACES, not_offered
+from eks_gpu.graph.graph import Graph
+from eks_gpu.pods.pod import Pod
+from eks_gpu.pools.cluster_of import Owners, same_cluster
+from eks_gpu.pools.offered import INTERFACES, NotOffered, not_offered
+from eks_gpu.pools.pool import AUTO_MODE, Pool
 from eks_gpu.pools.small_volumes import sized_volumes
+from eks_gpu.pools.software import efa_plugin_pod, software
+from eks_gpu_components.catalog.scheduling import EFA_RESOURCE
 
 _READ = date(2026, 11, 29)
 
@@ -57,7 +64,24 @@ def offered(context: Context) -> Iterator[Said]:
         if not any(workload.pod.requests.get(name) for name in INTERFACES):
             continue
         takers = [pools[found.pool] for found in context.verdicts[workload.urn] if found.admits]
-        found = [caution for pool in takers for caution in not_offered(context.graph, pool, workload.pod)]
+        found = [caution for pool in takers for caution in unoffered(context.graph, pool, workload.pod)]
         problems = {caution.resource: Problem(caution.says, caution.fix) for caution in found}
         if takers:
             yield verdict(str(workload), problems.values(), "its nodes offer the interfaces")
+
+
+def unoffered(graph: Graph, pool: Pool, pod: Pod) -> Iterator[NotOffered]:
+    """Interfaces that the pod asks for and that nodes of the pool do not offer: nothing is there for it, or it is and
+    runs on other nodes.
+    """
+    missing = list(not_offered(graph, pool, pod))
+    yield from missing
+    if missing or pool.backend == AUTO_MODE or not pod.requests.get(EFA_RESOURCE):
+        return
+    owners = Owners(graph)
+    here = [one for one in software(graph) if same_cluster(owners.at(one.urn), pool.cluster)]
+    reasons = {one.name: rejection(plugin, pool) for one in here if (plugin := efa_plugin_pod(one))}
+    if reasons and all(reasons.values()):
+        said = "; ".join(f"release {name} does not run there: {reason}" for name, reason in reasons.items())
+        fix = "let the device plugin of EFA tolerate the taints of the pool, and name its instance types"
+        yield NotOffered(EFA_RESOURCE, f"its nodes offer no {EFA_RESOURCE}: {said}", fix)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eks_gpu.checks.sources import DRIVER_OF_G7
+from eks_gpu.checks.volumes import unoffered
 from eks_gpu.cost.admission import ACCELERATOR_RESOURCES
 from eks_gpu.cost.node_cost import KINDS
 from eks_gpu.explain.pod_file import PodSource
@@ -15,7 +16,6 @@ from eks_gpu.pods.vllm import served_models
 from eks_gpu.pods.vllm_start import vllm_start
 from eks_gpu.pools.clusters import clusters
 from eks_gpu.pools.model_load import until_it_answers
-from eks_gpu.pools.offered import not_offered
 from eks_gpu.pools.pool import Candidate, Pool
 from eks_gpu.pools.small_volumes import sized_volumes
 from eks_gpu_components.catalog import CapacityType, image_supports
@@ -60,7 +60,7 @@ def of_resources(graph: Graph, pool: Pool, pod: Pod) -> Iterator[Caution]:
     """What the pod asks for and nothing in the stack makes nodes offer though the controller counts it, and what the
     controller does not count though a NodeOverlay says it.
     """
-    for found in not_offered(graph, pool, pod):
+    for found in unoffered(graph, pool, pod):
         yield Caution(f"{found.says}: {found.fix}" if found.fix else found.says)
     yield from (Caution(said) for resource in pod.requests if (said := pool.overlaid.uncounted(resource)))
 

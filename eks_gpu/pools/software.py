@@ -16,6 +16,7 @@ from eks_gpu_components.catalog import (
     ADDON_CHARTS,
     ADDON_POD_REQUESTS,
     CLUSTER_AUTOSCALER_CHART,
+    COMPUTE_TYPE_LABEL,
     DCGM_EXPORTER_CHART,
     DEPLOY_DEVICE_PLUGIN_LABEL,
     DEPLOY_OPERANDS_LABEL,
@@ -24,14 +25,17 @@ from eks_gpu_components.catalog import (
     DEVICE_PLUGINS,
     DRA_DRIVER_CHART,
     DRA_DRIVER_TOLERATIONS,
+    EFA_CHART,
     GPU_OPERATOR_CHART,
     GPU_OPERATOR_TOLERATIONS,
     GPU_RESOURCE,
+    INSTANCE_TYPE_LABEL,
     KARPENTER_CHART,
     KARPENTER_CRD_CHART,
     KEDA_CHART,
     KUBE_PROXY,
     LOAD_BALANCER_CONTROLLER_CHART,
+    SYSTEM_TAINT,
     TERMINATION_HANDLER_CHART,
     VPC_CNI,
     DevicePlugin,
@@ -189,6 +193,22 @@ def gpu_shares(release: Software) -> str:
     )
 
 
+def efa_plugin_pod(release: Software) -> Pod | None:
+    """Where EFA's device plugin runs that a release brings; None for another chart. Source: its chart 0.5.30."""
+    if release.chart != EFA_CHART.short_name:
+        return None
+    told = release.value("supportedInstanceLabels", "values", default=())
+    keys = release.value("supportedInstanceLabels", "keys", default=(INSTANCE_TYPE_LABEL,))
+    of_own = Expression(COMPUTE_TYPE_LABEL, "NotIn", ("auto",))
+    types = [Term((Expression(str(key), "In", tuple(map(str, told))), of_own)) for key in keys if told]
+    tolerations = [{"key": SYSTEM_TAINT.key, "operator": "Exists"}, *release.value("tolerations", default=())]
+    return Pod(
+        node_selector=release.value("nodeSelector", default={}),
+        node_affinity=tuple(types) or (Term((of_own,)),),
+        tolerations=tuple(map(toleration, tolerations)),
+    )
+
+
 def device_plugin_pods(graph: Graph) -> Iterator[tuple[str, Pod]]:
     """URN of a release, and the pod that its device plugin or DRA driver runs on each node."""
     for release in software(graph):
@@ -306,12 +326,17 @@ def addon_requests(graph: Graph, cluster: str = "") -> Iterator[Mapping[str, int
             yield {"cpu": cpu, "memory": memory}
 
 
+def cuts_gpus(release: Software) -> bool:
+    """Whether it is a GPU operator with a MIG manager. Source: NVIDIA GPU operator 26.7, Helm chart, values.yaml."""
+    return release.chart == GPU_OPERATOR and release.value("migManager", "enabled", default=True) is not False
+
+
 def slices_of(releases: Iterable[Software], labels: Mapping[str, str], types: Iterable[InstanceType]) -> dict[str, int]:
     """Resource to the least amount on a node with these labels whose GPUs the GPU operator cuts into slices of one
     profile: no whole GPU is left. Empty where nothing cuts them so.
     """
     profile = mig_profile(labels.get(MIG_CONFIG_LABEL, ""))
-    mixed = any(one.chart == GPU_OPERATOR and one.value("mig", "strategy") == "mixed" for one in releases)
+    mixed = any(one.value("mig", "strategy") == "mixed" and cuts_gpus(one) for one in releases)
     devices = [row.accelerator for row in types if row.accelerator]
     counts = [device.count * mig_profiles(device).get(profile, 0) for device in devices]
     if not profile or not mixed or not counts or not all(counts):

@@ -47,7 +47,8 @@ def test_an_update_without_an_address_stops_before_its_first_resource():
     ]
 
 
-EXAMPLES = ["auto-mode", "gang-training", "gpu-operator", "karpenter-inference", "spot-autoscaling-groups", "warm-gpus"]
+EXAMPLES = ["auto-mode", "gang-training", "gpu-operator", "karpenter-inference", "reserved-training"]
+EXAMPLES += ["spot-autoscaling-groups", "warm-gpus"]
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

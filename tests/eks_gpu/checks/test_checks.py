@@ -15,6 +15,7 @@ from eks_gpu.plan.analysis import analyse
 from tests import (
     device_claims,
     gangs,
+    gpu_slices,
     karpenter_features,
     karpenter_graphs,
     keda_objects,
@@ -69,6 +70,7 @@ def test_every_check_holds_in_a_healthy_stack_and_says_so():
         with_features,
         with_claims,
         reserved_capacity.healthy(),
+        gpu_slices.healthy(),
         placeholders.healthy(),
         keda_objects.healthy_from_zero(),
     )

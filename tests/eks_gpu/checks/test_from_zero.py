@@ -129,6 +129,23 @@ def test_slices_of_gpus_are_told_and_no_whole_gpu():
     )
 
 
+def test_interfaces_of_efa_are_told_as_the_template_names_them():
+    def said(efa: str) -> tuple[bool | None, str]:
+        told = {f"{TEMPLATE}/resources/vpc.amazonaws.com/efa": efa, f"{TEMPLATE}/resources/nvidia.com/gpu": "8"}
+        cards = [{"networkCardIndex": 0, "deviceIndex": 0, "interfaceType": "efa"}]
+        cards += [{"networkCardIndex": card, "deviceIndex": 1, "interfaceType": "efa-only"} for card in (1, 2, 3)]
+        group = gpu_group(tags=tags({**GPU_TAGS, **told}), mixedInstancesPolicy=overrides("p4d.24xlarge"))
+        node = launch_template(networkInterfaces=cards)
+        return findings("scale-from-zero-resources-match-node", *healthy(gpu=group, gpu_template=node))["gpu"]
+
+    assert said("4") == (True, "a node has 8 nvidia.com/gpu and 4 vpc.amazonaws.com/efa, as the autoscaler expects")
+    assert said("8") == (
+        False,
+        "the autoscaler expects 8 vpc.amazonaws.com/efa of a node, which will have 4: "
+        f"tag the group {TEMPLATE}/resources/vpc.amazonaws.com/efa = 4",
+    )
+
+
 DEVICES, CORES = f"{TEMPLATE}/resources/aws.amazon.com/neuron", f"{TEMPLATE}/resources/aws.amazon.com/neuroncore"
 
 

@@ -1,11 +1,13 @@
 """Reservations, EFA, repair, drivers, disks, metrics, shared GPUs and room for a pod."""
 
 import json
+from typing import Any
 
 import pytest
 
 from eks_gpu.graph.graph import Resource
 from tests.graphs import (
+    analysed,
     device_plugin,
     findings,
     gpu_group,
@@ -26,6 +28,7 @@ from tests.karpenter_graphs import (
     node_class,
     node_overlay,
     node_pool,
+    requirement,
     types,
 )
 from tests.karpenter_graphs import healthy as on_karpenter
@@ -76,6 +79,30 @@ def test_a_reservation_that_ends_later_is_used():
     assert holds(RESERVED, reservation=reservation(endDate="2027-11-01T00:00:00Z"))
 
 
+@pytest.mark.parametrize(
+    ("specification", "passed"),
+    [
+        (None, False),
+        ({"capacityReservationTarget": {"capacityReservationId": "cr-1"}}, True),
+        ({"capacityReservationPreference": "open"}, True),
+    ],
+)
+def test_a_group_that_says_it_is_reserved_targets_a_reservation(specification, passed):
+    data = user_data(labels="karpenter.sh/capacity-type=reserved")
+    template = efa_template(userData=data, capacityReservationSpecification=specification)
+    (found,) = [
+        row
+        for row in analysed(*healthy(fast_template=template)).findings
+        if row.id == RESERVED and row.subject == "fast"
+    ]
+    assert found.passed is passed
+    if not passed:
+        assert (found.severity, found.message) == (
+            "warning",
+            "its nodes are labelled reserved, but its launch template targets no reservation",
+        )
+
+
 def test_a_controller_that_takes_no_reservation():
     off = karpenter_release()
     off.inputs["values"]["settings"]["featureGates"]["reservedCapacity"] = False
@@ -109,6 +136,27 @@ def test_nodes_that_are_far_apart():
     wide = efa_group(vpcZoneIdentifiers=["subnet-a", "subnet-b"])
     spans = "it spans us-west-2a, us-west-2b: make one group per zone"
     assert failure("efa-nodes-are-close", fast=wide) == ("fast", spans)
+
+
+def test_nodes_of_karpenter_that_are_far_apart():
+    interfaces = [
+        {"networkCardIndex": 0, "deviceIndex": 0, "interfaceType": "interface"},
+        {"networkCardIndex": 0, "deviceIndex": 1, "interfaceType": "efa-only"},
+    ]
+    placed = {"placementGroupSelector": {"name": "fast"}}
+    zone = requirement("topology.kubernetes.io/zone", "us-west-2a")
+    efa_types, close_types = types("p4d.24xlarge"), (ARCH, ON_DEMAND, types("p4d.24xlarge"), zone)
+
+    def said(*requirements: Any, **spec: Any) -> tuple[bool | None, str]:
+        named = node_class(networkInterfaces=interfaces, **spec)
+        return findings("efa-nodes-are-close", *on_karpenter(gpu=[node_pool(*requirements)], node_class=named))["gpu"]
+
+    assert said(*close_types, **placed) == (True, "one zone and one placement group")
+    assert said(*close_types) == (False, "its nodes are in no placement group: add one of strategy cluster")
+    spans = "it spans us-west-2a, us-west-2b: require one zone"
+    assert said(ARCH, ON_DEMAND, efa_types, **placed) == (False, spans)
+    without = on_karpenter(gpu=[node_pool(ARCH, ON_DEMAND, efa_types)])
+    assert findings("efa-nodes-are-close", *without) == {}  # pods decide, and Karpenter makes the interfaces
 
 
 ALL: dict[str, object] = {"protocol": "-1", "fromPort": 0, "toPort": 0}
@@ -324,6 +372,20 @@ def test_an_overlay_plans_shared_gpus_once_its_gate_is_on():
         f"{alone}: the gate NodeOverlay is off: set settings.featureGates.nodeOverlay of Karpenter's chart to true",
     )
     assert said(None) == (None, "its NodeOverlay counts shares if the gate is on, which nothing here says")
+
+
+@pytest.mark.parametrize(("told", "passed"), [("3", True), ("4", True), ("5", False)])
+def test_an_overlay_that_promises_more_shares_than_there_are(told, passed):
+    overlay = node_overlay("shared", types("g6.xlarge"), capacity={"nvidia.com/gpu": told})
+    parts = {"gpu": [node_pool(ARCH, ON_DEMAND, types("g6.xlarge")), overlay], "device_plugin": sharing_plugin()}
+    gate = karpenter(featureGates={"nodeOverlay": True})
+    said = findings("shared-gpus-are-planned", *on_karpenter(**parts, karpenter=gate))["gpu"]
+    assert said[0] is passed
+    if not passed:
+        assert said[1] == (
+            "Karpenter expects 5 nvidia.com/gpu of a g6.xlarge, which offers 4: pods wait on a full node: "
+            "write 4 into the NodeOverlay's capacity"
+        )
 
 
 @pytest.mark.parametrize(("strategy", "replicas"), [("time-slicing", 4), ("mps", 2)])

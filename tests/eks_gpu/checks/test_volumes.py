@@ -94,9 +94,38 @@ def test_work_that_asks_for_efa_needs_its_device_plugin():
     found = told(OFFERED, efa_work(), kind="p4d.24xlarge")
     assert (found["passed"], found["severity"]) == (False, "warning")
     assert found["message"] == "nothing in the stack makes its nodes offer vpc.amazonaws.com/efa"
-    plugin = resource("kubernetes:helm.sh/v3:Release", "efa", {"chart": "aws-efa-k8s-device-plugin"})
+    values = {"tolerations": [{"operator": "Exists"}]}
+    plugin = resource("kubernetes:helm.sh/v3:Release", "efa", {"chart": "aws-efa-k8s-device-plugin", "values": values})
     assert told(OFFERED, efa_work(), plugin, kind="p4d.24xlarge")["passed"]
     assert told(OFFERED, gpu_work("train"), kind="p4d.24xlarge") == {}
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({}, "pod does not tolerate taint nvidia.com/gpu=true:NoSchedule"),
+        ({"tolerations": [{"operator": "Exists"}]}, ""),
+        ({"tolerations": [{"operator": "Exists"}], "supportedInstanceLabels": {"values": ["p4d.24xlarge"]}}, ""),
+        (
+            {"tolerations": [{"operator": "Exists"}], "supportedInstanceLabels": {"values": ["p5.48xlarge"]}},
+            "pod requires node.kubernetes.io/instance-type In [p5.48xlarge]",
+        ),
+        (
+            {"tolerations": [{"operator": "Exists"}], "nodeSelector": {"efa": "present"}},
+            "pod selects efa=present",
+        ),
+    ],
+)
+def test_efas_device_plugin_must_run_where_the_pods_do(values, reason):
+    chart = {"chart": "aws-efa-k8s-device-plugin", "name": "efa", "values": values}
+    found = told(OFFERED, efa_work(), resource("kubernetes:helm.sh/v3:Release", "efa", chart), kind="p4d.24xlarge")
+    assert found["passed"] is (not reason)
+    if reason:
+        begins = f"its nodes offer no vpc.amazonaws.com/efa: release efa does not run there: {reason}"
+        assert found["message"].startswith(begins)
+        assert (
+            found["fix"] == "let the device plugin of EFA tolerate the taints of the pool, and name its instance types"
+        )
 
 
 @pytest.mark.parametrize(

@@ -276,8 +276,9 @@ def test_a_pod_cannot_be_expected_to_run_and_not_to():
 
 def test_the_scenario_of_admission_tries_300_pods_on_every_stack():
     scenario = check(Admission, given("admission"))
-    # What claims find on a node, and what is kept ready, have replays of their own: dra and warm.
+    # What claims find on a node, what is kept ready and what is reserved have replays of their own.
     others = {("examples/gpu-claims", "dev"), ("examples/warm-gpus", "dev")}
+    others |= {("examples/reserved-training", stack) for stack in ("dev", "groups", "isolated")}
     assert sorted((each.project, each.stack) for each in scenario.programs) == sorted({*PROGRAMS} - others)
     assert scenario.pods == 300
 
