@@ -15,8 +15,9 @@ from eks_gpu.cost.packing import Fleet, as_tried, has_room_for_one_more, pack
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.karpenter.objects import part
 from eks_gpu.pods.demand import Workload
-from eks_gpu.pods.quantities import kept, quantity
+from eks_gpu.pods.quantities import HUGE_PAGES, kept, quantity
 from eks_gpu.pods.reasons import Rule
+from eks_gpu.pools.huge_pages import to_be_known
 from eks_gpu.pools.software import ADDON
 from eks_gpu_components.catalog import DEVICE_RESOURCES, METRICS_SERVER
 
@@ -54,8 +55,19 @@ def admitted(context: Context) -> Iterator[Said]:
             yield no_verdict(str(workload), f"what its pods tolerate and need is known in part: {workload.partly}")
             continue
         said = f"no pool takes its pods, which stay Pending. {'; '.join(reasons)}{more}".rstrip(". ")
-        problem = None if takers else Problem(said)
+        problem = None if takers else Problem(said, _for_huge_pages(workload, context))
         yield verdict(str(workload), problem, f"taken by {', '.join(takers)}", certain=bool(takers))
+
+
+def _for_huge_pages(workload: Workload, context: Context) -> str:
+    """What makes a pool take the pods if huge pages are all that it lacks; empty if something else is missing."""
+    others = {name: count for name, count in workload.pod.requests.items() if not name.startswith(HUGE_PAGES)}
+    rest = replace(workload.pod, requests=others)
+    for room, found in zip(context.rooms, context.verdicts[workload.urn], strict=True):
+        lacking = found.reason.subject if found.reason.rule is Rule.RESOURCE else ""
+        if lacking.startswith(HUGE_PAGES) and room.verdict(rest, workload.cluster).admits:
+            return to_be_known(room.pool, lacking)
+    return ""
 
 
 def _in_order(context: Context, names: Sequence[str]) -> list[str]:

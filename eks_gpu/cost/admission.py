@@ -15,7 +15,7 @@ from eks_gpu.graph.unknown import Asked, listening, tell
 from eks_gpu.pods.claims import DEVICES
 from eks_gpu.pods.demand import Workload
 from eks_gpu.pods.pod import Pod, Toleration
-from eks_gpu.pods.quantities import CPU, EPHEMERAL_STORAGE, MEMORY, PODS, amount, whole_units, written
+from eks_gpu.pods.quantities import CPU, EPHEMERAL_STORAGE, HUGE_PAGES, MEMORY, MIB, PODS, amount, whole_units, written
 from eks_gpu.pods.reasons import NOTHING, Reason, Rule
 from eks_gpu.pods.selection import granted, unselected
 from eks_gpu.pools import fargate_profile
@@ -256,7 +256,11 @@ def node_resources(pool: Pool, row: InstanceType) -> dict[str, int]:
         return dict(pool.node.allocatable(row))
     resources = {**allocatable(row), **pool.devices_of(row)}
     if row.efa and pool.template and (told := pool.template.resources.get(EFA_RESOURCE)):
-        resources[EFA_RESOURCE] = min(row.efa_interfaces, _stated(told))
+        resources[EFA_RESOURCE] = min(row.efa_interfaces, _stated(EFA_RESOURCE, told))
+    for name, told in pool.template.resources.items() if pool.template else ():
+        if name.startswith(HUGE_PAGES):  # user data or the image sets them aside, of the node's memory
+            resources[name] = _stated(name, told)
+            resources[MEMORY] = max(0, resources[MEMORY] - resources[name] // MIB)
     if pool.instance_store and row.instance_store_gb:
         resources[EPHEMERAL_STORAGE] = _usable_mib(int(row.instance_store_gb * 1e9 / 2**30))
     elif disk := pool.images_disk:
@@ -264,10 +268,10 @@ def node_resources(pool: Pool, row: InstanceType) -> dict[str, int]:
     return resources
 
 
-def _stated(text: str) -> int:
+def _stated(resource: str, text: str) -> int:
     """What a tag says; to the autoscaler a tag that it cannot read is none."""
     try:
-        return amount(EFA_RESOURCE, text)
+        return amount(resource, text)
     except ValueError:
         return 0
 

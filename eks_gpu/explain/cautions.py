@@ -6,15 +6,17 @@ from typing import Any
 
 from eks_gpu.checks.sources import DRIVER_OF_G7
 from eks_gpu.checks.volumes import unoffered
-from eks_gpu.cost.admission import ACCELERATOR_RESOURCES
+from eks_gpu.cost.admission import ACCELERATOR_RESOURCES, node_resources
 from eks_gpu.cost.node_cost import KINDS
 from eks_gpu.explain.pod_file import PodSource
 from eks_gpu.graph.graph import Graph
 from eks_gpu.pods.pod import Pod
 from eks_gpu.pods.probes import patience, remedy
+from eks_gpu.pods.quantities import HUGE_PAGES
 from eks_gpu.pods.vllm import served_models
 from eks_gpu.pods.vllm_start import vllm_start
 from eks_gpu.pools.clusters import clusters
+from eks_gpu.pools.huge_pages import to_be_known
 from eks_gpu.pools.model_load import until_it_answers
 from eks_gpu.pools.pool import Candidate, Pool
 from eks_gpu.pools.small_volumes import sized_volumes
@@ -63,6 +65,9 @@ def of_resources(graph: Graph, pool: Pool, pod: Pod) -> Iterator[Caution]:
     for found in unoffered(graph, pool, pod):
         yield Caution(f"{found.says}: {found.fix}" if found.fix else found.says)
     yield from (Caution(said) for resource in pod.requests if (said := pool.overlaid.uncounted(resource)))
+    for resource in pod.requests:
+        if resource.startswith(HUGE_PAGES) and not any(node_resources(pool, row).get(resource) for row in pool.types):
+            yield Caution(f"no controller knows of {resource} before a node is there: {to_be_known(pool, resource)}")
 
 
 def of_volumes(graph: Graph, pool: Pool) -> Iterator[Caution]:
