@@ -1,6 +1,5 @@
 """The control plane for real: API server, scheduler, kwok and controllers at work; `down` leaves nothing."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +18,7 @@ from eks_gpu.lab.karpenter import start_karpenter
 from eks_gpu.lab.nodes import aws_client
 from eks_gpu.lab.state import Lab
 from eks_gpu.lab.status import status
+from tests.e2e.cluster_of_karpenter import DISCOVERY, make_cluster
 from tests.given import CLUSTER
 from tests.waiting import until
 
@@ -137,22 +137,10 @@ def test_the_autoscaler_brings_gpu_nodes_for_pending_pods_and_takes_them_away(la
 
 
 def test_karpenter_buys_a_node_of_the_type_that_its_node_pool_names(lab: Lab):
-    discovery = {"karpenter.sh/discovery": "gaia"}
-    ec2, iam = aws_client(lab, "ec2"), aws_client(lab, "iam")
-    subnets = ec2.describe_subnets()["Subnets"][:3]
-    group = ec2.create_security_group(GroupName="nodes", Description="nodes", VpcId=subnets[0]["VpcId"])["GroupId"]
-    ids = [subnet["SubnetId"] for subnet in subnets]
-    ec2.create_tags(Resources=[*ids, group], Tags=[{"Key": key, "Value": value} for key, value in discovery.items()])
-    trust = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    iam.create_role(RoleName="gaia-node", AssumeRolePolicyDocument=policy)
-    aws_client(lab, "eks").create_cluster(
-        name="gaia", version="1.35", roleArn="arn:aws:iam::123456789012:role/eks", resourcesVpcConfig={"subnetIds": ids}
-    )
-    aws_client(lab, "sqs").create_queue(QueueName="gaia")
+    make_cluster(lab)
     start_karpenter(lab, "gaia", "gaia", settings=EVERY_FEATURE)
 
-    api, terms = ClusterApi(lab), [{"tags": discovery}]
+    api, terms = ClusterApi(lab), [{"tags": DISCOVERY}]
     api.create(
         "/apis/karpenter.k8s.aws/v1/ec2nodeclasses",
         {

@@ -26,6 +26,8 @@ from eks_gpu.lab.prometheus import PROMETHEUS, STATE_METRICS, Server, start_prom
 from eks_gpu.lab.state import Lab
 from eks_gpu.lab.status import status
 from eks_gpu.lab.toolchain import is_built
+from tests.e2e.cluster_of_karpenter import DISCOVERY, NODE_ROLE, make_cluster
+from tests.e2e.cluster_of_karpenter import NAME as CLUSTER
 from tests.e2e.own_lab import own_lab
 from tests.promql import series
 from tests.waiting import until
@@ -36,7 +38,6 @@ pytestmark = [
     pytest.mark.minutes(2),
     pytest.mark.skipif(not is_built(*FURTHER), reason=f"{FURTHER} are not all built: `make replays` builds them"),
 ]
-CLUSTER = "gaia"
 POOLS: Any = {
     "gpu": {"instance_types": ["g4dn.xlarge"], "max_gpus": 2},
     "spare": {"instance_types": ["g5.xlarge"], "max_gpus": 1, "capacity_types": ["spot"]},
@@ -101,28 +102,13 @@ def queries(region: str) -> dict[str, str]:
     return found | {name: name for each in EXPORTERS for name in each.metrics}
 
 
-def make_cluster(lab: Lab) -> None:
-    """The cluster in moto, with all that Karpenter wants of it, and its two pools."""
-    discovery = {"karpenter.sh/discovery": CLUSTER}
-    ec2, iam = aws_client(lab, "ec2"), aws_client(lab, "iam")
-    subnets = ec2.describe_subnets()["Subnets"][:3]
-    group = ec2.create_security_group(GroupName="nodes", Description="nodes", VpcId=subnets[0]["VpcId"])["GroupId"]
-    ids = [subnet["SubnetId"] for subnet in subnets]
-    ec2.create_tags(Resources=[*ids, group], Tags=[{"Key": key, "Value": value} for key, value in discovery.items()])
-    trust = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    iam.create_role(RoleName="gaia-node", AssumeRolePolicyDocument=policy)
-    aws_client(lab, "eks").create_cluster(
-        name=CLUSTER,
-        version="1.35",
-        roleArn="arn:aws:iam::123456789012:role/eks",
-        resourcesVpcConfig={"subnetIds": ids},
-    )
-    aws_client(lab, "sqs").create_queue(QueueName=CLUSTER)
+def make_pools(lab: Lab) -> None:
+    """The cluster, Karpenter, and its two pools."""
+    make_cluster(lab)
     start_karpenter(lab, CLUSTER, CLUSTER)
-    terms = [{"tags": discovery}]
+    terms = [{"tags": DISCOVERY}]
     spec = {
-        "role": "gaia-node",
+        "role": NODE_ROLE,
         "amiSelectorTerms": [{"alias": "al2023@latest"}],
         "subnetSelectorTerms": terms,
         "securityGroupSelectorTerms": terms,
@@ -219,7 +205,7 @@ def idle(server: Server) -> set[tuple[str, str, str]]:
 
 
 def test_every_query_answers_or_needs_a_gpu(lab: Lab):
-    make_cluster(lab)
+    make_pools(lab)
     start_kueue(lab, {"integrations": {"frameworks": ["batch/job"]}, "metrics": {"enableClusterQueueResources": True}})
     start_keda(lab)
     values = prometheus_values(SETTINGS, "monitoring", {}, "metrics", [])

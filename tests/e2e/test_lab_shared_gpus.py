@@ -1,6 +1,5 @@
 """Shares of a GPU with the real Karpenter: pods that share one start one node, if Karpenter knows of the shares."""
 
-import json
 import os
 import signal
 from typing import Any
@@ -14,9 +13,9 @@ from components.values.gpu_pool import GpuPool
 from components.values.value import check
 from eks_gpu.lab.cluster_api import ClusterApi
 from eks_gpu.lab.karpenter import start_karpenter
-from eks_gpu.lab.nodes import aws_client
 from eks_gpu.lab.state import Lab
 from eks_gpu.lab.status import status
+from tests.e2e.cluster_of_karpenter import make_cluster
 from tests.waiting import until
 
 pytestmark = [pytest.mark.xdist_group("lab_shared_gpus"), pytest.mark.minutes(2)]
@@ -32,22 +31,6 @@ OBJECTS = {
 }
 KINDS = {"nodepools": "NodePool", "nodeoverlays": "NodeOverlay", "ec2nodeclasses": "EC2NodeClass"}
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
-
-
-def place(lab: Lab) -> tuple[list[str], str]:
-    """Subnets and a security group of a cluster in the lab's AWS, with the role of its nodes."""
-    ec2, iam = aws_client(lab, "ec2"), aws_client(lab, "iam")
-    subnets = ec2.describe_subnets()["Subnets"][:3]
-    ids = [subnet["SubnetId"] for subnet in subnets]
-    group = ec2.create_security_group(GroupName="nodes", Description="nodes", VpcId=subnets[0]["VpcId"])["GroupId"]
-    trust = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    iam.create_role(RoleName="gaia-node", AssumeRolePolicyDocument=policy)
-    aws_client(lab, "eks").create_cluster(
-        name="gaia", version="1.35", roleArn="arn:aws:iam::123456789012:role/eks", resourcesVpcConfig={"subnetIds": ids}
-    )
-    aws_client(lab, "sqs").create_queue(QueueName="gaia")
-    return ids, group
 
 
 def create(api: ClusterApi, plural: str, spec: Any) -> None:
@@ -71,7 +54,7 @@ def stop_karpenter(lab: Lab) -> None:
 
 
 def test_karpenter_plans_shares_of_a_gpu_with_the_overlay_and_its_gate_and_not_without_the_gate(lab: Lab):
-    subnet_ids, group = place(lab)
+    subnet_ids, group = make_cluster(lab)
     running = start_karpenter(lab, "gaia", "gaia", settings={"FEATURE_GATES": "NodeOverlay=true"})
     api = ClusterApi(lab)
     node_class = ec2_node_class(
