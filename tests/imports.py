@@ -138,3 +138,13 @@ def planned(answer: Answer) -> Plan:
     config = {"aws:region": answer.region, "eks-gpu:settings": json.dumps(answer.settings), **own}
     stack = StackConfig("dev", Path("Pulumi.dev.yaml"), answer.region, config, frozenset())
     return make_plan(Project.load(ROOT), stack)
+
+
+def settings(folder: Path, *documents: Mapping[str, Any]) -> Any:
+    """The settings that the documents become."""
+    return imported(write(folder, *documents))[0].settings
+
+
+def bought(folder: Path, *documents: Mapping[str, Any]) -> Any:
+    """The settings that Karpenter's pool gpu becomes."""
+    return settings(folder, *documents)["karpenter_gpu_pools"]["gpu"]
