@@ -87,6 +87,8 @@ class LlmInference(ComponentResource):
         """
         spec = check(LlmInferenceSpec, args)
         check_name(name, {ROLES: [name] if spec.settings.model.s3_uri else []})
+        if spec.settings.nodes > 1:
+            served.check_group_name(name)
         super().__init__("eks-gpu-components:index:LlmInference", name, args, opts)
 
         region = spec.cluster["region"] if spec.cluster else None

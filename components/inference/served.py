@@ -1,5 +1,6 @@
 """A model server, whichever it is, and its Kubernetes objects as plain data."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,7 @@ from .. import catalog
 from ..catalog.leader_worker_sets import GROUP_KEY_LABEL, LEADER_WORKER_SET_API_VERSION
 from ..values.gpu_pool import GpuPool
 from ..values.pool_pods import pool_selector, pool_tolerations
+from ..values.value import BadInput
 from . import parts
 from .load_balancer import service as balanced_service
 from .service_settings import END_S, NOTICED_S, SPOT_NOTICE_S, ModelService
@@ -17,6 +19,8 @@ LEADER_LABELS = {"app.kubernetes.io/component": "leader"}
 WORKER_LABELS = {"app.kubernetes.io/component": "worker"}
 _CONTAINER = "server"
 _SPREAD = "topologySpreadConstraints"
+# A label of a group's pods has its name and eleven characters more, of the 63 that a label takes.
+_GROUP_NAME = re.compile(r"[a-z]([-a-z0-9]{0,48}[a-z0-9])?")
 _WIDER = "a server over several nodes is not made here: take a type with more or larger GPUs"
 
 
@@ -149,6 +153,15 @@ def deployment(name: str, pool: GpuPool, served: Served, service: ModelService) 
             "template": {"metadata": {"labels": selected}, "spec": pod(name, pool, served, service)},
         },
     }
+
+
+def check_group_name(name: str) -> None:
+    """Raises BadInput for a name that a LeaderWorkerSet cannot have, or that makes those of its groups too long."""
+    if not _GROUP_NAME.fullmatch(name):
+        rule = "must be at most 50 of a-z, 0-9 and -, and begin with a letter"
+        raise BadInput(
+            [f"name {rule}, got {name!r}: groups of pods and their Services are named {name}-0 and the like"]
+        )
 
 
 def leader_worker_set(name: str, pool: GpuPool, served: Served, service: ModelService) -> dict[str, Any]:

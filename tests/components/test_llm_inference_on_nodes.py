@@ -5,13 +5,16 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
+from components import LlmInference
 from components.catalog.leader_worker_sets import GROUP_KEY_LABEL
 from components.observability.monitors import pod_monitors
 from components.observability.settings import GpuObservabilitySettings
-from components.values.value import check
+from components.values.value import BadInput, check
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.offline.sdk_schema import problems
+from tests.engine import run
 from tests.found import every
+from tests.given import CLUSTER
 from tests.llm import BY_HAND, CLAIM, DEPLOYMENT, POOL, S3, llm
 
 GROUP = "kubernetes:leaderworkerset.x-k8s.io/v1:LeaderWorkerSet"
@@ -170,6 +173,13 @@ def test_one_node_is_a_deployment_and_several_have_its_name():
     assert llm(**TWO).one("aws:eks/podIdentityAssociation:PodIdentityAssociation").urn in (
         llm(**TWO).one(GROUP).dependencies
     )
+
+
+@pytest.mark.parametrize("name", ["3b", "Llm", "a" * 51])
+def test_a_name_that_groups_cannot_have_is_refused(name):
+    given: Any = {"pool": TWO["pool"], "cluster": CLUSTER, "settings": {"model": TWO["model"], "nodes": 3}}
+    with pytest.raises(BadInput, match=f"name must be at most 50 of a-z, 0-9 and -, and begin .*, got '{name}'"):
+        run(lambda: LlmInference(name, given))
 
 
 @pytest.mark.parametrize("args", [{}, {"service": {"max_replicas": 1}}, {"service": {"load_balancer": {}}}])
