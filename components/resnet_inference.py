@@ -45,7 +45,7 @@ class ResnetInferenceSpec(Value):
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
-        pods = self.pool.max_nodes * self.pool.resources_per_node
+        pods = self.pool.max_nodes_for_pods * self.pool.resources_per_node
         problems = []
         if self.pool.accelerator != "nvidia":
             problems.append(f"pool must have NVIDIA GPUs, got {self.pool.accelerator}")
@@ -56,7 +56,7 @@ class ResnetInferenceSpec(Value):
             problems.append(f"pool must have amd64 nodes, since {image} is made for no other, got arm64")
         if self.settings.max_replicas > pods:
             problems.append(
-                f"settings: the pool has GPUs for {pods} pods (max_gpus {self.pool.max_gpus}), "
+                f"settings: the pool has GPUs for {pods} pods ({self.pool.stated_size}), "
                 f"got {self.settings.max_replicas} replicas"
             )
         if self.settings.model.s3_uri and self.cluster is None:

@@ -134,8 +134,7 @@ class ScaledObjectSpec(Value):
         if not room:
             problems.append(f"gpus_per_replica must be at most what the pool has, got {self.gpus_per_replica}")
         elif self.max_replicas > room:
-            size = f"max_gpus {self.pool.max_gpus}" if self.pool.nodes is None else f"nodes {self.pool.nodes}"
-            of = f"{size}, {self.gpus_per_replica} for each"
+            of = f"{self.pool.stated_size}, {self.gpus_per_replica} for each"
             problems.append(f"settings.max_replicas must be at most {room}, for which the pool has GPUs ({of})")
         for field, given in (
             ("min_replicas", settings.min_replicas),

@@ -30,7 +30,7 @@ def workload_labels(name: str) -> dict[str, str]:
 def deployment(name: str, pool: GpuPool, settings: ResnetInferenceSettings) -> dict[str, Any]:
     """The pods, on the pool's nodes alone."""
     labels = workload_labels(name)
-    spare = pool.max_nodes * pool.resources_per_node - settings.max_replicas
+    spare = pool.max_nodes_for_pods * pool.resources_per_node - settings.max_replicas
     metadata: dict[str, Any] = {"name": name, "namespace": settings.namespace, "labels": labels}
     if settings.keda:
         metadata["annotations"] = {"pulumi.com/skipAwait": "true"}  # there may be no pod to wait for

@@ -286,6 +286,11 @@ class GpuPool(Value):
         """Nodes that pods may count on, at most: of a fixed number, none of those that only come to replace others."""
         return self.max_nodes if self.nodes is None else self.nodes
 
+    @property
+    def stated_size(self) -> str:
+        """What a message calls the size that `max_nodes_for_pods` follows from: `max_gpus 8`, or `nodes 2`."""
+        return f"max_gpus {self.max_gpus}" if self.nodes is None else f"nodes {self.nodes}"
+
     def pull_problems(self, *, on_instance_store: bool = False) -> list[str]:
         """A sentence if pulling in parallel would make pulls slower, where `on_instance_store` says what images lie on.
 

@@ -91,11 +91,19 @@ def test_a_pod_that_goes_answers_until_its_connections_have_ended_and_within_a_s
 
 
 @pytest.mark.parametrize(
-    ("replicas", "update"),
-    [(5, {"maxSurge": 1, "maxUnavailable": 0}), (6, {"maxSurge": 0, "maxUnavailable": 1})],
+    ("given", "update"),
+    [
+        ({"replicas": 5}, {"maxSurge": 1, "maxUnavailable": 0}),
+        ({"replicas": 6}, {"maxSurge": 0, "maxUnavailable": 1}),
+        # The third node is there to replace another, and starts for no pod.
+        (
+            {"replicas": 2, "pool": {"instance_types": ["g6.xlarge"], "nodes": 2, "max_gpus": 3}},
+            {"maxSurge": 0, "maxUnavailable": 1},
+        ),
+    ],
 )
-def test_a_new_pod_comes_before_an_old_one_goes_where_the_pool_has_a_gpu_for_it(replicas, update):
-    assert deployment(replicas=replicas)["spec"]["strategy"] == {"type": "RollingUpdate", "rollingUpdate": update}
+def test_a_new_pod_comes_before_an_old_one_goes_where_the_pool_has_a_gpu_for_it(given, update):
+    assert deployment(**given)["spec"]["strategy"] == {"type": "RollingUpdate", "rollingUpdate": update}
 
 
 def test_servers_that_share_a_gpu_share_its_memory():

@@ -136,6 +136,10 @@ def test_the_url_it_publishes_is_that_of_its_service():
             "pool must have amd64 nodes, since tensorflow/serving:2.20.0-gpu is made for no other, got arm64",
         ),
         ({"hpa": {"max_replicas": 7}}, "settings: the pool has GPUs for 6 pods (max_gpus 6), got 7 replicas"),
+        (
+            {"pool": {"instance_types": ["g6.xlarge"], "nodes": 2, "max_gpus": 3}, "replicas": 3},
+            "settings: the pool has GPUs for 2 pods (nodes 2), got 3 replicas",
+        ),
         ({"model": S3}, "cluster is required for settings.model.s3_uri: its pods need a role to read it"),
         (
             {"model": S3, "replicas": 7},
