@@ -17,6 +17,7 @@ from eks_gpu.karpenter.settings import DRA_SINCE as KARPENTER_DRA_SINCE
 from eks_gpu.karpenter.settings import dra
 from eks_gpu.pods.claims import maps
 from eks_gpu.pods.pod import Pod
+from eks_gpu.pods.quantities import PODS
 from eks_gpu.pools.pool import AUTO_MODE, KARPENTER, Pool
 from eks_gpu.pools.software import DRA_DRIVERS, Software, gpu_shares
 from eks_gpu.pools.software import KARPENTER as CHART
@@ -52,7 +53,7 @@ def claims(context: Context) -> Iterator[Said]:
     """Pods stay Pending: no node has the device that they claim, and no controller starts one for a claim.
 
     A device has what the conditions of class and claim ask for, by what its instance type has. Kubernetes takes claims
-    from 1.34 on.
+    from 1.34 on. Pods that name one ResourceClaim are all on the node of its devices, so one node must take them all.
 
     Karpenter 1.15 starts one for whole NVIDIA GPUs if `settings.enableDRA` or `settings.awsFeatureGates.draNVIDIAGPU`
     is on; `ignoreDRARequests: false` alone brings none. If the check does not know the device class, it cannot tell
@@ -80,6 +81,8 @@ def claims(context: Context) -> Iterator[Said]:
             problem = Problem(f"its pods claim devices of {wanted}, and {named} has none")
         elif reasons := _unmet(context, pods, having):
             problem = Problem(f"no node has the devices that its pods claim: {reasons}", "claim what the types have")
+        else:
+            problem = _too_many_for_a_node(context, spec, having)
         yield verdict(str(spec), problem, f"{', '.join(having)} has nodes with the device")
 
 
@@ -154,6 +157,32 @@ def _sees(release: Software, requests: list[set[str]] | None) -> bool:
 
 def _takes(room: Room, pod: Pod) -> bool:
     return room.verdict(pod).admits
+
+
+def _too_many_for_a_node(context: Context, spec: PodSpec, having: Sequence[str]) -> Problem | None:
+    """Pods that share the devices of one node and are more than any node of these pools takes."""
+    for work in context.workloads:
+        claim = next((each for each in work.pod.claims if each.shared and not each.unknown), None)
+        if spec.urn not in (work.resource, work.urn) or claim is None or not work.replicas:
+            continue
+        pod = work.pod.without_claims()
+        rooms = [room for room in context.rooms if room.pool.name in having]
+        most = max((_fitting(room, pod) for room in rooms), default=None)
+        if most is not None and most < work.replicas:
+            said = f"its {work.replicas} pods share claim {claim.name}, whose devices are on one node"
+            return Problem(
+                f"{said}, and a node takes {most}",
+                "let each pod claim by a ResourceClaimTemplate, or run fewer of them",
+            )
+    return None
+
+
+def _fitting(room: Room, pod: Pod) -> int:
+    """Most pods that one empty node of a pool takes."""
+    asked = {**{name: amount for name, amount in pod.requests.items() if amount}, PODS: 1}
+    nodes = (room.left(each) for each in room.pool.candidates if room.suits(each, pod))
+    counts = (min(left[name] // amount for name, amount in asked.items() if name in left) for left in nodes)
+    return max(counts, default=0)
 
 
 def _too_old(context: Context) -> str:

@@ -94,3 +94,23 @@ def test_a_class_of_the_stacks_own_is_one_of_the_drivers():
 def test_auto_mode_starts_nodes_for_claims_from_kubernetes_1_36_on():
     assert findings(CHECK, *device_claims.on_auto_mode()) == {SUBJECT: (True, "gpu has nodes with the device")}
     assert not findings(CHECK, *device_claims.on_auto_mode("1.35"))[SUBJECT][0]
+
+
+def test_pods_that_share_one_claim_are_on_one_node():
+    claim = {"devices": {"requests": [{"name": "gpu", "exactly": {"deviceClassName": "gpu.nvidia.com"}}]}}
+    shared = kubernetes("ResourceClaim", "shared", claim, group="resource.k8s.io/v1")
+
+    def fits(replicas: int) -> tuple[bool, str]:
+        pods = claiming(resourceClaims=[{"name": "gpu", "resourceClaimName": "shared"}])
+        container = pods.inputs["spec"]["template"]["spec"]["containers"][0]
+        container["resources"] = {"requests": {"cpu": "1500m"}}
+        pods.inputs["spec"]["replicas"] = replicas
+        stack = [each for each in device_claims.on_karpenter() if each.name not in ("claiming", "gpu-claim")]
+        return findings(CHECK, *stack, pods, shared)[SUBJECT]
+
+    assert fits(2)[0]
+    assert fits(30) == (
+        False,
+        "its 30 pods share claim gpu, whose devices are on one node, and a node takes 2: let each pod claim by a "
+        "ResourceClaimTemplate, or run fewer of them",
+    )
