@@ -235,7 +235,7 @@ def limited(context: Context) -> Iterator[Said]:
     """The API server refuses the pod: devices cannot be requested in fractions, or without a limit.
 
     Devices are all resources with a domain that is not Kubernetes' own, such as `vpc.amazonaws.com/efa`. Huge pages
-    need a limit too.
+    need a limit too, and cpu or memory beside them.
     """
     for spec in pod_specs(context.graph):
         asked = list(_devices(spec))
@@ -249,7 +249,9 @@ def _devices(spec: PodSpec) -> Iterator[tuple[str, Problem | None]]:
         limits, requests = part(container, "resources", "limits"), part(container, "resources", "requests")
         for name in dict.fromkeys((*limits, *requests)):
             if is_whole(name) and (limits.get(name) is not None or requests.get(name) is not None):
-                yield name, _unlimited(name, limits.get(name), requests.get(name))
+                lonely = name.startswith(HUGE_PAGES) and not {"cpu", "memory"} & {*limits, *requests}
+                alone = Problem(f"{name} needs cpu or memory beside it", "request one of them too") if lonely else None
+                yield name, alone or _unlimited(name, limits.get(name), requests.get(name))
 
 
 def _unlimited(name: str, limit: Any, request: Any) -> Problem | None:

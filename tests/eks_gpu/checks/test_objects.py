@@ -111,6 +111,19 @@ def test_devices_of_any_domain_and_huge_pages_need_a_limit(name):
     assert (subject, message.partition(":")[0]) == ("Deployment default/train", f"{name} is requested without a limit")
 
 
+def test_huge_pages_alone_are_refused():
+    resources: Any = {"limits": {"hugepages-2Mi": "1Gi", "nvidia.com/gpu": 1}}
+    alone = deployment("train", {"containers": [{"name": "main", "image": "a", "resources": resources}]})
+    subject, message = failure("device-requests-are-limits", train=alone)
+    assert (subject, message) == (
+        "Deployment default/train",
+        "hugepages-2Mi needs cpu or memory beside it: request one of them too",
+    )
+    resources["limits"]["memory"] = "1Gi"
+    beside = deployment("train", {"containers": [{"name": "main", "image": "a", "resources": resources}]})
+    assert findings("device-requests-are-limits", *healthy(train=beside))["Deployment default/train"][0]
+
+
 def test_a_thousand_may_be_written_in_two_ways():
     resources = {"limits": {"example.com/token": "1k"}, "requests": {"example.com/token": 1000}}
     made = deployment("train", {"containers": [{"name": "main", "image": "a", "resources": resources}]})
