@@ -79,7 +79,6 @@ BROKEN_MANIFESTS: list[Broken] = [
         "spec.blockDeviceMappings[0].ebs.volumeSize",
         "must be a Kubernetes quantity such as 500m, 2 or 1.5Gi, got '100 GB'; nearest: 100G",
     ),
-    ("gpu-pools-start-at-zero", [node_pool(spec={"replicas": 2})], "spec.replicas", "2 GPU nodes run"),
     (
         "node-pool-fields-fit-the-chart",
         [

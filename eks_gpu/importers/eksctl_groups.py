@@ -7,7 +7,7 @@ from math import floor
 from eks_gpu.importers.autoscaler_tags import read_tags
 from eks_gpu.importers.fields import Fields, Place
 from eks_gpu.importers.findings import Findings, PoolFindings
-from eks_gpu.importers.model import SELF_MANAGED, Described, Named, Pool
+from eks_gpu.importers.model import SELF_MANAGED, Described, Named, Pool, Stated
 from eks_gpu.importers.taints import read_taints
 from eks_gpu_components.catalog import (
     CNI_POLICY,
@@ -68,6 +68,8 @@ def read_group(group: Fields, backend: str, described: Described) -> None:
         running_place=group.place("desiredCapacity" if desired and desired >= (least or 0) else "minSize"),
         disk_gib=group.whole("volumeSize", least=1, most=65_536),
         disk_place=group.place("volumeSize"),
+        speed=_speed(group),
+        efa=group.place("efaEnabled") if group.flag("efaEnabled") else None,
         image=_image(group, told),
         image_place=group.place("amiFamily"),
     )
@@ -169,6 +171,13 @@ def _disk(group: Fields, findings: Findings) -> None:
         findings.tell("node-disks-are-encrypted", group.place("volumeEncrypted"), message)
 
 
+def _speed(group: Fields) -> dict[str, Stated]:
+    """What a group says of the speed of its disk, by the field of a pool's `storage`."""
+    keys = {"volumeIOPS": "iops", "volumeThroughput": "throughput_mib_s"}
+    found = {key: group.whole(key) for key in keys}
+    return {keys[key]: Stated(value, group.place(key)) for key, value in found.items() if value is not None}
+
+
 def _nodes(group: Fields, findings: Findings) -> None:
     """What the program decides for all nodes alike."""
     if group.flag("privateNetworking") is False:
@@ -179,7 +188,7 @@ def _nodes(group: Fields, findings: Findings) -> None:
     if group.part("ssh").flag("allow"):
         findings.lose(group.place("ssh"), "nobody logs in to the program's nodes by SSH: session_manager: true does it")
     group.part("ssh").replaced("publicKeyPath", "publicKeyName", "publicKey", "sourceSecurityGroupIds")
-    group.off("efaEnabled", "ebsOptimized", "enableDetailedMonitoring", "enclaveEnabled")
+    group.off("ebsOptimized", "enableDetailedMonitoring", "enclaveEnabled")
     group.replaced("disablePodIMDS", "propagateASGTags", "containerRuntime")
     if group.part("nodeRepairConfig").flag("enabled") is False:
         findings.lose(group.part("nodeRepairConfig").place("enabled"), "EKS repairs the nodes of the program's groups")

@@ -3,19 +3,29 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import floor
+from types import MappingProxyType
 from typing import Any
 
 from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.gpu_types import GpuTypes, gpu_types, why_needed, why_unusable
-from eks_gpu.importers.model import AUTO_MODE, KARPENTER, MANAGED, Pool
+from eks_gpu.importers.model import AUTO_MODE, KARPENTER, MANAGED, PluginConfig, Pool
+from eks_gpu.importers.plugin_configs import ALONE
+from eks_gpu.importers.pool_features import (
+    Shares,
+    cut_into,
+    slices_limit,
+    slices_of_a_gpu,
+    take_efa,
+    take_fixed_nodes,
+    take_parts,
+    take_storage,
+)
 from eks_gpu.importers.taints import tell_of_missing_values
 from eks_gpu.importers.units_and_names import fitting_name
 from eks_gpu.pods.quantities import CPU, MEMORY, MIB
 from eks_gpu.pools.limits import NODES
-from eks_gpu.pools.overlays import Nodes, Overlay, overlaid
-from eks_gpu.pools.type_facts import zone_ids
+from eks_gpu.pools.overlays import Overlay
 from eks_gpu_components.catalog import (
-    GPU_RESOURCE,
     GPU_TAINT,
     HARD_EFFECTS,
     MAX_DISK_GIB,
@@ -33,6 +43,7 @@ from eks_gpu_components.catalog import (
 )
 from eks_gpu_components.catalog.image_families import least_gib
 from eks_gpu_components.catalog.images import ROOT_DEVICE
+from eks_gpu_components.catalog.label_rules import DEVICE_PLUGIN_CONFIG_LABEL
 
 SECTIONS = {KARPENTER: "karpenter_gpu_pools", AUTO_MODE: "auto_mode_gpu_pools"}
 DEFAULT_MAX_NODES = 4
@@ -52,6 +63,12 @@ class Settled:
     name: str
     settings: dict[str, Any]
     """What stands below its name."""
+    was: str = ""
+    """Its name in the file."""
+    overlays: frozenset[str] = frozenset()
+    """Names of the NodeOverlays that are of its nodes."""
+    settled_overlays: frozenset[str] = frozenset()
+    """Those of them whose place the pool's `sharing` or `mig` takes."""
     notes: dict[str, str] = field(default_factory=dict)
     """Choices made for the user, by key of `pool`."""
     rows: tuple[InstanceType, ...] = ()
@@ -68,6 +85,7 @@ def settle_gpu_pool(
     zones: Sequence[str],
     taken: Sequence[str],
     overlays: Sequence[Overlay] = (),
+    configs: Mapping[str, PluginConfig] = MappingProxyType({}),
 ) -> Settled | None:
     """A pool of the settings; None, told, where nothing today is like it."""
     findings = pool.findings
@@ -82,7 +100,10 @@ def settle_gpu_pool(
     if types.need:
         settings = {"need": types.need}
         notes["need"] = why_needed(pool)
-    settings["max_gpus"] = _ceiling(pool, types, shares_of_a_gpu(pool, types.rows, overlays, region), notes, findings)
+    shares = Shares(pool, types.rows, overlays, region)
+    config = configs.get(pool.labels.get(DEVICE_PLUGIN_CONFIG_LABEL, ALONE))
+    exactly = bool(config and config.sharing.get("replicas") == shares.count)
+    settings["max_gpus"] = _ceiling(pool, types, (shares.count, shares.by), exactly, notes, findings)
     settings |= _capacity(pool, notes, findings)
     settings |= _disk(pool, findings)
     _system_disk(pool, types, findings)
@@ -95,10 +116,17 @@ def settle_gpu_pool(
     settings |= _patience(pool, findings)
     if pool.image != "al2023" or (pool.storage and pool.storage.image == "bottlerocket"):
         settings["node_image"] = "bottlerocket"
+    take_fixed_nodes(pool, types, settings, findings)
+    take_storage(pool, types, settings, findings)
+    take_efa(pool, types, settings, findings)
+    take_parts(pool, types, shares, configs, settings, findings)
     return Settled(
         section=SECTIONS.get(pool.backend, "gpu_node_groups"),
         name=_name(pool, taken, findings),
         settings={**_around(pool, settings, findings), "pool": settings},
+        was=pool.name,
+        overlays=shares.overlays,
+        settled_overlays=shares.settled(settings, types.rows),
         notes=notes,
         rows=types.rows,
         gpus_per_node=types.count,
@@ -130,20 +158,9 @@ def _zones(pool: Pool, zones: Sequence[str], findings: Findings) -> list[str]:
     return kept if {*kept} != {*zones} else []
 
 
-def shares_of_a_gpu(
-    pool: Pool, rows: Sequence[InstanceType], overlays: Sequence[Overlay], region: str
-) -> tuple[int, str]:
-    """How many Karpenter counts each GPU of a pool, and what says so: a NodeOverlay, or the user data."""
-    ids = zone_ids(region)
-    nodes = Nodes(pool.name, region, pool.labels, {zone: ids.get(zone, "") for zone in pool.zones})
-    found = overlaid(overlays if pool.backend == KARPENTER else (), nodes, rows).capacity
-    for row in rows:
-        if row.gpus and (given := found.get(row.name, {}).get(GPU_RESOURCE)):
-            return max(floor(given.amount / row.gpus), 1), f"NodeOverlay {given.by}"
-    return (pool.storage.shares, "its nodes' user data") if pool.storage else (1, "")
-
-
-def _ceiling(pool: Pool, types: GpuTypes, shares: tuple[int, str], notes: dict[str, str], findings: Findings) -> int:
+def _ceiling(
+    pool: Pool, types: GpuTypes, parts: tuple[int, str], exactly: bool, notes: dict[str, str], findings: Findings
+) -> int:
     """GPUs at most."""
     if nodes := max(pool.min_nodes, pool.desired_nodes or 0):
         message = f"{nodes} GPU nodes run while nothing asks for them: a pool begins at zero and returns to it"
@@ -156,14 +173,21 @@ def _ceiling(pool: Pool, types: GpuTypes, shares: tuple[int, str], notes: dict[s
             message = f"{wrong} is no resource, so the limit stops nothing: nodes have {resource}, on which it is taken"
             findings.tell("limits-name-the-real-resource", pool.limit_places[wrong], message)
     names = (resource, "gpu", "gpus", "nvidia.com/gpus")
-    stated = next((_limit(pool, key) for key in names if key in pool.limits), None)
-    if stated is not None and types.kind == "nvidia" and shares[0] > 1:
-        whole = stated // shares[0]
-        message = (
-            f"{stated} counts shares: by {shares[1]} each GPU is {shares[0]}, and the settings count whole ones, so "
-            f"{max(whole, types.count)} is taken"
-        )
-        findings.tell("shared-gpus-are-planned", pool.size_place, message)
+    counted = next((key for key in names if key in pool.limits), None)
+    profile = cut_into(pool, types)
+    if counted is None and profile and slices_limit(profile) in pool.limits:
+        counted = slices_limit(profile)
+        names = (*names, counted)
+        parts, exactly = (slices_of_a_gpu(profile, types), f"its slices of {profile}"), True
+    stated = _limit(pool, counted) if counted else None
+    if stated is not None and types.kind == "nvidia" and parts[0] > 1:
+        whole = stated // parts[0]
+        if not exactly or whole * parts[0] != stated or whole < types.count:
+            message = (
+                f"{stated} counts shares: by {parts[1]} each GPU is {parts[0]}, and the settings count whole ones, so "
+                f"{max(whole, types.count)} is taken"
+            )
+            findings.tell("shared-gpus-are-planned", pool.size_place, message)
         stated = whole
     if types.kind == "neuron" and NEURON_CORE_RESOURCE in pool.limits:
         by_cores = _limit(pool, NEURON_CORE_RESOURCE, types.cores)
@@ -177,6 +201,9 @@ def _ceiling(pool: Pool, types: GpuTypes, shares: tuple[int, str], notes: dict[s
     if stated is None and NODES in others and others[NODES] == by_others:
         notes["max_gpus"] = "from the limit of nodes"
         return others[NODES] * types.count
+    if stated is None and not others and pool.fixed_nodes and pool.fixed_nodes.value:
+        notes["max_gpus"] = "room for one node more than its number, which replaces another"
+        return (pool.fixed_nodes.value + 1) * types.count
     if stated is None:
         nodes = by_others if by_others else DEFAULT_MAX_NODES
         room = f"{nodes} of the largest node{'s' if nodes > 1 else ''}"
@@ -220,16 +247,19 @@ def _capacity(pool: Pool, notes: dict[str, str], findings: Findings) -> dict[str
         if len(wanted) > 1:
             message = f"a pool's capacity types have an order and no shares: Spot first, instead of {percentage} %"
             findings.lose(pool.types_place, f"{message} on demand beyond {base}")
-    if CapacityType.RESERVED in wanted and not (pool.storage and pool.storage.reservation_ids):
+    if CapacityType.RESERVED in wanted and not (pool.storage and pool.storage.reserves):
         if pool.reserved_is_named:
             instead = "left out" if len(wanted) > 1 else "on demand"
-            message = f"reserved needs capacity reservations by their ids in the node class: it is {instead}"
+            message = f"reserved needs capacity reservations, by ids or tags, in the node class: it is {instead}"
             findings.lose(pool.types_place, message)
         wanted.remove("reserved")
     if not pool.capacity_is_named:
         notes["capacity_types"] = "no requirement names one, and Karpenter then takes the first that there is"
     wanted = wanted or ["on-demand"]
-    return {} if wanted == ["on-demand"] else {"capacity_types": wanted}
+    found: dict[str, Any] = {} if wanted == ["on-demand"] else {"capacity_types": wanted}
+    if CapacityType.RESERVED in wanted and pool.storage and pool.storage.reservations:
+        found["reservations"] = [dict(each) for each in pool.storage.reservations]
+    return found
 
 
 def _system_disk(pool: Pool, types: GpuTypes, findings: Findings) -> None:
@@ -313,15 +343,14 @@ def _around(pool: Pool, settings: dict[str, Any], findings: Findings) -> dict[st
     if storage is None:
         return {}
     if pool.backend == AUTO_MODE:
-        speed = {"iops": storage.iops, "throughput_mib_s": storage.throughput_mib_s}
-        speed = {key: value for key, value in speed.items() if value is not None}
+        speed = {key: stated.value for key, stated in storage.speed.items()}
         around: dict[str, Any] = {"storage": speed} if speed else {}
     else:
         around = {"image_version": storage.image_version} if storage.image_version else {}
-    if storage.reservation_ids:
-        if "reserved" in settings.get("capacity_types", ()):
-            around["capacity_reservation_ids"] = list(storage.reservation_ids)
-        else:
+    if storage.reserves:
+        if "reserved" not in settings.get("capacity_types", ()):
             place = storage.reservations_place or pool.place
             findings.lose(place, "its node class names reservations, which capacity type reserved alone would use")
+        elif storage.reservation_ids:
+            around["capacity_reservation_ids"] = list(storage.reservation_ids)
     return around

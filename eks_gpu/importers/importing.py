@@ -13,15 +13,18 @@ from eks_gpu.importers.eksctl import read_cluster_config
 from eks_gpu.importers.fields import Fields, Sheet
 from eks_gpu.importers.findings import Findings
 from eks_gpu.importers.karpenter import read_node_pool, read_provisioner
-from eks_gpu.importers.model import AUTO_MODE, KARPENTER, MAX_POOLS, Described
+from eks_gpu.importers.model import AUTO_MODE, KARPENTER, MAX_POOLS, Described, Stated
 from eks_gpu.importers.node_classes import read_auto_mode_node_class, read_ec2_node_class, read_node_template
 from eks_gpu.importers.node_overlays import read_node_overlay
+from eks_gpu.importers.plugin_configs import read_plugin_configs
 from eks_gpu.importers.services import read_ingress, read_service
 from eks_gpu.importers.settings import Answer, compose
-from eks_gpu.importers.workloads import CLUSTER_AUTOSCALER, TEMPLATES, read_made_pods, read_workload
+from eks_gpu.importers.warm_capacity import read_buffer
+from eks_gpu.importers.workloads import CLUSTER_AUTOSCALER, TEMPLATES, read_made_pods, read_template, read_workload
 from eks_gpu.io.documents import Map, Seq, read
 from eks_gpu.io.problems import InputError
 from eks_gpu_components.catalog import AUTO_MODE_GROUP, KARPENTER_API_VERSION, KARPENTER_CORE_GROUP, KARPENTER_GROUP
+from eks_gpu_components.catalog.api_groups import CAPACITY_BUFFER_API_VERSION, CAPACITY_BUFFER_GROUP
 
 KINDS: dict[str, dict[str, bool]] = {
     "ClusterConfig": {EKSCTL: True},
@@ -31,6 +34,7 @@ KINDS: dict[str, dict[str, bool]] = {
     "AWSNodeTemplate": {f"{KARPENTER_GROUP}/v1alpha1": False},
     "NodeOverlay": {f"{KARPENTER_CORE_GROUP}/v1alpha1": True},
     "NodeClass": {f"{AUTO_MODE_GROUP}/v1": True},
+    "CapacityBuffer": {CAPACITY_BUFFER_API_VERSION: True, f"{CAPACITY_BUFFER_GROUP}/v1alpha1": True},
     "ConfigMap": {"v1": True},
     "CronJob": {"batch/v1": True, "batch/v1beta1": False, "batch/v2alpha1": False},
     "DaemonSet": {"apps/v1": True, "apps/v1beta2": False, "extensions/v1beta1": False},
@@ -38,6 +42,8 @@ KINDS: dict[str, dict[str, bool]] = {
     "Ingress": {"networking.k8s.io/v1": True, "networking.k8s.io/v1beta1": False, "extensions/v1beta1": False},
     "Job": {"batch/v1": True},
     "Pod": {"v1": True},
+    "PodTemplate": {"v1": True},
+    "PriorityClass": {"scheduling.k8s.io/v1": True},
     "ReplicaSet": {"apps/v1": True, "apps/v1beta2": False, "extensions/v1beta1": False},
     "ReplicationController": {"v1": True},
     "Service": {"v1": True},
@@ -45,7 +51,16 @@ KINDS: dict[str, dict[str, bool]] = {
 }
 """Kind -> API version -> whether Kubernetes 1.35, or Karpenter 1.15, serves it."""
 MAX_OBJECTS = 2000
-_FIRST = ("ClusterConfig", "NodeOverlay", "EC2NodeClass", "AWSNodeTemplate", "NodeClass", "Provisioner", "NodePool")
+_FIRST = (
+    "ClusterConfig",
+    "NodeOverlay",
+    "PriorityClass",
+    "EC2NodeClass",
+    "AWSNodeTemplate",
+    "NodeClass",
+    "Provisioner",
+    "NodePool",
+)
 """Read before what refers to them."""
 _OF_THE_SERVER = (
     *("annotations", "creationTimestamp", "deletionTimestamp", "finalizers", "generateName", "generation", "labels"),
@@ -148,7 +163,18 @@ def _dispatch(
                 return
             told = pool.findings
         case "NodeOverlay":
-            described.overlays.append(read_node_overlay(name, fields.part("spec", required=True), findings))
+            spec = fields.part("spec", required=True)
+            described.overlays.append(read_node_overlay(name, spec, findings))
+            described.overlay_places[name] = spec
+        case "CapacityBuffer":
+            read_buffer(name, _namespace(fields), fields, described)
+        case "PodTemplate":
+            pods = read_template(name, fields, findings)
+            described.templates[_namespace(fields), name] = (pods, fields.place("kind"))
+            return
+        case "PriorityClass":
+            described.priorities[name] = Stated(fields.raw("value"), fields.place("kind"))
+            return
         case "EC2NodeClass" | "AWSNodeTemplate" | "NodeClass":
             backend = AUTO_MODE if kind == "NodeClass" else KARPENTER
             read = {"AWSNodeTemplate": read_node_template, "NodeClass": read_auto_mode_node_class}.get(
@@ -178,5 +204,12 @@ def _judge_object(fields: Fields, kind: str, name: str, described: Described, fi
         read_ingress(fields, findings)
     elif name == "aws-auth":
         read_aws_auth(fields, described.cluster.settings, findings)
+    elif configs := read_plugin_configs(fields, findings):
+        described.plugin_configs |= configs
     else:
-        findings.lose(fields.place("kind"), "import takes no ConfigMap but aws-auth: keep its file")
+        message = "import takes no ConfigMap but aws-auth and the NVIDIA device plugin's: keep its file"
+        findings.lose(fields.place("kind"), message)
+
+
+def _namespace(fields: Fields) -> str:
+    return fields.part("metadata").text("namespace") or "default"

@@ -17,6 +17,7 @@ from eks_gpu_components.catalog import (
     GPU_RESOURCE,
     INSTANCE_TYPE_LABEL,
     KARPENTER_GROUP,
+    NODE_POOL_LABEL,
     OLD_LABELS,
     OS_LABEL,
     REGION_LABEL,
@@ -65,13 +66,13 @@ def _judge_tolerations(workload: Workload, pools: Sequence[Settled], findings: F
             findings.tell("tolerations-use-exists", toleration.place, message)
     taints = {pool.taint for pool in pools if pool.taint} or {_TAINTS[key] for key in workload.requests}
     concerned = [found for found in workload.tolerations if found.key in {taint.key for taint in taints}]
-    if not concerned and not any(_tolerates(found, taint) for found in workload.tolerations for taint in taints):
+    if not concerned and not any(tolerates(found, taint) for found in workload.tolerations for taint in taints):
         shown = ", ".join(sorted(taint.for_kubelet() for taint in taints))
         message = f"its pods tolerate none of {shown}, so no GPU node takes them: add a toleration with operator Exists"
         findings.tell("gpu-pods-tolerate-the-taint", workload.place, message)
         return
     for toleration in concerned:
-        fits = any(_tolerates(toleration, taint) for taint in taints)
+        fits = any(tolerates(toleration, taint) for taint in taints)
         if not fits and (toleration.value or toleration.operator == "Exists"):
             shown = ", ".join(sorted(taint.for_kubelet() for taint in taints))
             message = (
@@ -80,7 +81,8 @@ def _judge_tolerations(workload: Workload, pools: Sequence[Settled], findings: F
             findings.tell("gpu-pods-tolerate-the-taint", toleration.place, message)
 
 
-def _tolerates(toleration: Toleration, taint: Taint) -> bool:
+def tolerates(toleration: Toleration, taint: Taint) -> bool:
+    """Whether a pod with the toleration may be on a node with the taint."""
     if toleration.effect and toleration.effect != taint.effect:
         return False
     if toleration.operator == "Exists":
@@ -137,7 +139,8 @@ def _unselectable(selection: Selection, pools: Sequence[Settled]) -> str:
 
 
 def _labels(pool: Settled) -> dict[str, str]:
-    return {GPU_PRESENT_LABEL: "true", **pool.labels}
+    named = {NODE_POOL_LABEL: pool.name} if pool.backend in (KARPENTER, AUTO_MODE) else {}
+    return {GPU_PRESENT_LABEL: "true", **named, **pool.labels}
 
 
 def _judge_size(workload: Workload, pools: Sequence[Settled], findings: Findings) -> None:
@@ -171,7 +174,7 @@ def judge_device_plugin(plugin: Workload, pools: Sequence[Settled], findings: Fi
             findings.tell("device-plugin-is-current", image.place, message)
     _judge_types(plugin, findings)
     for pool in pools:
-        if pool.taint and not any(_tolerates(found, pool.taint) for found in plugin.tolerations):
+        if pool.taint and not any(tolerates(found, pool.taint) for found in plugin.tolerations):
             taint = pool.taint.for_kubelet()
             message = f"it does not tolerate {taint} of {pool.name}, whose nodes would offer no {its_own.device}"
             findings.tell(_PLUGIN, plugin.place, message)

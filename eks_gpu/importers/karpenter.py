@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from eks_gpu.importers.fields import Fields, Place
 from eks_gpu.importers.findings import Findings, PoolFindings
-from eks_gpu.importers.model import AUTO_MODE, KARPENTER, Described, Named, Pool
+from eks_gpu.importers.model import AUTO_MODE, KARPENTER, Described, Named, Pool, Stated
 from eks_gpu.importers.node_classes import read_node_template
 from eks_gpu.importers.requirements import (
     Requirement,
@@ -111,8 +111,11 @@ def read_node_pool(name: str, version: str, document: Fields, described: Describ
     pool.labels = {**metadata.strings("labels"), **pool.labels}
     pool.labels_place = metadata.place("labels")
     _limits(pool, spec, "limits", findings)
-    if replicas := spec.whole("replicas"):
-        pool.min_nodes, pool.running_place = replicas, spec.place("replicas")
+    if (replicas := spec.whole("replicas")) is not None:
+        pool.fixed_nodes = Stated(replicas, spec.place("replicas"))
+    if replicas and pool.weight is not None:
+        findings.lose(spec.place("weight"), "a pool of a fixed number of nodes starts none for a pod: it has no weight")
+        pool.weight = None
     _disruption(pool, spec.part("disruption"), findings)
     _lifetime(pool, nodes if "expireAfter" in nodes else spec.part("disruption"), findings)
     if grace := nodes.text("terminationGracePeriod"):
@@ -220,6 +223,21 @@ def _limits(pool: Pool, fields: Fields, key: str, findings: Findings) -> None:
 
 
 def _disruption(pool: Pool, disruption: Fields, findings: Findings) -> None:
+    if pool.fixed_nodes and pool.fixed_nodes.value:  # an idle node stays, whatever stands here
+        disruption.replaced("consolidationPolicy", "consolidateAfter")
+    else:
+        _consolidation(pool, disruption, findings)
+    budgets = disruption.parts("budgets")
+    for index, budget in enumerate(budgets):
+        nodes = budget.text("nodes", required=True) or ""
+        if index or "schedule" in budget or "reasons" in budget or not _BUDGET.fullmatch(nodes):
+            findings.lose(budget.place(), "a pool has one budget, of one node or more, for every reason and time")
+            budget.replaced(*budget)
+        else:
+            pool.disruption_budget = nodes or None
+
+
+def _consolidation(pool: Pool, disruption: Fields, findings: Findings) -> None:
     policy = disruption.text("consolidationPolicy")
     if policy not in (None, "WhenEmpty"):
         findings.tell(_EMPTY, disruption.place("consolidationPolicy"), _moved())
@@ -229,14 +247,6 @@ def _disruption(pool: Pool, disruption: Fields, findings: Findings) -> None:
             findings.tell(_EMPTY, disruption.place("consolidateAfter"), message)
         else:
             pool.idle_s = _at_least(MIN_IDLE_S, after, disruption, "consolidateAfter", findings)
-    budgets = disruption.parts("budgets")
-    for index, budget in enumerate(budgets):
-        nodes = budget.text("nodes", required=True) or ""
-        if index or "schedule" in budget or "reasons" in budget or not _BUDGET.fullmatch(nodes):
-            findings.lose(budget.place(), "a pool has one budget, of one node or more, for every reason and time")
-            budget.replaced(*budget)
-        else:
-            pool.disruption_budget = nodes or None
 
 
 def _moved() -> str:

@@ -1,12 +1,14 @@
 """What a file describes, whatever its format: a cluster, pools of nodes, controllers, workloads."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from eks_gpu.importers.fields import Place
+from eks_gpu.importers.fields import Fields, Place
 from eks_gpu.importers.findings import Findings, PoolFindings
 from eks_gpu.importers.requirements import Requirement
+from eks_gpu.pods.pod import Pod
 from eks_gpu.pools.overlays import Overlay
 from eks_gpu.pools.pool import AUTO_MODE, KARPENTER
 from eks_gpu.pools.pool import AUTO_SCALING_GROUP as SELF_MANAGED
@@ -20,13 +22,16 @@ __all__ = [
     "MANAGED",
     "MAX_POOLS",
     "SELF_MANAGED",
+    "Buffer",
     "Cluster",
     "Described",
     "Named",
     "NodeClass",
     "NodeTaint",
+    "PluginConfig",
     "Pool",
     "Selection",
+    "Stated",
     "Toleration",
     "Workload",
 ]
@@ -52,6 +57,14 @@ class Named:
     place: Place
 
 
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """A value, and where a file says it."""
+
+    value: Any
+    place: Place
+
+
 @dataclass(frozen=True, kw_only=True)
 class NodeClass:
     """What Karpenter's and Auto Mode's node classes say of nodes."""
@@ -62,9 +75,14 @@ class NodeClass:
     system_gib: int | None = None
     """Size of Bottlerocket's own volume."""
     system_place: Place | None = None
-    iops: int | None = None
-    throughput_mib_s: int | None = None
+    speed: Mapping[str, Stated] = field(default_factory=dict)
+    """Of the volume that images fill, by the field of a pool's `storage`."""
+    efa_interfaces: Stated | None = None
+    """Number of the interfaces of EFA."""
+    placement_group: Place | None = None
     reservation_ids: tuple[str, ...] = ()
+    reservations: tuple[Mapping[str, Any], ...] = ()
+    """Those that tags select, as a pool's `reservations`."""
     reservations_place: Place | None = None
     cluster_name: str | None = None
     """From its selectors' tags or its role's name."""
@@ -76,6 +94,11 @@ class NodeClass:
     """What is wrong with its disks for nodes with accelerators."""
     shares: int = 1
     """Pods on one GPU, by its user data."""
+
+    @property
+    def reserves(self) -> bool:
+        """Whether it selects reservations."""
+        return bool(self.reservation_ids or self.reservations)
 
 
 @dataclass(kw_only=True)
@@ -118,6 +141,12 @@ class Pool:
     """Of what makes nodes run without work."""
     disk_gib: int | None = None
     disk_place: Place | None = None
+    speed: Mapping[str, Stated] = field(default_factory=dict)
+    """Of a group's disk, by the field of a pool's `storage`."""
+    efa: Place | None = None
+    """Where a group asks for EFA."""
+    fixed_nodes: Stated | None = None
+    """The number of nodes of static capacity."""
     idle_s: int | None = None
     max_age_h: int | None = None
     disruption_budget: str | None = None
@@ -195,12 +224,38 @@ class Workload:
     tolerations: list[Toleration] = field(default_factory=list)
     selections: list[Selection] = field(default_factory=list)
     images: list[Named] = field(default_factory=list)
+    spare: bool = False
+    """Whether its pods do nothing but hold a place."""
+    replicas: Stated | None = None
+    pod: Pod = field(default_factory=Pod)
+    priority_class: str = ""
     device_plugin: str = ""
     """Kind of accelerators whose device plugin it is, nvidia or neuron; empty for other work."""
 
     def asks_for(self, kind: str) -> bool:
         """Whether a pod asks for accelerators of the kind, nvidia or neuron."""
         return any(self.requests.get(resource) for resource in DEVICE_PLUGINS[kind].resources)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Buffer:
+    """A CapacityBuffer of pods of a template."""
+
+    place: Place
+    template: tuple[str, str]
+    """Namespace and name of its PodTemplate."""
+    replicas: Stated | None
+    others: tuple[Stated, ...] = ()
+    """What else it says, which no number of accelerators is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PluginConfig:
+    """How a configuration of the device plugin shares GPUs."""
+
+    sharing: Mapping[str, Any]
+    """As a pool's `sharing`; empty where it shares none."""
+    place: Place
 
 
 @dataclass
@@ -212,6 +267,15 @@ class Described:
     node_classes: dict[tuple[str, str], NodeClass] = field(default_factory=dict)
     """By back end and name."""
     overlays: list[Overlay] = field(default_factory=list)
+    overlay_places: dict[str, Fields] = field(default_factory=dict)
+    """`spec` of each, by its name."""
+    plugin_configs: dict[str, PluginConfig] = field(default_factory=dict)
+    """Of the NVIDIA device plugin, by the name that a node's label gives."""
+    buffers: list[Buffer] = field(default_factory=list)
+    templates: dict[tuple[str, str], tuple[Workload, Place]] = field(default_factory=dict)
+    """PodTemplates by namespace and name."""
+    priorities: dict[str, Stated] = field(default_factory=dict)
+    """PriorityClasses by name."""
     workloads: list[Workload] = field(default_factory=list)
     device_plugins: list[Workload] = field(default_factory=list)
     autoscaler: dict[str, Any] | None = None

@@ -4,27 +4,35 @@ Source: Karpenter 1.15, CRDs; Karpenter's upgrade guides; EKS User Guide, "Creat
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from eks_gpu.importers.fields import Fields, Place
 from eks_gpu.importers.findings import Findings
-from eks_gpu.importers.model import NodeClass
+from eks_gpu.importers.model import NodeClass, Stated
 from eks_gpu.importers.units_and_names import has_placeholder
 from eks_gpu.pods.quantities import gib
 from eks_gpu.pools.user_data import pods_on_one_gpu
 from eks_gpu_components.catalog import (
     CLUSTER_TAG,
     DISCOVERY_TAG,
-    MIN_IOPS,
-    MIN_THROUGHPUT_MIB_S,
 )
 from eks_gpu_components.catalog.image_families import DEFAULT_VOLUME_GIB
 from eks_gpu_components.catalog.images import ROOT_DEVICE, data_device
-from eks_gpu_components.catalog.pool_bounds import AUTO_MODE_MAX_IOPS, AUTO_MODE_MAX_THROUGHPUT_MIB_S
 
 _FAMILIES = {"AL2023": "al2023", "Bottlerocket": "bottlerocket"}
 _ENDED = "Amazon Linux 2 (AL2), of which EKS makes no image since Kubernetes 1.33: AL2023 is taken"
 _AUTO_MODE_DEFAULTS = {"networkPolicy": "DefaultAllow", "networkPolicyEventLogs": "Disabled", "snatPolicy": "Random"}
+_SPEED = {
+    "iops": "iops",
+    "throughput": "throughput_mib_s",
+    "snapshotID": "snapshot_id",
+    "volumeInitializationRate": "initialization_mib_s",
+}
+"""Field of a volume -> that of a pool's `storage`."""
+_OF_EFA = ("efa", "efa-only")
+_MOST = 10**6
 _DEFAULT_TAGS = (DISCOVERY_TAG, "Name", CLUSTER_TAG)
 
 
@@ -39,13 +47,18 @@ def read_ec2_node_class(spec: Fields, *, before_v1: bool = False) -> NodeClass:
     spec.replaced("instanceProfile", "instanceStorePolicy")  # the program has a role, and uses the nodes' own disks
     spec.off("associatePublicIPAddress", "detailedMonitoring")
     _tags(spec, findings)
+    ids, reservations = _reservations(spec, "ownerID", findings)
     return NodeClass(
         image=image,
         image_version=version,
         disk_gib=volumes.disk_gib,
         system_gib=volumes.system_gib,
         system_place=volumes.system_place,
-        reservation_ids=_reservation_ids(spec),
+        speed=volumes.speed,
+        efa_interfaces=_efa(spec),
+        placement_group=_placement_group(spec),
+        reservation_ids=ids,
+        reservations=reservations,
         reservations_place=spec.place("capacityReservationSelectorTerms"),
         cluster_name=next(iter(clusters), None) or _cluster_of_role(role),
         findings=findings,
@@ -76,6 +89,7 @@ def read_node_template(spec: Fields) -> NodeClass:
     _tags(spec, findings)
     return NodeClass(
         disk_gib=volumes.disk_gib,
+        speed=volumes.speed,
         cluster_name=next(iter(clusters), None),
         findings=findings,
         disk_problems=volumes.problems,
@@ -83,9 +97,45 @@ def read_node_template(spec: Fields) -> NodeClass:
     )
 
 
-def _reservation_ids(spec: Fields) -> tuple[str, ...]:
-    ids = (term.text("id") for term in spec.parts("capacityReservationSelectorTerms"))
-    return tuple(id_ for id_ in ids if id_)
+def _reservations(
+    spec: Fields, owner_key: str, findings: Findings
+) -> tuple[tuple[str, ...], tuple[Mapping[str, Any], ...]]:
+    """The ids of reservations, and what selects others by tags. What a term says besides is lost."""
+    ids, selected = list[str](), list[Mapping[str, Any]]()
+    for term in spec.parts("capacityReservationSelectorTerms"):
+        id_, tags, owner = term.text("id"), term.strings("tags"), term.text(owner_key)
+        if id_:
+            ids.append(id_)
+        for key, given in (("tags", tags), (owner_key, owner)):
+            if given and id_:
+                findings.lose(
+                    term.place(key), f"a reservation that has an id is selected by nothing else, not by {key}"
+                )
+        if owner and not id_ and not re.fullmatch(r"[0-9]{12}", owner, re.ASCII):
+            findings.lose(term.place(owner_key), f"must be an account, of 12 digits, got {owner[:100]}")
+            owner = None
+        elif owner and not id_ and not tags:
+            message = "a pool's reservations are selected by id or tags, and by their owner only beside tags"
+            findings.lose(term.place(owner_key), message)
+        if tags and not id_:
+            selected.append({"tags": tags, **({"owner_id": owner} if owner else {})})
+    return tuple(ids), tuple(selected)
+
+
+def _efa(spec: Fields) -> Stated | None:
+    """How many interfaces are of EFA, if the class names any; the program lays them out itself."""
+    kinds = []
+    for interface in spec.parts("networkInterfaces"):
+        kinds.append(interface.text("interfaceType") or "")
+        interface.whole("networkCardIndex")
+        interface.whole("deviceIndex")
+    return Stated(sum(kind in _OF_EFA for kind in kinds), spec.place("networkInterfaces")) if kinds else None
+
+
+def _placement_group(spec: Fields) -> Place | None:
+    """Where the class names a placement group; the program makes one of its own for EFA."""
+    group = spec.part("placementGroupSelector")
+    return group.place() if group.text("id") or group.text("name") else None
 
 
 def read_auto_mode_node_class(spec: Fields) -> NodeClass:
@@ -102,11 +152,12 @@ def read_auto_mode_node_class(spec: Fields) -> NodeClass:
         if (value := spec.text(key)) not in (None, default):
             findings.lose(spec.place(key), f"a pool's settings leave {key} at {default}, not {value}")
     _tags(spec, findings)
+    ids, reservations = _reservations(spec, "owner", findings)
     return NodeClass(
         disk_gib=_gib(storage, "size", size, findings),
-        iops=storage.whole("iops", least=MIN_IOPS, most=AUTO_MODE_MAX_IOPS),
-        throughput_mib_s=storage.whole("throughput", least=MIN_THROUGHPUT_MIB_S, most=AUTO_MODE_MAX_THROUGHPUT_MIB_S),
-        reservation_ids=_reservation_ids(spec),
+        speed=_speed(storage, "iops", "throughput"),
+        reservation_ids=ids,
+        reservations=reservations,
         reservations_place=spec.place("capacityReservationSelectorTerms"),
         cluster_name=next(iter(clusters), None) or _cluster_of_role(role),
         findings=findings,
@@ -175,11 +226,24 @@ class _Volumes:
     system_gib: int | None = None
     """Of the volume that holds Bottlerocket alone."""
     system_place: Place | None = None
+    speed: Mapping[str, Stated] = field(default_factory=dict)
+    """Of the volume that images fill, by the field of a pool's `storage`."""
+
+
+def _speed(volume: Fields, *keys: str) -> dict[str, Stated]:
+    """What a volume says of its speed and its snapshot, by the field of a pool's `storage`."""
+    found: dict[str, Stated] = {}
+    for key in keys or _SPEED:
+        value = volume.text(key) if key == "snapshotID" else volume.whole(key, most=_MOST)
+        if value is not None:
+            found[_SPEED[key]] = Stated(value, volume.place(key))
+    return found
 
 
 def _volumes(spec: Fields, findings: Findings, image: str) -> _Volumes:
     found: dict[str, int | None] = {}
     places: dict[str, Place] = {}
+    speeds: dict[str, dict[str, Stated]] = {}
     data = data_device(image)
     for mapping in spec.parts("blockDeviceMappings"):
         device, ebs = mapping.text("deviceName") or "", mapping.part("ebs")
@@ -187,6 +251,7 @@ def _volumes(spec: Fields, findings: Findings, image: str) -> _Volumes:
             findings.lose(mapping.place("rootVolume"), f"the root volume of the program's nodes is {ROOT_DEVICE}")
         size = ebs.quantity("volumeSize")
         found[device], places[device] = _gib(ebs, "volumeSize", size, findings), ebs.place("volumeSize")
+        speeds[device] = _speed(ebs)
         kind = ebs.text("volumeType")
         if kind in ("gp2", "standard"):
             message = f"{kind} is slower and costs more than gp3, which is taken"
@@ -200,16 +265,22 @@ def _volumes(spec: Fields, findings: Findings, image: str) -> _Volumes:
             findings.lose(ebs.place("deleteOnTermination"), "a node's disk goes with the node")
         if device not in (ROOT_DEVICE, data):
             findings.lose(mapping.place("deviceName"), f"a node has its root and data volumes, and no {device}")
+        elif device != data:
+            for stated in speeds[device].values():
+                message = f"a pool's storage is that of {data}, which images fill, and this is of {device}"
+                findings.lose(stated.place, message)
+    speed = speeds.get(data, {})
     if image != "bottlerocket":
-        return _Volumes(found.get(ROOT_DEVICE) or next((size for size in found.values() if size), None))
+        size = found.get(ROOT_DEVICE) or next((size for size in found.values() if size), None)
+        return _Volumes(size, speed=speed)
     system = found.get(ROOT_DEVICE)
     if system and system > DEFAULT_VOLUME_GIB and not found.get(data):
         message = (
             f"{system} GiB are on {ROOT_DEVICE}, where Bottlerocket alone is; images and pods fill {data}, which has "
             f"{DEFAULT_VOLUME_GIB}: {system} is taken for it"
         )
-        return _Volumes(system, ((places[ROOT_DEVICE], message),))
-    return _Volumes(found.get(data), (), system, places.get(ROOT_DEVICE))
+        return _Volumes(system, ((places[ROOT_DEVICE], message),), speed=speed)
+    return _Volumes(found.get(data), (), system, places.get(ROOT_DEVICE), speed)
 
 
 def _shares(spec: Fields, findings: Findings) -> int:

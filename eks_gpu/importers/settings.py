@@ -12,7 +12,10 @@ from eks_gpu.importers.gpu_pools import Settled, settle_gpu_pool
 from eks_gpu.importers.gpu_types import accelerators_of, is_accelerated, named_resource, why_unusable
 from eks_gpu.importers.judged_pods import judge_device_plugin, judge_missing_device_plugin, judge_workload
 from eks_gpu.importers.model import AUTO_MODE, KARPENTER, MANAGED, SELF_MANAGED, Described, NodeClass, Pool
+from eks_gpu.importers.node_overlays import tell_of_overlays
+from eks_gpu.importers.pool_features import leave_features
 from eks_gpu.importers.units_and_names import has_placeholder
+from eks_gpu.importers.warm_capacity import settle_warm_capacity
 from eks_gpu.pools.scope import EVERYWHERE, NO_ACCELERATOR, Scope
 from eks_gpu_components.catalog import DEVICE_PLUGINS, DRAIN_S
 from eks_gpu_components.catalog import zones as zones_of
@@ -42,6 +45,9 @@ def compose(described: Described, findings: Findings) -> Answer:
     region = described.cluster.region or DEFAULT_REGION
     zones = _zones(described, region, findings)
     pools = _pools(described, region, zones, answer, findings)
+    tell_of_overlays(described, pools, findings)
+    _tell_of_configs(described, pools, findings)
+    settle_warm_capacity(described, pools, findings)
     if described.cluster.described or pools:
         _around(described, region, zones, pools, answer, findings)
     for pool in pools:
@@ -83,8 +89,10 @@ def _pools(
         if described.cluster.auto_mode and pool.grouped:
             _leave_groups(pool, accelerated)
         scope = _scope(pool, accelerated, back_ends | {pool.backend})
+        if not accelerated:
+            leave_features(pool, pool.findings)
         if accelerated:
-            found = settle_gpu_pool(pool, requests, region, zones, taken, described.overlays)
+            found = settle_gpu_pool(pool, requests, region, zones, taken, described.overlays, described.plugin_configs)
         elif _is_emptied(pool, region):
             found = None
         elif not pool.grouped:
@@ -140,6 +148,14 @@ def _tell_of_classes(described: Described, used: Sequence[NodeClass], findings: 
         findings.take(found.findings, "wrong", "outdated")
         if key not in named and found.place:
             findings.lose(found.place, "no pool of the file has this node class, and the settings have none by itself")
+
+
+def _tell_of_configs(described: Described, pools: Sequence[Settled], findings: Findings) -> None:
+    """Configurations by which the device plugin shares GPUs that no pool shares so."""
+    used = [pool.settings["pool"].get("sharing") for pool in pools if pool.taint]
+    for found in {each.place: each for each in described.plugin_configs.values()}.values():
+        if found.sharing and dict(found.sharing) not in used:
+            findings.lose(found.place, "no pool of the settings shares its GPUs so: nodes offer each GPU once")
 
 
 def _leave_groups(pool: Pool, accelerated: bool) -> None:
@@ -244,6 +260,9 @@ def _controllers(described: Described, pools: Sequence[Settled], answer: Answer,
     if described.karpenter and not any(pool.backend == KARPENTER for pool in pools):
         message = "the program makes Karpenter for its pools, and the file has no NodePool with GPUs"
         findings.lose(described.karpenter, message)
+    if any("mig" in pool.settings["pool"] for pool in pools):
+        answer.settings["gpu_operator"] = {}
+        answer.notes["gpu_operator",] = "it cuts GPUs into slices, and brings the device plugin"
     if described.load_balancers and "auto_mode" not in answer.settings.get("cluster", {}):
         answer.settings["aws_load_balancer_controller"] = {}
 

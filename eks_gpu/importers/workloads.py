@@ -1,11 +1,17 @@
 """Workloads as a file has them: what their pods ask for, tolerate and select. Source: Kubernetes 1.35, core API."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from eks_gpu.importers.fields import Fields
 from eks_gpu.importers.findings import Findings
-from eks_gpu.importers.model import Described, Named, Selection, Toleration, Workload
+from eks_gpu.importers.model import Described, Named, Selection, Stated, Toleration, Workload
 from eks_gpu.importers.requirements import read_requirements
+from eks_gpu.pods.made_pods import Find
 from eks_gpu.pods.makers import made_pods, maker_of, templates
+from eks_gpu.pods.pod import Pod, pod_from_template
 from eks_gpu.pods.quantities import kept
+from eks_gpu.pods.spare import is_spare
 from eks_gpu_components.catalog import DEVICE_PLUGINS, NODE_AFFINITY_OPERATORS, TOLERATION_OPERATORS
 
 TEMPLATES = {
@@ -33,6 +39,18 @@ def read_workload(kind: str, name: str, document: Fields, described: Described, 
     return _read_pod(kind, name, document, template.part("spec", required=True), described, findings)
 
 
+def read_template(name: str, document: Fields, findings: Findings) -> Workload:
+    """A PodTemplate, of which a controller makes pods or plans with them."""
+    described = Described()
+    spec = document.part("template", required=True).part("spec", required=True)
+    workload = _read_pod("PodTemplate", name, document, spec, described, findings)
+    requested = {
+        resource for container in spec.parts("containers") for resource in container.part("resources").part("requests")
+    }
+    workload.requests = {name: count for name, count in workload.requests.items() if name in requested}
+    return workload
+
+
 def read_made_pods(kind: str, name: str, document: Fields, described: Described, findings: Findings) -> bool:
     """Pods that a known controller makes of a custom resource, each template by itself; False if there are none that
     are written as such.
@@ -57,6 +75,13 @@ def _read_pod(
     )
     for container in containers:
         _container(container, workload, findings)
+    workload.spare = is_spare(spec.document, _class_of(described))
+    workload.pod = _pod(spec)
+    workload.priority_class = spec.text("priorityClassName") or ""
+    if kind == "Deployment":
+        replicas = document.part("spec").whole("replicas")
+        place = document.part("spec").place("replicas")
+        workload.replicas = Stated(1 if replicas is None else replicas, place)
     workload.tolerations = [_toleration(item) for item in spec.parts("tolerations")]
     selector = spec.strings("nodeSelector")
     workload.selections = [Selection(key, (value,), spec.below("nodeSelector", key)) for key, value in selector.items()]
@@ -67,6 +92,24 @@ def _read_pod(
     else:
         described.workloads.append(workload)
     return workload
+
+
+def _class_of(described: Described) -> Find:
+    """Finds a PriorityClass of the file, and nothing else."""
+
+    def find(kind: str, namespace: str, name: str) -> Mapping[str, Any] | None:
+        found = described.priorities.get(name) if kind == "PriorityClass" else None
+        return {"value": found.value} if found else None
+
+    return find
+
+
+def _pod(spec: Fields) -> Pod:
+    """What its containers request; of none that anybody could run, nothing."""
+    try:
+        return pod_from_template({"spec": spec.document}, "spec")
+    except (ValueError, TypeError, AttributeError):
+        return Pod()
 
 
 def _of_device_plugin(workload: Workload) -> str:

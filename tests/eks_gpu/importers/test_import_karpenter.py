@@ -193,7 +193,7 @@ def test_a_provisioner_without_types_is_one_for_general_work(tmp_path):
 @pytest.mark.parametrize(
     ("spec", "max_gpus", "note", "told"),
     [
-        ({"limits": {"nodes": "2"}, "replicas": 1}, 2, "from the limit of nodes", ["gpu-pools-start-at-zero"]),
+        ({"limits": {"nodes": "2"}, "replicas": 1}, 2, "from the limit of nodes", []),
         ({"limits": {"nodes": 3}}, 3, "from the limit of nodes", []),
         ({"limits": {"nodes": 3, "cpu": 100}}, 3, "from the limit of nodes", []),
         ({"limits": {"cpu": 40, "memory": "1Ti"}}, 10, "from the limits of cpu and memory", ["gpu-pools-are-capped"]),
@@ -208,11 +208,6 @@ def test_the_maximum_is_from_the_limit_that_binds(spec, max_gpus, note, told, tm
     assert answer.settings["karpenter_gpu_pools"]["gpu"]["pool"]["max_gpus"] == max_gpus
     assert answer.notes.get(("karpenter_gpu_pools", "gpu", "pool", "max_gpus")) == note
     assert [one.rule for one in found] == told
-
-
-def test_nodes_of_static_capacity_are_told_at_their_number(tmp_path):
-    _, found = imported(write(tmp_path, node_pool(spec={"limits": {"nodes": 4}, "replicas": 3})))
-    assert [(one.place.path, one.message.partition(" ")[0]) for one in found] == [("spec.replicas", "3")]
 
 
 BOTTLEROCKET = [{"alias": "bottlerocket@v1.46.0"}]
@@ -248,3 +243,134 @@ def test_a_node_class_that_no_pool_has_is_lost_once_and_its_faults_are_told(tmp_
         ("lost", "metadata.name"),
         ("nodes-require-imdsv2", "spec.metadataOptions.httpTokens"),
     ]
+
+
+SPARE_ROOM = "room for one node more than its number, which replaces another"
+
+
+@pytest.mark.parametrize(
+    ("spec", "nodes", "max_gpus", "note", "told"),
+    [
+        ({"limits": {"nodes": 4}, "replicas": 3}, 3, 4, "from the limit of nodes", []),
+        ({"limits": {}, "replicas": 3}, 3, 4, SPARE_ROOM, []),
+        ({"limits": {"nodes": 2}, "replicas": 3}, 2, 2, "from the limit of nodes", ["spec.replicas"]),
+        ({"limits": {"nodes": 2}, "replicas": 0}, None, 2, "from the limit of nodes", ["spec.replicas"]),
+        ({"limits": {"nodes": 4}, "replicas": 1, "weight": 5}, 1, 4, "from the limit of nodes", ["spec.weight"]),
+        (
+            {"limits": {"nodes": 4}, "replicas": 1, "disruption": {"consolidateAfter": "Never"}},
+            1,
+            4,
+            "from the limit of nodes",
+            [],
+        ),
+    ],
+    ids=["fixed", "no limit", "beyond the limit", "none", "weight", "never"],
+)
+def test_static_capacity_is_a_fixed_number_of_nodes(spec, nodes, max_gpus, note, told, tmp_path):
+    answer, found = imported(write(tmp_path, node_pool(spec=spec)))
+    pool = answer.settings["karpenter_gpu_pools"]["gpu"]["pool"]
+    assert (pool.get("nodes"), pool["max_gpus"]) == (nodes, max_gpus)
+    assert not {"idle_s", "weight"} & pool.keys()
+    assert answer.notes["karpenter_gpu_pools", "gpu", "pool", "max_gpus"] == note
+    assert [one.place.path for one in found] == told
+
+
+RESERVED_FIRST = of_capacity("reserved", "on-demand")
+
+
+@pytest.mark.parametrize(
+    ("term", "ids", "reservations", "told"),
+    [
+        ({"id": "cr-1"}, ["cr-1"], None, []),
+        ({"tags": {"team": "ml", "for": "*"}}, None, [{"tags": {"team": "ml", "for": "*"}}], []),
+        (
+            {"tags": {"team": "ml"}, "ownerID": "111122223333"},
+            None,
+            [{"tags": {"team": "ml"}, "owner_id": "111122223333"}],
+            [],
+        ),
+        ({"tags": {"team": "ml"}, "ownerID": "me"}, None, [{"tags": {"team": "ml"}}], ["ownerID"]),
+        ({"id": "cr-1", "tags": {"team": "ml"}}, ["cr-1"], None, ["tags"]),
+        (
+            {"tags": {"team": "ml"}, "instanceMatchCriteria": "open"},
+            None,
+            [{"tags": {"team": "ml"}}],
+            ["instanceMatchCriteria"],
+        ),
+    ],
+    ids=["id", "tags", "owner", "no account", "id and tags", "criteria"],
+)
+def test_reservations_are_taken_by_id_and_by_tags(term, ids, reservations, told, tmp_path):
+    nodes = node_class(capacityReservationSelectorTerms=[term])
+    answer, found = imported(write(tmp_path, nodes, unstated(RESERVED_FIRST)))
+    pool = answer.settings["karpenter_gpu_pools"]["gpu"]
+    assert (pool.get("capacity_reservation_ids"), pool["pool"].get("reservations")) == (ids, reservations)
+    at = "spec.capacityReservationSelectorTerms[0]"
+    assert [one.place.path for one in found] == [f"{at}.{key}" for key in told]
+
+
+def test_an_owner_without_tags_selects_nothing_that_a_pool_can_have(tmp_path):
+    nodes = node_class(capacityReservationSelectorTerms=[{"ownerID": "111122223333"}])
+    answer, found = imported(write(tmp_path, nodes, unstated(RESERVED_FIRST)))
+    assert answer.settings["karpenter_gpu_pools"]["gpu"]["pool"].get("reservations") is None
+    assert "spec.capacityReservationSelectorTerms[0].ownerID" in [one.place.path for one in found]
+
+
+def of_type(name: str) -> dict[str, Any]:
+    return {"key": "node.kubernetes.io/instance-type", "operator": "In", "values": [name]}
+
+
+def on_disk(**ebs: Any) -> dict[str, Any]:
+    disk = {"deviceName": "/dev/xvda", "ebs": {"volumeSize": "500Gi", "volumeType": "gp3", **ebs}}
+    return node_class(blockDeviceMappings=[disk])
+
+
+@pytest.mark.parametrize(
+    ("ebs", "type_", "storage", "told"),
+    [
+        ({"iops": 8000, "throughput": 700}, "g6.xlarge", {"iops": 8000, "throughput_mib_s": 700}, []),
+        ({"iops": 3000, "throughput": 125}, "g6.xlarge", None, []),
+        ({"iops": 90000, "throughput": 700}, "g6.xlarge", {"throughput_mib_s": 700}, ["iops"]),
+        ({"throughput": 1000}, "g6.xlarge", None, ["throughput"]),  # needs 4,000 operations
+        ({"snapshotID": "snap-0123456789abcdef0"}, "g6.xlarge", None, ["snapshotID"]),
+        ({"iops": 8000}, "g6.8xlarge", None, ["iops"]),  # 2 x 450 GB of its own, which the program uses
+    ],
+    ids=["faster", "gp3's own", "too fast", "without operations", "snapshot", "instance store"],
+)
+def test_the_speed_of_karpenters_disk(ebs, type_, storage, told, tmp_path):
+    pool = node_pool([of_type(type_)])
+    answer, found = imported(write(tmp_path, on_disk(**ebs), pool))
+    assert answer.settings["karpenter_gpu_pools"]["gpu"]["pool"].get("storage") == storage
+    assert [one.place.path for one in found] == [f"spec.blockDeviceMappings[0].ebs.{key}" for key in told]
+
+
+def test_bottlerockets_disk_for_images_may_be_from_a_snapshot(tmp_path):
+    rate = {"volumeInitializationRate": 200, "snapshotID": "snap-0123456789abcdef0"}
+    disks = [
+        {"deviceName": "/dev/xvda", "ebs": {"volumeSize": "4Gi", "iops": 4000}},
+        {"deviceName": "/dev/xvdb", "ebs": {"volumeSize": "500Gi", **rate}},
+    ]
+    nodes = node_class(amiSelectorTerms=[{"alias": "bottlerocket@v1.46.0"}], blockDeviceMappings=disks)
+    answer, found = imported(write(tmp_path, nodes, node_pool()))
+    storage = {"snapshot_id": "snap-0123456789abcdef0", "initialization_mib_s": 200}
+    assert answer.settings["karpenter_gpu_pools"]["gpu"]["pool"]["storage"] == storage
+    assert [one.place.path for one in found] == ["spec.blockDeviceMappings[0].ebs.iops"]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "efa", "told"),
+    [
+        (["interface", "efa-only"], True, []),
+        (["efa"], True, []),
+        (["interface"], None, ["networkInterfaces", "placementGroupSelector"]),
+        (["interface", "efa-only", "efa-only"], None, ["networkInterfaces", "placementGroupSelector"]),
+    ],
+    ids=["beside", "one", "none", "more than it has"],
+)
+def test_efa_of_karpenters_nodes(kinds, efa, told, tmp_path):
+    interfaces = [{"networkCardIndex": 0, "deviceIndex": at, "interfaceType": kind} for at, kind in enumerate(kinds)]
+    nodes = node_class(networkInterfaces=interfaces, placementGroupSelector={"name": "close"})
+    zone = {"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["us-west-2a"]}
+    answer, found = imported(write(tmp_path, nodes, node_pool([of_type("g6.8xlarge"), zone])))
+    assert answer.settings["karpenter_gpu_pools"]["gpu"]["pool"].get("efa") is efa
+    assert [one.place.path for one in found] == [f"spec.{key}" for key in told]

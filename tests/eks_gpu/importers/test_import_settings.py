@@ -303,3 +303,30 @@ def test_what_system_nodes_cannot_be_is_told_once_and_where_it_stands(given, nod
     assert answer.settings["cluster"]["system_nodes"]["nodes"] == nodes
     assert [one.place.path for one in found] == [f"managedNodeGroups[0].{path}" for path, _ in said]
     assert all(words in one.message for one, (_, words) in zip(found, said, strict=True))
+
+
+BASE = {"name": "base", "instanceType": "m6i.large", "minSize": 2, "desiredCapacity": 2, "maxSize": 2}
+
+
+def test_the_speed_of_a_groups_disk(tmp_path):
+    assert group(tmp_path, volumeSize=200, volumeIOPS=6000, volumeThroughput=500)["pool"]["storage"] == {
+        "iops": 6000,
+        "throughput_mib_s": 500,
+    }
+    _, found = imported(write(tmp_path, cluster_config(managedNodeGroups=[BASE | {"volumeIOPS": 6000}])))
+    assert [one.place.path for one in found] == ["managedNodeGroups[0].volumeIOPS"]
+
+
+@pytest.mark.parametrize(
+    ("more", "efa", "told"),
+    [
+        ({"instanceType": "g6.8xlarge"}, True, []),
+        ({"instanceType": "g6.xlarge"}, None, ["efaEnabled"]),
+        ({"instanceType": "g6.8xlarge", "availabilityZones": None}, None, ["name", "efaEnabled"]),
+    ],
+    ids=["one zone", "a type without", "several zones"],
+)
+def test_efa_of_a_group(more, efa, told, tmp_path):
+    answer, found = imported(write(tmp_path, cluster_config(managedNodeGroups=[gpu_group(efaEnabled=True, **more)])))
+    assert answer.settings["gpu_node_groups"]["gpu"]["pool"].get("efa") is efa
+    assert [one.place.path for one in found] == [f"managedNodeGroups[0].{key}" for key in told]
