@@ -149,7 +149,11 @@ def test_a_node_has_as_many_efa_interfaces_as_its_type(explained):
 @pytest.mark.parametrize(
     "plugin",
     [
-        resource("kubernetes:helm.sh/v3:Release", "efa", {"chart": "aws-efa-k8s-device-plugin"}),
+        resource(
+            "kubernetes:helm.sh/v3:Release",
+            "efa",
+            {"chart": "aws-efa-k8s-device-plugin", "values": {"tolerations": [{"operator": "Exists"}]}},
+        ),
         resource("kubernetes:helm.sh/v4:Chart", "efa", {"chart": "https://aws.github.io/eks-charts/aws-dranet"}),
         daemon_set("efa", "602401143452.dkr.ecr.us-west-2.amazonaws.com/eks/aws-efa-k8s-device-plugin:v0.5.22"),
     ],
