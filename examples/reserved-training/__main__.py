@@ -12,7 +12,7 @@ NODES, GPUS, INTERFACES = 2, 8, 32
 """Nodes of a training run, and what each p5.48xlarge has."""
 
 config = pulumi.Config()
-reservation = {**config.require_object("reservation"), "instance_type": "p5.48xlarge", "instances": NODES}
+reservation: Any = {**config.require_object("reservation"), "instance_type": "p5.48xlarge", "instances": NODES}
 TRAINING: eks_gpu.GpuPoolArgs = {
     "instance_types": ["p5.48xlarge"],
     "max_gpus": NODES * GPUS,
@@ -113,7 +113,7 @@ fabric = eks_gpu.EfaDevicePlugin("efa-device-plugin", {"pools": [TRAINING]}, in_
 namespace = kubernetes.core.v1.Namespace(NAME, metadata={"name": NAME}, opts=in_cluster())
 
 
-def pod(pool: eks_gpu.GpuPoolArgs, container: dict[str, Any], **more: Any) -> dict[str, Any]:
+def pod(pool: eks_gpu.GpuPoolArgs, container: dict[str, Any], **more: Any) -> Any:
     """A pod on the pool, whose one container may gain no privileges."""
     return {
         "tolerations": eks_gpu.pool_tolerations(pool),
