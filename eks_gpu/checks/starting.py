@@ -83,6 +83,7 @@ def _uncertain(pool: Pool, context: Context) -> Iterator[Problem]:
     elif pool.max_nodes == 0 and not _told_by_its_reservations(pool):
         fix = "set spec.replicas above 0, and turn the gate StaticCapacity on" if pool.static else ""
         fix = "take another reservation, or none" if pool.reservations else fix
+        fix = "select one and turn the gate on, or allow another capacity type" if pool.unreserved else fix
         yield Problem(pool.starts_none or "it may have no node", fix or "raise its maximum or its limits")
     template = _template(pool, context)
     if template is None:

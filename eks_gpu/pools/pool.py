@@ -293,7 +293,8 @@ class Pool:
     @property
     def deciding_limits(self) -> Limits | None:
         """Limits by which a mix of types ends; None where a number of nodes ends it."""
-        return self.limits if self.scales_to_zero and not self.static and not self.is_paid_for else None
+        ends_otherwise = self.static or self.is_paid_for or self.starts_none
+        return self.limits if self.scales_to_zero and not ends_otherwise else None
 
     @property
     def max_gpus(self) -> int | None:

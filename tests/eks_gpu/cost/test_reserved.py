@@ -274,6 +274,9 @@ def test_without_a_reservation_to_select_no_node_is_reserved():
     none = "its node class selects no reservation, and it takes no other capacity"
     assert takes(without_terms(), reserved_pool()) == (False, none)
     assert takes(without_terms(), reserved_pool(*ALL)) == (True, "")
+    (pool,) = (each for each in stack(without_terms(), reserved_pool()).pools if each.name == "gpu")
+    assert (pool.max_nodes, pool.max_gpus) == (0, 0)
+    assert not any(count for count, _ in lines(stack(without_terms(), reserved_pool()).cost.max).values())
     steady = lines(stack(without_terms(), reserved_pool(*ALL), work(1)).cost.steady)
     assert list(steady) == ["pool gpu: g6.xlarge, Spot"]
 
