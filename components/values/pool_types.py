@@ -9,7 +9,7 @@ def known_type(name: Any) -> Any:
     """The type of this name; what is no text is left to its model. Raises ValueError for a family or another name."""
     if not isinstance(name, str):
         return name
-    if family := [row for row in instance_types() if row.family == name]:
+    if "." not in name and (family := [row for row in instance_types() if row.family == name]):
         nearest = min(family, key=lambda row: (row.accelerators, row.vcpus))
         reason = "pods packed on one of its larger types can cost more than a small node for each"
         raise ValueError(f"{name} is a family, and {reason}: name the types; nearest: {nearest.name}")
