@@ -7,6 +7,7 @@ import grimp
 import pytest
 
 from tests.committed import files
+from tests.generated import pages
 from tests.programs import ROOT
 from tools import pictures, rooms
 from tools.pages import generated
@@ -25,11 +26,11 @@ def anchors(page: Path) -> set[str]:
 
 
 def test_the_pages_and_the_picture_are_written_by_make_pages():
-    assert {"README.md", "docs/how_it_is_built.md", *pictures.PICTURES} <= generated().keys()
+    assert {"README.md", "docs/how_it_is_built.md", *pictures.PICTURES} <= pages().keys()
 
 
 def test_a_room_that_says_something_else_changes_the_page_and_the_tree(monkeypatch):
-    before = generated()
+    before = pages()
     monkeypatch.setattr(rooms, "says", lambda path: "Something else.")
     after = generated()
     assert [file for file in before if before[file] != after[file]] == ["README.md", "docs/how_it_is_built.md"]
