@@ -47,7 +47,8 @@ def test_there_is_one_measure_of_likeness():
         str(file.relative_to(ROOT))
         for folder in ("components", "eks_gpu", "policy", "tools")
         for file in sorted((ROOT / folder).rglob("*.py"))
-        if ".venv" not in file.parts and "difflib" in _imports(file.read_text(encoding="utf-8"))
+        if ".venv" not in file.parts and "difflib" in (text := file.read_text(encoding="utf-8"))
+        if "difflib" in _imports(text)
     ]
     assert users == ["components/catalog/nearest.py"]
 

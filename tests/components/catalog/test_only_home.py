@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -68,13 +69,28 @@ def modules() -> list[Path]:
     ]
 
 
-def literals(path: Path) -> Iterator[ast.Constant]:
-    """Strings of a module but for its docstrings, those of fields too."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    docs = {id(found.value) for found in ast.walk(tree) if isinstance(found, ast.Expr)}
-    for found in ast.walk(tree):
-        if isinstance(found, ast.Constant) and isinstance(found.value, str) and id(found) not in docs:
-            yield found
+@dataclass(frozen=True)
+class Written:
+    """What stands in a module, each with its line."""
+
+    literals: list[tuple[int, str]]
+    """Strings but for its docstrings, those of fields too."""
+    lists: list[tuple[int, set[Any]]]
+    """Constants of its tuples, lists and sets that have three or more."""
+
+
+@cache
+def written(path: Path) -> Written:
+    nodes = [*ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+    docs = {id(found.value) for found in nodes if isinstance(found, ast.Expr)}
+    constants = [found for found in nodes if isinstance(found, ast.Constant) and id(found) not in docs]
+    literals = [(found.lineno, found.value) for found in constants if isinstance(found.value, str)]
+    several = [
+        (node.lineno, {each.value for each in node.elts if isinstance(each, ast.Constant)})
+        for node in nodes
+        if isinstance(node, ast.Tuple | ast.List | ast.Set)
+    ]
+    return Written(literals, [(line, values) for line, values in several if len(values) > 2])
 
 
 def written_again(text: str) -> list[str]:
@@ -96,10 +112,10 @@ def test_no_other_module_writes_a_fact_of_the_catalog():
     scanned = modules()
     assert len(scanned) > 200 and len(facts()) > 120
     again = [
-        (path.relative_to(ROOT).as_posix(), found.lineno, fact)
+        (path.relative_to(ROOT).as_posix(), line, fact)
         for path in scanned
-        for found in literals(path)
-        for fact in written_again(str(found.value))
+        for line, text in written(path).literals
+        for fact in written_again(text)
     ]
     assert [each for each in again if (each[0], each[2]) not in ANOTHER_MEANING] == []
     assert {(name, fact) for name, _, fact in again} >= ANOTHER_MEANING
@@ -124,11 +140,10 @@ WORDS = {
 def lists_of(words: set[str], paths: list[Path]) -> list[tuple[str, int]]:
     """Where three or more of the words stand in one list."""
     return [
-        (path.relative_to(ROOT).as_posix(), node.lineno)
+        (path.relative_to(ROOT).as_posix(), line)
         for path in paths
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Tuple | ast.List | ast.Set)
-        and len({each.value for each in node.elts if isinstance(each, ast.Constant)} & words) > 2
+        for line, values in written(path).lists
+        if len(values & words) > 2
     ]
 
 
