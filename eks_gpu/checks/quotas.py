@@ -1,21 +1,17 @@
 """Quotas and limit ranges: a namespace has room for its workloads, and takes their pods."""
 
 from collections.abc import Iterator, Mapping
-from fractions import Fraction
 from typing import Any
 
 from eks_gpu.checks import sources
 from eks_gpu.checks.names import subject
 from eks_gpu.checks.pod_specs import PodSpec, pod_specs
 from eks_gpu.checks.registry import Context, Problem, Said, check, verdict
+from eks_gpu.cost.resource_quotas import amount, namespace_of, resource_quotas, short_of
 from eks_gpu.graph.kubernetes_objects import kubernetes_objects
 from eks_gpu.karpenter.objects import part
 from eks_gpu.pods.demand import Workload
-from eks_gpu.pods.quantities import CPU, MEMORY, quantity, written
-
-_OF_PODS = ("pods", "count/pods")
-_SHORT = {"cpu": CPU, "memory": MEMORY, "requests.cpu": CPU, "requests.memory": MEMORY}
-_UNITS = {CPU: Fraction(1, 1000), MEMORY: Fraction(2**20)}
+from eks_gpu.pods.quantities import CPU, MEMORY
 
 
 @check(
@@ -30,14 +26,12 @@ def leave_room(context: Context) -> Iterator[Said]:
     For the stated replicas it is an error, for those that an autoscaler may add a warning. Quotas with scopes and pods
     of charts are not counted.
     """
-    for _, manifest in kubernetes_objects(context.graph):
-        if manifest["kind"] != "ResourceQuota" or part(manifest, "spec", "scopeSelector") or manifest.get("scopes"):
-            continue
-        namespace = _namespace(manifest)
+    for manifest in resource_quotas(context.graph):
+        namespace = namespace_of(manifest)
         here = [one for one in context.workloads if one.namespace == namespace]
         hard = part(manifest, "spec", "hard")
-        now = list(_short(hard, [(one, _stated(one)) for one in here]))
-        later = list(_short(hard, [(one, one.max_replicas or 0) for one in here]))
+        now = [Problem(said) for said in short_of(hard, [(one, _stated(one)) for one in here])]
+        later = [Problem(said) for said in short_of(hard, [(one, one.max_replicas or 0) for one in here])]
         now += _without_amounts(hard, [one for one in pod_specs(context.graph) if one.namespace == namespace], context)
         yield verdict(subject(manifest), now or later, "its workloads fit", "" if now else "warning")
 
@@ -46,27 +40,10 @@ def _stated(workload: Workload) -> int:
     return workload.replicas or (workload.max_replicas or 0 if workload.kind in ("Job", "CronJob") else 0)
 
 
-def _short(hard: Mapping[str, Any], workloads: list[tuple[Workload, int]]) -> Iterator[Problem]:
-    for key, value in hard.items():
-        allowed = _amount(value)
-        if allowed is None:
-            continue
-        if key in _OF_PODS:
-            needed, unit = sum(count for _, count in workloads), ""
-        else:
-            unit = _SHORT.get(key, key.removeprefix("requests."))
-            if unit == key and key not in _SHORT:
-                continue
-            needed = sum(count * workload.requests.get(unit, 0) for workload, count in workloads)
-        allowed_units = allowed / _UNITS.get(unit, Fraction(1))
-        if needed > allowed_units:
-            yield Problem(f"{key} is {value}, and its workloads need {written(unit, needed)}")
-
-
 def _without_amounts(hard: Mapping[str, Any], specs: list[PodSpec], context: Context) -> Iterator[Problem]:
     """Containers that a quota on CPU or memory makes the API server refuse, since they say no amount of it."""
     defaults = {
-        _namespace(manifest)
+        namespace_of(manifest)
         for _, manifest in kubernetes_objects(context.graph)
         if manifest["kind"] == "LimitRange"
         and any(row.get("default") or row.get("defaultRequest") for row in part(manifest, "spec").get("limits") or ())
@@ -86,17 +63,6 @@ def _without_amounts(hard: Mapping[str, Any], specs: list[PodSpec], context: Con
                     yield Problem(said, f"set resources.{kind or 'requests'}.{name}")
 
 
-def _namespace(manifest: Mapping[str, Any]) -> str:
-    return str(manifest["metadata"].get("namespace") or "default")
-
-
-def _amount(value: Any) -> Fraction | None:
-    try:
-        return quantity(value)
-    except ValueError:
-        return None
-
-
 @check(
     "limit-ranges-take-the-pods",
     subject="LimitRange",
@@ -108,7 +74,7 @@ def take_the_pods(context: Context) -> Iterator[Said]:
     specs = list(pod_specs(context.graph))
     for _, manifest in kubernetes_objects(context.graph):
         if manifest["kind"] == "LimitRange":
-            here = [one for one in specs if one.namespace == _namespace(manifest)]
+            here = [one for one in specs if one.namespace == namespace_of(manifest)]
             rows = [row for row in part(manifest, "spec").get("limits") or () if row.get("type") == "Container"]
             problems = [problem for row in rows for spec in here for problem in _outside(row, spec)]
             yield verdict(subject(manifest), problems, "it takes the pods of its namespace")
@@ -121,10 +87,10 @@ def _outside(row: Mapping[str, Any], spec: PodSpec) -> Iterator[Problem]:
         requests = {**part(row, "defaultRequest"), **part(resources, "limits"), **part(resources, "requests")}
         who = f"container {container.get('name')} of {spec}"
         for name, most in part(row, "max").items():
-            asked = _amount(limits.get(name, requests.get(name, 0)))
-            if asked is not None and (allowed := _amount(most)) is not None and asked > allowed:
+            asked = amount(limits.get(name, requests.get(name, 0)))
+            if asked is not None and (allowed := amount(most)) is not None and asked > allowed:
                 yield Problem(f"{who} has {limits.get(name, requests.get(name))} of {name}, and max is {most}")
         for name, least in part(row, "min").items():
-            asked = _amount(requests[name]) if name in requests else None
-            if asked is not None and (allowed := _amount(least)) is not None and asked < allowed:
+            asked = amount(requests[name]) if name in requests else None
+            if asked is not None and (allowed := amount(least)) is not None and asked < allowed:
                 yield Problem(f"{who} asks for {requests[name]} of {name}, and min is {least}")

@@ -48,6 +48,15 @@ class Uncounted:
     """Those of which nodes are kept ready."""
 
 
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Notes on single bills."""
+
+    idle: Sequence[str] = ()
+    steady: Sequence[str] = ()
+    most: Sequence[str] = ()
+
+
 @dataclass(frozen=True)
 class Cost:
     """The cost of a stack at four levels of use. `max` leaves out pools without a limit, with a note."""
@@ -88,13 +97,14 @@ def cost(
     unknown: Uncounted = Uncounted(),
     unread: Sequence[Unread] = (),
     notes: Sequence[str] = (),
-    kept: Sequence[str] = (),
+    noted: Noted = Noted(),
 ) -> Cost:
     """The bills: `idle` has the pools at their minimum and what is kept ready, `steady` what stated replicas need,
     `demand_max` what the maximum needs.
 
     `unknown` names the workloads whose number of pods is unknown: the bill then has no total. `unread` is what the
-    stack has and the bills leave out. `notes` are on each bill, `kept` on the idle one: what its nodes are kept for.
+    stack has and the bills leave out. `notes` are on each bill, `noted` on single ones: what nodes are kept for, and
+    what quotas refuse.
     """
     reserved = reservations(graph, pools, region, on)
     fixed = (*fixed_items(graph, on, region), *reserved_items(reserved))
@@ -113,18 +123,18 @@ def cost(
     with_pods = [row for row in unread if row.what in ("nodes", "network", "pods")]
     return Cost(
         region=region,
-        idle=bill(region, [*fixed, *_of_fleet(pools, idle)], [*notes, *kept], [*spare, *sizes], standing),
+        idle=bill(region, [*fixed, *_of_fleet(pools, idle)], [*notes, *noted.idle], [*spare, *sizes], standing),
         steady=bill(
             region,
             [*fixed, *_of_fleet(pools, steady)],
-            [*notes, *_left_over(steady)],
+            [*notes, *noted.steady, *_left_over(steady)],
             [*stated, *sizes],
             with_pods,
         ),
         demand_max=bill(
             region,
             [*fixed, *_of_fleet(pools, demand_max)],
-            [*notes, *_left_over(demand_max)],
+            [*notes, *noted.most, *_left_over(demand_max)],
             [*pods, *sizes],
             with_pods,
         ),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
+from eks_gpu.cost.packing import Fleet
 from eks_gpu.graph.graph import Graph
 from eks_gpu.graph.regions import region_of
 from eks_gpu.pools.pool import Pool
@@ -65,6 +66,27 @@ def quota_needs(graph: Graph, pools: Sequence[Pool], region: str) -> list[QuotaN
         for where, number in Counter(region_of(made, graph.get, region) for made in graph.of(type_)).items()
     ]
     return [*nodes, *others]
+
+
+def kept_within(pools: Sequence[Pool], fleet: Fleet) -> list[str]:
+    """A note for each pool that keeps nodes while nothing runs, if a new account's quota has no room for them."""
+    notes = []
+    for pool in pools:
+        there = [node.kind.instance_type for node in fleet.there.get(pool.urn, ())]
+        for spot in (False, True):
+            if not there or (CapacityType.SPOT in pool.capacity_types) is not spot:
+                continue
+            found: dict[Quota, int] = {}
+            for row in there:
+                if (counted := quota(row, spot=spot)) and row.accelerator:
+                    found[counted] = found.get(counted, 0) + row.vcpus
+            notes += [
+                f"pool {pool.name} keeps {len(there)} node{'s' if len(there) > 1 else ''}, with {vcpus} vCPUs of quota "
+                f"{counted.code}, of which a new account has {counted.default}: without more they neither come nor cost"
+                for counted, vcpus in found.items()
+                if vcpus > counted.default
+            ]
+    return notes
 
 
 def _vcpus(pool: Pool, capacity_type: CapacityType) -> Iterator[tuple[Quota, float]]:

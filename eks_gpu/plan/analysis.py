@@ -6,12 +6,13 @@ from datetime import date
 
 from eks_gpu import checks
 from eks_gpu.cost.admission import Room, Verdict, rooms_of_clusters
-from eks_gpu.cost.cost import Cost, Uncounted, as_billed, at_most, cost
+from eks_gpu.cost.cost import Cost, Noted, Uncounted, as_billed, at_most, cost
 from eks_gpu.cost.gangs import judged_together
 from eks_gpu.cost.kept_ready import only_served, ready
 from eks_gpu.cost.node_cost import Expected
 from eks_gpu.cost.packing import pack
-from eks_gpu.cost.quotas import QuotaNeed, quota_needs
+from eks_gpu.cost.quotas import QuotaNeed, kept_within, quota_needs
+from eks_gpu.cost.resource_quotas import refused
 from eks_gpu.cost.scaling import Scaling
 from eks_gpu.graph.graph import Graph, Resource
 from eks_gpu.graph.secrets import redacted
@@ -132,8 +133,14 @@ def _analysed(
         idle=[str(each) for each in spare if not each.is_counted],
     )
     kept_for = [*ready(each for each in spare if admitted_by[each.urn])]
+    within = kept_within(billed, idle)
+    noted = Noted(
+        idle=[*kept_for, *within, *refused(graph, spare, lambda each: each.replicas or 0)],
+        steady=[*within, *refused(graph, scheduled, lambda each: each.replicas or 0)],
+        most=refused(graph, at_most(scheduled), lambda each: each.replicas or 0),
+    )
     sizes = _kept(pools, billed)
-    found = cost(graph, region, on, told_apart(billed), idle, steady, most, unknown, left, sizes, kept_for)
+    found = cost(graph, region, on, told_apart(billed), idle, steady, most, unknown, left, sizes, noted)
     context = checks.Context(
         graph=graph,
         region=region,

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from eks_gpu.graph.graph import Resource
 from eks_gpu.plan.render import quotas
 from tests.console import shown
@@ -88,3 +90,33 @@ def test_each_region_has_quotas_of_its_own():
         ["us-west-2", "L-1216C47A", "4", "5"],
         ["eu-west-1", "L-1216C47A", "4", "5"],
     ]
+
+
+def test_nodes_that_are_kept_are_named_with_the_quota_that_must_let_them_come():
+    kept = analysed(*healthy(gpu=gpu_group(minSize=2, desiredCapacity=2))).cost
+    said = (
+        "pool gpu keeps 2 nodes, with 8 vCPUs of quota L-3819A6DF, of which a new account has 0: without more they "
+        "neither come nor cost"
+    )
+    assert [said in bill.notes for bill in (kept.idle, kept.steady, kept.demand_max)] == [True, True, False]
+    nothing = analysed(*healthy()).cost
+    assert not [note for bill in (nothing.idle, nothing.steady) for note in bill.notes if "quota" in note]
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"hard": {"requests.nvidia.com/gpu": "0"}}, "requests.nvidia.com/gpu is 0, and its workloads need 2"),
+        ({"hard": {"requests.nvidia.com/gpu": "9"}}, ""),
+        ({"hard": {"requests.nvidia.com/gpu": "0"}, "scopes": ["BestEffort"]}, ""),
+    ],
+    ids=["refuses", "has room", "of some pods"],
+)
+def test_a_resource_quota_that_refuses_pods_of_a_bill_is_named_there(spec, said):
+    manifest = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "gpus"}, "spec": spec}
+    made = resource("kubernetes:core/v1:ResourceQuota", "gpus", manifest)
+    found = analysed(*healthy(), made).cost
+    told = [note for note in found.steady.notes if note.startswith("ResourceQuota")]
+    counted = "ResourceQuota default/gpus refuses pods whose nodes are counted all the same"
+    assert told == ([f"{counted}: {said}"] if said else [])
+    assert not [note for note in found.idle.notes if "ResourceQuota" in note]
