@@ -47,7 +47,7 @@ lab: .venv/test.stamp
 	@$(BIN)/eks-gpu lab apply $(PROJECT)
 
 REPEAT ?= 1
-REPLAYS := $(addprefix tests/e2e/test_,lab_replays.py lab_gangs.py lab_queues.py lab_metrics.py rules.py)
+REPLAYS := $(addprefix tests/e2e/test_,lab_replays.py lab_gangs.py lab_queues.py lab_several_nodes.py lab_metrics.py rules.py)
 replays: .venv/test.stamp
 	@$(BIN)/python -m eks_gpu.lab.toolchain --further >/dev/null
 	@for run in $$(seq $(REPEAT)); do echo "run $$run of $(REPEAT)"; EKS_GPU_LONG=1 $(E2E) $(REPLAYS) || exit; done
