@@ -104,7 +104,7 @@ def problems_with_pool(
         return [f"settings: a pod must find its GPUs on one node, got {served_gpus} and {node}; {instead}"]
     problems, most = [], servers(pool, served_gpus, pods)
     if service.most > most:
-        each = f"max_gpus {pool.max_gpus}, {served_gpus} a pod"
+        each = f"{pool.stated_size}, {served_gpus} a pod"
         room = f"{most} pods" if pods == 1 else f"{most} server{'' if most == 1 else 's'} of {pods} pods"
         problems.append(f"service: the pool has GPUs for {room} ({each}), got {service.most}")
     if "spot" in pool.capacity_types and service.grace_s > SPOT_NOTICE_S:
@@ -118,7 +118,7 @@ def problems_with_pool(
 
 def servers(pool: GpuPool, gpus: int, pods: int) -> int:
     """Servers of so many pods that the pool has GPUs for."""
-    return pool.max_nodes * pods_per_node(pool, gpus) // pods
+    return pool.max_nodes_for_pods * pods_per_node(pool, gpus) // pods
 
 
 def labels(name: str, served: Served) -> dict[str, str]:

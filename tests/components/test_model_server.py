@@ -136,6 +136,10 @@ def test_kubernetes_and_the_sdk_take_all_of_it_and_a_preview_plans_the_same(args
             "is not made here: take a type with more or larger GPUs",
         ),
         ({"gpus": 4, "service": {"replicas": 3}}, "service: the pool has GPUs for 2 pods (max_gpus 8, 4 a pod), got 3"),
+        (
+            {"pool": {**POOL, "nodes": 1}, "gpus": 4, "service": {"replicas": 2}},
+            "service: the pool has GPUs for 1 pods (nodes 1, 4 a pod), got 2",
+        ),
         ({"image": "nvcr.io/nvidia/tritonserver"}, "settings.image must have a tag that stays, or a digest, got"),
         ({"port": 80}, "settings.port must be at least 1024, got 80"),
         ({"user": 0}, "settings.user must be at least 1, got 0"),
