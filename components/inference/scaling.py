@@ -142,7 +142,7 @@ class PrometheusTrigger(Trigger):
 
     def rendered(self, authentication: str) -> dict[str, Any]:
         """A threshold of 4.0 is written 4."""
-        values = {"serverAddress": self.server, "query": self.query, "threshold": f"{self.threshold:g}"}
+        values = {"serverAddress": self.server, "query": self.query, "threshold": f"{self.threshold:.15g}"}
         return {"type": PROMETHEUS_TRIGGER, "metadata": values}
 
 

@@ -173,7 +173,7 @@ class _Questions:
             except ValueError as wrong:
                 raise typer.BadParameter(f"it {wrong}") from None
             if option == BUDGET and value < (least := float(found[-1][0])):
-                raise typer.BadParameter(f"it must be at least {least:g}, or the GPUs fewer, got {value:g}")
+                raise typer.BadParameter(f"it must be at least {least:.15g}, or the GPUs fewer, got {value:.15g}")
             return value
 
         try:
@@ -199,7 +199,7 @@ class _Questions:
 
         for count in range(len(chosen.types), 0, -1):
             tried = replace(chosen, types=chosen.types[:count])
-            yield f"{rounded(plan_of(self._target, tried)):g}", ", ".join(tried.types)
+            yield f"{rounded(plan_of(self._target, tried)):.15g}", ", ".join(tried.types)
 
 
 def _write(target: "Target", found: "Answers", console: Terminal) -> None:

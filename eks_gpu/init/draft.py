@@ -113,7 +113,7 @@ def fitted(target: Target, answers: Answers) -> tuple[Answers, Plan]:
         if most <= tried.budget:
             return tried, made
         if len(types) == 1:
-            raise InputError(f"{BUDGET} {tried.budget:g}: {_too_small(target, tried, made)}")
+            raise InputError(f"{BUDGET} {tried.budget:.15g}: {_too_small(target, tried, made)}")
         types.pop()
 
 

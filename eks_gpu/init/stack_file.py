@@ -54,7 +54,7 @@ def _head(project: str, answers: Answers) -> list[str]:
         f"  aws:region: {answers.region}",
     ]
     if answers.budget is not None:
-        lines += [f"  {project}:plan:", f"    monthly_budget_usd: {answers.budget:g}"]
+        lines += [f"  {project}:plan:", f"    monthly_budget_usd: {answers.budget:.15g}"]
     return lines
 
 

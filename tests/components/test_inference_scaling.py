@@ -164,8 +164,8 @@ def test_numbers_that_scale_nothing_are_refused(shape, args, problem):
     assert refused.value.problems[0].startswith(problem)
 
 
-def test_a_threshold_may_be_a_fraction():
-    (trigger,) = scaled_object("resnet", "ml", check(Keda, {"max_replicas": 1, "prometheus": QUERY}))["spec"][
-        "triggers"
-    ]
-    assert trigger["metadata"]["threshold"] == "0.5"
+@pytest.mark.parametrize(("threshold", "written"), [(0.5, "0.5"), (4, "4"), (1_234_567, "1234567")])
+def test_a_threshold_is_written_whole(threshold, written):
+    given = {"max_replicas": 1, "prometheus": {**QUERY, "threshold": threshold}}
+    (trigger,) = scaled_object("resnet", "ml", check(Keda, given))["spec"]["triggers"]
+    assert trigger["metadata"]["threshold"] == written
