@@ -60,6 +60,7 @@ OBJECTS = (
     ("release", "/api/v1", "secrets"),
     ("StorageClass", "/apis/storage.k8s.io/v1", "storageclasses"),
 )
+_NODES = "/api/v1/nodes"
 _AT_ONCE = "?gracePeriodSeconds=0&propagationPolicy=Background"
 
 
@@ -74,7 +75,8 @@ def leftovers(lab: Lab) -> list[str]:
 def end_with_cluster(lab: Lab) -> list[str]:
     """When AWS has no cluster any more, what ran in it ends too: the lab's API server outlives it.
 
-    Names all but pods, which go with their owners.
+    So do nodes whose instance is gone: one that Karpenter terminated while it registered. Names all but pods, which go
+    with their owners.
     """
     if aws_client(lab, "eks").list_clusters()["clusters"]:
         return []
@@ -85,6 +87,11 @@ def end_with_cluster(lab: Lab) -> list[str]:
             api.delete(f"{group}/{f'namespaces/{namespace}/' if namespace else ''}{plural}/{name}{_AT_ONCE}")
             if what != "pod":
                 ended.append(_named(what, item))
+    running = set(_instances(lab))
+    for name, provider in ((each["metadata"]["name"], each["spec"].get("providerID", "")) for each in api.list(_NODES)):
+        if provider and provider.rpartition("/")[2] not in running:
+            api.delete(f"{_NODES}/{name}")
+            ended.append(f"node {name}")
     return ended
 
 
@@ -100,15 +107,20 @@ def _in_aws(lab: Lab) -> Iterator[str]:
             name = str(item[kind.name] if kind.name else item)
             if (not member or str(item.get(member)) != value) and not name.startswith(ACCOUNT_S_OWN):
                 yield f"{kind.what} {name}"
+    yield from (f"instance {each}" for each in _instances(lab))
+
+
+def _instances(lab: Lab) -> Iterator[str]:
+    """Ids of those that have not ended."""
     reservations = aws_client(lab, "ec2").describe_instances()["Reservations"]
     for instance in (each for reservation in reservations for each in reservation["Instances"]):
         if instance["State"]["Name"] != "terminated":
-            yield f"instance {instance['InstanceId']}"
+            yield instance["InstanceId"]
 
 
 def _in_cluster(api: ClusterApi) -> Iterator[str]:
     for path, what in (
-        ("/api/v1/nodes", "node"),
+        (_NODES, "node"),
         (f"/apis/{KARPENTER_API_VERSION}/nodeclaims", "NodeClaim"),
         (f"/apis/{KARPENTER_API_VERSION}/nodepools", "NodePool"),
     ):

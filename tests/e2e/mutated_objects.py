@@ -331,10 +331,11 @@ def _holder(made: Any, path: Path) -> Any:
 
 
 def _replace(draw: random.Random, made: dict[str, Any]) -> str:
-    path = draw.choice([each for each in places(made) if each not in (("metadata",), ("metadata", "name"))])
-    value = copy.deepcopy(draw.choice(VALUES))
-    if path == ("metadata", "namespace"):
+    kept = (("metadata",), ("metadata", "name"), ("metadata", "namespace"))
+    if not (found := [each for each in places(made) if each not in kept]):
         return ""
+    path = draw.choice(found)
+    value = copy.deepcopy(draw.choice(VALUES))
     _holder(made, path)[path[-1]] = value
     return f"{_shown(path)} = {value!r:.40}"
 

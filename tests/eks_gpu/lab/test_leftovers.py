@@ -106,6 +106,23 @@ def test_what_is_left_in_the_cluster_is_named(cluster):
     ]
 
 
+def test_a_node_ends_with_the_cluster_if_its_instance_is_gone(cluster):
+    api = cluster({})
+    ec2 = leftovers.aws_client(LAB, "ec2")
+    image = ec2.describe_images()["Images"][0]["ImageId"]
+    gone, runs = (
+        ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"] for _ in range(2)
+    )
+    ec2.terminate_instances(InstanceIds=[gone])
+    api.objects["/api/v1/nodes"] = [
+        named("late", providerID=f"kwok-aws:///us-west-2a/{gone}"),
+        named("kept", providerID=f"aws:///us-west-2a/{runs}"),
+        named("strange"),
+    ]
+    assert leftovers.end_with_cluster(LAB) == ["node late"]
+    assert api.deleted == ["/api/v1/nodes/late"]
+
+
 RUNNING = {
     "/api/v1/pods": [named("resnet-1", "inference")],
     "/apis/apps/v1/deployments": [named("resnet", "inference")],
