@@ -69,6 +69,7 @@ def inputs(made: Made) -> dict[str, tuple[Any, dict[str, Any]]]:
             RENAMED,
         ),
         "aws:cloudwatch/logGroup:LogGroup": (lambda: {"name": "logs", "retentionInDays": 90}, {"retentionInDays": 30}),
+        "aws:ec2/placementGroup:PlacementGroup": (lambda: {"name": "close", "strategy": "cluster"}, {}),
         "aws:s3/bucket:Bucket": (lambda: {"bucket": "checkpoints", "forceDestroy": True}, {}),
         "aws:amp/workspace:Workspace": (lambda: {"alias": "gaia"}, {"alias": "metrics"}),
         "aws:kms/key:Key": (

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from eks_gpu.lab.cluster_api import ClusterApi
 from eks_gpu.lab.nodes import aws_client
 from eks_gpu.lab.state import Lab
@@ -33,6 +35,7 @@ KINDS = (
     Kind("address", "ec2", "describe_addresses", "Addresses", "AllocationId"),
     Kind("NAT gateway", "ec2", "describe_nat_gateways", "NatGateways", "NatGatewayId", ("State", "deleted")),
     Kind("launch template", "ec2", "describe_launch_templates", "LaunchTemplates", "LaunchTemplateName"),
+    Kind("placement group", "ec2", "describe_placement_groups", "PlacementGroups", "GroupName"),
     Kind("group", "autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups", "AutoScalingGroupName"),
     Kind("cluster", "eks", "list_clusters", "clusters"),
     Kind("role", "iam", "list_roles", "Roles", "RoleName"),
@@ -87,9 +90,8 @@ def end_with_cluster(lab: Lab) -> list[str]:
             api.delete(f"{group}/{f'namespaces/{namespace}/' if namespace else ''}{plural}/{name}{_AT_ONCE}")
             if what != "pod":
                 ended.append(_named(what, item))
-    running = set(_instances(lab))
     for name, provider in ((each["metadata"]["name"], each["spec"].get("providerID", "")) for each in api.list(_NODES)):
-        if provider and provider.rpartition("/")[2] not in running:
+        if provider and not [*_running(lab, InstanceIds=[provider.rpartition("/")[2]])]:
             api.delete(f"{_NODES}/{name}")
             ended.append(f"node {name}")
     return ended
@@ -107,12 +109,17 @@ def _in_aws(lab: Lab) -> Iterator[str]:
             name = str(item[kind.name] if kind.name else item)
             if (not member or str(item.get(member)) != value) and not name.startswith(ACCOUNT_S_OWN):
                 yield f"{kind.what} {name}"
-    yield from (f"instance {each}" for each in _instances(lab))
+    yield from (f"instance {each}" for each in _running(lab))
 
 
-def _instances(lab: Lab) -> Iterator[str]:
-    """Ids of those that have not ended."""
-    reservations = aws_client(lab, "ec2").describe_instances()["Reservations"]
+def _running(lab: Lab, **asked: Any) -> Iterator[str]:
+    """Ids of instances that have not ended. Those of fleets are told to who asks for them by id."""
+    try:
+        reservations = aws_client(lab, "ec2").describe_instances(**asked)["Reservations"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "InvalidInstanceID.NotFound":
+            raise
+        return
     for instance in (each for reservation in reservations for each in reservation["Instances"]):
         if instance["State"]["Name"] != "terminated":
             yield instance["InstanceId"]

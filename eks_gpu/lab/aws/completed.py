@@ -10,6 +10,7 @@ from moto.core.responses import ActionResult
 from moto.core.utils import utcnow
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.instances import Instance
+from moto.ec2.responses import EC2Response
 from moto.ec2.responses.spot_instances import SpotInstances
 from moto.eks import urls as eks_urls
 from moto.eks.models import eks_backends
@@ -19,7 +20,7 @@ from moto.events.models import Rule
 from moto.iam.responses import IamResponse
 from moto.ssm.models import Parameter, SimpleSystemManagerBackend
 
-from eks_gpu.lab.aws import delivery
+from eks_gpu.lab.aws import delivery, placement_groups
 from eks_gpu.lab.aws.asked_before import answer_before
 from eks_gpu.lab.aws.eks_api import LabEksResponse
 from eks_gpu.lab.aws.eks_backend import LabEksBackend
@@ -52,7 +53,7 @@ _registering = threading.Lock()
 
 
 def complete_moto(endpoint: str = "", certificate: Path | None = None, closed: Path | None = None) -> None:
-    """Completes moto's EKS, Spot prices, images, instances, instance profiles, auto scaling groups and EventBridge.
+    """Completes moto with what its EKS, EC2, IAM, Auto Scaling, SSM and EventBridge lack.
 
     Every cluster is said to be at `endpoint`, with the certificate authority in the file `certificate`; those that only
     a private endpoint has are named in the file `closed`.
@@ -77,6 +78,9 @@ def complete_moto(endpoint: str = "", certificate: Path | None = None, closed: P
         (SimpleSystemManagerBackend, "get_parameter", _parameter),
         (Rule, "send_to_targets", delivery.send_to_targets),
         (Rule, "_send_to_sqs_queue", delivery.send_to_queue),
+        (EC2Response, "create_placement_group", placement_groups.create),
+        (EC2Response, "describe_placement_groups", placement_groups.describe),
+        (EC2Response, "delete_placement_group", placement_groups.delete),
     ):
         setattr(owner, name, ours)
 

@@ -33,7 +33,7 @@ PATIENT = Config(read_timeout=300, retries={"max_attempts": 10})
 IAM_WAIT_S = 120
 """Seconds for a new role to be known everywhere, as the real provider waits. Source: terraform-provider-aws, IAM."""
 SPREADING = "could not be assumed because it does not exist"
-MISSING = re.compile(r"NotFound|NoSuch|NonExistent|NotAttached|not found|does not exist")
+MISSING = re.compile(r"NotFound|NoSuch|NonExistent|NotAttached|PlacementGroup\.Unknown|not found|does not exist")
 """How each service says that it has no such thing."""
 
 

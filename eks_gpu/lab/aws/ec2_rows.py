@@ -165,6 +165,16 @@ EC2_ROWS = {
         outputs={"arn": ARN % ("ec2", "security-group/{id}")},
         fixed=frozenset({"vpcId"}),
     ),
+    "aws:ec2/placementGroup:PlacementGroup": Row(
+        "ec2",
+        call("create_placement_group", GroupName="name"),
+        "{name}",
+        delete=call("delete_placement_group", GroupName="name"),
+        read=call("describe_placement_groups", GroupNames=lambda state, _: [state["name"]]),
+        found="PlacementGroups[0].{{placementGroupId: GroupId, arn: GroupArn, strategy: Strategy, tags: Tags}}",
+        named="name",
+        fixed=frozenset({"strategy", "partitionCount", "spreadLevel"}),
+    ),
     "aws:ec2/launchTemplate:LaunchTemplate": EC2(
         call("create_launch_template", LaunchTemplateName="name", VersionDescription="description"),
         "LaunchTemplate.LaunchTemplateId",

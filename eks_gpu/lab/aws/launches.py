@@ -38,6 +38,7 @@ REMEMBERED = 100
 def launching() -> Iterator[None]:
     """While it lasts, moto in this process launches what EC2 has, and says what it has not."""
     terminate, describe = InstanceResponse.terminate_instances, AutoScalingBackend.describe_auto_scaling_groups
+    describe_instances = InstanceResponse.describe_instances
 
     def terminate_ours(response: Any) -> Any:
         """Instances of fleets are not in moto. Who terminates one twice, is told the same twice, as EC2 does it."""
@@ -54,6 +55,15 @@ def launching() -> Iterator[None]:
         capacity.ended |= ours
         return ActionResult({"TerminatingInstances": [{"InstanceId": id_} for id_ in ids]})
 
+    def describe_ours(response: Any) -> Any:
+        """Instances of fleets are told to who asks for them by id."""
+        capacity, ids = current(), response._get_param("InstanceIds", [])
+        if not (ours := [id_ for id_ in ids if id_ in capacity.fleets or id_ in capacity.ended]):
+            return describe_instances(response)
+        states = {id_: "running" if id_ in capacity.fleets else "terminated" for id_ in ours}
+        told = [{"InstanceId": id_, "State": {"Name": state}} for id_, state in states.items()]
+        return ActionResult({"Reservations": [{"Instances": told}]})
+
     def describe_and_try_again(backend: Any, *given: Any, **named: Any) -> Any:
         for group in list(backend.autoscaling_groups.values()):
             _try_again(group)
@@ -66,6 +76,7 @@ def launching() -> Iterator[None]:
             (AutoScalingResponse, "describe_scaling_activities", _activities),
             (Fleets, "create_fleet", _create_fleet),
             (InstanceResponse, "terminate_instances", terminate_ours),
+            (InstanceResponse, "describe_instances", describe_ours),
         ):
             patches.enter_context(patch.object(owner, name, ours))
         told = describe_capacity_reservations

@@ -8,6 +8,7 @@ import pytest
 from moto import mock_aws
 
 from eks_gpu.lab import leftovers
+from eks_gpu.lab.aws.completed import complete_moto
 from eks_gpu.lab.state import Lab
 
 LAB = Lab(Path("/lab"), "us-west-2", "secret", "https://127.0.0.1:3", "http://127.0.0.1:7", {})
@@ -45,6 +46,7 @@ def cluster(monkeypatch):
 
     monkeypatch.setattr(leftovers, "aws_client", client)
     monkeypatch.setattr(leftovers, "PATIENCE_S", 0)
+    complete_moto()
     with mock_aws():
         yield put
 
@@ -73,6 +75,7 @@ def test_what_is_left_in_aws_is_named_but_for_what_has_ended(cluster):
         ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"] for _ in range(2)
     )
     ec2.terminate_instances(InstanceIds=[ended])
+    ec2.create_placement_group(GroupName="close", Strategy="cluster")
     leftovers.aws_client(LAB, "sqs").create_queue(QueueName="interruptions")
     iam = leftovers.aws_client(LAB, "iam")
     iam.create_role(RoleName="node", AssumeRolePolicyDocument="{}")
@@ -81,6 +84,7 @@ def test_what_is_left_in_aws_is_named_but_for_what_has_ended(cluster):
     assert leftovers.leftovers(LAB) == [
         f"vpc {vpc}",
         f"address {address['AllocationId']}",
+        "placement group close",
         "role node",
         "queue https://sqs.us-west-2.amazonaws.com/123456789012/interruptions",
         f"instance {running}",
@@ -117,10 +121,11 @@ def test_a_node_ends_with_the_cluster_if_its_instance_is_gone(cluster):
     api.objects["/api/v1/nodes"] = [
         named("late", providerID=f"kwok-aws:///us-west-2a/{gone}"),
         named("kept", providerID=f"aws:///us-west-2a/{runs}"),
+        named("forgotten", providerID="kwok-aws:///us-west-2a/i-0123456789abcdef0"),
         named("strange"),
     ]
-    assert leftovers.end_with_cluster(LAB) == ["node late"]
-    assert api.deleted == ["/api/v1/nodes/late"]
+    assert leftovers.end_with_cluster(LAB) == ["node late", "node forgotten"]
+    assert api.deleted == ["/api/v1/nodes/late", "/api/v1/nodes/forgotten"]
 
 
 RUNNING = {

@@ -300,6 +300,17 @@ def test_what_is_terminated_twice_is_terminated_as_ec2_tells_it(ec2):
         client("ec2").terminate_instances(InstanceIds=[ids[0], "i-0123456789abcdef0"])
 
 
+def test_instances_of_a_fleet_are_told_to_who_asks_for_them_by_id(ec2):
+    def states(*ids: str) -> list[str]:
+        (found,) = client("ec2").describe_instances(InstanceIds=list(ids))["Reservations"]
+        return [each["State"]["Name"] for each in found["Instances"]]
+
+    ids = [each["InstanceIds"][0] for each in ec2.fleet(("g5.xlarge", "us-west-2a"), count=2)["Instances"]]
+    assert states(*ids) == ["running", "running"]
+    client("ec2").terminate_instances(InstanceIds=ids[:1])
+    assert states(*ids) == ["terminated", "running"]
+
+
 def test_an_account_that_never_used_spot_gets_the_role_from_who_may_make_it():
     trust = {"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": "sts:AssumeRole"}
 
