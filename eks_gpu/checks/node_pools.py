@@ -79,7 +79,9 @@ def real_resources(context: Context) -> Iterator[Said]:
         problems = [
             _unreal(name) for name in found.limits if name not in _REAL | given and not name.startswith(MIG_RESOURCE)
         ]
-        counted = {*_resources(pool), *(name for name in given if device_of(name) in _resources(pool))}
+        # Where nothing says what Karpenter reads, an overlay that is not here may give what the limit counts.
+        told = found.limits if pool.overlaid.gate is None else given
+        counted = {*_resources(pool), *(name for name in told if device_of(name) in _resources(pool))}
         if pool.accelerator and found.replicas is None and not counted & {*found.limits}:
             problems.append(
                 Problem(f"no limit counts {_resource(pool)}, so only the other limits stop new GPUs", "add one")

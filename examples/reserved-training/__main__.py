@@ -12,6 +12,7 @@ NODES, GPUS, INTERFACES = 2, 8, 32
 """Nodes of a training run, and what each p5.48xlarge has."""
 
 config = pulumi.Config()
+api_cidrs = eks_gpu.stack_addresses()
 reservation: Any = {**config.require_object("reservation"), "instance_type": "p5.48xlarge", "instances": NODES}
 TRAINING: eks_gpu.GpuPoolArgs = {
     "instance_types": ["p5.48xlarge"],
@@ -58,7 +59,7 @@ cluster = eks_gpu.Cluster(
         "subnets": network.private_subnets,
         "settings": {
             "name": NAME,
-            "endpoint": {"public": True, "public_cidrs": eks_gpu.stack_addresses()},
+            "endpoint": {"public": True, "public_cidrs": api_cidrs},
             "deletion_protection": False,
         },
     },
@@ -79,8 +80,8 @@ karpenter = eks_gpu.Karpenter(
     },
     in_cluster(),
 )
-pools: list[pulumi.Resource] = [
-    eks_gpu.KarpenterGpuPool(
+pools: dict[str, pulumi.Resource] = {
+    name: eks_gpu.KarpenterGpuPool(
         name,
         {
             "cluster": cluster.reference,
@@ -91,14 +92,14 @@ pools: list[pulumi.Resource] = [
         in_cluster(),
     )
     for name, pool in OF_KARPENTER.items()
-]
+}
 if not by_karpenter:
     group: eks_gpu.GpuNodeGroupArgs = {
         "cluster": cluster.reference,
         "subnets": network.private_subnets,
         "pool": TRAINING,
     }
-    pools.append(eks_gpu.GpuNodeGroup("training", group))
+    pools["training"] = eks_gpu.GpuNodeGroup("training", group)
     eks_gpu.ClusterAutoscaler(
         "cluster-autoscaler", {"cluster": cluster.reference, "pools": {"training": TRAINING}}, in_cluster()
     )
@@ -130,17 +131,17 @@ def pod(pool: eks_gpu.GpuPoolArgs, container: dict[str, Any], **more: Any) -> An
 members = kubernetes.core.v1.Service(
     "training",
     metadata={"name": "training", "namespace": NAME},
-    spec={"clusterIP": "None", "selector": {"app": "training"}, "publishNotReadyAddresses": True},
+    spec={"cluster_ip": "None", "selector": {"app": "training"}, "publish_not_ready_addresses": True},
     opts=in_cluster(namespace),
 )
 kubernetes.batch.v1.Job(
     "training",
     metadata={"name": "training", "namespace": NAME},
     spec={
-        "completionMode": "Indexed",
+        "completion_mode": "Indexed",
         "completions": NODES,
         "parallelism": NODES,
-        "backoffLimit": 4,
+        "backoff_limit": 4,
         "template": {
             "metadata": {"labels": {"app": "training"}},
             "spec": pod(
@@ -174,7 +175,7 @@ kubernetes.batch.v1.Job(
             ),
         },
     },
-    opts=in_cluster(namespace, members, nvidia, fabric, *pools),
+    opts=in_cluster(namespace, members, nvidia, fabric, pools["training"]),
 )
 
 kubernetes.apps.v1.Deployment(
@@ -183,7 +184,7 @@ kubernetes.apps.v1.Deployment(
     spec={
         "replicas": 1,
         "strategy": {"type": "Recreate"},  # a notebook's work is in its pod
-        "selector": {"matchLabels": {"app": "notebook"}},
+        "selector": {"match_labels": {"app": "notebook"}},
         "template": {
             "metadata": {"labels": {"app": "notebook"}},
             "spec": pod(
@@ -204,7 +205,7 @@ kubernetes.apps.v1.Deployment(
             ),
         },
     },
-    opts=in_cluster(namespace, nvidia, *pools),
+    opts=in_cluster(namespace, nvidia, pools["notebooks"]),
 )
 
 pulumi.export("kubeconfig", pulumi.Output.secret(cluster.kubeconfig))
