@@ -115,7 +115,9 @@ def settle_spot_pool(pool: Pool, region: str, zones: Sequence[str], taken: Seque
     named = {found.name for found in pool.types}
     added = [row.name for row in rows if row.name not in named]
     notes = {"instance_types": f"{', '.join(added)} are added, of the same shape"} if added else {}
-    return Settled("spot_node_groups", name, {**around, "pool": settings}, notes, tuple(rows), backend=pool.backend)
+    return Settled(
+        "spot_node_groups", name, {**around, "pool": settings}, notes=notes, rows=tuple(rows), backend=pool.backend
+    )
 
 
 def _labels(pool: Pool, findings: Findings) -> dict[str, str]:

@@ -17,7 +17,7 @@ _OF_A_SHELL = re.compile(r"^(?:\S*/)?(?:ba|da)?sh\s+-\w*c\s+|^exec\s+")
 
 def pauses(spec: Mapping[str, Any]) -> bool:
     """Whether the pod's containers are all of the pause image, which does nothing at all."""
-    containers = spec.get("containers") or ()
+    containers = _containers(spec)
     return bool(containers) and all(PAUSE_NAME.fullmatch(str(each.get("image") or "")) for each in containers)
 
 
@@ -25,9 +25,14 @@ def is_spare(spec: Mapping[str, Any], find: Find | None) -> bool:
     """Whether the pod only holds a place: it pauses, or it sleeps at a priority below that of any other pod."""
     if pauses(spec):
         return True
-    containers = spec.get("containers") or ()
+    containers = _containers(spec)
     below = (priority(spec, find) or 0) < 0
     return below and bool(containers) and all(_sleeps(each) for each in containers)
+
+
+def _containers(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    found = spec.get("containers")
+    return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list | tuple) else []
 
 
 def _sleeps(container: Mapping[str, Any]) -> bool:

@@ -287,7 +287,9 @@ def sharing(release: Software, labels: Mapping[str, str]) -> Sharing:
     given = configuration.get("sharing") if isinstance(configuration, Mapping) else None
     for strategy in ("timeSlicing", "mps"):
         rules = given.get(strategy) if isinstance(given, Mapping) else None
-        for resource in (rules.get("resources") if isinstance(rules, Mapping) else None) or ():
+        if not isinstance(rules, Mapping):
+            continue
+        for resource in rules.get("resources") or ():
             if resource.get("name") == GPU_RESOURCE:
                 default = f"{GPU_RESOURCE}.shared" if rules.get("renameByDefault") is True else GPU_RESOURCE
                 return Sharing(int(resource.get("replicas", 1)), str(resource.get("rename") or default))
