@@ -113,11 +113,13 @@ UNJUDGED_INSTANCE_LABELS = frozenset(
     }
 )
 """Names, without prefix, of the labels of a type whose values the catalog does not have."""
+RESERVATION_ID_NAME, RESERVATION_TYPE_NAME = "capacity-reservation-id", "capacity-reservation-type"
+"""Names, without prefix, of the labels that say which reservation a node is of."""
 _OF_PLACEMENT = frozenset(
     {
-        "capacity-reservation-id",
+        RESERVATION_ID_NAME,
         "capacity-reservation-interruptible",
-        "capacity-reservation-type",
+        RESERVATION_TYPE_NAME,
         "placement-group-id",
         "placement-group-partition",
         NODE_CLASS_LABEL.rpartition("/")[2],

@@ -23,6 +23,7 @@ from .labels import (
     OLD_LABELS,
     OS_LABEL,
     REGION_LABEL,
+    RESERVATION_TYPE_NAME,
     UNJUDGED_INSTANCE_LABELS,
     ZONE_ID_LABEL,
     ZONE_LABEL,
@@ -241,7 +242,7 @@ def _of_types() -> Mapping[str, Values]:
     found["instance-cpu-manufacturer"] = Values(_NOUNS["instance-cpu-manufacturer"], frozenset(_CPU_MAKERS))
     found |= {name: Values("truth value", frozenset({"true", "false"}), closed=True) for name in _BOOLEANS}
     found["instance-tenancy"] = Values("tenancy", frozenset(_TENANCIES), closed=True)
-    found["capacity-reservation-type"] = Values("type of reservation", frozenset(_RESERVATIONS), closed=True)
+    found[RESERVATION_TYPE_NAME] = Values("type of reservation", frozenset(_RESERVATIONS), closed=True)
     found["capacity-reservation-interruptible"] = Values("truth value", frozenset({"true", "false"}), closed=True)
     return found
 

@@ -47,6 +47,7 @@ from eks_gpu_components.catalog.auto_mode import (
     BuiltInPool,
     starts,
 )
+from eks_gpu_components.catalog.labels import RESERVATION_ID_NAME, RESERVATION_TYPE_NAME
 from eks_gpu_components.catalog.narrowing import Place, why_empty
 
 _NO_OVERLAYS = Overlaid()
@@ -147,10 +148,10 @@ def _of_reservations(prefix: str, reserved: Sequence[Reservation]) -> Iterator[E
     ids = tuple(each.named for each in there if each.named.startswith(RESERVATION_ID))
     kinds = {CAPACITY_BLOCK if each.block else "default" for each in there if each.block is not None}
     known = len(ids) == len(there)
-    yield Expression(f"{prefix}/capacity-reservation-id", "In" if known else "Exists", ids if known else ())
+    yield Expression(f"{prefix}/{RESERVATION_ID_NAME}", "In" if known else "Exists", ids if known else ())
     told = all(each.block is not None for each in there)
     named = tuple(sorted(kinds if told else {CAPACITY_BLOCK, "default"}))
-    yield Expression(f"{prefix}/capacity-reservation-type", "In", named)
+    yield Expression(f"{prefix}/{RESERVATION_TYPE_NAME}", "In", named)
 
 
 def _gpu_shares(found: NodePool) -> int:

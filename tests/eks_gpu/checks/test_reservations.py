@@ -68,7 +68,7 @@ def test_a_pool_whose_reservations_hold_nothing_is_told_of_it_once(facts, told_b
     [({"endDate": "2026-11-01"}, "groups-may-start-nodes"), ({"startDate": "2026-12-24"}, BEGUN)],
 )
 def test_a_group_whose_reservation_holds_nothing_is_told_of_it_once(dates, told_by):
-    target = {"capacityReservationSpecification": {"capacityReservationTarget": {"capacityReservationId": "cr-1"}}}
+    target: Any = {"capacityReservationSpecification": {"capacityReservationTarget": {"capacityReservationId": "cr-1"}}}
     stack = [*with_groups(gpu_template=launch_template(**target)), capacity_reservation(**dates)]
     checks = (BEGUN, "groups-may-start-nodes")
     assert [check for check in checks if findings(check, *stack).get("gpu", (True,))[0] is False] == [told_by]

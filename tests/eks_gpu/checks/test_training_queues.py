@@ -164,7 +164,7 @@ def test_all_pods_of_a_job_get_one_flavor():
         rows = [{**row} for row in group["flavors"][0]["resources"]]
         rows[-1]["nominalQuota"] = gpus[1]
         group["flavors"].append({"name": "other", "resources": rows})
-        objects = {"shared": queue, "flavor": flavor(), "other": flavor(name="other")}
+        objects: Any = {"shared": queue, "flavor": flavor(), "other": flavor(name="other")}
         return said("gangs-fit-their-queue", **objects)["Job default/train"]
 
     assert fits(2, 4)[0]
@@ -177,12 +177,13 @@ def test_all_pods_of_a_job_get_one_flavor():
 
 @pytest.mark.parametrize("limit", ["borrowingLimit", "lendingLimit"])
 def test_a_limit_of_a_cohort_without_one_is_refused(limit):
-    alone = said("queues-lead-to-quota", shared=cluster_queue(**{limit: 2}))["ClusterQueue all"]
+    given: Any = {limit: 2}
+    alone = said("queues-lead-to-quota", shared=cluster_queue(**given))["ClusterQueue all"]
     assert alone == (
         False,
         f"Kueue refuses it: {limit} is for queues of a cohort, and it has none: leave {limit} out",
     )
-    assert said("queues-lead-to-quota", shared=cluster_queue(cohortName="a", **{limit: 2}))["ClusterQueue all"][0]
+    assert said("queues-lead-to-quota", shared=cluster_queue(cohortName="a", **given))["ClusterQueue all"][0]
 
 
 def test_a_job_beside_the_queue_is_told():
