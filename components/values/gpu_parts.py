@@ -62,11 +62,11 @@ def check_sharing(sharing: GpuSharing, pool: Mapping[str, Any]) -> None:
 
 def check_slices(profile: str, pool: Mapping[str, Any]) -> None:
     """Raises ValueError where the pool's GPUs cannot be cut into slices of the profile."""
+    if pool.get("sharing"):
+        raise ValueError("GPUs are cut into slices or shared whole: leave out mig or sharing")
     rows = pool.get("instance_types")
     if not rows:
         return
-    if pool.get("sharing"):
-        raise ValueError("GPUs are cut into slices or shared whole: leave out mig or sharing")
     if pool.get("devices") == "claims":
         raise ValueError("slices of claimed GPUs are cut by the driver: leave out mig, and claim with partitions")
     if pool.get("node_image") == "bottlerocket":
@@ -90,5 +90,7 @@ def _crowded(sharing: GpuSharing, rows: Iterable[InstanceType]) -> str | None:
     most = (row.max_pods - _PODS_OF_DAEMON_SETS) // row.accelerators
     if sharing.replicas <= most:
         return None
-    pods = f"{row.name} runs {row.max_pods} pods, some of DaemonSets, for {row.accelerators} GPUs"
-    return f"replicas must be at most {most} with warm_gpus, which takes a pod for each share: {pods}"
+    gpus = f"{row.accelerators} GPU{'s' if row.accelerators > 1 else ''}"
+    pods = f"{row.name} runs {row.max_pods} pods, some of DaemonSets, for {gpus}"
+    rule = f"replicas must be at most {most} with warm_gpus, which takes a pod for each share: {pods}"
+    return f"{rule}, got {sharing.replicas}; nearest: {most}"

@@ -371,3 +371,11 @@ def test_a_neuron_node_offers_devices_and_the_fewest_cores_of_its_types():
     assert mixed.resources == {"aws.amazon.com/neuron": 1, "aws.amazon.com/neuroncore": 2}
     shared = pool(instance_types=["g5.xlarge"], sharing={"strategy": "mps", "replicas": 3})
     assert shared.resources == {"nvidia.com/gpu": 3}
+
+
+def test_slices_beside_shares_are_told_whatever_else_is_wrong():
+    sharing = {"strategy": "time-slicing", "replicas": 2}
+    with pytest.raises(BadInput) as refused:
+        pool(instance_types=["g6.xlrge"], sharing=sharing, mig="1g.5gb")
+    assert len(refused.value.problems) == 2
+    assert refused.value.problems[1].endswith("leave out mig or sharing")
